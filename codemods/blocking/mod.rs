@@ -1,0 +1,4 @@
+//! Pitfall 2: calls that block the event loop.
+
+pub mod locks;
+pub mod sleep;

@@ -1,0 +1,205 @@
+//! Everything a codemod may know about the file it looks at.
+
+use std::cell::OnceCell;
+
+use ruff_db::parsed::ParsedModuleRef;
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
+use ruff_python_codegen::Stylist;
+use ruff_python_trivia::CommentRanges;
+use ruff_source_file::LineRanges;
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use ty_python_core::ProgramFile;
+use ty_python_semantic::Db;
+
+use crate::project::{Library, Project};
+use crate::semantics::Semantics;
+use crate::settings::Settings;
+use crate::site::{Owner, Site, Surroundings};
+
+/// A parsed and indexed file, with the options that apply to it and the project around it.
+pub struct File<'a, 'db> {
+    /// The text, as it is now.
+    pub source: &'a str,
+    /// The options for this file.
+    pub settings: &'a Settings,
+    /// What is known about the files beside it.
+    pub project: &'a Project,
+    /// The file's own style: indentation, quotes, line ending.
+    pub stylist: Stylist<'a>,
+    /// The comments, by range.
+    pub comments: CommentRanges,
+    /// Whether the file is a package's `__init__.py`, whose imports are its interface.
+    pub is_package: bool,
+    /// The meaning of names and values.
+    pub semantics: Semantics<'db>,
+    module: &'a ParsedModuleRef,
+    library: OnceCell<Option<Library>>,
+    awaits_at_top: OnceCell<bool>,
+}
+
+impl<'a, 'db> File<'a, 'db> {
+    /// Prepares `file` for the codemods. `module` and `source` must be of the same revision.
+    pub fn new(
+        db: &'db dyn Db,
+        file: ProgramFile<'db>,
+        module: &'a ParsedModuleRef,
+        source: &'a str,
+        settings: &'a Settings,
+        project: &'a Project,
+        is_package: bool,
+    ) -> Self {
+        Self {
+            source,
+            settings,
+            project,
+            stylist: Stylist::from_tokens(module.tokens(), source),
+            comments: CommentRanges::from(module.tokens()),
+            is_package,
+            semantics: Semantics::new(db, file, module.clone()),
+            module,
+            library: OnceCell::new(),
+            awaits_at_top: OnceCell::new(),
+        }
+    }
+
+    /// The module's statements.
+    pub fn body(&self) -> &'a [Stmt] {
+        &self.module.syntax().body
+    }
+
+    /// The module's node.
+    pub fn syntax(&self) -> &'a ast::ModModule {
+        self.module.syntax()
+    }
+
+    /// The module's tokens, comments and line breaks included.
+    pub fn tokens(&self) -> &'a ast::token::Tokens {
+        self.module.tokens()
+    }
+
+    /// The text of a node.
+    pub fn text(&self, node: impl Ranged) -> &'a str {
+        &self.source[node.range()]
+    }
+
+    /// The line ending of the file, to end inserted lines with.
+    pub fn newline(&self) -> &'static str {
+        self.stylist.line_ending().as_str()
+    }
+
+    /// One step of the file's indentation.
+    pub fn indent_unit(&self) -> &str {
+        self.stylist.indentation()
+    }
+
+    /// The white space before the first token of the line that `offset` is on.
+    pub fn indentation_at(&self, offset: TextSize) -> &'a str {
+        let line = &self.source[TextRange::new(self.source.line_start(offset), offset)];
+        let indent = line.len() - line.trim_start_matches([' ', '\t', '\x0c']).len();
+        &line[..indent]
+    }
+
+    /// Whether nothing but white space stands before `offset` on its line.
+    pub fn starts_line(&self, offset: TextSize) -> bool {
+        self.source[TextRange::new(self.source.line_start(offset), offset)]
+            .trim_start_matches([' ', '\t', '\x0c'])
+            .is_empty()
+    }
+
+    /// Whether the target version is `version` or newer.
+    pub fn targets(&self, version: PythonVersion) -> bool {
+        self.settings.target_version >= version
+    }
+
+    /// What a node is part of.
+    pub fn surroundings(&self, site: &Site<'_, 'a>) -> Surroundings<'a> {
+        site.surroundings(self.targets(PythonVersion::PY311))
+    }
+
+    /// Whether code owned by `owner` runs on an event loop: an `async def`, or the top level of a
+    /// module that awaits there (a notebook, a snippet for the asyncio REPL).
+    pub fn is_async(&self, owner: Owner<'_>) -> bool {
+        match owner {
+            Owner::Function(function) => function.is_async,
+            Owner::Lambda(_) => false,
+            Owner::Module => self.awaits_at_top_level(),
+        }
+    }
+
+    /// Whether the module awaits at its top level.
+    pub fn awaits_at_top_level(&self) -> bool {
+        *self.awaits_at_top.get_or_init(|| {
+            let mut search = TopLevelAwait(false);
+            search.visit_body(self.body());
+            search.0
+        })
+    }
+
+    /// The library whose event loop runs this file's coroutines: from the file's own imports, else
+    /// from the project's. `None` where they disagree.
+    pub fn library(&self) -> Option<Library> {
+        *self.library.get_or_init(|| {
+            Library::of_module(self.syntax(), self.source).or_else(|| self.project.library())
+        })
+    }
+
+    /// The edits that put `await` before the expression at `site` and write `callee` over
+    /// `replaced`, with parentheses around the whole where a trailer follows (`(await f()).x`).
+    ///
+    /// Nothing else of the expression is touched: its arguments keep their bytes.
+    pub fn await_edits(&self, site: &Site<'_, 'a>, replaced: TextRange, callee: &str) -> Vec<Edit> {
+        let range = site.node.range();
+        let trailer = match site.parent() {
+            Some(AnyNodeRef::ExprAttribute(parent)) => parent.value.range() == range,
+            Some(AnyNodeRef::ExprSubscript(parent)) => parent.value.range() == range,
+            Some(AnyNodeRef::ExprCall(parent)) => parent.func.range() == range,
+            Some(AnyNodeRef::ExprAwait(_)) => true,
+            _ => false,
+        };
+        let parenthesized =
+            site.node
+                .as_expr_ref()
+                .zip(site.parent())
+                .is_some_and(|(expr, parent)| {
+                    ast::token::parenthesized_range(expr, parent, self.tokens()).is_some()
+                });
+        let wrap = trailer && !parenthesized;
+        let open = if wrap { "(" } else { "" };
+        let mut edits = vec![Edit::range_replacement(
+            format!("{open}await {callee}"),
+            TextRange::new(range.start(), replaced.end()),
+        )];
+        if wrap {
+            edits.push(Edit::insertion(")".to_owned(), range.end()));
+        }
+        edits
+    }
+}
+
+struct TopLevelAwait(bool);
+
+impl<'a> SourceOrderVisitor<'a> for TopLevelAwait {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.0 |= match node {
+            AnyNodeRef::ExprAwait(_) => true,
+            AnyNodeRef::StmtFor(statement) => statement.is_async,
+            AnyNodeRef::StmtWith(statement) => statement.is_async,
+            AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
+            _ => false,
+        };
+        let own_scope = matches!(
+            node,
+            AnyNodeRef::StmtFunctionDef(_)
+                | AnyNodeRef::StmtClassDef(_)
+                | AnyNodeRef::ExprLambda(_)
+                | AnyNodeRef::ExprGenerator(_)
+        );
+        if self.0 || own_scope {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a codemod says about a site: a finding, and the rewrite for it or the reason there is none.
+
+use ruff_diagnostics::{Applicability, Edit, Fix};
+use ruff_text_size::{TextRange, TextSize};
+
+use crate::rule::Rule;
+
+/// One mistake at one place.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: &'static Rule,
+    /// The expression to change, in byte offsets into the file's text.
+    pub range: TextRange,
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// What can be done about it.
+    pub remedy: Remedy,
+}
+
+/// What can be done about a finding.
+#[derive(Debug, Clone)]
+pub enum Remedy {
+    /// The file can be rewritten.
+    Rewrite(Rewrite),
+    /// The file is left as it is, and this is the reason: one sentence without a full stop.
+    NotFixed(String),
+}
+
+impl Remedy {
+    /// The rewrite, if there is one.
+    pub fn rewrite(&self) -> Option<&Rewrite> {
+        match self {
+            Self::Rewrite(rewrite) => Some(rewrite),
+            Self::NotFixed(_) => None,
+        }
+    }
+}
+
+/// The edits that turn one ❌ into its ✅, applied whole or not at all.
+#[derive(Debug, Clone)]
+pub struct Rewrite {
+    /// What the rewrite does, in the imperative.
+    pub title: String,
+    /// The edits that belong to this finding alone.
+    pub edits: Vec<Edit>,
+    /// Edits that other findings in the file may need too, such as a new import: where two
+    /// rewrites hold the same one, it is applied once.
+    pub shared: Vec<Edit>,
+    /// Whether the rewrite can change what a working program does beyond curing the pitfall.
+    pub applicability: Applicability,
+    /// Why the rewrite is unsafe, one sentence without a full stop.
+    pub unsafe_because: Option<String>,
+    /// Rewrites with the same key never go into one round, because each names something anew in
+    /// the same scope. The key is the start of that scope.
+    pub alone_in: Option<TextSize>,
+}
+
+impl Rewrite {
+    /// A safe rewrite.
+    pub fn safe(title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        Self {
+            title: title.into(),
+            edits,
+            shared: Vec::new(),
+            applicability: Applicability::Safe,
+            unsafe_because: None,
+            alone_in: None,
+        }
+    }
+
+    /// Adds edits that other rewrites may hold as well.
+    #[must_use]
+    pub fn with_shared(mut self, edits: impl IntoIterator<Item = Edit>) -> Self {
+        self.shared.extend(edits);
+        self
+    }
+
+    /// Makes the rewrite unsafe if there is a reason to; the first reason given is kept.
+    #[must_use]
+    pub fn unsafe_if(mut self, reason: Option<impl Into<String>>) -> Self {
+        if let Some(reason) = reason {
+            self.applicability = self.applicability.min(Applicability::Unsafe);
+            self.unsafe_because.get_or_insert(reason.into());
+        }
+        self
+    }
+
+    /// Every edit of the rewrite as one fix, for renderers and editors.
+    ///
+    /// `None` only for a rewrite without edits.
+    pub fn fix(&self) -> Option<Fix> {
+        let mut edits = self.edits.iter().chain(&self.shared).cloned();
+        let first = edits.next()?;
+        Some(Fix::applicable_edits(first, edits, self.applicability))
+    }
+}

@@ -1,0 +1,504 @@
+//! AF701 gather-without-return-exceptions: the first error of a `gather` leaves its siblings
+//! running with nobody to look at them.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+use ty_python_core::scope::FileScopeId;
+
+use super::argument;
+use super::results::{Consumption, consumption};
+use crate::Codemod;
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::rule::Rule;
+use crate::settings::GatherGuard;
+use crate::site::{Owner, Place, Site};
+use crate::support::coroutines::{self, Ending, Member};
+use crate::support::names;
+use crate::support::slots::Slot;
+
+/// The codemod of AF701.
+pub struct GatherWithoutReturnExceptions;
+
+static RULE: Rule = Rule {
+    code: "AF701",
+    name: "gather-without-return-exceptions",
+    pitfall: "ignoring exceptions in gather()",
+    page: include_str!("AF701.md"),
+    default: true,
+    equivalents: &[],
+};
+
+const ARGUMENT: &str = "return_exceptions=True";
+
+impl Codemod for GatherWithoutReturnExceptions {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["gather"]
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        // An awaited call; a gather kept as a future is looked at where it is awaited, by people.
+        let AnyNodeRef::ExprAwait(awaited) = site.node else {
+            return None;
+        };
+        let Expr::Call(call) = &*awaited.value else {
+            return None;
+        };
+        if call.arguments.args.is_empty()
+            || call.arguments.keywords.iter().any(|keyword| {
+                keyword
+                    .arg
+                    .as_ref()
+                    .is_none_or(|name| name == "return_exceptions")
+            })
+            || file.semantics.qualified_name(&call.func)? != "asyncio.gather"
+        {
+            return None;
+        }
+        let gather = Gather::new(file, *site, awaited, call)?;
+        if gather.is_meant() {
+            return None;
+        }
+        let remedy = match gather.rewrite() {
+            Ok(Some(rewrite)) => Remedy::Rewrite(rewrite),
+            Ok(None) => return None,
+            Err(reason) => Remedy::NotFixed(reason),
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: call.range(),
+            message: "the first exception leaves the other awaitables of this `gather` running \
+                      unwatched"
+                .to_owned(),
+            remedy,
+        })
+    }
+}
+
+/// One awaited `gather` and its surroundings.
+struct Gather<'f, 's, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    site: Site<'s, 'a>,
+    awaited: &'a ast::ExprAwait,
+    call: &'a ast::ExprCall,
+    /// The statements of the function, or of the module.
+    body: &'a [Stmt],
+    scope: FileScopeId,
+    at_module_level: bool,
+    members: Vec<Member<'a>>,
+    place: Place<'a>,
+}
+
+/// Where the value of the awaited call goes.
+enum Use<'a> {
+    /// Nowhere: the statement is the await.
+    Discarded,
+    /// To one name or attribute.
+    Bound(&'a Expr, Bound),
+    /// To several names, to the caller, or into a larger expression.
+    Consumed,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Bound {
+    Plain,
+    /// With an annotation, which the wider type would contradict.
+    Annotated,
+}
+
+impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
+    fn new(
+        file: &'f File<'a, 'db>,
+        site: Site<'s, 'a>,
+        awaited: &'a ast::ExprAwait,
+        call: &'a ast::ExprCall,
+    ) -> Option<Self> {
+        let surroundings = file.surroundings(&site);
+        let (body, scope, at_module_level) = match surroundings.owner {
+            Owner::Function(function) => (
+                function.body.as_slice(),
+                file.semantics.function_scope(function)?,
+                false,
+            ),
+            Owner::Module => (file.body(), FileScopeId::global(), true),
+            Owner::Lambda(_) => return None,
+        };
+        Some(Self {
+            members: coroutines::members(file, call, body),
+            place: site.place()?,
+            file,
+            site,
+            awaited,
+            call,
+            body,
+            scope,
+            at_module_level,
+        })
+    }
+
+    /// Whether the author wants the first exception at once, or does not want this one changed.
+    fn is_meant(&self) -> bool {
+        self.members.iter().any(|member| {
+            member.callee().is_some_and(|callee| {
+                coroutines::ending_of(&self.file.semantics, callee) == Ending::Never
+                    || self.returns_exceptions(callee)
+            })
+        }) || self.cancels_the_rest()
+    }
+
+    /// A member that gives exceptions back as values: its results look like failures.
+    fn returns_exceptions(&self, callee: &Expr) -> bool {
+        let semantics = &self.file.semantics;
+        let Some(function) = semantics.function(callee) else {
+            return false;
+        };
+        let Some(node) = function.node(semantics.db()) else {
+            return false;
+        };
+        let mut search = ReturnedExceptions {
+            caught: Vec::new(),
+            found: false,
+        };
+        search.visit_body(&node.body);
+        search.found
+    }
+
+    /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call.
+    fn cancels_the_rest(&self) -> bool {
+        self.site.enclosing_in_function().any(|(node, child)| {
+            let AnyNodeRef::StmtTry(statement) = node else {
+                return false;
+            };
+            let in_body = statement
+                .body
+                .iter()
+                .any(|inner| inner.range().contains_range(child.range()));
+            let handlers = statement.handlers.iter().flat_map(|handler| {
+                let ExceptHandler::ExceptHandler(handler) = handler;
+                &handler.body
+            });
+            in_body && handlers.chain(&statement.finalbody).any(cancels)
+        })
+    }
+
+    /// Whether a `try` around the call waits for the members' errors.
+    fn errors_are_handled(&self) -> bool {
+        self.site.enclosing_in_function().any(|(node, child)| {
+            matches!(node, AnyNodeRef::StmtTry(statement)
+                if !statement.handlers.is_empty()
+                    && statement.body.iter().any(|s| s.range().contains_range(child.range())))
+        })
+    }
+
+    fn use_of_value(&self) -> Use<'a> {
+        let is_value = |value: &Expr| value.range() == self.awaited.range();
+        match self.place.statement {
+            Stmt::Expr(statement) if is_value(&statement.value) => Use::Discarded,
+            Stmt::Assign(statement) if is_value(&statement.value) => {
+                match statement.targets.as_slice() {
+                    [target @ (Expr::Name(_) | Expr::Attribute(_))] => {
+                        Use::Bound(target, Bound::Plain)
+                    }
+                    _ => Use::Consumed,
+                }
+            }
+            Stmt::AnnAssign(statement)
+                if statement.value.as_deref().is_some_and(is_value)
+                    && (statement.target.is_name_expr()
+                        || statement.target.is_attribute_expr()) =>
+            {
+                Use::Bound(&statement.target, Bound::Annotated)
+            }
+            _ => Use::Consumed,
+        }
+    }
+
+    /// `Ok(None)` where the call is better left alone without a word.
+    fn rewrite(&self) -> Result<Option<Rewrite>, String> {
+        let guard = self.file.settings.gather_guard;
+        let argument =
+            argument::append(self.file, self.call, ARGUMENT).ok_or("the call has no arguments")?;
+        if guard == GatherGuard::Never {
+            return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
+        }
+        match self.use_of_value() {
+            Use::Bound(target, bound) => {
+                let consumption = self.consumption(target);
+                if consumption == Consumption::Checked {
+                    // The checks are the guard; a handler around them would never run.
+                    return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
+                }
+                let nobody_looks = self.at_module_level
+                    && target.is_name_expr()
+                    && consumption == Consumption::None
+                    && guard == GatherGuard::Auto;
+                if nobody_looks {
+                    return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
+                }
+                let slot = Slot::of(self.file, &self.place)?;
+                let guard = self.guard(self.file.text(target));
+                let edits = [Some(argument), slot.prefix(""), Some(slot.after(&guard))];
+                let typed = (bound == Bound::Annotated)
+                    .then_some("the annotation does not allow exceptions among the results");
+                Ok(Some(
+                    Rewrite::safe(
+                        "Let all awaitables finish, then raise the first exception",
+                        edits.into_iter().flatten().collect(),
+                    )
+                    .unsafe_if(typed),
+                ))
+            }
+            Use::Discarded => self.rewrite_discarded(argument).map(Some),
+            Use::Consumed => self.rewrite_consumed(argument).map(Some),
+        }
+    }
+
+    fn consumption(&self, target: &Expr) -> Consumption {
+        match target {
+            Expr::Name(name) => {
+                consumption(self.file, self.body, &name.id, self.place.statement.end())
+            }
+            _ => Consumption::Plain,
+        }
+    }
+
+    fn argument_alone(&self, argument: Edit) -> Rewrite {
+        Rewrite::safe(
+            "Let all awaitables finish and return their exceptions",
+            vec![argument],
+        )
+    }
+
+    /// The loop that raises the first exception among `results`, as the lines of the file's style.
+    fn guard(&self, results: &str) -> Vec<String> {
+        let wishes: &[&str] = if results == "result" {
+            &["outcome", "item"]
+        } else {
+            &["result", "outcome"]
+        };
+        let result = names::fresh(self.file, self.scope, wishes);
+        let unit = self.file.indent_unit();
+        vec![
+            format!("for {result} in {results}:"),
+            format!("{unit}if isinstance({result}, BaseException):"),
+            format!("{unit}{unit}raise {result}"),
+        ]
+    }
+
+    fn rewrite_discarded(&self, argument: Edit) -> Result<Rewrite, String> {
+        let slot = Slot::of(self.file, &self.place)?;
+        let results = names::fresh(self.file, self.scope, &["results"]);
+        let prefix = slot.prefix(&format!("{results} = "));
+        let edits = [
+            prefix,
+            Some(argument),
+            Some(slot.after(&self.guard(&results))),
+        ];
+        let plain = !self.members.is_empty()
+            && self.members.iter().all(|member| {
+                member.callee().is_some_and(|callee| {
+                    coroutines::is_closing(callee)
+                        || coroutines::ending_of(&self.file.semantics, callee) == Ending::Ends
+                })
+            });
+        let reason = (!plain).then_some(
+            "an awaitable may be meant to run for ever, and an error of another would then wait \
+             for it",
+        );
+        Ok(Rewrite::safe(
+            "Let all awaitables finish, then raise the first exception",
+            edits.into_iter().flatten().collect(),
+        )
+        .unsafe_if(reason))
+    }
+
+    fn rewrite_consumed(&self, argument: Edit) -> Result<Rewrite, String> {
+        let slot = Slot::of(self.file, &self.place)?;
+        let results = names::fresh(self.file, self.scope, &["results"]);
+        let typed = Some("a type checker sees exceptions among the results");
+        let title = "Let all awaitables finish, then raise the first exception";
+        let range = self.with_parentheses();
+        if self.is_whole_value() {
+            // `a, b = await …` and `return await …`: the call stays, what takes its value moves.
+            let head = TextRange::new(self.place.statement.start(), range.start());
+            let taker = &self.file.source[head];
+            if taker.contains(['\n', '\r']) {
+                return Err("what takes the results spans several lines".to_owned());
+            }
+            let mut lines = self.guard(&results);
+            lines.push(format!("{taker}{results}"));
+            let mut edits = vec![
+                Edit::range_replacement(format!("{results} = "), head),
+                argument,
+                slot.after(&lines),
+            ];
+            edits.extend(slot.prefix(""));
+            return Ok(Rewrite::safe(title, edits).unsafe_if(typed));
+        }
+        self.can_be_bound_first()?;
+        // The call moves to a statement of its own, with its bytes, the new argument included.
+        let call = self.file.text(self.awaited);
+        if self.file.comments.intersects(self.awaited.range()) || call.contains(['\n', '\r']) {
+            return Err("the call spans several lines of a larger statement".to_owned());
+        }
+        let at = (argument.start() - self.awaited.start()).to_usize();
+        let (before, after) = call.split_at_checked(at).unwrap_or((call, ""));
+        let text = format!(
+            "{results} = {before}{}{after}",
+            argument.content().unwrap_or_default()
+        );
+        let mut lines = vec![text];
+        lines.extend(self.guard(&results));
+        let edits = [
+            slot.before(&lines, ""),
+            Some(Edit::range_replacement(results, range)),
+        ];
+        Ok(Rewrite::safe(title, edits.into_iter().flatten().collect()).unsafe_if(typed))
+    }
+
+    /// Whether the statement assigns or returns the value of the call and does nothing else.
+    fn is_whole_value(&self) -> bool {
+        let value = match self.place.statement {
+            Stmt::Assign(statement) => Some(&*statement.value),
+            Stmt::AnnAssign(statement) => statement.value.as_deref(),
+            Stmt::Return(statement) => statement.value.as_deref(),
+            _ => None,
+        };
+        value.is_some_and(|value| value.range() == self.awaited.range())
+    }
+
+    /// The range of the await with the parentheses that only it needs.
+    fn with_parentheses(&self) -> TextRange {
+        self.site
+            .parent()
+            .and_then(|parent| {
+                ast::token::parenthesized_range(self.awaited.into(), parent, self.file.tokens())
+            })
+            .unwrap_or(self.awaited.range())
+    }
+
+    /// Whether the call can be evaluated before its statement without changing what happens when.
+    fn can_be_bound_first(&self) -> Result<(), String> {
+        let mut child = self.site.node;
+        for ancestor in self.site.ancestors.iter().rev() {
+            let moved_past = match ancestor {
+                _ if ancestor.is_statement() => {
+                    return match ancestor {
+                        AnyNodeRef::StmtWhile(_) => {
+                            Err("the call is evaluated again in every turn of the loop".to_owned())
+                        }
+                        AnyNodeRef::StmtAssert(_) => {
+                            Err("the call is only evaluated where assertions are on".to_owned())
+                        }
+                        AnyNodeRef::StmtIf(_)
+                        | AnyNodeRef::StmtFor(_)
+                        | AnyNodeRef::StmtReturn(_)
+                        | AnyNodeRef::StmtAssign(_)
+                        | AnyNodeRef::StmtAnnAssign(_)
+                        | AnyNodeRef::StmtExpr(_) => Ok(()),
+                        _ => Err("the call is part of a larger statement".to_owned()),
+                    };
+                }
+                AnyNodeRef::ExprCall(call) => {
+                    is_plain(&call.func)
+                        && call
+                            .arguments
+                            .iter_source_order()
+                            .take_while(|argument| argument.end() <= child.start())
+                            .all(|argument| is_plain(argument.value()))
+                }
+                AnyNodeRef::Arguments(_)
+                | AnyNodeRef::Keyword(_)
+                | AnyNodeRef::ExprStarred(_)
+                | AnyNodeRef::ExprAttribute(_) => true,
+                AnyNodeRef::ExprSubscript(subscript) => {
+                    subscript.value.range().contains_range(child.range())
+                }
+                AnyNodeRef::ExprTuple(ast::ExprTuple { elts, .. })
+                | AnyNodeRef::ExprList(ast::ExprList { elts, .. }) => elts
+                    .iter()
+                    .take_while(|elt| elt.end() <= child.start())
+                    .all(is_plain),
+                AnyNodeRef::Comprehension(comprehension) => {
+                    comprehension.iter.range().contains_range(child.range())
+                }
+                AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
+                | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
+                | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. })
+                | AnyNodeRef::ExprGenerator(ast::ExprGenerator { generators, .. }) => generators
+                    .first()
+                    .is_some_and(|first| first.range() == child.range()),
+                _ => false,
+            };
+            if !moved_past {
+                return Err("the call is part of a larger expression".to_owned());
+            }
+            child = *ancestor;
+        }
+        Err("the call is part of a larger expression".to_owned())
+    }
+}
+
+/// Whether evaluating an expression has no effect and does not depend on when it happens.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(_)
+        | Expr::StringLiteral(_)
+        | Expr::BytesLiteral(_)
+        | Expr::NumberLiteral(_)
+        | Expr::BooleanLiteral(_)
+        | Expr::NoneLiteral(_) => true,
+        Expr::Attribute(attribute) => is_plain(&attribute.value),
+        _ => false,
+    }
+}
+
+/// Whether a statement cancels something: `t.cancel()`, alone or in a loop.
+fn cancels(statement: &Stmt) -> bool {
+    struct Cancels(bool);
+    impl<'a> SourceOrderVisitor<'a> for Cancels {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node
+                && let Expr::Attribute(attribute) = &*call.func
+            {
+                self.0 |= attribute.attr.contains("cancel");
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Cancels(false);
+    search.visit_stmt(statement);
+    search.0
+}
+
+struct ReturnedExceptions<'a> {
+    caught: Vec<&'a str>,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                self.caught
+                    .extend(handler.name.as_ref().map(|name| name.as_str()));
+            }
+            AnyNodeRef::StmtReturn(statement) => {
+                if let Some(Expr::Name(name)) = statement.value.as_deref() {
+                    self.found |= self.caught.contains(&name.id.as_str());
+                }
+            }
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                return TraversalSignal::Skip;
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}

@@ -1,0 +1,57 @@
+//! The codemods of asyncfix.
+//!
+//! A codemod looks at one place of a parsed and indexed Python file and says whether a mistake of
+//! its kind stands there, and how to rewrite it. This crate takes source and semantics in and
+//! gives findings and edits out: it never reads a file, prints, or knows about a command line.
+//!
+//! To add a codemod, write one file with a type that implements [`Codemod`], the rule's page and
+//! its cases, and add one line to [`CODEMODS`].
+
+pub mod blocking;
+pub mod file;
+pub mod finding;
+pub mod gather;
+pub mod project;
+pub mod proof;
+pub mod rewrite;
+pub mod rule;
+pub mod semantics;
+pub mod settings;
+pub mod site;
+pub mod support;
+pub mod suppression;
+pub mod tasks;
+pub mod traversal;
+
+use crate::file::File;
+use crate::finding::Finding;
+use crate::rule::Rule;
+use crate::site::Site;
+
+/// One rewrite pass.
+pub trait Codemod: Sync {
+    /// The rule it stands for.
+    fn rule(&self) -> &'static Rule;
+
+    /// Words of which at least one stands in every file that this codemod has work in; a file
+    /// without them is not looked at.
+    fn words(&self) -> &'static [&'static str];
+
+    /// The mistake at `site`, if there is one. Called for every node of the file.
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding>;
+}
+
+/// All codemods, in the order of their codes.
+pub static CODEMODS: &[&dyn Codemod] = &[
+    &blocking::sleep::BlockingSleep,
+    &gather::return_exceptions::GatherWithoutReturnExceptions,
+    &tasks::dangling::DanglingTask,
+];
+
+/// The rule that a code or a name means, if there is one. Codes may be in any case.
+pub fn rule(code_or_name: &str) -> Option<&'static Rule> {
+    CODEMODS
+        .iter()
+        .map(|codemod| codemod.rule())
+        .find(|rule| rule.code.eq_ignore_ascii_case(code_or_name) || rule.name == code_or_name)
+}

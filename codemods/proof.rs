@@ -1,0 +1,375 @@
+//! The proof that a rewrite did what it says and nothing else, before anything is written.
+
+use std::fmt;
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::comparable::{
+    ComparableExpr, ComparableParameters, ComparablePattern, ComparableStmt, ComparableTypeParams,
+    ComparableWithItem,
+};
+use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::{ExceptHandler, ModModule, Stmt};
+use ruff_python_parser::{Parsed, parse_module};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+/// Why a rewritten file is not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flaw {
+    /// The result does not parse; with the parser's message.
+    Syntax(String),
+    /// A comment of the original is gone or changed.
+    Comment(String),
+    /// A string of the original is gone or changed.
+    String(String),
+    /// A statement that no edit touches means something else, or stands somewhere else.
+    Statement(String),
+    /// A statement appeared that no edit wrote.
+    Stray(String),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(message) => write!(f, "the result does not parse: {message}"),
+            Self::Comment(text) => write!(f, "the comment `{text}` would be lost"),
+            Self::String(text) => write!(f, "the string {text} would change"),
+            Self::Statement(text) => write!(f, "`{text}` would change, and should not"),
+            Self::Stray(text) => write!(f, "`{text}` would appear, and should not"),
+        }
+    }
+}
+
+/// Proves that `new` is `old` with `edits` made, and differs in meaning only where they are.
+///
+/// * `new` parses;
+/// * every comment and string of `old` is in `new` with the same bytes and in the same order,
+///   apart from what stands in `removed`;
+/// * every statement of `old` that no edit touches is in `new`, equal, in the same clause of the
+///   same statement (new statements may stand around it), and
+/// * every other statement of `new` stands in text that an edit wrote or touched.
+pub fn prove(
+    old: &str,
+    old_module: &Parsed<ModModule>,
+    new: &str,
+    edits: &[Edit],
+    removed: &[TextRange],
+) -> Result<(), Flaw> {
+    let new_module = parse_module(new).map_err(|error| Flaw::Syntax(error.to_string()))?;
+    let gone = |range: TextRange| removed.iter().any(|removed| removed.contains_range(range));
+    kept_in_order(
+        tokens_of(old, old_module, |kind| kind.is_comment(), gone),
+        tokens_of(new, &new_module, |kind| kind.is_comment(), |_| false),
+    )
+    .map_err(Flaw::Comment)?;
+    kept_in_order(
+        tokens_of(old, old_module, is_string, gone),
+        tokens_of(new, &new_module, is_string, |_| false),
+    )
+    .map_err(Flaw::String)?;
+    compare_statements(old, old_module, new, &new_module, edits)
+}
+
+fn is_string(kind: TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
+    )
+}
+
+fn tokens_of<'s>(
+    source: &'s str,
+    module: &Parsed<ModModule>,
+    wanted: impl Fn(TokenKind) -> bool,
+    gone: impl Fn(TextRange) -> bool,
+) -> Vec<&'s str> {
+    module
+        .tokens()
+        .iter()
+        .filter(|token| wanted(token.kind()) && !gone(token.range()))
+        .map(|token| &source[token.range()])
+        .collect()
+}
+
+/// `Err` with the first of `old` that is not in `new` in this order.
+fn kept_in_order(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
+    let mut new = new.into_iter();
+    for text in old {
+        if !new.any(|other| other == text) {
+            return Err(text.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// A statement in the flattened tree: where it starts, and where it hangs.
+struct Flat<'a> {
+    statement: &'a Stmt,
+    /// The index of the compound statement it stands in, and the number of the clause.
+    parent: Option<(usize, usize)>,
+}
+
+fn flatten(body: &[Stmt]) -> Vec<Flat<'_>> {
+    fn walk<'a>(suite: &'a [Stmt], parent: Option<(usize, usize)>, flat: &mut Vec<Flat<'a>>) {
+        for statement in suite {
+            let index = flat.len();
+            flat.push(Flat { statement, parent });
+            for (clause, inner) in clauses(statement) {
+                walk(inner, Some((index, clause)), flat);
+            }
+        }
+    }
+    let mut flat = Vec::new();
+    walk(body, None, &mut flat);
+    flat
+}
+
+/// The suites of a statement, each with a number that says which clause it is.
+fn clauses(statement: &Stmt) -> Vec<(usize, &[Stmt])> {
+    const ELSE: usize = 1_000_000;
+    const FINALLY: usize = 1_000_001;
+    match statement {
+        Stmt::Try(inner) => std::iter::once((0, inner.body.as_slice()))
+            .chain(inner.handlers.iter().enumerate().map(|(index, handler)| {
+                let ExceptHandler::ExceptHandler(handler) = handler;
+                (index + 1, handler.body.as_slice())
+            }))
+            .chain([(ELSE, &*inner.orelse), (FINALLY, &*inner.finalbody)])
+            .collect(),
+        Stmt::For(inner) => vec![(0, &inner.body), (ELSE, &inner.orelse)],
+        Stmt::While(inner) => vec![(0, &inner.body), (ELSE, &inner.orelse)],
+        _ => crate::site::suites_in(statement)
+            .into_iter()
+            .enumerate()
+            .collect(),
+    }
+}
+
+fn compare_statements(
+    old: &str,
+    old_module: &Parsed<ModModule>,
+    new: &str,
+    new_module: &Parsed<ModModule>,
+    edits: &[Edit],
+) -> Result<(), Flaw> {
+    let old_flat = flatten(&old_module.syntax().body);
+    let new_flat = flatten(&new_module.syntax().body);
+    let mut positions = Positions::new(edits);
+    let mut twin_of_new: Vec<Option<usize>> = vec![None; new_flat.len()];
+    let mut twin_of_old: Vec<Option<usize>> = vec![None; old_flat.len()];
+    let mut candidate = 0;
+    for (index, flat) in old_flat.iter().enumerate() {
+        let header = header_range(flat.statement);
+        let touched = positions.touches(header);
+        let at = positions.new_offset(flat.statement.start());
+        while new_flat
+            .get(candidate)
+            .is_some_and(|other| other.statement.start() < at)
+        {
+            candidate += 1;
+        }
+        let twin = new_flat
+            .get(candidate)
+            .filter(|other| other.statement.start() == at);
+        match twin {
+            Some(other) if touched || same_header(flat.statement, other.statement) => {
+                if let (Some(one), Some(two)) =
+                    (twin_of_old.get_mut(index), twin_of_new.get_mut(candidate))
+                {
+                    *one = Some(candidate);
+                    *two = Some(index);
+                }
+            }
+            _ if touched => {}
+            _ => return Err(Flaw::Statement(first_line(&old[flat.statement.range()]))),
+        }
+    }
+    // Each kept statement hangs in the twin of what it hung in, new statements in between aside.
+    for (index, flat) in old_flat.iter().enumerate() {
+        let Some(twin) = twin_of_old.get(index).copied().flatten() else {
+            continue;
+        };
+        let mut expected = flat.parent;
+        while let Some((parent, _)) = expected
+            && twin_of_old.get(parent).copied().flatten().is_none()
+        {
+            // The statement around it was edited away; what it hung in counts.
+            expected = old_flat.get(parent).and_then(|parent| parent.parent);
+        }
+        let mut actual = new_flat.get(twin).and_then(|flat| flat.parent);
+        while let Some((parent, _)) = actual
+            && twin_of_new.get(parent).copied().flatten().is_none()
+        {
+            actual = new_flat.get(parent).and_then(|parent| parent.parent);
+        }
+        let same = match (expected, actual) {
+            (None, None) => true,
+            (Some((old_parent, old_clause)), Some((new_parent, new_clause))) => {
+                twin_of_old.get(old_parent).copied().flatten() == Some(new_parent)
+                    && old_clause == new_clause
+            }
+            _ => false,
+        };
+        if !same {
+            return Err(Flaw::Statement(first_line(&old[flat.statement.range()])));
+        }
+    }
+    for (index, flat) in new_flat.iter().enumerate() {
+        let is_new = twin_of_new.get(index).copied().flatten().is_none();
+        if is_new && !positions.was_written(flat.statement.start()) {
+            return Err(Flaw::Stray(first_line(&new[flat.statement.range()])));
+        }
+    }
+    Ok(())
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The part of a statement that is its own: up to its first suite, or all of it.
+fn header_range(statement: &Stmt) -> TextRange {
+    let first = clauses(statement)
+        .into_iter()
+        .find_map(|(_, suite)| suite.first().map(Ranged::start));
+    match first {
+        Some(first) => TextRange::new(statement.start(), first.max(statement.start())),
+        None => statement.range(),
+    }
+}
+
+/// Maps offsets of the old text to the new one.
+struct Positions<'e> {
+    edits: &'e [Edit],
+    /// Ranges of the new text that edits wrote, or between which they removed something.
+    written: Vec<TextRange>,
+}
+
+impl<'e> Positions<'e> {
+    fn new(edits: &'e [Edit]) -> Self {
+        let mut written = Vec::with_capacity(edits.len());
+        let mut shift: i64 = 0;
+        for edit in edits {
+            let length = edit.content().map_or(0, str::len);
+            let start = offset(i64::from(u32::from(edit.start())) + shift);
+            let end = offset(i64::from(u32::from(start)) + i64::try_from(length).unwrap_or(0));
+            written.push(TextRange::new(start, end));
+            shift += i64::try_from(length).unwrap_or(0) - i64::from(u32::from(edit.range().len()));
+        }
+        Self { edits, written }
+    }
+
+    /// Whether an edit changes something in `range`, its first and last byte included.
+    fn touches(&mut self, range: TextRange) -> bool {
+        let from = self
+            .edits
+            .partition_point(|edit| edit.end() < range.start());
+        self.edits
+            .iter()
+            .skip(from)
+            .take_while(|edit| edit.start() <= range.end())
+            .any(|edit| {
+                let inside = edit.start() < range.end() && edit.end() > range.start();
+                let at_start = edit.range().is_empty()
+                    && edit.start() == range.start()
+                    && !edit.content().is_some_and(is_whole_lines);
+                inside || at_start
+            })
+    }
+
+    /// Where the character at `old` is now; after anything that was inserted there.
+    fn new_offset(&self, old: TextSize) -> TextSize {
+        let index = self.edits.partition_point(|edit| edit.end() <= old);
+        match index
+            .checked_sub(1)
+            .and_then(|last| Some((self.edits.get(last)?, self.written.get(last)?)))
+        {
+            Some((edit, written)) => written.end() + (old - edit.end()),
+            None => old,
+        }
+    }
+
+    /// Whether an edit wrote the character at `new`, or changed what stands right before it.
+    fn was_written(&self, new: TextSize) -> bool {
+        self.written
+            .iter()
+            .any(|range| range.contains_inclusive(new))
+    }
+}
+
+/// Whether text put before a statement leaves it on a line of its own.
+fn is_whole_lines(text: &str) -> bool {
+    text.rsplit_once(['\n', '\r'])
+        .is_some_and(|(_, last)| last.trim().is_empty())
+}
+
+fn offset(value: i64) -> TextSize {
+    TextSize::new(u32::try_from(value.max(0)).unwrap_or(u32::MAX))
+}
+
+/// Whether two statements are the same apart from the suites they hold.
+fn same_header(one: &Stmt, other: &Stmt) -> bool {
+    let expr = |one, other| ComparableExpr::from(one) == ComparableExpr::from(other);
+    match (one, other) {
+        (Stmt::FunctionDef(a), Stmt::FunctionDef(b)) => {
+            a.is_async == b.is_async
+                && a.name.as_str() == b.name.as_str()
+                && a.decorator_list.len() == b.decorator_list.len()
+                && a.decorator_list
+                    .iter()
+                    .zip(&b.decorator_list)
+                    .all(|(a, b)| expr(&a.expression, &b.expression))
+                && ComparableParameters::from(&*a.parameters)
+                    == ComparableParameters::from(&*b.parameters)
+                && a.returns.as_deref().map(ComparableExpr::from)
+                    == b.returns.as_deref().map(ComparableExpr::from)
+                && a.type_params.as_deref().map(ComparableTypeParams::from)
+                    == b.type_params.as_deref().map(ComparableTypeParams::from)
+        }
+        (Stmt::ClassDef(a), Stmt::ClassDef(b)) => {
+            a.name.as_str() == b.name.as_str()
+                && a.decorator_list.len() == b.decorator_list.len()
+                && a.decorator_list
+                    .iter()
+                    .zip(&b.decorator_list)
+                    .all(|(a, b)| expr(&a.expression, &b.expression))
+                && a.bases().len() == b.bases().len()
+                && a.bases().iter().zip(b.bases()).all(|(a, b)| expr(a, b))
+                && a.keywords().len() == b.keywords().len()
+                && a.keywords()
+                    .iter()
+                    .zip(b.keywords())
+                    .all(|(a, b)| a.arg.as_deref() == b.arg.as_deref() && expr(&a.value, &b.value))
+                && a.type_params.as_deref().map(ComparableTypeParams::from)
+                    == b.type_params.as_deref().map(ComparableTypeParams::from)
+        }
+        (Stmt::For(a), Stmt::For(b)) => {
+            a.is_async == b.is_async && expr(&a.target, &b.target) && expr(&a.iter, &b.iter)
+        }
+        (Stmt::While(a), Stmt::While(b)) => expr(&a.test, &b.test),
+        (Stmt::If(a), Stmt::If(b)) => {
+            expr(&a.test, &b.test) && a.elif_else_clauses.len() == b.elif_else_clauses.len()
+        }
+        (Stmt::With(a), Stmt::With(b)) => {
+            a.is_async == b.is_async
+                && a.items.len() == b.items.len()
+                && a.items
+                    .iter()
+                    .zip(&b.items)
+                    .all(|(a, b)| ComparableWithItem::from(a) == ComparableWithItem::from(b))
+        }
+        (Stmt::Try(a), Stmt::Try(b)) => {
+            a.is_star == b.is_star
+                && a.handlers.len() == b.handlers.len()
+                && a.orelse.is_empty() == b.orelse.is_empty()
+                && a.finalbody.is_empty() == b.finalbody.is_empty()
+        }
+        (Stmt::Match(a), Stmt::Match(b)) => {
+            expr(&a.subject, &b.subject)
+                && a.cases.len() == b.cases.len()
+                && a.cases.iter().zip(&b.cases).all(|(a, b)| {
+                    ComparablePattern::from(&a.pattern) == ComparablePattern::from(&b.pattern)
+                })
+        }
+        _ => ComparableStmt::from(one) == ComparableStmt::from(other),
+    }
+}

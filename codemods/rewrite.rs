@@ -1,0 +1,126 @@
+//! Putting the rewrites of one file together: which go into this round, and what comes out.
+
+use ruff_diagnostics::{Applicability, Edit};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+use crate::file::File;
+use crate::finding::{Finding, Rewrite};
+use crate::support::imports;
+
+/// The outcome of one round over one file.
+#[derive(Debug)]
+pub struct Round {
+    /// The new text.
+    pub text: String,
+    /// Indices, into the findings given, of those that were rewritten.
+    pub applied: Vec<usize>,
+    /// The edits that lead from the old text to the new one, in order, without overlaps.
+    pub edits: Vec<Edit>,
+    /// Ranges of the old text that hold statements which were removed on purpose.
+    pub removed: Vec<TextRange>,
+}
+
+/// Applies as many rewrites of `findings` as go together, in source order, and removes the imports
+/// that nothing uses then.
+///
+/// Of two rewrites that overlap, or that want to insert at the same place, the earlier goes first;
+/// the other has its turn in the next round. Rewrites below `least` are left out. `None` when
+/// nothing is to be done.
+pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) -> Option<Round> {
+    let mut applied = Vec::new();
+    let mut edits: Vec<Edit> = Vec::new();
+    let mut shared: Vec<Edit> = Vec::new();
+    let mut scopes: Vec<TextSize> = Vec::new();
+    for (index, finding) in findings.iter().enumerate() {
+        let Some(rewrite) = finding.remedy.rewrite() else {
+            continue;
+        };
+        if rewrite.applicability < least
+            || rewrite.edits.is_empty()
+            || rewrite
+                .alone_in
+                .is_some_and(|scope| scopes.contains(&scope))
+            || !fits(rewrite, &edits, &shared)
+        {
+            continue;
+        }
+        edits.extend(rewrite.edits.iter().cloned());
+        for edit in &rewrite.shared {
+            if !shared.contains(edit) {
+                shared.push(edit.clone());
+            }
+        }
+        scopes.extend(rewrite.alone_in);
+        applied.push(index);
+    }
+    if applied.is_empty() {
+        return None;
+    }
+    edits.extend(shared);
+    let orphans = imports::orphaned(file, &edits);
+    let removed = orphans.iter().map(Ranged::range).collect();
+    edits.extend(orphans);
+    // Insertions come before what is replaced or removed at the same place.
+    edits.sort_by_key(|edit| (edit.start(), edit.end()));
+    Some(Round {
+        text: apply(file.source, &edits),
+        applied,
+        edits,
+        removed,
+    })
+}
+
+/// Every edit that applying `finding` alone would make, orphaned imports included; for editors and
+/// for the diff shown under a finding. `None` where it has no rewrite.
+pub fn edits_of(file: &File<'_, '_>, finding: &Finding) -> Option<Rewrite> {
+    let mut rewrite = finding.remedy.rewrite()?.clone();
+    let all: Vec<Edit> = rewrite
+        .edits
+        .iter()
+        .chain(&rewrite.shared)
+        .cloned()
+        .collect();
+    rewrite.shared.extend(imports::orphaned(file, &all));
+    Some(rewrite)
+}
+
+fn fits(rewrite: &Rewrite, edits: &[Edit], shared: &[Edit]) -> bool {
+    let own = rewrite.edits.iter();
+    let free_of_edits = own
+        .clone()
+        .all(|edit| !edits.iter().any(|other| touches(edit, other)));
+    let free_of_shared = own
+        .clone()
+        .all(|edit| !shared.iter().any(|other| overlaps(edit, other)));
+    let shared_fits = rewrite.shared.iter().all(|edit| {
+        shared.contains(edit) || !edits.iter().chain(shared).any(|other| touches(edit, other))
+    });
+    free_of_edits && free_of_shared && shared_fits
+}
+
+/// Whether two edits change the same text, or insert where it would be left to chance which comes
+/// first.
+fn touches(one: &Edit, other: &Edit) -> bool {
+    overlaps(one, other) || one.start() == other.start() || {
+        let one_inserts = one.range().is_empty();
+        let other_inserts = other.range().is_empty();
+        (one_inserts && other.end() == one.start()) || (other_inserts && one.end() == other.start())
+    }
+}
+
+fn overlaps(one: &Edit, other: &Edit) -> bool {
+    one.start() < other.end() && other.start() < one.end()
+}
+
+/// The text with `edits` made. They must be in order and must not overlap.
+pub fn apply(source: &str, edits: &[Edit]) -> String {
+    let mut text = String::with_capacity(source.len() + 64 * edits.len());
+    let mut at = TextSize::default();
+    for edit in edits {
+        text.push_str(&source[TextRange::new(at, edit.start().max(at))]);
+        text.push_str(edit.content().unwrap_or_default());
+        at = edit.end().max(at);
+    }
+    text.push_str(&source[at.to_usize()..]);
+    text
+}

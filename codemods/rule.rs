@@ -1,0 +1,64 @@
+//! What a rule is called, where its page stands, and how people select rules.
+
+use std::fmt;
+
+/// The identity of one codemod: its code, its name and its page.
+#[derive(Debug)]
+pub struct Rule {
+    /// The code, `AF` and three digits; the first digit is the pitfall's number.
+    pub code: &'static str,
+    /// The name in kebab case, accepted wherever a code is.
+    pub name: &'static str,
+    /// The pitfall this rule belongs to, in words.
+    pub pitfall: &'static str,
+    /// The rule's page, in Markdown. The pairs on it are run as tests.
+    pub page: &'static str,
+    /// Whether the rule runs when nothing was selected.
+    pub default: bool,
+    /// Codes of other linters for the same thing; a suppression comment that names one of them
+    /// says that the author looked at this site and meant it.
+    pub equivalents: &'static [&'static str],
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for Rule {}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.name)
+    }
+}
+
+impl Rule {
+    /// Whether `selector` means this rule: its code, a prefix of it (`AF7`, `AF`), its name, or `ALL`.
+    ///
+    /// Case matters for names and not for codes, as in ruff.
+    pub fn is_selected_by(&self, selector: &str) -> bool {
+        selector == self.name
+            || selector.eq_ignore_ascii_case("ALL")
+            || (selector.len() >= 2
+                && self
+                    .code
+                    .get(..selector.len())
+                    .is_some_and(|prefix| prefix.eq_ignore_ascii_case(selector)))
+    }
+
+    /// How specific `selector` is for this rule: an exact code or name beats a prefix, a longer
+    /// prefix beats a shorter one, anything beats `ALL`. Zero where it does not mean this rule.
+    pub fn specificity(&self, selector: &str) -> usize {
+        if !self.is_selected_by(selector) {
+            0
+        } else if selector == self.name {
+            self.code.len() + 1
+        } else if selector.eq_ignore_ascii_case("ALL") {
+            1
+        } else {
+            selector.len()
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! What names, attributes and values mean, asked of the type engine's index of one file.
+//!
+//! Names are never compared as text: a name means the bindings that can reach its use. Where a
+//! binding cannot be seen (written through `global` elsewhere, deleted, captured by `match`), the
+//! answer is "unknown", and a codemod keeps its hands off.
+
+use ruff_db::parsed::{ParsedModuleRef, parsed_module};
+use ruff_python_ast::{self as ast, Expr};
+use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
+use ty_module_resolver::file_to_module;
+use ty_python_core::ast_ids::HasScopedUseId;
+use ty_python_core::definition::{Definition, DefinitionKind, DefinitionState};
+use ty_python_core::place::PlaceExprRef;
+use ty_python_core::scope::{FileScopeId, NodeWithScopeRef};
+use ty_python_core::{
+    BindingWithConstraintsIterator, EnclosingSnapshotResult, ProgramFile, SemanticIndex,
+    semantic_index,
+};
+use ty_python_semantic::types::Type;
+use ty_python_semantic::{
+    Db, HasType, ImportAliasResolution, ResolvedDefinition, SemanticModel,
+    definitions_for_attribute, definitions_for_name,
+};
+
+/// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
+const ALIAS_DEPTH: usize = 4;
+
+/// The semantics of one file.
+pub struct Semantics<'db> {
+    model: SemanticModel<'db>,
+    file: ProgramFile<'db>,
+    index: &'db SemanticIndex<'db>,
+    module: ParsedModuleRef,
+}
+
+/// A function of the project or of a stub, found through a call.
+pub struct Function<'db> {
+    /// The definition in the type engine's terms.
+    pub definition: Definition<'db>,
+    module: ParsedModuleRef,
+}
+
+impl Function<'_> {
+    /// The function's node, in the file it is defined in.
+    pub fn node<'a>(&'a self, db: &'a dyn Db) -> Option<&'a ast::StmtFunctionDef> {
+        match self.definition.kind(db) {
+            DefinitionKind::Function(node) => Some(node.node(&self.module)),
+            _ => None,
+        }
+    }
+}
+
+impl<'db> Semantics<'db> {
+    /// Indexes `file`. `module` is the parsed module of the same file and revision.
+    pub fn new(db: &'db dyn Db, file: ProgramFile<'db>, module: ParsedModuleRef) -> Self {
+        Self {
+            model: SemanticModel::new(db, file),
+            file,
+            index: semantic_index(db, file),
+            module,
+        }
+    }
+
+    /// The database behind the answers.
+    pub fn db(&self) -> &'db dyn Db {
+        self.model.db()
+    }
+
+    /// The dotted path by which the value of `expr` can be imported, such as `asyncio.gather` or
+    /// `builtins.open`, when every binding that can reach it agrees.
+    ///
+    /// Follows `import`, `from … import`, star imports, aliases of both, and plain assignments of
+    /// such a value. Names bound nowhere in the file are builtins. `None` for anything else.
+    pub fn qualified_name(&self, expr: &Expr) -> Option<String> {
+        self.qualified_name_to(expr, ALIAS_DEPTH)
+    }
+
+    fn qualified_name_to(&self, expr: &Expr, depth: usize) -> Option<String> {
+        match expr {
+            Expr::Name(name) => {
+                let definitions = self.bindings(name)?;
+                let mut found: Option<String> = None;
+                for definition in &definitions {
+                    let path = self.path_of(*definition, depth)?;
+                    if found.as_ref().is_some_and(|other| *other != path) {
+                        return None;
+                    }
+                    found = Some(path);
+                }
+                found.or_else(|| {
+                    definitions
+                        .is_empty()
+                        .then(|| format!("builtins.{}", name.id))
+                })
+            }
+            Expr::Attribute(attribute) => {
+                let base = self.qualified_name_to(&attribute.value, depth)?;
+                Some(format!("{base}.{}", attribute.attr))
+            }
+            Expr::Named(named) => self.qualified_name_to(&named.value, depth),
+            _ => None,
+        }
+    }
+
+    fn path_of(&self, definition: Definition<'db>, depth: usize) -> Option<String> {
+        match definition.kind(self.db()) {
+            DefinitionKind::Import(import) => {
+                let alias = import.alias(&self.module);
+                Some(match &alias.asname {
+                    Some(_) => alias.name.to_string(),
+                    None => alias.name.split('.').next()?.to_owned(),
+                })
+            }
+            DefinitionKind::ImportFrom(import) => {
+                let alias = import.alias(&self.module);
+                Some(format!(
+                    "{}.{}",
+                    import_source(import.import(&self.module)),
+                    alias.name
+                ))
+            }
+            DefinitionKind::StarImport(import) => Some(format!(
+                "{}.{}",
+                import_source(import.import(&self.module)),
+                definition.name(self.db())?
+            )),
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                let depth = depth.checked_sub(1)?;
+                self.qualified_name_to(assignment.value(&self.module), depth)
+            }
+            _ => None,
+        }
+    }
+
+    /// The bindings that can reach a use of `name`, from the scope it is used in outwards.
+    ///
+    /// Empty when nothing in the file binds the name; `None` when a binding cannot be seen.
+    pub fn bindings(&self, name: &ast::ExprName) -> Option<Vec<Definition<'db>>> {
+        let scope = self
+            .index
+            .try_expression_scope_id(&ast::ExprRef::from(name))?;
+        let own = self.index.place_table(scope).symbol_id(&name.id);
+        if let Some(symbol) = own
+            && self.index.place_table(scope).symbol(symbol).is_local()
+        {
+            let use_id = name.scoped_use_id(self.db(), self.file);
+            let at_use = self.index.use_def_map(scope).bindings_at_use(use_id);
+            let found = self.collect(scope, at_use)?;
+            if !found.is_empty() {
+                return Some(found);
+            }
+        }
+        self.lookup_outside(&name.id, scope)
+    }
+
+    /// The bindings that code in `scope` would see under `name`, anywhere in that scope.
+    ///
+    /// Empty when the name is free; `None` when a binding cannot be seen.
+    pub fn lookup(&self, name: &str, scope: FileScopeId) -> Option<Vec<Definition<'db>>> {
+        if let Some(symbol) = self.index.place_table(scope).symbol_id(name)
+            && self.index.place_table(scope).symbol(symbol).is_local()
+        {
+            let bindings = self
+                .index
+                .use_def_map(scope)
+                .reachable_symbol_bindings(symbol);
+            let found = self.collect(scope, bindings)?;
+            if !found.is_empty() {
+                return Some(found);
+            }
+        }
+        self.lookup_outside(name, scope)
+    }
+
+    fn lookup_outside(&self, name: &str, from: FileScopeId) -> Option<Vec<Definition<'db>>> {
+        let declared_global = |scope: FileScopeId| {
+            let table = self.index.place_table(scope);
+            table
+                .symbol_id(name)
+                .is_some_and(|symbol| table.symbol(symbol).is_global())
+        };
+        let mut skip_to_global = declared_global(from);
+        for (scope, _) in self.index.visible_ancestor_scopes(from).skip(1) {
+            if skip_to_global && !scope.is_global() {
+                continue;
+            }
+            let table = self.index.place_table(scope);
+            let Some(symbol) = table.symbol_id(name) else {
+                continue;
+            };
+            if table.symbol(symbol).is_global() && !scope.is_global() {
+                skip_to_global = true;
+                continue;
+            }
+            if !table.symbol(symbol).is_local() {
+                continue;
+            }
+            let snapshot = self.index.enclosing_snapshot(
+                scope,
+                PlaceExprRef::Symbol(table.symbol(symbol)),
+                from,
+            );
+            let found = match snapshot {
+                EnclosingSnapshotResult::FoundBindings(bindings) => {
+                    self.collect(scope, bindings)?
+                }
+                _ => self.collect(
+                    scope,
+                    self.index
+                        .use_def_map(scope)
+                        .reachable_symbol_bindings(symbol),
+                )?,
+            };
+            if !found.is_empty() {
+                return Some(found);
+            }
+        }
+        if from.is_global() || !self.is_bound_globally(name) {
+            Some(Vec::new())
+        } else {
+            None
+        }
+    }
+
+    fn is_bound_globally(&self, name: &str) -> bool {
+        self.index
+            .place_table(FileScopeId::global())
+            .symbol_by_name(name)
+            .is_some_and(|symbol| symbol.is_bound())
+    }
+
+    /// Flattens bindings to definitions people wrote. `None` where one of them cannot be seen.
+    fn collect(
+        &self,
+        scope: FileScopeId,
+        bindings: BindingWithConstraintsIterator<'_, 'db>,
+    ) -> Option<Vec<Definition<'db>>> {
+        let mut found = Vec::new();
+        let mut seen = FxHashSet::default();
+        let mut pending: Vec<Definition<'db>> = Vec::new();
+        for binding in bindings {
+            match binding.binding {
+                DefinitionState::Defined(definition) => pending.push(definition),
+                DefinitionState::Undefined => {}
+                DefinitionState::Deleted => return None,
+            }
+        }
+        while let Some(definition) = pending.pop() {
+            if !seen.insert(definition) {
+                continue;
+            }
+            match definition.kind(self.db()) {
+                DefinitionKind::LoopHeader(header) => {
+                    let use_def = self.index.use_def_map(scope);
+                    let header_bindings = use_def.loop_header(header.loop_header_id());
+                    for live in header_bindings.bindings_for_place(header.place()) {
+                        match use_def.definition(live.binding()) {
+                            DefinitionState::Defined(definition) => pending.push(definition),
+                            DefinitionState::Undefined => {}
+                            DefinitionState::Deleted => return None,
+                        }
+                    }
+                }
+                DefinitionKind::NestedBindings(_) => return None,
+                _ => found.push(definition),
+            }
+        }
+        Some(found)
+    }
+
+    /// The scope an expression is evaluated in.
+    pub fn scope_of<'a>(&self, expr: impl Into<ast::ExprRef<'a>>) -> Option<FileScopeId> {
+        self.index.try_expression_scope_id(&expr.into())
+    }
+
+    /// The scope of a function's body.
+    pub fn function_scope(&self, function: &ast::StmtFunctionDef) -> Option<FileScopeId> {
+        self.index
+            .try_node_scope(NodeWithScopeRef::Function(function))
+    }
+
+    /// Whether `name` is bound, used or declared in `scope`, in a scope around it that it can see,
+    /// or anywhere inside it: a new variable of that name would meet another one.
+    pub fn is_taken(&self, name: &str, scope: FileScopeId) -> bool {
+        self.index
+            .ancestor_scopes(scope)
+            .any(|(ancestor, _)| self.mentions(name, ancestor))
+            || self.is_mentioned_inside(name, scope)
+    }
+
+    /// Whether `name` stands anywhere in `scope` or in a scope inside it.
+    pub fn is_mentioned_inside(&self, name: &str, scope: FileScopeId) -> bool {
+        self.mentions(name, scope)
+            || self
+                .index
+                .child_scopes(scope)
+                .any(|(child, _)| self.is_mentioned_inside(name, child))
+    }
+
+    fn mentions(&self, name: &str, scope: FileScopeId) -> bool {
+        self.index.place_table(scope).symbol_id(name).is_some()
+    }
+
+    /// Whether the symbol `name`, local to `scope`, is read in that scope or in one inside it, or
+    /// is declared `global` or `nonlocal` there.
+    pub fn is_read(&self, name: &str, scope: FileScopeId) -> bool {
+        let Some(symbol) = self.index.place_table(scope).symbol_by_name(name) else {
+            return true;
+        };
+        symbol.is_used()
+            || symbol.is_global()
+            || symbol.is_nonlocal()
+            || self
+                .index
+                .child_scopes(scope)
+                .any(|(child, _)| self.is_mentioned_inside(name, child))
+    }
+
+    /// Whether a definition stands in an `if TYPE_CHECKING:` block, so does not exist at run time.
+    pub fn is_typing_only(&self, definition: Definition<'db>, range: TextRange) -> bool {
+        self.index
+            .is_in_type_checking_block(definition.file_scope(self.db()), range)
+    }
+
+    /// The parsed module, for nodes of definitions in this file.
+    pub fn module(&self) -> &ParsedModuleRef {
+        &self.module
+    }
+
+    /// Where a definition stands, when it is in this file.
+    pub fn definition_range(&self, definition: Definition<'db>) -> Option<TextRange> {
+        (definition.program_file(self.db()) == self.file)
+            .then(|| definition.kind(self.db()).full_range(&self.module))
+    }
+
+    /// The one function that a callee expression names, followed through imports, attributes and
+    /// inferred receivers, into other files. `None` when there is none or more than one.
+    pub fn function(&self, callee: &Expr) -> Option<Function<'db>> {
+        let resolved = match callee {
+            Expr::Name(name) => {
+                // The exact answer first: a function of this file.
+                if let Some(definitions) = self.bindings(name)
+                    && let [definition] = definitions.as_slice()
+                    && definition.kind(self.db()).is_function_def()
+                {
+                    return Some(Function {
+                        definition: *definition,
+                        module: self.module.clone(),
+                    });
+                }
+                definitions_for_name(
+                    &self.model,
+                    &name.id,
+                    name.into(),
+                    ImportAliasResolution::ResolveAliases,
+                )
+            }
+            Expr::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
+            _ => return None,
+        };
+        let [ResolvedDefinition::Definition(definition)] = resolved.as_slice() else {
+            return None;
+        };
+        if !definition.kind(self.db()).is_function_def() {
+            return None;
+        }
+        Some(Function {
+            definition: *definition,
+            module: parsed_module(self.db(), definition.python_file(self.db())).load(self.db()),
+        })
+    }
+
+    /// The semantics of the file a function stands in, to look further from there.
+    pub fn of_function(&self, function: &Function<'db>) -> Semantics<'db> {
+        Semantics::new(
+            self.db(),
+            function.definition.program_file(self.db()),
+            function.module.clone(),
+        )
+    }
+
+    /// The dotted path of the class that the value of `expr` is an instance of, such as
+    /// `threading.Lock`.
+    pub fn class_of(&self, expr: &Expr) -> ClassOf {
+        let env = self.model.program_environment();
+        match expr.inferred_type(&self.model) {
+            Some(Type::NominalInstance(instance)) => {
+                let name = instance.class_name(self.db(), &env);
+                match instance.class_module_name(self.db(), &env) {
+                    Some(module) => ClassOf::Known(format!("{module}.{name}")),
+                    None => ClassOf::Known(name.to_string()),
+                }
+            }
+            None
+            | Some(
+                Type::Dynamic(_)
+                | Type::Divergent(_)
+                | Type::Union(_)
+                | Type::Intersection(_)
+                | Type::TypeVar(_)
+                | Type::Never,
+            ) => ClassOf::Unknown,
+            Some(_) => ClassOf::Other,
+        }
+    }
+
+    /// The dotted name of the module this file is, where the search paths reach it.
+    pub fn module_name(&self) -> Option<String> {
+        file_to_module(self.db(), self.file.resolver_file(self.db()))
+            .map(|module| module.name(self.db()).to_string())
+    }
+}
+
+/// What is known about the class of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClassOf {
+    /// An instance of the class with this dotted path.
+    Known(String),
+    /// A function, a module, a class, a literal: known, but no instance of a nominal class.
+    Other,
+    /// The type engine cannot tell, or it depends.
+    Unknown,
+}
+
+fn import_source(import: &ast::StmtImportFrom) -> String {
+    let dots = ".".repeat(import.level as usize);
+    let module = import.module.as_deref().unwrap_or_default();
+    format!("{dots}{module}")
+}
+
+/// Whether `inner` lies in `outer`, as nodes of one file.
+pub fn contains(outer: impl Ranged, inner: impl Ranged) -> bool {
+    outer.range().contains_range(inner.range())
+}

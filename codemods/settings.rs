@@ -1,0 +1,48 @@
+//! The options that change what codemods look for and write.
+
+use ruff_python_ast::PythonVersion;
+
+/// How many exceptions of a `gather` may pass unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GatherGuard {
+    /// The guard is written where no code in sight looks at the results for exceptions.
+    #[default]
+    Auto,
+    /// The guard is written after every rewritten call whose results are not checked by the code.
+    Always,
+    /// Only the argument is written; exceptions stay in the list of results.
+    Never,
+}
+
+/// What becomes of a task nobody keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TaskStrategy {
+    /// By place: awaited in an entry point, given to the task group around it, else kept in a set.
+    #[default]
+    Auto,
+    /// Awaited at the end of the function wherever that is possible, else kept in a set.
+    Await,
+    /// Always kept in a set.
+    Set,
+}
+
+/// The options of all codemods, for one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The oldest Python the code must run on.
+    pub target_version: PythonVersion,
+    /// `gather.guard`
+    pub gather_guard: GatherGuard,
+    /// `tasks.strategy`
+    pub task_strategy: TaskStrategy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            target_version: PythonVersion::PY310,
+            gather_guard: GatherGuard::default(),
+            task_strategy: TaskStrategy::default(),
+        }
+    }
+}

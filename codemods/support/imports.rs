@@ -1,0 +1,540 @@
+//! New imports, and imports that nothing uses any more.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, PythonVersion, Stmt};
+use ruff_python_stdlib::sys::is_known_standard_library;
+use ruff_source_file::LineRanges;
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use ty_python_core::definition::DefinitionKind;
+use ty_python_core::scope::FileScopeId;
+
+use crate::file::File;
+use crate::semantics::contains;
+
+/// How to name a member of a module at a place, and the edit that makes the name exist.
+pub struct Imported {
+    /// The expression, such as `asyncio.sleep`, `aio.sleep` or `sleep`.
+    pub expression: String,
+    /// The import to add, if the file does not have it.
+    pub edit: Option<Edit>,
+}
+
+/// Names `member` of `module` in `scope`, the way the file names it already: `import asyncio`,
+/// `import asyncio as aio` or `from asyncio import gather`.
+///
+/// `at` is where the name will be used: an import inside the same function counts when it stands
+/// before. `Err` with the reason where the name would mean something else there.
+pub fn import(
+    file: &File<'_, '_>,
+    module: &str,
+    member: &str,
+    scope: FileScopeId,
+    at: TextSize,
+) -> Result<Imported, String> {
+    let statements = top_level_imports(file.body());
+    let mut names_members = None;
+    for statement in &statements {
+        match statement {
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                    if alias.name.as_str() == module && means(file, bound, scope, module, at) {
+                        return Ok(Imported {
+                            expression: format!("{bound}.{member}"),
+                            edit: None,
+                        });
+                    }
+                }
+            }
+            Stmt::ImportFrom(import)
+                if import.level == 0 && import.module.as_deref() == Some(module) =>
+            {
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                    let path = format!("{module}.{member}");
+                    if alias.name.as_str() == member && means(file, bound, scope, &path, at) {
+                        return Ok(Imported {
+                            expression: bound.to_string(),
+                            edit: None,
+                        });
+                    }
+                    if alias.name.as_str() != "*" {
+                        names_members = Some(import);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    if means(file, module, scope, module, at) {
+        return Ok(Imported {
+            expression: format!("{module}.{member}"),
+            edit: None,
+        });
+    }
+    if let Some(import) = names_members
+        && !file.semantics.is_taken(member, scope)
+        && let Some(edit) = extend(file, import, member)
+    {
+        return Ok(Imported {
+            expression: member.to_owned(),
+            edit: Some(edit),
+        });
+    }
+    if file.semantics.is_taken(module, scope)
+        || file.semantics.is_taken(module, FileScopeId::global())
+            && file
+                .semantics
+                .lookup(module, FileScopeId::global())
+                .is_none_or(|definitions| !definitions.is_empty())
+    {
+        return Err(format!("the name `{module}` means something else here"));
+    }
+    Ok(Imported {
+        expression: format!("{module}.{member}"),
+        edit: Some(insert(file, module)),
+    })
+}
+
+/// Whether code in `scope` that runs after `at` sees the import of `path` under `name`.
+fn means(file: &File<'_, '_>, name: &str, scope: FileScopeId, path: &str, at: TextSize) -> bool {
+    let semantics = &file.semantics;
+    let Some(definitions) = semantics.lookup(name, scope) else {
+        return false;
+    };
+    !definitions.is_empty()
+        && definitions.iter().all(|definition| {
+            let Some(range) = semantics.definition_range(*definition) else {
+                return false;
+            };
+            let found = match definition.kind(semantics.db()) {
+                DefinitionKind::Import(import) => {
+                    let alias = import.alias(semantics.module());
+                    if alias.asname.is_some() {
+                        alias.name.to_string()
+                    } else {
+                        // `import a.b` binds `a`.
+                        alias.name.split('.').next().unwrap_or_default().to_owned()
+                    }
+                }
+                DefinitionKind::ImportFrom(import) => {
+                    let statement = import.import(semantics.module());
+                    if statement.level > 0 {
+                        return false;
+                    }
+                    format!(
+                        "{}.{}",
+                        statement.module.as_deref().unwrap_or_default(),
+                        import.alias(semantics.module()).name
+                    )
+                }
+                _ => return false,
+            };
+            let visible_in_time =
+                definition.file_scope(semantics.db()).is_global() || range.end() <= at;
+            found == path && visible_in_time && !semantics.is_typing_only(*definition, range)
+        })
+}
+
+/// The import statements that run whenever the module is imported.
+fn top_level_imports(body: &[Stmt]) -> Vec<&Stmt> {
+    body.iter()
+        .filter(|statement| statement.is_import_stmt() || statement.is_import_from_stmt())
+        .collect()
+}
+
+/// Adds `member` to `from module import …`, in sorted place.
+fn extend(file: &File<'_, '_>, import: &ast::StmtImportFrom, member: &str) -> Option<Edit> {
+    if file.comments.intersects(import.range()) {
+        return None;
+    }
+    let follower = import
+        .names
+        .iter()
+        .find(|alias| alias.name.as_str() > member && alias.name.starts_with(char::is_lowercase));
+    let last = import.names.last()?;
+    if let Some(follower) = follower {
+        let separator = if file.starts_line(follower.start()) {
+            format!(
+                ",{}{}",
+                file.newline(),
+                file.indentation_at(follower.start())
+            )
+        } else {
+            ", ".to_owned()
+        };
+        return Some(Edit::insertion(
+            format!("{member}{separator}"),
+            follower.start(),
+        ));
+    }
+    let separator = if import.names.len() > 1 && file.starts_line(last.start()) {
+        format!(",{}{}", file.newline(), file.indentation_at(last.start()))
+    } else {
+        ", ".to_owned()
+    };
+    Some(Edit::insertion(format!("{separator}{member}"), last.end()))
+}
+
+/// The sections that import sorters keep apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Section {
+    Future,
+    Standard,
+    Other,
+}
+
+fn section(statement: &Stmt) -> Section {
+    let (module, level) = match statement {
+        Stmt::Import(import) => match import.names.first() {
+            Some(alias) => (alias.name.as_str(), 0),
+            None => return Section::Other,
+        },
+        Stmt::ImportFrom(import) => (import.module.as_deref().unwrap_or_default(), import.level),
+        _ => return Section::Other,
+    };
+    let root = module.split('.').next().unwrap_or_default();
+    if level > 0 {
+        Section::Other
+    } else if root == "__future__" {
+        Section::Future
+    } else if is_known_standard_library(PythonVersion::latest().minor, root) {
+        Section::Standard
+    } else {
+        Section::Other
+    }
+}
+
+fn module_of(statement: &Stmt) -> &str {
+    match statement {
+        Stmt::Import(import) => import.names.first().map_or("", |alias| &alias.name),
+        Stmt::ImportFrom(import) => import.module.as_deref().unwrap_or_default(),
+        _ => "",
+    }
+}
+
+/// Inserts `import module` where an import sorter would put it.
+fn insert(file: &File<'_, '_>, module: &str) -> Edit {
+    let newline = file.newline();
+    let line = format!("import {module}");
+    let body = file.body();
+    let after_docstring = body
+        .iter()
+        .take_while(|statement| is_docstring(statement, body))
+        .count();
+    // The first run of imports; an import further down belongs to something else.
+    let run: Vec<&Stmt> = body
+        .iter()
+        .skip(after_docstring)
+        .take_while(|statement| statement.is_import_stmt() || statement.is_import_from_stmt())
+        .filter(|statement| alone_on_lines(file, statement))
+        .collect();
+    let own = if is_known_standard_library(PythonVersion::latest().minor, module) {
+        Section::Standard
+    } else {
+        Section::Other
+    };
+    let same: Vec<&Stmt> = run
+        .iter()
+        .copied()
+        .filter(|statement| section(statement) == own)
+        .collect();
+    if !same.is_empty() {
+        // Import sorters put `import a` before `from a import b`, or sort both by module.
+        let mixed = same
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.is_import_from_stmt() && b.is_import_stmt()));
+        let predecessor = same.iter().rev().find(|statement| {
+            if mixed {
+                module_of(statement) < module
+            } else {
+                statement.is_import_stmt() && module_of(statement) < module
+            }
+        });
+        if let Some(predecessor) = predecessor {
+            return after_line(file, predecessor.end(), &line);
+        }
+        if let Some(first) = same.first() {
+            let at = file.source.line_start(first.start());
+            return Edit::insertion(format!("{line}{newline}"), at);
+        }
+    }
+    let before = run.iter().rev().find(|statement| section(statement) < own);
+    let after = run.iter().find(|statement| section(statement) > own);
+    match (before, after) {
+        (Some(before), Some(_)) => after_line(file, before.end(), &format!("{newline}{line}")),
+        (Some(before), None) => after_line(file, before.end(), &format!("{newline}{line}")),
+        (None, Some(after)) => {
+            let at = file.source.line_start(after.start());
+            Edit::insertion(format!("{line}{newline}{newline}"), at)
+        }
+        (None, None) => at_start(file, after_docstring, &line),
+    }
+}
+
+/// The first import of a file that has none at its top.
+fn at_start(file: &File<'_, '_>, docstrings: usize, line: &str) -> Edit {
+    let newline = file.newline();
+    let body = file.body();
+    match (
+        docstrings.checked_sub(1).and_then(|index| body.get(index)),
+        body.get(docstrings),
+    ) {
+        (Some(docstring), _) if alone_on_lines(file, docstring) => {
+            after_line(file, docstring.end(), &format!("{newline}{line}"))
+        }
+        (_, Some(first)) => {
+            // Black leaves one blank line after imports, two before a function or class.
+            let blank = if first.is_function_def_stmt() || first.is_class_def_stmt() {
+                2
+            } else {
+                1
+            };
+            // Comments at the top (a shebang, an encoding, a licence) stay at the top.
+            let at = after_leading_comments(file, first.start());
+            let blank = newline.repeat(blank);
+            Edit::insertion(format!("{line}{newline}{blank}"), at)
+        }
+        _ => Edit::insertion(
+            format!("{line}{newline}"),
+            TextSize::try_from(file.source.len()).unwrap_or_default(),
+        ),
+    }
+}
+
+/// The start of the first statement's line, or of the comment block right above it.
+fn after_leading_comments(file: &File<'_, '_>, first: TextSize) -> TextSize {
+    let mut at = file.source.line_start(first);
+    while at > TextSize::default() {
+        let previous = file.source.line_start(at - TextSize::from(1));
+        let text = file.source[TextRange::new(previous, at)].trim();
+        let is_header =
+            previous == TextSize::default() || text.starts_with("#!") || text.contains("coding");
+        if !text.starts_with('#') || is_header {
+            break;
+        }
+        at = previous;
+    }
+    if at == TextSize::default() {
+        // A byte order mark is part of the first line.
+        file.source
+            .line_start(first)
+            .max(file.source.bom_start_offset())
+    } else {
+        at
+    }
+}
+
+fn after_line(file: &File<'_, '_>, end: TextSize, text: &str) -> Edit {
+    let newline = file.newline();
+    let at = file.source.full_line_end(end);
+    if at > file.source.line_end(end) {
+        Edit::insertion(format!("{text}{newline}"), at)
+    } else {
+        Edit::insertion(format!("{newline}{text}"), at)
+    }
+}
+
+fn is_docstring(statement: &Stmt, body: &[Stmt]) -> bool {
+    body.first()
+        .is_some_and(|first| first.range() == statement.range())
+        && matches!(statement, Stmt::Expr(expr) if expr.value.is_string_literal_expr())
+}
+
+fn alone_on_lines(file: &File<'_, '_>, statement: &Stmt) -> bool {
+    let rest = TextRange::new(statement.end(), file.source.line_end(statement.end()));
+    let rest = file.source[rest].trim_start();
+    file.starts_line(statement.start()) && (rest.is_empty() || rest.starts_with('#'))
+}
+
+/// The end of the imports at the top of the module: after the last import, `if TYPE_CHECKING:`
+/// block or `try: import …` block before the first other statement.
+///
+/// `None` when there are none, or the last one shares its line.
+pub fn end_of_imports<'a>(file: &File<'a, '_>) -> Option<&'a Stmt> {
+    let body = file.body();
+    let mut last = None;
+    for statement in body {
+        match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) => last = Some(statement),
+            Stmt::If(_) | Stmt::Try(_) if holds_import(statement) => last = Some(statement),
+            Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::If(_) | Stmt::Try(_) => {}
+            _ => break,
+        }
+    }
+    last.filter(|statement| alone_on_lines(file, statement))
+}
+
+fn holds_import(statement: &Stmt) -> bool {
+    crate::site::suites_in(statement)
+        .into_iter()
+        .flatten()
+        .any(|inner| inner.is_import_stmt() || inner.is_import_from_stmt())
+}
+
+/// The edits that remove the imports whose last uses are in the text that `edits` replace.
+///
+/// Only imports of standard-library modules go, whose import has no effect of its own, and not
+/// where they may be somebody's interface: in a package's `__init__.py`, in `__all__`, written as
+/// `import x as x`, imported from here by another file of the project, or with a comment.
+pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
+    if file.is_package {
+        return Vec::new();
+    }
+    let removed = |range: TextRange| {
+        edits
+            .iter()
+            .any(|edit| !edit.range().is_empty() && contains(edit, range))
+    };
+    let mut removals = Vec::new();
+    for statement in top_level_imports(file.body()) {
+        if section(statement) != Section::Standard
+            || !alone_on_lines(file, statement)
+            || has_comment(file, statement)
+        {
+            continue;
+        }
+        let names: &[ast::Alias] = match statement {
+            Stmt::Import(import) => &import.names,
+            Stmt::ImportFrom(import) => &import.names,
+            _ => continue,
+        };
+        let mut orphans = Vec::new();
+        for (index, alias) in names.iter().enumerate() {
+            let bound = match &alias.asname {
+                Some(asname) if *asname.as_str() == *alias.name => continue,
+                Some(asname) => asname.as_str(),
+                None if alias.name.contains('.') || alias.name.as_str() == "*" => continue,
+                None => alias.name.as_str(),
+            };
+            let mut uses = Uses {
+                file,
+                alias: alias.range(),
+                name: bound,
+                removed: &removed,
+                removed_uses: 0,
+                kept_uses: 0,
+            };
+            uses.visit_body(file.body());
+            let exported = file
+                .semantics
+                .module_name()
+                .and_then(|module| module.rsplit('.').next().map(str::to_owned))
+                .is_some_and(|module| file.project.imports_from(&module, bound));
+            if uses.removed_uses > 0 && uses.kept_uses == 0 && !exported {
+                orphans.push(index);
+            }
+        }
+        removals.extend(remove(file, statement, names, &orphans));
+    }
+    removals
+}
+
+fn has_comment(file: &File<'_, '_>, statement: &Stmt) -> bool {
+    let lines = TextRange::new(statement.start(), file.source.line_end(statement.end()));
+    file.comments.intersects(lines)
+}
+
+fn remove(
+    file: &File<'_, '_>,
+    statement: &Stmt,
+    names: &[ast::Alias],
+    orphans: &[usize],
+) -> Vec<Edit> {
+    if orphans.is_empty() {
+        return Vec::new();
+    }
+    if orphans.len() == names.len() {
+        let range = TextRange::new(
+            file.source.line_start(statement.start()),
+            file.source.full_line_end(statement.end()),
+        );
+        return vec![Edit::range_deletion(range)];
+    }
+    // Each name goes with the comma and the space that part it from a neighbour that stays.
+    let last_kept = (0..names.len())
+        .rev()
+        .find(|index| !orphans.contains(index))
+        .unwrap_or_default();
+    orphans
+        .iter()
+        .filter_map(|&index| {
+            let alias = names.get(index)?;
+            let range = if index < last_kept {
+                TextRange::new(alias.start(), names.get(index + 1)?.start())
+            } else {
+                TextRange::new(names.get(index.checked_sub(1)?)?.end(), alias.end())
+            };
+            Some(Edit::range_deletion(range))
+        })
+        .collect()
+}
+
+/// Counts what refers to one import, apart from the import itself.
+struct Uses<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    alias: TextRange,
+    name: &'f str,
+    removed: &'f dyn Fn(TextRange) -> bool,
+    removed_uses: usize,
+    kept_uses: usize,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprName(name) if name.id == self.name => {
+                let may_be_it = match name.ctx {
+                    ExprContext::Load => {
+                        self.file
+                            .semantics
+                            .bindings(name)
+                            .is_none_or(|definitions| {
+                                definitions.iter().any(|definition| {
+                                    self.file
+                                        .semantics
+                                        .definition_range(*definition)
+                                        .is_some_and(|range| range == self.alias)
+                                })
+                            })
+                    }
+                    // Written somewhere else, or deleted: more than an import.
+                    _ => self
+                        .file
+                        .semantics
+                        .scope_of(name)
+                        .is_none_or(FileScopeId::is_global),
+                };
+                if may_be_it {
+                    if (self.removed)(name.range()) {
+                        self.removed_uses += 1;
+                    } else {
+                        self.kept_uses += 1;
+                    }
+                }
+            }
+            // A string may be an annotation, a member of `__all__` or a doctest.
+            AnyNodeRef::StringLiteral(literal) if mentions(&literal.value, self.name) => {
+                let is_prose = literal.value.contains(['\n', ' ']);
+                if !is_prose || literal.value.contains(">>>") {
+                    self.kept_uses += 1;
+                }
+            }
+            AnyNodeRef::Alias(alias) if alias.range() != self.alias => {
+                let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                if bound.as_str() == self.name && (self.removed)(alias.range()) {
+                    self.kept_uses += 1;
+                }
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Whether `name` stands in `text` as an identifier.
+fn mentions(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| word == name)
+}

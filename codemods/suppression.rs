@@ -1,0 +1,158 @@
+//! Comments that say: leave this as it is.
+
+use ruff_source_file::LineRanges;
+use ruff_text_size::{TextRange, TextSize};
+
+use crate::file::File;
+use crate::finding::Finding;
+use crate::rule::Rule;
+
+/// The suppression comments of one file.
+pub struct Suppressions {
+    whole_file: Vec<Suppressed>,
+    /// Each with the lines it speaks for.
+    lines: Vec<(TextRange, Suppressed)>,
+}
+
+enum Suppressed {
+    Everything,
+    Codes(Vec<String>),
+}
+
+impl Suppressed {
+    fn covers(&self, rule: &Rule) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Codes(codes) => codes.iter().any(|code| {
+                rule.is_selected_by(code)
+                    || rule
+                        .equivalents
+                        .iter()
+                        .any(|other| other.eq_ignore_ascii_case(code))
+            }),
+        }
+    }
+}
+
+impl Suppressions {
+    /// Reads the comments of `file`.
+    pub fn of(file: &File<'_, '_>) -> Self {
+        let mut suppressions = Self {
+            whole_file: Vec::new(),
+            lines: Vec::new(),
+        };
+        for range in file.comments.iter() {
+            let text = &file.source[*range];
+            // One comment may hold several: `# type: ignore  # noqa: AF801`.
+            for part in text.split('#').map(str::trim) {
+                if let Some(directive) = part.strip_prefix("asyncfix:") {
+                    suppressions.read_own(file, *range, directive.trim());
+                } else if let Some(rest) = strip_noqa(part) {
+                    let line = file.source.line_range(range.start());
+                    suppressions.lines.push((line, codes_after_colon(rest)));
+                } else if let Some(codes) = type_ignore(part) {
+                    let line = file.source.line_range(range.start());
+                    suppressions.lines.push((line, Suppressed::Codes(codes)));
+                }
+            }
+        }
+        suppressions
+    }
+
+    fn read_own(&mut self, file: &File<'_, '_>, comment: TextRange, directive: &str) {
+        let (word, codes) = match directive.split_once('[') {
+            Some((word, rest)) => {
+                let list = rest.split(']').next().unwrap_or_default();
+                (word.trim(), Suppressed::Codes(split_codes(list)))
+            }
+            None => (
+                directive.split_whitespace().next().unwrap_or_default(),
+                Suppressed::Everything,
+            ),
+        };
+        match word {
+            "ignore-file" => self.whole_file.push(codes),
+            "ignore" => {
+                let own_line = file.starts_line(comment.start());
+                let line = if own_line {
+                    // On a line of its own it speaks for the next one that is not a comment.
+                    Self::next_code_line(file, comment.end())
+                } else {
+                    file.source.line_range(comment.start())
+                };
+                self.lines.push((line, codes));
+            }
+            _ => {}
+        }
+    }
+
+    fn next_code_line(file: &File<'_, '_>, from: TextSize) -> TextRange {
+        let mut start = file.source.full_line_end(from);
+        loop {
+            let line = file.source.full_line_range(start);
+            let text = file.source[line].trim();
+            if line.is_empty() || !(text.is_empty() || text.starts_with('#')) {
+                return line;
+            }
+            start = line.end();
+        }
+    }
+
+    /// Whether a comment suppresses `finding`: at the end of the first or last line of the
+    /// expression, or of the statement it stands in.
+    pub fn cover(&self, finding: &Finding) -> bool {
+        self.whole_file
+            .iter()
+            .any(|suppressed| suppressed.covers(finding.rule))
+            || self.lines.iter().any(|(line, suppressed)| {
+                (line.contains_inclusive(finding.range.start())
+                    || line.contains_inclusive(finding.range.end()))
+                    && suppressed.covers(finding.rule)
+            })
+    }
+}
+
+/// What follows `noqa` in a comment that starts with it, in any case, as flake8 and ruff read it.
+fn strip_noqa(part: &str) -> Option<&str> {
+    let head = part.get(..4)?;
+    let rest = part.get(4..)?;
+    (head.eq_ignore_ascii_case("noqa") && !rest.starts_with(|c: char| c.is_alphanumeric()))
+        .then_some(rest)
+}
+
+fn codes_after_colon(rest: &str) -> Suppressed {
+    match rest.trim_start().strip_prefix(':') {
+        // Words after the codes are an explanation, and no codes.
+        Some(list) => Suppressed::Codes(
+            split_codes(list)
+                .into_iter()
+                .take_while(|word| is_code(word))
+                .collect(),
+        ),
+        None => Suppressed::Everything,
+    }
+}
+
+/// Whether `word` is letters followed by digits, as the codes of all linters are.
+fn is_code(word: &str) -> bool {
+    let digits = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    digits.len() < word.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
+}
+
+/// The codes of `type: ignore[…]`: only named ones count, a bare one is about types in general.
+fn type_ignore(part: &str) -> Option<Vec<String>> {
+    let rest = part.strip_prefix("type:")?.trim_start();
+    let list = rest
+        .strip_prefix("ignore")?
+        .trim_start()
+        .strip_prefix('[')?;
+    Some(split_codes(list.split(']').next().unwrap_or_default()))
+}
+
+fn split_codes(list: &str) -> Vec<String> {
+    list.split([',', ' ', '\t'])
+        .map(str::trim)
+        .filter(|code| !code.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,160 @@
+//! The sets that keep references to running tasks.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::Ranged;
+use ty_python_core::scope::FileScopeId;
+
+use crate::file::File;
+
+/// The set of tasks that the module has, as an expression: `background_tasks`.
+pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
+    file.body().iter().find_map(|statement| {
+        let (target, value, annotation) = assignment(statement)?;
+        let Expr::Name(name) = target else {
+            return None;
+        };
+        (is_set(file, value, annotation)
+            && (names_tasks(file, annotation) || discards(file, file.body(), file.text(target))))
+        .then_some(name.id.as_str())
+    })
+}
+
+/// The set of tasks that every instance of `class` has, as an expression: `self.tasks`.
+pub fn in_instance<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a str> {
+    class
+        .body
+        .iter()
+        .filter_map(|statement| match statement {
+            Stmt::FunctionDef(function) if function.name.as_str() == "__init__" => Some(function),
+            _ => None,
+        })
+        .flat_map(|function| &function.body)
+        .find_map(|statement| {
+            let (target, value, annotation) = assignment(statement)?;
+            let Expr::Attribute(attribute) = target else {
+                return None;
+            };
+            let on_self = matches!(&*attribute.value, Expr::Name(name) if name.id == "self");
+            let text = file.text(target);
+            (on_self
+                && is_set(file, value, annotation)
+                && (names_tasks(file, annotation) || discards(file, &class.body, text)))
+            .then_some(text)
+        })
+}
+
+fn assignment(statement: &Stmt) -> Option<(&Expr, &Expr, Option<&Expr>)> {
+    match statement {
+        Stmt::Assign(assign) => match assign.targets.as_slice() {
+            [target] => Some((target, &assign.value, None)),
+            _ => None,
+        },
+        Stmt::AnnAssign(assign) => Some((
+            &assign.target,
+            assign.value.as_deref()?,
+            Some(&assign.annotation),
+        )),
+        _ => None,
+    }
+}
+
+/// Whether a value is a new set that tasks can be added to; one of weak references keeps nothing.
+fn is_set(file: &File<'_, '_>, value: &Expr, _annotation: Option<&Expr>) -> bool {
+    match value {
+        Expr::Call(call) => {
+            let callee = match &*call.func {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            file.semantics.qualified_name(callee).as_deref() == Some("builtins.set")
+        }
+        Expr::Set(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether an annotation speaks of tasks: `set[asyncio.Task[None]]`.
+fn names_tasks(file: &File<'_, '_>, annotation: Option<&Expr>) -> bool {
+    struct Tasks<'f, 'a, 'db>(&'f File<'a, 'db>, bool);
+    impl<'a> SourceOrderVisitor<'a> for Tasks<'_, '_, '_> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            self.1 |= match expr {
+                Expr::StringLiteral(literal) => literal.value.to_str().contains("asyncio.Task"),
+                _ => self.0.semantics.qualified_name(expr).as_deref() == Some("asyncio.Task"),
+            };
+            walk_expr(self, expr);
+        }
+    }
+    let Some(annotation) = annotation else {
+        return false;
+    };
+    let mut search = Tasks(file, false);
+    search.visit_expr(annotation);
+    search.1
+}
+
+/// Whether `….add_done_callback(<set>.discard)` or `.remove` stands in `body`.
+fn discards(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
+    struct Callbacks<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        set: &'f str,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Callbacks<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node
+                && let Expr::Attribute(callee) = &*call.func
+                && callee.attr.as_str() == "add_done_callback"
+                && let Some(Expr::Attribute(callback)) = call.arguments.args.first()
+                && matches!(callback.attr.as_str(), "discard" | "remove")
+                && self.file.source[callback.value.range()] == *self.set
+            {
+                self.found = true;
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Callbacks {
+        file,
+        set,
+        found: false,
+    };
+    search.visit_body(body);
+    search.found
+}
+
+/// Whether the functions of the module say what they return, so that a new variable should say
+/// what it holds: most of those that could, do.
+pub fn is_typed(file: &File<'_, '_>) -> bool {
+    struct Functions {
+        typed: usize,
+        total: usize,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Functions {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtFunctionDef(function) = node {
+                self.total += 1;
+                self.typed += usize::from(function.returns.is_some());
+            }
+            if node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut functions = Functions { typed: 0, total: 0 };
+    functions.visit_body(file.body());
+    functions.typed * 2 > functions.total
+}
+
+/// A name for a new module-level set that is free in the module and in every scope in it: a
+/// parameter of the same name would hide the set from the code that uses it.
+pub fn fresh_name(file: &File<'_, '_>) -> String {
+    crate::support::names::fresh(
+        file,
+        FileScopeId::global(),
+        &["background_tasks", "_background_tasks", "running_tasks"],
+    )
+}

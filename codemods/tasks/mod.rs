@@ -1,0 +1,4 @@
+//! Pitfall 8: not awaiting tasks.
+
+pub mod dangling;
+mod keepers;

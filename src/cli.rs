@@ -1,0 +1,627 @@
+//! The command line.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use asyncfix_codemods::CODEMODS;
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ruff_db::diagnostic::DiagnosticFormat;
+use ruff_python_ast::PythonVersion;
+
+use crate::config::{self, Overrides, Resolver};
+use crate::discovery::{self, Found};
+use crate::report::{self, Counts};
+use crate::run::{self, Input, Mode, Outcomes};
+use crate::selection::{self, Layer};
+use crate::{diff, write};
+
+/// Nothing to do, or everything written.
+const CLEAN: u8 = 0;
+/// Findings are left (report), or there is a diff (`--diff`).
+const FOUND: u8 = 1;
+/// Something went wrong, whatever became of the other files.
+const ERROR: u8 = 2;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+#[derive(Parser)]
+#[command(
+    name = "asyncfix",
+    version,
+    styles = STYLES,
+    about = "Finds the mistakes people make with Python's asyncio and fixes them in place",
+    after_help = "Exit status: 0 nothing to do or written; 1 mistakes found, or a diff shown; 2 an error.",
+    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    fix: Fix,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show a rule's page, or the list of all rules
+    Rule {
+        /// The rule's code or name
+        #[arg(required_unless_present = "all")]
+        rule: Option<String>,
+        /// List all rules
+        #[arg(long, conflicts_with = "rule")]
+        all: bool,
+    },
+    /// Show the configuration that applies to a path, and where it came from
+    Config {
+        /// A file or folder
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        #[command(flatten)]
+        options: ConfigArgs,
+    },
+}
+
+#[derive(Args)]
+struct Fix {
+    /// Files or folders; `-` for standard input
+    #[arg(default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Show what would change as a unified diff, and change nothing
+    #[arg(long, conflicts_with = "write")]
+    diff: bool,
+    /// Rewrite files in place; standard input goes to standard output
+    #[arg(long)]
+    write: bool,
+    /// The name that standard input goes by
+    #[arg(long, value_name = "NAME")]
+    stdin_filename: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// How findings are shown
+    #[arg(long, value_enum, default_value_t = OutputFormat::Full, help_heading = "Output")]
+    output_format: OutputFormat,
+    /// Count findings by rule instead of showing them
+    #[arg(long, help_heading = "Output")]
+    statistics: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    color: Color,
+    /// Say less: no summary and no progress bar
+    #[arg(short, long, help_heading = "Output")]
+    quiet: bool,
+    /// Say more: with --diff and --write, show the findings that are not fixed
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    verbose: bool,
+    /// How many threads to use (default: one for each processor)
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+#[derive(Args)]
+struct ConfigArgs {
+    /// Rules to run: codes, prefixes such as AF7, or names
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_delimiter = ',',
+        help_heading = "Rules"
+    )]
+    select: Option<Vec<String>>,
+    /// Rules to run beside the selected ones
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_delimiter = ',',
+        help_heading = "Rules"
+    )]
+    extend_select: Vec<String>,
+    /// Rules not to run
+    #[arg(
+        long,
+        value_name = "RULE",
+        value_delimiter = ',',
+        help_heading = "Rules"
+    )]
+    ignore: Vec<String>,
+    /// Apply fixes that may change what a working program does
+    #[arg(long, overrides_with = "no_unsafe_fixes", help_heading = "Rules")]
+    unsafe_fixes: bool,
+    #[arg(long, hide = true, overrides_with = "unsafe_fixes")]
+    no_unsafe_fixes: bool,
+    /// A configuration file, or a setting such as 'gather.guard = "never"'
+    #[arg(long, value_name = "FILE|SETTING", action = ArgAction::Append, help_heading = "Configuration")]
+    config: Vec<String>,
+    /// Ignore all configuration files
+    #[arg(long, help_heading = "Configuration")]
+    isolated: bool,
+    /// The oldest Python that the code must run on, such as 3.10
+    #[arg(long, value_name = "VERSION", value_parser = config::parse_version, help_heading = "Configuration")]
+    target_version: Option<PythonVersion>,
+    /// Patterns of files and folders to leave out, instead of the default ones
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        value_delimiter = ',',
+        help_heading = "Files"
+    )]
+    exclude: Option<Vec<String>>,
+    /// Patterns of files and folders to leave out beside the others
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        value_delimiter = ',',
+        help_heading = "Files"
+    )]
+    extend_exclude: Vec<String>,
+    /// Leave out what git ignores (the default)
+    #[arg(long, overrides_with = "no_respect_gitignore", help_heading = "Files")]
+    respect_gitignore: bool,
+    #[arg(long, hide = true, overrides_with = "respect_gitignore")]
+    no_respect_gitignore: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    Full,
+    Concise,
+    Json,
+    JsonLines,
+    Github,
+    Gitlab,
+    Junit,
+    Azure,
+    Rdjson,
+    Pylint,
+}
+
+impl From<OutputFormat> for DiagnosticFormat {
+    fn from(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Full => Self::Full,
+            OutputFormat::Concise => Self::Concise,
+            OutputFormat::Json => Self::Json,
+            OutputFormat::JsonLines => Self::JsonLines,
+            OutputFormat::Github => Self::Github,
+            OutputFormat::Gitlab => Self::Gitlab,
+            OutputFormat::Junit => Self::Junit,
+            OutputFormat::Azure => Self::Azure,
+            OutputFormat::Rdjson => Self::Rdjson,
+            OutputFormat::Pylint => Self::Pylint,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    fn on(self, terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
+            }
+        }
+    }
+}
+
+/// Runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A bug in one file is caught, reported in the run's own words, and does not stop the others.
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = match cli.command {
+        Some(Command::Rule { rule, all }) => show_rule(rule.as_deref(), all),
+        Some(Command::Config { path, options }) => show_config(&path, &options),
+        None => fix(&cli.fix),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(Stop::ClosedPipe) => ExitCode::from(CLEAN),
+        Err(Stop::Error(message)) => {
+            complain(&message);
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+/// Why a command ends before its end.
+enum Stop {
+    /// Whoever reads the output has seen enough.
+    ClosedPipe,
+    /// An error for people.
+    Error(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ClosedPipe
+        } else {
+            Self::Error(error.to_string())
+        }
+    }
+}
+
+impl From<config::ConfigError> for Stop {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Error(error.0)
+    }
+}
+
+/// Writes a line to standard error; nobody there is no reason to stop.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "asyncfix: {message}");
+}
+
+fn note(message: &str) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+fn show_rule(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
+    let mut out = io::stdout().lock();
+    if all {
+        for codemod in CODEMODS {
+            let rule = codemod.rule();
+            let off = if rule.default {
+                ""
+            } else {
+                " (off by default)"
+            };
+            writeln!(out, "{rule}: {}{off}", rule.pitfall)?;
+        }
+        return Ok(CLEAN);
+    }
+    let wanted = rule.unwrap_or_default();
+    match asyncfix_codemods::rule(wanted) {
+        Some(rule) => {
+            write!(out, "{}", rule.page)?;
+            Ok(CLEAN)
+        }
+        None => match selection::check(wanted) {
+            Ok(()) => {
+                for codemod in CODEMODS {
+                    if codemod.rule().is_selected_by(wanted) {
+                        writeln!(out, "{}\n", codemod.rule().page)?;
+                    }
+                }
+                Ok(CLEAN)
+            }
+            Err(message) => Err(Stop::Error(message)),
+        },
+    }
+}
+
+fn show_config(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
+    let cwd = working_folder()?;
+    let resolver = Resolver::new(overrides(options), &cwd)?;
+    let absolute = std::path::absolute(path)?;
+    let folder = if absolute.is_dir() {
+        absolute.as_path()
+    } else {
+        absolute.parent().unwrap_or(&absolute)
+    };
+    let config = resolver.for_folder(folder)?;
+    write!(io::stdout().lock(), "{}", config.show())?;
+    Ok(CLEAN)
+}
+
+fn working_folder() -> Result<PathBuf, Stop> {
+    std::env::current_dir()
+        .map_err(|error| Stop::Error(format!("the working folder cannot be used: {error}")))
+}
+
+fn overrides(args: &ConfigArgs) -> Overrides {
+    let (inline, files): (Vec<&String>, Vec<&String>) = args
+        .config
+        .iter()
+        .partition(|text| text.contains('=') && !Path::new(text).exists());
+    Overrides {
+        isolated: args.isolated,
+        file: files.last().map(PathBuf::from),
+        inline: inline.into_iter().cloned().collect(),
+        layer: Layer {
+            select: args.select.clone(),
+            extend_select: args.extend_select.clone(),
+            ignore: args.ignore.clone(),
+        },
+        exclude: args.exclude.clone(),
+        extend_exclude: args.extend_exclude.clone(),
+        target_version: args.target_version,
+        unsafe_fixes: flag(args.unsafe_fixes, args.no_unsafe_fixes),
+        respect_gitignore: flag(args.respect_gitignore, args.no_respect_gitignore),
+    }
+}
+
+fn flag(yes: bool, no: bool) -> Option<bool> {
+    match (yes, no) {
+        (true, _) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    }
+}
+
+fn fix(args: &Fix) -> Result<u8, Stop> {
+    if let Some(jobs) = args.jobs {
+        if jobs == 0 {
+            return Err(Stop::Error("--jobs takes a number from 1 on".to_owned()));
+        }
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs)
+            .build_global()
+            .map_err(|error| Stop::Error(error.to_string()))?;
+    }
+    let cwd = working_folder()?;
+    let resolver = Resolver::new(overrides(&args.config), &cwd)?;
+    let from_stdin = args.paths.iter().any(|path| path == Path::new("-"));
+    if from_stdin {
+        if args.paths.len() > 1 {
+            return Err(Stop::Error(
+                "`-` reads standard input and cannot be given together with paths".to_owned(),
+            ));
+        }
+        return fix_stdin(args, &resolver, &cwd);
+    }
+    if args.stdin_filename.is_some() {
+        return Err(Stop::Error(
+            "--stdin-filename names standard input: give `-` as the path".to_owned(),
+        ));
+    }
+    fix_files(args, &resolver, &cwd)
+}
+
+fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
+    let discovered = discovery::discover(&args.paths, resolver)?;
+    let mut failed = !discovered.errors.is_empty();
+    for error in &discovered.errors {
+        complain(error);
+    }
+    if !args.quiet {
+        for skipped in &discovered.skipped {
+            note(skipped);
+        }
+    }
+    if discovered.files.is_empty() && !failed && discovered.skipped.is_empty() {
+        let names: Vec<String> = args
+            .paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        complain(&format!("no Python file found in {}", names.join(", ")));
+        return Ok(CLEAN);
+    }
+    let inputs: Vec<Input> = discovered
+        .files
+        .into_iter()
+        .map(|found| Input { found, text: None })
+        .collect();
+    let bar = progress_bar(inputs.len(), args.quiet);
+    let outcomes = run::run(inputs, resolver, cwd, mode(args), &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    for error in &outcomes.errors {
+        complain(error);
+    }
+    failed |= !outcomes.errors.is_empty();
+    let counts = Counts::of(&outcomes);
+    let mut code = CLEAN;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if args.diff {
+        let color = args.color.on(io::stdout().is_terminal());
+        for outcome in &outcomes.files {
+            if let Some(rewritten) = &outcome.rewritten {
+                let diff = diff::unified(&outcome.shown, &outcome.source.text, rewritten, color);
+                match outcome.source.encode(&diff) {
+                    Ok(bytes) => out.write_all(&bytes)?,
+                    Err(reason) => {
+                        complain(&format!("{}: {reason}", outcome.shown.display()));
+                        failed = true;
+                    }
+                }
+                code = FOUND;
+            }
+        }
+    } else if args.write {
+        for outcome in &outcomes.files {
+            if let Some(rewritten) = &outcome.rewritten
+                && let Err(reason) = write_back(outcome, rewritten)
+            {
+                complain(&format!(
+                    "{}: not written: {reason}",
+                    outcome.shown.display()
+                ));
+                failed = true;
+            }
+        }
+    } else if counts.left > 0 {
+        code = FOUND;
+    }
+    show_findings(args, &outcomes, cwd, &mut out)?;
+    out.flush()?;
+    if !args.quiet {
+        note(&summary(args, counts));
+    }
+    Ok(if failed { ERROR } else { code })
+}
+
+fn write_back(outcome: &run::Outcome, rewritten: &str) -> Result<(), String> {
+    let old = outcome.source.encode(&outcome.source.text)?;
+    let new = outcome.source.encode(rewritten)?;
+    write::replace(&outcome.path, &old, &new)
+}
+
+fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
+    if args.stdin_filename.as_deref().is_some_and(Path::is_dir) {
+        return Err(Stop::Error(
+            "--stdin-filename is a folder; give the name of a Python file".to_owned(),
+        ));
+    }
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Stop::Error(format!("standard input cannot be read: {error}")))?;
+    let shown = args
+        .stdin_filename
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("-"));
+    let mut out = io::stdout().lock();
+    let pass_through = |out: &mut io::StdoutLock<'_>, bytes: &[u8]| -> io::Result<()> {
+        // An editor puts what comes out in the place of what went in: never less than that.
+        if args.write {
+            out.write_all(bytes)?;
+        }
+        out.flush()
+    };
+    let source = match crate::source::Source::decode(bytes.clone()) {
+        Ok(source) => source,
+        Err(reason) => {
+            pass_through(&mut out, &bytes)?;
+            return Err(Stop::Error(format!("{}: {reason}", shown.display())));
+        }
+    };
+    let name = args
+        .stdin_filename
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("stdin.py"));
+    let path = std::path::absolute(&name)?;
+    let folder = path.parent().unwrap_or(&path);
+    if discovery::is_stub(&path) || resolver.for_folder(folder)?.excludes_with_parents(&path) {
+        pass_through(&mut out, &bytes)?;
+        return Ok(CLEAN);
+    }
+    let input = Input {
+        found: Found {
+            shown,
+            path,
+            named: true,
+        },
+        text: Some(source.text.clone()),
+    };
+    let outcomes = run::run(vec![input], resolver, cwd, mode(args), &|| {})?;
+    for error in &outcomes.errors {
+        complain(error);
+    }
+    let failed = !outcomes.errors.is_empty();
+    let outcome = outcomes.files.first();
+    let rewritten = outcome.and_then(|outcome| outcome.rewritten.as_deref());
+    let mut code = CLEAN;
+    if args.write {
+        match source.encode(rewritten.unwrap_or(&source.text)) {
+            Ok(encoded) => out.write_all(&encoded)?,
+            Err(reason) => {
+                pass_through(&mut out, &bytes)?;
+                return Err(Stop::Error(reason));
+            }
+        }
+    } else if args.diff {
+        if let (Some(outcome), Some(rewritten)) = (outcome, rewritten) {
+            let color = args.color.on(io::stdout().is_terminal());
+            let diff = diff::unified(&outcome.shown, &source.text, rewritten, color);
+            out.write_all(&source.encode(&diff).map_err(Stop::Error)?)?;
+            code = FOUND;
+        }
+    } else if Counts::of(&outcomes).left > 0 {
+        code = FOUND;
+    }
+    if !args.write {
+        show_findings(args, &outcomes, cwd, &mut out)?;
+    }
+    out.flush()?;
+    if !args.quiet {
+        note(&summary(args, Counts::of(&outcomes)));
+    }
+    Ok(if failed { ERROR } else { code })
+}
+
+fn mode(args: &Fix) -> Mode {
+    if args.diff || args.write {
+        Mode::Fix
+    } else {
+        Mode::Report
+    }
+}
+
+fn summary(args: &Fix, counts: Counts) -> String {
+    if args.write || args.diff {
+        counts.after_fixing(args.diff)
+    } else {
+        counts.after_reporting(args.config.unsafe_fixes)
+    }
+}
+
+/// Findings go to standard output, except beside a diff, which is for programs.
+fn show_findings(
+    args: &Fix,
+    outcomes: &Outcomes,
+    cwd: &Path,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    let reporting = mode(args) == Mode::Report;
+    if args.statistics {
+        let text = report::statistics(outcomes);
+        if reporting {
+            out.write_all(text.as_bytes())?;
+        } else {
+            note(text.trim_end());
+        }
+        return Ok(());
+    }
+    if !reporting && !args.verbose {
+        return Ok(());
+    }
+    let terminal = if reporting {
+        io::stdout().is_terminal()
+    } else {
+        io::stderr().is_terminal()
+    };
+    let unsafe_fixes = outcomes.files.iter().any(|outcome| outcome.unsafe_fixes);
+    let text = report::render(
+        &outcomes.files,
+        cwd,
+        args.output_format.into(),
+        args.color.on(terminal),
+        unsafe_fixes,
+    );
+    if reporting {
+        out.write_all(text.as_bytes())?;
+    } else {
+        note(text.trim_end());
+    }
+    Ok(())
+}
+
+/// A bar that shows itself when a run lasts longer than a second, and only on a terminal.
+fn progress_bar(files: usize, quiet: bool) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} files") {
+        bar.set_style(style);
+    }
+    let shown = bar.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        if !shown.is_finished() {
+            shown.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    });
+    bar
+}

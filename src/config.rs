@@ -1,0 +1,732 @@
+//! Configuration: `[tool.asyncfix]` in a `pyproject.toml`, or an `asyncfix.toml`.
+//!
+//! The nearest of these files above a Python file is the one that counts for it. A key that is not
+//! known, or a value of the wrong type, is an error with its place; nothing is ignored silently.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, RwLock};
+
+use asyncfix_codemods::settings::{GatherGuard, Settings, TaskStrategy};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use pep440_rs::{Operator, VersionSpecifiers};
+use ruff_python_ast::PythonVersion;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::selection::{self, Layer};
+
+/// The names of configuration files, in the order in which they are looked for in a folder.
+pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
+
+/// Folders that hold no code of the project.
+pub const DEFAULT_EXCLUDE: [&str; 22] = [
+    ".bzr",
+    ".direnv",
+    ".eggs",
+    ".git",
+    ".git-rewrite",
+    ".hg",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+    ".nox",
+    ".pyenv",
+    ".pytest_cache",
+    ".pytype",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    "__pycache__",
+    "__pypackages__",
+    "node_modules",
+    "site-packages",
+    "venv",
+    "_build",
+];
+
+/// What one configuration file says; every part may be missing.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The choice of rules.
+    pub layer: Layer,
+    /// Replaces [`DEFAULT_EXCLUDE`].
+    pub exclude: Option<Vec<String>>,
+    /// Adds to what is excluded.
+    pub extend_exclude: Vec<String>,
+    /// Rules that are off in files matching a pattern.
+    pub per_file_ignores: Vec<(String, Vec<String>)>,
+    /// The oldest Python that the code must run on.
+    pub target_version: Option<PythonVersion>,
+    /// Whether unsafe fixes are applied.
+    pub unsafe_fixes: Option<bool>,
+    /// Whether files that git ignores are left out.
+    pub respect_gitignore: Option<bool>,
+    /// `gather.guard`
+    pub gather_guard: Option<GatherGuard>,
+    /// `tasks.strategy`
+    pub task_strategy: Option<TaskStrategy>,
+}
+
+/// An error in a configuration file or option, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What applies to the files of a folder.
+#[derive(Debug)]
+pub struct Config {
+    /// The file it was read from; `None` for the defaults.
+    pub origin: Option<PathBuf>,
+    /// The folder that patterns are relative to.
+    pub root: PathBuf,
+    /// The rules that run, before per-file ignores.
+    pub codes: selection::Codes,
+    /// The options of the codemods.
+    pub settings: Settings,
+    /// Where the target version came from, for people.
+    pub target_version_origin: String,
+    /// Whether unsafe fixes are applied.
+    pub unsafe_fixes: bool,
+    /// Whether files that git ignores are left out.
+    pub respect_gitignore: bool,
+    exclude_patterns: Vec<String>,
+    exclude: GlobSet,
+    per_file_ignores: Vec<(String, GlobSet, Vec<String>)>,
+}
+
+impl Config {
+    /// Whether a file, or a folder it is in, is excluded. `path` is absolute.
+    pub fn excludes_with_parents(&self, path: &Path) -> bool {
+        path.ancestors()
+            .take_while(|ancestor| ancestor.starts_with(&self.root))
+            .any(|ancestor| self.excludes(ancestor))
+    }
+
+    /// Whether a file or folder is itself excluded. `path` is absolute.
+    pub fn excludes(&self, path: &Path) -> bool {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        self.exclude.is_match(relative)
+            || path
+                .file_name()
+                .is_some_and(|name| self.exclude.is_match(Path::new(name)))
+    }
+
+    /// The codes of the rules that run on the file at `path`, which is absolute.
+    pub fn codes_for(&self, path: &Path) -> selection::Codes {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        let name = path.file_name().map(Path::new);
+        let ignored: Vec<&String> = self
+            .per_file_ignores
+            .iter()
+            .filter(|(_, glob, _)| {
+                // A folder stands for all that is in it.
+                relative.ancestors().any(|path| glob.is_match(path))
+                    || name.is_some_and(|name| glob.is_match(name))
+            })
+            .flat_map(|(_, _, selectors)| selectors)
+            .collect();
+        self.codes
+            .iter()
+            .copied()
+            .filter(|code| {
+                asyncfix_codemods::rule(code).is_some_and(|rule| {
+                    !ignored.iter().any(|selector| rule.is_selected_by(selector))
+                })
+            })
+            .collect()
+    }
+
+    /// What applies, one `key = value` a line, as TOML.
+    pub fn show(&self) -> String {
+        let mut text = String::new();
+        let origin = match &self.origin {
+            Some(path) => path.display().to_string(),
+            None => "the defaults".to_owned(),
+        };
+        let list = |items: &[String]| {
+            let quoted: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+            format!("[{}]", quoted.join(", "))
+        };
+        let codes: Vec<String> = self.codes.iter().map(|code| (*code).to_owned()).collect();
+        let _ = writeln!(text, "# from {origin}");
+        let _ = writeln!(text, "select = {}", list(&codes));
+        let _ = writeln!(
+            text,
+            "target-version = \"{}\"  # {}",
+            self.settings.target_version, self.target_version_origin
+        );
+        let _ = writeln!(text, "unsafe-fixes = {}", self.unsafe_fixes);
+        let _ = writeln!(text, "respect-gitignore = {}", self.respect_gitignore);
+        let _ = writeln!(text, "exclude = {}", list(&self.exclude_patterns));
+        let guard = match self.settings.gather_guard {
+            GatherGuard::Auto => "auto",
+            GatherGuard::Always => "always",
+            GatherGuard::Never => "never",
+        };
+        let strategy = match self.settings.task_strategy {
+            TaskStrategy::Auto => "auto",
+            TaskStrategy::Await => "await",
+            TaskStrategy::Set => "set",
+        };
+        let _ = writeln!(text, "gather.guard = {guard:?}");
+        let _ = writeln!(text, "tasks.strategy = {strategy:?}");
+        if !self.per_file_ignores.is_empty() {
+            let _ = writeln!(text, "\n[per-file-ignores]");
+            for (pattern, _, selectors) in &self.per_file_ignores {
+                let _ = writeln!(text, "{pattern:?} = {}", list(selectors));
+            }
+        }
+        text
+    }
+}
+
+/// What the command line says on top of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Do not look for configuration files.
+    pub isolated: bool,
+    /// `--config FILE`: read this one for every file.
+    pub file: Option<PathBuf>,
+    /// `--config 'key = value'`: TOML laid over the file's.
+    pub inline: Vec<String>,
+    /// The choice of rules.
+    pub layer: Layer,
+    /// `--exclude`: replaces what the configuration excludes.
+    pub exclude: Option<Vec<String>>,
+    /// `--extend-exclude`
+    pub extend_exclude: Vec<String>,
+    /// `--target-version`
+    pub target_version: Option<PythonVersion>,
+    /// `--unsafe-fixes`, `--no-unsafe-fixes`
+    pub unsafe_fixes: Option<bool>,
+    /// `--respect-gitignore`, `--no-respect-gitignore`
+    pub respect_gitignore: Option<bool>,
+}
+
+/// Finds the configuration for folders, reading each file once.
+pub struct Resolver {
+    overrides: Overrides,
+    inline: Options,
+    fixed: Option<Arc<Config>>,
+    folders: RwLock<BTreeMap<PathBuf, Result<Arc<Config>, ConfigError>>>,
+}
+
+impl Resolver {
+    /// A resolver; `cwd` is the folder that the defaults and `--config` options are relative to.
+    ///
+    /// `Err` where the options given on the command line are wrong.
+    pub fn new(overrides: Overrides, cwd: &Path) -> Result<Self, ConfigError> {
+        for selector in selectors(&overrides.layer) {
+            selection::check(selector).map_err(ConfigError)?;
+        }
+        let mut inline = Options::default();
+        for text in &overrides.inline {
+            parse_into(&mut inline, text, None)
+                .map_err(|error| ConfigError(format!("--config: {}", error.0)))?;
+        }
+        let mut resolver = Self {
+            overrides,
+            inline,
+            fixed: None,
+            folders: RwLock::default(),
+        };
+        if let Some(file) = resolver.overrides.file.clone() {
+            let options = read_options(&file)?.unwrap_or_default();
+            let root = std::path::absolute(&file)
+                .ok()
+                .and_then(|path| path.parent().map(Path::to_path_buf))
+                .unwrap_or_else(|| cwd.to_path_buf());
+            resolver.fixed = Some(Arc::new(resolver.config(options, Some(file), root)?));
+        } else if resolver.overrides.isolated {
+            let config = resolver.config(Options::default(), None, cwd.to_path_buf())?;
+            resolver.fixed = Some(Arc::new(config));
+        }
+        Ok(resolver)
+    }
+
+    /// What applies to files in `folder`, which is absolute.
+    pub fn for_folder(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(Arc::clone(fixed));
+        }
+        if let Ok(folders) = self.folders.read()
+            && let Some(found) = folders.get(folder)
+        {
+            return found.clone();
+        }
+        let found = self.find(folder);
+        if let Ok(mut folders) = self.folders.write() {
+            folders.insert(folder.to_path_buf(), found.clone());
+        }
+        found
+    }
+
+    fn find(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
+        for name in FILE_NAMES {
+            let path = folder.join(name);
+            if path.is_file()
+                && let Some(options) = read_options(&path)?
+            {
+                let config = self.config(options, Some(path), folder.to_path_buf())?;
+                return Ok(Arc::new(config));
+            }
+        }
+        match folder.parent() {
+            Some(parent) => self.for_folder(parent),
+            None => {
+                let config = self.config(Options::default(), None, folder.to_path_buf())?;
+                Ok(Arc::new(config))
+            }
+        }
+    }
+
+    /// Lays the command line over what a file says.
+    fn config(
+        &self,
+        options: Options,
+        origin: Option<PathBuf>,
+        root: PathBuf,
+    ) -> Result<Config, ConfigError> {
+        let inline = &self.inline;
+        let overrides = &self.overrides;
+        let mut exclude_patterns = overrides
+            .exclude
+            .clone()
+            .or_else(|| inline.exclude.clone())
+            .or(options.exclude)
+            .unwrap_or_else(|| DEFAULT_EXCLUDE.map(str::to_owned).to_vec());
+        exclude_patterns.extend(options.extend_exclude);
+        exclude_patterns.extend(inline.extend_exclude.iter().cloned());
+        exclude_patterns.extend(overrides.extend_exclude.iter().cloned());
+        let per_file_ignores = options
+            .per_file_ignores
+            .into_iter()
+            .chain(inline.per_file_ignores.iter().cloned())
+            .map(|(pattern, selectors)| {
+                Ok((
+                    pattern.clone(),
+                    globs(std::slice::from_ref(&pattern))?,
+                    selectors,
+                ))
+            })
+            .collect::<Result<_, ConfigError>>()?;
+        let (target_version, target_version_origin) =
+            if let Some(version) = overrides.target_version {
+                (version, "--target-version".to_owned())
+            } else if let Some(version) = inline.target_version {
+                (version, "--config".to_owned())
+            } else if let Some(version) = options.target_version {
+                (version, "target-version".to_owned())
+            } else if let Some((version, path)) = requires_python(&root) {
+                (version, format!("requires-python in {}", path.display()))
+            } else {
+                (Settings::default().target_version, "default".to_owned())
+            };
+        let defaults = Settings::default();
+        Ok(Config {
+            codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer]),
+            settings: Settings {
+                target_version,
+                gather_guard: inline
+                    .gather_guard
+                    .or(options.gather_guard)
+                    .unwrap_or(defaults.gather_guard),
+                task_strategy: inline
+                    .task_strategy
+                    .or(options.task_strategy)
+                    .unwrap_or(defaults.task_strategy),
+            },
+            target_version_origin,
+            unsafe_fixes: overrides
+                .unsafe_fixes
+                .or(inline.unsafe_fixes)
+                .or(options.unsafe_fixes)
+                .unwrap_or(false),
+            respect_gitignore: overrides
+                .respect_gitignore
+                .or(inline.respect_gitignore)
+                .or(options.respect_gitignore)
+                .unwrap_or(true),
+            exclude: globs(&exclude_patterns)?,
+            exclude_patterns,
+            per_file_ignores,
+            origin,
+            root,
+        })
+    }
+}
+
+fn selectors(layer: &Layer) -> impl Iterator<Item = &String> {
+    layer
+        .select
+        .iter()
+        .flatten()
+        .chain(&layer.extend_select)
+        .chain(&layer.ignore)
+}
+
+fn globs(patterns: &[String]) -> Result<GlobSet, ConfigError> {
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.trim_end_matches('/').trim_start_matches("./");
+        let glob = |pattern: &str| {
+            Glob::new(pattern)
+                .map_err(|error| ConfigError(format!("`{pattern}` is no pattern: {error}")))
+        };
+        builder.add(glob(pattern)?);
+    }
+    builder
+        .build()
+        .map_err(|error| ConfigError(error.to_string()))
+}
+
+/// Reads one configuration file. `None` for a `pyproject.toml` without `[tool.asyncfix]`.
+fn read_options(path: &Path) -> Result<Option<Options>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+    let mut options = Options::default();
+    let found = parse_into(&mut options, &text, Some(path))?;
+    Ok(found.then_some(options))
+}
+
+/// Reads TOML. With the path of a `pyproject.toml`, only its `[tool.asyncfix]` table; `false` when
+/// it has none.
+fn parse_into(options: &mut Options, text: &str, path: Option<&Path>) -> Result<bool, ConfigError> {
+    let reader = Reader { text, path };
+    let is_pyproject = path
+        .and_then(Path::file_name)
+        .is_some_and(|name| name == "pyproject.toml");
+    if is_pyproject && !text.contains("asyncfix") {
+        return Ok(false);
+    }
+    let document = DeTable::parse(text).map_err(|error| {
+        reader.error(
+            error.span().map_or(0, |span| span.start),
+            error.message().trim_end(),
+        )
+    })?;
+    let table = if is_pyproject {
+        let tool = document
+            .get_ref()
+            .get("tool")
+            .and_then(|tool| tool.get_ref().as_table())
+            .and_then(|tool| tool.get("asyncfix"));
+        match tool {
+            Some(table) => reader.table(table)?,
+            None => return Ok(false),
+        }
+    } else {
+        document.get_ref()
+    };
+    reader.options(options, table)?;
+    Ok(true)
+}
+
+const KEYS: [&str; 11] = [
+    "select",
+    "extend-select",
+    "ignore",
+    "exclude",
+    "extend-exclude",
+    "per-file-ignores",
+    "target-version",
+    "unsafe-fixes",
+    "respect-gitignore",
+    "gather",
+    "tasks",
+];
+
+/// Reads values and says where they are wrong.
+struct Reader<'t> {
+    text: &'t str,
+    path: Option<&'t Path>,
+}
+
+type Value<'i> = Spanned<DeValue<'i>>;
+
+impl Reader<'_> {
+    fn error(&self, at: usize, message: &str) -> ConfigError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |last| last.chars().count())
+            + 1;
+        match self.path {
+            Some(path) => ConfigError(format!("{}:{line}:{column}: {message}", path.display())),
+            None => ConfigError(format!("`{}`: {message}", self.text)),
+        }
+    }
+
+    fn unknown(&self, at: usize, key: &str, known: &[&str]) -> ConfigError {
+        let hint = selection::nearest(key, known.iter().copied())
+            .map(|name| format!("; did you mean `{name}`?"))
+            .unwrap_or_else(|| format!("; known are {}", known.join(", ")));
+        self.error(at, &format!("unknown key `{key}`{hint}"))
+    }
+
+    fn wrong(&self, value: &Value<'_>, expected: &str) -> ConfigError {
+        self.error(
+            value.span().start,
+            &format!("expected {expected}, found {}", value.get_ref().type_str()),
+        )
+    }
+
+    fn table<'v, 'i>(&self, value: &'v Value<'i>) -> Result<&'v DeTable<'i>, ConfigError> {
+        value
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong(value, "a table"))
+    }
+
+    fn string<'v>(&self, value: &'v Value<'_>) -> Result<&'v str, ConfigError> {
+        value
+            .get_ref()
+            .as_str()
+            .ok_or_else(|| self.wrong(value, "a string"))
+    }
+
+    fn boolean(&self, value: &Value<'_>) -> Result<bool, ConfigError> {
+        value
+            .get_ref()
+            .as_bool()
+            .ok_or_else(|| self.wrong(value, "true or false"))
+    }
+
+    fn strings(&self, value: &Value<'_>) -> Result<Vec<String>, ConfigError> {
+        value
+            .get_ref()
+            .as_array()
+            .ok_or_else(|| self.wrong(value, "an array of strings"))?
+            .iter()
+            .map(|item| self.string(item).map(str::to_owned))
+            .collect()
+    }
+
+    fn rules(&self, value: &Value<'_>) -> Result<Vec<String>, ConfigError> {
+        let items = value
+            .get_ref()
+            .as_array()
+            .ok_or_else(|| self.wrong(value, "an array of rules"))?;
+        items
+            .iter()
+            .map(|item| {
+                let selector = self.string(item)?;
+                selection::check(selector)
+                    .map_err(|message| self.error(item.span().start, &message))?;
+                Ok(selector.to_owned())
+            })
+            .collect()
+    }
+
+    fn choice<T: Copy>(&self, value: &Value<'_>, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+        let text = self.string(value)?;
+        choices
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, choice)| *choice)
+            .ok_or_else(|| {
+                let names: Vec<String> = choices
+                    .iter()
+                    .map(|(name, _)| format!("{name:?}"))
+                    .collect();
+                self.error(
+                    value.span().start,
+                    &format!("expected one of {}, found {text:?}", names.join(", ")),
+                )
+            })
+    }
+
+    fn options(&self, options: &mut Options, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "select" => options.layer.select = Some(self.rules(value)?),
+                "extend-select" => options.layer.extend_select = self.rules(value)?,
+                "ignore" => options.layer.ignore = self.rules(value)?,
+                "exclude" => options.exclude = Some(self.strings(value)?),
+                "extend-exclude" => options.extend_exclude = self.strings(value)?,
+                "unsafe-fixes" => options.unsafe_fixes = Some(self.boolean(value)?),
+                "respect-gitignore" => options.respect_gitignore = Some(self.boolean(value)?),
+                "target-version" => {
+                    let text = self.string(value)?;
+                    let version = parse_version(text)
+                        .map_err(|message| self.error(value.span().start, &message))?;
+                    options.target_version = Some(version);
+                }
+                "per-file-ignores" => {
+                    for (pattern, selectors) in self.table(value)? {
+                        options
+                            .per_file_ignores
+                            .push((pattern.get_ref().to_string(), self.rules(selectors)?));
+                    }
+                }
+                "gather" => {
+                    for (key, value) in self.table(value)? {
+                        match key.get_ref().as_ref() {
+                            "guard" => {
+                                options.gather_guard = Some(self.choice(
+                                    value,
+                                    &[
+                                        ("auto", GatherGuard::Auto),
+                                        ("always", GatherGuard::Always),
+                                        ("never", GatherGuard::Never),
+                                    ],
+                                )?);
+                            }
+                            other => return Err(self.unknown(key.span().start, other, &["guard"])),
+                        }
+                    }
+                }
+                "tasks" => {
+                    for (key, value) in self.table(value)? {
+                        match key.get_ref().as_ref() {
+                            "strategy" => {
+                                options.task_strategy = Some(self.choice(
+                                    value,
+                                    &[
+                                        ("auto", TaskStrategy::Auto),
+                                        ("await", TaskStrategy::Await),
+                                        ("set", TaskStrategy::Set),
+                                    ],
+                                )?);
+                            }
+                            other => {
+                                return Err(self.unknown(key.span().start, other, &["strategy"]));
+                            }
+                        }
+                    }
+                }
+                other => return Err(self.unknown(key.span().start, other, &KEYS)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads `3.10` or `py310`. `Err` says what was expected.
+pub fn parse_version(text: &str) -> Result<PythonVersion, String> {
+    let dotted = match text.strip_prefix("py") {
+        Some(digits) if digits.len() >= 2 => format!("{}.{}", &digits[..1], &digits[1..]),
+        _ => text.to_owned(),
+    };
+    PythonVersion::from_str(&dotted)
+        .ok()
+        .filter(|version| version.major == 3 && version.minor >= 7)
+        .ok_or_else(|| {
+            format!("`{text}` is no Python version; expected one like \"3.10\" or \"py310\", from 3.7 on")
+        })
+}
+
+/// The oldest version that `requires-python` of the nearest `pyproject.toml` above `folder` lets in.
+fn requires_python(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
+    for folder in folder.ancestors() {
+        let path = folder.join("pyproject.toml");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        let document = DeTable::parse(&text).ok()?;
+        let specifier = document
+            .get_ref()
+            .get("project")?
+            .get_ref()
+            .as_table()?
+            .get("requires-python")?
+            .get_ref()
+            .as_str()?
+            .to_owned();
+        return oldest_version(&specifier).map(|version| (version, path));
+    }
+    None
+}
+
+fn oldest_version(specifier: &str) -> Option<PythonVersion> {
+    VersionSpecifiers::from_str(specifier)
+        .ok()?
+        .iter()
+        .filter(|specifier| {
+            matches!(
+                specifier.operator(),
+                Operator::GreaterThanEqual
+                    | Operator::TildeEqual
+                    | Operator::Equal
+                    | Operator::EqualStar
+                    | Operator::GreaterThan
+            )
+        })
+        .filter_map(|specifier| {
+            let release = specifier.version().release();
+            let (major, minor) = (release.first()?, release.get(1).copied().unwrap_or(0));
+            (*major == 3).then_some(PythonVersion {
+                major: 3,
+                minor: u8::try_from(minor).ok()?.max(7),
+            })
+        })
+        .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Options, ConfigError> {
+        let mut options = Options::default();
+        parse_into(&mut options, text, Some(Path::new("asyncfix.toml")))?;
+        Ok(options)
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place_and_the_nearest_one() {
+        let error = read("select = [\"AF7\"]\n\n[gather]\ngaurd = \"never\"\n").unwrap_err();
+        assert_eq!(
+            error.0,
+            "asyncfix.toml:4:1: unknown key `gaurd`; did you mean `guard`?"
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_is_an_error_with_its_place() {
+        let error = read("unsafe-fixes = \"yes\"\n").unwrap_err();
+        assert_eq!(
+            error.0,
+            "asyncfix.toml:1:16: expected true or false, found string"
+        );
+    }
+
+    #[test]
+    fn an_unknown_rule_is_an_error_with_the_nearest_one() {
+        let error = read("ignore = [\"dangling-tasks\"]\n").unwrap_err();
+        assert!(error.0.contains("did you mean `dangling-task`?"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_file_says_where() {
+        let error = read("select = [\n").unwrap_err();
+        assert!(error.0.starts_with("asyncfix.toml:2:1: "), "{error}");
+    }
+
+    #[test]
+    fn versions_are_read_in_both_spellings() {
+        assert_eq!(parse_version("py39"), Ok(PythonVersion::PY39));
+        assert_eq!(parse_version("3.12"), Ok(PythonVersion::PY312));
+        assert!(parse_version("2.7").is_err());
+        assert!(parse_version("latest").is_err());
+    }
+
+    #[test]
+    fn the_oldest_allowed_version_counts() {
+        assert_eq!(oldest_version(">=3.9,<4"), Some(PythonVersion::PY39));
+        assert_eq!(oldest_version("~=3.11.2"), Some(PythonVersion::PY311));
+        assert_eq!(oldest_version("<3.13"), None);
+    }
+}

@@ -1,0 +1,321 @@
+//! The type engine's database: files, search paths, and texts that are not on disk.
+
+use std::any::Any;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, RwLock};
+
+use ruff_db::Db as SourceDb;
+use ruff_db::diagnostic::Diagnostic;
+use ruff_db::file_revision::FileRevision;
+use ruff_db::files::{File, FileRootKind, Files, system_path_to_file};
+use ruff_db::system::walk_directory::WalkDirectoryBuilder;
+use ruff_db::system::{
+    DirectoryEntry, FileType, Metadata, OsSystem, System, SystemPath, SystemPathBuf,
+    SystemVirtualPath, WhichResult, WritableSystem,
+};
+use ruff_db::vendored::VendoredFileSystem;
+use ruff_notebook::{Notebook, NotebookError};
+use ruff_python_ast::PythonVersion;
+use rustc_hash::{FxHashMap, FxHasher};
+use ty_module_resolver::{Db as ModuleResolverDb, FallibleStrategy, SearchPathSettings};
+use ty_python_core::platform::PythonPlatform;
+use ty_python_core::program::ProgramSettings;
+use ty_python_core::{Program, ProgramFile};
+use ty_python_semantic::lint::{LintRegistry, RuleSelection};
+use ty_python_semantic::{AnalysisSettings, Db, PythonVersionWithSource, default_lint_registry};
+
+/// Texts that stand for files, whatever is on disk: an editor's buffer, standard input, a file
+/// after a round of rewrites, a file in another encoding than UTF-8.
+#[derive(Debug, Default, Clone)]
+struct Overlay(Arc<RwLock<FxHashMap<SystemPathBuf, Arc<str>>>>);
+
+impl Overlay {
+    fn get(&self, path: &SystemPath) -> Option<Arc<str>> {
+        self.0.read().ok()?.get(path).cloned()
+    }
+
+    fn set(&self, path: &SystemPath, text: Arc<str>) {
+        if let Ok(mut texts) = self.0.write() {
+            texts.insert(path.to_path_buf(), text);
+        }
+    }
+}
+
+/// The operating system's files with the overlay on top.
+#[derive(Debug, Clone)]
+struct LayeredSystem {
+    os: OsSystem,
+    overlay: Overlay,
+}
+
+impl System for LayeredSystem {
+    fn path_metadata(&self, path: &SystemPath) -> ruff_db::system::Result<Metadata> {
+        let Some(text) = self.overlay.get(path) else {
+            return self.os.path_metadata(path);
+        };
+        // The revision is the text itself: the database asks again when it changes.
+        let mut hasher = FxHasher::default();
+        text.hash(&mut hasher);
+        Ok(Metadata::new(
+            FileRevision::from(hasher.finish()),
+            None,
+            FileType::File,
+        ))
+    }
+
+    fn canonicalize_path(&self, path: &SystemPath) -> ruff_db::system::Result<SystemPathBuf> {
+        self.os.canonicalize_path(path)
+    }
+
+    fn is_same_file(
+        &self,
+        first: &SystemPath,
+        second: &SystemPath,
+    ) -> ruff_db::system::Result<bool> {
+        self.os.is_same_file(first, second)
+    }
+
+    fn which(&self, binary_name: &str) -> WhichResult {
+        self.os.which(binary_name)
+    }
+
+    fn read_to_string(&self, path: &SystemPath) -> ruff_db::system::Result<String> {
+        match self.overlay.get(path) {
+            Some(text) => Ok(text.to_string()),
+            None => self.os.read_to_string(path),
+        }
+    }
+
+    fn read_to_notebook(&self, path: &SystemPath) -> Result<Notebook, NotebookError> {
+        self.os.read_to_notebook(path)
+    }
+
+    fn read_virtual_path_to_string(
+        &self,
+        path: &SystemVirtualPath,
+    ) -> ruff_db::system::Result<String> {
+        self.os.read_virtual_path_to_string(path)
+    }
+
+    fn read_virtual_path_to_notebook(
+        &self,
+        path: &SystemVirtualPath,
+    ) -> Result<Notebook, NotebookError> {
+        self.os.read_virtual_path_to_notebook(path)
+    }
+
+    fn current_directory(&self) -> &SystemPath {
+        self.os.current_directory()
+    }
+
+    fn user_config_directory(&self) -> Option<SystemPathBuf> {
+        self.os.user_config_directory()
+    }
+
+    fn cache_dir(&self) -> Option<SystemPathBuf> {
+        self.os.cache_dir()
+    }
+
+    fn read_directory<'a>(
+        &'a self,
+        path: &SystemPath,
+    ) -> ruff_db::system::Result<
+        Box<dyn Iterator<Item = ruff_db::system::Result<DirectoryEntry>> + 'a>,
+    > {
+        self.os.read_directory(path)
+    }
+
+    fn walk_directory(&self, path: &SystemPath) -> WalkDirectoryBuilder {
+        self.os.walk_directory(path)
+    }
+
+    fn env_var(&self, name: &str) -> Result<String, std::env::VarError> {
+        self.os.env_var(name)
+    }
+
+    fn as_writable(&self) -> Option<&dyn WritableSystem> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn dyn_clone(&self) -> Box<dyn System> {
+        Box::new(self.clone())
+    }
+}
+
+/// The database. Clones are cheap and share everything; each thread works on its own clone.
+#[salsa::db]
+#[derive(Clone)]
+pub struct Database {
+    storage: salsa::Storage<Self>,
+    files: Files,
+    system: Arc<LayeredSystem>,
+    rules: Arc<RuleSelection>,
+    analysis: Arc<AnalysisSettings>,
+    /// One program for each target version in use; the first is for files nobody asked about.
+    programs: Arc<Vec<ProgramSettings>>,
+}
+
+impl Database {
+    /// A database for files below `roots`, the folders that first-party imports start from.
+    ///
+    /// `versions` are the target versions that files will be looked at with; there is always at
+    /// least the default one. `Err` where a folder cannot be a search path.
+    pub fn new(
+        cwd: &SystemPath,
+        roots: &[SystemPathBuf],
+        versions: &[PythonVersion],
+    ) -> anyhow::Result<Self> {
+        let system = LayeredSystem {
+            os: OsSystem::new(cwd),
+            overlay: Overlay::default(),
+        };
+        let mut database = Self {
+            storage: salsa::Storage::new(None),
+            files: Files::default(),
+            system: Arc::new(system),
+            rules: Arc::new(RuleSelection::from_registry(default_lint_registry())),
+            analysis: Arc::new(AnalysisSettings::default()),
+            programs: Arc::new(Vec::new()),
+        };
+        let search_paths = SearchPathSettings::new(roots.to_vec())
+            .to_search_paths(database.system(), database.vendored(), &FallibleStrategy)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        for root in roots {
+            database
+                .files
+                .try_add_root(&database, root, FileRootKind::Project);
+        }
+        search_paths.try_register_static_roots(&database);
+        let versions = if versions.is_empty() {
+            &[PythonVersion::PY310]
+        } else {
+            versions
+        };
+        database.programs = Arc::new(
+            versions
+                .iter()
+                .map(|version| ProgramSettings {
+                    python_version: PythonVersionWithSource {
+                        version: *version,
+                        ..PythonVersionWithSource::default()
+                    },
+                    python_platform: PythonPlatform::default(),
+                    search_paths: search_paths.clone(),
+                })
+                .collect(),
+        );
+        Ok(database)
+    }
+
+    /// Lets `text` stand for the file at `path` from now on.
+    pub fn set_text(&mut self, path: &SystemPath, text: Arc<str>) {
+        let known = self.system.overlay.get(path).is_some();
+        self.system.overlay.set(path, text);
+        // A file that was never asked for is read when it is.
+        if known || self.files.try_system(self, path).is_some() {
+            File::sync_path(self, path);
+        }
+    }
+
+    /// Lets `text` stand for the file at `path`, which nothing has asked for yet.
+    ///
+    /// Unlike [`Self::set_text`] this needs no exclusive access, so that files can be read in
+    /// parallel.
+    pub fn preload(&self, path: &SystemPath, text: Arc<str>) {
+        self.system.overlay.set(path, text);
+    }
+
+    /// The file at `path`, as code for `version`. `None` where there is none.
+    pub fn file(&self, path: &SystemPath, version: PythonVersion) -> Option<ProgramFile<'_>> {
+        let file = system_path_to_file(self, path).ok()?;
+        let settings = self
+            .programs
+            .iter()
+            .find(|settings| settings.python_version.version == version)
+            .or(self.programs.first())?;
+        Some(Program::from_settings(self, settings).program_file(self, file))
+    }
+}
+
+#[salsa::db]
+impl salsa::Database for Database {}
+
+#[salsa::db]
+impl SourceDb for Database {
+    fn vendored(&self) -> &VendoredFileSystem {
+        ty_vendored::file_system()
+    }
+
+    fn system(&self) -> &dyn System {
+        &*self.system
+    }
+
+    fn files(&self) -> &Files {
+        &self.files
+    }
+}
+
+#[salsa::db]
+impl ModuleResolverDb for Database {}
+
+#[salsa::db]
+impl ty_python_core::Db for Database {
+    fn should_check_file(&self, _file: File) -> bool {
+        true
+    }
+}
+
+#[salsa::db]
+impl Db for Database {
+    fn check_file(&self, _file: File) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is always one program, and the interface has no place for an error"
+    )]
+    fn program_file(&self, file: File) -> ProgramFile<'_> {
+        Program::from_settings(self, &self.programs[0]).program_file(self, file)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is always one program, and the interface has no place for an error"
+    )]
+    fn python_version_with_source(&self, _file: File) -> &PythonVersionWithSource {
+        &self.programs[0].python_version
+    }
+
+    fn rule_selection(&self, _file: File) -> &RuleSelection {
+        &self.rules
+    }
+
+    fn lint_registry(&self) -> &LintRegistry {
+        default_lint_registry()
+    }
+
+    fn analysis_settings(&self, _file: File) -> &AnalysisSettings {
+        &self.analysis
+    }
+
+    fn verbose(&self) -> bool {
+        false
+    }
+
+    fn is_open_file(&self, _file: File) -> bool {
+        false
+    }
+
+    fn dyn_clone(&self) -> Box<dyn Db> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,168 @@
+//! Which files a run is about.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc;
+
+use ignore::{WalkBuilder, WalkState};
+
+use crate::config::{ConfigError, Resolver};
+
+/// A Python file to look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The path as people wrote it, or below the folder they named: for messages and diffs.
+    pub shown: PathBuf,
+    /// The absolute path.
+    pub path: PathBuf,
+    /// Whether it was named itself, and not found in a folder.
+    pub named: bool,
+}
+
+/// The outcome of a search.
+#[derive(Debug, Default)]
+pub struct Discovered {
+    /// The files, sorted by the path shown, each once.
+    pub files: Vec<Found>,
+    /// What could not be read, ready to be shown.
+    pub errors: Vec<String>,
+    /// Files that were named and are left alone, with the reason.
+    pub skipped: Vec<String>,
+}
+
+/// Finds the Python files in `paths`.
+///
+/// Folders are walked in parallel. Ignored by git and excluded are only files found that way; what
+/// is named itself is taken, unless it is a stub, which is never rewritten.
+pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, ConfigError> {
+    let mut discovered = Discovered::default();
+    let mut folders = Vec::new();
+    for path in paths {
+        let Ok(absolute) = std::path::absolute(path) else {
+            discovered
+                .errors
+                .push(format!("{}: it is no path", path.display()));
+            continue;
+        };
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => folders.push((path.clone(), absolute)),
+            Ok(_) if is_stub(path) => discovered.skipped.push(format!(
+                "{}: stubs hold no code that runs, and are never rewritten",
+                path.display()
+            )),
+            Ok(_) => discovered.files.push(Found {
+                shown: clean(path),
+                path: absolute,
+                named: true,
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                discovered.errors.push(format!(
+                    "{}: there is no such file or folder",
+                    path.display()
+                ));
+            }
+            Err(error) => discovered
+                .errors
+                .push(format!("{}: {error}", path.display())),
+        }
+    }
+    for (shown, absolute) in folders {
+        walk(&shown, &absolute, resolver, &mut discovered)?;
+    }
+    discovered.files.sort();
+    discovered
+        .files
+        .dedup_by(|one, other| one.path == other.path);
+    Ok(discovered)
+}
+
+fn walk(
+    shown: &Path,
+    absolute: &Path,
+    resolver: &Resolver,
+    discovered: &mut Discovered,
+) -> Result<(), ConfigError> {
+    let config = resolver.for_folder(absolute)?;
+    let failure: Mutex<Option<ConfigError>> = Mutex::new(None);
+    let (sender, receiver) = mpsc::channel();
+    let walker = WalkBuilder::new(absolute)
+        .hidden(false)
+        .git_ignore(config.respect_gitignore)
+        .git_exclude(config.respect_gitignore)
+        .git_global(config.respect_gitignore)
+        .ignore(config.respect_gitignore)
+        .parents(config.respect_gitignore)
+        .require_git(true)
+        .follow_links(false)
+        .build_parallel();
+    walker.run(|| {
+        let sender = sender.clone();
+        let failure = &failure;
+        Box::new(move |entry| {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let _ = sender.send(Err(error.to_string()));
+                    return WalkState::Continue;
+                }
+            };
+            let path = entry.path();
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            if !is_folder && path.extension().is_none_or(|extension| extension != "py") {
+                return WalkState::Continue;
+            }
+            if entry.depth() > 0 {
+                let folder = if is_folder {
+                    path
+                } else {
+                    path.parent().unwrap_or(path)
+                };
+                match resolver.for_folder(folder) {
+                    Ok(config) if config.excludes(path) => return WalkState::Skip,
+                    Ok(_) => {}
+                    Err(error) => {
+                        if let Ok(mut failure) = failure.lock() {
+                            failure.get_or_insert(error);
+                        }
+                        return WalkState::Quit;
+                    }
+                }
+            }
+            // A link to a file is followed; a link to a folder may lead round in circles.
+            if !is_folder && path.is_file() {
+                let _ = sender.send(Ok(path.to_path_buf()));
+            }
+            WalkState::Continue
+        })
+    });
+    drop(sender);
+    if let Some(error) = failure.into_inner().ok().flatten() {
+        return Err(error);
+    }
+    for entry in receiver {
+        match entry {
+            Ok(path) => {
+                let below = path.strip_prefix(absolute).unwrap_or(&path);
+                discovered.files.push(Found {
+                    shown: clean(&shown.join(below)),
+                    path,
+                    named: false,
+                });
+            }
+            Err(error) => discovered.errors.push(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether `path` is a stub file.
+pub fn is_stub(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "pyi")
+}
+
+/// The path without `.` in it.
+fn clean(path: &Path) -> PathBuf {
+    path.components()
+        .filter(|component| !matches!(component, std::path::Component::CurDir))
+        .collect()
+}

@@ -1,0 +1,16 @@
+//! asyncfix: finds the mistakes people make with Python's asyncio and fixes them in place.
+//!
+//! This crate is the program around the codemods of [`asyncfix_codemods`]: arguments,
+//! configuration, discovery of files, the database of the type engine, the run, and its output.
+//! It never looks at Python syntax itself.
+
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod diff;
+pub mod discovery;
+pub mod report;
+pub mod run;
+pub mod selection;
+pub mod source;
+pub mod write;

@@ -1,0 +1,210 @@
+//! Findings for people and for programs, and the summary of a run.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use asyncfix_codemods::finding::{Finding, Remedy};
+use ruff_db::diagnostic::{
+    Annotation, Diagnostic, DiagnosticFormat, DiagnosticId, DisplayDiagnosticConfig,
+    DisplayDiagnostics, FileResolver, Input, LintName, SecondaryCode, Severity, Span,
+    SubDiagnostic, SubDiagnosticSeverity, UnifiedFile,
+};
+use ruff_db::files::File;
+use ruff_diagnostics::Applicability;
+use ruff_notebook::NotebookIndex;
+use ruff_source_file::SourceFileBuilder;
+
+use crate::run::{Outcome, Outcomes};
+
+/// Renders the findings that are left in `outcomes`.
+///
+/// With `diffs`, the full format shows what each fix would change.
+pub fn render(
+    outcomes: &[Outcome],
+    cwd: &Path,
+    format: DiagnosticFormat,
+    color: bool,
+    unsafe_fixes: bool,
+) -> String {
+    let diagnostics: Vec<Diagnostic> = outcomes
+        .iter()
+        .flat_map(|outcome| {
+            let name = outcome.shown.to_string_lossy();
+            let file = SourceFileBuilder::new(&*name, outcome.text()).finish();
+            outcome
+                .findings
+                .iter()
+                .map(move |finding| diagnostic(finding, Span::from(file.clone())))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    if diagnostics.is_empty()
+        && matches!(format, DiagnosticFormat::Full | DiagnosticFormat::Concise)
+    {
+        return String::new();
+    }
+    let least = if unsafe_fixes {
+        Applicability::Unsafe
+    } else {
+        Applicability::Safe
+    };
+    let config = DisplayDiagnosticConfig::new("asyncfix")
+        .format(format)
+        .color(color)
+        .prefer_rule_codes(true)
+        .hide_severity(true)
+        .with_show_fix_status(true)
+        .with_fix_applicability(least);
+    let resolver = Plain(cwd.to_path_buf());
+    DisplayDiagnostics::new(&resolver, &config, &diagnostics).to_string()
+}
+
+fn diagnostic(finding: &Finding, span: Span) -> Diagnostic {
+    let mut diagnostic = Diagnostic::new(
+        DiagnosticId::Lint(LintName::of(finding.rule.name)),
+        Severity::Warning,
+        &finding.message,
+    );
+    diagnostic.set_secondary_code(SecondaryCode::new(finding.rule.code.to_owned()));
+    diagnostic.annotate(Annotation::primary(span.with_range(finding.range)));
+    match &finding.remedy {
+        Remedy::Rewrite(rewrite) => {
+            diagnostic.set_optional_fix(rewrite.fix());
+            diagnostic.help(&rewrite.title);
+            if let Some(reason) = &rewrite.unsafe_because {
+                diagnostic.sub(SubDiagnostic::new(
+                    SubDiagnosticSeverity::Info,
+                    format!("unsafe: {reason}"),
+                ));
+            }
+        }
+        Remedy::NotFixed(reason) => {
+            diagnostic.sub(SubDiagnostic::new(
+                SubDiagnosticSeverity::Info,
+                format!("not fixed: {reason}"),
+            ));
+        }
+    }
+    diagnostic
+}
+
+/// Shows files under the names they were given.
+struct Plain(PathBuf);
+
+impl FileResolver for Plain {
+    fn path(&self, _file: File) -> &str {
+        unreachable!("findings are shown on their own source, not on a file of the database")
+    }
+
+    fn input(&self, _file: File) -> Input {
+        unreachable!("findings are shown on their own source, not on a file of the database")
+    }
+
+    fn notebook_index(&self, _file: &UnifiedFile) -> Option<NotebookIndex> {
+        None
+    }
+
+    fn is_notebook(&self, _file: &UnifiedFile) -> bool {
+        false
+    }
+
+    fn current_directory(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// How many findings a run fixed, and how many it left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Findings fixed.
+    pub fixed: usize,
+    /// Files with at least one of them.
+    pub files: usize,
+    /// Findings left.
+    pub left: usize,
+    /// Those left that a safe fix exists for.
+    pub safe: usize,
+    /// Those left that only an unsafe fix exists for.
+    pub unsafe_: usize,
+}
+
+impl Counts {
+    /// Counts the outcomes of a run.
+    pub fn of(outcomes: &Outcomes) -> Self {
+        let mut counts = Self::default();
+        for outcome in &outcomes.files {
+            counts.fixed += outcome.fixed.len();
+            counts.files += usize::from(!outcome.fixed.is_empty());
+            counts.left += outcome.findings.len();
+            for finding in &outcome.findings {
+                match finding
+                    .remedy
+                    .rewrite()
+                    .map(|rewrite| rewrite.applicability)
+                {
+                    Some(Applicability::Safe) => counts.safe += 1,
+                    Some(Applicability::Unsafe) => counts.unsafe_ += 1,
+                    _ => {}
+                }
+            }
+        }
+        counts
+    }
+
+    /// The summary of a run that fixes: `3 fixed in 2 files, 1 not fixed`.
+    pub fn after_fixing(self, would: bool) -> String {
+        let verb = if would { "would be fixed" } else { "fixed" };
+        let mut text = format!("{} {verb} in {}", self.fixed, plural(self.files, "file"));
+        let _ = write!(text, ", {} not fixed", self.left);
+        if self.unsafe_ > 0 {
+            let _ = write!(text, " ({} with --unsafe-fixes)", self.unsafe_);
+        }
+        text
+    }
+
+    /// The summary of a run that reports.
+    pub fn after_reporting(self, unsafe_fixes: bool) -> String {
+        if self.left == 0 {
+            return "No mistakes found".to_owned();
+        }
+        let fixable = self.safe + if unsafe_fixes { self.unsafe_ } else { 0 };
+        let mut text = format!(
+            "{} found, {fixable} fixable with --write",
+            plural(self.left, "mistake")
+        );
+        if self.unsafe_ > 0 && !unsafe_fixes {
+            let _ = write!(text, " ({} more with --unsafe-fixes)", self.unsafe_);
+        }
+        text
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How often each rule was found, fixed and left, most frequent first.
+pub fn statistics(outcomes: &Outcomes) -> String {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for outcome in &outcomes.files {
+        for code in &outcome.fixed {
+            counts.entry(code).or_default().0 += 1;
+        }
+        for finding in &outcome.findings {
+            counts.entry(finding.rule.code).or_default().1 += 1;
+        }
+    }
+    let mut rows: Vec<_> = counts.into_iter().collect();
+    rows.sort_by_key(|(code, (fixed, left))| (std::cmp::Reverse(fixed + left), *code));
+    let mut text = String::new();
+    for (code, (fixed, left)) in rows {
+        let name = asyncfix_codemods::rule(code).map_or("", |rule| rule.name);
+        let _ = writeln!(
+            text,
+            "{:>6}  {code} {name} ({fixed} fixed, {left} not fixed)",
+            fixed + left
+        );
+    }
+    text
+}

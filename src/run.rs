@@ -1,0 +1,474 @@
+//! A run: from files to findings and rewritten texts.
+//!
+//! Every file is read and parsed once, in parallel, and summarized. Only files that hold a word a
+//! codemod looks for go to the type engine, round after round until nothing changes any more, and
+//! every round is proved before the next one starts from it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use asyncfix_codemods::file::File;
+use asyncfix_codemods::finding::Finding;
+use asyncfix_codemods::project::{Project, Summary};
+use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, traversal};
+use memchr::memmem;
+use rayon::prelude::*;
+use ruff_db::parsed::parsed_module;
+use ruff_db::source::source_text;
+use ruff_db::system::{SystemPath, SystemPathBuf};
+use ruff_diagnostics::Applicability;
+use ruff_python_ast::{PySourceType, PythonVersion};
+use ruff_python_parser::parse_unchecked_source;
+use ruff_source_file::LineIndex;
+
+use crate::config::{Config, ConfigError, Resolver};
+use crate::database::Database;
+use crate::discovery::Found;
+use crate::source::{self, Source};
+
+/// How many rounds a file may take. A rewrite never brings a new one about more often than this;
+/// a file that still changes then is left as it was, and the rule is reported.
+const MOST_ROUNDS: usize = 100;
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Find, and rewrite nothing.
+    Report,
+    /// Rewrite until nothing changes.
+    Fix,
+}
+
+/// One file of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The path for messages and diffs.
+    pub shown: PathBuf,
+    /// The absolute path.
+    pub path: PathBuf,
+    /// The file as it was read.
+    pub source: Source,
+    /// The rewritten text, where it differs.
+    pub rewritten: Option<String>,
+    /// What was fixed: the rule's code for each finding.
+    pub fixed: Vec<&'static str>,
+    /// What is left, in places of the text as it is now.
+    pub findings: Vec<Finding>,
+    /// Whether unsafe rewrites were applied.
+    pub unsafe_fixes: bool,
+}
+
+impl Outcome {
+    /// The text as it is after the run.
+    pub fn text(&self) -> &str {
+        self.rewritten.as_deref().unwrap_or(&self.source.text)
+    }
+}
+
+/// The outcome of a run.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// The files with findings, left or fixed, in the order they were given.
+    pub files: Vec<Outcome>,
+    /// How many files were looked at.
+    pub looked_at: usize,
+    /// What went wrong, ready to be shown, in the order of the files.
+    pub errors: Vec<String>,
+}
+
+/// A file as it is handed to a run.
+#[derive(Debug)]
+pub struct Input {
+    /// Where it is.
+    pub found: Found,
+    /// Its text, where that is not what is on disk.
+    pub text: Option<String>,
+}
+
+/// A file on its way through the run.
+struct Active {
+    index: usize,
+    shown: PathBuf,
+    path: SystemPathBuf,
+    config: Arc<Config>,
+    codemods: Vec<&'static dyn Codemod>,
+    source: Source,
+    text: Arc<str>,
+    fixed: Vec<&'static str>,
+    findings: Vec<Finding>,
+    error: Option<String>,
+}
+
+/// What the first look at a file brings.
+enum FirstLook {
+    /// Nothing for any codemod.
+    Nothing(Option<Summary>),
+    /// Something to look at.
+    Candidate(Box<Active>, Summary),
+    /// It cannot be looked at.
+    Error(String),
+}
+
+/// Runs the codemods over `inputs`.
+///
+/// `tick` is called once for every file that has been read. `Err` only where a configuration is
+/// wrong; what goes wrong in one file is in [`Outcomes::errors`], and the others go on.
+pub fn run(
+    inputs: Vec<Input>,
+    resolver: &Resolver,
+    cwd: &Path,
+    mode: Mode,
+    tick: &(dyn Fn() + Sync),
+) -> Result<Outcomes, ConfigError> {
+    let mut outcomes = Outcomes {
+        looked_at: inputs.len(),
+        ..Outcomes::default()
+    };
+    let cwd = system_path(cwd)
+        .ok_or_else(|| ConfigError("the working folder is not valid UTF-8".to_owned()))?;
+    let modules: Vec<String> = inputs
+        .iter()
+        .map(|input| module_name(&input.found.path))
+        .collect();
+    let looks: Vec<Result<FirstLook, ConfigError>> = inputs
+        .into_par_iter()
+        .enumerate()
+        .map(|(index, input)| {
+            let look = first_look(index, input, resolver);
+            tick();
+            look
+        })
+        .collect();
+    let mut active = Vec::new();
+    let mut errors: Vec<(usize, String)> = Vec::new();
+    let mut summaries: Vec<Option<Summary>> = Vec::with_capacity(looks.len());
+    for (index, look) in looks.into_iter().enumerate() {
+        summaries.push(match look? {
+            FirstLook::Nothing(summary) => summary,
+            FirstLook::Candidate(candidate, summary) => {
+                active.push(*candidate);
+                Some(summary)
+            }
+            FirstLook::Error(error) => {
+                errors.push((index, error));
+                None
+            }
+        });
+    }
+    let project = Project::link(
+        modules
+            .iter()
+            .zip(&summaries)
+            .filter_map(|(module, summary)| Some((module.as_str(), summary.as_ref()?))),
+    );
+    let finished = if active.is_empty() {
+        Vec::new()
+    } else {
+        rounds(active, &project, &cwd, mode).map_err(|error| ConfigError(error.to_string()))?
+    };
+    for file in finished {
+        errors.extend(file.error.map(|error| (file.index, error)));
+        if file.findings.is_empty() && file.fixed.is_empty() {
+            continue;
+        }
+        let rewritten = (*file.text != *file.source.text).then(|| file.text.to_string());
+        outcomes.files.push(Outcome {
+            shown: file.shown,
+            path: file.path.into_std_path_buf(),
+            source: file.source,
+            rewritten,
+            fixed: file.fixed,
+            findings: file.findings,
+            unsafe_fixes: file.config.unsafe_fixes,
+        });
+    }
+    errors.sort();
+    outcomes.errors = errors.into_iter().map(|(_, error)| error).collect();
+    Ok(outcomes)
+}
+
+/// Reads a file, parses it, and says whether any codemod could have work in it.
+fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLook, ConfigError> {
+    let Found { shown, path, named } = input.found;
+    let folder = path.parent().unwrap_or(&path);
+    let config = resolver.for_folder(folder)?;
+    let source = match input.text {
+        Some(text) => Source::utf8(text),
+        None => match source::read(&path) {
+            Ok(source) => source,
+            Err(reason) => {
+                return Ok(FirstLook::Error(format!("{}: {reason}", shown.display())));
+            }
+        },
+    };
+    let holds = |word: &str| memmem::find(source.text.as_bytes(), word.as_bytes()).is_some();
+    // Code without these words has nothing to do with coroutines.
+    if !named && !holds("async") && !holds("await") {
+        return Ok(FirstLook::Nothing(None));
+    }
+    let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
+    if let Some(error) = parsed.errors().first() {
+        let index = LineIndex::from_source_text(&source.text);
+        let place = index.line_column(error.location.start(), &source.text);
+        return Ok(FirstLook::Error(format!(
+            "{}:{}:{}: syntax error: {}",
+            shown.display(),
+            place.line,
+            place.column,
+            error.error
+        )));
+    }
+    let summary = Summary::of(parsed.syntax(), &source.text);
+    let codes = config.codes_for(&path);
+    let codemods: Vec<&'static dyn Codemod> = CODEMODS
+        .iter()
+        .copied()
+        .filter(|codemod| {
+            codes.contains(&codemod.rule().code) && codemod.words().iter().any(|word| holds(word))
+        })
+        .collect();
+    let Some(path) = system_path(&path) else {
+        return Ok(FirstLook::Error(format!(
+            "{}: its path is not valid UTF-8",
+            shown.display()
+        )));
+    };
+    if codemods.is_empty() {
+        return Ok(FirstLook::Nothing(Some(summary)));
+    }
+    let text = Arc::from(source.text.as_str());
+    Ok(FirstLook::Candidate(
+        Box::new(Active {
+            index,
+            shown,
+            path,
+            config,
+            codemods,
+            source,
+            text,
+            fixed: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+        }),
+        summary,
+    ))
+}
+
+/// Looks at the candidates, and rewrites them round by round where that is wanted.
+fn rounds(
+    mut active: Vec<Active>,
+    project: &Project,
+    cwd: &SystemPath,
+    mode: Mode,
+) -> anyhow::Result<Vec<Active>> {
+    let mut roots: Vec<SystemPathBuf> = active.iter().map(|file| import_root(&file.path)).collect();
+    roots.sort();
+    roots.dedup();
+    let mut versions: Vec<PythonVersion> = active
+        .iter()
+        .map(|file| file.config.settings.target_version)
+        .collect();
+    versions.sort();
+    versions.dedup();
+    let mut database = Database::new(cwd, &roots, &versions)?;
+    for file in &active {
+        database.preload(&file.path, Arc::clone(&file.text));
+    }
+    let mut finished = Vec::new();
+    for _ in 0..MOST_ROUNDS {
+        let changed: Vec<(Active, Step)> = {
+            let looked_at: Vec<(Active, Step)> = active
+                .into_par_iter()
+                .map_with(database.clone(), |database, file| {
+                    let step = step(database, &file, project, mode);
+                    (file, step)
+                })
+                .collect();
+            let mut changed = Vec::new();
+            for (mut file, step) in looked_at {
+                match step {
+                    Step::Done(findings) => {
+                        file.findings = findings;
+                        finished.push(file);
+                    }
+                    Step::Failed(error) => {
+                        // Nothing of the file is kept that cannot be vouched for.
+                        file.text = Arc::from(file.source.text.as_str());
+                        file.fixed.clear();
+                        file.error = Some(error);
+                        finished.push(file);
+                    }
+                    step @ Step::Rewritten { .. } => changed.push((file, step)),
+                }
+            }
+            changed
+        };
+        active = changed
+            .into_iter()
+            .map(|(mut file, step)| {
+                if let Step::Rewritten { text, fixed } = step {
+                    file.text = text;
+                    file.fixed.extend(fixed);
+                    database.set_text(&file.path, Arc::clone(&file.text));
+                }
+                file
+            })
+            .collect();
+        if active.is_empty() {
+            break;
+        }
+    }
+    for mut file in active {
+        let last = file.fixed.last().copied().unwrap_or_default();
+        file.text = Arc::from(file.source.text.as_str());
+        file.fixed.clear();
+        file.error = Some(format!(
+            "{}: still changing after {MOST_ROUNDS} rounds, left as it was; this is a bug in {last}, please report it",
+            file.shown.display()
+        ));
+        finished.push(file);
+    }
+    finished.sort_by_key(|file| file.index);
+    Ok(finished)
+}
+
+/// What one round did to one file.
+enum Step {
+    /// Nothing is left to do; these findings remain.
+    Done(Vec<Finding>),
+    /// The file has a new text, proved against the old one.
+    Rewritten {
+        text: Arc<str>,
+        fixed: Vec<&'static str>,
+    },
+    /// The file must be left as it was.
+    Failed(String),
+}
+
+fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
+    let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, mode)));
+    match attempt {
+        Ok(step) => step,
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown cause");
+            Step::Failed(format!(
+                "{}: left as it was, because of a bug in asyncfix, please report it: {message}",
+                file.shown.display()
+            ))
+        }
+    }
+}
+
+fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
+    let version = file.config.settings.target_version;
+    let Some(program_file) = database.file(&file.path, version) else {
+        return Step::Failed(format!("{}: it is gone", file.shown.display()));
+    };
+    let python_file = program_file.python_file(database);
+    let parsed = parsed_module(database, python_file);
+    let module = parsed.load(database);
+    let text = source_text(database, python_file.file(database));
+    let is_package = file.path.file_name() == Some("__init__.py");
+    let context = File::new(
+        database,
+        program_file,
+        &module,
+        text.as_str(),
+        &file.config.settings,
+        project,
+        is_package,
+    );
+    let mut findings = traversal::check(&context, &file.codemods);
+    let least = if file.config.unsafe_fixes {
+        Applicability::Unsafe
+    } else {
+        Applicability::Safe
+    };
+    let round = match mode {
+        Mode::Report => None,
+        Mode::Fix => rewrite::round(&context, &findings, least),
+    };
+    let step = match round {
+        Some(round) => {
+            let fixed: Vec<&'static str> = round
+                .applied
+                .iter()
+                .filter_map(|index| findings.get(*index))
+                .map(|finding| finding.rule.code)
+                .collect();
+            match proof::prove(
+                text.as_str(),
+                &module,
+                &round.text,
+                &round.edits,
+                &round.removed,
+            ) {
+                Ok(()) => Step::Rewritten {
+                    text: Arc::from(round.text),
+                    fixed,
+                },
+                Err(flaw) => Step::Failed(format!(
+                    "{}: left as it was, because {flaw}; this is a bug in {}, please report it",
+                    file.shown.display(),
+                    distinct(&fixed).join(" or ")
+                )),
+            }
+        }
+        None => {
+            for finding in &mut findings {
+                if let Some(complete) = rewrite::edits_of(&context, finding) {
+                    finding.remedy = asyncfix_codemods::finding::Remedy::Rewrite(complete);
+                }
+            }
+            Step::Done(findings)
+        }
+    };
+    drop(context);
+    drop(module);
+    // The tree is the largest part of what the engine remembers, and rarely needed again.
+    parsed.clear();
+    step
+}
+
+fn distinct(codes: &[&'static str]) -> Vec<&'static str> {
+    let mut codes = codes.to_vec();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn system_path(path: &Path) -> Option<SystemPathBuf> {
+    SystemPath::from_std_path(path).map(SystemPath::to_path_buf)
+}
+
+/// The last component of a file's module name.
+fn module_name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if stem == "__init__" {
+        path.parent()
+            .and_then(Path::file_name)
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    } else {
+        stem.into_owned()
+    }
+}
+
+/// The folder that imports of this file's package start from: the first one above it that is no
+/// package itself.
+fn import_root(path: &SystemPath) -> SystemPathBuf {
+    let mut folder = path.parent().unwrap_or(path);
+    while folder.join("__init__.py").as_std_path().is_file() {
+        match folder.parent() {
+            Some(parent) => folder = parent,
+            None => break,
+        }
+    }
+    folder.to_path_buf()
+}
