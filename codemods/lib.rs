@@ -18,6 +18,7 @@ pub mod rule;
 pub mod semantics;
 pub mod settings;
 pub mod site;
+pub mod spelling;
 pub mod support;
 pub mod suppression;
 pub mod tasks;
@@ -27,6 +28,7 @@ use crate::file::File;
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::site::Site;
+use crate::spelling::Spellings;
 
 /// One rewrite pass.
 pub trait Codemod: Sync {
@@ -37,7 +39,11 @@ pub trait Codemod: Sync {
     /// without them is not looked at.
     fn words(&self) -> &'static [&'static str];
 
-    /// The mistake at `site`, if there is one. Called for every node of the file.
+    /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node;
+    /// a file without a candidate is never indexed.
+    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool;
+
+    /// The mistake at `site`, if there is one. Called for every candidate.
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding>;
 }
 

@@ -1,8 +1,10 @@
 //! What the files of a project say about each other, from one quick look at each.
 
+use std::hash::{Hash, Hasher};
+
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::site::suites_in;
 
@@ -104,11 +106,19 @@ pub struct Summary {
     pub library: Option<Library>,
     /// Whether the file defines an `async def`.
     pub has_async_functions: bool,
-    /// Names that the file imports from other modules: the module's last component and the name.
-    pub imported: Vec<(String, String)>,
+    /// What the file imports from other modules, as [`import_key`]s.
+    imported: Vec<u64>,
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
     /// module they are imported from (`None` for the file's own), and the name.
-    pub run: Vec<(Option<String>, String)>,
+    run: Vec<(Option<String>, String)>,
+}
+
+/// A number for a name imported from a module with this last component. Two imports with the same
+/// number only keep an import alive that could have gone.
+fn import_key(module: &str, name: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    (module, name).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Summary {
@@ -119,6 +129,7 @@ impl Summary {
             has_async_functions: source.contains("async def"),
             ..Self::default()
         };
+        let runs = source.contains("run(") || source.contains("run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
         for_each_import(&module.body, &mut |import| {
             if let Import::From(statement) = import {
@@ -128,15 +139,15 @@ impl Summary {
                     .and_then(|module| module.rsplit('.').next())
                     .unwrap_or_default();
                 for alias in &statement.names {
-                    summary
-                        .imported
-                        .push((source.to_owned(), alias.name.to_string()));
-                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                    origins.insert(bound, source);
+                    summary.imported.push(import_key(source, &alias.name));
+                    if runs {
+                        let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                        origins.insert(bound, source);
+                    }
                 }
             }
         });
-        if source.contains("run") {
+        if runs {
             let mut calls = RunCalls { names: Vec::new() };
             calls.visit_body(&module.body);
             summary.run = calls
@@ -186,7 +197,7 @@ fn is_runner(callee: &Expr) -> bool {
 #[derive(Debug, Default)]
 pub struct Project {
     libraries: FxHashMap<Library, usize>,
-    imported: FxHashSet<(String, String)>,
+    imported: FxHashSet<u64>,
     run: FxHashSet<(String, String)>,
 }
 
@@ -200,7 +211,7 @@ impl Project {
             {
                 *project.libraries.entry(library).or_default() += 1;
             }
-            project.imported.extend(summary.imported.iter().cloned());
+            project.imported.extend(&summary.imported);
             for (origin, name) in &summary.run {
                 let origin = origin.as_deref().unwrap_or(module).to_owned();
                 project.run.insert((origin, name.clone()));
@@ -224,8 +235,7 @@ impl Project {
 
     /// Whether some file imports `name` from a module whose last component is `module`.
     pub fn imports_from(&self, module: &str, name: &str) -> bool {
-        self.imported
-            .contains(&(module.to_owned(), name.to_owned()))
+        self.imported.contains(&import_key(module, name))
     }
 
     /// Whether some file gives the coroutine of `name`, defined in a module whose last component

@@ -4,8 +4,10 @@
 //! binding cannot be seen (written through `global` elsewhere, deleted, captured by `match`), the
 //! answer is "unknown", and a codemod keeps its hands off.
 
+use std::cell::OnceCell;
+
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 use ty_module_resolver::file_to_module;
@@ -23,14 +25,23 @@ use ty_python_semantic::{
     definitions_for_attribute, definitions_for_name,
 };
 
+use crate::site::Owner;
+use crate::spelling::{Explained, Names, Spellings};
+
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
 const ALIAS_DEPTH: usize = 4;
+
+/// How many base classes up a method is looked for.
+const BASES: usize = 8;
 
 /// The semantics of one file.
 pub struct Semantics<'db> {
     model: SemanticModel<'db>,
     file: ProgramFile<'db>,
-    index: &'db SemanticIndex<'db>,
+    /// Built when the first question comes that the tree alone does not answer.
+    index: OnceCell<&'db SemanticIndex<'db>>,
+    spellings: OnceCell<Spellings>,
+    names: OnceCell<Names>,
     module: ParsedModuleRef,
 }
 
@@ -52,14 +63,42 @@ impl Function<'_> {
 }
 
 impl<'db> Semantics<'db> {
-    /// Indexes `file`. `module` is the parsed module of the same file and revision.
+    /// The semantics of `file`. `module` is the parsed module of the same file and revision.
     pub fn new(db: &'db dyn Db, file: ProgramFile<'db>, module: ParsedModuleRef) -> Self {
         Self {
             model: SemanticModel::new(db, file),
             file,
-            index: semantic_index(db, file),
+            index: OnceCell::new(),
+            spellings: OnceCell::new(),
+            names: OnceCell::new(),
             module,
         }
+    }
+
+    fn index(&self) -> &'db SemanticIndex<'db> {
+        self.index
+            .get_or_init(|| semantic_index(self.db(), self.file))
+    }
+
+    /// Whether `expr` stands for one of `paths`, each a dotted path such as `asyncio.gather`.
+    ///
+    /// The same answer as [`Self::qualified_name`] gives, but without a look at bindings where the
+    /// spelling already rules it out.
+    pub fn means(&self, expr: &Expr, paths: &[&str]) -> bool {
+        self.spellings().allow(expr, paths)
+            && self
+                .qualified_name(expr)
+                .is_some_and(|path| paths.contains(&path.as_str()))
+    }
+
+    /// The names of the file, for answers that need no index.
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| Names::of(self.module.syntax()))
+    }
+
+    fn spellings(&self) -> &Spellings {
+        self.spellings
+            .get_or_init(|| Spellings::of(self.module.syntax()))
     }
 
     /// The database behind the answers.
@@ -79,6 +118,11 @@ impl<'db> Semantics<'db> {
     fn qualified_name_to(&self, expr: &Expr, depth: usize) -> Option<String> {
         match expr {
             Expr::Name(name) => {
+                match self.names().explained(&name.id) {
+                    Some(Explained::Import(path)) => return Some(path.to_owned()),
+                    Some(Explained::Builtin) => return Some(format!("builtins.{}", name.id)),
+                    None => {}
+                }
                 let definitions = self.bindings(name)?;
                 let mut found: Option<String> = None;
                 for definition in &definitions {
@@ -138,14 +182,14 @@ impl<'db> Semantics<'db> {
     /// Empty when nothing in the file binds the name; `None` when a binding cannot be seen.
     pub fn bindings(&self, name: &ast::ExprName) -> Option<Vec<Definition<'db>>> {
         let scope = self
-            .index
+            .index()
             .try_expression_scope_id(&ast::ExprRef::from(name))?;
-        let own = self.index.place_table(scope).symbol_id(&name.id);
+        let own = self.index().place_table(scope).symbol_id(&name.id);
         if let Some(symbol) = own
-            && self.index.place_table(scope).symbol(symbol).is_local()
+            && self.index().place_table(scope).symbol(symbol).is_local()
         {
             let use_id = name.scoped_use_id(self.db(), self.file);
-            let at_use = self.index.use_def_map(scope).bindings_at_use(use_id);
+            let at_use = self.index().use_def_map(scope).bindings_at_use(use_id);
             let found = self.collect(scope, at_use)?;
             if !found.is_empty() {
                 return Some(found);
@@ -154,15 +198,30 @@ impl<'db> Semantics<'db> {
         self.lookup_outside(&name.id, scope)
     }
 
+    /// The values that plain assignments bind to a use of `name`. `None` where something else than
+    /// an assignment may have bound it.
+    pub fn assigned_values(&self, name: &ast::ExprName) -> Option<Vec<&Expr>> {
+        let definitions = self.bindings(name)?;
+        definitions
+            .iter()
+            .map(|definition| match definition.kind(self.db()) {
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    Some(assignment.value(&self.module))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The bindings that code in `scope` would see under `name`, anywhere in that scope.
     ///
     /// Empty when the name is free; `None` when a binding cannot be seen.
     pub fn lookup(&self, name: &str, scope: FileScopeId) -> Option<Vec<Definition<'db>>> {
-        if let Some(symbol) = self.index.place_table(scope).symbol_id(name)
-            && self.index.place_table(scope).symbol(symbol).is_local()
+        if let Some(symbol) = self.index().place_table(scope).symbol_id(name)
+            && self.index().place_table(scope).symbol(symbol).is_local()
         {
             let bindings = self
-                .index
+                .index()
                 .use_def_map(scope)
                 .reachable_symbol_bindings(symbol);
             let found = self.collect(scope, bindings)?;
@@ -175,17 +234,17 @@ impl<'db> Semantics<'db> {
 
     fn lookup_outside(&self, name: &str, from: FileScopeId) -> Option<Vec<Definition<'db>>> {
         let declared_global = |scope: FileScopeId| {
-            let table = self.index.place_table(scope);
+            let table = self.index().place_table(scope);
             table
                 .symbol_id(name)
                 .is_some_and(|symbol| table.symbol(symbol).is_global())
         };
         let mut skip_to_global = declared_global(from);
-        for (scope, _) in self.index.visible_ancestor_scopes(from).skip(1) {
+        for (scope, _) in self.index().visible_ancestor_scopes(from).skip(1) {
             if skip_to_global && !scope.is_global() {
                 continue;
             }
-            let table = self.index.place_table(scope);
+            let table = self.index().place_table(scope);
             let Some(symbol) = table.symbol_id(name) else {
                 continue;
             };
@@ -196,7 +255,7 @@ impl<'db> Semantics<'db> {
             if !table.symbol(symbol).is_local() {
                 continue;
             }
-            let snapshot = self.index.enclosing_snapshot(
+            let snapshot = self.index().enclosing_snapshot(
                 scope,
                 PlaceExprRef::Symbol(table.symbol(symbol)),
                 from,
@@ -207,7 +266,7 @@ impl<'db> Semantics<'db> {
                 }
                 _ => self.collect(
                     scope,
-                    self.index
+                    self.index()
                         .use_def_map(scope)
                         .reachable_symbol_bindings(symbol),
                 )?,
@@ -224,7 +283,7 @@ impl<'db> Semantics<'db> {
     }
 
     fn is_bound_globally(&self, name: &str) -> bool {
-        self.index
+        self.index()
             .place_table(FileScopeId::global())
             .symbol_by_name(name)
             .is_some_and(|symbol| symbol.is_bound())
@@ -252,7 +311,7 @@ impl<'db> Semantics<'db> {
             }
             match definition.kind(self.db()) {
                 DefinitionKind::LoopHeader(header) => {
-                    let use_def = self.index.use_def_map(scope);
+                    let use_def = self.index().use_def_map(scope);
                     let header_bindings = use_def.loop_header(header.loop_header_id());
                     for live in header_bindings.bindings_for_place(header.place()) {
                         match use_def.definition(live.binding()) {
@@ -271,19 +330,36 @@ impl<'db> Semantics<'db> {
 
     /// The scope an expression is evaluated in.
     pub fn scope_of<'a>(&self, expr: impl Into<ast::ExprRef<'a>>) -> Option<FileScopeId> {
-        self.index.try_expression_scope_id(&expr.into())
+        self.index().try_expression_scope_id(&expr.into())
     }
 
     /// The scope of a function's body.
     pub fn function_scope(&self, function: &ast::StmtFunctionDef) -> Option<FileScopeId> {
-        self.index
+        self.index()
             .try_node_scope(NodeWithScopeRef::Function(function))
     }
 
-    /// Whether `name` is bound, used or declared in `scope`, in a scope around it that it can see,
-    /// or anywhere inside it: a new variable of that name would meet another one.
+    /// The scope of what a function, or the module, has in its body.
+    pub fn scope_of_owner(&self, owner: Owner<'_>) -> Option<FileScopeId> {
+        match owner {
+            Owner::Function(function) => self.function_scope(function),
+            Owner::Module => Some(FileScopeId::global()),
+            Owner::Lambda(_) => None,
+        }
+    }
+
+    /// Whether `name` is bound, used or declared in the scope of `owner`, in a scope around it that
+    /// it can see, or anywhere inside it: a new variable of that name would meet another one.
+    pub fn is_taken_in(&self, name: &str, owner: Owner<'_>) -> bool {
+        self.names().mention(name)
+            && self
+                .scope_of_owner(owner)
+                .is_none_or(|scope| self.is_taken(name, scope))
+    }
+
+    /// Like [`Self::is_taken_in`], for a scope.
     pub fn is_taken(&self, name: &str, scope: FileScopeId) -> bool {
-        self.index
+        self.index()
             .ancestor_scopes(scope)
             .any(|(ancestor, _)| self.mentions(name, ancestor))
             || self.is_mentioned_inside(name, scope)
@@ -293,33 +369,33 @@ impl<'db> Semantics<'db> {
     pub fn is_mentioned_inside(&self, name: &str, scope: FileScopeId) -> bool {
         self.mentions(name, scope)
             || self
-                .index
+                .index()
                 .child_scopes(scope)
                 .any(|(child, _)| self.is_mentioned_inside(name, child))
     }
 
     fn mentions(&self, name: &str, scope: FileScopeId) -> bool {
-        self.index.place_table(scope).symbol_id(name).is_some()
+        self.index().place_table(scope).symbol_id(name).is_some()
     }
 
     /// Whether the symbol `name`, local to `scope`, is read in that scope or in one inside it, or
     /// is declared `global` or `nonlocal` there.
     pub fn is_read(&self, name: &str, scope: FileScopeId) -> bool {
-        let Some(symbol) = self.index.place_table(scope).symbol_by_name(name) else {
+        let Some(symbol) = self.index().place_table(scope).symbol_by_name(name) else {
             return true;
         };
         symbol.is_used()
             || symbol.is_global()
             || symbol.is_nonlocal()
             || self
-                .index
+                .index()
                 .child_scopes(scope)
                 .any(|(child, _)| self.is_mentioned_inside(name, child))
     }
 
     /// Whether a definition stands in an `if TYPE_CHECKING:` block, so does not exist at run time.
     pub fn is_typing_only(&self, definition: Definition<'db>, range: TextRange) -> bool {
-        self.index
+        self.index()
             .is_in_type_checking_block(definition.file_scope(self.db()), range)
     }
 
@@ -332,6 +408,93 @@ impl<'db> Semantics<'db> {
     pub fn definition_range(&self, definition: Definition<'db>) -> Option<TextRange> {
         (definition.program_file(self.db()) == self.file)
             .then(|| definition.kind(self.db()).full_range(&self.module))
+    }
+
+    /// The function that a callee expression names, where that can be told without types: a
+    /// function of this file or imported into it, or a method of the class around the call or of a
+    /// base of it in this file. `None` for anything else.
+    pub fn function_in_sight(&self, callee: &Expr) -> Option<Function<'db>> {
+        match callee {
+            Expr::Name(name) => {
+                let imported =
+                    matches!(self.names().explained(&name.id), Some(Explained::Import(_)));
+                if imported || self.names().define_function(&name.id) {
+                    self.function(callee)
+                } else {
+                    None
+                }
+            }
+            Expr::Attribute(attribute) => {
+                if !self.names().define_function(&attribute.attr) {
+                    return None;
+                }
+                let class = self.class_of_receiver(&attribute.value)?;
+                self.method(class, &attribute.attr, BASES)
+            }
+            _ => None,
+        }
+    }
+
+    /// The class whose method the first parameter `receiver` belongs to.
+    fn class_of_receiver(&self, receiver: &Expr) -> Option<&ast::StmtClassDef> {
+        let Expr::Name(name) = receiver else {
+            return None;
+        };
+        let definitions = self.bindings(name)?;
+        let [definition] = definitions.as_slice() else {
+            return None;
+        };
+        if !definition.kind(self.db()).is_parameter_def() {
+            return None;
+        }
+        let scope = definition.file_scope(self.db());
+        let class = self.index().class_definition_of_method(scope)?;
+        let function = self.index().scope(scope).node().as_function()?;
+        let function = function.node(&self.module);
+        let is_first = function
+            .parameters
+            .iter_non_variadic_params()
+            .next()
+            .is_some_and(|first| first.name().id == name.id);
+        let is_static = function
+            .decorator_list
+            .iter()
+            .any(|decorator| self.means(&decorator.expression, &["builtins.staticmethod"]));
+        match class.kind(self.db()) {
+            DefinitionKind::Class(class) if is_first && !is_static => {
+                Some(class.node(&self.module))
+            }
+            _ => None,
+        }
+    }
+
+    fn method(&self, class: &ast::StmtClassDef, name: &str, depth: usize) -> Option<Function<'db>> {
+        let own = class
+            .body
+            .iter()
+            .rev()
+            .find_map(|statement| match statement {
+                Stmt::FunctionDef(function) if function.name.as_str() == name => Some(function),
+                _ => None,
+            });
+        if let Some(function) = own {
+            return Some(Function {
+                definition: self.index().try_definition(function)?,
+                module: self.module.clone(),
+            });
+        }
+        let depth = depth.checked_sub(1)?;
+        class.bases().iter().find_map(|base| {
+            let Expr::Name(base) = base else {
+                return None;
+            };
+            let definitions = self.bindings(base)?;
+            let [definition] = definitions.as_slice() else {
+                return None;
+            };
+            let class = definition.kind(self.db()).as_class()?;
+            self.method(class.node(&self.module), name, depth)
+        })
     }
 
     /// The one function that a callee expression names, followed through imports, attributes and
@@ -423,7 +586,8 @@ pub enum ClassOf {
     Unknown,
 }
 
-fn import_source(import: &ast::StmtImportFrom) -> String {
+/// The module that names are imported from, with the dots of a relative import.
+pub fn import_source(import: &ast::StmtImportFrom) -> String {
     let dots = ".".repeat(import.level as usize);
     let module = import.module.as_deref().unwrap_or_default();
     format!("{dots}{module}")

@@ -129,7 +129,9 @@ fn walk(
                 }
             }
             // A link to a file is followed; a link to a folder may lead round in circles.
-            if !is_folder && path.is_file() {
+            let is_file = entry.file_type().is_some_and(|kind| kind.is_file())
+                || entry.path_is_symlink() && path.is_file();
+            if is_file {
                 let _ = sender.send(Ok(path.to_path_buf()));
             }
             WalkState::Continue

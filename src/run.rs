@@ -228,6 +228,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             codes.contains(&codemod.rule().code) && codemod.words().iter().any(|word| holds(word))
         })
         .collect();
+    let codemods = traversal::with_candidates(parsed.syntax(), codemods);
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
             "{}: its path is not valid UTF-8",

@@ -10,6 +10,7 @@ use crate::finding::{Finding, Remedy, Rewrite};
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::site::{Obstacle, Owner, Site, Surroundings};
+use crate::spelling::Spellings;
 use crate::support::imports;
 
 /// The codemod of AF201.
@@ -33,6 +34,15 @@ impl Codemod for BlockingSleep {
         &["sleep"]
     }
 
+    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return false;
+        };
+        // `await asyncio.sleep(…)` is all over the code that is right.
+        !matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
+            && spellings.allow(&call.func, &["time.sleep"])
+    }
+
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return None;
@@ -40,7 +50,7 @@ impl Codemod for BlockingSleep {
         let surroundings = file.surroundings(site);
         if !file.is_async(surroundings.owner)
             || surroundings.obstacle == Some(Obstacle::Signature)
-            || file.semantics.qualified_name(&call.func)? != "time.sleep"
+            || !file.semantics.means(&call.func, &["time.sleep"])
         {
             return None;
         }

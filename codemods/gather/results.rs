@@ -110,8 +110,10 @@ impl<'a> SourceOrderVisitor<'a> for Tests<'_, '_, '_> {
             && call.start() >= self.from
             && let [value, class] = &*call.arguments.args
             && self.is_element(value)
-            && self.file.semantics.qualified_name(&call.func).as_deref()
-                == Some("builtins.isinstance")
+            && self
+                .file
+                .semantics
+                .means(&call.func, &["builtins.isinstance"])
             && is_exception_class(self.file, class)
         {
             self.found = true;
@@ -140,10 +142,9 @@ fn is_exception_class(file: &File<'_, '_>, class: &Expr) -> bool {
             .elts
             .iter()
             .any(|class| is_exception_class(file, class)),
-        class => matches!(
-            file.semantics.qualified_name(class).as_deref(),
-            Some("builtins.BaseException" | "builtins.Exception")
-        ),
+        class => file
+            .semantics
+            .means(class, &["builtins.BaseException", "builtins.Exception"]),
     }
 }
 

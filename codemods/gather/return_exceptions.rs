@@ -5,7 +5,6 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-use ty_python_core::scope::FileScopeId;
 
 use super::argument;
 use super::results::{Consumption, consumption};
@@ -15,6 +14,7 @@ use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
+use crate::spelling::Spellings;
 use crate::support::coroutines::{self, Ending, Member};
 use crate::support::names;
 use crate::support::slots::Slot;
@@ -42,23 +42,33 @@ impl Codemod for GatherWithoutReturnExceptions {
         &["gather"]
     }
 
-    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool {
         // An awaited call; a gather kept as a future is looked at where it is awaited, by people.
+        let AnyNodeRef::ExprAwait(awaited) = site.node else {
+            return false;
+        };
+        let Expr::Call(call) = &*awaited.value else {
+            return false;
+        };
+        let decided = call.arguments.keywords.iter().any(|keyword| {
+            keyword
+                .arg
+                .as_ref()
+                .is_none_or(|name| name == "return_exceptions")
+        });
+        !call.arguments.args.is_empty()
+            && !decided
+            && spellings.allow(&call.func, &["asyncio.gather"])
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let AnyNodeRef::ExprAwait(awaited) = site.node else {
             return None;
         };
         let Expr::Call(call) = &*awaited.value else {
             return None;
         };
-        if call.arguments.args.is_empty()
-            || call.arguments.keywords.iter().any(|keyword| {
-                keyword
-                    .arg
-                    .as_ref()
-                    .is_none_or(|name| name == "return_exceptions")
-            })
-            || file.semantics.qualified_name(&call.func)? != "asyncio.gather"
-        {
+        if !file.semantics.means(&call.func, &["asyncio.gather"]) {
             return None;
         }
         let gather = Gather::new(file, *site, awaited, call)?;
@@ -89,8 +99,7 @@ struct Gather<'f, 's, 'a, 'db> {
     call: &'a ast::ExprCall,
     /// The statements of the function, or of the module.
     body: &'a [Stmt],
-    scope: FileScopeId,
-    at_module_level: bool,
+    owner: Owner<'a>,
     members: Vec<Member<'a>>,
     place: Place<'a>,
 }
@@ -120,13 +129,9 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         call: &'a ast::ExprCall,
     ) -> Option<Self> {
         let surroundings = file.surroundings(&site);
-        let (body, scope, at_module_level) = match surroundings.owner {
-            Owner::Function(function) => (
-                function.body.as_slice(),
-                file.semantics.function_scope(function)?,
-                false,
-            ),
-            Owner::Module => (file.body(), FileScopeId::global(), true),
+        let body = match surroundings.owner {
+            Owner::Function(function) => function.body.as_slice(),
+            Owner::Module => file.body(),
             Owner::Lambda(_) => return None,
         };
         Some(Self {
@@ -137,8 +142,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             awaited,
             call,
             body,
-            scope,
-            at_module_level,
+            owner: surroundings.owner,
         })
     }
 
@@ -155,7 +159,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     /// A member that gives exceptions back as values: its results look like failures.
     fn returns_exceptions(&self, callee: &Expr) -> bool {
         let semantics = &self.file.semantics;
-        let Some(function) = semantics.function(callee) else {
+        let Some(function) = semantics.function_in_sight(callee) else {
             return false;
         };
         let Some(node) = function.node(semantics.db()) else {
@@ -234,7 +238,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                     // The checks are the guard; a handler around them would never run.
                     return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
                 }
-                let nobody_looks = self.at_module_level
+                let nobody_looks = self.owner == Owner::Module
                     && target.is_name_expr()
                     && consumption == Consumption::None
                     && guard == GatherGuard::Auto;
@@ -282,7 +286,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         } else {
             &["result", "outcome"]
         };
-        let result = names::fresh(self.file, self.scope, wishes);
+        let result = names::fresh(self.file, self.owner, wishes);
         let unit = self.file.indent_unit();
         vec![
             format!("for {result} in {results}:"),
@@ -293,7 +297,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     fn rewrite_discarded(&self, argument: Edit) -> Result<Rewrite, String> {
         let slot = Slot::of(self.file, &self.place)?;
-        let results = names::fresh(self.file, self.scope, &["results"]);
+        let results = names::fresh(self.file, self.owner, &["results"]);
         let prefix = slot.prefix(&format!("{results} = "));
         let edits = [
             prefix,
@@ -320,7 +324,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     fn rewrite_consumed(&self, argument: Edit) -> Result<Rewrite, String> {
         let slot = Slot::of(self.file, &self.place)?;
-        let results = names::fresh(self.file, self.scope, &["results"]);
+        let results = names::fresh(self.file, self.owner, &["results"]);
         let typed = Some("a type checker sees exceptions among the results");
         let title = "Let all awaitables finish, then raise the first exception";
         let range = self.with_parentheses();

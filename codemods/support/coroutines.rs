@@ -56,7 +56,7 @@ fn ending_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> E
     if ENDINGS.never.contains(name) {
         return Ending::Never;
     }
-    let Some(function) = semantics.function(callee) else {
+    let Some(function) = semantics.function_in_sight(callee) else {
         return Ending::Unknown;
     };
     ending_of_function(semantics, &function, depth)
@@ -152,8 +152,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
             }
             Stmt::For(inner) => {
                 if let Expr::Call(call) = &*inner.iter
-                    && self.semantics.qualified_name(&call.func).as_deref()
-                        == Some("itertools.count")
+                    && self.semantics.means(&call.func, &["itertools.count"])
                     && !leaves_loop(&inner.body)
                 {
                     self.meet(Ending::Never);
@@ -345,9 +344,7 @@ fn elements<'a>(
                 }
             }
         }
-        Expr::Call(call)
-            if file.semantics.qualified_name(&call.func).as_deref() == Some("builtins.map") =>
-        {
+        Expr::Call(call) if file.semantics.means(&call.func, &["builtins.map"]) => {
             found.push(match call.arguments.args.first() {
                 Some(callee) => Member::Callee(callee),
                 None => Member::Unseen,
@@ -378,9 +375,13 @@ fn member<'a>(file: &File<'a, '_>, expr: &'a Expr) -> Member<'a> {
     let Expr::Call(call) = expr else {
         return Member::Unseen;
     };
-    let makes_task = matches!(
-        file.semantics.qualified_name(&call.func).as_deref(),
-        Some("asyncio.create_task" | "asyncio.ensure_future" | "asyncio.shield")
+    let makes_task = file.semantics.means(
+        &call.func,
+        &[
+            "asyncio.create_task",
+            "asyncio.ensure_future",
+            "asyncio.shield",
+        ],
     );
     match call.arguments.args.first() {
         Some(inner) if makes_task => member(file, inner),

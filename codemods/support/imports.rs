@@ -408,6 +408,13 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
                 None if alias.name.contains('.') || alias.name.as_str() == "*" => continue,
                 None => alias.name.as_str(),
             };
+            // Only a name in text that goes away can have had its last use there.
+            let is_replaced = edits
+                .iter()
+                .any(|edit| mentions(&file.source[edit.range()], bound));
+            if !is_replaced {
+                continue;
+            }
             let mut uses = Uses {
                 file,
                 alias: alias.range(),

@@ -1,15 +1,13 @@
 //! Names for new variables.
 
-use ty_python_core::scope::FileScopeId;
-
 use crate::file::File;
+use crate::site::Owner;
 
-/// A name that nothing visible in `scope`, around it or inside it has: the first of `wishes` that
-/// is free, else the first one with a number.
+/// A name that nothing in `owner`, around it or inside it has: the first of `wishes` that is free, else the first one with a number.
 ///
 /// An empty list of wishes is answered with `value`.
-pub fn fresh(file: &File<'_, '_>, scope: FileScopeId, wishes: &[&str]) -> String {
-    let free = |name: &str| !file.semantics.is_taken(name, scope);
+pub fn fresh(file: &File<'_, '_>, owner: Owner<'_>, wishes: &[&str]) -> String {
+    let free = |name: &str| !file.semantics.is_taken_in(name, owner);
     if let Some(name) = wishes.iter().find(|name| free(name)) {
         return (*name).to_owned();
     }

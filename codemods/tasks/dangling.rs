@@ -16,6 +16,7 @@ use crate::rule::Rule;
 use crate::semantics::ClassOf;
 use crate::settings::TaskStrategy;
 use crate::site::{Owner, Place, Site};
+use crate::spelling::Spellings;
 use crate::support::coroutines::{self, Ending};
 use crate::support::slots::Slot;
 use crate::support::{imports, names};
@@ -41,14 +42,38 @@ impl Codemod for DanglingTask {
         &["create_task", "ensure_future"]
     }
 
+    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return false;
+        };
+        let dropped = matches!(
+            site.parent(),
+            Some(
+                AnyNodeRef::StmtExpr(_)
+                    | AnyNodeRef::StmtAssign(_)
+                    | AnyNodeRef::ExprLambda(_)
+                    | AnyNodeRef::ExprBoolOp(_)
+                    | AnyNodeRef::ExprIf(_)
+            )
+        );
+        let method = matches!(&*call.func, Expr::Attribute(attribute)
+            if attribute.attr.as_str() == "create_task" && may_be_loop(&attribute.value));
+        dropped
+            && (method
+                || spellings.allow(
+                    &call.func,
+                    &["asyncio.create_task", "asyncio.ensure_future"],
+                ))
+    }
+
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return None;
         };
-        let fate = fate(file, site, call)?;
         if !makes_task(file, call) || file.library() == Some(Library::Other) {
             return None;
         }
+        let fate = fate(file, site, call)?;
         let owner = file.surroundings(site).owner;
         // A finalizer may run when the loop is gone; nothing kept there would help.
         if matches!(owner, Owner::Function(function) if function.name.as_str() == "__del__") {
@@ -161,45 +186,68 @@ fn makes_task(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     let Some(argument) = call.arguments.args.first() else {
         return false;
     };
-    let is_function = matches!(
-        file.semantics.qualified_name(&call.func).as_deref(),
-        Some("asyncio.create_task" | "asyncio.ensure_future")
-    );
-    let is_method = || match &*call.func {
+    if file.semantics.means(&call.func, &["asyncio.create_task"]) {
+        return true;
+    }
+    if file.semantics.means(&call.func, &["asyncio.ensure_future"]) {
+        // A future that exists already runs without this call.
+        return file
+            .semantics
+            .function_in_sight(callee_of(argument))
+            .is_some()
+            || !matches!(
+                file.semantics.class_of(argument),
+                ClassOf::Known(class) if is_future(&class)
+            );
+    }
+    match &*call.func {
         Expr::Attribute(attribute) => {
             attribute.attr.as_str() == "create_task" && is_loop(file, &attribute.value)
         }
         _ => false,
-    };
-    // A future that exists already runs without this call.
-    (is_function || is_method())
-        && !matches!(
-            file.semantics.class_of(argument),
-            ClassOf::Known(class) if is_future(&class)
-        )
+    }
+}
+
+fn callee_of(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Call(call) => &call.func,
+        other => other,
+    }
 }
 
 fn is_future(class: &str) -> bool {
-    class.starts_with("asyncio.") && matches!(class.rsplit('.').next(), Some("Task" | "Future"))
-        || class == "_asyncio.Task"
-        || class == "_asyncio.Future"
+    let (module, name) = class.rsplit_once('.').unwrap_or_default();
+    matches!(name, "Task" | "Future")
+        && matches!(module.split('.').next(), Some("asyncio" | "_asyncio"))
 }
 
-/// Whether an expression is an event loop: by its type, or, where the type is not known, by the
-/// places where programs keep their loop (`loop`, `self.loop`, `client.loop`).
+/// The functions of asyncio that answer with an event loop.
+const LOOP_SOURCES: [&str; 3] = [
+    "asyncio.get_running_loop",
+    "asyncio.get_event_loop",
+    "asyncio.new_event_loop",
+];
+
+/// Whether an expression could be what [`is_loop`] says is one.
+fn may_be_loop(receiver: &Expr) -> bool {
+    match receiver {
+        Expr::Call(_) | Expr::Name(_) => true,
+        Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
+        _ => false,
+    }
+}
+
+/// Whether an expression is an event loop: what asyncio answers with, or where programs keep it
+/// (`loop`, `self.loop`, `client.loop`). Any other receiver of `create_task` may keep its tasks.
 fn is_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
-    match file.semantics.class_of(receiver) {
-        ClassOf::Known(class) => class.ends_with("EventLoop"),
-        ClassOf::Other => false,
-        ClassOf::Unknown => match receiver {
-            Expr::Name(name) => is_loop_name(&name.id),
-            Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
-            Expr::Call(call) => matches!(
-                file.semantics.qualified_name(&call.func).as_deref(),
-                Some("asyncio.get_running_loop" | "asyncio.get_event_loop")
-            ),
-            _ => false,
+    match receiver {
+        Expr::Call(call) => file.semantics.means(&call.func, &LOOP_SOURCES),
+        Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
+        Expr::Name(name) => match file.semantics.assigned_values(name).as_deref() {
+            Some([value]) if value.is_call_expr() => is_loop(file, value),
+            _ => is_loop_name(&name.id),
         },
+        _ => false,
     }
 }
 
@@ -213,7 +261,6 @@ struct Dangling<'f, 's, 'a, 'db> {
     site: Site<'s, 'a>,
     call: &'a ast::ExprCall,
     owner: Owner<'a>,
-    scope: FileScopeId,
     place: Place<'a>,
 }
 
@@ -224,18 +271,15 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         call: &'a ast::ExprCall,
         owner: Owner<'a>,
     ) -> Option<Self> {
-        let scope = match owner {
-            Owner::Function(function) => file.semantics.function_scope(function)?,
-            Owner::Module => FileScopeId::global(),
-            Owner::Lambda(_) => return None,
-        };
+        if matches!(owner, Owner::Lambda(_)) {
+            return None;
+        }
         Some(Self {
             place: site.place()?,
             file,
             site,
             call,
             owner,
-            scope,
         })
     }
 
@@ -295,8 +339,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
                     let Expr::Call(call) = &item.context_expr else {
                         return None;
                     };
-                    let is_group = semantics.qualified_name(&call.func).as_deref()
-                        == Some("asyncio.TaskGroup");
+                    let is_group = semantics.means(&call.func, &["asyncio.TaskGroup"]);
                     match item.optional_vars.as_deref() {
                         Some(Expr::Name(name)) if is_group => Some(name),
                         _ => None,
@@ -379,7 +422,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => names::fresh(self.file, self.scope, &["task"]),
+            None => names::fresh(self.file, self.owner, &["task"]),
         };
         let wait = vec![format!("await {task}")];
         let mut edits = Vec::new();
@@ -460,7 +503,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => names::fresh(self.file, self.scope, &["task"]),
+            None => names::fresh(self.file, self.owner, &["task"]),
         };
         let (set, new_set) = self.keeper()?;
         let mut edits = match existing {
@@ -498,7 +541,8 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     fn has_self(&self) -> bool {
         self.file
             .semantics
-            .lookup("self", self.scope)
+            .scope_of_owner(self.owner)
+            .and_then(|scope| self.file.semantics.lookup("self", scope))
             .is_some_and(|definitions| {
                 matches!(definitions.as_slice(), [definition]
                     if definition.kind(self.file.semantics.db()).is_parameter_def())
@@ -508,7 +552,8 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     fn means_module_name(&self, name: &str) -> bool {
         self.file
             .semantics
-            .lookup(name, self.scope)
+            .scope_of_owner(self.owner)
+            .and_then(|scope| self.file.semantics.lookup(name, scope))
             .is_some_and(|definitions| {
                 definitions
                     .iter()
@@ -628,7 +673,7 @@ impl<'a> SourceOrderVisitor<'a> for Runs<'_, '_, '_> {
 
 impl Runs<'_, '_, '_> {
     fn is_runner(&self, callee: &Expr) -> bool {
-        if self.file.semantics.qualified_name(callee).as_deref() == Some("asyncio.run") {
+        if self.file.semantics.means(callee, &["asyncio.run"]) {
             return true;
         }
         match callee {

@@ -3,9 +3,9 @@
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
-use ty_python_core::scope::FileScopeId;
 
 use crate::file::File;
+use crate::site::Owner;
 
 /// The set of tasks that the module has, as an expression: `background_tasks`.
 pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
@@ -14,7 +14,7 @@ pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
         let Expr::Name(name) = target else {
             return None;
         };
-        (is_set(file, value, annotation)
+        (is_set(file, value)
             && (names_tasks(file, annotation) || discards(file, file.body(), file.text(target))))
         .then_some(name.id.as_str())
     })
@@ -38,7 +38,7 @@ pub fn in_instance<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Opt
             let on_self = matches!(&*attribute.value, Expr::Name(name) if name.id == "self");
             let text = file.text(target);
             (on_self
-                && is_set(file, value, annotation)
+                && is_set(file, value)
                 && (names_tasks(file, annotation) || discards(file, &class.body, text)))
             .then_some(text)
         })
@@ -60,14 +60,14 @@ fn assignment(statement: &Stmt) -> Option<(&Expr, &Expr, Option<&Expr>)> {
 }
 
 /// Whether a value is a new set that tasks can be added to; one of weak references keeps nothing.
-fn is_set(file: &File<'_, '_>, value: &Expr, _annotation: Option<&Expr>) -> bool {
+fn is_set(file: &File<'_, '_>, value: &Expr) -> bool {
     match value {
         Expr::Call(call) => {
             let callee = match &*call.func {
                 Expr::Subscript(subscript) => &*subscript.value,
                 other => other,
             };
-            file.semantics.qualified_name(callee).as_deref() == Some("builtins.set")
+            file.semantics.means(callee, &["builtins.set"])
         }
         Expr::Set(_) => true,
         _ => false,
@@ -81,7 +81,7 @@ fn names_tasks(file: &File<'_, '_>, annotation: Option<&Expr>) -> bool {
         fn visit_expr(&mut self, expr: &'a Expr) {
             self.1 |= match expr {
                 Expr::StringLiteral(literal) => literal.value.to_str().contains("asyncio.Task"),
-                _ => self.0.semantics.qualified_name(expr).as_deref() == Some("asyncio.Task"),
+                _ => self.0.semantics.means(expr, &["asyncio.Task"]),
             };
             walk_expr(self, expr);
         }
@@ -154,7 +154,7 @@ pub fn is_typed(file: &File<'_, '_>) -> bool {
 pub fn fresh_name(file: &File<'_, '_>) -> String {
     crate::support::names::fresh(
         file,
-        FileScopeId::global(),
+        Owner::Module,
         &["background_tasks", "_background_tasks", "running_tasks"],
     )
 }

@@ -1,0 +1,9 @@
+from typing import Any
+
+from asyncpg.connection import Connection as Connection
+from asyncpg.pool import Pool as Pool
+
+async def connect(*args: Any, **kwargs: Any) -> Connection: ...
+def create_pool(*args: Any, **kwargs: Any) -> Pool: ...
+
+def __getattr__(name: str) -> Any: ...

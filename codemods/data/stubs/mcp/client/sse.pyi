@@ -1,0 +1,6 @@
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+def sse_client(*args: Any, **kwargs: Any) -> AbstractAsyncContextManager[Any]: ...
+
+def __getattr__(name: str) -> Any: ...

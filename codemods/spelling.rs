@@ -1,0 +1,233 @@
+//! What names could mean, judged by the tree alone.
+//!
+//! The cheap question before the exact one: a call that is not spelled like a function, in a file
+//! that makes no other name stand for it, cannot be a call of that function. Only what passes here
+//! is worth indexing a file for. Nothing is ever decided to be something by its spelling.
+
+use ruff_python_ast::name::Name;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::semantics::import_source;
+
+/// The names that imports and plain assignments bind, in any scope of the file.
+#[derive(Default)]
+pub struct Spellings {
+    /// Bound by an import.
+    imported: FxHashSet<Name>,
+    /// Made to stand for something that has another name.
+    renamed: FxHashSet<Name>,
+    has_star: bool,
+}
+
+impl Spellings {
+    /// Collects the names of a module.
+    pub fn of(module: &ModModule) -> Self {
+        let mut spellings = Self::default();
+        spellings.visit_body(&module.body);
+        spellings
+    }
+
+    /// Whether `expr` could stand for one of `paths`, each a dotted path such as `asyncio.gather`.
+    pub fn allow(&self, expr: &Expr, paths: &[&str]) -> bool {
+        let spelled = |last: &str| {
+            paths
+                .iter()
+                .any(|path| path.rsplit('.').next() == Some(last))
+        };
+        match expr {
+            Expr::Name(name) => spelled(&name.id) || self.renamed.contains(&name.id),
+            Expr::Attribute(attribute) => {
+                spelled(&attribute.attr)
+                    && root(expr).is_some_and(|root| {
+                        self.has_star || self.imported.contains(root) || self.renamed.contains(root)
+                    })
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Spellings {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::Alias(alias) => {
+                self.has_star |= alias.name.as_str() == "*";
+                match &alias.asname {
+                    Some(name) => {
+                        self.renamed.insert(name.id.clone());
+                    }
+                    None => {
+                        let first = alias.name.split('.').next().unwrap_or_default();
+                        self.imported.insert(Name::new(first));
+                    }
+                }
+            }
+            AnyNodeRef::StmtAssign(assign)
+                if assign.value.is_name_expr() || assign.value.is_attribute_expr() =>
+            {
+                for target in &assign.targets {
+                    if let Expr::Name(name) = target {
+                        self.renamed.insert(name.id.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+        if node.is_expression() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}
+
+/// Every name of a file, and which of them one binding in the whole file explains.
+///
+/// For those, the exact answer needs no index: a name that only one import at the module's top
+/// level binds means that import wherever it is used.
+#[derive(Default)]
+pub struct Names {
+    mentioned: FxHashSet<Name>,
+    /// How many bindings a name has, in all scopes together.
+    bindings: FxHashMap<Name, usize>,
+    /// What the imports at the module's top level bind.
+    imports: FxHashMap<Name, String>,
+    functions: FxHashSet<Name>,
+    has_star: bool,
+}
+
+/// What one binding in the whole file says about a name.
+pub enum Explained<'n> {
+    /// An import of this dotted path binds it.
+    Import(&'n str),
+    /// Nothing in the file binds it.
+    Builtin,
+}
+
+impl Names {
+    /// Collects the names of a module.
+    pub fn of(module: &ModModule) -> Self {
+        let mut names = Self::default();
+        names.visit_body(&module.body);
+        for statement in &module.body {
+            match statement {
+                Stmt::Import(import) => {
+                    for alias in &import.names {
+                        match &alias.asname {
+                            Some(asname) => {
+                                names
+                                    .imports
+                                    .insert(asname.id.clone(), alias.name.to_string());
+                            }
+                            // `import a.b` binds `a`, and more than `a` becomes reachable.
+                            None if alias.name.contains('.') => {}
+                            None => {
+                                names
+                                    .imports
+                                    .insert(alias.name.id.clone(), alias.name.to_string());
+                            }
+                        }
+                    }
+                }
+                Stmt::ImportFrom(import) => {
+                    for alias in &import.names {
+                        let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                        let path = format!("{}.{}", import_source(import), alias.name);
+                        names.imports.insert(bound.id.clone(), path);
+                    }
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
+    /// What `name` means, where one binding explains it.
+    pub fn explained(&self, name: &Name) -> Option<Explained<'_>> {
+        match self.bindings.get(name) {
+            _ if self.has_star => None,
+            None => Some(Explained::Builtin),
+            Some(1) => self.imports.get(name).map(|path| Explained::Import(path)),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether `name` stands anywhere in the file as the name of something, attributes aside.
+    pub fn mention(&self, name: &str) -> bool {
+        self.mentioned.contains(name)
+    }
+
+    /// Whether a function or method of this name is defined in the file.
+    pub fn define_function(&self, name: &str) -> bool {
+        self.functions.contains(name)
+    }
+
+    fn bind(&mut self, name: &Name) {
+        self.mentioned.insert(name.clone());
+        *self.bindings.entry(name.clone()).or_default() += 1;
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Names {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprName(name) => {
+                if name.ctx == ExprContext::Load {
+                    self.mentioned.insert(name.id.clone());
+                } else {
+                    self.bind(&name.id);
+                }
+            }
+            AnyNodeRef::Alias(alias) => {
+                self.has_star |= alias.name.as_str() == "*";
+                match &alias.asname {
+                    Some(name) => self.bind(&name.id),
+                    None => {
+                        let first = alias.name.split('.').next().unwrap_or_default();
+                        self.bind(&Name::new(first));
+                    }
+                }
+            }
+            AnyNodeRef::StmtFunctionDef(function) => {
+                self.functions.insert(function.name.id.clone());
+                self.bind(&function.name.id);
+            }
+            AnyNodeRef::StmtClassDef(class) => self.bind(&class.name.id),
+            AnyNodeRef::Parameter(parameter) => self.bind(&parameter.name.id),
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                handler.name.iter().for_each(|name| self.bind(&name.id));
+            }
+            AnyNodeRef::PatternMatchAs(pattern) => {
+                pattern.name.iter().for_each(|name| self.bind(&name.id));
+            }
+            AnyNodeRef::PatternMatchStar(pattern) => {
+                pattern.name.iter().for_each(|name| self.bind(&name.id));
+            }
+            AnyNodeRef::PatternMatchMapping(pattern) => {
+                pattern.rest.iter().for_each(|name| self.bind(&name.id));
+            }
+            AnyNodeRef::TypeParamTypeVar(parameter) => self.bind(&parameter.name.id),
+            AnyNodeRef::TypeParamTypeVarTuple(parameter) => self.bind(&parameter.name.id),
+            AnyNodeRef::TypeParamParamSpec(parameter) => self.bind(&parameter.name.id),
+            AnyNodeRef::StmtGlobal(statement) => {
+                statement.names.iter().for_each(|name| self.bind(&name.id));
+            }
+            AnyNodeRef::StmtNonlocal(statement) => {
+                statement.names.iter().for_each(|name| self.bind(&name.id));
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// The name that a chain of attributes starts from.
+fn root(expr: &Expr) -> Option<&Name> {
+    match expr {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => root(&attribute.value),
+        _ => None,
+    }
+}
