@@ -502,7 +502,14 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
         .unwrap_or_else(|| PathBuf::from("stdin.py"));
     let path = std::path::absolute(&name)?;
     let folder = path.parent().unwrap_or(&path);
-    if discovery::is_stub(&path) || resolver.for_folder(folder)?.excludes_with_parents(&path) {
+    let config = match resolver.for_folder(folder) {
+        Ok(config) => config,
+        Err(error) => {
+            pass_through(&mut out, &bytes)?;
+            return Err(error.into());
+        }
+    };
+    if discovery::is_stub(&path) || config.excludes_with_parents(&path) {
         pass_through(&mut out, &bytes)?;
         return Ok(CLEAN);
     }
@@ -514,7 +521,13 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
         },
         text: Some(source.text.clone()),
     };
-    let outcomes = run::run(vec![input], resolver, cwd, mode(args), &|| {})?;
+    let outcomes = match run::run(vec![input], resolver, cwd, mode(args), &|| {}) {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            pass_through(&mut out, &bytes)?;
+            return Err(error.into());
+        }
+    };
     for error in &outcomes.errors {
         complain(error);
     }

@@ -712,7 +712,7 @@ mod tests {
     #[test]
     fn a_broken_file_says_where() {
         let error = read("select = [\n").unwrap_err();
-        assert!(error.0.starts_with("asyncfix.toml:2:1: "), "{error}");
+        assert!(error.0.starts_with("asyncfix.toml:1:11: "), "{error}");
     }
 
     #[test]

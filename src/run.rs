@@ -465,7 +465,8 @@ fn module_name(path: &Path) -> String {
 /// package itself.
 fn import_root(path: &SystemPath) -> SystemPathBuf {
     let mut folder = path.parent().unwrap_or(path);
-    while folder.join("__init__.py").as_std_path().is_file() {
+    // Standard input may go by the name of a file in a folder that is yet to be made.
+    while !folder.as_std_path().is_dir() || folder.join("__init__.py").as_std_path().is_file() {
         match folder.parent() {
             Some(parent) => folder = parent,
             None => break,

@@ -67,9 +67,13 @@ impl Source {
 }
 
 fn find_encoding(label: &str) -> Option<&'static Encoding> {
-    // Python spells names with underscores where the web has hyphens.
-    Encoding::for_label(label.as_bytes())
-        .or_else(|| Encoding::for_label(label.replace('_', "-").as_bytes()))
+    // Python does not care how the parts of a name are joined; the web's list of names does.
+    let joined = label.to_lowercase().replace('_', "-");
+    if joined == "utf-8-sig" {
+        return Some(UTF_8);
+    }
+    Encoding::for_label(joined.as_bytes())
+        .or_else(|| Encoding::for_label(joined.replace('-', "").as_bytes()))
 }
 
 /// The encoding that a comment in the first two lines declares, as PEP 263 defines it.

@@ -28,6 +28,8 @@ const DEPTH: usize = 4;
 
 #[derive(Deserialize)]
 struct Endings {
+    ends: FxHashSet<String>,
+    as_arguments: FxHashSet<String>,
     never: FxHashSet<String>,
     waits: FxHashSet<String>,
     closing: FxHashSet<String>,
@@ -35,6 +37,8 @@ struct Endings {
 
 static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
     toml::from_str(include_str!("../data/endings.toml")).unwrap_or(Endings {
+        ends: FxHashSet::default(),
+        as_arguments: FxHashSet::default(),
         never: FxHashSet::default(),
         waits: FxHashSet::default(),
         closing: FxHashSet::default(),
@@ -55,6 +59,12 @@ fn ending_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> E
     let name = last_name(callee).unwrap_or_default();
     if ENDINGS.never.contains(name) {
         return Ending::Never;
+    }
+    if semantics
+        .qualified_name(callee)
+        .is_some_and(|path| ENDINGS.ends.contains(&path))
+    {
+        return Ending::Ends;
     }
     let Some(function) = semantics.function_in_sight(callee) else {
         return Ending::Unknown;
@@ -123,6 +133,24 @@ impl Search<'_, '_> {
         self.ending = self.ending.max(ending);
     }
 
+    fn ending_of_awaited(&self, value: &Expr) -> Ending {
+        let Expr::Call(call) = value else {
+            return Ending::Unknown;
+        };
+        let path = self.semantics.qualified_name(&call.func);
+        if path.is_some_and(|path| ENDINGS.as_arguments.contains(&path)) {
+            let arguments = &call.arguments.args;
+            return arguments
+                .iter()
+                // Of `wait_for`, the second one is a number.
+                .filter(|argument| !argument.is_number_literal_expr())
+                .map(|argument| self.ending_of_awaited(argument))
+                .max()
+                .unwrap_or(Ending::Unknown);
+        }
+        ending_of_callee(self.semantics, &call.func, self.depth)
+    }
+
     fn in_branch(&mut self, visit: impl FnOnce(&mut Self)) {
         self.branches += 1;
         visit(self);
@@ -177,29 +205,10 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
             Expr::Lambda(_) => return,
-            Expr::Await(inner) => match &*inner.value {
-                Expr::Call(call) => {
-                    let ending = ending_of_callee(self.semantics, &call.func, self.depth);
-                    // `gather`, `wait_for` and their like wait for their arguments, which are
-                    // looked at below.
-                    let waits_for_arguments = call
-                        .arguments
-                        .args
-                        .iter()
-                        .any(|argument| matches!(argument, Expr::Call(_) | Expr::Starred(_)));
-                    if ending != Ending::Unknown || !waits_for_arguments {
-                        self.meet(ending);
-                    }
-                    for argument in &*call.arguments.args {
-                        if let Expr::Call(member) = argument {
-                            self.meet(ending_of_callee(self.semantics, &member.func, self.depth));
-                        } else if argument.is_starred_expr() {
-                            self.meet(Ending::Unknown);
-                        }
-                    }
-                }
-                _ => self.meet(Ending::Unknown),
-            },
+            Expr::Await(inner) => {
+                let ending = self.ending_of_awaited(&inner.value);
+                self.meet(ending);
+            }
             _ => {}
         }
         walk_expr(self, expr);

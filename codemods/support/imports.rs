@@ -305,25 +305,19 @@ fn at_start(file: &File<'_, '_>, docstrings: usize, line: &str) -> Edit {
 
 /// The start of the first statement's line, or of the comment block right above it.
 fn after_leading_comments(file: &File<'_, '_>, first: TextSize) -> TextSize {
+    // A byte order mark is part of no line.
+    let top = file.source.bom_start_offset();
     let mut at = file.source.line_start(first);
-    while at > TextSize::default() {
+    while at > top {
         let previous = file.source.line_start(at - TextSize::from(1));
         let text = file.source[TextRange::new(previous, at)].trim();
-        let is_header =
-            previous == TextSize::default() || text.starts_with("#!") || text.contains("coding");
+        let is_header = previous == top || text.starts_with("#!") || text.contains("coding");
         if !text.starts_with('#') || is_header {
             break;
         }
         at = previous;
     }
-    if at == TextSize::default() {
-        // A byte order mark is part of the first line.
-        file.source
-            .line_start(first)
-            .max(file.source.bom_start_offset())
-    } else {
-        at
-    }
+    at
 }
 
 fn after_line(file: &File<'_, '_>, end: TextSize, text: &str) -> Edit {

@@ -74,13 +74,20 @@ class Report:
     ruff_after: Counts = dataclasses.field(default_factory=collections.Counter)
     failures: list[str] = dataclasses.field(default_factory=list)
 
+    def verdict(self) -> str:
+        """The checks' result in two words."""
+        return f"{len(self.failures)} failed" if self.failures else "passed"
+
 
 # --- Packages and tools -----------------------------------------------------------------------------
 
 
 def read_pins(path: Path) -> list[str]:
     """The `name==version` lines of a pin file, comments left out."""
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    lines = (
+        line.split("#")[0].strip()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    )
     return [line for line in lines if line]
 
 
@@ -98,7 +105,14 @@ def download(pin: str, cache: Path) -> Path:
     if not (folder.is_dir() and any(folder.iterdir())):
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         command += ["--no-deps", "--prefer-binary", "--dest", str(partial), pin]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
@@ -157,16 +171,27 @@ class Asyncfix:
         """Run it on a folder as its working directory; the caller looks at the exit status."""
         # The packages' own settings say nothing about asyncfix, and those of the cache's surroundings
         # must not reach in.
-        command = [str(self.binary), "--isolated", "--quiet", *self.options, *arguments, "."]
+        command = [
+            str(self.binary),
+            "--isolated",
+            "--quiet",
+            *self.options,
+            *arguments,
+            ".",
+        ]
         return subprocess.run(command, cwd=folder, capture_output=True)
 
     def findings(self, folder: Path) -> Counts:
         """How many findings each rule has in a folder."""
         done = self.run(folder, "--output-format", "json")
         try:
-            return collections.Counter(finding["code"] for finding in json.loads(done.stdout))
+            return collections.Counter(
+                finding["code"] for finding in json.loads(done.stdout)
+            )
         except (ValueError, KeyError, TypeError) as error:
-            raise Broken(f"the report is not the JSON expected ({error}):\n{shown(done.stderr)}") from error
+            raise Broken(
+                f"the report is not the JSON expected ({error}):\n{shown(done.stderr)}"
+            ) from error
 
 
 def ruff_counts(
@@ -179,8 +204,16 @@ def ruff_counts(
     if names is not None and not names:
         return {}
     command = [str(ruff), "check", "--isolated", "--no-cache", "--exit-zero", "--quiet"]
-    command += ["--output-format", "json", "--select", rules, *(names if names is not None else ["."])]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
+    command += [
+        "--output-format",
+        "json",
+        "--select",
+        rules,
+        *(names if names is not None else ["."]),
+    ]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, encoding="utf-8"
+    )
     if done.returncode != 0:
         raise Broken(f"ruff failed:\n{done.stderr.strip()}")
     counts: dict[str, Counts] = collections.defaultdict(collections.Counter)
@@ -206,7 +239,11 @@ def digests(folder: Path) -> dict[str, bytes]:
 
 def changed_names(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
     """The files that differ between two sets of digests, or are in only one of them."""
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return sorted(
+        name
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    )
 
 
 def not_compiling(folder: Path, names: Sequence[str], scratch: Path) -> set[str]:
@@ -271,21 +308,31 @@ def check_ruff(before: dict[str, Counts], after: dict[str, Counts]) -> list[str]
     """Which of ruff's counts rose, file by file, so that a fall elsewhere hides none."""
     failures = []
     for name in sorted(after):
-        for code, count in sorted((after[name] - before.get(name, collections.Counter())).items()):
+        for code, count in sorted(
+            (after[name] - before.get(name, collections.Counter())).items()
+        ):
             failures.append(f"{name}: {count} more {code} of ruff's than before")
     return failures
 
 
-def check_patch(diff: bytes, before: Path, after: Path, names: Sequence[str], work: Path) -> list[str]:
+def check_patch(
+    diff: bytes, before: Path, after: Path, names: Sequence[str], work: Path
+) -> list[str]:
     """Whether a diff is a patch that turns the files of one folder into those of another.
 
     `patch` and `git apply` read diffs differently (missing final newlines, line endings), so each is asked.
     """
     if not names:
-        return ["--diff shows something, --write changed nothing"] if diff.strip() else []
+        return (
+            ["--diff shows something, --write changed nothing"] if diff.strip() else []
+        )
     failures = []
     for tool, dry, wet in (
-        ("patch -p0", ["patch", "-p0", "--batch", "--dry-run"], ["patch", "-p0", "--batch", "--quiet"]),
+        (
+            "patch -p0",
+            ["patch", "-p0", "--batch", "--dry-run"],
+            ["patch", "-p0", "--batch", "--quiet"],
+        ),
         ("git apply", ["git", "apply", "--check"], ["git", "apply"]),
     ):
         folder = work / tool.replace(" ", "")
@@ -294,19 +341,38 @@ def check_patch(diff: bytes, before: Path, after: Path, names: Sequence[str], wo
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(before / name, folder / name)
         # Outside of any repository, and without the user's own settings for white space.
-        settings = {"GIT_CEILING_DIRECTORIES": str(work), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        settings = {
+            "GIT_CEILING_DIRECTORIES": str(work),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
         for command in (dry, wet):
             done = subprocess.run(
-                command, input=diff, cwd=folder, capture_output=True, env={**os.environ, **settings}
+                command,
+                input=diff,
+                cwd=folder,
+                capture_output=True,
+                env={**os.environ, **settings},
             )
             if done.returncode != 0:
-                failures.append(f"{' '.join(command)} refuses the diff: {shown(done.stdout + done.stderr)}")
+                failures.append(
+                    f"{' '.join(command)} refuses the diff: {shown(done.stdout + done.stderr)}"
+                )
                 break
         else:
-            wrong = [name for name in names if (folder / name).read_bytes() != (after / name).read_bytes()]
+            wrong = [
+                name
+                for name in names
+                if (folder / name).read_bytes() != (after / name).read_bytes()
+            ]
             stray = set(digests(folder)) - set(names)
-            failures += [f"{name}: {tool} and --write give different bytes" for name in wrong]
-            failures += [f"{name}: {tool} leaves a file that --write does not" for name in sorted(stray)]
+            failures += [
+                f"{name}: {tool} and --write give different bytes" for name in wrong
+            ]
+            failures += [
+                f"{name}: {tool} leaves a file that --write does not"
+                for name in sorted(stray)
+            ]
     return failures
 
 
@@ -318,7 +384,13 @@ def shown(output: bytes, limit: int = 2000) -> str:
 # --- One package ------------------------------------------------------------------------------------
 
 
-def examine(report: Report, pin: str, asyncfix: Asyncfix, ruff: Path, options: argparse.Namespace) -> None:
+def examine(
+    report: Report,
+    pin: str,
+    asyncfix: Asyncfix,
+    ruff: Path,
+    options: argparse.Namespace,
+) -> None:
     """Run asyncfix over one package, and fill in what it did and what is wrong with it."""
     work = options.cache / "work" / distribution_name(pin)
     shutil.rmtree(work, ignore_errors=True)
@@ -333,7 +405,9 @@ def examine(report: Report, pin: str, asyncfix: Asyncfix, ruff: Path, options: a
     report.found = asyncfix.findings(before)
     diff = asyncfix.run(before, "--diff")
     if diff.returncode not in (0, 1):
-        failures.append(f"--diff ended with status {diff.returncode}: {shown(diff.stderr)}")
+        failures.append(
+            f"--diff ended with status {diff.returncode}: {shown(diff.stderr)}"
+        )
     if digests(before) != original:
         failures.append("a report or --diff changed files")
     if options.diffs is not None:
@@ -343,7 +417,9 @@ def examine(report: Report, pin: str, asyncfix: Asyncfix, ruff: Path, options: a
     written = asyncfix.run(after, "--write")
     report.seconds = time.perf_counter() - started
     if written.returncode != 0:
-        failures.append(f"--write ended with status {written.returncode}: {shown(written.stderr)}")
+        failures.append(
+            f"--write ended with status {written.returncode}: {shown(written.stderr)}"
+        )
     for run in (diff, written):
         if OWN_FAULT.search(run.stderr.decode("utf-8", "replace")):
             failures.append(f"{' '.join(run.args[1:])} says: {shown(run.stderr)}")
@@ -355,13 +431,20 @@ def examine(report: Report, pin: str, asyncfix: Asyncfix, ruff: Path, options: a
     report.fixed = report.found - asyncfix.findings(after)
     again = asyncfix.run(after, "--write")
     if again.returncode != 0:
-        failures.append(f"a second --write ended with status {again.returncode}: {shown(again.stderr)}")
-    failures += [f"{name}: changed by a second run" for name in changed_names(first, digests(after))]
+        failures.append(
+            f"a second --write ended with status {again.returncode}: {shown(again.stderr)}"
+        )
+    failures += [
+        f"{name}: changed by a second run"
+        for name in changed_names(first, digests(after))
+    ]
 
     broken = not_compiling(after, changed, work) - not_compiling(before, changed, work)
     failures += [f"{name}: does not compile any more" for name in sorted(broken)]
     for name in changed:
-        failures += check_text(name, (before / name).read_bytes(), (after / name).read_bytes())
+        failures += check_text(
+            name, (before / name).read_bytes(), (after / name).read_bytes()
+        )
     failures += check_patch(diff.stdout, before, after, changed, work)
 
     async_before = ruff_counts(ruff, before, ASYNC_RULES)
@@ -390,7 +473,6 @@ def table(reports: Sequence[Report]) -> str:
             f"{code} {report.ruff_before[code]} → {report.ruff_after[code]}"
             for code in sorted(report.ruff_before | report.ruff_after)
         )
-        checks = f"{len(report.failures)} failed" if report.failures else "passed"
         cells = [
             report.package,
             f"{report.files:,}",
@@ -398,7 +480,7 @@ def table(reports: Sequence[Report]) -> str:
             counted(report.found),
             counted(report.fixed),
             ", ".join(by_code) or "–",
-            "" if report is total else checks,
+            "" if report is total else report.verdict(),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -410,12 +492,30 @@ def counted(counts: Counts) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Run asyncfix over real packages and check what it wrote.")
-    parser.add_argument("--asyncfix", type=Path, default=DEFAULT_ASYNCFIX, help="the program to run")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder for downloads and work copies")
-    parser.add_argument("--unsafe-fixes", action="store_true", help="apply the unsafe fixes too")
-    parser.add_argument("--select", metavar="RULES", help="the rules to run, instead of the default ones")
-    parser.add_argument("--diffs", type=Path, metavar="DIR", help="write one diff for each package here")
+    """Run over the packages asked for; the exit status says whether all checks passed."""
+    parser = argparse.ArgumentParser(
+        description="Run asyncfix over real packages and check what it wrote."
+    )
+    parser.add_argument(
+        "--asyncfix", type=Path, default=DEFAULT_ASYNCFIX, help="the program to run"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=DEFAULT_CACHE,
+        help="folder for downloads and work copies",
+    )
+    parser.add_argument(
+        "--unsafe-fixes", action="store_true", help="apply the unsafe fixes too"
+    )
+    parser.add_argument(
+        "--select",
+        metavar="RULES",
+        help="the rules to run, instead of the default ones",
+    )
+    parser.add_argument(
+        "--diffs", type=Path, metavar="DIR", help="write one diff for each package here"
+    )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some packages only")
     options = parser.parse_args()
 
@@ -423,7 +523,9 @@ def main() -> int:
     options.cache = options.cache.resolve()
     binary = options.asyncfix.resolve()
     if not binary.is_file():
-        parser.error(f"{options.asyncfix} does not exist: build it with `cargo build --release`, or give --asyncfix")
+        parser.error(
+            f"{options.asyncfix} does not exist: build it with `cargo build --release`, or give --asyncfix"
+        )
     if options.diffs is not None:
         options.diffs = options.diffs.resolve()
         options.diffs.mkdir(parents=True, exist_ok=True)
@@ -449,7 +551,7 @@ def main() -> int:
             report.failures.append(str(error))
         except Exception:
             report.failures.append(traceback.format_exc())
-        print(f"{report.package}: {len(report.failures)} failed checks", file=sys.stderr)
+        print(f"{report.package}: {report.verdict()}", file=sys.stderr)
         for failure in report.failures:
             print(f"  {failure}".replace("\n", "\n    "), file=sys.stderr)
 

@@ -1,0 +1,497 @@
+//! The command as people and programs use it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+const MISTAKE: &str = "import time\n\n\nasync def nap():\n    time.sleep(1)\n";
+const FIXED: &str = "import asyncio\n\n\nasync def nap():\n    await asyncio.sleep(1)\n";
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        write(folder.path(), name, text.as_bytes());
+    }
+    folder
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().expect("a name has a folder")).expect("a folder");
+    fs::write(path, bytes).expect("a file");
+}
+
+fn read(folder: &TempDir, name: &str) -> String {
+    fs::read_to_string(folder.path().join(name)).expect("a text")
+}
+
+fn asyncfix(folder: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("asyncfix").expect("the binary is built");
+    command.current_dir(folder.path());
+    command
+}
+
+#[test]
+fn reporting_changes_nothing_and_exits_with_1() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise"])
+        .assert()
+        .code(1)
+        .stdout("a.py:5:5: AF201 [*] `time.sleep` blocks the event loop: no other task runs meanwhile\n")
+        .stderr("1 mistake found, 1 fixable with --write\n");
+    assert_eq!(read(&folder, "a.py"), MISTAKE);
+}
+
+#[test]
+fn writing_rewrites_in_place_and_exits_with_0() {
+    let folder = folder(&[("a.py", MISTAKE), ("sub/b.py", MISTAKE)]);
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("2 fixed in 2 files, 0 not fixed\n");
+    assert_eq!(read(&folder, "a.py"), FIXED);
+    assert_eq!(read(&folder, "sub/b.py"), FIXED);
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .success()
+        .stderr("0 fixed in 0 files, 0 not fixed\n");
+}
+
+#[test]
+fn patch_and_git_apply_accept_the_diff() {
+    let crlf = MISTAKE.replace('\n', "\r\n");
+    let no_newline = MISTAKE.trim_end();
+    let files: &[(&str, &str)] = &[
+        ("z.py", MISTAKE),
+        ("sub/crlf.py", &crlf),
+        ("sub/no_newline.py", no_newline),
+    ];
+    let folder = folder(files);
+    let diff = asyncfix(&folder).arg("--diff").assert().code(1);
+    let diff = diff.get_output().stdout.clone();
+    let text = String::from_utf8_lossy(&diff);
+    let order: Vec<usize> = ["./sub/crlf.py", "./sub/no_newline.py", "./z.py"]
+        .iter()
+        .map(|name| {
+            text.find(&format!("--- {name}"))
+                .expect("each file has its diff")
+        })
+        .collect();
+    assert!(order.is_sorted(), "in path order");
+    asyncfix(&folder).arg("--write").assert().success();
+    for tool in [["patch", "-p0"], ["git", "apply"]] {
+        let other = self::folder(files);
+        // `git apply` outside a repository works on the folder it is in.
+        let mut child = Process::new(tool[0])
+            .arg(tool[1])
+            .args(if tool[0] == "patch" {
+                &["--binary"][..]
+            } else {
+                &[]
+            })
+            .current_dir(other.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the tool is installed");
+        child
+            .stdin
+            .take()
+            .expect("it is piped")
+            .write_all(&diff)
+            .expect("it reads");
+        assert!(child.wait().expect("it ends").success(), "{tool:?}");
+        for (name, _) in files {
+            assert_eq!(
+                read(&other, name),
+                read(&folder, name),
+                "{tool:?} on {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn standard_input_goes_to_standard_output() {
+    let folder = folder(&[]);
+    asyncfix(&folder)
+        .args(["--write", "-", "--stdin-filename", "pkg/a.py"])
+        .write_stdin(MISTAKE)
+        .assert()
+        .success()
+        .stdout(FIXED);
+    asyncfix(&folder)
+        .args(["--diff", "-", "--stdin-filename", "pkg/a.py"])
+        .write_stdin(MISTAKE)
+        .assert()
+        .code(1)
+        .stdout(contains("--- ./pkg/a.py\n+++ ./pkg/a.py\n"));
+    asyncfix(&folder)
+        .args(["--write", "-"])
+        .write_stdin("x = 1\n")
+        .assert()
+        .success()
+        .stdout("x = 1\n");
+}
+
+#[test]
+fn standard_input_that_cannot_be_fixed_comes_back_as_it_was() {
+    let folder = folder(&[]);
+    for broken in [&b"async def f(:\n"[..], b"x = '\xff'\n"] {
+        asyncfix(&folder)
+            .args(["--write", "-", "--stdin-filename", "a.py"])
+            .write_stdin(broken)
+            .assert()
+            .code(2)
+            .stdout(broken)
+            .stderr(contains("a.py"));
+    }
+    // A stub is passed through.
+    asyncfix(&folder)
+        .args(["--write", "-", "--stdin-filename", "a.pyi"])
+        .write_stdin(MISTAKE)
+        .assert()
+        .success()
+        .stdout(MISTAKE);
+}
+
+#[test]
+fn a_syntax_error_is_reported_and_the_other_files_go_on() {
+    let folder = folder(&[
+        ("a.py", MISTAKE),
+        ("broken.py", "async def f():\n    await (\n"),
+    ]);
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .code(2)
+        .stderr(contains("asyncfix: broken.py:3:1: syntax error: "))
+        .stderr(contains("1 fixed in 1 file, 0 not fixed"));
+    assert_eq!(read(&folder, "a.py"), FIXED);
+    assert_eq!(read(&folder, "broken.py"), "async def f():\n    await (\n");
+}
+
+#[test]
+fn stubs_and_ignored_and_excluded_files_are_left_alone() {
+    let folder = folder(&[
+        ("a.pyi", MISTAKE),
+        (".gitignore", "generated/\n"),
+        ("generated/a.py", MISTAKE),
+        (".venv/lib/a.py", MISTAKE),
+        ("vendored/a.py", MISTAKE),
+    ]);
+    fs::create_dir(folder.path().join(".git")).expect("a folder");
+    asyncfix(&folder)
+        .args(["--write", "--extend-exclude", "vendored"])
+        .assert()
+        .success()
+        .stderr("asyncfix: no Python file found in .\n");
+    asyncfix(&folder)
+        .args(["--write", "a.pyi"])
+        .assert()
+        .success()
+        .stderr(contains("a.pyi: stubs"));
+    assert_eq!(read(&folder, "a.pyi"), MISTAKE);
+    // What is named itself is taken.
+    asyncfix(&folder)
+        .args(["--write", "generated/a.py"])
+        .assert()
+        .success();
+    assert_eq!(read(&folder, "generated/a.py"), FIXED);
+}
+
+#[test]
+fn wrong_arguments_say_what_is_wrong() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["missing.py"],
+            "missing.py: there is no such file or folder",
+        ),
+        (&["--select", "AF9"], "`AF9` is no rule"),
+        (
+            &["--ignore", "dangling-tasks"],
+            "did you mean `dangling-task`?",
+        ),
+        (&["-", "a.py"], "cannot be given together with paths"),
+        (
+            &["a.py", "--stdin-filename", "b.py"],
+            "give `-` as the path",
+        ),
+        (
+            &["-", "--stdin-filename", "."],
+            "--stdin-filename is a folder",
+        ),
+        (&["--target-version", "2.7"], "`2.7` is no Python version"),
+        (&["--config", "gather.gard = 1"], "did you mean `guard`?"),
+        (&["--config", "missing.toml"], "missing.toml"),
+        (&["--jobs", "0"], "--jobs takes a number from 1 on"),
+        (&["rule", "AF7777"], "`AF7777` is no rule"),
+    ];
+    for (arguments, message) in cases {
+        asyncfix(&folder)
+            .args(*arguments)
+            .write_stdin("")
+            .assert()
+            .code(2)
+            .stderr(contains(*message));
+    }
+    assert_eq!(read(&folder, "a.py"), MISTAKE);
+}
+
+#[test]
+fn unreadable_and_undecodable_files_are_named() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    write(folder.path(), "bytes.py", b"async def f(): x = '\xff'\n");
+    write(
+        folder.path(),
+        "cookie.py",
+        b"# coding: klingon\nasync def f(): ...\n",
+    );
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .code(2)
+        .stderr(contains("bytes.py: it is not valid UTF-8 (byte 20)"))
+        .stderr(contains("cookie.py: its encoding `klingon` is not known"));
+    assert_eq!(read(&folder, "a.py"), FIXED);
+}
+
+#[test]
+fn another_encoding_is_kept() {
+    let folder = folder(&[]);
+    let before =
+        b"# coding: latin-1\nimport time\n\n\nasync def nap():\n    time.sleep(1)  # caf\xe9\n";
+    let after = b"# coding: latin-1\nimport asyncio\n\n\nasync def nap():\n    await asyncio.sleep(1)  # caf\xe9\n";
+    write(folder.path(), "a.py", before);
+    let diff = asyncfix(&folder).arg("--diff").assert().code(1);
+    assert!(
+        diff.get_output()
+            .stdout
+            .windows(4)
+            .any(|bytes| bytes == b"caf\xe9"),
+        "the diff has the file's own bytes"
+    );
+    asyncfix(&folder).arg("--write").assert().success();
+    assert_eq!(fs::read(folder.path().join("a.py")).expect("bytes"), after);
+}
+
+#[test]
+fn byte_order_mark_line_endings_and_tabs_are_kept() {
+    let folder = folder(&[]);
+    for (before, after) in [
+        (
+            "\u{feff}import time\r\n\r\n\r\nasync def nap():\r\n\ttime.sleep(1)\r\n".to_owned(),
+            "\u{feff}import asyncio\r\n\r\n\r\nasync def nap():\r\n\tawait asyncio.sleep(1)\r\n"
+                .to_owned(),
+        ),
+        (MISTAKE.replace('\n', "\r"), FIXED.replace('\n', "\r")),
+        (
+            format!(
+                "\u{feff}# a comment\nasync def nap():\n    import time\n    time.sleep(1)\n\x0c\n"
+            ),
+            format!(
+                "\u{feff}# a comment\nimport asyncio\n\n\nasync def nap():\n    import time\n    await asyncio.sleep(1)\n\x0c\n"
+            ),
+        ),
+    ] {
+        write(folder.path(), "a.py", before.as_bytes());
+        asyncfix(&folder)
+            .args(["--write", "a.py"])
+            .assert()
+            .success();
+        assert_eq!(read(&folder, "a.py"), after);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_and_symbolic_links_are_kept() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder(&[("real.py", MISTAKE)]);
+    let real = folder.path().join("real.py");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o750)).expect("permissions");
+    let link = folder.path().join("link.py");
+    std::os::unix::fs::symlink(&real, &link).expect("a link");
+    asyncfix(&folder)
+        .args(["--write", "link.py"])
+        .assert()
+        .success();
+    assert_eq!(read(&folder, "real.py"), FIXED);
+    assert!(link.is_symlink());
+    let mode = fs::metadata(&real).expect("metadata").permissions().mode();
+    assert_eq!(mode & 0o777, 0o750);
+}
+
+#[test]
+fn the_nearest_configuration_wins_and_says_where_it_came_from() {
+    let folder = folder(&[
+        (
+            "pyproject.toml",
+            "[project]\nrequires-python = \">=3.9\"\n[tool.asyncfix]\nignore = [\"AF2\"]\n",
+        ),
+        ("a.py", MISTAKE),
+        ("sub/asyncfix.toml", "select = [\"AF201\"]\n"),
+        ("sub/a.py", MISTAKE),
+    ]);
+    asyncfix(&folder).arg("--write").assert().success();
+    assert_eq!(read(&folder, "a.py"), MISTAKE);
+    assert_eq!(read(&folder, "sub/a.py"), FIXED);
+    asyncfix(&folder)
+        .args(["config", "sub/a.py"])
+        .assert()
+        .success()
+        .stdout(contains("sub/asyncfix.toml").and(contains("select = [\"AF201\"]")))
+        .stdout(contains("target-version = \"3.9\"  # requires-python in"));
+    asyncfix(&folder)
+        .args(["--isolated", "--diff", "a.py"])
+        .assert()
+        .code(1);
+    asyncfix(&folder)
+        .args(["--config", "sub/asyncfix.toml", "--diff", "a.py"])
+        .assert()
+        .code(1);
+}
+
+#[test]
+fn a_wrong_configuration_is_an_error_with_its_place() {
+    let folder = folder(&[
+        ("pyproject.toml", "[tool.asyncfix]\nselct = [\"AF2\"]\n"),
+        ("a.py", MISTAKE),
+    ]);
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "pyproject.toml:2:1: unknown key `selct`; did you mean `select`?",
+        ));
+    assert_eq!(read(&folder, "a.py"), MISTAKE);
+}
+
+#[test]
+fn suppressed_findings_stay() {
+    let suppressed: &[&str] = &[
+        "    time.sleep(1)  # noqa\n",
+        "    time.sleep(1)  # noqa: AF201\n",
+        "    time.sleep(1)  # NOQA:E501,AF201 because\n",
+        "    time.sleep(1)  # noqa: ASYNC251\n",
+        "    time.sleep(1)  # asyncfix: ignore[AF201]\n",
+        "    time.sleep(1)  # asyncfix: ignore[blocking-sleep]\n",
+        "    # asyncfix: ignore[AF2]\n    time.sleep(1)\n",
+        "    time.sleep(\n        1\n    )  # noqa: AF201\n",
+        "    time.sleep(1)\n# asyncfix: ignore-file\n",
+        "    time.sleep(1)\n# asyncfix: ignore-file[AF201]\n",
+    ];
+    let not_suppressed: &[&str] = &[
+        "    time.sleep(1)  # noqa: AF701\n",
+        "    time.sleep(1)  # noqa: E501 all fine\n",
+        "    time.sleep(1)  # noqable\n",
+        "    time.sleep(1)  # asyncfix: ignore[AF7]\n",
+        "    '# noqa'; x = 1\n    time.sleep(1)\n",
+        "    time.sleep(1)\n# asyncfix: ignore-file[AF8]\n",
+    ];
+    let head = "import time\n\n\nasync def nap():\n";
+    for (bodies, code) in [(suppressed, 0), (not_suppressed, 1)] {
+        for body in bodies {
+            let folder = folder(&[("a.py", &format!("{head}{body}"))]);
+            asyncfix(&folder).assert().code(code);
+        }
+    }
+    let folder = folder(&[
+        (
+            "asyncfix.toml",
+            "[per-file-ignores]\n\"tests/**\" = [\"AF2\"]\n",
+        ),
+        ("tests/deep/a.py", MISTAKE),
+    ]);
+    asyncfix(&folder).assert().code(0);
+}
+
+#[test]
+fn machine_formats_can_be_read() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    let output = asyncfix(&folder)
+        .args(["--output-format", "json", "--quiet"])
+        .assert()
+        .code(1);
+    let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    for part in [
+        "\"code\": \"AF201\"",
+        "\"applicability\": \"safe\"",
+        "\"row\": 5",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let clean = self::folder(&[("a.py", FIXED)]);
+    asyncfix(&clean)
+        .args(["--output-format", "json", "--quiet"])
+        .assert()
+        .success()
+        .stdout("[]");
+    asyncfix(&folder)
+        .arg("--statistics")
+        .assert()
+        .code(1)
+        .stdout("     1  AF201 blocking-sleep (0 fixed, 1 not fixed)\n");
+}
+
+#[test]
+fn a_diff_is_coloured_only_when_asked_for_or_on_a_terminal() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    asyncfix(&folder)
+        .arg("--diff")
+        .assert()
+        .stdout(contains("\u{1b}[").not());
+    asyncfix(&folder)
+        .args(["--diff", "--color", "always"])
+        .assert()
+        .stdout(contains("\u{1b}["));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let many: Vec<(String, &str)> = (0..400).map(|n| (format!("f{n}.py"), MISTAKE)).collect();
+    let files: Vec<(&str, &str)> = many
+        .iter()
+        .map(|(name, text)| (name.as_str(), *text))
+        .collect();
+    let folder = folder(&files);
+    let mut child = Process::new(assert_cmd::cargo::cargo_bin("asyncfix"))
+        .arg("--diff")
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("asyncfix runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("panic") && !said.contains("pipe"), "{said}");
+    assert_ne!(output.status.code(), Some(101));
+}
+
+#[test]
+fn rules_have_pages_and_a_list() {
+    let folder = folder(&[]);
+    asyncfix(&folder)
+        .args(["rule", "--all"])
+        .assert()
+        .success()
+        .stdout(contains("AF201 blocking-sleep: blocking the event loop\n"));
+    asyncfix(&folder)
+        .args(["rule", "gather-without-return-exceptions"])
+        .assert()
+        .success()
+        .stdout(contains("# AF701 gather-without-return-exceptions\n"));
+}
