@@ -286,7 +286,7 @@ impl<'db> Semantics<'db> {
         self.index()
             .place_table(FileScopeId::global())
             .symbol_by_name(name)
-            .is_some_and(|symbol| symbol.is_bound())
+            .is_some_and(ty_python_core::symbol::Symbol::is_bound)
     }
 
     /// Flattens bindings to definitions people wrote. `None` where one of them cannot be seen.
@@ -535,6 +535,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The semantics of the file a function stands in, to look further from there.
+    #[must_use]
     pub fn of_function(&self, function: &Function<'db>) -> Semantics<'db> {
         Semantics::new(
             self.db(),

@@ -140,19 +140,19 @@ impl<'s, 'a> Site<'s, 'a> {
                 AnyNodeRef::Comprehension(comprehension) => {
                     in_iterable = contains(&comprehension.iter, child);
                 }
-                AnyNodeRef::ExprGenerator(generator) => {
-                    if !in_first_iterable(&generator.generators, child, in_iterable) {
-                        obstacle.get_or_insert(Obstacle::GeneratorExpression);
-                    }
+                AnyNodeRef::ExprGenerator(generator)
+                    if !in_first_iterable(&generator.generators, child, in_iterable) =>
+                {
+                    obstacle.get_or_insert(Obstacle::GeneratorExpression);
                 }
                 AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
                 | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
-                | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. }) => {
-                    if !in_first_iterable(generators, child, in_iterable) {
-                        comprehensions += 1;
-                        if comprehensions > 1 && !version_allows_nested {
-                            obstacle.get_or_insert(Obstacle::NestedComprehension);
-                        }
+                | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. })
+                    if !in_first_iterable(generators, child, in_iterable) =>
+                {
+                    comprehensions += 1;
+                    if comprehensions > 1 && !version_allows_nested {
+                        obstacle.get_or_insert(Obstacle::NestedComprehension);
                     }
                 }
                 _ => {}

@@ -54,14 +54,11 @@ impl<'a> SourceOrderVisitor<'a> for Spellings {
         match node {
             AnyNodeRef::Alias(alias) => {
                 self.has_star |= alias.name.as_str() == "*";
-                match &alias.asname {
-                    Some(name) => {
-                        self.renamed.insert(name.id.clone());
-                    }
-                    None => {
-                        let first = alias.name.split('.').next().unwrap_or_default();
-                        self.imported.insert(Name::new(first));
-                    }
+                if let Some(name) = &alias.asname {
+                    self.renamed.insert(name.id.clone());
+                } else {
+                    let first = alias.name.split('.').next().unwrap_or_default();
+                    self.imported.insert(Name::new(first));
                 }
             }
             AnyNodeRef::StmtAssign(assign)
@@ -182,12 +179,11 @@ impl<'a> SourceOrderVisitor<'a> for Names {
             }
             AnyNodeRef::Alias(alias) => {
                 self.has_star |= alias.name.as_str() == "*";
-                match &alias.asname {
-                    Some(name) => self.bind(&name.id),
-                    None => {
-                        let first = alias.name.split('.').next().unwrap_or_default();
-                        self.bind(&Name::new(first));
-                    }
+                if let Some(name) = &alias.asname {
+                    self.bind(&name.id);
+                } else {
+                    let first = alias.name.split('.').next().unwrap_or_default();
+                    self.bind(&Name::new(first));
                 }
             }
             AnyNodeRef::StmtFunctionDef(function) => {

@@ -72,6 +72,10 @@ enum Command {
 }
 
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct Fix {
     /// Files or folders; `-` for standard input
     #[arg(default_value = ".")]
@@ -108,6 +112,10 @@ struct Fix {
 }
 
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct ConfigArgs {
     /// Rules to run: codes, prefixes such as AF7, or names
     #[arg(

@@ -281,12 +281,11 @@ impl Resolver {
                 return Ok(Arc::new(config));
             }
         }
-        match folder.parent() {
-            Some(parent) => self.for_folder(parent),
-            None => {
-                let config = self.config(Options::default(), None, folder.to_path_buf())?;
-                Ok(Arc::new(config))
-            }
+        if let Some(parent) = folder.parent() {
+            self.for_folder(parent)
+        } else {
+            let config = self.config(Options::default(), None, folder.to_path_buf())?;
+            Ok(Arc::new(config))
         }
     }
 
@@ -470,9 +469,10 @@ impl Reader<'_> {
     }
 
     fn unknown(&self, at: usize, key: &str, known: &[&str]) -> ConfigError {
-        let hint = selection::nearest(key, known.iter().copied())
-            .map(|name| format!("; did you mean `{name}`?"))
-            .unwrap_or_else(|| format!("; known are {}", known.join(", ")));
+        let hint = selection::nearest(key, known.iter().copied()).map_or_else(
+            || format!("; known are {}", known.join(", ")),
+            |name| format!("; did you mean `{name}`?"),
+        );
         self.error(at, &format!("unknown key `{key}`{hint}"))
     }
 

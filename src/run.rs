@@ -394,40 +394,37 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
         Mode::Report => None,
         Mode::Fix => rewrite::round(&context, &findings, least),
     };
-    let step = match round {
-        Some(round) => {
-            let fixed: Vec<&'static str> = round
-                .applied
-                .iter()
-                .filter_map(|index| findings.get(*index))
-                .map(|finding| finding.rule.code)
-                .collect();
-            match proof::prove(
-                text.as_str(),
-                &module,
-                &round.text,
-                &round.edits,
-                &round.removed,
-            ) {
-                Ok(()) => Step::Rewritten {
-                    text: Arc::from(round.text),
-                    fixed,
-                },
-                Err(flaw) => Step::Failed(format!(
-                    "{}: left as it was, because {flaw}; this is a bug in {}, please report it",
-                    file.shown.display(),
-                    distinct(&fixed).join(" or ")
-                )),
+    let step = if let Some(round) = round {
+        let fixed: Vec<&'static str> = round
+            .applied
+            .iter()
+            .filter_map(|index| findings.get(*index))
+            .map(|finding| finding.rule.code)
+            .collect();
+        match proof::prove(
+            text.as_str(),
+            &module,
+            &round.text,
+            &round.edits,
+            &round.removed,
+        ) {
+            Ok(()) => Step::Rewritten {
+                text: Arc::from(round.text),
+                fixed,
+            },
+            Err(flaw) => Step::Failed(format!(
+                "{}: left as it was, because {flaw}; this is a bug in {}, please report it",
+                file.shown.display(),
+                distinct(&fixed).join(" or ")
+            )),
+        }
+    } else {
+        for finding in &mut findings {
+            if let Some(complete) = rewrite::edits_of(&context, finding) {
+                finding.remedy = asyncfix_codemods::finding::Remedy::Rewrite(complete);
             }
         }
-        None => {
-            for finding in &mut findings {
-                if let Some(complete) = rewrite::edits_of(&context, finding) {
-                    finding.remedy = asyncfix_codemods::finding::Remedy::Rewrite(complete);
-                }
-            }
-            Step::Done(findings)
-        }
+        Step::Done(findings)
     };
     drop(context);
     drop(module);

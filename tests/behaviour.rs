@@ -1,8 +1,14 @@
-//! The pitfalls under a real CPython: each program in `tests/behaviour/` is run before and after.
+//! The pitfalls under a real `CPython`: each program in `tests/behaviour/` is run before and after.
 //!
 //! A program prints `pitfall` where it shows the mistake's effect and `cured` where it does not.
 //! Before the fix it must print the one, after it the other, and then without a complaint: with
 //! `-X dev -W error` a slow callback, a forgotten coroutine or an open resource is one.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

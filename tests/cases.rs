@@ -3,6 +3,12 @@
 //! Each pair is run by its rule alone, on files in a folder of their own, the way the command line
 //! runs them. What is reported is kept in `snapshots/`, one folder a rule.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -233,7 +239,7 @@ fn text_after(case: &Case, code: &str, source: &str, unsafe_fixes: bool) -> Resu
 fn check(case: &Case, code: &str) -> Result<(), String> {
     let safe = text_after(case, code, &case.source, false)?;
     let unsafe_ = text_after(case, code, &case.source, true)?;
-    let same = |what: &str, actual: &str, expected: &str| {
+    let compare = |what: &str, actual: &str, expected: &str| {
         if actual == expected {
             Ok(())
         } else {
@@ -252,23 +258,23 @@ fn check(case: &Case, code: &str) -> Result<(), String> {
         .collect();
     match &case.expectation {
         Expectation::Fixed(expected) => {
-            same("with safe fixes", &safe, expected)?;
+            compare("with safe fixes", &safe, expected)?;
             // What a codemod wrote must give it nothing more to do.
             let again = text_after(case, code, &safe, false)?;
-            same("the second time", &again, expected)?;
+            compare("the second time", &again, expected)?;
         }
         Expectation::FixedUnsafely(expected) => {
-            same("without unsafe fixes", &safe, &case.source)?;
-            same("with unsafe fixes", &unsafe_, expected)?;
+            compare("without unsafe fixes", &safe, &case.source)?;
+            compare("with unsafe fixes", &unsafe_, expected)?;
         }
         Expectation::Unchanged => {
-            same("unchanged", &unsafe_, &case.source)?;
+            compare("unchanged", &unsafe_, &case.source)?;
             if let Some(finding) = findings.first() {
                 return Err(format!("a finding where none is: {}", finding.message));
             }
         }
         Expectation::NotFixed(reason) => {
-            same("not fixed", &unsafe_, &case.source)?;
+            compare("not fixed", &unsafe_, &case.source)?;
             let reasons: Vec<&String> = findings
                 .iter()
                 .filter_map(|finding| match &finding.remedy {
@@ -343,7 +349,7 @@ fn pairs_on_pages_and_in_cases() {
                 match check(case, rule.code) {
                     Ok(()) => passed += 1,
                     Err(problem) => {
-                        failures.push(format!("{} · {}: {problem}", rule.code, case.heading))
+                        failures.push(format!("{} · {}: {problem}", rule.code, case.heading));
                     }
                 }
                 if matches!(case.expectation, Expectation::Unchanged) {

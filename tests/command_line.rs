@@ -1,5 +1,11 @@
 //! The command as people and programs use it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -297,12 +303,8 @@ fn byte_order_mark_line_endings_and_tabs_are_kept() {
         ),
         (MISTAKE.replace('\n', "\r"), FIXED.replace('\n', "\r")),
         (
-            format!(
-                "\u{feff}# a comment\nasync def nap():\n    import time\n    time.sleep(1)\n\x0c\n"
-            ),
-            format!(
-                "\u{feff}# a comment\nimport asyncio\n\n\nasync def nap():\n    import time\n    await asyncio.sleep(1)\n\x0c\n"
-            ),
+            "\u{feff}# a comment\nasync def nap():\n    import time\n    time.sleep(1)\n\x0c\n".to_string(),
+            "\u{feff}# a comment\nimport asyncio\n\n\nasync def nap():\n    import time\n    await asyncio.sleep(1)\n\x0c\n".to_string(),
         ),
     ] {
         write(folder.path(), "a.py", before.as_bytes());

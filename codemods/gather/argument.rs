@@ -49,7 +49,7 @@ pub fn append(file: &File<'_, '_>, call: &ast::ExprCall, argument: &str) -> Opti
             .comments_in_range(TextRange::new(end, close))
             .iter()
             .take_while(|comment| !file.starts_line(comment.start()))
-            .map(|comment| comment.end())
+            .map(ruff_text_size::Ranged::end)
             .last();
         return Some(match (after_comment, comma) {
             (Some(at), Some(_)) => Edit::insertion(text, at),

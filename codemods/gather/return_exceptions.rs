@@ -229,21 +229,21 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         let argument =
             argument::append(self.file, self.call, ARGUMENT).ok_or("the call has no arguments")?;
         if guard == GatherGuard::Never {
-            return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
+            return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
         }
         match self.use_of_value() {
             Use::Bound(target, bound) => {
                 let consumption = self.consumption(target);
                 if consumption == Consumption::Checked {
                     // The checks are the guard; a handler around them would never run.
-                    return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
+                    return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
                 }
                 let nobody_looks = self.owner == Owner::Module
                     && target.is_name_expr()
                     && consumption == Consumption::None
                     && guard == GatherGuard::Auto;
                 if nobody_looks {
-                    return Ok((!self.errors_are_handled()).then(|| self.argument_alone(argument)));
+                    return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
                 }
                 let slot = Slot::of(self.file, &self.place)?;
                 let guard = self.guard(self.file.text(target));
@@ -272,7 +272,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         }
     }
 
-    fn argument_alone(&self, argument: Edit) -> Rewrite {
+    fn argument_alone(argument: Edit) -> Rewrite {
         Rewrite::safe(
             "Let all awaitables finish and return their exceptions",
             vec![argument],
@@ -490,8 +490,12 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                self.caught
-                    .extend(handler.name.as_ref().map(|name| name.as_str()));
+                self.caught.extend(
+                    handler
+                        .name
+                        .as_ref()
+                        .map(ruff_python_ast::Identifier::as_str),
+                );
             }
             AnyNodeRef::StmtReturn(statement) => {
                 if let Some(Expr::Name(name)) = statement.value.as_deref() {

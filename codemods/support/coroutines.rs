@@ -437,9 +437,10 @@ impl<'a> SourceOrderVisitor<'a> for BuiltList<'a, '_> {
             && self.is_it(&attribute.value)
         {
             match (attribute.attr.as_str(), &*call.arguments.args) {
-                ("append" | "add", [value]) => self.values.push(Built::Element(value)),
+                ("append" | "add", [value]) | ("insert", [_, value]) => {
+                    self.values.push(Built::Element(value));
+                }
                 ("extend" | "update", [values]) => self.values.push(Built::Elements(values)),
-                ("insert", [_, value]) => self.values.push(Built::Element(value)),
                 _ => {}
             }
         }

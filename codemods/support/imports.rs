@@ -263,8 +263,7 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
     let before = run.iter().rev().find(|statement| section(statement) < own);
     let after = run.iter().find(|statement| section(statement) > own);
     match (before, after) {
-        (Some(before), Some(_)) => after_line(file, before.end(), &format!("{newline}{line}")),
-        (Some(before), None) => after_line(file, before.end(), &format!("{newline}{line}")),
+        (Some(before), _) => after_line(file, before.end(), &format!("{newline}{line}")),
         (None, Some(after)) => {
             let at = file.source.line_start(after.start());
             Edit::insertion(format!("{line}{newline}{newline}"), at)
@@ -414,8 +413,8 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
                 alias: alias.range(),
                 name: bound,
                 removed: &removed,
-                removed_uses: 0,
-                kept_uses: 0,
+                gone: 0,
+                kept: 0,
             };
             uses.visit_body(file.body());
             let exported = file
@@ -423,7 +422,7 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
                 .module_name()
                 .and_then(|module| module.rsplit('.').next().map(str::to_owned))
                 .is_some_and(|module| file.project.imports_from(&module, bound));
-            if uses.removed_uses > 0 && uses.kept_uses == 0 && !exported {
+            if uses.gone > 0 && uses.kept == 0 && !exported {
                 orphans.push(index);
             }
         }
@@ -478,8 +477,8 @@ struct Uses<'f, 'a, 'db> {
     alias: TextRange,
     name: &'f str,
     removed: &'f dyn Fn(TextRange) -> bool,
-    removed_uses: usize,
-    kept_uses: usize,
+    gone: usize,
+    kept: usize,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
@@ -509,9 +508,9 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
                 };
                 if may_be_it {
                     if (self.removed)(name.range()) {
-                        self.removed_uses += 1;
+                        self.gone += 1;
                     } else {
-                        self.kept_uses += 1;
+                        self.kept += 1;
                     }
                 }
             }
@@ -519,13 +518,13 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
             AnyNodeRef::StringLiteral(literal) if mentions(&literal.value, self.name) => {
                 let is_prose = literal.value.contains(['\n', ' ']);
                 if !is_prose || literal.value.contains(">>>") {
-                    self.kept_uses += 1;
+                    self.kept += 1;
                 }
             }
             AnyNodeRef::Alias(alias) if alias.range() != self.alias => {
                 let bound = alias.asname.as_ref().unwrap_or(&alias.name);
                 if bound.as_str() == self.name && (self.removed)(alias.range()) {
-                    self.kept_uses += 1;
+                    self.kept += 1;
                 }
             }
             _ => {}

@@ -12,7 +12,8 @@ pub fn fresh(file: &File<'_, '_>, owner: Owner<'_>, wishes: &[&str]) -> String {
         return (*name).to_owned();
     }
     let base = wishes.first().copied().unwrap_or("value");
-    (2usize..)
+    // A file has fewer names than this.
+    (2..u32::MAX)
         .map(|number| format!("{base}_{number}"))
         .find(|name| free(name))
         .unwrap_or_else(|| base.to_owned())

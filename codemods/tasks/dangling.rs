@@ -473,14 +473,16 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let newline = self.file.newline();
         let at = self.file.source.full_line_end(statement.end());
         let ends_with_newline = at > self.file.source.line_end(statement.end());
-        let mut text = String::new();
-        for line in lines {
-            if ends_with_newline {
-                text.push_str(&format!("{indent}{line}{newline}"));
-            } else {
-                text.push_str(&format!("{newline}{indent}{line}"));
-            }
-        }
+        let text: String = lines
+            .iter()
+            .flat_map(|line| {
+                if ends_with_newline {
+                    [indent, line, newline]
+                } else {
+                    [newline, indent, line]
+                }
+            })
+            .collect();
         Edit::insertion(text, at)
     }
 

@@ -1,0 +1,38 @@
+"""The pitfalls of asyncio that asyncfix fixes, on one page."""
+
+import asyncio
+import time
+
+
+async def fetch(number: int) -> int:
+    # Blocking the event loop: nothing else runs for a second.
+    time.sleep(1)
+    return number
+
+
+async def fetch_all() -> int:
+    # Ignoring exceptions in gather(): the first one leaves the others running unwatched.
+    numbers = await asyncio.gather(*[fetch(number) for number in range(10)])
+    return sum(numbers)
+
+
+async def save(total: int) -> None:
+    await asyncio.sleep(0.1)
+    print(total)
+
+
+class Server:
+    def accept(self, number: int) -> None:
+        # Not awaiting tasks: nothing keeps this one, so it may be collected half-way.
+        asyncio.get_running_loop().create_task(fetch(number))
+
+
+async def main() -> None:
+    total = await fetch_all()
+    Server().accept(total)
+    # This one is cut off when the program ends.
+    asyncio.create_task(save(total))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
