@@ -10,6 +10,7 @@
 pub mod blocking;
 pub mod file;
 pub mod finding;
+pub mod forgotten_await;
 pub mod gather;
 pub mod project;
 pub mod proof;
@@ -24,11 +25,32 @@ pub mod suppression;
 pub mod tasks;
 pub mod traversal;
 
+use include_dir::{Dir, include_dir};
+
 use crate::file::File;
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
+
+/// Whether a mistake could stand at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Candidate<'a> {
+    /// It cannot.
+    No,
+    /// It can.
+    Yes,
+    /// It can if some coroutine function in sight has this name: in the project, in the standard
+    /// library, or in a package that is known.
+    IfCoroutine(&'a str),
+}
+
+impl Candidate<'_> {
+    /// [`Candidate::Yes`] where `possible`.
+    pub fn when(possible: bool) -> Self {
+        if possible { Self::Yes } else { Self::No }
+    }
+}
 
 /// One rewrite pass.
 pub trait Codemod: Sync {
@@ -39,9 +61,15 @@ pub trait Codemod: Sync {
     /// without them is not looked at.
     fn words(&self) -> &'static [&'static str];
 
+    /// Whether files with one of the words hold its mistake although they hold neither `async` nor
+    /// `await`.
+    fn in_plain_code(&self) -> bool {
+        false
+    }
+
     /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node;
     /// a file without a candidate is never indexed.
-    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool;
+    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a>;
 
     /// The mistake at `site`, if there is one. Called for every candidate.
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding>;
@@ -49,10 +77,15 @@ pub trait Codemod: Sync {
 
 /// All codemods, in the order of their codes.
 pub static CODEMODS: &[&dyn Codemod] = &[
+    &forgotten_await::call::ForgottenAwait,
     &blocking::sleep::BlockingSleep,
     &gather::return_exceptions::GatherWithoutReturnExceptions,
     &tasks::dangling::DanglingTask,
 ];
+
+/// Minimal stubs of packages that are often not importable where the tool runs, as a tree of
+/// `.pyi` files. Whatever they leave out is unknown to the type engine.
+pub static STUBS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/stubs");
 
 /// The rule that a code or a name means, if there is one. Codes may be in any case.
 pub fn rule(code_or_name: &str) -> Option<&'static Rule> {

@@ -1,11 +1,13 @@
 //! What the files of a project say about each other, from one quick look at each.
 
 use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
+use crate::STUBS;
 use crate::site::suites_in;
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -104,8 +106,8 @@ pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>))
 pub struct Summary {
     /// The library the file's imports point to.
     pub library: Option<Library>,
-    /// Whether the file defines an `async def`.
-    pub has_async_functions: bool,
+    /// The names of the file's coroutine functions, as [`name_key`]s.
+    coroutine_functions: Vec<u64>,
     /// What the file imports from other modules, as [`import_key`]s.
     imported: Vec<u64>,
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
@@ -121,14 +123,99 @@ fn import_key(module: &str, name: &str) -> u64 {
     hasher.finish()
 }
 
+/// A number for a name. Two names with the same number only bring a closer look that finds nothing.
+pub fn name_key(name: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The names of coroutine functions of the standard library and of the packages with stubs here.
+static LIBRARY: LazyLock<FxHashSet<u64>> = LazyLock::new(|| {
+    let mut names: FxHashSet<u64> = include_str!("data/stdlib_coroutines.txt")
+        .lines()
+        .map(name_key)
+        .collect();
+    let mut folders = vec![&STUBS];
+    while let Some(folder) = folders.pop() {
+        folders.extend(folder.dirs());
+        for file in folder.files() {
+            let text = file.contents_utf8().unwrap_or_default();
+            names.extend(
+                text.split("async def ")
+                    .skip(1)
+                    .filter_map(|rest| rest.split('(').next())
+                    .map(name_key),
+            );
+        }
+    }
+    names
+});
+
+/// Collects the names of `async def`s, at any depth.
+struct CoroutineFunctions<'s>(&'s mut Vec<u64>);
+
+impl<'a> SourceOrderVisitor<'a> for CoroutineFunctions<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::StmtFunctionDef(function) = node
+            && function.is_async
+        {
+            self.0.push(name_key(&function.name));
+        }
+        if node.is_expression() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}
+
 impl Summary {
+    /// Summarizes a file that holds neither `async` nor `await`, and so is never parsed: only what
+    /// it imports from other modules counts.
+    ///
+    /// Lines are read as text; a name too many only keeps an import alive that could have gone.
+    pub fn of_plain_code(source: &str) -> Self {
+        let mut summary = Self::default();
+        let mut rest = source;
+        while let Some(at) = rest.find("from ") {
+            rest = &rest[at + "from ".len()..];
+            let Some((module, names)) = rest.split_once(" import ") else {
+                break;
+            };
+            let is_module = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+            if module.is_empty() || !module.chars().all(is_module) {
+                continue;
+            }
+            let last = module.rsplit('.').next().unwrap_or_default();
+            let end = if names.starts_with('(') {
+                names.find(')')
+            } else {
+                names.find('\n')
+            };
+            let list = &names[..end.unwrap_or(names.len())];
+            for part in list.split(',') {
+                let name = part
+                    .trim_matches(|c: char| !c.is_alphanumeric() && c != '_')
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default();
+                summary.imported.push(import_key(last, name));
+            }
+        }
+        summary
+    }
+
     /// Summarizes a parsed module.
     pub fn of(module: &ast::ModModule, source: &str) -> Self {
         let mut summary = Self {
             library: Library::of_module(module, source),
-            has_async_functions: source.contains("async def"),
             ..Self::default()
         };
+        if source.contains("async ") {
+            let mut functions = CoroutineFunctions(&mut summary.coroutine_functions);
+            functions.visit_body(&module.body);
+        }
         let runs = source.contains("run(") || source.contains("run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
         for_each_import(&module.body, &mut |import| {
@@ -198,6 +285,7 @@ fn is_runner(callee: &Expr) -> bool {
 pub struct Project {
     libraries: FxHashMap<Library, usize>,
     imported: FxHashSet<u64>,
+    coroutine_functions: FxHashSet<u64>,
     run: FxHashSet<(String, String)>,
 }
 
@@ -207,11 +295,14 @@ impl Project {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library
-                && summary.has_async_functions
+                && !summary.coroutine_functions.is_empty()
             {
                 *project.libraries.entry(library).or_default() += 1;
             }
             project.imported.extend(&summary.imported);
+            project
+                .coroutine_functions
+                .extend(&summary.coroutine_functions);
             for (origin, name) in &summary.run {
                 let origin = origin.as_deref().unwrap_or(module).to_owned();
                 project.run.insert((origin, name.clone()));
@@ -231,6 +322,11 @@ impl Project {
             .iter()
             .find(|(_, count)| **count * 2 > total)
             .map(|(library, _)| *library)
+    }
+
+    /// Whether a coroutine function in sight has the name with this [`name_key`].
+    pub fn has_coroutine_function(&self, name: u64) -> bool {
+        self.coroutine_functions.contains(&name) || LIBRARY.contains(&name)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

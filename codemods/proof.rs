@@ -269,10 +269,16 @@ impl<'e> Positions<'e> {
             .take_while(|edit| edit.start() <= range.end())
             .any(|edit| {
                 let inside = edit.start() < range.end() && edit.end() > range.start();
-                let at_start = edit.range().is_empty()
-                    && edit.start() == range.start()
-                    && !edit.content().is_some_and(is_whole_lines);
-                inside || at_start
+                let at_start = edit.end() == range.start()
+                    && edit
+                        .content()
+                        .is_some_and(|content| !is_whole_lines(content));
+                let at_end = edit.range().is_empty()
+                    && edit.start() == range.end()
+                    && !edit
+                        .content()
+                        .is_some_and(|content| content.starts_with(['\n', '\r']));
+                inside || at_start || at_end
             })
     }
 

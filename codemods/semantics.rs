@@ -7,6 +7,7 @@
 use std::cell::OnceCell;
 
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
+use ruff_python_ast::name::Name;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
@@ -20,6 +21,7 @@ use ty_python_core::{
     semantic_index,
 };
 use ty_python_semantic::types::Type;
+use ty_python_semantic::types::TypeDefinition;
 use ty_python_semantic::{
     Db, HasType, ImportAliasResolution, ResolvedDefinition, SemanticModel,
     definitions_for_attribute, definitions_for_name,
@@ -167,13 +169,22 @@ impl<'db> Semantics<'db> {
             DefinitionKind::StarImport(import) => Some(format!(
                 "{}.{}",
                 import_source(import.import(&self.module)),
-                definition.name(self.db())?
+                self.star_name(definition)?
             )),
             DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                 let depth = depth.checked_sub(1)?;
                 self.qualified_name_to(assignment.value(&self.module), depth)
             }
             _ => None,
+        }
+    }
+
+    /// The name that a star import binds.
+    fn star_name(&self, definition: Definition<'db>) -> Option<&Name> {
+        let table = self.index().place_table(definition.file_scope(self.db()));
+        match table.place(definition.place(self.db())) {
+            PlaceExprRef::Symbol(symbol) => Some(symbol.name()),
+            PlaceExprRef::Member(_) => None,
         }
     }
 
@@ -357,6 +368,11 @@ impl<'db> Semantics<'db> {
                 .is_none_or(|scope| self.is_taken(name, scope))
     }
 
+    /// Whether `name` stands anywhere in the file, attributes aside.
+    pub fn is_mentioned(&self, name: &str) -> bool {
+        self.names().mention(name)
+    }
+
     /// Like [`Self::is_taken_in`], for a scope.
     pub fn is_taken(&self, name: &str, scope: FileScopeId) -> bool {
         self.index()
@@ -365,13 +381,16 @@ impl<'db> Semantics<'db> {
             || self.is_mentioned_inside(name, scope)
     }
 
-    /// Whether `name` stands anywhere in `scope` or in a scope inside it.
-    pub fn is_mentioned_inside(&self, name: &str, scope: FileScopeId) -> bool {
-        self.mentions(name, scope)
-            || self
-                .index()
-                .child_scopes(scope)
-                .any(|(child, _)| self.is_mentioned_inside(name, child))
+    /// Whether `name` means, somewhere in a scope inside `scope`, what it means in `scope`: it is
+    /// used there without a binding of that scope's own.
+    fn is_mentioned_inside(&self, name: &str, scope: FileScopeId) -> bool {
+        self.index().child_scopes(scope).any(|(child, _)| {
+            match self.index().place_table(child).symbol_by_name(name) {
+                Some(symbol) if symbol.is_local() => false,
+                Some(_) => true,
+                None => self.is_mentioned_inside(name, child),
+            }
+        })
     }
 
     fn mentions(&self, name: &str, scope: FileScopeId) -> bool {
@@ -387,10 +406,17 @@ impl<'db> Semantics<'db> {
         symbol.is_used()
             || symbol.is_global()
             || symbol.is_nonlocal()
-            || self
-                .index()
-                .child_scopes(scope)
-                .any(|(child, _)| self.is_mentioned_inside(name, child))
+            || self.is_mentioned_inside(name, scope)
+    }
+
+    /// Whether the local symbol `name` of `scope` is more than a local variable: declared `global`
+    /// or `nonlocal`, or used by a scope inside.
+    pub fn is_shared(&self, name: &str, scope: FileScopeId) -> bool {
+        self.index()
+            .place_table(scope)
+            .symbol_by_name(name)
+            .is_none_or(|symbol| symbol.is_global() || symbol.is_nonlocal())
+            || self.is_mentioned_inside(name, scope)
     }
 
     /// Whether a definition stands in an `if TYPE_CHECKING:` block, so does not exist at run time.
@@ -569,10 +595,124 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// What awaiting the value of `expr` would mean, as far as its type tells.
+    pub fn awaitability(&self, expr: ast::ExprRef<'_>) -> Awaitability {
+        expr.inferred_type(&self.model)
+            .map_or(Awaitability::Unknown, |ty| self.awaitability_of(ty))
+    }
+
+    fn awaitability_of(&self, ty: Type<'db>) -> Awaitability {
+        let db = self.db();
+        match ty {
+            Type::NominalInstance(_) | Type::ProtocolInstance(_) => self
+                .class_definition(ty)
+                .map_or(Awaitability::Unknown, |class| {
+                    self.awaitability_of_class(class, BASES)
+                }),
+            Type::Union(union) => union
+                .elements(db)
+                .iter()
+                .map(|element| self.awaitability_of(*element))
+                .reduce(Awaitability::or)
+                .unwrap_or(Awaitability::Unknown),
+            Type::TypeAlias(alias) => self.awaitability_of(alias.value_type(db)),
+            Type::Dynamic(_)
+            | Type::Divergent(_)
+            | Type::Never
+            | Type::Intersection(_)
+            | Type::TypeVar(_) => Awaitability::Unknown,
+            _ => Awaitability::No,
+        }
+    }
+
+    fn class_definition(&self, ty: Type<'db>) -> Option<Definition<'db>> {
+        match ty.definition(self.db(), &self.model.program_environment())? {
+            TypeDefinition::StaticClass(definition) => Some(definition),
+            _ => None,
+        }
+    }
+
+    fn awaitability_of_class(&self, class: Definition<'db>, depth: usize) -> Awaitability {
+        let db = self.db();
+        let program_file = class.program_file(db);
+        let module = file_to_module(db, program_file.resolver_file(db))
+            .map(|module| module.name(db).to_string())
+            .unwrap_or_default();
+        let name = class.name(db).unwrap_or_default();
+        match (module.as_str(), name.as_str()) {
+            ("types", "CoroutineType")
+            | ("typing" | "collections.abc" | "_collections_abc", "Coroutine") => {
+                return Awaitability::Coroutine;
+            }
+            ("typing" | "collections.abc" | "_collections_abc", "Awaitable") => {
+                return Awaitability::Awaitable;
+            }
+            ("asyncio.futures" | "asyncio.tasks" | "_asyncio", "Future" | "Task") => {
+                return Awaitability::Running;
+            }
+            _ => {}
+        }
+        // A class that says it is a coroutine, as aiohttp's requests do, has not started; one that
+        // only has `__await__` may well have.
+        let Some(depth) = depth.checked_sub(1) else {
+            return Awaitability::No;
+        };
+        let DefinitionKind::Class(node) = class.kind(db) else {
+            return Awaitability::No;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let own = Semantics::new(db, program_file, parsed.clone());
+        for base in node.node(&parsed).bases() {
+            let base = match base {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            let definition = match base.inferred_type(&own.model) {
+                Some(ty) => own.class_definition(ty),
+                None => None,
+            };
+            if let Some(definition) = definition
+                && own.awaitability_of_class(definition, depth) == Awaitability::Coroutine
+            {
+                return Awaitability::Coroutine;
+            }
+        }
+        Awaitability::No
+    }
+
     /// The dotted name of the module this file is, where the search paths reach it.
     pub fn module_name(&self) -> Option<String> {
         file_to_module(self.db(), self.file.resolver_file(self.db()))
             .map(|module| module.name(self.db()).to_string())
+    }
+}
+
+/// What awaiting a value would mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaitability {
+    /// It is a coroutine: nothing happens unless it is awaited or given to a loop.
+    Coroutine,
+    /// It can be awaited, and may run by itself.
+    Awaitable,
+    /// It is a task or future, which runs by itself.
+    Running,
+    /// It may be a coroutine, and may be something else.
+    Mixed,
+    /// It is no coroutine.
+    No,
+    /// The type engine cannot tell.
+    Unknown,
+}
+
+impl Awaitability {
+    /// What is known of a value that is the one or the other.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (one, two) if one == two => one,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::No | Self::Running, Self::No | Self::Running) => Self::No,
+            _ => Self::Mixed,
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
+use rustc_hash::FxHashSet;
 
 use crate::file::File;
 use crate::finding::Finding;
+use crate::project::{Project, name_key};
 use crate::site::Site;
 use crate::spelling::Spellings;
-use crate::{Codemod, suppression};
+use crate::support::twins;
+use crate::{Candidate, Codemod, suppression};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress.
 pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Finding> {
@@ -47,7 +50,15 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
             node,
         };
         for codemod in self.codemods {
-            if codemod.is_candidate(&self.spellings, &site)
+            let possible = match codemod.candidate(&self.spellings, &site) {
+                Candidate::No => false,
+                Candidate::Yes => true,
+                Candidate::IfCoroutine(name) => {
+                    self.file.project.has_coroutine_function(name_key(name))
+                }
+            };
+            if possible
+                && !twins::has_twin(self.file, &site)
                 && let Some(finding) = codemod.check(self.file, &site)
             {
                 self.findings.push(finding);
@@ -62,52 +73,94 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
     }
 }
 
-/// Those of `codemods` that have a candidate in `module`: the only ones worth a closer look.
-pub fn with_candidates(
-    module: &ModModule,
-    codemods: Vec<&'static dyn Codemod>,
-) -> Vec<&'static dyn Codemod> {
-    if codemods.is_empty() {
-        return codemods;
-    }
-    let mut search = Candidates {
-        spellings: Spellings::of(module),
-        waiting: codemods,
-        found: Vec::new(),
-        ancestors: vec![AnyNodeRef::ModModule(module)],
-    };
-    search.visit_body(&module.body);
-    search.found.sort_by_key(|codemod| codemod.rule().code);
-    search.found
+/// What the codemods could find in one file.
+#[derive(Default)]
+pub struct Prospects {
+    /// These have a candidate.
+    pub certain: Vec<&'static dyn Codemod>,
+    /// These have one if a coroutine function in sight has one of these names.
+    pub named: Vec<(&'static dyn Codemod, FxHashSet<u64>)>,
 }
 
-struct Candidates<'a> {
+impl Prospects {
+    /// Looks for candidates of `codemods` in `module`.
+    pub fn of(module: &ModModule, codemods: Vec<&'static dyn Codemod>) -> Self {
+        if codemods.is_empty() {
+            return Self::default();
+        }
+        let mut search = Search {
+            spellings: Spellings::of(module),
+            open: codemods
+                .into_iter()
+                .map(|codemod| (codemod, FxHashSet::default()))
+                .collect(),
+            certain: Vec::new(),
+            ancestors: vec![AnyNodeRef::ModModule(module)],
+        };
+        search.visit_body(&module.body);
+        Self {
+            certain: search.certain,
+            named: search
+                .open
+                .into_iter()
+                .filter(|(_, names)| !names.is_empty())
+                .collect(),
+        }
+    }
+
+    /// Whether nothing can be found, whatever the other files hold.
+    pub fn is_empty(&self) -> bool {
+        self.certain.is_empty() && self.named.is_empty()
+    }
+
+    /// The codemods that are worth a closer look, now that the project is known.
+    pub fn settle(self, project: &Project) -> Vec<&'static dyn Codemod> {
+        let named = self.named.into_iter().filter_map(|(codemod, names)| {
+            names
+                .into_iter()
+                .any(|name| project.has_coroutine_function(name))
+                .then_some(codemod)
+        });
+        let mut codemods: Vec<_> = self.certain.into_iter().chain(named).collect();
+        codemods.sort_by_key(|codemod| codemod.rule().code);
+        codemods
+    }
+}
+
+struct Search<'a> {
     spellings: Spellings,
-    waiting: Vec<&'static dyn Codemod>,
-    found: Vec<&'static dyn Codemod>,
+    open: Vec<(&'static dyn Codemod, FxHashSet<u64>)>,
+    certain: Vec<&'static dyn Codemod>,
     ancestors: Vec<AnyNodeRef<'a>>,
 }
 
-impl<'a> SourceOrderVisitor<'a> for Candidates<'a> {
+impl<'a> SourceOrderVisitor<'a> for Search<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if self.waiting.is_empty() {
-            self.ancestors.push(node);
-            return TraversalSignal::Skip;
-        }
         let site = Site {
             ancestors: &self.ancestors,
             node,
         };
-        let found = &mut self.found;
-        self.waiting.retain(|codemod| {
-            let is_candidate = codemod.is_candidate(&self.spellings, &site);
-            if is_candidate {
-                found.push(*codemod);
+        let certain = &mut self.certain;
+        let spellings = &self.spellings;
+        self.open.retain_mut(|(codemod, names)| {
+            match codemod.candidate(spellings, &site) {
+                Candidate::No => {}
+                Candidate::Yes => {
+                    certain.push(*codemod);
+                    return false;
+                }
+                Candidate::IfCoroutine(name) => {
+                    names.insert(name_key(name));
+                }
             }
-            !is_candidate
+            true
         });
         self.ancestors.push(node);
-        TraversalSignal::Traverse
+        if self.open.is_empty() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
     }
 
     fn leave_node(&mut self, _node: AnyNodeRef<'a>) {

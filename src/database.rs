@@ -4,6 +4,8 @@ use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, RwLock};
 
+use asyncfix_codemods::STUBS;
+use include_dir::{Dir, DirEntry};
 use ruff_db::Db as SourceDb;
 use ruff_db::diagnostic::Diagnostic;
 use ruff_db::file_revision::FileRevision;
@@ -41,7 +43,31 @@ impl Overlay {
     }
 }
 
-/// The operating system's files with the overlay on top.
+/// Where the fallback stubs seem to be. No such folder is ever on disk.
+const STUB_ROOT: &str = "/<asyncfix stubs>";
+
+/// What stands at `path` among the fallback stubs.
+fn stub_entry(path: &SystemPath) -> Option<StubEntry> {
+    let below = path.strip_prefix(STUB_ROOT).ok()?;
+    if below.as_str().is_empty() {
+        return Some(StubEntry::Folder(&STUBS));
+    }
+    if let Some(file) = STUBS.get_file(below.as_str()) {
+        return file.contents_utf8().map(StubEntry::File);
+    }
+    STUBS.get_dir(below.as_str()).map(StubEntry::Folder)
+}
+
+enum StubEntry {
+    File(&'static str),
+    Folder(&'static Dir<'static>),
+}
+
+fn not_found() -> std::io::Error {
+    std::io::Error::from(std::io::ErrorKind::NotFound)
+}
+
+/// The operating system's files, with the overlay on top and the fallback stubs beside them.
 #[derive(Debug, Clone)]
 struct LayeredSystem {
     os: OsSystem,
@@ -51,7 +77,17 @@ struct LayeredSystem {
 impl System for LayeredSystem {
     fn path_metadata(&self, path: &SystemPath) -> ruff_db::system::Result<Metadata> {
         let Some(text) = self.overlay.get(path) else {
-            return self.os.path_metadata(path);
+            return match stub_entry(path) {
+                Some(entry) => Ok(Metadata::new(
+                    FileRevision::from(0u64),
+                    None,
+                    match entry {
+                        StubEntry::File(_) => FileType::File,
+                        StubEntry::Folder(_) => FileType::Directory,
+                    },
+                )),
+                None => self.os.path_metadata(path),
+            };
         };
         // The revision is the text itself: the database asks again when it changes.
         let mut hasher = FxHasher::default();
@@ -64,6 +100,9 @@ impl System for LayeredSystem {
     }
 
     fn canonicalize_path(&self, path: &SystemPath) -> ruff_db::system::Result<SystemPathBuf> {
+        if stub_entry(path).is_some() {
+            return Ok(path.to_path_buf());
+        }
         self.os.canonicalize_path(path)
     }
 
@@ -82,7 +121,11 @@ impl System for LayeredSystem {
     fn read_to_string(&self, path: &SystemPath) -> ruff_db::system::Result<String> {
         match self.overlay.get(path) {
             Some(text) => Ok(text.to_string()),
-            None => self.os.read_to_string(path),
+            None => match stub_entry(path) {
+                Some(StubEntry::File(text)) => Ok(text.to_owned()),
+                Some(StubEntry::Folder(_)) => Err(not_found()),
+                None => self.os.read_to_string(path),
+            },
         }
     }
 
@@ -122,7 +165,21 @@ impl System for LayeredSystem {
     ) -> ruff_db::system::Result<
         Box<dyn Iterator<Item = ruff_db::system::Result<DirectoryEntry>> + 'a>,
     > {
-        self.os.read_directory(path)
+        match stub_entry(path) {
+            Some(StubEntry::Folder(folder)) => {
+                Ok(Box::new(folder.entries().iter().filter_map(|entry| {
+                    let kind = match entry {
+                        DirEntry::Dir(_) => FileType::Directory,
+                        DirEntry::File(_) => FileType::File,
+                    };
+                    let below = entry.path().to_str()?;
+                    let path = SystemPath::new(STUB_ROOT).join(below);
+                    Some(Ok(DirectoryEntry::new(path, kind)))
+                })))
+            }
+            Some(StubEntry::File(_)) => Err(not_found()),
+            None => self.os.read_directory(path),
+        }
     }
 
     fn walk_directory(&self, path: &SystemPath) -> WalkDirectoryBuilder {
@@ -166,11 +223,13 @@ pub struct Database {
 impl Database {
     /// A database for files below `roots`, the folders that first-party imports start from.
     ///
+    /// `site_packages` are the folders of installed packages, in the order they are searched.
     /// `versions` are the target versions that files will be looked at with; there is always at
     /// least the default one. `Err` where a folder cannot be a search path.
     pub fn new(
         cwd: &SystemPath,
         roots: &[SystemPathBuf],
+        site_packages: Vec<SystemPathBuf>,
         versions: &[PythonVersion],
     ) -> anyhow::Result<Self> {
         let system = LayeredSystem {
@@ -185,7 +244,13 @@ impl Database {
             analysis: Arc::new(AnalysisSettings::default()),
             programs: Arc::new(Vec::new()),
         };
-        let search_paths = SearchPathSettings::new(roots.to_vec())
+        let mut paths = SearchPathSettings::new(roots.to_vec());
+        paths.site_packages_paths = site_packages;
+        // Installed packages come first; what is not installed is looked for here.
+        paths
+            .site_packages_paths
+            .push(SystemPathBuf::from(STUB_ROOT));
+        let search_paths = paths
             .to_search_paths(database.system(), database.vendored(), &FallibleStrategy)
             .map_err(|error| anyhow::anyhow!("{error}"))?;
         for root in roots {

@@ -40,6 +40,8 @@ pub fn unified(path: &Path, old: &str, new: &str, color: bool) -> String {
 /// The file's name in the header. With `./` before it, `patch -p0` takes it as it stands, and
 /// `git apply`, which strips one component, finds the same file.
 fn header_name(path: &Path) -> String {
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(cwd).unwrap_or(path);
     let name = path.to_string_lossy().replace('\\', "/");
     if path.is_absolute() || name.starts_with("./") || name.starts_with("../") {
         name

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::project::{Project, Summary};
+use asyncfix_codemods::traversal::Prospects;
 use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, traversal};
 use memchr::memmem;
 use rayon::prelude::*;
@@ -92,6 +93,7 @@ struct Active {
     shown: PathBuf,
     path: SystemPathBuf,
     config: Arc<Config>,
+    prospects: Prospects,
     codemods: Vec<&'static dyn Codemod>,
     source: Source,
     text: Arc<str>,
@@ -162,6 +164,10 @@ pub fn run(
             .zip(&summaries)
             .filter_map(|(module, summary)| Some((module.as_str(), summary.as_ref()?))),
     );
+    active.retain_mut(|file| {
+        file.codemods = std::mem::take(&mut file.prospects).settle(&project);
+        !file.codemods.is_empty()
+    });
     let finished = if active.is_empty() {
         Vec::new()
     } else {
@@ -204,8 +210,13 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     };
     let holds = |word: &str| memmem::find(source.text.as_bytes(), word.as_bytes()).is_some();
     // Code without these words has nothing to do with coroutines.
-    if !named && !holds("async") && !holds("await") {
-        return Ok(FirstLook::Nothing(None));
+    let in_plain_code = CODEMODS
+        .iter()
+        .any(|codemod| codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word)));
+    if !named && !holds("async") && !holds("await") && !in_plain_code {
+        return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
+            &source.text,
+        ))));
     }
     let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
     if let Some(error) = parsed.errors().first() {
@@ -228,14 +239,14 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             codes.contains(&codemod.rule().code) && codemod.words().iter().any(|word| holds(word))
         })
         .collect();
-    let codemods = traversal::with_candidates(parsed.syntax(), codemods);
+    let prospects = Prospects::of(parsed.syntax(), codemods);
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
             "{}: its path is not valid UTF-8",
             shown.display()
         )));
     };
-    if codemods.is_empty() {
+    if prospects.is_empty() {
         return Ok(FirstLook::Nothing(Some(summary)));
     }
     let text = Arc::from(source.text.as_str());
@@ -245,7 +256,8 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             shown,
             path,
             config,
-            codemods,
+            prospects,
+            codemods: Vec::new(),
             source,
             text,
             fixed: Vec::new(),
@@ -272,7 +284,7 @@ fn rounds(
         .collect();
     versions.sort();
     versions.dedup();
-    let mut database = Database::new(cwd, &roots, &versions)?;
+    let mut database = Database::new(cwd, &roots, Vec::new(), &versions)?;
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
     }

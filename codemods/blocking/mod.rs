@@ -1,4 +1,3 @@
 //! Pitfall 2: calls that block the event loop.
 
-pub mod locks;
 pub mod sleep;

@@ -1,10 +1,9 @@
 //! AF201 blocking-sleep: `time.sleep` in a coroutine stops every other task of the loop.
 
+use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::locks::{self, Held};
-use crate::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::project::Library;
@@ -12,6 +11,8 @@ use crate::rule::Rule;
 use crate::site::{Obstacle, Owner, Site, Surroundings};
 use crate::spelling::Spellings;
 use crate::support::imports;
+use crate::support::locks;
+use crate::{Candidate, Codemod};
 
 /// The codemod of AF201.
 pub struct BlockingSleep;
@@ -34,13 +35,15 @@ impl Codemod for BlockingSleep {
         &["sleep"]
     }
 
-    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool {
+    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
         let AnyNodeRef::ExprCall(call) = site.node else {
-            return false;
+            return Candidate::No;
         };
-        // `await asyncio.sleep(…)` is all over the code that is right.
-        !matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
-            && spellings.allow(&call.func, &["time.sleep"])
+        // `await asyncio.sleep(…)` is all over the code that is right; `await time.sleep(…)` fails.
+        let right = is_awaited(site)
+            && matches!(&*call.func, Expr::Attribute(attribute)
+                if matches!(&*attribute.value, Expr::Name(name) if name.id != "time"));
+        Candidate::when(!right && spellings.allow(&call.func, &["time.sleep"]))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -70,6 +73,10 @@ impl Codemod for BlockingSleep {
     }
 }
 
+fn is_awaited(site: &Site<'_, '_>) -> bool {
+    matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
+}
+
 fn rewrite<'a>(
     file: &File<'a, '_>,
     site: &Site<'_, 'a>,
@@ -89,17 +96,7 @@ fn rewrite<'a>(
     {
         return Err("`time.sleep` takes exactly one positional argument".to_owned());
     }
-    let lock = match locks::held(file, site, surroundings.owner) {
-        Held::ThreadLock(lock) => {
-            return Err(format!(
-                "`{lock}` is a thread's lock and is held here: awaiting with it can deadlock the loop"
-            ));
-        }
-        Held::Unknown(manager) => Some(format!(
-            "`{manager}` may be a thread's lock, and awaiting while it is held can deadlock the loop"
-        )),
-        Held::No => None,
-    };
+    let lock = locks::allow_await(file, site, surroundings.owner)?;
     let module = library.unwrap_or(Library::Asyncio);
     let module_name = module.module().unwrap_or("asyncio");
     let scope = match surroundings.owner {
@@ -109,8 +106,18 @@ fn rewrite<'a>(
     .or_else(|| file.semantics.scope_of(&call.func))
     .ok_or("the scope of the call is not known")?;
     let imported = imports::import(file, module_name, "sleep", scope, call.start())?;
-    let callee = TextRange::new(call.start(), call.arguments.start());
-    let edits = file.await_edits(site, callee, &imported.expression);
+    // Parentheses around the callee go with it; the space before the arguments stays otherwise.
+    let end = if call.func.start() == call.start() {
+        call.func.end()
+    } else {
+        call.arguments.start()
+    };
+    let callee = TextRange::new(call.start(), end);
+    let edits = if is_awaited(site) {
+        vec![Edit::range_replacement(imported.expression.clone(), callee)]
+    } else {
+        file.await_edits(site, callee, &imported.expression)
+    };
     let ambiguous = library
         .is_none()
         .then_some("the project uses several async libraries, and this file does not say which");

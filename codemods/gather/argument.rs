@@ -1,8 +1,8 @@
 //! Adding a keyword argument to a call in the style the call is written in.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast as ast;
 use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
@@ -28,7 +28,11 @@ pub fn append(file: &File<'_, '_>, call: &ast::ExprCall, argument: &str) -> Opti
         }
     }
     let own_line = starts_own_line(file, call, last);
-    let text = match (own_line, comma.is_some()) {
+    // Formatters write no comma after a lone `*tasks`, and one after anything that follows it.
+    let lone_starred = matches!(&*call.arguments.args, [Expr::Starred(_)])
+        && call.arguments.keywords.is_empty()
+        && file.starts_line(close);
+    let text = match (own_line, comma.is_some() || lone_starred) {
         (true, true) => format!(
             "{}{}{argument},",
             file.newline(),

@@ -50,6 +50,58 @@ pub fn consumption(
     }
 }
 
+/// Whether each name in `target`, an element of the results, is checked in `body`.
+pub fn are_checked(file: &File<'_, '_>, body: &[ast::Stmt], target: &Expr) -> bool {
+    let mut elements = Vec::new();
+    names_in(target, &mut elements);
+    !elements.is_empty()
+        && elements.iter().all(|element| {
+            let mut tests = Tests {
+                file,
+                name: "",
+                elements: std::slice::from_ref(element),
+                from: TextSize::default(),
+                found: false,
+            };
+            tests.visit_body(body);
+            tests.found
+        })
+}
+
+/// How an attribute, given by its text, is used in `body`: elements of a loop over it are looked at.
+pub fn attribute_consumption(
+    file: &File<'_, '_>,
+    body: &[ast::Stmt],
+    attribute: &str,
+) -> Consumption {
+    struct Loops<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        attribute: &'f str,
+        checked: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Loops<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtFor(statement) = node
+                && self.file.text(&*statement.iter) == self.attribute
+            {
+                self.checked |= are_checked(self.file, &statement.body, &statement.target);
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut loops = Loops {
+        file,
+        attribute,
+        checked: false,
+    };
+    loops.visit_body(body);
+    if loops.checked {
+        Consumption::Checked
+    } else {
+        Consumption::Plain
+    }
+}
+
 struct Search<'f> {
     name: &'f str,
     from: TextSize,

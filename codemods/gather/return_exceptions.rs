@@ -4,11 +4,10 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::argument;
-use super::results::{Consumption, consumption};
-use crate::Codemod;
+use super::results::{self, Consumption, consumption};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
@@ -18,6 +17,7 @@ use crate::spelling::Spellings;
 use crate::support::coroutines::{self, Ending, Member};
 use crate::support::names;
 use crate::support::slots::Slot;
+use crate::{Candidate, Codemod};
 
 /// The codemod of AF701.
 pub struct GatherWithoutReturnExceptions;
@@ -33,6 +33,11 @@ static RULE: Rule = Rule {
 
 const ARGUMENT: &str = "return_exceptions=True";
 
+const TITLE: &str = "Let all awaitables finish, then raise the first exception";
+
+/// What a new variable for the results is called.
+const RESULTS: &[&str] = &["results", "gathered"];
+
 impl Codemod for GatherWithoutReturnExceptions {
     fn rule(&self) -> &'static Rule {
         &RULE
@@ -42,13 +47,13 @@ impl Codemod for GatherWithoutReturnExceptions {
         &["gather"]
     }
 
-    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool {
+    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
         // An awaited call; a gather kept as a future is looked at where it is awaited, by people.
         let AnyNodeRef::ExprAwait(awaited) = site.node else {
-            return false;
+            return Candidate::No;
         };
         let Expr::Call(call) = &*awaited.value else {
-            return false;
+            return Candidate::No;
         };
         let decided = call.arguments.keywords.iter().any(|keyword| {
             keyword
@@ -56,9 +61,11 @@ impl Codemod for GatherWithoutReturnExceptions {
                 .as_ref()
                 .is_none_or(|name| name == "return_exceptions")
         });
-        !call.arguments.args.is_empty()
-            && !decided
-            && spellings.allow(&call.func, &["asyncio.gather"])
+        Candidate::when(
+            !call.arguments.args.is_empty()
+                && !decided
+                && spellings.allow(&call.func, &["asyncio.gather"]),
+        )
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -153,7 +160,10 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 coroutines::ending_of(&self.file.semantics, callee) == Ending::Never
                     || self.returns_exceptions(callee)
             })
-        }) || self.cancels_the_rest()
+        }) || matches!(&*self.call.arguments.args, [only] if !only.is_starred_expr())
+            || self.cancels_the_rest()
+            || self.is_under_timeout()
+            || self.are_done()
     }
 
     /// A member that gives exceptions back as values: its results look like failures.
@@ -173,8 +183,13 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         search.found
     }
 
-    /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call.
+    /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call: what is
+    /// cancelled is a member, or a list of members.
     fn cancels_the_rest(&self) -> bool {
+        let mut members = MemberNames::default();
+        for argument in &*self.call.arguments.args {
+            members.visit_expr(argument);
+        }
         self.site.enclosing_in_function().any(|(node, child)| {
             let AnyNodeRef::StmtTry(statement) = node else {
                 return false;
@@ -187,7 +202,40 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 let ExceptHandler::ExceptHandler(handler) = handler;
                 &handler.body
             });
-            in_body && handlers.chain(&statement.finalbody).any(cancels)
+            in_body
+                && handlers
+                    .chain(&statement.finalbody)
+                    .any(|statement| members.are_cancelled_by(statement))
+        })
+    }
+
+    /// `async with timeout(…):` around the call: when it strikes, the caller would get the timeout
+    /// in the place of a member's error.
+    fn is_under_timeout(&self) -> bool {
+        self.site.enclosing_in_function().any(|(node, child)| {
+            matches!(node, AnyNodeRef::StmtWith(with)
+                if with.body.iter().any(|s| s.range().contains_range(child.range()))
+                    && with.items.iter().any(|item| is_timeout(&item.context_expr)))
+        })
+    }
+
+    /// Members that `asyncio.wait` has waited for already.
+    fn are_done(&self) -> bool {
+        let [Expr::Starred(starred)] = &*self.call.arguments.args else {
+            return false;
+        };
+        let Expr::Name(name) = &*starred.value else {
+            return false;
+        };
+        let semantics = &self.file.semantics;
+        semantics.bindings(name).is_some_and(|definitions| {
+            !definitions.is_empty()
+                && definitions.iter().all(|definition| {
+                    let value = definition.kind(semantics.db()).value(semantics.module());
+                    matches!(value, Some(Expr::Await(awaited))
+                        if matches!(&*awaited.value, Expr::Call(call)
+                            if semantics.means(&call.func, &["asyncio.wait"])))
+                })
         })
     }
 
@@ -206,6 +254,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             Stmt::Expr(statement) if is_value(&statement.value) => Use::Discarded,
             Stmt::Assign(statement) if is_value(&statement.value) => {
                 match statement.targets.as_slice() {
+                    [Expr::Name(name)] if name.id == "_" => Use::Discarded,
                     [target @ (Expr::Name(_) | Expr::Attribute(_))] => {
                         Use::Bound(target, Bound::Plain)
                     }
@@ -245,20 +294,23 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 if nobody_looks {
                     return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
                 }
+                let typed = (bound == Bound::Annotated)
+                    .then_some("the annotation does not allow exceptions among the results");
+                if self.outlives_guard(target) {
+                    // Somebody else could see the exceptions before, or although, one is raised.
+                    return self.bind_first(argument, typed).map(Some);
+                }
                 let slot = Slot::of(self.file, &self.place)?;
                 let guard = self.guard(self.file.text(target));
                 let edits = [Some(argument), slot.prefix(""), Some(slot.after(&guard))];
-                let typed = (bound == Bound::Annotated)
-                    .then_some("the annotation does not allow exceptions among the results");
                 Ok(Some(
-                    Rewrite::safe(
-                        "Let all awaitables finish, then raise the first exception",
-                        edits.into_iter().flatten().collect(),
-                    )
-                    .unsafe_if(typed),
+                    Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(typed),
                 ))
             }
             Use::Discarded => self.rewrite_discarded(argument).map(Some),
+            Use::Consumed if self.is_checked_where_consumed() => {
+                Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)))
+            }
             Use::Consumed => self.rewrite_consumed(argument).map(Some),
         }
     }
@@ -268,7 +320,10 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             Expr::Name(name) => {
                 consumption(self.file, self.body, &name.id, self.place.statement.end())
             }
-            _ => Consumption::Plain,
+            target => {
+                let text = self.file.text(target);
+                results::attribute_consumption(self.file, self.body, text)
+            }
         }
     }
 
@@ -297,8 +352,15 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     fn rewrite_discarded(&self, argument: Edit) -> Result<Rewrite, String> {
         let slot = Slot::of(self.file, &self.place)?;
-        let results = names::fresh(self.file, self.owner, &["results"]);
-        let prefix = slot.prefix(&format!("{results} = "));
+        let results = names::fresh(self.file, self.owner, RESULTS);
+        let prefix = match self.place.statement {
+            // `_ = await …`
+            Stmt::Assign(assign) => {
+                let head = TextRange::new(assign.start(), self.with_parentheses().start());
+                Some(Edit::range_replacement(format!("{results} = "), head))
+            }
+            _ => slot.prefix(&format!("{results} = ")),
+        };
         let edits = [
             prefix,
             Some(argument),
@@ -315,36 +377,17 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             "an awaitable may be meant to run for ever, and an error of another would then wait \
              for it",
         );
-        Ok(Rewrite::safe(
-            "Let all awaitables finish, then raise the first exception",
-            edits.into_iter().flatten().collect(),
-        )
-        .unsafe_if(reason))
+        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(reason))
     }
 
     fn rewrite_consumed(&self, argument: Edit) -> Result<Rewrite, String> {
-        let slot = Slot::of(self.file, &self.place)?;
-        let results = names::fresh(self.file, self.owner, &["results"]);
         let typed = Some("a type checker sees exceptions among the results");
-        let title = "Let all awaitables finish, then raise the first exception";
-        let range = self.with_parentheses();
         if self.is_whole_value() {
-            // `a, b = await …` and `return await …`: the call stays, what takes its value moves.
-            let head = TextRange::new(self.place.statement.start(), range.start());
-            let taker = &self.file.source[head];
-            if taker.contains(['\n', '\r']) {
-                return Err("what takes the results spans several lines".to_owned());
-            }
-            let mut lines = self.guard(&results);
-            lines.push(format!("{taker}{results}"));
-            let mut edits = vec![
-                Edit::range_replacement(format!("{results} = "), head),
-                argument,
-                slot.after(&lines),
-            ];
-            edits.extend(slot.prefix(""));
-            return Ok(Rewrite::safe(title, edits).unsafe_if(typed));
+            return self.bind_first(argument, typed);
         }
+        let range = self.with_parentheses();
+        let slot = Slot::of(self.file, &self.place)?;
+        let results = names::fresh(self.file, self.owner, RESULTS);
         self.can_be_bound_first()?;
         // The call moves to a statement of its own, with its bytes, the new argument included.
         let call = self.file.text(self.awaited);
@@ -363,7 +406,96 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             slot.before(&lines, ""),
             Some(Edit::range_replacement(results, range)),
         ];
-        Ok(Rewrite::safe(title, edits.into_iter().flatten().collect()).unsafe_if(typed))
+        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(typed))
+    }
+
+    /// `a, b = await …` and `return await …`: the call stays, what takes its value comes after the
+    /// guard.
+    fn bind_first(&self, argument: Edit, reason: Option<&str>) -> Result<Rewrite, String> {
+        let slot = Slot::of(self.file, &self.place)?;
+        let results = names::fresh(self.file, self.owner, RESULTS);
+        let outer = self.with_parentheses();
+        let taker = &self.file.source[TextRange::new(self.place.statement.start(), outer.start())];
+        // Parentheses that only hold the call on its line are not needed any more.
+        let tight = TextRange::new(outer.start(), self.awaited.start()).len()
+            + TextRange::new(self.awaited.end(), outer.end()).len()
+            <= TextSize::from(2);
+        let head = TextRange::new(
+            self.place.statement.start(),
+            if tight {
+                self.awaited.start()
+            } else {
+                outer.start()
+            },
+        );
+        if taker.contains(['\n', '\r']) {
+            return Err("what takes the results spans several lines".to_owned());
+        }
+        let mut lines = self.guard(&results);
+        lines.push(format!("{taker}{results}"));
+        let mut edits = vec![
+            Edit::range_replacement(format!("{results} = "), head),
+            argument,
+            slot.after(&lines),
+        ];
+        if tight && outer.end() > self.awaited.end() {
+            edits.push(Edit::deletion(self.awaited.end(), outer.end()));
+        }
+        edits.extend(slot.prefix(""));
+        Ok(Rewrite::safe(TITLE, edits).unsafe_if(reason))
+    }
+
+    /// Whether what is assigned to `target` can be read although the guard raises: an attribute, a
+    /// name of another scope or used by one, or one that is read after a handler around the call.
+    fn outlives_guard(&self, target: &Expr) -> bool {
+        let Expr::Name(name) = target else {
+            return true;
+        };
+        let shared = self
+            .file
+            .semantics
+            .scope_of_owner(self.owner)
+            .is_none_or(|scope| {
+                !scope.is_global() && self.file.semantics.is_shared(&name.id, scope)
+            });
+        let bound_before = || {
+            self.file
+                .semantics
+                .scope_of_owner(self.owner)
+                .and_then(|scope| self.file.semantics.lookup(&name.id, scope))
+                .is_none_or(|definitions| definitions.len() > 1)
+        };
+        shared || (self.errors_are_handled() || self.is_before_finally()) && bound_before()
+    }
+
+    /// Whether a `try` with a `finally` around the call could read the name.
+    fn is_before_finally(&self) -> bool {
+        self.site.enclosing_in_function().any(|(node, child)| {
+            matches!(node, AnyNodeRef::StmtTry(statement)
+                if !statement.finalbody.is_empty()
+                    && statement.body.iter().any(|s| s.range().contains_range(child.range())))
+        })
+    }
+
+    /// `for r in await gather(…): if isinstance(r, Exception): …`, or every unpacked name checked.
+    fn is_checked_where_consumed(&self) -> bool {
+        match self.place.statement {
+            Stmt::For(statement) if statement.iter.range() == self.awaited.range() => {
+                results::are_checked(self.file, &statement.body, &statement.target)
+            }
+            Stmt::Assign(statement) if statement.value.range() == self.awaited.range() => {
+                match statement.targets.as_slice() {
+                    [
+                        Expr::Tuple(ast::ExprTuple { elts, .. })
+                        | Expr::List(ast::ExprList { elts, .. }),
+                    ] => elts
+                        .iter()
+                        .all(|elt| results::are_checked(self.file, self.body, elt)),
+                    _ => false,
+                }
+            }
+            _ => false,
+        }
     }
 
     /// Whether the statement assigns or returns the value of the call and does nothing else.
@@ -414,7 +546,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                         && call
                             .arguments
                             .iter_source_order()
-                            .take_while(|argument| argument.end() <= child.start())
+                            .take_while(|argument| argument.end() <= self.site.node.start())
                             .all(|argument| is_plain(argument.value()))
                 }
                 AnyNodeRef::Arguments(_)
@@ -427,7 +559,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 AnyNodeRef::ExprTuple(ast::ExprTuple { elts, .. })
                 | AnyNodeRef::ExprList(ast::ExprList { elts, .. }) => elts
                     .iter()
-                    .take_while(|elt| elt.end() <= child.start())
+                    .take_while(|elt| elt.end() <= self.site.node.start())
                     .all(is_plain),
                 AnyNodeRef::Comprehension(comprehension) => {
                     comprehension.iter.range().contains_range(child.range())
@@ -463,22 +595,77 @@ fn is_plain(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a statement cancels something: `t.cancel()`, alone or in a loop.
-fn cancels(statement: &Stmt) -> bool {
-    struct Cancels(bool);
-    impl<'a> SourceOrderVisitor<'a> for Cancels {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node
-                && let Expr::Attribute(attribute) = &*call.func
-            {
-                self.0 |= attribute.attr.contains("cancel");
-            }
-            TraversalSignal::Traverse
+/// The names that members go by.
+#[derive(Default)]
+struct MemberNames<'a>(Vec<&'a str>);
+
+impl<'a> SourceOrderVisitor<'a> for MemberNames<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprName(name) => self.0.push(&name.id),
+            AnyNodeRef::ExprAttribute(attribute) => self.0.push(&attribute.attr),
+            // What a call is given is no member.
+            AnyNodeRef::ExprCall(_) => return TraversalSignal::Skip,
+            _ => {}
         }
+        TraversalSignal::Traverse
     }
-    let mut search = Cancels(false);
-    search.visit_stmt(statement);
-    search.0
+}
+
+impl MemberNames<'_> {
+    /// Whether a statement cancels one of the members: `t.cancel()`, alone or in a loop over them,
+    /// or a helper with `cancel` in its name that is given them.
+    fn are_cancelled_by(&self, statement: &Stmt) -> bool {
+        struct Mentions<'n> {
+            names: &'n [&'n str],
+            member: bool,
+            cancel: bool,
+            /// A function with `cancel` in its name, such as `self.cancel_all()`.
+            helper: bool,
+        }
+        impl<'a> SourceOrderVisitor<'a> for Mentions<'_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                match node {
+                    AnyNodeRef::ExprName(name) => {
+                        self.member |= self.names.contains(&name.id.as_str());
+                        self.helper |= name.id.contains("cancel");
+                    }
+                    AnyNodeRef::ExprAttribute(attribute) => {
+                        self.member |= self.names.contains(&attribute.attr.as_str())
+                            || attribute.attr.as_str() == "all_tasks";
+                        match attribute.attr.as_str() {
+                            "cancel" => self.cancel = true,
+                            name => self.helper |= name.contains("cancel"),
+                        }
+                    }
+                    _ => {}
+                }
+                TraversalSignal::Traverse
+            }
+        }
+        let mut mentions = Mentions {
+            names: &self.0,
+            member: false,
+            cancel: false,
+            helper: false,
+        };
+        mentions.visit_stmt(statement);
+        mentions.helper || mentions.member && mentions.cancel
+    }
+}
+
+/// Whether a context manager limits the time of what is in it. Judged by its name alone, because
+/// being wrong here only means to hold back.
+fn is_timeout(expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else {
+        return false;
+    };
+    let name = match &*call.func {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => return false,
+    };
+    name.contains("timeout") || name.contains("fail_after") || name.contains("move_on_after")
 }
 
 struct ReturnedExceptions<'a> {

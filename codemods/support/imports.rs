@@ -82,6 +82,25 @@ pub fn import(
             edit: Some(edit),
         });
     }
+    let only_for_typing = file
+        .semantics
+        .lookup(module, scope)
+        .is_some_and(|definitions| {
+            !definitions.is_empty()
+                && definitions.iter().all(|definition| {
+                    definition.kind(file.semantics.db()).is_import()
+                        && file
+                            .semantics
+                            .definition_range(*definition)
+                            .is_some_and(|range| file.semantics.is_typing_only(*definition, range))
+                })
+        });
+    if only_for_typing {
+        return Ok(Imported {
+            expression: format!("{module}.{member}"),
+            edit: Some(insert(file, module)),
+        });
+    }
     if file.semantics.is_taken(module, scope)
         || file.semantics.is_taken(module, FileScopeId::global())
             && file
@@ -275,31 +294,47 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
 /// The first import of a file that has none at its top.
 fn at_start(file: &File<'_, '_>, docstrings: usize, line: &str) -> Edit {
     let newline = file.newline();
-    let body = file.body();
-    match (
-        docstrings.checked_sub(1).and_then(|index| body.get(index)),
-        body.get(docstrings),
-    ) {
-        (Some(docstring), _) if alone_on_lines(file, docstring) => {
-            after_line(file, docstring.end(), &format!("{newline}{line}"))
-        }
-        (_, Some(first)) => {
+    let first = file.body().get(docstrings);
+    if let Some(header) = end_of_header(file) {
+        return after_line(file, header, &format!("{newline}{line}"));
+    }
+    match first {
+        Some(first) => {
             // Black leaves one blank line after imports, two before a function or class.
-            let blank = if first.is_function_def_stmt() || first.is_class_def_stmt() {
-                2
-            } else {
-                1
+            let blank = match first {
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => 2,
+                Stmt::Import(_) | Stmt::ImportFrom(_) => 0,
+                _ => 1,
             };
             // Comments at the top (a shebang, an encoding, a licence) stay at the top.
             let at = after_leading_comments(file, first.start());
             let blank = newline.repeat(blank);
             Edit::insertion(format!("{line}{newline}{blank}"), at)
         }
-        _ => Edit::insertion(
+        None => Edit::insertion(
             format!("{line}{newline}"),
             TextSize::try_from(file.source.len()).unwrap_or_default(),
         ),
     }
+}
+
+/// The end of what opens a file and is no code: its docstring, or a comment (a shebang, a licence)
+/// with a blank line behind it. New code for the top of the file goes after it.
+pub fn end_of_header(file: &File<'_, '_>) -> Option<TextSize> {
+    let source = file.source;
+    if let Some(first) = file.body().first()
+        && is_docstring(first, file.body())
+    {
+        return alone_on_lines(file, first).then(|| first.end());
+    }
+    let mut end = None;
+    let mut line = source.full_line_range(source.bom_start_offset());
+    while source[line].starts_with('#') {
+        end = Some(source.line_end(line.start()));
+        line = source.full_line_range(line.end());
+    }
+    let is_apart = source[line].trim().is_empty() && !line.is_empty();
+    end.filter(|_| is_apart)
 }
 
 /// The start of the first statement's line, or of the comment block right above it.
@@ -381,7 +416,9 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
             .any(|edit| !edit.range().is_empty() && contains(edit, range))
     };
     let mut removals = Vec::new();
-    for statement in top_level_imports(file.body()) {
+    let mut statements = Vec::new();
+    removable_imports(file.body(), true, &mut statements);
+    for (statement, opens_suite) in statements {
         if section(statement) != Section::Standard
             || !alone_on_lines(file, statement)
             || has_comment(file, statement)
@@ -404,8 +441,12 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
             // Only a name in text that goes away can have had its last use there.
             let is_replaced = edits
                 .iter()
-                .any(|edit| mentions(&file.source[edit.range()], bound));
-            if !is_replaced {
+                .any(|edit| is_named(&file.source[edit.range()], bound));
+            let is_written_again = edits.iter().any(|edit| {
+                edit.content()
+                    .is_some_and(|content| is_named(content, bound))
+            });
+            if !is_replaced || is_written_again {
                 continue;
             }
             let mut uses = Uses {
@@ -426,9 +467,33 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
                 orphans.push(index);
             }
         }
-        removals.extend(remove(file, statement, names, &orphans));
+        removals.extend(remove(file, statement, names, &orphans, opens_suite, edits));
     }
     removals
+}
+
+/// The import statements that can be removed without leaving a suite empty, each with whether it
+/// opens the suite of a function.
+fn removable_imports<'a>(suite: &'a [Stmt], is_module: bool, found: &mut Vec<(&'a Stmt, bool)>) {
+    for (index, statement) in suite.iter().enumerate() {
+        match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                if is_module || suite.len() > 1 {
+                    found.push((statement, !is_module && index == 0));
+                }
+            }
+            // What is imported on a condition, or tried, is somebody's business.
+            Stmt::FunctionDef(function) => removable_imports(&function.body, false, found),
+            Stmt::ClassDef(class) => {
+                for inner in &class.body {
+                    if let Stmt::FunctionDef(method) = inner {
+                        removable_imports(&method.body, false, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 fn has_comment(file: &File<'_, '_>, statement: &Stmt) -> bool {
@@ -441,16 +506,29 @@ fn remove(
     statement: &Stmt,
     names: &[ast::Alias],
     orphans: &[usize],
+    opens_suite: bool,
+    edits: &[Edit],
 ) -> Vec<Edit> {
     if orphans.is_empty() {
         return Vec::new();
     }
     if orphans.len() == names.len() {
-        let range = TextRange::new(
-            file.source.line_start(statement.start()),
-            file.source.full_line_end(statement.end()),
-        );
-        return vec![Edit::range_deletion(range)];
+        let start = file.source.line_start(statement.start());
+        let mut end = file.source.full_line_end(statement.end());
+        // The only import of its section takes the blank line behind it along.
+        let is_blank = |at: TextSize| file.source.full_line_str(at).trim().is_empty();
+        let alone = (opens_suite
+            || start == file.source.bom_start_offset()
+            || is_blank(start - TextSize::from(1)))
+            && end < TextSize::of(file.source)
+            && is_blank(end);
+        let is_refilled = edits
+            .iter()
+            .any(|edit| edit.range().is_empty() && edit.start() >= start && edit.start() <= end);
+        if alone && !is_refilled {
+            end = file.source.full_line_end(end);
+        }
+        return vec![Edit::range_deletion(TextRange::new(start, end))];
     }
     // Each name goes with the comma and the space that part it from a neighbour that stays.
     let last_kept = (0..names.len())
@@ -531,6 +609,16 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
         }
         TraversalSignal::Traverse
     }
+}
+
+/// Whether `name` stands in `text` as a name of its own, not as somebody's attribute.
+fn is_named(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        let joins = |c: char| c.is_alphanumeric() || c == '_';
+        !before.is_some_and(|c| joins(c) || c == '.') && !after.is_some_and(joins)
+    })
 }
 
 /// Whether `name` stands in `text` as an identifier.

@@ -2,5 +2,7 @@
 
 pub mod coroutines;
 pub mod imports;
+pub mod locks;
 pub mod names;
 pub mod slots;
+pub mod twins;

@@ -7,7 +7,15 @@ use crate::site::Owner;
 ///
 /// An empty list of wishes is answered with `value`.
 pub fn fresh(file: &File<'_, '_>, owner: Owner<'_>, wishes: &[&str]) -> String {
-    let free = |name: &str| !file.semantics.is_taken_in(name, owner);
+    first_free(wishes, |name| !file.semantics.is_taken_in(name, owner))
+}
+
+/// A name that stands nowhere in the file, for a variable that several scopes will use.
+pub fn unmentioned(file: &File<'_, '_>, wishes: &[&str]) -> String {
+    first_free(wishes, |name| !file.semantics.is_mentioned(name))
+}
+
+fn first_free(wishes: &[&str], free: impl Fn(&str) -> bool) -> String {
     if let Some(name) = wishes.iter().find(|name| free(name)) {
         return (*name).to_owned();
     }

@@ -8,18 +8,18 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use super::keepers;
-use crate::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::ClassOf;
 use crate::settings::TaskStrategy;
-use crate::site::{Owner, Place, Site};
+use crate::site::{Obstacle, Owner, Place, Site};
 use crate::spelling::Spellings;
 use crate::support::coroutines::{self, Ending};
 use crate::support::slots::Slot;
 use crate::support::{imports, names};
+use crate::{Candidate, Codemod};
 
 /// The codemod of AF801.
 pub struct DanglingTask;
@@ -30,7 +30,7 @@ static RULE: Rule = Rule {
     pitfall: "not awaiting tasks",
     page: include_str!("AF801.md"),
     default: true,
-    equivalents: &["RUF006"],
+    equivalents: &["RUF006", "unused-awaitable", "unused-coroutine"],
 };
 
 impl Codemod for DanglingTask {
@@ -42,44 +42,68 @@ impl Codemod for DanglingTask {
         &["create_task", "ensure_future"]
     }
 
-    fn is_candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> bool {
+    fn in_plain_code(&self) -> bool {
+        true
+    }
+
+    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
         let AnyNodeRef::ExprCall(call) = site.node else {
-            return false;
+            return Candidate::No;
         };
         let dropped = matches!(
             site.parent(),
             Some(
                 AnyNodeRef::StmtExpr(_)
                     | AnyNodeRef::StmtAssign(_)
+                    | AnyNodeRef::StmtAnnAssign(_)
+                    | AnyNodeRef::ExprListComp(_)
                     | AnyNodeRef::ExprLambda(_)
                     | AnyNodeRef::ExprBoolOp(_)
                     | AnyNodeRef::ExprIf(_)
             )
         );
+        let dropped = dropped || in_decorator(site);
         let method = matches!(&*call.func, Expr::Attribute(attribute)
             if attribute.attr.as_str() == "create_task" && may_be_loop(&attribute.value));
-        dropped
-            && (method
-                || spellings.allow(
-                    &call.func,
-                    &["asyncio.create_task", "asyncio.ensure_future"],
-                ))
+        Candidate::when(
+            dropped
+                && (method
+                    || spellings.allow(
+                        &call.func,
+                        &["asyncio.create_task", "asyncio.ensure_future"],
+                    )),
+        )
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return None;
         };
-        if !makes_task(file, call) || file.library() == Some(Library::Other) {
+        let library = file.library();
+        if !matches!(library, None | Some(Library::Asyncio)) {
             return None;
         }
         let fate = fate(file, site, call)?;
-        let owner = file.surroundings(site).owner;
+        if !makes_task(file, call) {
+            return None;
+        }
+        let surroundings = file.surroundings(site);
+        let owner = surroundings.owner;
         // A finalizer may run when the loop is gone; nothing kept there would help.
         if matches!(owner, Owner::Function(function) if function.name.as_str() == "__del__") {
             return None;
         }
         let remedy = match fate {
+            _ if surroundings.obstacle == Some(Obstacle::ClassBody) => {
+                Remedy::NotFixed("a variable for the task would be one of the class".to_owned())
+            }
+            Fate::Comprehension => Remedy::NotFixed(
+                "the task is made in a part of a larger expression, a list that is dropped as a whole"
+                    .to_owned(),
+            ),
+            Fate::Decorator => Remedy::NotFixed(
+                "a decorator is evaluated once, with no place to keep the task".to_owned(),
+            ),
             Fate::Statement => Dangling::new(file, *site, call, owner)?.remedy(None),
             Fate::Unread(name) => Dangling::new(file, *site, call, owner)?.remedy(Some(name)),
             Fate::Lambda => Remedy::NotFixed(
@@ -109,6 +133,10 @@ enum Fate<'a> {
     Unread(&'a ast::ExprName),
     /// The call is the body of a lambda given to something that drops what it returns.
     Lambda,
+    /// The call is in the argument of a decorator.
+    Decorator,
+    /// The call is the element of a list that is dropped.
+    Comprehension,
     /// The call is an operand of an expression statement: `ready and create_task(…)`.
     Operand,
 }
@@ -131,6 +159,21 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
             let scope = file.semantics.function_scope(function)?;
             (!file.semantics.is_read(&name.id, scope)).then_some(Fate::Unread(name))
         }
+        AnyNodeRef::StmtAnnAssign(statement) if statement.value.as_deref().is_some_and(is_call) => {
+            let Expr::Name(name) = &*statement.target else {
+                return None;
+            };
+            let Owner::Function(function) = file.surroundings(site).owner else {
+                return None;
+            };
+            let scope = file.semantics.function_scope(function)?;
+            (!file.semantics.is_read(&name.id, scope)).then_some(Fate::Unread(name))
+        }
+        AnyNodeRef::Arguments(_) if in_decorator(site) => Some(Fate::Decorator),
+        AnyNodeRef::ExprListComp(comprehension) if is_call(&comprehension.elt) => {
+            let dropped = matches!(site.outer()?.parent()?, AnyNodeRef::StmtExpr(_));
+            dropped.then_some(Fate::Comprehension)
+        }
         AnyNodeRef::ExprLambda(lambda) if is_call(&lambda.body) => {
             drops_result(file, site, lambda).then_some(Fate::Lambda)
         }
@@ -146,6 +189,14 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
         }
         _ => None,
     }
+}
+
+/// Whether the node is an argument of a decorator.
+fn in_decorator(site: &Site<'_, '_>) -> bool {
+    let mut outer = site.ancestors.iter().rev();
+    matches!(outer.next(), Some(AnyNodeRef::Arguments(_)))
+        && matches!(outer.next(), Some(AnyNodeRef::ExprCall(_)))
+        && matches!(outer.next(), Some(AnyNodeRef::Decorator(_)))
 }
 
 /// Whether a lambda is given to a method of a loop or future that calls it and drops its result.
@@ -237,18 +288,33 @@ fn may_be_loop(receiver: &Expr) -> bool {
     }
 }
 
-/// Whether an expression is an event loop: what asyncio answers with, or where programs keep it
-/// (`loop`, `self.loop`, `client.loop`). Any other receiver of `create_task` may keep its tasks.
+/// Whether an expression is an event loop: by its type, by what asyncio answers with, or, where the
+/// type is not known, by the places where programs keep it (`loop`, `self.loop`, `client.loop`).
+/// Any other receiver of `create_task` may keep its tasks.
 fn is_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
     match receiver {
-        Expr::Call(call) => file.semantics.means(&call.func, &LOOP_SOURCES),
-        Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
-        Expr::Name(name) => match file.semantics.assigned_values(name).as_deref() {
-            Some([value]) if value.is_call_expr() => is_loop(file, value),
-            _ => is_loop_name(&name.id),
+        // A project's own `get_running_loop` is a wrapper of asyncio's.
+        Expr::Call(call) => match &*call.func {
+            Expr::Attribute(attribute) if is_loop_source(&attribute.attr) => true,
+            callee => file.semantics.means(callee, &LOOP_SOURCES),
+        },
+        Expr::Name(_) | Expr::Attribute(_) => match file.semantics.class_of(receiver) {
+            ClassOf::Known(class) => class.ends_with("EventLoop"),
+            ClassOf::Other => false,
+            ClassOf::Unknown => match receiver {
+                Expr::Name(name) => is_loop_name(&name.id),
+                Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
+                _ => false,
+            },
         },
         _ => false,
     }
+}
+
+fn is_loop_source(name: &str) -> bool {
+    LOOP_SOURCES
+        .iter()
+        .any(|path| path.rsplit('.').next() == Some(name))
 }
 
 fn is_loop_name(name: &str) -> bool {
@@ -416,13 +482,25 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let before_last = rest.split_last().map_or(rest, |(_, before)| before);
         if coroutines::ending_of_suite(&self.file.semantics, rest) == Ending::Never
             || leaves_early(before_last)
+            || rest.iter().any(|statement| exits(self.file, statement))
         {
+            return Ok(None);
+        }
+        // Of two tasks under one name, an `await` at the end would wait for the last one only.
+        let bound_again = existing.is_some_and(|name| {
+            self.file
+                .semantics
+                .scope_of_owner(self.owner)
+                .and_then(|scope| self.file.semantics.lookup(&name.id, scope))
+                .is_none_or(|definitions| definitions.len() > 1)
+        });
+        if bound_again {
             return Ok(None);
         }
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => names::fresh(self.file, self.owner, &["task"]),
+            None => names::fresh(self.file, self.owner, &["task", "background_task"]),
         };
         let wait = vec![format!("await {task}")];
         let mut edits = Vec::new();
@@ -471,17 +549,35 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
 
     fn after_compound(&self, statement: &Stmt, indent: &str, lines: &[String]) -> Edit {
         let newline = self.file.newline();
-        let at = self.file.source.full_line_end(statement.end());
-        let ends_with_newline = at > self.file.source.line_end(statement.end());
-        let text: String = lines
-            .iter()
-            .flat_map(|line| {
+        let source = self.file.source;
+        let mut end = statement.end();
+        // Comments that are indented like the block belong to it.
+        loop {
+            let line = source.full_line_range(source.full_line_end(end));
+            let text = &source[line];
+            let deeper = text.len() - text.trim_start().len() > indent.len();
+            if line.is_empty() || !(deeper && text.trim_start().starts_with('#')) {
+                break;
+            }
+            end = source.line_end(line.start());
+        }
+        let at = source.full_line_end(end);
+        let ends_with_newline = at > source.line_end(end);
+        // Black leaves a blank line after a function or class.
+        let definition = statement.is_function_def_stmt() || statement.is_class_def_stmt();
+        let blank = if definition && ends_with_newline {
+            newline
+        } else {
+            ""
+        };
+        let text: String = std::iter::once(blank)
+            .chain(lines.iter().flat_map(|line| {
                 if ends_with_newline {
                     [indent, line, newline]
                 } else {
                     [newline, indent, line]
                 }
-            })
+            }))
             .collect();
         Edit::insertion(text, at)
     }
@@ -505,7 +601,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => names::fresh(self.file, self.owner, &["task"]),
+            None => names::fresh(self.file, self.owner, &["task", "background_task"]),
         };
         let (set, new_set) = self.keeper()?;
         let mut edits = match existing {
@@ -528,7 +624,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             && self.has_self()
             && let Some(set) = keepers::in_instance(self.file, class)
         {
-            return Ok((set.to_owned(), Vec::new()));
+            return Ok((set, Vec::new()));
         }
         if let Some(set) = keepers::in_module(self.file)
             && self.means_module_name(set)
@@ -605,6 +701,11 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             });
             return Ok(edits);
         }
+        if let Some(header) = imports::end_of_header(file) {
+            let at = source.full_line_end(header);
+            edits.push(Edit::insertion(format!("{newline}{value}{newline}"), at));
+            return Ok(edits);
+        }
         let first = file
             .body()
             .iter()
@@ -621,6 +722,31 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         edits.push(Edit::insertion(format!("{value}{newline}{blank}"), at));
         Ok(edits)
     }
+}
+
+/// Whether a statement ends the program: `sys.exit()`.
+fn exits(file: &File<'_, '_>, statement: &Stmt) -> bool {
+    struct Exits<'f, 'a, 'db>(&'f File<'a, 'db>, bool);
+    impl<'a> SourceOrderVisitor<'a> for Exits<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node {
+                self.1 |= self.0.semantics.means(
+                    &call.func,
+                    &[
+                        "sys.exit",
+                        "builtins.exit",
+                        "builtins.quit",
+                        "os._exit",
+                        "os.abort",
+                    ],
+                );
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Exits(file, false);
+    search.visit_stmt(statement);
+    search.1
 }
 
 /// Whether a `return` or `raise` in these statements leaves the function.

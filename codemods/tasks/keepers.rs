@@ -5,7 +5,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use crate::file::File;
-use crate::site::Owner;
+use crate::support::names;
 
 /// The set of tasks that the module has, as an expression: `background_tasks`.
 pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
@@ -15,13 +15,35 @@ pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
             return None;
         };
         (is_set(file, value)
-            && (names_tasks(file, annotation) || discards(file, file.body(), file.text(target))))
+            && (names_tasks(file, annotation) || holds_tasks(file, file.body(), file.text(target))))
         .then_some(name.id.as_str())
     })
 }
 
 /// The set of tasks that every instance of `class` has, as an expression: `self.tasks`.
-pub fn in_instance<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a str> {
+pub fn in_instance(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
+    field(file, class).or_else(|| in_init(file, class).map(str::to_owned))
+}
+
+/// A dataclass's `tasks: set[asyncio.Task] = field(default_factory=set)`.
+fn field(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
+    class.body.iter().find_map(|statement| {
+        let Stmt::AnnAssign(assign) = statement else {
+            return None;
+        };
+        let (Expr::Name(name), Some(Expr::Call(call))) = (&*assign.target, assign.value.as_deref())
+        else {
+            return None;
+        };
+        let factory = call.arguments.find_keyword("default_factory")?;
+        (file.semantics.means(&call.func, &["dataclasses.field"])
+            && file.semantics.means(&factory.value, &["builtins.set"])
+            && names_tasks(file, Some(&assign.annotation)))
+        .then(|| format!("self.{}", name.id))
+    })
+}
+
+fn in_init<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a str> {
     class
         .body
         .iter()
@@ -39,7 +61,7 @@ pub fn in_instance<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Opt
             let text = file.text(target);
             (on_self
                 && is_set(file, value)
-                && (names_tasks(file, annotation) || discards(file, &class.body, text)))
+                && (names_tasks(file, annotation) || holds_tasks(file, &class.body, text)))
             .then_some(text)
         })
 }
@@ -94,8 +116,9 @@ fn names_tasks(file: &File<'_, '_>, annotation: Option<&Expr>) -> bool {
     search.1
 }
 
-/// Whether `….add_done_callback(<set>.discard)` or `.remove` stands in `body`.
-fn discards(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
+/// Whether `body` puts tasks in the set: `….add_done_callback(<set>.discard)`, or
+/// `<set>.add(asyncio.create_task(…))`.
+fn holds_tasks(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
     struct Callbacks<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
         set: &'f str,
@@ -112,6 +135,19 @@ fn discards(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
             {
                 self.found = true;
             }
+            // `tasks.add(asyncio.create_task(…))`
+            if let AnyNodeRef::ExprCall(call) = node
+                && let Expr::Attribute(callee) = &*call.func
+                && callee.attr.as_str() == "add"
+                && self.file.source[callee.value.range()] == *self.set
+                && let Some(Expr::Call(added)) = call.arguments.args.first()
+                && self.file.semantics.means(
+                    &added.func,
+                    &["asyncio.create_task", "asyncio.ensure_future"],
+                )
+            {
+                self.found = true;
+            }
             TraversalSignal::Traverse
         }
     }
@@ -124,37 +160,42 @@ fn discards(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
     search.found
 }
 
-/// Whether the functions of the module say what they return, so that a new variable should say
-/// what it holds: most of those that could, do.
+/// Whether the module is written for a type checker, so that a new variable should say what it
+/// holds: something in it is annotated.
 pub fn is_typed(file: &File<'_, '_>) -> bool {
-    struct Functions {
-        typed: usize,
-        total: usize,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Functions {
+    struct Annotations(bool);
+    impl<'a> SourceOrderVisitor<'a> for Annotations {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::StmtFunctionDef(function) = node {
-                self.total += 1;
-                self.typed += usize::from(function.returns.is_some());
-            }
-            if node.is_expression() {
+            self.0 |= match node {
+                AnyNodeRef::StmtFunctionDef(function) => function.returns.is_some(),
+                AnyNodeRef::Parameter(parameter) => parameter.annotation.is_some(),
+                AnyNodeRef::StmtAnnAssign(_) => true,
+                AnyNodeRef::StmtImportFrom(import) => {
+                    import.module.as_deref() == Some("__future__")
+                        && import
+                            .names
+                            .iter()
+                            .any(|alias| &alias.name == "annotations")
+                }
+                _ => false,
+            };
+            if self.0 || node.is_expression() {
                 TraversalSignal::Skip
             } else {
                 TraversalSignal::Traverse
             }
         }
     }
-    let mut functions = Functions { typed: 0, total: 0 };
-    functions.visit_body(file.body());
-    functions.typed * 2 > functions.total
+    let mut annotations = Annotations(false);
+    annotations.visit_body(file.body());
+    annotations.0
 }
 
 /// A name for a new module-level set that is free in the module and in every scope in it: a
 /// parameter of the same name would hide the set from the code that uses it.
 pub fn fresh_name(file: &File<'_, '_>) -> String {
-    crate::support::names::fresh(
+    names::unmentioned(
         file,
-        Owner::Module,
         &["background_tasks", "_background_tasks", "running_tasks"],
     )
 }

@@ -11,9 +11,29 @@ use crate::file::File;
 use crate::semantics::ClassOf;
 use crate::site::{Owner, Site};
 
+/// Whether an `await` may be written at `site` as far as locks go.
+///
+/// `Err` with the reason where a thread's lock is held; `Ok` with a reason to call it unsafe where
+/// one may be.
+pub fn allow_await<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    owner: Owner<'a>,
+) -> Result<Option<String>, String> {
+    match held(file, site, owner) {
+        Held::ThreadLock(lock) => Err(format!(
+            "`{lock}` is a thread's lock and is held here: awaiting with it can deadlock the loop"
+        )),
+        Held::Unknown(manager) => Ok(Some(format!(
+            "`{manager}` may be a thread's lock, and awaiting while it is held can deadlock the loop"
+        ))),
+        Held::No => Ok(None),
+    }
+}
+
 /// What is known about locks held at a site.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Held<'a> {
+enum Held<'a> {
     /// No lock of a thread is held.
     No,
     /// This one is.
@@ -23,7 +43,7 @@ pub enum Held<'a> {
 }
 
 /// Which lock is held at `site`, in the function it belongs to.
-pub fn held<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>) -> Held<'a> {
+fn held<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>) -> Held<'a> {
     let mut unknown = None;
     for (node, child) in site.enclosing_in_function() {
         let AnyNodeRef::StmtWith(with) = node else {

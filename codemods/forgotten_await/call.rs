@@ -1,0 +1,228 @@
+//! AF101 forgotten-await: a coroutine that nobody awaits never runs, and is not the value that the
+//! code around it expects.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
+use ruff_text_size::{Ranged, TextRange};
+
+use super::uses::{PLAIN_VALUES, Use, takes_plain_values, use_of};
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::project::{Import, for_each_import};
+use crate::rule::Rule;
+use crate::semantics::Awaitability;
+use crate::site::{Obstacle, Owner, Site};
+use crate::spelling::Spellings;
+use crate::support::locks;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF101.
+pub struct ForgottenAwait;
+
+static RULE: Rule = Rule {
+    code: "AF101",
+    name: "forgotten-await",
+    pitfall: "forgetting await",
+    page: include_str!("AF101.md"),
+    default: true,
+    equivalents: &[
+        "unused-coroutine",
+        "unused-awaitable",
+        "reportUnusedCoroutine",
+    ],
+};
+
+impl Codemod for ForgottenAwait {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["async def"]
+    }
+
+    fn candidate<'a>(&self, _spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
+        let name = match site.node {
+            AnyNodeRef::ExprCall(call) => match &*call.func {
+                Expr::Name(name) => name.id.as_str(),
+                Expr::Attribute(attribute) => attribute.attr.as_str(),
+                _ => return Candidate::No,
+            },
+            _ => return Candidate::No,
+        };
+        if use_of(site) == Use::Other {
+            return Candidate::No;
+        }
+        let in_async_function = site
+            .ancestors
+            .iter()
+            .rev()
+            .find_map(|node| match node {
+                AnyNodeRef::StmtFunctionDef(function) => Some(function.is_async),
+                AnyNodeRef::ExprLambda(_) => Some(false),
+                _ => None,
+            })
+            .unwrap_or(false);
+        if in_async_function {
+            Candidate::IfCoroutine(name)
+        } else {
+            Candidate::No
+        }
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return None;
+        };
+        let surroundings = file.surroundings(site);
+        let Owner::Function(function) = surroundings.owner else {
+            return None;
+        };
+        if !function.is_async || surroundings.obstacle == Some(Obstacle::Signature) {
+            return None;
+        }
+        let used = use_of(site);
+        let forgotten = match used {
+            Use::Other => false,
+            Use::Dropped | Use::Plain => true,
+            Use::Argument(user) => takes_plain_values(file, user),
+            // `_ = work()` says that it is meant.
+            Use::Bound(name) => name.id != "_" && is_used_as_plain_value(file, function, name),
+        };
+        if !forgotten || is_synchronized(file) {
+            return None;
+        }
+        let expr = site.node.as_expr_ref()?;
+        let awaitability = file.semantics.awaitability(expr);
+        let message = match used {
+            Use::Dropped => "this coroutine is never awaited, so it never runs",
+            _ => "this is a coroutine, not the value that awaiting it gives",
+        };
+        let reason = match awaitability {
+            Awaitability::Coroutine => None,
+            Awaitability::Awaitable if used == Use::Dropped => {
+                Some("it may be a task or future, which runs by itself")
+            }
+            Awaitability::Mixed => {
+                return Some(Finding {
+                    rule: &RULE,
+                    range: call.range(),
+                    message: message.to_owned(),
+                    remedy: Remedy::NotFixed(
+                        "it may also be something that cannot be awaited".to_owned(),
+                    ),
+                });
+            }
+            _ => return None,
+        };
+        let remedy = match surroundings.obstacle {
+            Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+            None => match locks::allow_await(file, site, surroundings.owner) {
+                Err(held) => Remedy::NotFixed(held),
+                Ok(lock) => {
+                    let at = TextRange::empty(call.start());
+                    Remedy::Rewrite(
+                        Rewrite::safe("Await it", file.await_edits(site, at, ""))
+                            .unsafe_if(reason)
+                            .unsafe_if(lock),
+                    )
+                }
+            },
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: call.range(),
+            message: message.to_owned(),
+            remedy,
+        })
+    }
+}
+
+/// Whether no use of the local `name` could ever await what is bound to it: there is none, or each
+/// uses it as a plain value.
+fn is_used_as_plain_value(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    name: &ast::ExprName,
+) -> bool {
+    let Some(scope) = file.semantics.function_scope(function) else {
+        return false;
+    };
+    if file.semantics.is_shared(&name.id, scope) {
+        return false;
+    }
+    let mut uses = UsesOfName {
+        file,
+        name: &name.id,
+        binding: name.range(),
+        ancestors: Vec::new(),
+        all_plain: true,
+    };
+    uses.visit_body(&function.body);
+    uses.all_plain
+}
+
+struct UsesOfName<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    name: &'f str,
+    binding: TextRange,
+    ancestors: Vec<AnyNodeRef<'f>>,
+    all_plain: bool,
+}
+
+impl<'f> SourceOrderVisitor<'f> for UsesOfName<'f, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
+        if let AnyNodeRef::ExprName(name) = node
+            && name.ctx == ExprContext::Load
+            && name.id == self.name
+        {
+            let semantics = &self.file.semantics;
+            let may_be_it = semantics.bindings(name).is_none_or(|definitions| {
+                definitions.iter().any(|definition| {
+                    semantics
+                        .definition_range(*definition)
+                        .is_none_or(|range| range.contains_range(self.binding))
+                })
+            });
+            let site = Site {
+                ancestors: &self.ancestors,
+                node,
+            };
+            let plain = match use_of(&site) {
+                Use::Plain => true,
+                Use::Argument(call) => takes_plain_values(self.file, call),
+                _ => false,
+            };
+            self.all_plain &= plain || !may_be_it;
+        }
+        self.ancestors.push(node);
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, _node: AnyNodeRef<'f>) {
+        self.ancestors.pop();
+    }
+}
+
+/// Whether an import makes the coroutine functions of a package plain ones for the whole file.
+fn is_synchronized(file: &File<'_, '_>) -> bool {
+    let is_one = |path: &str| {
+        PLAIN_VALUES
+            .synchronizers
+            .iter()
+            .any(|module| module == path)
+    };
+    let mut found = false;
+    for_each_import(file.body(), &mut |import| match import {
+        Import::Module(names) => found |= names.iter().any(|alias| is_one(&alias.name)),
+        Import::From(statement) => {
+            let module = statement.module.as_deref().unwrap_or_default();
+            found |= is_one(module)
+                || statement
+                    .names
+                    .iter()
+                    .any(|alias| is_one(&format!("{module}.{}", alias.name)));
+        }
+    });
+    found
+}

@@ -1,0 +1,4 @@
+//! Pitfall 1: forgetting `await`.
+
+pub mod call;
+mod uses;

@@ -1,0 +1,94 @@
+//! Whether the code around a coroutine treats it as the value it would give when awaited.
+
+use std::sync::LazyLock;
+
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_text_size::Ranged;
+use serde::Deserialize;
+
+use crate::file::File;
+use crate::site::Site;
+
+#[derive(Deserialize)]
+pub(super) struct PlainValues {
+    functions: Vec<String>,
+    /// Modules whose import makes the coroutine functions of a package plain ones.
+    pub(super) synchronizers: Vec<String>,
+}
+
+pub(super) static PLAIN_VALUES: LazyLock<PlainValues> = LazyLock::new(|| {
+    toml::from_str(include_str!("../data/plain_values.toml")).unwrap_or(PlainValues {
+        functions: Vec::new(),
+        synchronizers: Vec::new(),
+    })
+});
+
+/// What happens to a value at a place, judged by the tree alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Use<'a> {
+    /// It is dropped.
+    Dropped,
+    /// It is bound to one name.
+    Bound(&'a ast::ExprName),
+    /// It is used as the plain value.
+    Plain,
+    /// It is an argument of this call.
+    Argument(&'a ast::ExprCall),
+    /// Anything else: awaited, returned, kept, or not known.
+    Other,
+}
+
+/// What happens to the value of the expression at `site`.
+pub(super) fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
+    let node = site.node;
+    let is_it = |expr: &Expr| expr.range() == node.range();
+    let Some(parent) = site.parent() else {
+        return Use::Other;
+    };
+    let plain = |yes: bool| if yes { Use::Plain } else { Use::Other };
+    match parent {
+        AnyNodeRef::StmtExpr(_) => Use::Dropped,
+        AnyNodeRef::StmtAssign(statement) if is_it(&statement.value) => {
+            match statement.targets.as_slice() {
+                [Expr::Name(name)] => Use::Bound(name),
+                [Expr::Tuple(_) | Expr::List(_)] => Use::Plain,
+                _ => Use::Other,
+            }
+        }
+        AnyNodeRef::StmtAugAssign(statement) => plain(is_it(&statement.value)),
+        AnyNodeRef::StmtIf(statement) => plain(is_it(&statement.test)),
+        AnyNodeRef::ElifElseClause(clause) => plain(clause.test.as_ref().is_some_and(is_it)),
+        AnyNodeRef::StmtWhile(statement) => plain(is_it(&statement.test)),
+        AnyNodeRef::StmtAssert(statement) => plain(is_it(&statement.test)),
+        AnyNodeRef::StmtFor(statement) => plain(!statement.is_async && is_it(&statement.iter)),
+        AnyNodeRef::Comprehension(comprehension) => plain(
+            !comprehension.is_async && is_it(&comprehension.iter)
+                || comprehension.ifs.iter().any(is_it),
+        ),
+        AnyNodeRef::ExprIf(conditional) => plain(is_it(&conditional.test)),
+        AnyNodeRef::ExprUnaryOp(_) | AnyNodeRef::ExprBinOp(_) | AnyNodeRef::ExprCompare(_) => {
+            Use::Plain
+        }
+        AnyNodeRef::ExprSubscript(subscript) => plain(is_it(&subscript.value)),
+        AnyNodeRef::ExprAttribute(attribute) => plain(!is_of_coroutines(&attribute.attr)),
+        AnyNodeRef::InterpolatedElement(_) => Use::Plain,
+        AnyNodeRef::Arguments(_) => match site.outer().and_then(|outer| outer.parent()) {
+            Some(AnyNodeRef::ExprCall(call)) => Use::Argument(call),
+            _ => Use::Other,
+        },
+        _ => Use::Other,
+    }
+}
+
+/// Attributes that coroutines themselves have.
+fn is_of_coroutines(name: &str) -> bool {
+    matches!(name, "send" | "throw" | "close" | "__await__")
+        || name.starts_with("cr_")
+        || name.starts_with("__")
+}
+
+/// Whether `call` takes its arguments as plain values.
+pub(super) fn takes_plain_values(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    let paths: Vec<&str> = PLAIN_VALUES.functions.iter().map(String::as_str).collect();
+    file.semantics.means(&call.func, &paths)
+}
