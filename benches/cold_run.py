@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure a whole cold run of asyncfix over a large package, beside ruff's on the same files.
 
-    cold_run.py                        the default rules, 10 runs of each
+    cold_run.py                        first the rules that need no types, then all; 10 runs of each
     cold_run.py --runs 20 --select AF7
 
 "Cold" means a new process that knows nothing from before: neither program keeps a cache between runs.
@@ -36,6 +36,10 @@ class Measurement:
 
     seconds: float
     peak_bytes: int
+
+
+# What these find is told by names and bindings alone, as what ruff finds is.
+WITHOUT_TYPES = "AF201,AF701,AF801"
 
 
 def measure(command: Sequence[str], folder: Path) -> Measurement:
@@ -125,8 +129,21 @@ def main() -> None:
     except ecosystem.Broken as error:
         raise SystemExit(str(error)) from None
 
+    selections = [options.select] if options.select else [WITHOUT_TYPES, None]
+    for selection in selections:
+        compare(selection, binary, ruff, folder, options)
+
+
+def compare(
+    selection: str | None,
+    binary: Path,
+    ruff: Path,
+    folder: Path,
+    options: argparse.Namespace,
+) -> None:
+    """Measure one choice of rules beside ruff, and print the table."""
     asyncfix_command = [str(binary), "--isolated", "--output-format", "concise"]
-    asyncfix_command += ["--select", options.select] if options.select else []
+    asyncfix_command += ["--select", selection] if selection else []
     asyncfix_command.append(".")
     ruff_command = [
         str(ruff),
@@ -148,6 +165,7 @@ def main() -> None:
 
     sources = [path.read_bytes() for path in folder.rglob("*.py")]
     lines = sum(source.count(b"\n") for source in sources)
+    print(f"\nasyncfix with {selection or 'all rules'}")
     print(
         f"{options.package}: {len(sources):,} files, {lines:,} lines; {options.runs} runs of each in turn"
     )

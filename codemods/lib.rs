@@ -67,6 +67,11 @@ pub trait Codemod: Sync {
         false
     }
 
+    /// Whether it asks for types, and so needs to know what the other files define.
+    fn asks_for_types(&self) -> bool {
+        false
+    }
+
     /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node;
     /// a file without a candidate is never indexed.
     fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a>;

@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -106,8 +107,14 @@ pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>))
 pub struct Summary {
     /// The library the file's imports point to.
     pub library: Option<Library>,
+    /// Whether the file defines coroutine functions.
+    has_coroutine_functions: bool,
     /// The names of the file's coroutine functions, as [`name_key`]s.
     coroutine_functions: Vec<u64>,
+    /// The file's classes.
+    classes: Vec<ClassSummary>,
+    /// The top-level packages that the file imports.
+    packages: Vec<Name>,
     /// What the file imports from other modules, as [`import_key`]s.
     imported: Vec<u64>,
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
@@ -130,42 +137,97 @@ pub fn name_key(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// The names of coroutine functions of the standard library and of the packages with stubs here.
-static LIBRARY: LazyLock<FxHashSet<u64>> = LazyLock::new(|| {
-    let mut names: FxHashSet<u64> = include_str!("data/stdlib_coroutines.txt")
+/// The names of coroutine functions of the standard library.
+static STDLIB: LazyLock<FxHashSet<u64>> = LazyLock::new(|| {
+    include_str!("data/stdlib_coroutines.txt")
         .lines()
         .map(name_key)
-        .collect();
-    let mut folders = vec![&STUBS];
-    while let Some(folder) = folders.pop() {
-        folders.extend(folder.dirs());
-        for file in folder.files() {
-            let text = file.contents_utf8().unwrap_or_default();
-            names.extend(
-                text.split("async def ")
-                    .skip(1)
-                    .filter_map(|rest| rest.split('(').next())
-                    .map(name_key),
-            );
-        }
-    }
-    names
+        .collect()
 });
 
-/// Collects the names of `async def`s, at any depth.
-struct CoroutineFunctions<'s>(&'s mut Vec<u64>);
+/// The names of coroutine functions of the packages with stubs here, by package.
+static PACKAGES: LazyLock<FxHashMap<String, FxHashSet<u64>>> = LazyLock::new(|| {
+    let mut packages = FxHashMap::default();
+    for package in STUBS.dirs() {
+        let mut names = FxHashSet::default();
+        let mut folders = vec![package];
+        while let Some(folder) = folders.pop() {
+            folders.extend(folder.dirs());
+            for file in folder.files() {
+                let text = file.contents_utf8().unwrap_or_default();
+                names.extend(coroutine_function_names(text));
+            }
+        }
+        packages.insert(package.path().to_string_lossy().into_owned(), names);
+    }
+    packages
+});
 
-impl<'a> SourceOrderVisitor<'a> for CoroutineFunctions<'_> {
+/// The names of what is defined with `async def` in a text, as [`name_key`]s. Read as text: a name
+/// too many only brings a closer look.
+pub fn coroutine_function_names(text: &str) -> impl Iterator<Item = u64> {
+    text.split("async def ")
+        .skip(1)
+        .filter_map(|rest| rest.split('(').next())
+        .map(name_key)
+}
+
+/// Whether a coroutine function of the standard library has this name.
+pub fn is_stdlib_coroutine_function(name: &str) -> bool {
+    STDLIB.contains(&name_key(name))
+}
+
+/// Collects coroutine functions and classes, at any depth.
+struct Definitions<'s>(&'s mut Summary);
+
+impl<'a> SourceOrderVisitor<'a> for Definitions<'_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::StmtFunctionDef(function) = node
-            && function.is_async
-        {
-            self.0.push(name_key(&function.name));
+        match node {
+            AnyNodeRef::StmtFunctionDef(function) if function.is_async => {
+                self.0.coroutine_functions.push(name_key(&function.name));
+            }
+            AnyNodeRef::StmtClassDef(class) => self.0.classes.push(ClassSummary::of(class)),
+            _ => {}
         }
         if node.is_expression() {
             TraversalSignal::Skip
         } else {
             TraversalSignal::Traverse
+        }
+    }
+}
+
+/// One class, as [`name_key`]s.
+#[derive(Debug, Clone)]
+struct ClassSummary {
+    name: u64,
+    /// The last names of its bases.
+    bases: Vec<u64>,
+    /// Its methods that are no coroutine functions.
+    plain_methods: Vec<u64>,
+}
+
+impl ClassSummary {
+    fn of(class: &ast::StmtClassDef) -> Self {
+        let bases = class.bases().iter().filter_map(|base| {
+            let base = match base {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            match base {
+                Expr::Name(name) => Some(name_key(&name.id)),
+                Expr::Attribute(attribute) => Some(name_key(&attribute.attr)),
+                _ => None,
+            }
+        });
+        let plain_methods = class.body.iter().filter_map(|statement| match statement {
+            Stmt::FunctionDef(function) if !function.is_async => Some(name_key(&function.name)),
+            _ => None,
+        });
+        Self {
+            name: name_key(&class.name),
+            bases: bases.collect(),
+            plain_methods: plain_methods.collect(),
         }
     }
 }
@@ -187,7 +249,7 @@ impl Summary {
             if module.is_empty() || !module.chars().all(is_module) {
                 continue;
             }
-            let last = module.rsplit('.').next().unwrap_or_default();
+            let module = module.rsplit('.').next().unwrap_or_default();
             let end = if names.starts_with('(') {
                 names.find(')')
             } else {
@@ -200,26 +262,43 @@ impl Summary {
                     .split_whitespace()
                     .next()
                     .unwrap_or_default();
-                summary.imported.push(import_key(last, name));
+                summary.imported.push(import_key(module, name));
             }
         }
         summary
     }
 
-    /// Summarizes a parsed module.
-    pub fn of(module: &ast::ModModule, source: &str) -> Self {
+    /// Summarizes a parsed module. Classes, coroutine functions and packages are only collected
+    /// `for_types`: nothing else asks for them.
+    pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
         let mut summary = Self {
             library: Library::of_module(module, source),
+            has_coroutine_functions: source.contains("async def"),
             ..Self::default()
         };
-        if source.contains("async ") {
-            let mut functions = CoroutineFunctions(&mut summary.coroutine_functions);
-            functions.visit_body(&module.body);
+        if for_types {
+            let mut definitions = Definitions(&mut summary);
+            definitions.visit_body(&module.body);
         }
         let runs = source.contains("run(") || source.contains("run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
-        for_each_import(&module.body, &mut |import| {
-            if let Import::From(statement) = import {
+        for_each_import(&module.body, &mut |import| match import {
+            Import::Module(names) => {
+                for alias in names.iter().filter(|_| for_types) {
+                    let root = alias.name.split('.').next().unwrap_or_default();
+                    summary.packages.push(Name::new(root));
+                }
+            }
+            Import::From(statement) => {
+                if for_types
+                    && statement.level == 0
+                    && let Some(root) = statement
+                        .module
+                        .as_deref()
+                        .and_then(|m| m.split('.').next())
+                {
+                    summary.packages.push(Name::new(root));
+                }
                 let source = statement
                     .module
                     .as_deref()
@@ -285,7 +364,10 @@ fn is_runner(callee: &Expr) -> bool {
 pub struct Project {
     libraries: FxHashMap<Library, usize>,
     imported: FxHashSet<u64>,
+    packages: FxHashSet<Name>,
     coroutine_functions: FxHashSet<u64>,
+    /// The classes by the last name of a base.
+    subclasses: FxHashMap<u64, Vec<ClassSummary>>,
     run: FxHashSet<(String, String)>,
 }
 
@@ -295,7 +377,7 @@ impl Project {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library
-                && !summary.coroutine_functions.is_empty()
+                && summary.has_coroutine_functions
             {
                 *project.libraries.entry(library).or_default() += 1;
             }
@@ -303,6 +385,22 @@ impl Project {
             project
                 .coroutine_functions
                 .extend(&summary.coroutine_functions);
+            for class in &summary.classes {
+                for base in &class.bases {
+                    project
+                        .subclasses
+                        .entry(*base)
+                        .or_default()
+                        .push(class.clone());
+                }
+            }
+            for package in &summary.packages {
+                if project.packages.insert(package.clone())
+                    && let Some(names) = PACKAGES.get(package.as_str())
+                {
+                    project.coroutine_functions.extend(names);
+                }
+            }
             for (origin, name) in &summary.run {
                 let origin = origin.as_deref().unwrap_or(module).to_owned();
                 project.run.insert((origin, name.clone()));
@@ -324,9 +422,38 @@ impl Project {
             .map(|(library, _)| *library)
     }
 
+    /// The top-level packages that files of the project import, in no order.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().map(Name::as_str)
+    }
+
+    /// Adds names of coroutine functions of installed packages, as [`name_key`]s.
+    pub fn add_coroutine_functions(&mut self, names: impl IntoIterator<Item = u64>) {
+        self.coroutine_functions.extend(names);
+    }
+
     /// Whether a coroutine function in sight has the name with this [`name_key`].
     pub fn has_coroutine_function(&self, name: u64) -> bool {
-        self.coroutine_functions.contains(&name) || LIBRARY.contains(&name)
+        self.coroutine_functions.contains(&name) || STDLIB.contains(&name)
+    }
+
+    /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
+    /// are told apart by their last names alone, so that none is missed.
+    pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
+        let method = name_key(method);
+        let mut pending = vec![name_key(class)];
+        let mut seen = FxHashSet::default();
+        while let Some(class) = pending.pop() {
+            for subclass in self.subclasses.get(&class).into_iter().flatten() {
+                if subclass.plain_methods.contains(&method) {
+                    return true;
+                }
+                if seen.insert(subclass.name) {
+                    pending.push(subclass.name);
+                }
+            }
+        }
+        false
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

@@ -8,12 +8,16 @@ use std::cell::OnceCell;
 
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_python_ast::name::Name;
-use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 use ty_module_resolver::file_to_module;
 use ty_python_core::ast_ids::HasScopedUseId;
-use ty_python_core::definition::{Definition, DefinitionKind, DefinitionState};
+use ty_python_core::definition::{
+    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
+};
 use ty_python_core::place::PlaceExprRef;
 use ty_python_core::scope::{FileScopeId, NodeWithScopeRef};
 use ty_python_core::{
@@ -27,6 +31,7 @@ use ty_python_semantic::{
     definitions_for_attribute, definitions_for_name,
 };
 
+use crate::project::is_stdlib_coroutine_function;
 use crate::site::Owner;
 use crate::spelling::{Explained, Names, Spellings};
 
@@ -209,19 +214,67 @@ impl<'db> Semantics<'db> {
         self.lookup_outside(&name.id, scope)
     }
 
-    /// The values that plain assignments bind to a use of `name`. `None` where something else than
-    /// an assignment may have bound it.
-    pub fn assigned_values(&self, name: &ast::ExprName) -> Option<Vec<&Expr>> {
-        let definitions = self.bindings(name)?;
-        definitions
-            .iter()
+    /// Where the value of a use of `name` comes from, one for each binding that can reach it. Empty
+    /// when a binding cannot be seen.
+    pub fn origins(&self, name: &ast::ExprName) -> Vec<Origin<'_>> {
+        self.bindings(name)
+            .unwrap_or_default()
+            .into_iter()
             .map(|definition| match definition.kind(self.db()) {
                 DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    Some(assignment.value(&self.module))
+                    Origin::Value(assignment.value(&self.module))
                 }
-                _ => None,
+                DefinitionKind::AnnotatedAssignment(assignment) => {
+                    Origin::Annotation(assignment.annotation(&self.module))
+                }
+                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                    match parameter.node(&self.module).annotation() {
+                        Some(annotation) => Origin::Annotation(annotation),
+                        None => Origin::Unknown,
+                    }
+                }
+                _ => Origin::Unknown,
             })
             .collect()
+    }
+
+    /// What the methods of the class around assign to an attribute of their instance.
+    pub fn attribute_values(&self, attribute: &ast::ExprAttribute) -> Vec<&Expr> {
+        struct Assignments<'a, 'n> {
+            name: &'n str,
+            values: Vec<&'a Expr>,
+        }
+        impl<'a> SourceOrderVisitor<'a> for Assignments<'a, '_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                let (targets, value) = match node {
+                    AnyNodeRef::StmtAssign(assign) => {
+                        (assign.targets.as_slice(), Some(&*assign.value))
+                    }
+                    AnyNodeRef::StmtAnnAssign(assign) => (
+                        std::slice::from_ref(&*assign.target),
+                        assign.value.as_deref(),
+                    ),
+                    _ => return TraversalSignal::Traverse,
+                };
+                let is_it = targets.iter().any(|target| {
+                    matches!(target, Expr::Attribute(target)
+                        if target.attr.as_str() == self.name && target.value.is_name_expr())
+                });
+                if is_it {
+                    self.values.extend(value);
+                }
+                TraversalSignal::Skip
+            }
+        }
+        let Some(class) = self.class_of_receiver(&attribute.value) else {
+            return Vec::new();
+        };
+        let mut assignments = Assignments {
+            name: &attribute.attr,
+            values: Vec::new(),
+        };
+        assignments.visit_body(&class.body);
+        assignments.values
     }
 
     /// The bindings that code in `scope` would see under `name`, anywhere in that scope.
@@ -595,6 +648,157 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// The last name of the class that the value of `expr` is an instance of, where it is known.
+    pub fn class_name_of(&self, expr: &Expr) -> Option<String> {
+        if let Some(class) = self.class_of_receiver(expr) {
+            return Some(class.name.to_string());
+        }
+        match self.class_of(expr) {
+            ClassOf::Known(path) => path.rsplit('.').next().map(str::to_owned),
+            ClassOf::Other | ClassOf::Unknown => None,
+        }
+    }
+
+    /// What awaiting the value of a call would mean, where that needs no types: the callee is a
+    /// function in this file, a method of the class around the call, a parameter without an
+    /// annotation, or a builtin. `None` where the types must be asked.
+    pub fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
+        let function = match &*call.func {
+            Expr::Name(name) => {
+                if let Some(Explained::Builtin) = self.names().explained(&name.id) {
+                    return Some(Awaitability::No);
+                }
+                let Some(definitions) = self.bindings(name) else {
+                    return Some(Awaitability::Unknown);
+                };
+                let [definition] = definitions.as_slice() else {
+                    return None;
+                };
+                match definition.kind(self.db()) {
+                    DefinitionKind::Function(function) => function.node(&self.module),
+                    // A parameter gives a coroutine only where its annotation says so.
+                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
+                        parameter,
+                    )) => {
+                        let says_so = parameter
+                            .node(&self.module)
+                            .annotation()
+                            .is_some_and(names_awaitable);
+                        return (!says_so).then_some(Awaitability::Unknown);
+                    }
+                    DefinitionKind::For(_)
+                    | DefinitionKind::Comprehension(_)
+                    | DefinitionKind::LambdaParameter(_) => return Some(Awaitability::Unknown),
+                    _ => return None,
+                }
+            }
+            Expr::Attribute(attribute) if self.has_no_coroutines(attribute) => {
+                return Some(Awaitability::No);
+            }
+            Expr::Attribute(attribute) if self.names().define_function(&attribute.attr) => {
+                let class = self.class_of_receiver(&attribute.value)?;
+                class
+                    .body
+                    .iter()
+                    .rev()
+                    .find_map(|statement| match statement {
+                        Stmt::FunctionDef(function) if function.name.id == attribute.attr.id => {
+                            Some(function)
+                        }
+                        _ => None,
+                    })?
+            }
+            _ => return None,
+        };
+        if !function.decorator_list.is_empty() {
+            return None;
+        }
+        if function.is_async {
+            let scope = self.function_scope(function)?;
+            let yields = scope.is_generator_function(self.index());
+            return Some(if yields {
+                Awaitability::No
+            } else {
+                Awaitability::Coroutine
+            });
+        }
+        // A plain function gives a coroutine only where it says so.
+        function.returns.is_none().then_some(Awaitability::Unknown)
+    }
+
+    /// Whether the receiver of a method is, as can be seen without types, something that has no
+    /// coroutine function of that name: a display or literal, a builtin container, a logger, or a
+    /// module of the standard library.
+    fn has_no_coroutines(&self, method: &ast::ExprAttribute) -> bool {
+        let Expr::Name(name) = &*method.value else {
+            return is_display(&method.value);
+        };
+        if let Some(Explained::Import(path)) = self.names().explained(&name.id) {
+            let root = path.split('.').next().unwrap_or_default();
+            return path == root
+                && is_known_standard_library(PythonVersion::latest().minor, root)
+                && !is_stdlib_coroutine_function(&method.attr);
+        }
+        let Some(definitions) = self.bindings(name) else {
+            return false;
+        };
+        !definitions.is_empty()
+            && definitions
+                .iter()
+                .all(|definition| match definition.kind(self.db()) {
+                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                        let value = assignment.value(&self.module);
+                        is_display(value)
+                            || matches!(value, Expr::Call(call)
+                                if self.means(&call.func, &["logging.getLogger"]))
+                    }
+                    // `**options` is a dictionary, `*values` a tuple.
+                    DefinitionKind::Parameter(
+                        ParameterDefinitionNodeKind::VariadicKeywordParameter(_)
+                        | ParameterDefinitionNodeKind::VariadicPositionalParameter(_),
+                    ) => true,
+                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
+                        parameter,
+                    )) => {
+                        let parameter = parameter.node(&self.module);
+                        match parameter.annotation() {
+                            Some(annotation) => self.is_builtin_container(annotation),
+                            None => parameter.default.is_none() && !is_first_parameter(name),
+                        }
+                    }
+                    DefinitionKind::AnnotatedAssignment(assignment) => {
+                        self.is_builtin_container(assignment.annotation(&self.module))
+                    }
+                    _ => false,
+                })
+    }
+
+    /// `dict[str, Any]`, `list[int] | None`: types whose methods are all plain.
+    fn is_builtin_container(&self, annotation: &Expr) -> bool {
+        match annotation {
+            Expr::Subscript(subscript) => self.is_builtin_container(&subscript.value),
+            Expr::BinOp(operation) => {
+                self.is_builtin_container(&operation.left)
+                    && self.is_builtin_container(&operation.right)
+            }
+            Expr::NoneLiteral(_) => true,
+            annotation => self.means(
+                annotation,
+                &[
+                    "builtins.dict",
+                    "builtins.list",
+                    "builtins.set",
+                    "builtins.tuple",
+                    "builtins.str",
+                    "builtins.bytes",
+                    "builtins.int",
+                    "builtins.float",
+                    "builtins.bool",
+                ],
+            ),
+        }
+    }
+
     /// What awaiting the value of `expr` would mean, as far as its type tells.
     pub fn awaitability(&self, expr: ast::ExprRef<'_>) -> Awaitability {
         expr.inferred_type(&self.model)
@@ -685,6 +889,65 @@ impl<'db> Semantics<'db> {
         file_to_module(self.db(), self.file.resolver_file(self.db()))
             .map(|module| module.name(self.db()).to_string())
     }
+}
+
+/// Whether an annotation speaks of something that can be awaited.
+fn names_awaitable(annotation: &Expr) -> bool {
+    struct Search(bool);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= match node {
+                AnyNodeRef::ExprName(name) => is_awaitable_name(&name.id),
+                AnyNodeRef::ExprAttribute(attribute) => is_awaitable_name(&attribute.attr),
+                AnyNodeRef::StringLiteral(literal) => {
+                    literal.value.contains("Awaitable") || literal.value.contains("Coroutine")
+                }
+                _ => false,
+            };
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search(false);
+    search.visit_expr(annotation);
+    search.0
+}
+
+fn is_awaitable_name(name: &str) -> bool {
+    matches!(name, "Awaitable" | "Coroutine" | "CoroutineType")
+}
+
+/// Whether an expression makes a builtin container, a string or a number.
+fn is_display(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::List(_)
+            | Expr::ListComp(_)
+            | Expr::Dict(_)
+            | Expr::DictComp(_)
+            | Expr::Set(_)
+            | Expr::SetComp(_)
+            | Expr::Tuple(_)
+            | Expr::StringLiteral(_)
+            | Expr::BytesLiteral(_)
+            | Expr::FString(_)
+            | Expr::NumberLiteral(_)
+    )
+}
+
+/// The first parameter of a method has the type of its class.
+fn is_first_parameter(name: &ast::ExprName) -> bool {
+    matches!(name.id.as_str(), "self" | "cls")
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// From somewhere that this annotation describes.
+    Annotation(&'a Expr),
+    /// It is the value of this expression.
+    Value(&'a Expr),
+    /// From somewhere that is not seen.
+    Unknown,
 }
 
 /// What awaiting a value would mean.

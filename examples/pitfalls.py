@@ -28,6 +28,9 @@ class Server:
 
 
 async def main() -> None:
+    # Forgetting await: this never waits, and prints a coroutine.
+    asyncio.sleep(0.1)
+    print(fetch(1))
     total = await fetch_all()
     Server().accept(total)
     # This one is cut off when the program ends.

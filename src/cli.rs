@@ -155,6 +155,10 @@ struct ConfigArgs {
     /// The oldest Python that the code must run on, such as 3.10
     #[arg(long, value_name = "VERSION", value_parser = config::parse_version, help_heading = "Configuration")]
     target_version: Option<PythonVersion>,
+    /// The environment whose packages are looked at: an interpreter or a folder (default: the
+    /// active virtual environment, or .venv)
+    #[arg(long, value_name = "PATH", help_heading = "Configuration")]
+    python: Option<PathBuf>,
     /// Patterns of files and folders to leave out, instead of the default ones
     #[arg(
         long,
@@ -353,6 +357,7 @@ fn overrides(args: &ConfigArgs) -> Overrides {
         exclude: args.exclude.clone(),
         extend_exclude: args.extend_exclude.clone(),
         target_version: args.target_version,
+        python: args.python.clone(),
         unsafe_fixes: flag(args.unsafe_fixes, args.no_unsafe_fixes),
         respect_gitignore: flag(args.respect_gitignore, args.no_respect_gitignore),
     }

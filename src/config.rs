@@ -207,6 +207,8 @@ pub struct Overrides {
     pub extend_exclude: Vec<String>,
     /// `--target-version`
     pub target_version: Option<PythonVersion>,
+    /// `--python`
+    pub python: Option<PathBuf>,
     /// `--unsafe-fixes`, `--no-unsafe-fixes`
     pub unsafe_fixes: Option<bool>,
     /// `--respect-gitignore`, `--no-respect-gitignore`
@@ -252,6 +254,11 @@ impl Resolver {
             resolver.fixed = Some(Arc::new(config));
         }
         Ok(resolver)
+    }
+
+    /// The environment that was named on the command line.
+    pub fn python(&self) -> Option<&Path> {
+        self.overrides.python.as_deref()
     }
 
     /// What applies to files in `folder`, which is absolute.

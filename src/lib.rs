@@ -9,6 +9,7 @@ pub mod config;
 pub mod database;
 pub mod diff;
 pub mod discovery;
+pub mod environment;
 pub mod report;
 pub mod run;
 pub mod selection;

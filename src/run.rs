@@ -26,6 +26,7 @@ use ruff_source_file::LineIndex;
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
+use crate::environment;
 use crate::source::{self, Source};
 
 /// How many rounds a file may take. A rewrite never brings a new one about more often than this;
@@ -158,12 +159,16 @@ pub fn run(
             }
         });
     }
-    let project = Project::link(
+    let mut project = Project::link(
         modules
             .iter()
             .zip(&summaries)
             .filter_map(|(module, summary)| Some((module.as_str(), summary.as_ref()?))),
     );
+    let site_packages = environment::site_packages(resolver.python(), &cwd)?;
+    if !site_packages.is_empty() {
+        environment::add_installed(&mut project, &site_packages);
+    }
     active.retain_mut(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project);
         !file.codemods.is_empty()
@@ -171,7 +176,8 @@ pub fn run(
     let finished = if active.is_empty() {
         Vec::new()
     } else {
-        rounds(active, &project, &cwd, mode).map_err(|error| ConfigError(error.to_string()))?
+        rounds(active, &project, &cwd, site_packages, mode)
+            .map_err(|error| ConfigError(error.to_string()))?
     };
     for file in finished {
         errors.extend(file.error.map(|error| (file.index, error)));
@@ -230,14 +236,17 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             error.error
         )));
     }
-    let summary = Summary::of(parsed.syntax(), &source.text);
     let codes = config.codes_for(&path);
-    let codemods: Vec<&'static dyn Codemod> = CODEMODS
+    let selected: Vec<&'static dyn Codemod> = CODEMODS
         .iter()
         .copied()
-        .filter(|codemod| {
-            codes.contains(&codemod.rule().code) && codemod.words().iter().any(|word| holds(word))
-        })
+        .filter(|codemod| codes.contains(&codemod.rule().code))
+        .collect();
+    let for_types = selected.iter().any(|codemod| codemod.asks_for_types());
+    let summary = Summary::of(parsed.syntax(), &source.text, for_types);
+    let codemods = selected
+        .into_iter()
+        .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
     let prospects = Prospects::of(parsed.syntax(), codemods);
     let Some(path) = system_path(&path) else {
@@ -273,9 +282,15 @@ fn rounds(
     mut active: Vec<Active>,
     project: &Project,
     cwd: &SystemPath,
+    site_packages: Vec<SystemPathBuf>,
     mode: Mode,
 ) -> anyhow::Result<Vec<Active>> {
-    let mut roots: Vec<SystemPathBuf> = active.iter().map(|file| import_root(&file.path)).collect();
+    // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
+    let mut roots: Vec<SystemPathBuf> = active
+        .iter()
+        .map(|file| import_root(&file.path))
+        .chain([cwd.to_path_buf()])
+        .collect();
     roots.sort();
     roots.dedup();
     let mut versions: Vec<PythonVersion> = active
@@ -284,7 +299,7 @@ fn rounds(
         .collect();
     versions.sort();
     versions.dedup();
-    let mut database = Database::new(cwd, &roots, Vec::new(), &versions)?;
+    let mut database = Database::new(cwd, &roots, site_packages, &versions)?;
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
     }

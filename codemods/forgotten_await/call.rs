@@ -41,6 +41,10 @@ impl Codemod for ForgottenAwait {
         &["async def"]
     }
 
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
     fn candidate<'a>(&self, _spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
         let name = match site.node {
             AnyNodeRef::ExprCall(call) => match &*call.func {
@@ -85,15 +89,17 @@ impl Codemod for ForgottenAwait {
         let forgotten = match used {
             Use::Other => false,
             Use::Dropped | Use::Plain => true,
-            Use::Argument(user) => takes_plain_values(file, user),
+            Use::Argument(taker) => takes_plain_values(file, taker),
             // `_ = work()` says that it is meant.
             Use::Bound(name) => name.id != "_" && is_used_as_plain_value(file, function, name),
         };
         if !forgotten || is_synchronized(file) {
             return None;
         }
-        let expr = site.node.as_expr_ref()?;
-        let awaitability = file.semantics.awaitability(expr);
+        let awaitability = file
+            .semantics
+            .awaitability_in_sight(call)
+            .unwrap_or_else(|| file.semantics.awaitability(call.into()));
         let message = match used {
             Use::Dropped => "this coroutine is never awaited, so it never runs",
             _ => "this is a coroutine, not the value that awaiting it gives",
@@ -116,6 +122,9 @@ impl Codemod for ForgottenAwait {
             _ => return None,
         };
         let remedy = match surroundings.obstacle {
+            _ if is_overridden_plainly(file, call) => Remedy::NotFixed(
+                "a class in sight overrides the method with a plain one".to_owned(),
+            ),
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
             None => match locks::allow_await(file, site, surroundings.owner) {
                 Err(held) => Remedy::NotFixed(held),
@@ -136,6 +145,17 @@ impl Codemod for ForgottenAwait {
             remedy,
         })
     }
+}
+
+/// Whether the callee is a method that a class in sight overrides with one that is no coroutine
+/// function: the object may be of that class.
+fn is_overridden_plainly(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    file.semantics
+        .class_name_of(&method.value)
+        .is_some_and(|class| file.project.is_overridden_plainly(&class, &method.attr))
 }
 
 /// Whether no use of the local `name` could ever await what is bound to it: there is none, or each

@@ -477,10 +477,8 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
 fn removable_imports<'a>(suite: &'a [Stmt], is_module: bool, found: &mut Vec<(&'a Stmt, bool)>) {
     for (index, statement) in suite.iter().enumerate() {
         match statement {
-            Stmt::Import(_) | Stmt::ImportFrom(_) => {
-                if is_module || suite.len() > 1 {
-                    found.push((statement, !is_module && index == 0));
-                }
+            Stmt::Import(_) | Stmt::ImportFrom(_) if is_module || suite.len() > 1 => {
+                found.push((statement, !is_module && index == 0));
             }
             // What is imported on a condition, or tried, is somebody's business.
             Stmt::FunctionDef(function) => removable_imports(&function.body, false, found),

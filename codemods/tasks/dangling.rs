@@ -12,7 +12,7 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::ClassOf;
+use crate::semantics::{ClassOf, Origin};
 use crate::settings::TaskStrategy;
 use crate::site::{Obstacle, Owner, Place, Site};
 use crate::spelling::Spellings;
@@ -288,9 +288,9 @@ fn may_be_loop(receiver: &Expr) -> bool {
     }
 }
 
-/// Whether an expression is an event loop: by its type, by what asyncio answers with, or, where the
-/// type is not known, by the places where programs keep it (`loop`, `self.loop`, `client.loop`).
-/// Any other receiver of `create_task` may keep its tasks.
+/// Whether an expression is an event loop: by its annotation, by what asyncio answers with, or,
+/// where nothing else is said, by the places where programs keep it (`loop`, `self.loop`,
+/// `client.loop`). Any other receiver of `create_task` may keep its tasks.
 fn is_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
     match receiver {
         // A project's own `get_running_loop` is a wrapper of asyncio's.
@@ -298,17 +298,44 @@ fn is_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
             Expr::Attribute(attribute) if is_loop_source(&attribute.attr) => true,
             callee => file.semantics.means(callee, &LOOP_SOURCES),
         },
-        Expr::Name(_) | Expr::Attribute(_) => match file.semantics.class_of(receiver) {
-            ClassOf::Known(class) => class.ends_with("EventLoop"),
-            ClassOf::Other => false,
-            ClassOf::Unknown => match receiver {
-                Expr::Name(name) => is_loop_name(&name.id),
-                Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
-                _ => false,
-            },
+        Expr::Name(name) => match file.semantics.origins(name).as_slice() {
+            [] => is_loop_name(&name.id),
+            origins => origins.iter().all(|origin| match origin {
+                Origin::Annotation(annotation) => names_loop(annotation),
+                Origin::Value(value) => is_loop(file, value),
+                Origin::Unknown => is_loop_name(&name.id),
+            }),
         },
+        Expr::Attribute(attribute) => {
+            is_loop_name(&attribute.attr)
+                && file
+                    .semantics
+                    .attribute_values(attribute)
+                    .into_iter()
+                    // What a constructor makes that is no loop is no loop.
+                    .all(|value| !value.is_call_expr() || is_loop(file, value))
+        }
         _ => false,
     }
+}
+
+/// Whether an annotation speaks of an event loop.
+fn names_loop(annotation: &Expr) -> bool {
+    struct Search(bool);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= match node {
+                AnyNodeRef::ExprName(name) => name.id.ends_with("EventLoop"),
+                AnyNodeRef::ExprAttribute(attribute) => attribute.attr.ends_with("EventLoop"),
+                AnyNodeRef::StringLiteral(literal) => literal.value.contains("EventLoop"),
+                _ => false,
+            };
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search(false);
+    search.visit_expr(annotation);
+    search.0
 }
 
 fn is_loop_source(name: &str) -> bool {
