@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
+use memchr::memmem;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -43,7 +44,7 @@ impl Library {
         // Most files that import none of them do not even hold the word.
         if !["asyncio", "anyio", "trio", "twisted", "curio"]
             .iter()
-            .any(|word| source.contains(word))
+            .any(|word| holds(source, word))
         {
             return None;
         }
@@ -120,6 +121,12 @@ pub struct Summary {
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
     /// module they are imported from (`None` for the file's own), and the name.
     run: Vec<(Option<String>, String)>,
+}
+
+/// Whether `word` stands in `text`. Asked of every file, several times: a search that looks at many
+/// bytes at once is a good part of a run faster than the standard library's.
+fn holds(text: &str, word: &str) -> bool {
+    memmem::find(text.as_bytes(), word.as_bytes()).is_some()
 }
 
 /// A number for a name imported from a module with this last component. Two imports with the same
@@ -273,14 +280,14 @@ impl Summary {
     pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
         let mut summary = Self {
             library: Library::of_module(module, source),
-            has_coroutine_functions: source.contains("async def"),
+            has_coroutine_functions: holds(source, "async def"),
             ..Self::default()
         };
         if for_types {
             let mut definitions = Definitions(&mut summary);
             definitions.visit_body(&module.body);
         }
-        let runs = source.contains("run(") || source.contains("run_until_complete(");
+        let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
         for_each_import(&module.body, &mut |import| match import {
             Import::Module(names) => {

@@ -647,6 +647,7 @@ fn progress_bar(files: usize, quiet: bool) -> ProgressBar {
         std::thread::sleep(Duration::from_secs(1));
         if !shown.is_finished() {
             shown.set_draw_target(ProgressDrawTarget::stderr());
+            shown.tick();
         }
     });
     bar

@@ -115,7 +115,7 @@ enum FirstLook {
 
 /// Runs the codemods over `inputs`.
 ///
-/// `tick` is called once for every file that has been read. `Err` only where a configuration is
+/// `tick` is called once for every file that is done with, or has had its first closer look. `Err` only where a configuration is
 /// wrong; what goes wrong in one file is in [`Outcomes::errors`], and the others go on.
 pub fn run(
     inputs: Vec<Input>,
@@ -139,7 +139,9 @@ pub fn run(
         .enumerate()
         .map(|(index, input)| {
             let look = first_look(index, input, resolver);
-            tick();
+            if !matches!(look, Ok(FirstLook::Candidate(..))) {
+                tick();
+            }
             look
         })
         .collect();
@@ -171,12 +173,15 @@ pub fn run(
     }
     active.retain_mut(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project);
+        if file.codemods.is_empty() {
+            tick();
+        }
         !file.codemods.is_empty()
     });
     let finished = if active.is_empty() {
         Vec::new()
     } else {
-        rounds(active, &project, &cwd, site_packages, mode)
+        rounds(active, &project, &cwd, site_packages, mode, tick)
             .map_err(|error| ConfigError(error.to_string()))?
     };
     for file in finished {
@@ -216,10 +221,12 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     };
     let holds = |word: &str| memmem::find(source.text.as_bytes(), word.as_bytes()).is_some();
     // Code without these words has nothing to do with coroutines.
-    let in_plain_code = CODEMODS
-        .iter()
-        .any(|codemod| codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word)));
-    if !named && !holds("async") && !holds("await") && !in_plain_code {
+    let in_plain_code = || {
+        CODEMODS.iter().any(|codemod| {
+            codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word))
+        })
+    };
+    if !named && !holds("async") && !holds("await") && !in_plain_code() {
         return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
             &source.text,
         ))));
@@ -284,6 +291,7 @@ fn rounds(
     cwd: &SystemPath,
     site_packages: Vec<SystemPathBuf>,
     mode: Mode,
+    tick: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Active>> {
     // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
     let mut roots: Vec<SystemPathBuf> = active
@@ -304,12 +312,15 @@ fn rounds(
         database.preload(&file.path, Arc::clone(&file.text));
     }
     let mut finished = Vec::new();
-    for _ in 0..MOST_ROUNDS {
+    for number in 0..MOST_ROUNDS {
         let changed: Vec<(Active, Step)> = {
             let looked_at: Vec<(Active, Step)> = active
                 .into_par_iter()
                 .map_with(database.clone(), |database, file| {
                     let step = step(database, &file, project, mode);
+                    if number == 0 {
+                        tick();
+                    }
                     (file, step)
                 })
                 .collect();
