@@ -240,41 +240,10 @@ impl<'db> Semantics<'db> {
 
     /// What the methods of the class around assign to an attribute of their instance.
     pub fn attribute_values(&self, attribute: &ast::ExprAttribute) -> Vec<&Expr> {
-        struct Assignments<'a, 'n> {
-            name: &'n str,
-            values: Vec<&'a Expr>,
+        match self.class_of_receiver(&attribute.value) {
+            Some(class) => instance_values(class, &attribute.attr),
+            None => Vec::new(),
         }
-        impl<'a> SourceOrderVisitor<'a> for Assignments<'a, '_> {
-            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-                let (targets, value) = match node {
-                    AnyNodeRef::StmtAssign(assign) => {
-                        (assign.targets.as_slice(), Some(&*assign.value))
-                    }
-                    AnyNodeRef::StmtAnnAssign(assign) => (
-                        std::slice::from_ref(&*assign.target),
-                        assign.value.as_deref(),
-                    ),
-                    _ => return TraversalSignal::Traverse,
-                };
-                let is_it = targets.iter().any(|target| {
-                    matches!(target, Expr::Attribute(target)
-                        if target.attr.as_str() == self.name && target.value.is_name_expr())
-                });
-                if is_it {
-                    self.values.extend(value);
-                }
-                TraversalSignal::Skip
-            }
-        }
-        let Some(class) = self.class_of_receiver(&attribute.value) else {
-            return Vec::new();
-        };
-        let mut assignments = Assignments {
-            name: &attribute.attr,
-            values: Vec::new(),
-        };
-        assignments.visit_body(&class.body);
-        assignments.values
     }
 
     /// The bindings that code in `scope` would see under `name`, anywhere in that scope.
@@ -672,10 +641,19 @@ impl<'db> Semantics<'db> {
                     return Some(Awaitability::Unknown);
                 };
                 let [definition] = definitions.as_slice() else {
-                    return None;
+                    // The type engine goes by the `def`, whatever else is bound to its name.
+                    let functions_only = definitions
+                        .iter()
+                        .all(|definition| definition.kind(self.db()).is_function_def());
+                    return (!functions_only).then_some(Awaitability::Unknown);
                 };
                 match definition.kind(self.db()) {
                     DefinitionKind::Function(function) => function.node(&self.module),
+                    // `work = wrap(work)`: the type engine goes by the `def`, whatever the wrapper
+                    // made of it.
+                    DefinitionKind::Assignment(_) if self.names().define_function(&name.id) => {
+                        return Some(Awaitability::Unknown);
+                    }
                     // A parameter gives a coroutine only where its annotation says so.
                     DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
                         parameter,
@@ -697,6 +675,9 @@ impl<'db> Semantics<'db> {
             }
             Expr::Attribute(attribute) if self.names().define_function(&attribute.attr) => {
                 let class = self.class_of_receiver(&attribute.value)?;
+                if rebinds(class, &attribute.attr) {
+                    return Some(Awaitability::Unknown);
+                }
                 class
                     .body
                     .iter()
@@ -799,6 +780,38 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// Whether the class of the value of `receiver`, or a base of it, assigns something else to the
+    /// name of a method, in its body or on its instances. The type engine goes by the `def`.
+    pub fn is_rebound(&self, receiver: &Expr, method: &str) -> bool {
+        receiver
+            .inferred_type(&self.model)
+            .and_then(|ty| self.class_definition(ty))
+            .is_some_and(|class| self.class_rebinds(class, method, BASES))
+    }
+
+    fn class_rebinds(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
+        let db = self.db();
+        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
+        else {
+            return false;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        if rebinds(node, method) {
+            return true;
+        }
+        let own = Semantics::new(db, class.program_file(db), parsed.clone());
+        node.bases().iter().any(|base| {
+            let base = match base {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            base.inferred_type(&own.model)
+                .and_then(|ty| own.class_definition(ty))
+                .is_some_and(|base| own.class_rebinds(base, method, depth))
+        })
+    }
+
     /// What awaiting the value of `expr` would mean, as far as its type tells.
     pub fn awaitability(&self, expr: ast::ExprRef<'_>) -> Awaitability {
         expr.inferred_type(&self.model)
@@ -889,6 +902,49 @@ impl<'db> Semantics<'db> {
         file_to_module(self.db(), self.file.resolver_file(self.db()))
             .map(|module| module.name(self.db()).to_string())
     }
+}
+
+/// Whether a class assigns to `name` in its body, or to the attribute of that name of an instance.
+fn rebinds(class: &ast::StmtClassDef, name: &str) -> bool {
+    let in_body = class.body.iter().any(|statement| {
+        matches!(statement, Stmt::Assign(assign)
+            if assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id == name)))
+    });
+    in_body || !instance_values(class, name).is_empty()
+}
+
+/// What the code of a class assigns to the attribute `name` of a variable.
+fn instance_values<'a>(class: &'a ast::StmtClassDef, name: &str) -> Vec<&'a Expr> {
+    struct Assignments<'a, 'n> {
+        name: &'n str,
+        values: Vec<&'a Expr>,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Assignments<'a, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            let (targets, value) = match node {
+                AnyNodeRef::StmtAssign(assign) => (assign.targets.as_slice(), Some(&*assign.value)),
+                AnyNodeRef::StmtAnnAssign(assign) => (
+                    std::slice::from_ref(&*assign.target),
+                    assign.value.as_deref(),
+                ),
+                _ => return TraversalSignal::Traverse,
+            };
+            let is_it = targets.iter().any(|target| {
+                matches!(target, Expr::Attribute(target)
+                    if target.attr.as_str() == self.name && target.value.is_name_expr())
+            });
+            if is_it {
+                self.values.extend(value);
+            }
+            TraversalSignal::Skip
+        }
+    }
+    let mut assignments = Assignments {
+        name,
+        values: Vec::new(),
+    };
+    assignments.visit_body(&class.body);
+    assignments.values
 }
 
 /// Whether an annotation speaks of something that can be awaited.

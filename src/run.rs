@@ -501,11 +501,30 @@ fn module_name(path: &Path) -> String {
 fn import_root(path: &SystemPath) -> SystemPathBuf {
     let mut folder = path.parent().unwrap_or(path);
     // Standard input may go by the name of a file in a folder that is yet to be made.
-    while !folder.as_std_path().is_dir() || folder.join("__init__.py").as_std_path().is_file() {
+    while !folder.as_std_path().is_dir()
+        || folder.join("__init__.py").as_std_path().is_file()
+        || hides_stdlib(folder)
+    {
         match folder.parent() {
             Some(parent) => folder = parent,
             None => break,
         }
     }
     folder.to_path_buf()
+}
+
+/// Whether a module of the folder has the name of one that all code needs: imports cannot start
+/// here, so the folder is a package without `__init__.py`.
+fn hides_stdlib(folder: &SystemPath) -> bool {
+    [
+        "types.py",
+        "typing.py",
+        "warnings.py",
+        "asyncio.py",
+        "abc.py",
+        "enum.py",
+        "collections.py",
+    ]
+    .iter()
+    .any(|name| folder.join(name).as_std_path().is_file())
 }

@@ -304,7 +304,7 @@ fn byte_order_mark_line_endings_and_tabs_are_kept() {
         (MISTAKE.replace('\n', "\r"), FIXED.replace('\n', "\r")),
         (
             "\u{feff}# a comment\nasync def nap():\n    import time\n    time.sleep(1)\n\x0c\n".to_string(),
-            "\u{feff}# a comment\nimport asyncio\n\n\nasync def nap():\n    import time\n    await asyncio.sleep(1)\n\x0c\n".to_string(),
+            "\u{feff}# a comment\nimport asyncio\n\n\nasync def nap():\n    await asyncio.sleep(1)\n\x0c\n".to_string(),
         ),
     ] {
         write(folder.path(), "a.py", before.as_bytes());

@@ -93,13 +93,24 @@ impl Codemod for ForgottenAwait {
             // `_ = work()` says that it is meant.
             Use::Bound(name) => name.id != "_" && is_used_as_plain_value(file, function, name),
         };
-        if !forgotten || is_synchronized(file) {
+        if !forgotten || is_synchronized(file) || is_expected(site) {
             return None;
         }
         let awaitability = file
             .semantics
             .awaitability_in_sight(call)
             .unwrap_or_else(|| file.semantics.awaitability(call.into()));
+        // A method that something else was put in the place of is no coroutine function any more.
+        let is_found = matches!(
+            awaitability,
+            Awaitability::Coroutine | Awaitability::Awaitable | Awaitability::Mixed
+        );
+        if is_found
+            && let Expr::Attribute(method) = &*call.func
+            && file.semantics.is_rebound(&method.value, &method.attr)
+        {
+            return None;
+        }
         let message = match used {
             Use::Dropped => "this coroutine is never awaited, so it never runs",
             _ => "this is a coroutine, not the value that awaiting it gives",
@@ -147,6 +158,37 @@ impl Codemod for ForgottenAwait {
     }
 }
 
+/// Whether the code is there to see what happens without an `await`: in a `with` that expects an
+/// exception or a warning. Judged by names, because being wrong here only means to hold back.
+fn is_expected(site: &Site<'_, '_>) -> bool {
+    site.enclosing_in_function().any(|(node, _)| {
+        let AnyNodeRef::StmtWith(with) = node else {
+            return false;
+        };
+        with.items.iter().any(|item| {
+            let Expr::Call(call) = &item.context_expr else {
+                return false;
+            };
+            let name = match &*call.func {
+                Expr::Name(name) => name.id.as_str(),
+                Expr::Attribute(attribute) => attribute.attr.as_str(),
+                _ => return false,
+            };
+            matches!(
+                name,
+                "raises"
+                    | "warns"
+                    | "deprecated_call"
+                    | "catch_warnings"
+                    | "assertRaises"
+                    | "assertRaisesRegex"
+                    | "assertWarns"
+                    | "assertWarnsRegex"
+            )
+        })
+    })
+}
+
 /// Whether the callee is a method that a class in sight overrides with one that is no coroutine
 /// function: the object may be of that class.
 fn is_overridden_plainly(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
@@ -192,6 +234,13 @@ struct UsesOfName<'f, 'a, 'db> {
 
 impl<'f> SourceOrderVisitor<'f> for UsesOfName<'f, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
+        // Code that reaches its names as text, or takes them away, is not looked through.
+        if let AnyNodeRef::ExprName(name) = node
+            && (matches!(name.id.as_str(), "locals" | "vars" | "exec" | "eval")
+                || name.ctx == ExprContext::Del && name.id == self.name)
+        {
+            self.all_plain = false;
+        }
         if let AnyNodeRef::ExprName(name) = node
             && name.ctx == ExprContext::Load
             && name.id == self.name
