@@ -48,25 +48,9 @@ impl Library {
         {
             return None;
         }
-        let mut found = FxHashSet::default();
-        for_each_import(&module.body, &mut |import| match import {
-            Import::Module(names) => {
-                found.extend(
-                    names
-                        .iter()
-                        .filter_map(|alias| Self::of_import(&alias.name)),
-                );
-            }
-            Import::From(statement) if statement.level == 0 => {
-                found.extend(statement.module.as_deref().and_then(Self::of_import));
-            }
-            Import::From(_) => {}
-        });
-        if found.contains(&Self::Other) {
-            Some(Self::Other)
-        } else {
-            found.into_iter().min()
-        }
+        let mut libraries = Libraries::default();
+        for_each_import(&module.body, &mut |import| libraries.note(&import));
+        libraries.decide()
     }
 
     /// The name of the module to import, for libraries that have one.
@@ -76,6 +60,37 @@ impl Library {
             Self::Anyio => Some("anyio"),
             Self::Trio => Some("trio"),
             Self::Other => None,
+        }
+    }
+}
+
+/// The libraries that a module imports.
+#[derive(Default)]
+struct Libraries(Vec<Library>);
+
+impl Libraries {
+    fn note(&mut self, import: &Import<'_>) {
+        match import {
+            Import::Module(names) => {
+                let found = names
+                    .iter()
+                    .filter_map(|alias| Library::of_import(&alias.name));
+                self.0.extend(found);
+            }
+            Import::From(statement) if statement.level == 0 => {
+                let found = statement.module.as_deref().and_then(Library::of_import);
+                self.0.extend(found);
+            }
+            Import::From(_) => {}
+        }
+    }
+
+    /// Twisted and curio beat all others; of the others asyncio beats anyio, and anyio trio.
+    fn decide(self) -> Option<Library> {
+        if self.0.contains(&Library::Other) {
+            Some(Library::Other)
+        } else {
+            self.0.into_iter().min()
         }
     }
 }
@@ -94,11 +109,16 @@ pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>))
         match statement {
             Stmt::Import(import) => visit(Import::Module(&import.names)),
             Stmt::ImportFrom(import) => visit(Import::From(import)),
-            _ => {
+            // Every statement of every file passes here: no list of suites is made for most.
+            Stmt::FunctionDef(inner) => for_each_import(&inner.body, visit),
+            Stmt::ClassDef(inner) => for_each_import(&inner.body, visit),
+            Stmt::With(inner) => for_each_import(&inner.body, visit),
+            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Try(_) | Stmt::Match(_) => {
                 for suite in suites_in(statement) {
                     for_each_import(suite, visit);
                 }
             }
+            _ => {}
         }
     }
 }
@@ -246,25 +266,27 @@ impl Summary {
     /// Lines are read as text; a name too many only keeps an import alive that could have gone.
     pub fn of_plain_code(source: &str) -> Self {
         let mut summary = Self::default();
-        let mut rest = source;
-        while let Some(at) = rest.find("from ") {
-            rest = &rest[at + "from ".len()..];
-            let Some((module, names)) = rest.split_once(" import ") else {
-                break;
+        for at in memmem::find_iter(source.as_bytes(), "from ") {
+            let rest = &source[at + "from ".len()..];
+            let line = rest.lines().next().unwrap_or_default();
+            let Some((module, names)) = line.split_once(" import ") else {
+                continue;
             };
             let is_module = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
             if module.is_empty() || !module.chars().all(is_module) {
                 continue;
             }
-            let module = module.rsplit('.').next().unwrap_or_default();
-            let end = if names.starts_with('(') {
-                names.find(')')
-            } else {
-                names.find('\n')
+            let list = match names.trim_start().strip_prefix('(') {
+                Some(_) => {
+                    let open = &rest[module.len()..];
+                    &open[..open.find(')').unwrap_or(open.len())]
+                }
+                None => names,
             };
-            let list = &names[..end.unwrap_or(names.len())];
+            let module = module.rsplit('.').next().unwrap_or_default();
             for part in list.split(',') {
                 let name = part
+                    .trim_start_matches(" import ")
                     .trim_matches(|c: char| !c.is_alphanumeric() && c != '_')
                     .split_whitespace()
                     .next()
@@ -279,7 +301,6 @@ impl Summary {
     /// `for_types`: nothing else asks for them.
     pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
         let mut summary = Self {
-            library: Library::of_module(module, source),
             has_coroutine_functions: holds(source, "async def"),
             ..Self::default()
         };
@@ -289,37 +310,42 @@ impl Summary {
         }
         let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
-        for_each_import(&module.body, &mut |import| match import {
-            Import::Module(names) => {
-                for alias in names.iter().filter(|_| for_types) {
-                    let root = alias.name.split('.').next().unwrap_or_default();
-                    summary.packages.push(Name::new(root));
+        let mut libraries = Libraries::default();
+        for_each_import(&module.body, &mut |import| {
+            libraries.note(&import);
+            match import {
+                Import::Module(names) => {
+                    for alias in names.iter().filter(|_| for_types) {
+                        let root = alias.name.split('.').next().unwrap_or_default();
+                        summary.packages.push(Name::new(root));
+                    }
                 }
-            }
-            Import::From(statement) => {
-                if for_types
-                    && statement.level == 0
-                    && let Some(root) = statement
+                Import::From(statement) => {
+                    if for_types
+                        && statement.level == 0
+                        && let Some(root) = statement
+                            .module
+                            .as_deref()
+                            .and_then(|m| m.split('.').next())
+                    {
+                        summary.packages.push(Name::new(root));
+                    }
+                    let source = statement
                         .module
                         .as_deref()
-                        .and_then(|m| m.split('.').next())
-                {
-                    summary.packages.push(Name::new(root));
-                }
-                let source = statement
-                    .module
-                    .as_deref()
-                    .and_then(|module| module.rsplit('.').next())
-                    .unwrap_or_default();
-                for alias in &statement.names {
-                    summary.imported.push(import_key(source, &alias.name));
-                    if runs {
-                        let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                        origins.insert(bound, source);
+                        .and_then(|module| module.rsplit('.').next())
+                        .unwrap_or_default();
+                    for alias in &statement.names {
+                        summary.imported.push(import_key(source, &alias.name));
+                        if runs {
+                            let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                            origins.insert(bound, source);
+                        }
                     }
                 }
             }
         });
+        summary.library = libraries.decide();
         if runs {
             let mut calls = RunCalls { names: Vec::new() };
             calls.visit_body(&module.body);

@@ -419,18 +419,6 @@ impl<'db> Semantics<'db> {
         self.index().place_table(scope).symbol_id(name).is_some()
     }
 
-    /// Whether the symbol `name`, local to `scope`, is read in that scope or in one inside it, or
-    /// is declared `global` or `nonlocal` there.
-    pub fn is_read(&self, name: &str, scope: FileScopeId) -> bool {
-        let Some(symbol) = self.index().place_table(scope).symbol_by_name(name) else {
-            return true;
-        };
-        symbol.is_used()
-            || symbol.is_global()
-            || symbol.is_nonlocal()
-            || self.is_mentioned_inside(name, scope)
-    }
-
     /// Whether the local symbol `name` of `scope` is more than a local variable: declared `global`
     /// or `nonlocal`, or used by a scope inside.
     pub fn is_shared(&self, name: &str, scope: FileScopeId) -> bool {

@@ -27,6 +27,10 @@ const FOUND: u8 = 1;
 /// Something went wrong, whatever became of the other files.
 const ERROR: u8 = 2;
 
+/// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
+/// of this becomes memory.
+const STACK_SIZE: usize = 256 << 20;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -242,7 +246,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => show_rule(rule.as_deref(), all),
         Some(Command::Config { path, options }) => show_config(&path, &options),
-        None => fix(&cli.fix),
+        None => with_deep_stack(move || fix(&cli.fix)),
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -252,6 +256,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(ERROR)
         }
     }
+}
+
+/// Runs `work` on a thread that can walk a deep tree; the workers get the same.
+fn with_deep_stack(work: impl FnOnce() -> Result<u8, Stop> + Send + 'static) -> Result<u8, Stop> {
+    std::thread::Builder::new()
+        .stack_size(STACK_SIZE)
+        .spawn(work)?
+        .join()
+        .unwrap_or_else(|_| {
+            Err(Stop::Error(
+                "stopped by a bug in asyncfix, please report it; nothing more was written"
+                    .to_owned(),
+            ))
+        })
 }
 
 /// Why a command ends before its end.
@@ -372,15 +390,14 @@ fn flag(yes: bool, no: bool) -> Option<bool> {
 }
 
 fn fix(args: &Fix) -> Result<u8, Stop> {
-    if let Some(jobs) = args.jobs {
-        if jobs == 0 {
-            return Err(Stop::Error("--jobs takes a number from 1 on".to_owned()));
-        }
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(jobs)
-            .build_global()
-            .map_err(|error| Stop::Error(error.to_string()))?;
+    if args.jobs == Some(0) {
+        return Err(Stop::Error("--jobs takes a number from 1 on".to_owned()));
     }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(args.jobs.unwrap_or(0))
+        .stack_size(STACK_SIZE)
+        .build_global()
+        .map_err(|error| Stop::Error(error.to_string()))?;
     let cwd = working_folder()?;
     let resolver = Resolver::new(overrides(&args.config), &cwd)?;
     let from_stdin = args.paths.iter().any(|path| path == Path::new("-"));

@@ -497,3 +497,16 @@ fn rules_have_pages_and_a_list() {
         .success()
         .stdout(contains("# AF701 gather-without-return-exceptions\n"));
 }
+
+#[test]
+fn deep_trees_do_not_overflow_the_stack() {
+    let sum = vec!["'a'"; 20_000].join(" + ");
+    let chain = ".x()".repeat(5_000);
+    let source = format!("{MISTAKE}    x = {sum}\n    x{chain}\n");
+    let folder = folder(&[("a.py", &source)]);
+    asyncfix(&folder)
+        .args(["--write", "--select", "AF201"])
+        .assert()
+        .success()
+        .stderr("1 fixed in 1 file, 0 not fixed\n");
+}

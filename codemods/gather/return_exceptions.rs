@@ -451,13 +451,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         let Expr::Name(name) = target else {
             return true;
         };
-        let shared = self
-            .file
-            .semantics
-            .scope_of_owner(self.owner)
-            .is_none_or(|scope| {
-                !scope.is_global() && self.file.semantics.is_shared(&name.id, scope)
-            });
+        let shared = self.owner != Owner::Module && is_shared(self.body, &name.id);
         let bound_before = || {
             self.file
                 .semantics
@@ -593,6 +587,52 @@ fn is_plain(expr: &Expr) -> bool {
         Expr::Attribute(attribute) => is_plain(&attribute.value),
         _ => false,
     }
+}
+
+/// Whether a local name of a function with this body is more than a local variable: declared
+/// `global` or `nonlocal`, or used by a function or class inside.
+fn is_shared(body: &[Stmt], name: &str) -> bool {
+    struct Search<'n> {
+        name: &'n str,
+        inside: usize,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::StmtGlobal(ast::StmtGlobal { names, .. })
+                | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
+                    self.found |= names.iter().any(|other| other.as_str() == self.name);
+                }
+                AnyNodeRef::StmtFunctionDef(_)
+                | AnyNodeRef::StmtClassDef(_)
+                | AnyNodeRef::ExprLambda(_) => self.inside += 1,
+                AnyNodeRef::ExprName(other) => {
+                    self.found |= self.inside > 0 && other.id == self.name;
+                }
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+
+        fn leave_node(&mut self, node: AnyNodeRef<'a>) {
+            if matches!(
+                node,
+                AnyNodeRef::StmtFunctionDef(_)
+                    | AnyNodeRef::StmtClassDef(_)
+                    | AnyNodeRef::ExprLambda(_)
+            ) {
+                self.inside -= 1;
+            }
+        }
+    }
+    let mut search = Search {
+        name,
+        inside: 0,
+        found: false,
+    };
+    search.visit_body(body);
+    search.found
 }
 
 /// The names that members go by.

@@ -28,8 +28,8 @@ const DEPTH: usize = 4;
 
 #[derive(Deserialize)]
 struct Endings {
-    ends: FxHashSet<String>,
-    as_arguments: FxHashSet<String>,
+    ends: Vec<String>,
+    as_arguments: Vec<String>,
     never: FxHashSet<String>,
     waits: FxHashSet<String>,
     closing: FxHashSet<String>,
@@ -37,8 +37,8 @@ struct Endings {
 
 static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
     toml::from_str(include_str!("../data/endings.toml")).unwrap_or(Endings {
-        ends: FxHashSet::default(),
-        as_arguments: FxHashSet::default(),
+        ends: Vec::new(),
+        as_arguments: Vec::new(),
         never: FxHashSet::default(),
         waits: FxHashSet::default(),
         closing: FxHashSet::default(),
@@ -60,16 +60,18 @@ fn ending_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> E
     if ENDINGS.never.contains(name) {
         return Ending::Never;
     }
-    if semantics
-        .qualified_name(callee)
-        .is_some_and(|path| ENDINGS.ends.contains(&path))
-    {
+    if means_one_of(semantics, callee, &ENDINGS.ends) {
         return Ending::Ends;
     }
     let Some(function) = semantics.function_in_sight(callee) else {
         return Ending::Unknown;
     };
     ending_of_function(semantics, &function, depth)
+}
+
+fn means_one_of(semantics: &Semantics<'_>, callee: &Expr, paths: &[String]) -> bool {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    semantics.means(callee, &paths)
 }
 
 fn ending_of_function<'db>(
@@ -137,8 +139,7 @@ impl Search<'_, '_> {
         let Expr::Call(call) = value else {
             return Ending::Unknown;
         };
-        let path = self.semantics.qualified_name(&call.func);
-        if path.is_some_and(|path| ENDINGS.as_arguments.contains(&path)) {
+        if means_one_of(self.semantics, &call.func, &ENDINGS.as_arguments) {
             let arguments = &call.arguments.args;
             return arguments
                 .iter()

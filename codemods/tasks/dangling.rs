@@ -2,7 +2,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
@@ -156,8 +156,7 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
             let Owner::Function(function) = owner else {
                 return None;
             };
-            let scope = file.semantics.function_scope(function)?;
-            (!file.semantics.is_read(&name.id, scope)).then_some(Fate::Unread(name))
+            (!is_read(&function.body, &name.id)).then_some(Fate::Unread(name))
         }
         AnyNodeRef::StmtAnnAssign(statement) if statement.value.as_deref().is_some_and(is_call) => {
             let Expr::Name(name) = &*statement.target else {
@@ -166,8 +165,7 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
             let Owner::Function(function) = file.surroundings(site).owner else {
                 return None;
             };
-            let scope = file.semantics.function_scope(function)?;
-            (!file.semantics.is_read(&name.id, scope)).then_some(Fate::Unread(name))
+            (!is_read(&function.body, &name.id)).then_some(Fate::Unread(name))
         }
         AnyNodeRef::Arguments(_) if in_decorator(site) => Some(Fate::Decorator),
         AnyNodeRef::ExprListComp(comprehension) if is_call(&comprehension.elt) => {
@@ -189,6 +187,37 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
         }
         _ => None,
     }
+}
+
+/// Whether a local name is read in a function with this body or in a scope inside, or is more than
+/// a local name: declared `global` or `nonlocal`.
+fn is_read(body: &[Stmt], name: &str) -> bool {
+    struct Reads<'n> {
+        name: &'n str,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Reads<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found |= match node {
+                AnyNodeRef::ExprName(other) => {
+                    other.ctx != ExprContext::Store && other.id == self.name
+                }
+                AnyNodeRef::StmtGlobal(ast::StmtGlobal { names, .. })
+                | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
+                    names.iter().any(|other| other.as_str() == self.name)
+                }
+                _ => false,
+            };
+            if self.found {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut reads = Reads { name, found: false };
+    reads.visit_body(body);
+    reads.found
 }
 
 /// Whether the node is an argument of a decorator.
