@@ -23,16 +23,6 @@ pub enum Owner<'a> {
     Module,
 }
 
-impl<'a> Owner<'a> {
-    /// The function, if it is an `async def`.
-    pub fn async_function(self) -> Option<&'a ast::StmtFunctionDef> {
-        match self {
-            Self::Function(function) if function.is_async => Some(function),
-            _ => None,
-        }
-    }
-}
-
 /// Why `await` cannot stand at a place although the code around it is asynchronous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {

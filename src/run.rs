@@ -73,8 +73,6 @@ impl Outcome {
 pub struct Outcomes {
     /// The files with findings, left or fixed, in the order they were given.
     pub files: Vec<Outcome>,
-    /// How many files were looked at.
-    pub looked_at: usize,
     /// What went wrong, ready to be shown, in the order of the files.
     pub errors: Vec<String>,
 }
@@ -124,10 +122,7 @@ pub fn run(
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
-    let mut outcomes = Outcomes {
-        looked_at: inputs.len(),
-        ..Outcomes::default()
-    };
+    let mut outcomes = Outcomes::default();
     let cwd = system_path(cwd)
         .ok_or_else(|| ConfigError("the working folder is not valid UTF-8".to_owned()))?;
     let modules: Vec<String> = inputs
