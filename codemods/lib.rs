@@ -12,6 +12,7 @@ pub mod file;
 pub mod finding;
 pub mod forgotten_await;
 pub mod gather;
+pub mod outline;
 pub mod project;
 pub mod proof;
 pub mod rewrite;
@@ -19,6 +20,7 @@ pub mod rule;
 pub mod semantics;
 pub mod settings;
 pub mod site;
+pub mod sketch;
 pub mod spelling;
 pub mod support;
 pub mod suppression;
@@ -29,23 +31,24 @@ use include_dir::{Dir, include_dir};
 
 use crate::file::File;
 use crate::finding::Finding;
+use crate::outline::Key;
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
 
 /// Whether a mistake could stand at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Candidate<'a> {
+pub enum Candidate {
     /// It cannot.
     No,
     /// It can.
     Yes,
-    /// It can if some coroutine function in sight has this name: in the project, in the standard
-    /// library, or in a package that is known.
-    IfCoroutine(&'a str),
+    /// It can if something in sight may give an awaitable and has the name with this key: in the
+    /// project, in the standard library, or in a package that is known.
+    IfAwaitable(Key),
 }
 
-impl Candidate<'_> {
+impl Candidate {
     /// [`Candidate::Yes`] where `possible`.
     pub fn when(possible: bool) -> Self {
         if possible { Self::Yes } else { Self::No }
@@ -74,7 +77,7 @@ pub trait Codemod: Sync {
 
     /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node;
     /// a file without a candidate is never indexed.
-    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a>;
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate;
 
     /// The mistake at `site`, if there is one. Called for every candidate.
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding>;

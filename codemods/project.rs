@@ -10,6 +10,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::STUBS;
+use crate::outline::{Key, Outline, Outlines, name_key, property_key};
 use crate::site::suites_in;
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -130,10 +131,8 @@ pub struct Summary {
     pub library: Option<Library>,
     /// Whether the file defines coroutine functions.
     has_coroutine_functions: bool,
-    /// The names of the file's coroutine functions, as [`name_key`]s.
-    coroutine_functions: Vec<u64>,
-    /// The file's classes.
-    classes: Vec<ClassSummary>,
+    /// What the file defines.
+    outline: Outline,
     /// The top-level packages that the file imports.
     packages: Vec<Name>,
     /// What the file imports from other modules, as [`import_key`]s.
@@ -154,13 +153,6 @@ fn holds(text: &str, word: &str) -> bool {
 fn import_key(module: &str, name: &str) -> u64 {
     let mut hasher = FxHasher::default();
     (module, name).hash(&mut hasher);
-    hasher.finish()
-}
-
-/// A number for a name. Two names with the same number only bring a closer look that finds nothing.
-pub fn name_key(name: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    name.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -190,73 +182,25 @@ static PACKAGES: LazyLock<FxHashMap<String, FxHashSet<u64>>> = LazyLock::new(|| 
     packages
 });
 
-/// The names of what is defined with `async def` in a text, as [`name_key`]s. Read as text: a name
-/// too many only brings a closer look.
-pub fn coroutine_function_names(text: &str) -> impl Iterator<Item = u64> {
-    text.split("async def ")
-        .skip(1)
-        .filter_map(|rest| rest.split('(').next())
-        .map(name_key)
+/// The names of what is defined with `async def` in a text, as keys. Read as text: a name too many
+/// only brings a closer look.
+pub fn coroutine_function_names(text: &str) -> impl Iterator<Item = Key> {
+    memmem::find_iter(text.as_bytes(), "async def ").filter_map(|at| {
+        let name = text[at + "async def ".len()..].split('(').next()?;
+        let before = text[..at].trim_end();
+        let decorator = before.rsplit('\n').next().unwrap_or_default().trim();
+        let is_property = decorator.starts_with('@') && decorator.ends_with("property");
+        Some(if is_property {
+            property_key(name)
+        } else {
+            name_key(name)
+        })
+    })
 }
 
 /// Whether a coroutine function of the standard library has this name.
 pub fn is_stdlib_coroutine_function(name: &str) -> bool {
     STDLIB.contains(&name_key(name))
-}
-
-/// Collects coroutine functions and classes, at any depth.
-struct Definitions<'s>(&'s mut Summary);
-
-impl<'a> SourceOrderVisitor<'a> for Definitions<'_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::StmtFunctionDef(function) if function.is_async => {
-                self.0.coroutine_functions.push(name_key(&function.name));
-            }
-            AnyNodeRef::StmtClassDef(class) => self.0.classes.push(ClassSummary::of(class)),
-            _ => {}
-        }
-        if node.is_expression() {
-            TraversalSignal::Skip
-        } else {
-            TraversalSignal::Traverse
-        }
-    }
-}
-
-/// One class, as [`name_key`]s.
-#[derive(Debug, Clone)]
-struct ClassSummary {
-    name: u64,
-    /// The last names of its bases.
-    bases: Vec<u64>,
-    /// Its methods that are no coroutine functions.
-    plain_methods: Vec<u64>,
-}
-
-impl ClassSummary {
-    fn of(class: &ast::StmtClassDef) -> Self {
-        let bases = class.bases().iter().filter_map(|base| {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
-            };
-            match base {
-                Expr::Name(name) => Some(name_key(&name.id)),
-                Expr::Attribute(attribute) => Some(name_key(&attribute.attr)),
-                _ => None,
-            }
-        });
-        let plain_methods = class.body.iter().filter_map(|statement| match statement {
-            Stmt::FunctionDef(function) if !function.is_async => Some(name_key(&function.name)),
-            _ => None,
-        });
-        Self {
-            name: name_key(&class.name),
-            bases: bases.collect(),
-            plain_methods: plain_methods.collect(),
-        }
-    }
 }
 
 impl Summary {
@@ -305,8 +249,7 @@ impl Summary {
             ..Self::default()
         };
         if for_types {
-            let mut definitions = Definitions(&mut summary);
-            definitions.visit_body(&module.body);
+            summary.outline = Outline::of(module);
         }
         let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
@@ -398,15 +341,14 @@ pub struct Project {
     libraries: FxHashMap<Library, usize>,
     imported: FxHashSet<u64>,
     packages: FxHashSet<Name>,
-    coroutine_functions: FxHashSet<u64>,
-    /// The classes by the last name of a base.
-    subclasses: FxHashMap<u64, Vec<ClassSummary>>,
+    /// What the files define.
+    pub outlines: Outlines,
     run: FxHashSet<(String, String)>,
 }
 
 impl Project {
     /// Links summaries. Each comes with the last component of its file's module name.
-    pub fn link<'s>(summaries: impl IntoIterator<Item = (&'s str, &'s Summary)>) -> Self {
+    pub fn link<'s>(summaries: impl IntoIterator<Item = (&'s str, Summary)>) -> Self {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library
@@ -414,29 +356,17 @@ impl Project {
             {
                 *project.libraries.entry(library).or_default() += 1;
             }
-            project.imported.extend(&summary.imported);
-            project
-                .coroutine_functions
-                .extend(&summary.coroutine_functions);
-            for class in &summary.classes {
-                for base in &class.bases {
-                    project
-                        .subclasses
-                        .entry(*base)
-                        .or_default()
-                        .push(class.clone());
+            project.imported.extend(summary.imported);
+            project.outlines.add(module, summary.outline);
+            for package in summary.packages {
+                if let Some(names) = PACKAGES.get(package.as_str()) {
+                    project.outlines.add_awaitable(names.iter().copied());
                 }
+                project.packages.insert(package);
             }
-            for package in &summary.packages {
-                if project.packages.insert(package.clone())
-                    && let Some(names) = PACKAGES.get(package.as_str())
-                {
-                    project.coroutine_functions.extend(names);
-                }
-            }
-            for (origin, name) in &summary.run {
-                let origin = origin.as_deref().unwrap_or(module).to_owned();
-                project.run.insert((origin, name.clone()));
+            for (origin, name) in summary.run {
+                let origin = origin.unwrap_or_else(|| module.to_owned());
+                project.run.insert((origin, name));
             }
         }
         project
@@ -461,32 +391,18 @@ impl Project {
     }
 
     /// Adds names of coroutine functions of installed packages, as [`name_key`]s.
-    pub fn add_coroutine_functions(&mut self, names: impl IntoIterator<Item = u64>) {
-        self.coroutine_functions.extend(names);
+    pub fn add_coroutine_functions(&mut self, names: impl IntoIterator<Item = Key>) {
+        self.outlines.add_awaitable(names);
     }
 
-    /// Whether a coroutine function in sight has the name with this [`name_key`].
-    pub fn has_coroutine_function(&self, name: u64) -> bool {
-        self.coroutine_functions.contains(&name) || STDLIB.contains(&name)
+    /// Follows aliases, once every name is there.
+    pub fn settle(&mut self) {
+        self.outlines.link(&STDLIB);
     }
 
-    /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
-    /// are told apart by their last names alone, so that none is missed.
-    pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
-        let method = name_key(method);
-        let mut pending = vec![name_key(class)];
-        let mut seen = FxHashSet::default();
-        while let Some(class) = pending.pop() {
-            for subclass in self.subclasses.get(&class).into_iter().flatten() {
-                if subclass.plain_methods.contains(&method) {
-                    return true;
-                }
-                if seen.insert(subclass.name) {
-                    pending.push(subclass.name);
-                }
-            }
-        }
-        false
+    /// Whether something in sight with the name of this key may give something awaitable.
+    pub fn may_be_awaitable(&self, name: Key) -> bool {
+        self.outlines.may_be_awaitable(name) || STDLIB.contains(&name)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

@@ -9,8 +9,7 @@ use std::cell::OnceCell;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
-use ruff_python_stdlib::sys::is_known_standard_library;
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 use ty_module_resolver::file_to_module;
@@ -31,7 +30,6 @@ use ty_python_semantic::{
     definitions_for_attribute, definitions_for_name,
 };
 
-use crate::project::is_stdlib_coroutine_function;
 use crate::site::Owner;
 use crate::spelling::{Explained, Names, Spellings};
 
@@ -82,7 +80,7 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    fn index(&self) -> &'db SemanticIndex<'db> {
+    pub(crate) fn index(&self) -> &'db SemanticIndex<'db> {
         self.index
             .get_or_init(|| semantic_index(self.db(), self.file))
     }
@@ -99,7 +97,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The names of the file, for answers that need no index.
-    fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Names {
         self.names.get_or_init(|| Names::of(self.module.syntax()))
     }
 
@@ -361,6 +359,19 @@ impl<'db> Semantics<'db> {
         Some(found)
     }
 
+    /// Whether the name of a definition is, in the same scope, that of a function as well.
+    pub(crate) fn is_function_too(&self, definition: Definition<'db>) -> bool {
+        let scope = definition.file_scope(self.db());
+        let place = definition.place(self.db());
+        self.index()
+            .use_def_map(scope)
+            .reachable_bindings(place)
+            .any(|binding| match binding.binding {
+                DefinitionState::Defined(other) => other.kind(self.db()).is_function_def(),
+                DefinitionState::Undefined | DefinitionState::Deleted => false,
+            })
+    }
+
     /// The scope an expression is evaluated in.
     pub fn scope_of<'a>(&self, expr: impl Into<ast::ExprRef<'a>>) -> Option<FileScopeId> {
         self.index().try_expression_scope_id(&expr.into())
@@ -472,7 +483,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class whose method the first parameter `receiver` belongs to.
-    fn class_of_receiver(&self, receiver: &Expr) -> Option<&ast::StmtClassDef> {
+    pub(crate) fn class_of_receiver(&self, receiver: &Expr) -> Option<&ast::StmtClassDef> {
         let Expr::Name(name) = receiver else {
             return None;
         };
@@ -616,158 +627,6 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// What awaiting the value of a call would mean, where that needs no types: the callee is a
-    /// function in this file, a method of the class around the call, a parameter without an
-    /// annotation, or a builtin. `None` where the types must be asked.
-    pub fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
-        let function = match &*call.func {
-            Expr::Name(name) => {
-                if let Some(Explained::Builtin) = self.names().explained(&name.id) {
-                    return Some(Awaitability::No);
-                }
-                let Some(definitions) = self.bindings(name) else {
-                    return Some(Awaitability::Unknown);
-                };
-                let [definition] = definitions.as_slice() else {
-                    // The type engine goes by the `def`, whatever else is bound to its name.
-                    let functions_only = definitions
-                        .iter()
-                        .all(|definition| definition.kind(self.db()).is_function_def());
-                    return (!functions_only).then_some(Awaitability::Unknown);
-                };
-                match definition.kind(self.db()) {
-                    DefinitionKind::Function(function) => function.node(&self.module),
-                    // `work = wrap(work)`: the type engine goes by the `def`, whatever the wrapper
-                    // made of it.
-                    DefinitionKind::Assignment(_) if self.names().define_function(&name.id) => {
-                        return Some(Awaitability::Unknown);
-                    }
-                    // A parameter gives a coroutine only where its annotation says so.
-                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
-                        parameter,
-                    )) => {
-                        let says_so = parameter
-                            .node(&self.module)
-                            .annotation()
-                            .is_some_and(names_awaitable);
-                        return (!says_so).then_some(Awaitability::Unknown);
-                    }
-                    DefinitionKind::For(_)
-                    | DefinitionKind::Comprehension(_)
-                    | DefinitionKind::LambdaParameter(_) => return Some(Awaitability::Unknown),
-                    _ => return None,
-                }
-            }
-            Expr::Attribute(attribute) if self.has_no_coroutines(attribute) => {
-                return Some(Awaitability::No);
-            }
-            Expr::Attribute(attribute) if self.names().define_function(&attribute.attr) => {
-                let class = self.class_of_receiver(&attribute.value)?;
-                if rebinds(class, &attribute.attr) {
-                    return Some(Awaitability::Unknown);
-                }
-                class
-                    .body
-                    .iter()
-                    .rev()
-                    .find_map(|statement| match statement {
-                        Stmt::FunctionDef(function) if function.name.id == attribute.attr.id => {
-                            Some(function)
-                        }
-                        _ => None,
-                    })?
-            }
-            _ => return None,
-        };
-        if !function.decorator_list.is_empty() {
-            return None;
-        }
-        if function.is_async {
-            let scope = self.function_scope(function)?;
-            let yields = scope.is_generator_function(self.index());
-            return Some(if yields {
-                Awaitability::No
-            } else {
-                Awaitability::Coroutine
-            });
-        }
-        // A plain function gives a coroutine only where it says so.
-        function.returns.is_none().then_some(Awaitability::Unknown)
-    }
-
-    /// Whether the receiver of a method is, as can be seen without types, something that has no
-    /// coroutine function of that name: a display or literal, a builtin container, a logger, or a
-    /// module of the standard library.
-    fn has_no_coroutines(&self, method: &ast::ExprAttribute) -> bool {
-        let Expr::Name(name) = &*method.value else {
-            return is_display(&method.value);
-        };
-        if let Some(Explained::Import(path)) = self.names().explained(&name.id) {
-            let root = path.split('.').next().unwrap_or_default();
-            return path == root
-                && is_known_standard_library(PythonVersion::latest().minor, root)
-                && !is_stdlib_coroutine_function(&method.attr);
-        }
-        let Some(definitions) = self.bindings(name) else {
-            return false;
-        };
-        !definitions.is_empty()
-            && definitions
-                .iter()
-                .all(|definition| match definition.kind(self.db()) {
-                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                        let value = assignment.value(&self.module);
-                        is_display(value)
-                            || matches!(value, Expr::Call(call)
-                                if self.means(&call.func, &["logging.getLogger"]))
-                    }
-                    // `**options` is a dictionary, `*values` a tuple.
-                    DefinitionKind::Parameter(
-                        ParameterDefinitionNodeKind::VariadicKeywordParameter(_)
-                        | ParameterDefinitionNodeKind::VariadicPositionalParameter(_),
-                    ) => true,
-                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
-                        parameter,
-                    )) => {
-                        let parameter = parameter.node(&self.module);
-                        match parameter.annotation() {
-                            Some(annotation) => self.is_builtin_container(annotation),
-                            None => parameter.default.is_none() && !is_first_parameter(name),
-                        }
-                    }
-                    DefinitionKind::AnnotatedAssignment(assignment) => {
-                        self.is_builtin_container(assignment.annotation(&self.module))
-                    }
-                    _ => false,
-                })
-    }
-
-    /// `dict[str, Any]`, `list[int] | None`: types whose methods are all plain.
-    fn is_builtin_container(&self, annotation: &Expr) -> bool {
-        match annotation {
-            Expr::Subscript(subscript) => self.is_builtin_container(&subscript.value),
-            Expr::BinOp(operation) => {
-                self.is_builtin_container(&operation.left)
-                    && self.is_builtin_container(&operation.right)
-            }
-            Expr::NoneLiteral(_) => true,
-            annotation => self.means(
-                annotation,
-                &[
-                    "builtins.dict",
-                    "builtins.list",
-                    "builtins.set",
-                    "builtins.tuple",
-                    "builtins.str",
-                    "builtins.bytes",
-                    "builtins.int",
-                    "builtins.float",
-                    "builtins.bool",
-                ],
-            ),
-        }
-    }
-
     /// Whether the class of the value of `receiver`, or a base of it, assigns something else to the
     /// name of a method, in its body or on its instances. The type engine goes by the `def`.
     pub fn is_rebound(&self, receiver: &Expr, method: &str) -> bool {
@@ -893,7 +752,7 @@ impl<'db> Semantics<'db> {
 }
 
 /// Whether a class assigns to `name` in its body, or to the attribute of that name of an instance.
-fn rebinds(class: &ast::StmtClassDef, name: &str) -> bool {
+pub(crate) fn rebinds(class: &ast::StmtClassDef, name: &str) -> bool {
     let in_body = class.body.iter().any(|statement| {
         matches!(statement, Stmt::Assign(assign)
             if assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id == name)))
@@ -933,54 +792,6 @@ fn instance_values<'a>(class: &'a ast::StmtClassDef, name: &str) -> Vec<&'a Expr
     };
     assignments.visit_body(&class.body);
     assignments.values
-}
-
-/// Whether an annotation speaks of something that can be awaited.
-fn names_awaitable(annotation: &Expr) -> bool {
-    struct Search(bool);
-    impl<'a> SourceOrderVisitor<'a> for Search {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= match node {
-                AnyNodeRef::ExprName(name) => is_awaitable_name(&name.id),
-                AnyNodeRef::ExprAttribute(attribute) => is_awaitable_name(&attribute.attr),
-                AnyNodeRef::StringLiteral(literal) => {
-                    literal.value.contains("Awaitable") || literal.value.contains("Coroutine")
-                }
-                _ => false,
-            };
-            TraversalSignal::Traverse
-        }
-    }
-    let mut search = Search(false);
-    search.visit_expr(annotation);
-    search.0
-}
-
-fn is_awaitable_name(name: &str) -> bool {
-    matches!(name, "Awaitable" | "Coroutine" | "CoroutineType")
-}
-
-/// Whether an expression makes a builtin container, a string or a number.
-fn is_display(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::List(_)
-            | Expr::ListComp(_)
-            | Expr::Dict(_)
-            | Expr::DictComp(_)
-            | Expr::Set(_)
-            | Expr::SetComp(_)
-            | Expr::Tuple(_)
-            | Expr::StringLiteral(_)
-            | Expr::BytesLiteral(_)
-            | Expr::FString(_)
-            | Expr::NumberLiteral(_)
-    )
-}
-
-/// The first parameter of a method has the type of its class.
-fn is_first_parameter(name: &ast::ExprName) -> bool {
-    matches!(name.id.as_str(), "self" | "cls")
 }
 
 /// Where a value comes from.

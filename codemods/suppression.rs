@@ -139,9 +139,13 @@ fn is_code(word: &str) -> bool {
     digits.len() < word.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
 }
 
-/// The codes of `type: ignore[…]`: only named ones count, a bare one is about types in general.
+/// The codes of `type: ignore[…]` and `pyright: ignore[…]`: only named ones count, a bare one is
+/// about types in general.
 fn type_ignore(part: &str) -> Option<Vec<String>> {
-    let rest = part.strip_prefix("type:")?.trim_start();
+    let rest = part
+        .strip_prefix("type:")
+        .or_else(|| part.strip_prefix("pyright:"))?
+        .trim_start();
     let list = rest
         .strip_prefix("ignore")?
         .trim_start()

@@ -6,7 +6,8 @@ use rustc_hash::FxHashSet;
 
 use crate::file::File;
 use crate::finding::Finding;
-use crate::project::{Project, name_key};
+use crate::outline::Key;
+use crate::project::Project;
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::twins;
@@ -53,9 +54,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
-                Candidate::IfCoroutine(name) => {
-                    self.file.project.has_coroutine_function(name_key(name))
-                }
+                Candidate::IfAwaitable(name) => self.file.project.may_be_awaitable(name),
             };
             if possible
                 && !twins::has_twin(self.file, &site)
@@ -78,8 +77,8 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
 pub struct Prospects {
     /// These have a candidate.
     pub certain: Vec<&'static dyn Codemod>,
-    /// These have one if a coroutine function in sight has one of these names.
-    pub named: Vec<(&'static dyn Codemod, FxHashSet<u64>)>,
+    /// These have one if something that may be awaitable has a name with one of these keys.
+    pub named: Vec<(&'static dyn Codemod, FxHashSet<Key>)>,
 }
 
 impl Prospects {
@@ -118,7 +117,7 @@ impl Prospects {
         let named = self.named.into_iter().filter_map(|(codemod, names)| {
             names
                 .into_iter()
-                .any(|name| project.has_coroutine_function(name))
+                .any(|name| project.may_be_awaitable(name))
                 .then_some(codemod)
         });
         let mut codemods: Vec<_> = self.certain.into_iter().chain(named).collect();
@@ -129,7 +128,7 @@ impl Prospects {
 
 struct Search<'a> {
     spellings: Spellings,
-    open: Vec<(&'static dyn Codemod, FxHashSet<u64>)>,
+    open: Vec<(&'static dyn Codemod, FxHashSet<Key>)>,
     certain: Vec<&'static dyn Codemod>,
     ancestors: Vec<AnyNodeRef<'a>>,
 }
@@ -149,8 +148,8 @@ impl<'a> SourceOrderVisitor<'a> for Search<'a> {
                     certain.push(*codemod);
                     return false;
                 }
-                Candidate::IfCoroutine(name) => {
-                    names.insert(name_key(name));
+                Candidate::IfAwaitable(name) => {
+                    names.insert(name);
                 }
             }
             true

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use asyncfix_codemods::STUBS;
 use asyncfix_codemods::project::{Project, coroutine_function_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
+use ruff_python_ast::PythonVersion;
+use ruff_python_stdlib::sys::is_known_standard_library;
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
@@ -51,6 +54,37 @@ pub fn site_packages(
         Err(error) if chosen.is_some() => Err(ConfigError(error.to_string())),
         Err(_) => Ok(Vec::new()),
     }
+}
+
+/// Tells `project` which of the packages it imports are found nowhere: not below `roots`, the
+/// folders that imports start from, nor among the installed packages.
+pub fn add_unresolved(
+    project: &mut Project,
+    roots: &[SystemPathBuf],
+    site_packages: &[SystemPathBuf],
+) {
+    let unresolved: Vec<String> = project
+        .packages()
+        .filter(|package| !is_known(package))
+        .filter(|package| {
+            !roots.iter().chain(site_packages).any(|folder| {
+                let path = folder.join(package);
+                ["", ".py", ".pyi", "-stubs"]
+                    .iter()
+                    .any(|ending| std::path::Path::new(&format!("{path}{ending}")).exists())
+            })
+        })
+        .map(str::to_owned)
+        .collect();
+    for package in unresolved {
+        project.outlines.add_unresolved(&package);
+    }
+}
+
+/// Whether a package is part of the standard library, or has stubs here.
+fn is_known(package: &str) -> bool {
+    is_known_standard_library(PythonVersion::latest().minor, package)
+        || STUBS.get_dir(package).is_some()
 }
 
 /// Tells `project` the names of the coroutine functions in the installed packages it imports.

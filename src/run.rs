@@ -159,13 +159,23 @@ pub fn run(
     let mut project = Project::link(
         modules
             .iter()
-            .zip(&summaries)
-            .filter_map(|(module, summary)| Some((module.as_str(), summary.as_ref()?))),
+            .zip(summaries)
+            .filter_map(|(module, summary)| Some((module.as_str(), summary?))),
     );
     let site_packages = environment::site_packages(resolver.python(), &cwd)?;
     if !site_packages.is_empty() {
         environment::add_installed(&mut project, &site_packages);
     }
+    // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
+    let mut roots: Vec<SystemPathBuf> = active
+        .iter()
+        .map(|file| import_root(&file.path))
+        .chain([cwd.clone()])
+        .collect();
+    roots.sort();
+    roots.dedup();
+    environment::add_unresolved(&mut project, &roots, &site_packages);
+    project.settle();
     active.retain_mut(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project);
         if file.codemods.is_empty() {
@@ -176,7 +186,7 @@ pub fn run(
     let finished = if active.is_empty() {
         Vec::new()
     } else {
-        rounds(active, &project, &cwd, site_packages, mode, tick)
+        rounds(active, &project, &cwd, &roots, site_packages, mode, tick)
             .map_err(|error| ConfigError(error.to_string()))?
     };
     for file in finished {
@@ -221,13 +231,25 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word))
         })
     };
-    if !named && !holds("async") && !holds("await") && !in_plain_code() {
+    let is_plain = !named && !holds("async") && !holds("await") && !in_plain_code();
+    let codes = config.codes_for(&path);
+    let selected: Vec<&'static dyn Codemod> = CODEMODS
+        .iter()
+        .copied()
+        .filter(|codemod| codes.contains(&codemod.rule().code))
+        .collect();
+    // Types are decided across files, and so by code without coroutines as well.
+    let for_types = selected.iter().any(|codemod| codemod.asks_for_types());
+    if is_plain && !for_types {
         return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
             &source.text,
         ))));
     }
     let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
     if let Some(error) = parsed.errors().first() {
+        if is_plain {
+            return Ok(FirstLook::Nothing(None));
+        }
         let index = LineIndex::from_source_text(&source.text);
         let place = index.line_column(error.location.start(), &source.text);
         return Ok(FirstLook::Error(format!(
@@ -238,14 +260,10 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             error.error
         )));
     }
-    let codes = config.codes_for(&path);
-    let selected: Vec<&'static dyn Codemod> = CODEMODS
-        .iter()
-        .copied()
-        .filter(|codemod| codes.contains(&codemod.rule().code))
-        .collect();
-    let for_types = selected.iter().any(|codemod| codemod.asks_for_types());
     let summary = Summary::of(parsed.syntax(), &source.text, for_types);
+    if is_plain {
+        return Ok(FirstLook::Nothing(Some(summary)));
+    }
     let codemods = selected
         .into_iter()
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
@@ -284,25 +302,18 @@ fn rounds(
     mut active: Vec<Active>,
     project: &Project,
     cwd: &SystemPath,
+    roots: &[SystemPathBuf],
     site_packages: Vec<SystemPathBuf>,
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Active>> {
-    // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
-    let mut roots: Vec<SystemPathBuf> = active
-        .iter()
-        .map(|file| import_root(&file.path))
-        .chain([cwd.to_path_buf()])
-        .collect();
-    roots.sort();
-    roots.dedup();
     let mut versions: Vec<PythonVersion> = active
         .iter()
         .map(|file| file.config.settings.target_version)
         .collect();
     versions.sort();
     versions.dedup();
-    let mut database = Database::new(cwd, &roots, site_packages, &versions)?;
+    let mut database = Database::new(cwd, roots, site_packages, &versions)?;
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
     }

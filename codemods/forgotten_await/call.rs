@@ -8,6 +8,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::uses::{PLAIN_VALUES, Use, takes_plain_values, use_of};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::{last_name, name_key, property_key};
 use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
@@ -45,13 +46,22 @@ impl Codemod for ForgottenAwait {
         true
     }
 
-    fn candidate<'a>(&self, _spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
-        let name = match site.node {
-            AnyNodeRef::ExprCall(call) => match &*call.func {
-                Expr::Name(name) => name.id.as_str(),
-                Expr::Attribute(attribute) => attribute.attr.as_str(),
-                _ => return Candidate::No,
-            },
+    fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let key = match site.node {
+            AnyNodeRef::ExprCall(call) => {
+                let name = match &*call.func {
+                    // `functools.partial(work, 1)()`
+                    Expr::Call(inner) => inner.arguments.args.first().and_then(last_name),
+                    callee => last_name(callee),
+                };
+                match name {
+                    Some(name) => name_key(name),
+                    None => return Candidate::No,
+                }
+            }
+            AnyNodeRef::ExprAttribute(attribute) if attribute.ctx == ExprContext::Load => {
+                property_key(&attribute.attr)
+            }
             _ => return Candidate::No,
         };
         if use_of(site) == Use::Other {
@@ -68,16 +78,13 @@ impl Codemod for ForgottenAwait {
             })
             .unwrap_or(false);
         if in_async_function {
-            Candidate::IfCoroutine(name)
+            Candidate::IfAwaitable(key)
         } else {
             Candidate::No
         }
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
-        let AnyNodeRef::ExprCall(call) = site.node else {
-            return None;
-        };
         let surroundings = file.surroundings(site);
         let Owner::Function(function) = surroundings.owner else {
             return None;
@@ -96,17 +103,24 @@ impl Codemod for ForgottenAwait {
         if !forgotten || is_synchronized(file) || is_expected(site) {
             return None;
         }
-        let awaitability = file
-            .semantics
-            .awaitability_in_sight(call)
-            .unwrap_or_else(|| file.semantics.awaitability(call.into()));
+        let (awaitability, method) = match site.node {
+            AnyNodeRef::ExprCall(call) => {
+                (awaitability_of(file, call), call.func.as_attribute_expr())
+            }
+            AnyNodeRef::ExprAttribute(attribute) => {
+                let awaitability = file.semantics.awaitability(attribute.into());
+                (awaitability, Some(attribute))
+            }
+            _ => return None,
+        };
+        let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
         let is_found = matches!(
             awaitability,
             Awaitability::Coroutine | Awaitability::Awaitable | Awaitability::Mixed
         );
         if is_found
-            && let Expr::Attribute(method) = &*call.func
+            && let Some(method) = method
             && file.semantics.is_rebound(&method.value, &method.attr)
         {
             return None;
@@ -117,13 +131,17 @@ impl Codemod for ForgottenAwait {
         };
         let reason = match awaitability {
             Awaitability::Coroutine => None,
-            Awaitability::Awaitable if used == Use::Dropped => {
+            // The methods of tasks and futures are there to be called.
+            Awaitability::Awaitable
+                if !matches!(used, Use::Bound(_))
+                    && !matches!(site.parent(), Some(AnyNodeRef::ExprAttribute(_))) =>
+            {
                 Some("it may be a task or future, which runs by itself")
             }
             Awaitability::Mixed => {
                 return Some(Finding {
                     rule: &RULE,
-                    range: call.range(),
+                    range,
                     message: message.to_owned(),
                     remedy: Remedy::NotFixed(
                         "it may also be something that cannot be awaited".to_owned(),
@@ -133,14 +151,20 @@ impl Codemod for ForgottenAwait {
             _ => return None,
         };
         let remedy = match surroundings.obstacle {
-            _ if is_overridden_plainly(file, call) => Remedy::NotFixed(
-                "a class in sight overrides the method with a plain one".to_owned(),
-            ),
+            _ if method.is_some_and(|method| is_overridden_plainly(file, method)) => {
+                Remedy::NotFixed(
+                    "a class in sight overrides the method with a plain one".to_owned(),
+                )
+            }
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+            None if is_cached(file, site.node) => Remedy::NotFixed(
+                "a cache hands out the same coroutine again, which can be awaited only once"
+                    .to_owned(),
+            ),
             None => match locks::allow_await(file, site, surroundings.owner) {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
-                    let at = TextRange::empty(call.start());
+                    let at = TextRange::empty(range.start());
                     Remedy::Rewrite(
                         Rewrite::safe("Await it", file.await_edits(site, at, ""))
                             .unsafe_if(reason)
@@ -151,7 +175,7 @@ impl Codemod for ForgottenAwait {
         };
         Some(Finding {
             rule: &RULE,
-            range: call.range(),
+            range,
             message: message.to_owned(),
             remedy,
         })
@@ -191,13 +215,47 @@ fn is_expected(site: &Site<'_, '_>) -> bool {
 
 /// Whether the callee is a method that a class in sight overrides with one that is no coroutine
 /// function: the object may be of that class.
-fn is_overridden_plainly(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
-    let Expr::Attribute(method) = &*call.func else {
-        return false;
-    };
+fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
     file.semantics
         .class_name_of(&method.value)
-        .is_some_and(|class| file.project.is_overridden_plainly(&class, &method.attr))
+        .is_some_and(|class| {
+            let outlines = &file.project.outlines;
+            outlines.is_overridden_plainly(&class, &method.attr)
+        })
+}
+
+/// Whether a cache stands before the function that is called.
+fn is_cached(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+    let AnyNodeRef::ExprCall(call) = node else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    let Some(function) = semantics.function(&call.func) else {
+        return false;
+    };
+    let own = semantics.of_function(&function);
+    function.node(semantics.db()).is_some_and(|node| {
+        node.decorator_list.iter().any(|decorator| {
+            let decorator = match &decorator.expression {
+                Expr::Call(call) => &*call.func,
+                other => other,
+            };
+            own.means(decorator, &["functools.lru_cache", "functools.cache"])
+        })
+    })
+}
+
+/// What awaiting the value of a call would mean: from what is in sight, else from types, else from
+/// what the function that is called returns.
+fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
+    let semantics = &file.semantics;
+    if let Some(known) = semantics.awaitability_in_sight(call, &file.project.outlines) {
+        return known;
+    }
+    match semantics.awaitability(call.into()) {
+        Awaitability::Unknown => semantics.awaitability_of_body(call),
+        known => known,
+    }
 }
 
 /// Whether no use of the local `name` could ever await what is bound to it: there is none, or each

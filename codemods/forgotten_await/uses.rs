@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Operator};
 use ruff_text_size::Ranged;
 use serde::Deserialize;
 
@@ -46,6 +46,7 @@ pub(super) fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
         return Use::Other;
     };
     let plain = |yes: bool| if yes { Use::Plain } else { Use::Other };
+    let use_of_parent = || site.outer().map_or(Use::Other, |outer| use_of(&outer));
     match parent {
         AnyNodeRef::StmtExpr(_) => Use::Dropped,
         AnyNodeRef::StmtAssign(statement) if is_it(&statement.value) => {
@@ -55,23 +56,60 @@ pub(super) fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
                 _ => Use::Other,
             }
         }
+        AnyNodeRef::StmtAnnAssign(statement) => match &*statement.target {
+            Expr::Name(name) if statement.value.as_deref().is_some_and(is_it) => Use::Bound(name),
+            _ => Use::Other,
+        },
+        AnyNodeRef::ExprNamed(named) if is_it(&named.value) => {
+            match (&*named.target, use_of_parent()) {
+                (Expr::Name(name), Use::Plain | Use::Dropped) => Use::Bound(name),
+                _ => Use::Other,
+            }
+        }
         AnyNodeRef::StmtAugAssign(statement) => plain(is_it(&statement.value)),
         AnyNodeRef::StmtIf(statement) => plain(is_it(&statement.test)),
         AnyNodeRef::ElifElseClause(clause) => plain(clause.test.as_ref().is_some_and(is_it)),
         AnyNodeRef::StmtWhile(statement) => plain(is_it(&statement.test)),
         AnyNodeRef::StmtAssert(statement) => plain(is_it(&statement.test)),
+        AnyNodeRef::StmtMatch(statement) => plain(is_it(&statement.subject)),
         AnyNodeRef::StmtFor(statement) => plain(!statement.is_async && is_it(&statement.iter)),
         AnyNodeRef::Comprehension(comprehension) => plain(
             !comprehension.is_async && is_it(&comprehension.iter)
                 || comprehension.ifs.iter().any(is_it),
         ),
-        AnyNodeRef::ExprIf(conditional) => plain(is_it(&conditional.test)),
+        // The value of the whole is one of the two.
+        AnyNodeRef::ExprIf(conditional) if is_it(&conditional.test) => Use::Plain,
+        AnyNodeRef::ExprIf(_) => use_of_parent(),
+        // All but the last operand are asked for their truth.
+        AnyNodeRef::ExprBoolOp(operation) => match operation.values.last() {
+            Some(last) if is_it(last) => use_of_parent(),
+            _ => Use::Plain,
+        },
         AnyNodeRef::ExprUnaryOp(_) | AnyNodeRef::ExprBinOp(_) | AnyNodeRef::ExprCompare(_) => {
             Use::Plain
         }
-        AnyNodeRef::ExprSubscript(subscript) => plain(is_it(&subscript.value)),
+        AnyNodeRef::ExprSubscript(subscript) => {
+            plain(is_it(&subscript.value) || subscript.ctx == ExprContext::Load)
+        }
         AnyNodeRef::ExprAttribute(attribute) => plain(!is_of_coroutines(&attribute.attr)),
+        AnyNodeRef::ExprStarred(starred) => plain(starred.ctx == ExprContext::Load),
         AnyNodeRef::InterpolatedElement(_) => Use::Plain,
+        // `"%s: %s" % (name, value())`
+        AnyNodeRef::ExprTuple(_) => match site.outer().and_then(|outer| outer.parent()) {
+            Some(AnyNodeRef::ExprBinOp(operation)) => plain(
+                operation.op == Operator::Mod
+                    && (operation.left.is_string_literal_expr()
+                        || operation.left.is_f_string_expr()),
+            ),
+            _ => Use::Other,
+        },
+        AnyNodeRef::Keyword(_) => {
+            let call = site.outer().and_then(|outer| outer.outer());
+            match call.and_then(|arguments| arguments.parent()) {
+                Some(AnyNodeRef::ExprCall(call)) => Use::Argument(call),
+                _ => Use::Other,
+            }
+        }
         AnyNodeRef::Arguments(_) => match site.outer().and_then(|outer| outer.parent()) {
             Some(AnyNodeRef::ExprCall(call)) => Use::Argument(call),
             _ => Use::Other,

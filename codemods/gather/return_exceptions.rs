@@ -47,7 +47,7 @@ impl Codemod for GatherWithoutReturnExceptions {
         &["gather"]
     }
 
-    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
         // An awaited call; a gather kept as a future is looked at where it is awaited, by people.
         let AnyNodeRef::ExprAwait(awaited) = site.node else {
             return Candidate::No;

@@ -46,7 +46,7 @@ impl Codemod for DanglingTask {
         true
     }
 
-    fn candidate<'a>(&self, spellings: &Spellings, site: &Site<'_, 'a>) -> Candidate<'a> {
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };
