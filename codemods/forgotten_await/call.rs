@@ -138,6 +138,7 @@ impl Codemod for ForgottenAwait {
             {
                 Some("it may be a task or future, which runs by itself")
             }
+            Awaitability::Mixed if is_told_apart(file, site.node) => return None,
             Awaitability::Mixed => {
                 return Some(Finding {
                     rule: &RULE,
@@ -222,6 +223,23 @@ fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bo
             let outlines = &file.project.outlines;
             outlines.is_overridden_plainly(&class, &method.attr)
         })
+}
+
+/// Whether the code knows which it is, where a value may be a coroutine or not: the file asks what
+/// is a coroutine (function) somewhere, or the method is that of the superclass and no other.
+/// Judged by names, because being wrong here only means to hold back.
+fn is_told_apart(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+    let of_superclass = || {
+        let AnyNodeRef::ExprCall(call) = node else {
+            return false;
+        };
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        matches!(&*method.value, Expr::Call(inner)
+            if last_name(&inner.func) == Some("super"))
+    };
+    file.source.contains("iscoroutine") || file.source.contains("isawaitable") || of_superclass()
 }
 
 /// Whether a cache stands before the function that is called.
