@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 
 use ruff_db::parsed::ParsedModuleRef;
 use ruff_diagnostics::Edit;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_python_codegen::Stylist;
 use ruff_python_trivia::CommentRanges;
@@ -17,6 +16,7 @@ use crate::project::{Library, Project};
 use crate::semantics::Semantics;
 use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
+use crate::spelling::awaits_at_top;
 
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
@@ -130,11 +130,30 @@ impl<'a, 'db> File<'a, 'db> {
 
     /// Whether the module awaits at its top level.
     pub fn awaits_at_top_level(&self) -> bool {
-        *self.awaits_at_top.get_or_init(|| {
-            let mut search = TopLevelAwait(false);
-            search.visit_body(self.body());
-            search.0
-        })
+        *self
+            .awaits_at_top
+            .get_or_init(|| awaits_at_top(self.syntax()))
+    }
+
+    /// Whether another file of the project may import this module. Modules are told apart by their
+    /// last names, so that none is missed.
+    pub fn is_imported(&self) -> bool {
+        self.semantics
+            .module_name()
+            .and_then(|module| module.rsplit('.').next().map(str::to_owned))
+            .is_none_or(|module| self.project.imports_module(&module))
+    }
+
+    /// Whether another file may use the variable `name` of this module.
+    pub fn is_imported_name(&self, name: &str) -> bool {
+        self.semantics
+            .module_name()
+            .and_then(|module| module.rsplit('.').next().map(str::to_owned))
+            .is_none_or(|module| {
+                self.project.imports_from(&module, name)
+                    || self.project.imports_from(&module, "*")
+                    || self.project.imports_whole(&module)
+            })
     }
 
     /// The library whose event loop runs this file's coroutines: from the file's own imports, else
@@ -175,31 +194,5 @@ impl<'a, 'db> File<'a, 'db> {
             edits.push(Edit::insertion(")".to_owned(), range.end()));
         }
         edits
-    }
-}
-
-struct TopLevelAwait(bool);
-
-impl<'a> SourceOrderVisitor<'a> for TopLevelAwait {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.0 |= match node {
-            AnyNodeRef::ExprAwait(_) => true,
-            AnyNodeRef::StmtFor(statement) => statement.is_async,
-            AnyNodeRef::StmtWith(statement) => statement.is_async,
-            AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
-            _ => false,
-        };
-        let own_scope = matches!(
-            node,
-            AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_)
-                | AnyNodeRef::ExprLambda(_)
-                | AnyNodeRef::ExprGenerator(_)
-        );
-        if self.0 || own_scope {
-            TraversalSignal::Skip
-        } else {
-            TraversalSignal::Traverse
-        }
     }
 }

@@ -12,6 +12,7 @@ pub mod file;
 pub mod finding;
 pub mod forgotten_await;
 pub mod gather;
+pub mod mixing;
 pub mod outline;
 pub mod project;
 pub mod proof;
@@ -46,6 +47,9 @@ pub enum Candidate {
     /// It can if something in sight may give an awaitable and has the name with this key: in the
     /// project, in the standard library, or in a package that is known.
     IfAwaitable(Key),
+    /// It can if something in sight can be iterated or entered asynchronously and has the name with
+    /// this key.
+    IfNamed(Key),
 }
 
 impl Candidate {
@@ -86,7 +90,11 @@ pub trait Codemod: Sync {
 /// All codemods, in the order of their codes.
 pub static CODEMODS: &[&dyn Codemod] = &[
     &forgotten_await::call::ForgottenAwait,
+    &forgotten_await::iteration::MissingAsyncFor,
+    &forgotten_await::context::MissingAsyncWith,
     &blocking::sleep::BlockingSleep,
+    &mixing::never_run::CoroutineNeverRun,
+    &mixing::run_in_loop::RunInsideLoop,
     &gather::return_exceptions::GatherWithoutReturnExceptions,
     &tasks::dangling::DanglingTask,
 ];
@@ -94,6 +102,9 @@ pub static CODEMODS: &[&dyn Codemod] = &[
 /// Minimal stubs of packages that are often not importable where the tool runs, as a tree of
 /// `.pyi` files. Whatever they leave out is unknown to the type engine.
 pub static STUBS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/stubs");
+
+/// Where the stubs seem to be: a folder that is never on disk.
+pub const STUB_ROOT: &str = "/<asyncfix stubs>";
 
 /// The rule that a code or a name means, if there is one. Codes may be in any case.
 pub fn rule(code_or_name: &str) -> Option<&'static Rule> {

@@ -35,6 +35,16 @@ fn instance_key(class: Key) -> Key {
     class ^ 2
 }
 
+/// The [`Key`] of what iterating over the value of a name gives.
+pub fn iteration_key(name: Key) -> Key {
+    name ^ 4
+}
+
+/// The [`Key`] of what entering the value of a name gives.
+pub fn context_key(name: Key) -> Key {
+    name ^ 8
+}
+
 /// What a call, or an attribute, gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gives {
@@ -104,6 +114,8 @@ pub struct Outline {
     awaitable: Vec<Key>,
     /// A call of the first may give what a call of the second gives.
     stands_for: Vec<(Key, Key)>,
+    /// The value of the first is made by calling the second, or is of that class.
+    made_by: Vec<(Key, Key)>,
     /// Names of types that may stand for something awaitable: aliases and type variables.
     open_types: Vec<Key>,
     /// Names of types that stand for other types.
@@ -234,7 +246,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn class(&self, class: &'a ast::StmtClassDef) -> Class {
+    fn class(&mut self, class: &'a ast::StmtClassDef) -> Class {
         let mut bases = Vec::new();
         let mut has_open_base = !class.keywords().is_empty() && class.bases().is_empty();
         for base in class.bases() {
@@ -246,6 +258,10 @@ impl<'a> Search<'a> {
                 Some(name) if is_bare_base(name) => {}
                 Some(_) => bases.push(self.annotated(base)),
                 None => has_open_base = true,
+            }
+            if let Some(base) = last_name(base) {
+                let pair = (name_key(&class.name), name_key(base));
+                self.outline.made_by.push(pair);
             }
         }
         Class {
@@ -288,6 +304,19 @@ impl<'a> Search<'a> {
                 Gives::Open
             }
         };
+        if function.is_async {
+            self.outline.awaitable.push(iteration_key(name_key(name)));
+        }
+        for decorator in &function.decorator_list {
+            // Its name, or what an import made of it, is followed like that of a class.
+            if let Some(decorator) = last_name(&decorator.expression) {
+                let pair = (name_key(name), name_key(decorator));
+                self.outline.made_by.push(pair);
+            }
+        }
+        if let Some(annotation) = &function.returns {
+            self.protocols(name, annotation);
+        }
         for parameter in function.parameters.iter_non_variadic_params() {
             if let Some(annotation) = parameter.annotation() {
                 self.variable(parameter.name(), annotation);
@@ -324,6 +353,11 @@ impl<'a> Search<'a> {
                         self.outline.awaitable.push(instance);
                     }
                 }
+                match name.as_str() {
+                    "__aiter__" => self.outline.awaitable.push(iteration_key(class.name)),
+                    "__aenter__" => self.outline.awaitable.push(context_key(class.name)),
+                    _ => {}
+                }
                 class.methods.push(entry);
             }
             None => self.outline.functions.push(entry),
@@ -334,10 +368,21 @@ impl<'a> Search<'a> {
     fn variable(&mut self, name: &str, annotation: &Expr) {
         if names_awaitable(annotation) {
             self.outline.awaitable.push(name_key(name));
-        } else if let Gives::Class(class) = self.annotated(annotation) {
-            self.outline
-                .stands_for
-                .push((name_key(name), instance_key(class)));
+        }
+        self.protocols(name, annotation);
+    }
+
+    /// What iterating over or entering the value of `name` means, by its annotation.
+    fn protocols(&mut self, name: &str, annotation: &Expr) {
+        let key = name_key(name);
+        if let Gives::Class(class) | Gives::Foreign(_, class) = self.annotated(annotation) {
+            self.outline.made_by.push((key, class));
+        } else {
+            // A union, or another annotation around several names.
+            let mut names = TypeNames(Vec::new());
+            names.visit_expr(annotation);
+            let pairs = names.0.into_iter().map(|class| (key, class));
+            self.outline.made_by.extend(pairs);
         }
     }
 
@@ -347,6 +392,19 @@ impl<'a> Search<'a> {
         annotation: Option<&'a Expr>,
         value: Option<&'a Expr>,
     ) {
+        if let (Expr::Tuple(tuple), Some(value)) = (target, value) {
+            let made = match value {
+                Expr::Await(awaited) => &*awaited.value,
+                value => value,
+            };
+            if let Expr::Call(call) = made
+                && let Some(callee) = last_name(&call.func)
+            {
+                let names = tuple.elts.iter().filter_map(last_name);
+                let pairs = names.map(|name| (name_key(name), name_key(callee)));
+                self.outline.made_by.extend(pairs);
+            }
+        }
         let (name, on_instance) = match target {
             Expr::Name(target) => (target.id.as_str(), false),
             Expr::Attribute(target) if target.value.is_name_expr() => (target.attr.as_str(), true),
@@ -358,6 +416,16 @@ impl<'a> Search<'a> {
         if let Some(annotation) = annotation {
             self.variable(name, annotation);
             gives = self.annotated(annotation);
+        }
+        let made = match value {
+            Some(Expr::Await(awaited)) => Some(&*awaited.value),
+            value => value,
+        };
+        if let Some(Expr::Call(call)) = made
+            && let Some(callee) = last_name(&call.func)
+        {
+            let pair = (name_key(name), name_key(callee));
+            self.outline.made_by.push(pair);
         }
         match value {
             Some(Expr::Call(call)) => {
@@ -373,7 +441,6 @@ impl<'a> Search<'a> {
                         };
                     }
                     let key = name_key(name);
-                    self.outline.stands_for.push((key, instance_key(class)));
                     if callee == "partial"
                         && let Some(first) = call.arguments.args.first().and_then(last_name)
                     {
@@ -712,6 +779,26 @@ pub fn last_name(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// Collects the names in an annotation.
+struct TypeNames(Vec<Key>);
+
+impl<'a> SourceOrderVisitor<'a> for TypeNames {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprName(name) => self.0.push(name_key(&name.id)),
+            AnyNodeRef::ExprAttribute(attribute) => self.0.push(name_key(&attribute.attr)),
+            AnyNodeRef::StringLiteral(literal) => {
+                let words = literal
+                    .value
+                    .split(|c: char| !c.is_alphanumeric() && c != '_');
+                self.0.extend(words.map(name_key));
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
 /// Whether an annotation speaks of something that can be awaited.
 pub fn names_awaitable(annotation: &Expr) -> bool {
     struct Found(bool);
@@ -785,8 +872,8 @@ pub struct Outlines {
     unresolved: FxHashSet<Key>,
     aliases: FxHashMap<Key, Gives>,
     awaitable: FxHashSet<Key>,
-    /// By what they may stand for.
-    stand_ins: FxHashMap<Key, Vec<Key>>,
+    stands_for: Vec<(Key, Key)>,
+    made_by: Vec<(Key, Key)>,
 }
 
 impl Outlines {
@@ -816,28 +903,53 @@ impl Outlines {
         }
         self.awaitable.extend(outline.awaitable);
         self.open_types.extend(outline.open_types);
-        for (name, other) in outline.stands_for {
-            self.stand_ins.entry(other).or_default().push(name);
-        }
+        self.stands_for.extend(outline.stands_for);
+        self.made_by.extend(outline.made_by);
     }
 
-    /// Adds names of functions and properties that give something awaitable.
+    /// Adds the names of an outline, and nothing of its classes and functions.
+    pub fn add_names(&mut self, outline: Outline) {
+        self.awaitable.extend(outline.awaitable);
+        self.stands_for.extend(outline.stands_for);
+        self.made_by.extend(outline.made_by);
+    }
+
+    /// Adds names that may give something awaitable.
     pub fn add_awaitable(&mut self, names: impl IntoIterator<Item = Key>) {
         self.awaitable.extend(names);
     }
 
-    /// Follows names to what they stand for. `stdlib` are the coroutine functions that are always
-    /// in sight.
+    /// Follows names to what they stand for. `stdlib` are the names that are always in sight.
     pub fn link(&mut self, stdlib: &FxHashSet<Key>) {
-        let mut pending: Vec<Key> = self.awaitable.iter().chain(stdlib).copied().collect();
-        while let Some(name) = pending.pop() {
-            for stand_in in self.stand_ins.remove(&name).into_iter().flatten() {
-                if self.awaitable.insert(stand_in) {
-                    pending.push(stand_in);
+        self.awaitable.extend(stdlib);
+        // Few names are of interest, and few steps lead to them: going over all pairs until nothing
+        // is new is cheaper than an index of them.
+        loop {
+            let known = self.awaitable.len();
+            for (name, other) in &self.stands_for {
+                for facet in [|key| key, instance_key, iteration_key, context_key] {
+                    if self.awaitable.contains(&facet(*other)) {
+                        self.awaitable.insert(facet(*name));
+                    }
                 }
             }
+            for (name, other) in &self.made_by {
+                if self.awaitable.contains(&instance_key(*other)) {
+                    self.awaitable.insert(*name);
+                    self.awaitable.insert(instance_key(*name));
+                }
+                for facet in [iteration_key, context_key] {
+                    if self.awaitable.contains(&facet(*other)) {
+                        self.awaitable.insert(facet(*name));
+                    }
+                }
+            }
+            if self.awaitable.len() == known {
+                break;
+            }
         }
-        self.stand_ins = FxHashMap::default();
+        self.stands_for = Vec::new();
+        self.made_by = Vec::new();
     }
 
     /// Whether something with this name may give something awaitable.

@@ -3,14 +3,18 @@
 use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
+use include_dir::Dir;
 use memchr::memmem;
+use ruff_python_ast::PySourceType;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_parser::parse_unchecked_source;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use serde::Deserialize;
 
 use crate::STUBS;
-use crate::outline::{Key, Outline, Outlines, name_key, property_key};
+use crate::outline::{Key, Outline, Outlines, context_key, iteration_key, name_key, property_key};
 use crate::site::suites_in;
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -137,6 +141,10 @@ pub struct Summary {
     packages: Vec<Name>,
     /// What the file imports from other modules, as [`import_key`]s.
     imported: Vec<u64>,
+    /// The last names of the modules that the file imports something from, and of what may be a
+    /// module that it imports as a whole, as keys.
+    modules: Vec<Key>,
+    whole_modules: Vec<Key>,
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
     /// module they are imported from (`None` for the file's own), and the name.
     run: Vec<(Option<String>, String)>,
@@ -156,46 +164,71 @@ fn import_key(module: &str, name: &str) -> u64 {
     hasher.finish()
 }
 
-/// The names of coroutine functions of the standard library.
-static STDLIB: LazyLock<FxHashSet<u64>> = LazyLock::new(|| {
+/// What the standard library has of interest, by name.
+static STDLIB: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
+    #[derive(Default, Deserialize)]
+    struct Protocols {
+        iterables: Vec<String>,
+        managers: Vec<String>,
+    }
+    let protocols: Protocols =
+        toml::from_str(include_str!("data/stdlib_protocols.toml")).unwrap_or_default();
+    let key = |name: &String| name_key(name);
     include_str!("data/stdlib_coroutines.txt")
         .lines()
         .map(name_key)
+        .chain(protocols.iterables.iter().map(key).map(iteration_key))
+        .chain(protocols.managers.iter().map(key).map(context_key))
         .collect()
 });
 
-/// The names of coroutine functions of the packages with stubs here, by package.
-static PACKAGES: LazyLock<FxHashMap<String, FxHashSet<u64>>> = LazyLock::new(|| {
-    let mut packages = FxHashMap::default();
-    for package in STUBS.dirs() {
-        let mut names = FxHashSet::default();
-        let mut folders = vec![package];
-        while let Some(folder) = folders.pop() {
-            folders.extend(folder.dirs());
-            for file in folder.files() {
-                let text = file.contents_utf8().unwrap_or_default();
-                names.extend(coroutine_function_names(text));
-            }
-        }
-        packages.insert(package.path().to_string_lossy().into_owned(), names);
+/// The outlines of the stubs of a package.
+fn stub_outlines(package: &str) -> impl Iterator<Item = Outline> {
+    let mut folders: Vec<&Dir<'_>> = STUBS.get_dir(package).into_iter().collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        folders.extend(folder.dirs());
+        files.extend(folder.files());
     }
-    packages
-});
+    files.into_iter().map(|file| {
+        let text = file.contents_utf8().unwrap_or_default();
+        let parsed = parse_unchecked_source(text, PySourceType::Stub);
+        Outline::of(parsed.syntax())
+    })
+}
 
-/// The names of what is defined with `async def` in a text, as keys. Read as text: a name too many
-/// only brings a closer look.
-pub fn coroutine_function_names(text: &str) -> impl Iterator<Item = Key> {
-    memmem::find_iter(text.as_bytes(), "async def ").filter_map(|at| {
-        let name = text[at + "async def ".len()..].split('(').next()?;
+/// The names of what is defined with `async def` in a text, and of the classes that can be iterated
+/// or entered asynchronously, as keys. Read as text: a name too many only brings a closer look.
+pub fn asynchronous_names(text: &str) -> Vec<Key> {
+    let mut names = Vec::new();
+    for at in memmem::find_iter(text.as_bytes(), "async def ") {
+        let name = text[at + "async def ".len()..].split('(').next();
         let before = text[..at].trim_end();
         let decorator = before.rsplit('\n').next().unwrap_or_default().trim();
-        let is_property = decorator.starts_with('@') && decorator.ends_with("property");
-        Some(if is_property {
-            property_key(name)
+        let name = name.unwrap_or_default();
+        if !decorator.starts_with('@') {
+            names.push(name_key(name));
+            names.push(iteration_key(name_key(name)));
+        } else if decorator.ends_with("property") {
+            names.push(property_key(name));
+        } else if decorator.ends_with("asynccontextmanager") {
+            names.push(context_key(name_key(name)));
         } else {
-            name_key(name)
-        })
-    })
+            names.push(name_key(name));
+        }
+    }
+    for (method, facet) in [
+        ("def __aiter__", iteration_key as fn(Key) -> Key),
+        ("def __aenter__", context_key),
+    ] {
+        for at in memmem::find_iter(text.as_bytes(), method) {
+            let class = memmem::rfind(text[..at].as_bytes(), b"\nclass ");
+            let rest = class.map_or("", |class| &text[class + "\nclass ".len()..]);
+            let name = rest.split(['(', ':', '[']).next().unwrap_or_default();
+            names.push(facet(name_key(name)));
+        }
+    }
+    names
 }
 
 /// Whether a coroutine function of the standard library has this name.
@@ -259,6 +292,8 @@ impl Summary {
             match import {
                 Import::Module(names) => {
                     for alias in names.iter().filter(|_| for_types) {
+                        let last = alias.name.rsplit('.').next().unwrap_or_default();
+                        summary.whole_modules.push(name_key(last));
                         let root = alias.name.split('.').next().unwrap_or_default();
                         summary.packages.push(Name::new(root));
                     }
@@ -278,8 +313,14 @@ impl Summary {
                         .as_deref()
                         .and_then(|module| module.rsplit('.').next())
                         .unwrap_or_default();
+                    if for_types {
+                        summary.modules.push(name_key(source));
+                    }
                     for alias in &statement.names {
                         summary.imported.push(import_key(source, &alias.name));
+                        if for_types {
+                            summary.whole_modules.push(name_key(&alias.name));
+                        }
                         if runs {
                             let bound = alias.asname.as_ref().unwrap_or(&alias.name);
                             origins.insert(bound, source);
@@ -340,6 +381,8 @@ fn is_runner(callee: &Expr) -> bool {
 pub struct Project {
     libraries: FxHashMap<Library, usize>,
     imported: FxHashSet<u64>,
+    modules: FxHashSet<Key>,
+    whole_modules: FxHashSet<Key>,
     packages: FxHashSet<Name>,
     /// What the files define.
     pub outlines: Outlines,
@@ -357,16 +400,18 @@ impl Project {
                 *project.libraries.entry(library).or_default() += 1;
             }
             project.imported.extend(summary.imported);
+            project.modules.extend(summary.modules);
+            project.whole_modules.extend(summary.whole_modules);
             project.outlines.add(module, summary.outline);
-            for package in summary.packages {
-                if let Some(names) = PACKAGES.get(package.as_str()) {
-                    project.outlines.add_awaitable(names.iter().copied());
-                }
-                project.packages.insert(package);
-            }
+            project.packages.extend(summary.packages);
             for (origin, name) in summary.run {
                 let origin = origin.unwrap_or_else(|| module.to_owned());
                 project.run.insert((origin, name));
+            }
+        }
+        for package in &project.packages {
+            for outline in stub_outlines(package) {
+                project.outlines.add_names(outline);
             }
         }
         project
@@ -408,6 +453,16 @@ impl Project {
     /// Whether some file imports `name` from a module whose last component is `module`.
     pub fn imports_from(&self, module: &str, name: &str) -> bool {
         self.imported.contains(&import_key(module, name))
+    }
+
+    /// Whether some file imports a module with this last name, as a whole.
+    pub fn imports_whole(&self, module: &str) -> bool {
+        self.whole_modules.contains(&name_key(module))
+    }
+
+    /// Whether some file imports a module with this last name, or something from it.
+    pub fn imports_module(&self, module: &str) -> bool {
+        self.imports_whole(module) || self.modules.contains(&name_key(module))
     }
 
     /// Whether some file gives the coroutine of `name`, defined in a module whose last component

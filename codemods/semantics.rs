@@ -30,7 +30,9 @@ use ty_python_semantic::{
     definitions_for_attribute, definitions_for_name,
 };
 
-use crate::site::Owner;
+use crate::STUB_ROOT;
+use crate::outline::last_name;
+use crate::site::{Owner, suites_in};
 use crate::spelling::{Explained, Names, Spellings};
 
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
@@ -581,6 +583,13 @@ impl<'db> Semantics<'db> {
         })
     }
 
+    /// The path of the stub of this tool in which a function stands, where it stands in one.
+    pub fn path_in_stubs(&self, function: &Function<'db>) -> Option<&'db str> {
+        let path = function.definition.file(self.db()).path(self.db());
+        let below = path.as_system_path()?.strip_prefix(STUB_ROOT).ok()?;
+        Some(below.as_str())
+    }
+
     /// The semantics of the file a function stands in, to look further from there.
     #[must_use]
     pub fn of_function(&self, function: &Function<'db>) -> Semantics<'db> {
@@ -744,6 +753,135 @@ impl<'db> Semantics<'db> {
         Awaitability::No
     }
 
+    /// Whether the class of the value of `expr` has the method `asynchronous` and plainly has no
+    /// usable method `plain`: none at all, or one that only raises to tell people.
+    pub fn is_only_asynchronous(&self, expr: &Expr, asynchronous: &str, plain: &str) -> bool {
+        self.instance_class(expr)
+            .is_some_and(|class| self.class_is_only_asynchronous(class, asynchronous, plain))
+    }
+
+    /// The same for the value of a call of the method `method` of what entering `manager`
+    /// asynchronously gives. Where a plain `with` enters it, its target has no type.
+    pub fn gives_only_asynchronous_manager(&self, manager: &Expr, method: &str) -> bool {
+        self.instance_class(manager)
+            .and_then(|class| self.result_class(class, "__aenter__", BASES))
+            .and_then(|entered| self.result_class(entered, method, BASES))
+            .is_some_and(|class| self.class_is_only_asynchronous(class, "__aenter__", "__enter__"))
+    }
+
+    fn class_is_only_asynchronous(
+        &self,
+        class: Definition<'db>,
+        asynchronous: &str,
+        plain: &str,
+    ) -> bool {
+        self.class_has(class, asynchronous, BASES) == Some(true)
+            && self.class_has(class, plain, BASES) == Some(false)
+    }
+
+    /// The class that the value of `expr` is an instance of.
+    fn instance_class(&self, expr: &Expr) -> Option<Definition<'db>> {
+        let ty = match expr.inferred_type(&self.model)? {
+            Type::TypeAlias(alias) => alias.value_type(self.db()),
+            ty => ty,
+        };
+        match ty {
+            Type::NominalInstance(_) | Type::ProtocolInstance(_) => self.class_definition(ty),
+            _ => None,
+        }
+    }
+
+    /// The class that the annotation of a method of `class`, or of a base of it, says it gives.
+    fn result_class(
+        &self,
+        class: Definition<'db>,
+        method: &str,
+        depth: usize,
+    ) -> Option<Definition<'db>> {
+        let db = self.db();
+        let depth = depth.checked_sub(1)?;
+        let DefinitionKind::Class(node) = class.kind(db) else {
+            return None;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        let semantics = Semantics::new(db, class.program_file(db), parsed.clone());
+        let own = node.body.iter().find_map(|statement| match statement {
+            Stmt::FunctionDef(function) if function.name.as_str() == method => Some(function),
+            _ => None,
+        });
+        let class_of = |expr: &Expr| {
+            expr.inferred_type(&semantics.model)
+                .and_then(|ty| semantics.class_definition(ty))
+        };
+        match own {
+            Some(function) => {
+                let annotation = function.returns.as_deref()?;
+                if last_name(annotation) == Some("Self") {
+                    Some(class)
+                } else {
+                    class_of(annotation)
+                }
+            }
+            None => node
+                .bases()
+                .iter()
+                .filter_map(class_of)
+                .find_map(|base| semantics.result_class(base, method, depth)),
+        }
+    }
+
+    /// Whether a class, or a base of it, has a method that does more than raise. `None` where a base
+    /// is not known.
+    fn class_has(&self, class: Definition<'db>, method: &str, depth: usize) -> Option<bool> {
+        let db = self.db();
+        let depth = depth.checked_sub(1)?;
+        let DefinitionKind::Class(node) = class.kind(db) else {
+            return None;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        if rebinds(node, method) || rebinds(node, "__getattr__") {
+            return None;
+        }
+        let own = node
+            .body
+            .iter()
+            .rev()
+            .find_map(|statement| match statement {
+                Stmt::FunctionDef(function) if function.name.as_str() == method => Some(function),
+                _ => None,
+            });
+        if let Some(function) = own {
+            return Some(!only_raises(function));
+        }
+        // A branch on the version or platform may define it.
+        let mut branches = node.body.iter().filter(|statement| statement.is_if_stmt());
+        if branches.any(|branch| defines(branch, method)) {
+            return None;
+        }
+        let semantics = Semantics::new(db, class.program_file(db), parsed.clone());
+        for base in node.bases() {
+            let base = match base {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            let definition = base
+                .inferred_type(&semantics.model)
+                .and_then(|ty| semantics.class_definition(ty));
+            let definition = match (definition, last_name(base)) {
+                (Some(definition), _) => definition,
+                // Special forms, and no classes.
+                (None, Some("Generic" | "Protocol")) => continue,
+                (None, _) => return None,
+            };
+            if semantics.class_has(definition, method, depth)? {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
     /// The dotted name of the module this file is, where the search paths reach it.
     pub fn module_name(&self) -> Option<String> {
         file_to_module(self.db(), self.file.resolver_file(self.db()))
@@ -792,6 +930,30 @@ fn instance_values<'a>(class: &'a ast::StmtClassDef, name: &str) -> Vec<&'a Expr
     };
     assignments.visit_body(&class.body);
     assignments.values
+}
+
+/// Whether a statement, or one inside it, defines a function of this name.
+fn defines(statement: &Stmt, name: &str) -> bool {
+    match statement {
+        Stmt::FunctionDef(function) => function.name.as_str() == name,
+        other => suites_in(other)
+            .into_iter()
+            .flatten()
+            .any(|inner| defines(inner, name)),
+    }
+}
+
+/// Whether all a function does is to raise an exception.
+fn only_raises(function: &ast::StmtFunctionDef) -> bool {
+    let returns_never = function
+        .returns
+        .as_deref()
+        .and_then(last_name)
+        .is_some_and(|name| matches!(name, "NoReturn" | "Never"));
+    let body = function.body.iter().filter(|statement| {
+        !matches!(statement, Stmt::Expr(statement) if statement.value.is_string_literal_expr())
+    });
+    returns_never || body.clone().count() > 0 && body.into_iter().all(Stmt::is_raise_stmt)
 }
 
 /// Where a value comes from.

@@ -155,6 +155,20 @@ impl<'s, 'a> Site<'s, 'a> {
         }
     }
 
+    /// Whether the nearest function around the node is asynchronous, or the module itself where
+    /// `module_awaits`.
+    pub fn is_asynchronous(&self, module_awaits: bool) -> bool {
+        self.ancestors
+            .iter()
+            .rev()
+            .find_map(|node| match node {
+                AnyNodeRef::StmtFunctionDef(function) => Some(function.is_async),
+                AnyNodeRef::ExprLambda(_) => Some(false),
+                _ => None,
+            })
+            .unwrap_or(module_awaits)
+    }
+
     /// The nearest node around this one.
     pub fn parent(&self) -> Option<AnyNodeRef<'a>> {
         self.ancestors.last().copied()

@@ -195,8 +195,14 @@ impl<'db> Semantics<'db> {
                     return false;
                 };
                 let own = self.of_function(&function);
+                let is_method = |decorator: &ast::Decorator| {
+                    own.means(
+                        &decorator.expression,
+                        &["builtins.classmethod", "builtins.staticmethod"],
+                    )
+                };
                 node.is_async
-                    && node.decorator_list.is_empty()
+                    && node.decorator_list.iter().all(is_method)
                     && own
                         .function_scope(node)
                         .is_some_and(|scope| scope.is_generator_function(own.index()))

@@ -19,14 +19,23 @@ pub struct Spellings {
     /// Made to stand for something that has another name.
     renamed: FxHashSet<Name>,
     has_star: bool,
+    awaits_at_top: bool,
 }
 
 impl Spellings {
     /// Collects the names of a module.
     pub fn of(module: &ModModule) -> Self {
-        let mut spellings = Self::default();
+        let mut spellings = Self {
+            awaits_at_top: awaits_at_top(module),
+            ..Self::default()
+        };
         spellings.visit_body(&module.body);
         spellings
+    }
+
+    /// Whether the module awaits at its top level, as a notebook does.
+    pub fn await_at_top(&self) -> bool {
+        self.awaits_at_top
     }
 
     /// Whether `expr` could stand for one of `paths`, each a dotted path such as `asyncio.gather`.
@@ -225,5 +234,38 @@ fn root(expr: &Expr) -> Option<&Name> {
         Expr::Name(name) => Some(&name.id),
         Expr::Attribute(attribute) => root(&attribute.value),
         _ => None,
+    }
+}
+
+/// Whether a module awaits at its top level: a notebook, or a snippet for the asyncio REPL.
+pub fn awaits_at_top(module: &ModModule) -> bool {
+    let mut search = TopLevelAwait(false);
+    search.visit_body(&module.body);
+    search.0
+}
+
+struct TopLevelAwait(bool);
+
+impl<'a> SourceOrderVisitor<'a> for TopLevelAwait {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.0 |= match node {
+            AnyNodeRef::ExprAwait(_) => true,
+            AnyNodeRef::StmtFor(statement) => statement.is_async,
+            AnyNodeRef::StmtWith(statement) => statement.is_async,
+            AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
+            _ => false,
+        };
+        let own_scope = matches!(
+            node,
+            AnyNodeRef::StmtFunctionDef(_)
+                | AnyNodeRef::StmtClassDef(_)
+                | AnyNodeRef::ExprLambda(_)
+                | AnyNodeRef::ExprGenerator(_)
+        );
+        if self.0 || own_scope {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
     }
 }

@@ -54,7 +54,9 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
-                Candidate::IfAwaitable(name) => self.file.project.may_be_awaitable(name),
+                Candidate::IfAwaitable(name) | Candidate::IfNamed(name) => {
+                    self.file.project.may_be_awaitable(name)
+                }
             };
             if possible
                 && !twins::has_twin(self.file, &site)
@@ -148,7 +150,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'a> {
                     certain.push(*codemod);
                     return false;
                 }
-                Candidate::IfAwaitable(name) => {
+                Candidate::IfAwaitable(name) | Candidate::IfNamed(name) => {
                     names.insert(name);
                 }
             }

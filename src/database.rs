@@ -4,7 +4,7 @@ use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, RwLock};
 
-use asyncfix_codemods::STUBS;
+use asyncfix_codemods::{STUB_ROOT, STUBS};
 use include_dir::{Dir, DirEntry};
 use ruff_db::Db as SourceDb;
 use ruff_db::diagnostic::Diagnostic;
@@ -42,9 +42,6 @@ impl Overlay {
         }
     }
 }
-
-/// Where the fallback stubs seem to be. No such folder is ever on disk.
-const STUB_ROOT: &str = "/<asyncfix stubs>";
 
 /// What stands at `path` among the fallback stubs.
 fn stub_entry(path: &SystemPath) -> Option<StubEntry> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use asyncfix_codemods::STUBS;
-use asyncfix_codemods::project::{Project, coroutine_function_names};
+use asyncfix_codemods::project::{Project, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
 use ruff_python_ast::PythonVersion;
@@ -106,7 +106,7 @@ pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
                     extension.is_some_and(|extension| extension == "py" || extension == "pyi")
                 })
                 .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
-                .flat_map(|text| coroutine_function_names(&text).collect::<Vec<_>>())
+                .flat_map(|text| asynchronous_names(&text))
         })
         .collect();
     project.add_coroutine_functions(names);

@@ -225,13 +225,8 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         },
     };
     let holds = |word: &str| memmem::find(source.text.as_bytes(), word.as_bytes()).is_some();
-    // Code without these words has nothing to do with coroutines.
-    let in_plain_code = || {
-        CODEMODS.iter().any(|codemod| {
-            codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word))
-        })
-    };
-    let is_plain = !named && !holds("async") && !holds("await") && !in_plain_code();
+    // Code without these words has nothing to do with coroutines, other files' aside.
+    let is_plain = !named && !holds("async") && !holds("await");
     let codes = config.codes_for(&path);
     let selected: Vec<&'static dyn Codemod> = CODEMODS
         .iter()
@@ -240,7 +235,10 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         .collect();
     // Types are decided across files, and so by code without coroutines as well.
     let for_types = selected.iter().any(|codemod| codemod.asks_for_types());
-    if is_plain && !for_types {
+    let in_plain_code = selected
+        .iter()
+        .any(|codemod| codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word)));
+    if is_plain && !for_types && !in_plain_code {
         return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
             &source.text,
         ))));
@@ -261,11 +259,9 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         )));
     }
     let summary = Summary::of(parsed.syntax(), &source.text, for_types);
-    if is_plain {
-        return Ok(FirstLook::Nothing(Some(summary)));
-    }
     let codemods = selected
         .into_iter()
+        .filter(|codemod| !is_plain || codemod.in_plain_code())
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
     let prospects = Prospects::of(parsed.syntax(), codemods);

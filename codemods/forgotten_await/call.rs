@@ -1,19 +1,19 @@
 //! AF101 forgotten-await: a coroutine that nobody awaits never runs, and is not the value that the
 //! code around it expects.
 
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::uses::{PLAIN_VALUES, Use, takes_plain_values, use_of};
+use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::outline::{last_name, name_key, property_key};
 use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
-use crate::site::{Obstacle, Owner, Site};
+use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
+use crate::support::expected::is_expected;
 use crate::support::locks;
 use crate::{Candidate, Codemod};
 
@@ -39,14 +39,14 @@ impl Codemod for ForgottenAwait {
     }
 
     fn words(&self) -> &'static [&'static str] {
-        &["async def"]
+        &["async def", "await "]
     }
 
     fn asks_for_types(&self) -> bool {
         true
     }
 
-    fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
         let key = match site.node {
             AnyNodeRef::ExprCall(call) => {
                 let name = match &*call.func {
@@ -67,17 +67,7 @@ impl Codemod for ForgottenAwait {
         if use_of(site) == Use::Other {
             return Candidate::No;
         }
-        let in_async_function = site
-            .ancestors
-            .iter()
-            .rev()
-            .find_map(|node| match node {
-                AnyNodeRef::StmtFunctionDef(function) => Some(function.is_async),
-                AnyNodeRef::ExprLambda(_) => Some(false),
-                _ => None,
-            })
-            .unwrap_or(false);
-        if in_async_function {
+        if site.is_asynchronous(spellings.await_at_top()) {
             Candidate::IfAwaitable(key)
         } else {
             Candidate::No
@@ -86,21 +76,15 @@ impl Codemod for ForgottenAwait {
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let surroundings = file.surroundings(site);
-        let Owner::Function(function) = surroundings.owner else {
-            return None;
-        };
-        if !function.is_async || surroundings.obstacle == Some(Obstacle::Signature) {
+        if !file.is_async(surroundings.owner) || surroundings.obstacle == Some(Obstacle::Signature)
+        {
             return None;
         }
         let used = use_of(site);
-        let forgotten = match used {
-            Use::Other => false,
-            Use::Dropped | Use::Plain => true,
-            Use::Argument(taker) => takes_plain_values(file, taker),
-            // `_ = work()` says that it is meant.
-            Use::Bound(name) => name.id != "_" && is_used_as_plain_value(file, function, name),
-        };
-        if !forgotten || is_synchronized(file) || is_expected(site) {
+        if !is_forgotten(file, site, surroundings.owner)
+            || is_synchronized(file)
+            || is_expected(site)
+        {
             return None;
         }
         let (awaitability, method) = match site.node {
@@ -151,6 +135,11 @@ impl Codemod for ForgottenAwait {
             }
             _ => return None,
         };
+        let once_plain = match site.node {
+            AnyNodeRef::ExprCall(call) => once_plain(file, call)
+                .map(|package| format!("older versions of `{package}` have a plain function here")),
+            _ => None,
+        };
         let remedy = match surroundings.obstacle {
             _ if method.is_some_and(|method| is_overridden_plainly(file, method)) => {
                 Remedy::NotFixed(
@@ -169,6 +158,7 @@ impl Codemod for ForgottenAwait {
                     Remedy::Rewrite(
                         Rewrite::safe("Await it", file.await_edits(site, at, ""))
                             .unsafe_if(reason)
+                            .unsafe_if(once_plain)
                             .unsafe_if(lock),
                     )
                 }
@@ -183,40 +173,9 @@ impl Codemod for ForgottenAwait {
     }
 }
 
-/// Whether the code is there to see what happens without an `await`: in a `with` that expects an
-/// exception or a warning. Judged by names, because being wrong here only means to hold back.
-fn is_expected(site: &Site<'_, '_>) -> bool {
-    site.enclosing_in_function().any(|(node, _)| {
-        let AnyNodeRef::StmtWith(with) = node else {
-            return false;
-        };
-        with.items.iter().any(|item| {
-            let Expr::Call(call) = &item.context_expr else {
-                return false;
-            };
-            let name = match &*call.func {
-                Expr::Name(name) => name.id.as_str(),
-                Expr::Attribute(attribute) => attribute.attr.as_str(),
-                _ => return false,
-            };
-            matches!(
-                name,
-                "raises"
-                    | "warns"
-                    | "deprecated_call"
-                    | "catch_warnings"
-                    | "assertRaises"
-                    | "assertRaisesRegex"
-                    | "assertWarns"
-                    | "assertWarnsRegex"
-            )
-        })
-    })
-}
-
 /// Whether the callee is a method that a class in sight overrides with one that is no coroutine
 /// function: the object may be of that class.
-fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
+pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
     file.semantics
         .class_name_of(&method.value)
         .is_some_and(|class| {
@@ -242,6 +201,18 @@ fn is_told_apart(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     file.source.contains("iscoroutine") || file.source.contains("isawaitable") || of_superclass()
 }
 
+/// The package whose older versions have a plain function in the place of the coroutine function
+/// that is called, where only the stubs of this tool say what is called.
+pub(crate) fn once_plain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'static str> {
+    let function = file.semantics.function(&call.func)?;
+    let path = file.semantics.path_in_stubs(&function)?;
+    PLAIN_VALUES
+        .once_plain
+        .iter()
+        .map(String::as_str)
+        .find(|package| path.split('/').next() == Some(package))
+}
+
 /// Whether a cache stands before the function that is called.
 fn is_cached(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     let AnyNodeRef::ExprCall(call) = node else {
@@ -265,7 +236,7 @@ fn is_cached(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
 
 /// What awaiting the value of a call would mean: from what is in sight, else from types, else from
 /// what the function that is called returns.
-fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
+pub(crate) fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
     let semantics = &file.semantics;
     if let Some(known) = semantics.awaitability_in_sight(call, &file.project.outlines) {
         return known;
@@ -276,81 +247,8 @@ fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
     }
 }
 
-/// Whether no use of the local `name` could ever await what is bound to it: there is none, or each
-/// uses it as a plain value.
-fn is_used_as_plain_value(
-    file: &File<'_, '_>,
-    function: &ast::StmtFunctionDef,
-    name: &ast::ExprName,
-) -> bool {
-    let Some(scope) = file.semantics.function_scope(function) else {
-        return false;
-    };
-    if file.semantics.is_shared(&name.id, scope) {
-        return false;
-    }
-    let mut uses = UsesOfName {
-        file,
-        name: &name.id,
-        binding: name.range(),
-        ancestors: Vec::new(),
-        all_plain: true,
-    };
-    uses.visit_body(&function.body);
-    uses.all_plain
-}
-
-struct UsesOfName<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    name: &'f str,
-    binding: TextRange,
-    ancestors: Vec<AnyNodeRef<'f>>,
-    all_plain: bool,
-}
-
-impl<'f> SourceOrderVisitor<'f> for UsesOfName<'f, '_, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
-        // Code that reaches its names as text, or takes them away, is not looked through.
-        if let AnyNodeRef::ExprName(name) = node
-            && (matches!(name.id.as_str(), "locals" | "vars" | "exec" | "eval")
-                || name.ctx == ExprContext::Del && name.id == self.name)
-        {
-            self.all_plain = false;
-        }
-        if let AnyNodeRef::ExprName(name) = node
-            && name.ctx == ExprContext::Load
-            && name.id == self.name
-        {
-            let semantics = &self.file.semantics;
-            let may_be_it = semantics.bindings(name).is_none_or(|definitions| {
-                definitions.iter().any(|definition| {
-                    semantics
-                        .definition_range(*definition)
-                        .is_none_or(|range| range.contains_range(self.binding))
-                })
-            });
-            let site = Site {
-                ancestors: &self.ancestors,
-                node,
-            };
-            let plain = match use_of(&site) {
-                Use::Plain => true,
-                Use::Argument(call) => takes_plain_values(self.file, call),
-                _ => false,
-            };
-            self.all_plain &= plain || !may_be_it;
-        }
-        self.ancestors.push(node);
-        TraversalSignal::Traverse
-    }
-
-    fn leave_node(&mut self, _node: AnyNodeRef<'f>) {
-        self.ancestors.pop();
-    }
-}
-
 /// Whether an import makes the coroutine functions of a package plain ones for the whole file.
-fn is_synchronized(file: &File<'_, '_>) -> bool {
+pub(crate) fn is_synchronized(file: &File<'_, '_>) -> bool {
     let is_one = |path: &str| {
         PLAIN_VALUES
             .synchronizers

@@ -1,4 +1,6 @@
 //! Pitfall 1: forgetting `await`.
 
 pub mod call;
-mod uses;
+pub mod context;
+pub mod iteration;
+pub(crate) mod uses;

@@ -2,30 +2,34 @@
 
 use std::sync::LazyLock;
 
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Operator};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 use serde::Deserialize;
 
 use crate::file::File;
-use crate::site::Site;
+use crate::site::{Owner, Site};
 
 #[derive(Deserialize)]
 pub(super) struct PlainValues {
     functions: Vec<String>,
     /// Modules whose import makes the coroutine functions of a package plain ones.
     pub(super) synchronizers: Vec<String>,
+    /// Packages whose coroutine functions were plain ones in versions that are still in use.
+    pub(super) once_plain: Vec<String>,
 }
 
 pub(super) static PLAIN_VALUES: LazyLock<PlainValues> = LazyLock::new(|| {
     toml::from_str(include_str!("../data/plain_values.toml")).unwrap_or(PlainValues {
         functions: Vec::new(),
         synchronizers: Vec::new(),
+        once_plain: Vec::new(),
     })
 });
 
 /// What happens to a value at a place, judged by the tree alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Use<'a> {
+pub(crate) enum Use<'a> {
     /// It is dropped.
     Dropped,
     /// It is bound to one name.
@@ -39,7 +43,7 @@ pub(super) enum Use<'a> {
 }
 
 /// What happens to the value of the expression at `site`.
-pub(super) fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
+pub(crate) fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
     let node = site.node;
     let is_it = |expr: &Expr| expr.range() == node.range();
     let Some(parent) = site.parent() else {
@@ -126,7 +130,93 @@ fn is_of_coroutines(name: &str) -> bool {
 }
 
 /// Whether `call` takes its arguments as plain values.
-pub(super) fn takes_plain_values(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+fn takes_plain_values(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     let paths: Vec<&str> = PLAIN_VALUES.functions.iter().map(String::as_str).collect();
     file.semantics.means(&call.func, &paths)
+}
+
+/// Whether the value of the expression at `site`, part of the code of `owner`, is never awaited: it
+/// is dropped, or only ever used as a plain value.
+pub(crate) fn is_forgotten(file: &File<'_, '_>, site: &Site<'_, '_>, owner: Owner<'_>) -> bool {
+    match use_of(site) {
+        Use::Other => false,
+        Use::Dropped | Use::Plain => true,
+        Use::Argument(taker) => takes_plain_values(file, taker),
+        // `_ = work()` says that it is meant.
+        Use::Bound(name) => name.id != "_" && is_used_as_plain_value(file, owner, name),
+    }
+}
+
+/// Whether no use of the variable `name` of `owner` could ever await what is bound to it: there is
+/// none, or each uses it as a plain value.
+fn is_used_as_plain_value(file: &File<'_, '_>, owner: Owner<'_>, name: &ast::ExprName) -> bool {
+    let body = match owner {
+        Owner::Function(function) => function.body.as_slice(),
+        Owner::Module if !file.is_imported_name(&name.id) => file.body(),
+        Owner::Module | Owner::Lambda(_) => return false,
+    };
+    let Some(scope) = file.semantics.scope_of_owner(owner) else {
+        return false;
+    };
+    if file.semantics.is_shared(&name.id, scope) {
+        return false;
+    }
+    let mut uses = UsesOfName {
+        file,
+        name: &name.id,
+        binding: name.range(),
+        ancestors: Vec::new(),
+        all_plain: true,
+    };
+    uses.visit_body(body);
+    uses.all_plain
+}
+
+struct UsesOfName<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    name: &'f str,
+    binding: TextRange,
+    ancestors: Vec<AnyNodeRef<'f>>,
+    all_plain: bool,
+}
+
+impl<'f> SourceOrderVisitor<'f> for UsesOfName<'f, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
+        // Code that reaches its names as text, or takes them away, is not looked through.
+        if let AnyNodeRef::ExprName(name) = node
+            && (matches!(name.id.as_str(), "locals" | "vars" | "exec" | "eval")
+                || name.ctx == ExprContext::Del && name.id == self.name)
+        {
+            self.all_plain = false;
+        }
+        if let AnyNodeRef::ExprName(name) = node
+            && name.ctx == ExprContext::Load
+            && name.id == self.name
+        {
+            let semantics = &self.file.semantics;
+            let may_be_it = semantics.bindings(name).is_none_or(|definitions| {
+                definitions.iter().any(|definition| {
+                    semantics
+                        .definition_range(*definition)
+                        .is_none_or(|range| range.contains_range(self.binding))
+                })
+            });
+            let site = Site {
+                ancestors: &self.ancestors,
+                node,
+            };
+            let plain = match use_of(&site) {
+                Use::Plain => true,
+                Use::Argument(call) => takes_plain_values(self.file, call),
+                _ => false,
+            };
+            self.all_plain &= plain || !may_be_it;
+        }
+        self.ancestors.push(node);
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, _node: AnyNodeRef<'f>) {
+        self.ancestors.pop();
+    }
 }

@@ -1,6 +1,7 @@
 //! What the codemods share. There is one way to do each of these things.
 
 pub mod coroutines;
+pub mod expected;
 pub mod imports;
 pub mod locks;
 pub mod names;

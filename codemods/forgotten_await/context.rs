@@ -1,0 +1,139 @@
+//! AF103 missing-async-with: what can only be entered asynchronously cannot be entered by a plain
+//! `with` (Python language reference, 8.9.3).
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{AnyNodeRef, Expr, WithItem};
+use ruff_text_size::{Ranged, TextRange};
+
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::{context_key, last_name, name_key};
+use crate::rule::Rule;
+use crate::site::{Obstacle, Site};
+use crate::spelling::Spellings;
+use crate::support::expected::is_expected;
+use crate::support::locks;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF103.
+pub struct MissingAsyncWith;
+
+static RULE: Rule = Rule {
+    code: "AF103",
+    name: "missing-async-with",
+    pitfall: "forgetting await",
+    page: include_str!("AF103.md"),
+    default: true,
+    equivalents: &[],
+};
+
+impl Codemod for MissingAsyncWith {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["async def", "await "]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let (AnyNodeRef::WithItem(item), Some(AnyNodeRef::StmtWith(with))) =
+            (site.node, site.parent())
+        else {
+            return Candidate::No;
+        };
+        let manager = match &item.context_expr {
+            Expr::Await(awaited) => &*awaited.value,
+            manager => manager,
+        };
+        let name = match manager {
+            Expr::Call(call) => last_name(&call.func),
+            other => last_name(other),
+        };
+        match name {
+            Some(name) if !with.is_async && site.is_asynchronous(spellings.await_at_top()) => {
+                Candidate::IfNamed(context_key(name_key(name)))
+            }
+            _ => Candidate::No,
+        }
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let AnyNodeRef::WithItem(item) = site.node else {
+            return None;
+        };
+        let statement = site.outer()?;
+        let AnyNodeRef::StmtWith(with) = statement.node else {
+            return None;
+        };
+        let surroundings = file.surroundings(&statement);
+        if !file.is_async(surroundings.owner)
+            || surroundings.obstacle == Some(Obstacle::Signature)
+            || is_expected(site)
+        {
+            return None;
+        }
+        let is_asynchronous = |manager: &Expr| {
+            file.semantics
+                .is_only_asynchronous(manager, "__aenter__", "__enter__")
+        };
+        // One finding for the statement, made at the first of them.
+        let first = with
+            .items
+            .iter()
+            .find(|item| is_asynchronous(&item.context_expr))?;
+        if first.range() != item.range() {
+            return None;
+        }
+        let remedy = if let Some(obstacle) = surroundings.obstacle {
+            Remedy::NotFixed(obstacle.reason().replace("await", "async with"))
+        } else if !with.items.iter().enumerate().all(|(index, item)| {
+            is_asynchronous(&item.context_expr)
+                || is_of_earlier(file, with.items.get(..index).unwrap_or_default(), item)
+        }) {
+            Remedy::NotFixed(
+                "the other context managers here are plain ones; write one statement for each kind"
+                    .to_owned(),
+            )
+        } else {
+            match locks::allow_await(file, &statement, surroundings.owner) {
+                Err(held) => Remedy::NotFixed(held),
+                Ok(lock) => {
+                    let edit = Edit::insertion("async ".to_owned(), with.start());
+                    Remedy::Rewrite(Rewrite::safe("Use `async with`", vec![edit]).unsafe_if(lock))
+                }
+            }
+        };
+        let end = with.items.last().map_or(item.end(), Ranged::end);
+        Some(Finding {
+            rule: &RULE,
+            range: TextRange::new(with.start(), end),
+            message: "this can only be entered asynchronously".to_owned(),
+            remedy,
+        })
+    }
+}
+
+/// Whether an item is made by a method of what an earlier item of the same statement gives, as in
+/// `with ClientSession() as session, session.get(url) as response`.
+fn is_of_earlier(file: &File<'_, '_>, earlier: &[WithItem], item: &WithItem) -> bool {
+    let Expr::Call(call) = &item.context_expr else {
+        return false;
+    };
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    let Expr::Name(receiver) = &*method.value else {
+        return false;
+    };
+    earlier.iter().rev().any(|item| {
+        matches!(item.optional_vars.as_deref(), Some(Expr::Name(target)) if target.id == receiver.id)
+            && file
+                .semantics
+                .gives_only_asynchronous_manager(&item.context_expr, &method.attr)
+    })
+}

@@ -1,0 +1,100 @@
+//! AF102 missing-async-for: what can only be iterated asynchronously has no values for a plain
+//! `for` (Python language reference, 8.9.2; PEP 530 for comprehensions).
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{AnyNodeRef, Expr};
+use ruff_text_size::{Ranged, TextRange};
+
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::{iteration_key, last_name, name_key};
+use crate::rule::Rule;
+use crate::site::{Obstacle, Site};
+use crate::spelling::Spellings;
+use crate::support::expected::is_expected;
+use crate::support::locks;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF102.
+pub struct MissingAsyncFor;
+
+static RULE: Rule = Rule {
+    code: "AF102",
+    name: "missing-async-for",
+    pitfall: "forgetting await",
+    page: include_str!("AF102.md"),
+    default: true,
+    equivalents: &[],
+};
+
+impl Codemod for MissingAsyncFor {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["async def", "await "]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let Some(iterable) = plain_iterable(site.node) else {
+            return Candidate::No;
+        };
+        let name = match iterable {
+            Expr::Call(call) => last_name(&call.func),
+            other => last_name(other),
+        };
+        match name {
+            Some(name) if site.is_asynchronous(spellings.await_at_top()) => {
+                Candidate::IfNamed(iteration_key(name_key(name)))
+            }
+            _ => Candidate::No,
+        }
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let iterable = plain_iterable(site.node)?;
+        let surroundings = file.surroundings(site);
+        if !file.is_async(surroundings.owner)
+            || surroundings.obstacle == Some(Obstacle::Signature)
+            || is_expected(site)
+        {
+            return None;
+        }
+        let semantics = &file.semantics;
+        if !semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
+            && !semantics.is_async_generator(iterable)
+        {
+            return None;
+        }
+        let remedy = match surroundings.obstacle {
+            Some(obstacle) => Remedy::NotFixed(obstacle.reason().replace("await", "async for")),
+            None => match locks::allow_await(file, site, surroundings.owner) {
+                Err(held) => Remedy::NotFixed(held),
+                Ok(lock) => {
+                    let edit = Edit::insertion("async ".to_owned(), site.node.start());
+                    Remedy::Rewrite(Rewrite::safe("Use `async for`", vec![edit]).unsafe_if(lock))
+                }
+            },
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: TextRange::new(site.node.start(), iterable.end()),
+            message: "this can only be iterated asynchronously".to_owned(),
+            remedy,
+        })
+    }
+}
+
+/// What a plain loop, or a plain clause of a comprehension, iterates over.
+fn plain_iterable(node: AnyNodeRef<'_>) -> Option<&Expr> {
+    match node {
+        AnyNodeRef::StmtFor(statement) if !statement.is_async => Some(&statement.iter),
+        AnyNodeRef::Comprehension(clause) if !clause.is_async => Some(&clause.iter),
+        _ => None,
+    }
+}

@@ -1,0 +1,318 @@
+//! AF403 run-inside-loop: `asyncio.run` and `loop.run_until_complete` raise in code that a loop
+//! runs already (Python documentation, Runners and Event Loop).
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::token::{TokenKind, parenthesized_range};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef};
+use ruff_text_size::{Ranged, TextRange};
+
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::rule::Rule;
+use crate::semantics::{Awaitability, ClassOf, Origin};
+use crate::site::{Obstacle, Site};
+use crate::spelling::Spellings;
+use crate::support::expected::is_expected;
+use crate::support::locks;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF403.
+pub struct RunInsideLoop;
+
+static RULE: Rule = Rule {
+    code: "AF403",
+    name: "run-inside-loop",
+    pitfall: "mixing sync and async code",
+    page: include_str!("AF403.md"),
+    default: true,
+    equivalents: &[],
+};
+
+/// Functions that run a coroutine function, and not a coroutine.
+const FUNCTION_RUNNERS: [&str; 2] = ["anyio.run", "trio.run"];
+
+impl Codemod for RunInsideLoop {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["run"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return Candidate::No;
+        };
+        let is_run = match &*call.func {
+            Expr::Attribute(attribute) => {
+                matches!(attribute.attr.as_str(), "run" | "run_until_complete")
+            }
+            callee => spellings.allow(callee, &["asyncio.run", "anyio.run", "trio.run"]),
+        };
+        Candidate::when(is_run && site.is_asynchronous(spellings.await_at_top()))
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return None;
+        };
+        let surroundings = file.surroundings(site);
+        if !file.is_async(surroundings.owner)
+            || surroundings.obstacle == Some(Obstacle::Signature)
+            || is_expected(site)
+            || is_probe(file, site)
+            || works_nested(file)
+        {
+            return None;
+        }
+        let runner = runner(file, call)?;
+        let awaited = match runner {
+            Runner::OfFunction | Runner::OwnSettings => None,
+            Runner::OfCoroutine => {
+                let argument = coroutine(call)?;
+                let awaitability = file.semantics.awaitability(argument.into());
+                let may_be = match awaitability {
+                    Awaitability::No => false,
+                    Awaitability::Unknown => !argument.is_lambda_expr(),
+                    _ => true,
+                };
+                if !may_be {
+                    return None;
+                }
+                Some(argument)
+            }
+        };
+        let remedy = match surroundings.obstacle {
+            Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+            None => match awaited {
+                None if runner == Runner::OwnSettings => Remedy::NotFixed(
+                    "an `asyncio.Runner` has settings and a context of its own".to_owned(),
+                ),
+                None => Remedy::NotFixed(
+                    "it takes the function and not a coroutine: await a call of it instead"
+                        .to_owned(),
+                ),
+                Some(argument) => match rewrite(file, site, call, argument) {
+                    Ok(rewrite) => Remedy::Rewrite(rewrite),
+                    Err(reason) => Remedy::NotFixed(reason),
+                },
+            },
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: call.range(),
+            message: "an event loop is running here already, so this raises `RuntimeError`"
+                .to_owned(),
+            remedy,
+        })
+    }
+}
+
+/// What a call runs a coroutine with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// `asyncio.run`, or the method of a loop: it takes a coroutine.
+    OfCoroutine,
+    /// `anyio.run`, `trio.run`: it takes a function and its arguments.
+    OfFunction,
+    /// `asyncio.Runner`: it has settings.
+    OwnSettings,
+}
+
+fn runner(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Runner> {
+    let semantics = &file.semantics;
+    if semantics.means(&call.func, &["asyncio.run"]) {
+        return Some(Runner::OfCoroutine);
+    }
+    if semantics.means(&call.func, &FUNCTION_RUNNERS) {
+        return Some(Runner::OfFunction);
+    }
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    let ClassOf::Known(class) = semantics.class_of(&method.value) else {
+        return None;
+    };
+    match method.attr.as_str() {
+        "run" if class == "asyncio.runners.Runner" => Some(Runner::OwnSettings),
+        "run_until_complete" if is_loop(&class) => Some(Runner::OfCoroutine),
+        _ => None,
+    }
+}
+
+/// Whether a class is an event loop of asyncio, or of uvloop.
+fn is_loop(class: &str) -> bool {
+    let (module, name) = class.rsplit_once('.').unwrap_or_default();
+    matches!(module.split('.').next(), Some("asyncio" | "uvloop")) && name.ends_with("Loop")
+}
+
+/// The coroutine that a call runs.
+fn coroutine(call: &ast::ExprCall) -> Option<&Expr> {
+    let argument = match call.arguments.args.first() {
+        Some(first) => first,
+        None => {
+            let named = call.arguments.keywords.iter().find(|keyword| {
+                keyword
+                    .arg
+                    .as_ref()
+                    .is_some_and(|name| matches!(name.as_str(), "main" | "future"))
+            })?;
+            &named.value
+        }
+    };
+    (!argument.is_starred_expr()).then_some(argument)
+}
+
+fn rewrite<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &'a ast::ExprCall,
+    argument: &'a Expr,
+) -> Result<Rewrite, String> {
+    let surroundings = file.surroundings(site);
+    let lock = locks::allow_await(file, site, surroundings.owner)?;
+    if is_of_other_loop(file, argument) {
+        return Err("another loop made this task, and that loop does not run".to_owned());
+    }
+    let outer = parenthesized_range(
+        ExprRef::from(argument),
+        (&call.arguments).into(),
+        file.tokens(),
+    )
+    .unwrap_or(argument.range());
+    let before = TextRange::new(call.start(), outer.start());
+    let after = TextRange::new(outer.end(), call.end());
+    if !file.comments.comments_in_range(before).is_empty()
+        || !file.comments.comments_in_range(after).is_empty()
+    {
+        return Err("a comment between the parentheses would be lost".to_owned());
+    }
+    let keeps_parentheses = outer == argument.range() && needs_parentheses(file, argument);
+    let (open, close) = if keeps_parentheses {
+        let inner = TextRange::new(call.arguments.start(), outer.start());
+        // The line break after the parenthesis stays with it.
+        (file.text(inner), ")")
+    } else {
+        ("", "")
+    };
+    let mut edits = if matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_))) {
+        vec![Edit::range_replacement(open.to_owned(), before)]
+    } else {
+        file.await_edits(site, before, open)
+    };
+    let end = if keeps_parentheses {
+        // Whatever stands before the closing parenthesis stays, a trailing comma aside.
+        let rest = file.text(after);
+        rest.trim_start_matches(',').to_owned()
+    } else {
+        close.to_owned()
+    };
+    edits.push(Edit::range_replacement(end, after));
+    let others = call.arguments.len() > 1;
+    Ok(Rewrite::safe("Await it", edits)
+        .unsafe_if(lock)
+        .unsafe_if(others.then_some("the other arguments of the call are lost")))
+}
+
+/// Whether `await` before an expression would take hold of a part of it only, or its lines would
+/// come apart without the parentheses of the call.
+fn needs_parentheses(file: &File<'_, '_>, argument: &Expr) -> bool {
+    let is_primary = matches!(
+        argument,
+        Expr::Call(_) | Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_)
+    );
+    let mut depth = 0_usize;
+    let breaks = file
+        .tokens()
+        .in_range(argument.range())
+        .iter()
+        .any(|token| {
+            match token.kind() {
+                TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => depth += 1,
+                TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => {
+                    depth = depth.saturating_sub(1);
+                }
+                _ => {}
+            }
+            depth == 0 && token.kind() == TokenKind::NonLogicalNewline
+        });
+    !is_primary || breaks
+}
+
+/// Whether a task or future was made by a loop that is made here, and so is not the one that runs.
+fn is_of_other_loop(file: &File<'_, '_>, argument: &Expr) -> bool {
+    let made_by_new_loop = |value: &Expr| {
+        let Expr::Call(call) = value else {
+            return false;
+        };
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        matches!(method.attr.as_str(), "create_task" | "create_future")
+            && is_new_loop(file, &method.value)
+    };
+    made_by_new_loop(argument)
+        || matches!(argument, Expr::Name(name)
+        if file.semantics.origins(name).iter().any(|origin| {
+            matches!(origin, Origin::Value(value) if made_by_new_loop(value))
+        }))
+}
+
+fn is_new_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
+    let is_made = |value: &Expr| {
+        matches!(value, Expr::Call(call)
+            if file.semantics.means(&call.func, &["asyncio.new_event_loop"]))
+    };
+    is_made(receiver)
+        || matches!(receiver, Expr::Name(name)
+        if file.semantics.origins(name).iter().any(|origin| {
+            matches!(origin, Origin::Value(value) if is_made(value))
+        }))
+}
+
+/// Whether the code asks whether a loop is running: in a `try` that handles the error, or under a
+/// condition on `is_running()`.
+fn is_probe<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+    site.enclosing_in_function()
+        .any(|(node, child)| match node {
+            AnyNodeRef::StmtTry(statement) => {
+                statement
+                    .body
+                    .iter()
+                    .any(|inner| inner.range().contains_range(child.range()))
+                    && statement.handlers.iter().any(|handler| {
+                        let ExceptHandler::ExceptHandler(handler) = handler;
+                        handler
+                            .type_
+                            .as_deref()
+                            .is_some_and(|class| handles_runtime_error(file, class))
+                    })
+            }
+            AnyNodeRef::StmtIf(statement) => file.text(&*statement.test).contains("is_running"),
+            _ => false,
+        })
+}
+
+fn handles_runtime_error(file: &File<'_, '_>, class: &Expr) -> bool {
+    match class {
+        Expr::Tuple(tuple) => tuple
+            .elts
+            .iter()
+            .any(|class| handles_runtime_error(file, class)),
+        class => file.semantics.means(class, &["builtins.RuntimeError"]),
+    }
+}
+
+/// Whether the program makes loops run inside others, as `nest_asyncio` does.
+fn works_nested(file: &File<'_, '_>) -> bool {
+    file.source.contains("nest_asyncio")
+        || file
+            .project
+            .packages()
+            .any(|package| package == "nest_asyncio")
+}
