@@ -222,8 +222,7 @@ pub fn asynchronous_names(text: &str) -> Vec<Key> {
         ("def __aenter__", context_key),
     ] {
         for at in memmem::find_iter(text.as_bytes(), method) {
-            let class = memmem::rfind(text[..at].as_bytes(), b"\nclass ");
-            let rest = class.map_or("", |class| &text[class + "\nclass ".len()..]);
+            let rest = text[..at].rsplit("\nclass ").next().unwrap_or_default();
             let name = rest.split(['(', ':', '[']).next().unwrap_or_default();
             names.push(facet(name_key(name)));
         }

@@ -153,18 +153,12 @@ fn is_loop(class: &str) -> bool {
 
 /// The coroutine that a call runs.
 fn coroutine(call: &ast::ExprCall) -> Option<&Expr> {
-    let argument = match call.arguments.args.first() {
-        Some(first) => first,
-        None => {
-            let named = call.arguments.keywords.iter().find(|keyword| {
-                keyword
-                    .arg
-                    .as_ref()
-                    .is_some_and(|name| matches!(name.as_str(), "main" | "future"))
-            })?;
-            &named.value
-        }
+    let by_name = || {
+        call.arguments.keywords.iter().find_map(|keyword| {
+            matches!(keyword.arg.as_deref(), Some("main" | "future")).then_some(&keyword.value)
+        })
     };
+    let argument = call.arguments.args.first().or_else(by_name)?;
     (!argument.is_starred_expr()).then_some(argument)
 }
 
