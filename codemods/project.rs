@@ -145,6 +145,9 @@ pub struct Summary {
     /// module that it imports as a whole, as keys.
     modules: Vec<Key>,
     whole_modules: Vec<Key>,
+    /// The modules that the file imports, or may import as members of a package: how many dots
+    /// stand before the name, and the name.
+    imports: Vec<(u32, Name)>,
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
     /// module they are imported from (`None` for the file's own), and the name.
     run: Vec<(Option<String>, String)>,
@@ -236,6 +239,14 @@ pub fn is_stdlib_coroutine_function(name: &str) -> bool {
 }
 
 impl Summary {
+    /// The modules that the file imports, or may import as members of a package: how many dots
+    /// stand before the name, and the name.
+    pub fn imports(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.imports
+            .iter()
+            .map(|(level, name)| (*level, name.as_str()))
+    }
+
     /// Summarizes a file that holds neither `async` nor `await`, and so is never parsed: only what
     /// it imports from other modules counts.
     ///
@@ -293,6 +304,7 @@ impl Summary {
                     for alias in names.iter().filter(|_| for_types) {
                         let last = alias.name.rsplit('.').next().unwrap_or_default();
                         summary.whole_modules.push(name_key(last));
+                        summary.imports.push((0, alias.name.id.clone()));
                         let root = alias.name.split('.').next().unwrap_or_default();
                         summary.packages.push(Name::new(root));
                     }
@@ -314,11 +326,18 @@ impl Summary {
                         .unwrap_or_default();
                     if for_types {
                         summary.modules.push(name_key(source));
+                        let module = statement.module.as_ref().map(|module| module.id.clone());
+                        let module = module.unwrap_or_default();
+                        summary.imports.push((statement.level, module));
                     }
                     for alias in &statement.names {
                         summary.imported.push(import_key(source, &alias.name));
                         if for_types {
                             summary.whole_modules.push(name_key(&alias.name));
+                            let separator = if statement.module.is_some() { "." } else { "" };
+                            let module = statement.module.as_deref().unwrap_or_default();
+                            let member = Name::new(format!("{module}{separator}{}", alias.name));
+                            summary.imports.push((statement.level, member));
                         }
                         if runs {
                             let bound = alias.asname.as_ref().unwrap_or(&alias.name);
@@ -390,7 +409,7 @@ pub struct Project {
 
 impl Project {
     /// Links summaries. Each comes with the last component of its file's module name.
-    pub fn link<'s>(summaries: impl IntoIterator<Item = (&'s str, Summary)>) -> Self {
+    pub fn link(summaries: impl IntoIterator<Item = (String, Summary)>) -> Self {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library
@@ -401,10 +420,10 @@ impl Project {
             project.imported.extend(summary.imported);
             project.modules.extend(summary.modules);
             project.whole_modules.extend(summary.whole_modules);
-            project.outlines.add(module, summary.outline);
+            project.outlines.add(&module, summary.outline);
             project.packages.extend(summary.packages);
             for (origin, name) in summary.run {
-                let origin = origin.unwrap_or_else(|| module.to_owned());
+                let origin = origin.unwrap_or_else(|| module.clone());
                 project.run.insert((origin, name));
             }
         }

@@ -64,6 +64,12 @@ pub struct Options {
     pub unsafe_fixes: Option<bool>,
     /// Whether files that git ignores are left out.
     pub respect_gitignore: Option<bool>,
+    /// The environment whose packages are looked at: an interpreter, or a folder.
+    pub python: Option<PathBuf>,
+    /// Folders that imports start from, beside those that are found.
+    pub src: Vec<PathBuf>,
+    /// Folders with stubs for packages that are not installed.
+    pub extra_stubs: Vec<PathBuf>,
     /// `gather.guard`
     pub gather_guard: Option<GatherGuard>,
     /// `tasks.strategy`
@@ -99,6 +105,12 @@ pub struct Config {
     pub unsafe_fixes: bool,
     /// Whether files that git ignores are left out.
     pub respect_gitignore: bool,
+    /// The environment whose packages are looked at, as an absolute path.
+    pub python: Option<PathBuf>,
+    /// Folders that imports start from, beside those that are found. Absolute.
+    pub src: Vec<PathBuf>,
+    /// Folders with stubs for packages that are not installed. Absolute.
+    pub extra_stubs: Vec<PathBuf>,
     exclude_patterns: Vec<String>,
     exclude: GlobSet,
     per_file_ignores: Vec<(String, GlobSet, Vec<String>)>,
@@ -168,6 +180,18 @@ impl Config {
         let _ = writeln!(text, "unsafe-fixes = {}", self.unsafe_fixes);
         let _ = writeln!(text, "respect-gitignore = {}", self.respect_gitignore);
         let _ = writeln!(text, "exclude = {}", list(&self.exclude_patterns));
+        let paths = |paths: &[PathBuf]| {
+            let paths: Vec<String> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            list(&paths)
+        };
+        if let Some(python) = &self.python {
+            let _ = writeln!(text, "python = {:?}", python.display().to_string());
+        }
+        let _ = writeln!(text, "src = {}", paths(&self.src));
+        let _ = writeln!(text, "extra-stubs = {}", paths(&self.extra_stubs));
         let guard = match self.settings.gather_guard {
             GatherGuard::Auto => "auto",
             GatherGuard::Always => "always",
@@ -233,7 +257,7 @@ impl Resolver {
         }
         let mut inline = Options::default();
         for text in &overrides.inline {
-            parse_into(&mut inline, text, None)
+            parse_into(&mut inline, text, None, cwd)
                 .map_err(|error| ConfigError(format!("--config: {}", error.0)))?;
         }
         let mut resolver = Self {
@@ -254,11 +278,6 @@ impl Resolver {
             resolver.fixed = Some(Arc::new(config));
         }
         Ok(resolver)
-    }
-
-    /// The environment that was named on the command line.
-    pub fn python(&self) -> Option<&Path> {
-        self.overrides.python.as_deref()
     }
 
     /// What applies to files in `folder`, which is absolute.
@@ -363,6 +382,13 @@ impl Resolver {
                 .or(inline.respect_gitignore)
                 .or(options.respect_gitignore)
                 .unwrap_or(true),
+            python: overrides
+                .python
+                .clone()
+                .or_else(|| inline.python.clone())
+                .or(options.python),
+            src: [inline.src.clone(), options.src].concat(),
+            extra_stubs: [inline.extra_stubs.clone(), options.extra_stubs].concat(),
             exclude: globs(&exclude_patterns)?,
             exclude_patterns,
             per_file_ignores,
@@ -401,14 +427,21 @@ fn read_options(path: &Path) -> Result<Option<Options>, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
     let mut options = Options::default();
-    let found = parse_into(&mut options, &text, Some(path))?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = absolute.parent().unwrap_or(path);
+    let found = parse_into(&mut options, &text, Some(path), folder)?;
     Ok(found.then_some(options))
 }
 
 /// Reads TOML. With the path of a `pyproject.toml`, only its `[tool.asyncfix]` table; `false` when
 /// it has none.
-fn parse_into(options: &mut Options, text: &str, path: Option<&Path>) -> Result<bool, ConfigError> {
-    let reader = Reader { text, path };
+fn parse_into(
+    options: &mut Options,
+    text: &str,
+    path: Option<&Path>,
+    folder: &Path,
+) -> Result<bool, ConfigError> {
+    let reader = Reader { text, path, folder };
     let is_pyproject = path
         .and_then(Path::file_name)
         .is_some_and(|name| name == "pyproject.toml");
@@ -438,7 +471,7 @@ fn parse_into(options: &mut Options, text: &str, path: Option<&Path>) -> Result<
     Ok(true)
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 14] = [
     "select",
     "extend-select",
     "ignore",
@@ -448,6 +481,9 @@ const KEYS: [&str; 11] = [
     "target-version",
     "unsafe-fixes",
     "respect-gitignore",
+    "python",
+    "src",
+    "extra-stubs",
     "gather",
     "tasks",
 ];
@@ -456,6 +492,8 @@ const KEYS: [&str; 11] = [
 struct Reader<'t> {
     text: &'t str,
     path: Option<&'t Path>,
+    /// What relative paths are relative to.
+    folder: &'t Path,
 }
 
 type Value<'i> = Spanned<DeValue<'i>>;
@@ -521,6 +559,25 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn folders(&self, value: &Value<'_>) -> Result<Vec<PathBuf>, ConfigError> {
+        let items = value
+            .get_ref()
+            .as_array()
+            .ok_or_else(|| self.wrong(value, "an array of folders"))?;
+        items
+            .iter()
+            .map(|item| {
+                let folder = self.folder.join(self.string(item)?);
+                if folder.is_dir() {
+                    Ok(folder)
+                } else {
+                    let message = format!("there is no folder {}", folder.display());
+                    Err(self.error(item.span().start, &message))
+                }
+            })
+            .collect()
+    }
+
     fn rules(&self, value: &Value<'_>) -> Result<Vec<String>, ConfigError> {
         let items = value
             .get_ref()
@@ -565,6 +622,19 @@ impl Reader<'_> {
                 "extend-exclude" => options.extend_exclude = self.strings(value)?,
                 "unsafe-fixes" => options.unsafe_fixes = Some(self.boolean(value)?),
                 "respect-gitignore" => options.respect_gitignore = Some(self.boolean(value)?),
+                "python" => {
+                    let path = self.folder.join(self.string(value)?);
+                    if !path.exists() {
+                        let message = format!(
+                            "there is no interpreter and no environment at {}",
+                            path.display()
+                        );
+                        return Err(self.error(value.span().start, &message));
+                    }
+                    options.python = Some(path);
+                }
+                "src" => options.src = self.folders(value)?,
+                "extra-stubs" => options.extra_stubs = self.folders(value)?,
                 "target-version" => {
                     let text = self.string(value)?;
                     let version = parse_version(text)
@@ -688,7 +758,12 @@ mod tests {
 
     fn read(text: &str) -> Result<Options, ConfigError> {
         let mut options = Options::default();
-        parse_into(&mut options, text, Some(Path::new("asyncfix.toml")))?;
+        parse_into(
+            &mut options,
+            text,
+            Some(Path::new("asyncfix.toml")),
+            Path::new("."),
+        )?;
         Ok(options)
     }
 

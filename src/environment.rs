@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use asyncfix_codemods::STUBS;
-use asyncfix_codemods::project::{Project, asynchronous_names};
+use asyncfix_codemods::project::{Project, Summary, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
 use ruff_python_ast::PythonVersion;
@@ -89,12 +89,16 @@ fn is_known(package: &str) -> bool {
 
 /// Tells `project` the names of the coroutine functions in the installed packages it imports.
 pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
-    let folders: Vec<SystemPathBuf> = site_packages
+    let places: Vec<SystemPathBuf> = site_packages
         .iter()
-        .flat_map(|root| project.packages().map(|package| root.join(package)))
-        .filter(|folder| folder.as_std_path().is_dir())
+        .flat_map(|root| {
+            project.packages().flat_map(move |package| {
+                ["", ".py", ".pyi", "-stubs"].map(|ending| root.join(format!("{package}{ending}")))
+            })
+        })
+        .filter(|place| place.as_std_path().exists())
         .collect();
-    let names: Vec<u64> = folders
+    let names: Vec<u64> = places
         .par_iter()
         .flat_map_iter(|folder| {
             ignore::WalkBuilder::new(folder.as_std_path())
@@ -110,4 +114,31 @@ pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
         })
         .collect();
     project.add_coroutine_functions(names);
+}
+
+/// The files below `roots` that a file at `path` imports, by what its summary says.
+pub fn imported_files(
+    path: &SystemPath,
+    summary: &Summary,
+    roots: &[SystemPathBuf],
+) -> Vec<SystemPathBuf> {
+    let mut files = Vec::new();
+    for (level, module) in summary.imports() {
+        let below = module.replace('.', "/");
+        let starts: Vec<&SystemPath> = match (level as usize).checked_sub(1) {
+            None => roots.iter().map(SystemPathBuf::as_path).collect(),
+            Some(up) => path
+                .parent()
+                .and_then(|folder| folder.ancestors().nth(up))
+                .into_iter()
+                .collect(),
+        };
+        files.extend(starts.into_iter().find_map(|start| {
+            [format!("{below}.py"), format!("{below}/__init__.py")]
+                .into_iter()
+                .map(|name| start.join(name.trim_start_matches('/')))
+                .find(|file| file.as_std_path().is_file())
+        }));
+    }
+    files
 }

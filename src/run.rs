@@ -22,6 +22,7 @@ use ruff_diagnostics::Applicability;
 use ruff_python_ast::{PySourceType, PythonVersion};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
+use rustc_hash::FxHashSet;
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
@@ -129,6 +130,7 @@ pub fn run(
         .iter()
         .map(|input| module_name(&input.found.path))
         .collect();
+    let some_named = inputs.iter().any(|input| input.found.named);
     let looks: Vec<Result<FirstLook, ConfigError>> = inputs
         .into_par_iter()
         .enumerate()
@@ -156,24 +158,44 @@ pub fn run(
             }
         });
     }
-    let mut project = Project::link(
-        modules
+    let mut configs = vec![resolver.for_folder(cwd.as_std_path())?];
+    for file in &active {
+        if !configs
             .iter()
-            .zip(summaries)
-            .filter_map(|(module, summary)| Some((module.as_str(), summary?))),
-    );
-    let site_packages = environment::site_packages(resolver.python(), &cwd)?;
-    if !site_packages.is_empty() {
-        environment::add_installed(&mut project, &site_packages);
+            .any(|config| Arc::ptr_eq(config, &file.config))
+        {
+            configs.push(Arc::clone(&file.config));
+        }
     }
     // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
     let mut roots: Vec<SystemPathBuf> = active
         .iter()
         .map(|file| import_root(&file.path))
         .chain([cwd.clone()])
+        .chain(all_of(&configs, |config| &config.src))
         .collect();
     roots.sort();
     roots.dedup();
+    // What lies outside of the files that were named is read for what it defines.
+    let beside = if some_named {
+        look_beside(&active, &summaries, &roots)
+    } else {
+        Vec::new()
+    };
+    let mut project = Project::link(
+        modules
+            .iter()
+            .zip(summaries)
+            .filter_map(|(module, summary)| Some((module.clone(), summary?)))
+            .chain(beside),
+    );
+    let python = configs.iter().find_map(|config| config.python.as_deref());
+    let mut site_packages = environment::site_packages(python, &cwd)?;
+    // What is installed says more than any stub.
+    site_packages.extend(all_of(&configs, |config| &config.extra_stubs));
+    if !site_packages.is_empty() {
+        environment::add_installed(&mut project, &site_packages);
+    }
     environment::add_unresolved(&mut project, &roots, &site_packages);
     project.settle();
     active.retain_mut(|file| {
@@ -208,6 +230,54 @@ pub fn run(
     errors.sort();
     outcomes.errors = errors.into_iter().map(|(_, error)| error).collect();
     Ok(outcomes)
+}
+
+/// How many imports away from a named file others are read.
+const BESIDE: usize = 3;
+
+/// The summaries of files that were not given, but that files with candidates import, each with the
+/// last component of its module's name.
+fn look_beside(
+    active: &[Active],
+    summaries: &[Option<Summary>],
+    roots: &[SystemPathBuf],
+) -> Vec<(String, Summary)> {
+    let mut known: FxHashSet<SystemPathBuf> = active.iter().map(|file| file.path.clone()).collect();
+    let mut beside: Vec<(String, Summary)> = Vec::new();
+    let mut pending: Vec<SystemPathBuf> = Vec::new();
+    for file in active {
+        if let Some(Some(summary)) = summaries.get(file.index) {
+            pending.extend(environment::imported_files(&file.path, summary, roots));
+        }
+    }
+    for _ in 0..BESIDE {
+        let mut next = Vec::new();
+        for path in pending.drain(..) {
+            if !known.insert(path.clone()) {
+                continue;
+            }
+            let Ok(source) = source::read(path.as_std_path()) else {
+                continue;
+            };
+            let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
+            let summary = Summary::of(parsed.syntax(), &source.text, true);
+            next.extend(environment::imported_files(&path, &summary, roots));
+            beside.push((module_name(path.as_std_path()), summary));
+        }
+        pending = next;
+    }
+    beside
+}
+
+/// The folders that any of the configurations names.
+fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemPathBuf> {
+    let mut folders: Vec<SystemPathBuf> = configs
+        .iter()
+        .flat_map(|config| of(config))
+        .filter_map(|path| system_path(path))
+        .collect();
+    folders.dedup();
+    folders
 }
 
 /// Reads a file, parses it, and says whether any codemod could have work in it.

@@ -510,3 +510,69 @@ fn deep_trees_do_not_overflow_the_stack() {
         .success()
         .stderr("1 fixed in 1 file, 0 not fixed\n");
 }
+
+#[test]
+fn files_that_are_imported_are_read_and_never_written() {
+    let client = "async def fetch(url):\n    import time\n\n    time.sleep(1)\n    return url\n";
+    let main = "from app import fetch\n\n\nasync def main():\n    fetch(\"a\")\n";
+    let folder = folder(&[
+        ("src/app/__init__.py", "from .client import fetch\n"),
+        ("src/app/client.py", client),
+        ("src/app/main.py", main),
+    ]);
+    let fixed = main.replace("    fetch", "    await fetch");
+    asyncfix(&folder)
+        .args(["--write", "-", "--stdin-filename", "src/app/main.py"])
+        .write_stdin(main)
+        .assert()
+        .code(0)
+        .stdout(fixed.clone());
+    asyncfix(&folder)
+        .args(["--write", "src/app/main.py"])
+        .assert()
+        .code(0);
+    assert_eq!(read(&folder, "src/app/main.py"), fixed);
+    assert_eq!(read(&folder, "src/app/client.py"), client);
+}
+
+#[test]
+fn the_configuration_names_folders_to_look_in() {
+    let main = "import acme\nimport lib\n\n\nasync def main():\n    acme.send(1)\n    lib.load()\n";
+    let folder = folder(&[
+        (
+            "asyncfix.toml",
+            "extra-stubs = [\"stubs\"]\nsrc = [\"vendored\"]\n",
+        ),
+        ("app.py", main),
+        (
+            "stubs/acme/__init__.pyi",
+            "async def send(count: int) -> None: ...\n",
+        ),
+        ("vendored/lib.py", "async def load():\n    return 1\n"),
+    ]);
+    asyncfix(&folder)
+        .args(["--write", "app.py"])
+        .assert()
+        .code(0);
+    let fixed = main
+        .replace("    acme", "    await acme")
+        .replace("    lib", "    await lib");
+    assert_eq!(read(&folder, "app.py"), fixed);
+    for (key, message) in [
+        (
+            "extra-stubs = [\"stub\"]",
+            "asyncfix.toml:1:16: there is no folder",
+        ),
+        (
+            "python = \"nowhere\"",
+            "asyncfix.toml:1:10: there is no interpreter and no environment",
+        ),
+        (
+            "src = \"vendored\"",
+            "asyncfix.toml:1:7: expected an array of folders",
+        ),
+    ] {
+        std::fs::write(folder.path().join("asyncfix.toml"), format!("{key}\n")).unwrap();
+        asyncfix(&folder).assert().code(2).stderr(contains(message));
+    }
+}
