@@ -10,6 +10,7 @@ use ruff_python_ast::comparable::{
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{ExceptHandler, ModModule, Stmt};
 use ruff_python_parser::{Parsed, parse_module};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// Why a rewritten file is not written.
@@ -153,13 +154,16 @@ fn compare_statements(
 ) -> Result<(), Flaw> {
     let old_flat = flatten(&old_module.syntax().body);
     let new_flat = flatten(&new_module.syntax().body);
-    let mut positions = Positions::new(edits);
+    let mut positions = Positions::new(old, edits);
     let mut twin_of_new: Vec<Option<usize>> = vec![None; new_flat.len()];
     let mut twin_of_old: Vec<Option<usize>> = vec![None; old_flat.len()];
     let mut candidate = 0;
     for (index, flat) in old_flat.iter().enumerate() {
         let header = header_range(flat.statement);
         let touched = positions.touches(header);
+        if touched && positions.is_removed(flat.statement.start()) {
+            continue;
+        }
         let at = positions.new_offset(flat.statement.start());
         while new_flat
             .get(candidate)
@@ -240,12 +244,14 @@ fn header_range(statement: &Stmt) -> TextRange {
 /// Maps offsets of the old text to the new one.
 struct Positions<'e> {
     edits: &'e [Edit],
+    /// The edits that change more than the indentation of a line.
+    telling: Vec<&'e Edit>,
     /// Ranges of the new text that edits wrote, or between which they removed something.
     written: Vec<TextRange>,
 }
 
 impl<'e> Positions<'e> {
-    fn new(edits: &'e [Edit]) -> Self {
+    fn new(old: &str, edits: &'e [Edit]) -> Self {
         let mut written = Vec::with_capacity(edits.len());
         let mut shift: i64 = 0;
         for edit in edits {
@@ -255,15 +261,30 @@ impl<'e> Positions<'e> {
             written.push(TextRange::new(start, end));
             shift += i64::try_from(length).unwrap_or(0) - i64::from(u32::from(edit.range().len()));
         }
-        Self { edits, written }
+        Self {
+            edits,
+            telling: edits
+                .iter()
+                .filter(|edit| !is_indentation(old, edit))
+                .collect(),
+            written,
+        }
+    }
+
+    /// Whether the character at `old` was removed, with nothing in its place.
+    fn is_removed(&self, old: TextSize) -> bool {
+        let index = self.edits.partition_point(|edit| edit.end() <= old);
+        self.edits
+            .get(index)
+            .is_some_and(|edit| edit.is_deletion() && edit.start() <= old)
     }
 
     /// Whether an edit changes something in `range`, its first and last byte included.
     fn touches(&mut self, range: TextRange) -> bool {
         let from = self
-            .edits
+            .telling
             .partition_point(|edit| edit.end() < range.start());
-        self.edits
+        self.telling
             .iter()
             .skip(from)
             .take_while(|edit| edit.start() <= range.end())
@@ -300,6 +321,15 @@ impl<'e> Positions<'e> {
             .iter()
             .any(|range| range.contains_inclusive(new))
     }
+}
+
+/// Whether an edit changes nothing but white space before the first token of a line.
+fn is_indentation(old: &str, edit: &Edit) -> bool {
+    let is_white = |text: &str| text.chars().all(|c| matches!(c, ' ' | '\t' | '\x0c'));
+    let line_start = old.line_start(edit.start());
+    is_white(edit.content().unwrap_or_default())
+        && is_white(&old[edit.range()])
+        && is_white(&old[TextRange::new(line_start, edit.start())])
 }
 
 /// Whether text put before a statement leaves it on a line of its own.
