@@ -8,6 +8,7 @@
 //! its cases, and add one line to [`CODEMODS`].
 
 pub mod blocking;
+pub mod cancellation;
 pub mod file;
 pub mod finding;
 pub mod forgotten_await;
@@ -84,6 +85,8 @@ pub trait Codemod: Sync {
 pub static CODEMODS: &[&dyn Codemod] = &[
     &forgotten_await::call::ForgottenAwait,
     &blocking::sleep::BlockingSleep,
+    &cancellation::swallowed::SwallowedCancellation,
+    &cancellation::broad::BroadExcept,
     &gather::return_exceptions::GatherWithoutReturnExceptions,
     &tasks::dangling::DanglingTask,
 ];

@@ -59,10 +59,10 @@ impl<'a> Lines<'a> {
             _ => self.indentation(opener.start()).to_owned(),
         };
         let header_gap = is_inline.then(|| self.gap_before(opener.start()));
-        let (start, opening, header_break) = if range.start == 0 {
-            (self.start_with_comments(first, &base), header_gap, None)
+        let (start, opening, header_break) = if range.start == 0 && is_inline {
+            (first.start(), header_gap, None)
         } else if self.starts_logical_line(first.start()) {
-            (self.start_with_comments(first, &base), None, None)
+            (self.start_with_comments(first.start()), None, None)
         } else {
             let previous = suite.get(range.start.checked_sub(1)?)?;
             let gap = TextRange::new(previous.end(), first.start());
@@ -236,12 +236,11 @@ impl<'a> Lines<'a> {
         &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
-    /// Where the lines of a statement start, with the comments right above it.
-    fn start_with_comments(self, statement: &Stmt, base: &str) -> TextSize {
-        let before = self
-            .tokens
-            .partition_point(|token| token.start() < statement.start());
-        let mut start = self.source.line_start(statement.start());
+    /// Where the lines of the statement or clause at `at` start, with the comments right above it.
+    pub fn start_with_comments(self, at: TextSize) -> TextSize {
+        let base = self.indentation(at);
+        let before = self.tokens.partition_point(|token| token.start() < at);
+        let mut start = self.source.line_start(at);
         let mut tokens = self
             .tokens
             .get(..before)

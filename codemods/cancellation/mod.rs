@@ -1,0 +1,5 @@
+//! Pitfall: not handling cancellation.
+
+pub mod broad;
+pub mod handlers;
+pub mod swallowed;
