@@ -9,6 +9,7 @@
 
 pub mod blocking;
 pub mod cancellation;
+pub mod context_managers;
 pub mod file;
 pub mod finding;
 pub mod forgotten_await;
@@ -87,6 +88,7 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &blocking::sleep::BlockingSleep,
     &cancellation::swallowed::SwallowedCancellation,
     &cancellation::broad::BroadExcept,
+    &context_managers::manual_lock::ManualLock,
     &gather::return_exceptions::GatherWithoutReturnExceptions,
     &tasks::dangling::DanglingTask,
 ];

@@ -202,6 +202,8 @@ fn compare_statements(
             .get(candidate)
             .filter(|other| other.statement.start() == at);
         match twin {
+            // A simple statement was rewritten to the header of a new block.
+            Some(other) if touched && is_simple(flat.statement) && !is_simple(other.statement) => {}
             Some(other) if touched || same_header(flat.statement, other.statement, &positions) => {
                 if let (Some(one), Some(two)) =
                     (twin_of_old.get_mut(index), twin_of_new.get_mut(candidate))
@@ -251,6 +253,10 @@ fn compare_statements(
         }
     }
     Ok(())
+}
+
+fn is_simple(statement: &Stmt) -> bool {
+    clauses(statement).is_empty()
 }
 
 fn first_line(text: &str) -> String {

@@ -4,12 +4,13 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen};
 
-use super::handlers::{self, Exits, Handler};
+use super::handlers::{self, Handler};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
+use crate::support::flow::Exits;
 use crate::support::imports;
 use crate::{Candidate, Codemod};
 

@@ -4,13 +4,14 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::handlers::{self, CANCELLED, Exits, Handler};
+use super::handlers::{self, CANCELLED, Handler};
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rewrite;
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::coroutines;
+use crate::support::flow::Exits;
 use crate::{Candidate, Codemod, file::File};
 
 /// The codemod of AF302.

@@ -87,6 +87,67 @@ impl<'a> Lines<'a> {
         })
     }
 
+    /// What stands between two statements of a suite, with all lines between theirs, as a block.
+    /// `None` where nothing does, or where one of the two shares its lines.
+    pub fn between(
+        self,
+        suite: &[Stmt],
+        parent: Option<AnyNodeRef<'_>>,
+        before: usize,
+        behind: usize,
+    ) -> Option<Block<'a>> {
+        let one = suite.get(before)?;
+        let other = suite.get(behind)?;
+        let mut block = self.block(suite, parent, before + 1..behind)?;
+        if !self.stands_alone(one) || !self.stands_alone(other) {
+            return None;
+        }
+        block.range = TextRange::new(
+            self.source.full_line_end(one.end()),
+            self.source.line_start(other.start()),
+        );
+        Some(block)
+    }
+
+    /// Whether a statement shares its lines with no other one.
+    pub fn stands_alone(self, statement: &Stmt) -> bool {
+        self.starts_logical_line(statement.start())
+            && self
+                .tokens_from(statement.end())
+                .first()
+                .is_none_or(|token| matches!(token.kind(), TokenKind::Newline | TokenKind::Comment))
+    }
+
+    /// The edit that removes the `finally` clause with the body `body`, which ends its statement.
+    ///
+    /// `Err` with the reason where a comment in it would be lost.
+    pub fn without_finally(self, body: &[Stmt]) -> Result<Edit, &'static str> {
+        const NO_CLAUSE: &str = "there is no `finally`";
+        let first = body.first().ok_or(NO_CLAUSE)?;
+        let last = body.last().ok_or(NO_CLAUSE)?;
+        let before = self
+            .tokens
+            .partition_point(|token| token.start() < first.start());
+        let keyword = self
+            .tokens
+            .get(..before)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .find(|token| token.kind() == TokenKind::Finally)
+            .ok_or(NO_CLAUSE)?;
+        let end = self.source.full_line_end(last.end());
+        let has_comment = self
+            .tokens_from(keyword.start())
+            .iter()
+            .take_while(|token| token.start() < end)
+            .any(|token| token.kind() == TokenKind::Comment);
+        if has_comment {
+            return Err("a comment in the `finally` would be lost");
+        }
+        Ok(self.removal(keyword.start(), &LogicalLine { comment: None, end }))
+    }
+
     /// The edits that put the body of a compound statement in the place of the whole statement.
     /// `body` must be its only suite.
     ///

@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod coroutines;
+pub mod flow;
 pub mod imports;
 pub mod locks;
 pub mod names;
