@@ -86,6 +86,7 @@ pub trait Codemod: Sync {
 pub static CODEMODS: &[&dyn Codemod] = &[
     &forgotten_await::call::ForgottenAwait,
     &blocking::sleep::BlockingSleep,
+    &cancellation::endless::UnhandledCancellation,
     &cancellation::swallowed::SwallowedCancellation,
     &cancellation::broad::BroadExcept,
     &context_managers::manual_lock::ManualLock,
