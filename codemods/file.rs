@@ -17,6 +17,7 @@ use crate::semantics::Semantics;
 use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
+use crate::support::blocks::Lines;
 
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
@@ -91,7 +92,12 @@ impl<'a, 'db> File<'a, 'db> {
 
     /// One step of the file's indentation.
     pub fn indent_unit(&self) -> &str {
-        self.stylist.indentation()
+        indent_unit(&self.stylist)
+    }
+
+    /// The lines of the file, for blocks of them that move.
+    pub fn lines(&self) -> Lines<'_> {
+        Lines::new(self.source, self.tokens(), &self.stylist)
     }
 
     /// The white space before the first token of the line that `offset` is on.
@@ -195,4 +201,11 @@ impl<'a, 'db> File<'a, 'db> {
         }
         edits
     }
+}
+
+/// One step of a file's indentation.
+pub fn indent_unit<'s>(stylist: &'s Stylist<'_>) -> &'s str {
+    let unit: &str = stylist.indentation();
+    // The style is that of the first indented line, and that may begin with a form feed.
+    unit.rsplit('\x0c').next().unwrap_or(unit)
 }

@@ -54,6 +54,9 @@ pub struct Rewrite {
     /// Rewrites with the same key never go into one round, because each names something anew in
     /// the same scope. The key is the start of that scope.
     pub alone_in: Option<TextSize>,
+    /// The block that the rewrite indents anew. Other rewrites in it, which know its lines as they
+    /// are, never go into the same round.
+    pub moves: Option<TextRange>,
 }
 
 impl Rewrite {
@@ -66,6 +69,7 @@ impl Rewrite {
             applicability: Applicability::Safe,
             unsafe_because: None,
             alone_in: None,
+            moves: None,
         }
     }
 

@@ -8,6 +8,8 @@
 //! its cases, and add one line to [`CODEMODS`].
 
 pub mod blocking;
+pub mod cancellation;
+pub mod context_managers;
 pub mod file;
 pub mod finding;
 pub mod forgotten_await;
@@ -93,8 +95,12 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &forgotten_await::iteration::MissingAsyncFor,
     &forgotten_await::context::MissingAsyncWith,
     &blocking::sleep::BlockingSleep,
+    &cancellation::endless::UnhandledCancellation,
+    &cancellation::swallowed::SwallowedCancellation,
+    &cancellation::broad::BroadExcept,
     &mixing::never_run::CoroutineNeverRun,
     &mixing::run_in_loop::RunInsideLoop,
+    &context_managers::manual_lock::ManualLock,
     &gather::return_exceptions::GatherWithoutReturnExceptions,
     &tasks::dangling::DanglingTask,
 ];

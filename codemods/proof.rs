@@ -8,8 +8,9 @@ use ruff_python_ast::comparable::{
     ComparableWithItem,
 };
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::{ExceptHandler, ModModule, Stmt};
+use ruff_python_ast::{ExceptHandler, ModModule, Stmt, StmtTry};
 use ruff_python_parser::{Parsed, parse_module};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// Why a rewritten file is not written.
@@ -104,12 +105,12 @@ fn kept_in_order(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
 /// A statement in the flattened tree: where it starts, and where it hangs.
 struct Flat<'a> {
     statement: &'a Stmt,
-    /// The index of the compound statement it stands in, and the number of the clause.
-    parent: Option<(usize, usize)>,
+    /// The index of the compound statement it stands in, and the clause.
+    parent: Option<(usize, Clause)>,
 }
 
 fn flatten(body: &[Stmt]) -> Vec<Flat<'_>> {
-    fn walk<'a>(suite: &'a [Stmt], parent: Option<(usize, usize)>, flat: &mut Vec<Flat<'a>>) {
+    fn walk<'a>(suite: &'a [Stmt], parent: Option<(usize, Clause)>, flat: &mut Vec<Flat<'a>>) {
         for statement in suite {
             let index = flat.len();
             flat.push(Flat { statement, parent });
@@ -123,23 +124,50 @@ fn flatten(body: &[Stmt]) -> Vec<Flat<'_>> {
     flat
 }
 
-/// The suites of a statement, each with a number that says which clause it is.
-fn clauses(statement: &Stmt) -> Vec<(usize, &[Stmt])> {
-    const ELSE: usize = 1_000_000;
-    const FINALLY: usize = 1_000_001;
+/// A suite of a compound statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clause {
+    /// The one with this number.
+    Number(usize),
+    /// The body of the `except` that starts here.
+    Handler(TextSize),
+    Else,
+    Finally,
+}
+
+/// Whether a clause of an old statement is this one of the new statement.
+fn same_clause(old: Clause, new: Clause, positions: &Positions<'_>) -> bool {
+    match (old, new) {
+        (Clause::Handler(old), Clause::Handler(new)) => positions.new_offset(old) == new,
+        (old, new) => old == new,
+    }
+}
+
+/// The suites of a statement, each with the clause it is.
+fn clauses(statement: &Stmt) -> Vec<(Clause, &[Stmt])> {
     match statement {
-        Stmt::Try(inner) => std::iter::once((0, inner.body.as_slice()))
-            .chain(inner.handlers.iter().enumerate().map(|(index, handler)| {
+        Stmt::Try(inner) => std::iter::once((Clause::Number(0), inner.body.as_slice()))
+            .chain(inner.handlers.iter().map(|handler| {
                 let ExceptHandler::ExceptHandler(handler) = handler;
-                (index + 1, handler.body.as_slice())
+                (Clause::Handler(handler.start()), handler.body.as_slice())
             }))
-            .chain([(ELSE, &*inner.orelse), (FINALLY, &*inner.finalbody)])
+            .chain([
+                (Clause::Else, &*inner.orelse),
+                (Clause::Finally, &*inner.finalbody),
+            ])
             .collect(),
-        Stmt::For(inner) => vec![(0, &inner.body), (ELSE, &inner.orelse)],
-        Stmt::While(inner) => vec![(0, &inner.body), (ELSE, &inner.orelse)],
+        Stmt::For(inner) => vec![
+            (Clause::Number(0), &inner.body),
+            (Clause::Else, &inner.orelse),
+        ],
+        Stmt::While(inner) => vec![
+            (Clause::Number(0), &inner.body),
+            (Clause::Else, &inner.orelse),
+        ],
         _ => crate::site::suites_in(statement)
             .into_iter()
             .enumerate()
+            .map(|(number, suite)| (Clause::Number(number), suite))
             .collect(),
     }
 }
@@ -153,13 +181,16 @@ fn compare_statements(
 ) -> Result<(), Flaw> {
     let old_flat = flatten(&old_module.syntax().body);
     let new_flat = flatten(&new_module.syntax().body);
-    let mut positions = Positions::new(edits);
+    let positions = Positions::new(old, edits);
     let mut twin_of_new: Vec<Option<usize>> = vec![None; new_flat.len()];
     let mut twin_of_old: Vec<Option<usize>> = vec![None; old_flat.len()];
     let mut candidate = 0;
     for (index, flat) in old_flat.iter().enumerate() {
         let header = header_range(flat.statement);
         let touched = positions.touches(header);
+        if touched && positions.is_removed(flat.statement.start()) {
+            continue;
+        }
         let at = positions.new_offset(flat.statement.start());
         while new_flat
             .get(candidate)
@@ -171,7 +202,9 @@ fn compare_statements(
             .get(candidate)
             .filter(|other| other.statement.start() == at);
         match twin {
-            Some(other) if touched || same_header(flat.statement, other.statement) => {
+            // A simple statement was rewritten to the header of a new block.
+            Some(other) if touched && is_simple(flat.statement) && !is_simple(other.statement) => {}
+            Some(other) if touched || same_header(flat.statement, other.statement, &positions) => {
                 if let (Some(one), Some(two)) =
                     (twin_of_old.get_mut(index), twin_of_new.get_mut(candidate))
                 {
@@ -205,7 +238,7 @@ fn compare_statements(
             (None, None) => true,
             (Some((old_parent, old_clause)), Some((new_parent, new_clause))) => {
                 twin_of_old.get(old_parent).copied().flatten() == Some(new_parent)
-                    && old_clause == new_clause
+                    && same_clause(old_clause, new_clause, &positions)
             }
             _ => false,
         };
@@ -220,6 +253,10 @@ fn compare_statements(
         }
     }
     Ok(())
+}
+
+fn is_simple(statement: &Stmt) -> bool {
+    clauses(statement).is_empty()
 }
 
 fn first_line(text: &str) -> String {
@@ -240,12 +277,14 @@ fn header_range(statement: &Stmt) -> TextRange {
 /// Maps offsets of the old text to the new one.
 struct Positions<'e> {
     edits: &'e [Edit],
+    /// The edits that change more than the indentation of a line.
+    telling: Vec<&'e Edit>,
     /// Ranges of the new text that edits wrote, or between which they removed something.
     written: Vec<TextRange>,
 }
 
 impl<'e> Positions<'e> {
-    fn new(edits: &'e [Edit]) -> Self {
+    fn new(old: &str, edits: &'e [Edit]) -> Self {
         let mut written = Vec::with_capacity(edits.len());
         let mut shift: i64 = 0;
         for edit in edits {
@@ -255,15 +294,30 @@ impl<'e> Positions<'e> {
             written.push(TextRange::new(start, end));
             shift += i64::try_from(length).unwrap_or(0) - i64::from(u32::from(edit.range().len()));
         }
-        Self { edits, written }
+        Self {
+            edits,
+            telling: edits
+                .iter()
+                .filter(|edit| !is_indentation(old, edit))
+                .collect(),
+            written,
+        }
+    }
+
+    /// Whether the character at `old` was removed, with nothing in its place.
+    fn is_removed(&self, old: TextSize) -> bool {
+        let index = self.edits.partition_point(|edit| edit.end() <= old);
+        self.edits
+            .get(index)
+            .is_some_and(|edit| edit.is_deletion() && edit.start() <= old)
     }
 
     /// Whether an edit changes something in `range`, its first and last byte included.
-    fn touches(&mut self, range: TextRange) -> bool {
+    fn touches(&self, range: TextRange) -> bool {
         let from = self
-            .edits
+            .telling
             .partition_point(|edit| edit.end() < range.start());
-        self.edits
+        self.telling
             .iter()
             .skip(from)
             .take_while(|edit| edit.start() <= range.end())
@@ -302,6 +356,15 @@ impl<'e> Positions<'e> {
     }
 }
 
+/// Whether an edit changes nothing but white space before the first token of a line.
+fn is_indentation(old: &str, edit: &Edit) -> bool {
+    let is_white = |text: &str| text.chars().all(|c| matches!(c, ' ' | '\t' | '\x0c'));
+    let line_start = old.line_start(edit.start());
+    is_white(edit.content().unwrap_or_default())
+        && is_white(&old[edit.range()])
+        && is_white(&old[TextRange::new(line_start, edit.start())])
+}
+
 /// Whether text put before a statement leaves it on a line of its own.
 fn is_whole_lines(text: &str) -> bool {
     text.rsplit_once(['\n', '\r'])
@@ -312,8 +375,32 @@ fn offset(value: i64) -> TextSize {
     TextSize::new(u32::try_from(value.max(0)).unwrap_or(u32::MAX))
 }
 
+/// Whether each handler is there, catching the same unless an edit touches what it catches, and
+/// every other one was written.
+fn same_handlers(old: &StmtTry, new: &StmtTry, positions: &Positions<'_>) -> bool {
+    let mut before = old.handlers.iter().peekable();
+    for handler in &new.handlers {
+        let ExceptHandler::ExceptHandler(two) = handler;
+        let twin = before.next_if(|old| positions.new_offset(old.start()) == two.start());
+        let is_kept = match twin {
+            Some(ExceptHandler::ExceptHandler(one)) => {
+                let body = one.body.first().map_or(one.end(), Ranged::start);
+                positions.touches(TextRange::new(one.start(), body))
+                    || one.type_.as_deref().map(ComparableExpr::from)
+                        == two.type_.as_deref().map(ComparableExpr::from)
+                        && one.name.as_deref() == two.name.as_deref()
+            }
+            None => positions.was_written(two.start()),
+        };
+        if !is_kept {
+            return false;
+        }
+    }
+    before.next().is_none()
+}
+
 /// Whether two statements are the same apart from the suites they hold.
-fn same_header(one: &Stmt, other: &Stmt) -> bool {
+fn same_header(one: &Stmt, other: &Stmt, positions: &Positions<'_>) -> bool {
     let expr = |one, other| ComparableExpr::from(one) == ComparableExpr::from(other);
     match (one, other) {
         (Stmt::FunctionDef(a), Stmt::FunctionDef(b)) => {
@@ -365,9 +452,12 @@ fn same_header(one: &Stmt, other: &Stmt) -> bool {
         }
         (Stmt::Try(a), Stmt::Try(b)) => {
             a.is_star == b.is_star
-                && a.handlers.len() == b.handlers.len()
+                && same_handlers(a, b, positions)
                 && a.orelse.is_empty() == b.orelse.is_empty()
-                && a.finalbody.is_empty() == b.finalbody.is_empty()
+                && (a.finalbody.is_empty() == b.finalbody.is_empty()
+                    || a.finalbody
+                        .first()
+                        .is_some_and(|first| positions.is_removed(first.start())))
         }
         (Stmt::Match(a), Stmt::Match(b)) => {
             expr(&a.subject, &b.subject)

@@ -1,5 +1,7 @@
 //! Putting the rewrites of one file together: which go into this round, and what comes out.
 
+use std::collections::BTreeMap;
+
 use ruff_diagnostics::{Applicability, Edit};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -29,6 +31,7 @@ pub struct Round {
 pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) -> Option<Round> {
     let mut applied = Vec::new();
     let mut edits: Vec<Edit> = Vec::new();
+    let mut taken = Taken::default();
     let mut shared: Vec<Edit> = Vec::new();
     let mut scopes: Vec<TextSize> = Vec::new();
     for (index, finding) in findings.iter().enumerate() {
@@ -40,10 +43,11 @@ pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) ->
             || rewrite
                 .alone_in
                 .is_some_and(|scope| scopes.contains(&scope))
-            || !fits(rewrite, &edits, &shared)
+            || !fits(rewrite, &taken, &shared)
         {
             continue;
         }
+        taken.add(rewrite);
         edits.extend(rewrite.edits.iter().cloned());
         for edit in &rewrite.shared {
             if !shared.contains(edit) {
@@ -84,31 +88,83 @@ pub fn edits_of(file: &File<'_, '_>, finding: &Finding) -> Option<Rewrite> {
     Some(rewrite)
 }
 
-fn fits(rewrite: &Rewrite, edits: &[Edit], shared: &[Edit]) -> bool {
+/// The text that the rewrites of a round change.
+#[derive(Default)]
+struct Taken {
+    /// The edits: from where to where.
+    edits: BTreeMap<TextSize, TextSize>,
+    /// The blocks that move.
+    moved: Vec<TextRange>,
+}
+
+impl Taken {
+    fn add(&mut self, rewrite: &Rewrite) {
+        for edit in &rewrite.edits {
+            // One rewrite may insert where it also replaces.
+            let end = self.edits.entry(edit.start()).or_insert(edit.end());
+            *end = edit.end().max(*end);
+        }
+        self.moved.extend(rewrite.moves);
+    }
+
+    /// Whether `edit` touches one of the edits, or stands in a block that moves.
+    fn touch(&self, edit: &Edit) -> bool {
+        let range = edit.range();
+        // They do not overlap, so what is touched is the last one before, or the first one behind.
+        let before = self.edits.range(..range.start()).next_back();
+        let behind = self.edits.range(range.start()..).next();
+        before
+            .into_iter()
+            .chain(behind)
+            .any(|(start, end)| touches(range, TextRange::new(*start, *end)))
+            || self.moved.iter().any(|moved| meets(*moved, range))
+    }
+
+    /// Whether an edit stands in `block`.
+    fn meet(&self, block: TextRange) -> bool {
+        self.edits
+            .range(..=block.end())
+            .next_back()
+            .is_some_and(|(start, end)| meets(block, TextRange::new(*start, *end)))
+    }
+}
+
+fn fits(rewrite: &Rewrite, taken: &Taken, shared: &[Edit]) -> bool {
     let own = rewrite.edits.iter();
-    let free_of_edits = own
-        .clone()
-        .all(|edit| !edits.iter().any(|other| touches(edit, other)));
-    let free_of_shared = own
-        .clone()
-        .all(|edit| !shared.iter().any(|other| overlaps(edit, other)));
-    let shared_fits = rewrite.shared.iter().all(|edit| {
-        shared.contains(edit) || !edits.iter().chain(shared).any(|other| touches(edit, other))
+    let free_of_edits = own.clone().all(|edit| !taken.touch(edit));
+    let free_of_shared = own.clone().all(|edit| {
+        !shared
+            .iter()
+            .any(|other| overlaps(edit.range(), other.range()))
     });
-    free_of_edits && free_of_shared && shared_fits
+    let shared_fits = rewrite.shared.iter().all(|edit| {
+        shared.contains(edit)
+            || !taken.touch(edit)
+                && !shared
+                    .iter()
+                    .any(|other| touches(edit.range(), other.range()))
+    });
+    let block_fits = rewrite.moves.is_none_or(|block| {
+        !taken.meet(block) && !shared.iter().any(|edit| meets(block, edit.range()))
+    });
+    free_of_edits && free_of_shared && shared_fits && block_fits
+}
+
+/// Whether `edit` changes something in `block`, its ends included.
+fn meets(block: TextRange, edit: TextRange) -> bool {
+    block.intersect(edit).is_some()
 }
 
 /// Whether two edits change the same text, or insert where it would be left to chance which comes
 /// first.
-fn touches(one: &Edit, other: &Edit) -> bool {
+fn touches(one: TextRange, other: TextRange) -> bool {
     overlaps(one, other) || one.start() == other.start() || {
-        let one_inserts = one.range().is_empty();
-        let other_inserts = other.range().is_empty();
-        (one_inserts && other.end() == one.start()) || (other_inserts && one.end() == other.start())
+        (one.is_empty() && one.start() == other.end())
+            || (other.is_empty() && one.end() == other.start())
     }
 }
 
-fn overlaps(one: &Edit, other: &Edit) -> bool {
+fn overlaps(one: TextRange, other: TextRange) -> bool {
     one.start() < other.end() && other.start() < one.end()
 }
 

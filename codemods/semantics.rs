@@ -197,6 +197,10 @@ impl<'db> Semantics<'db> {
     ///
     /// Empty when nothing in the file binds the name; `None` when a binding cannot be seen.
     pub fn bindings(&self, name: &ast::ExprName) -> Option<Vec<Definition<'db>>> {
+        // What is only written is no use, and the index has no bindings for it.
+        if name.ctx == ast::ExprContext::Store {
+            return None;
+        }
         let scope = self
             .index()
             .try_expression_scope_id(&ast::ExprRef::from(name))?;

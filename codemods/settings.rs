@@ -1,6 +1,7 @@
 //! The options that change what codemods look for and write.
 
-use ruff_python_ast::PythonVersion;
+use ruff_python_ast::{PythonVersion, Stmt};
+use ruff_python_parser::parse_module;
 
 /// How many exceptions of a `gather` may pass unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +27,22 @@ pub enum TaskStrategy {
     Set,
 }
 
+/// Checks a value of `cancellation.cleanup`. `Err` says what was expected.
+pub fn check_cleanup(text: &str) -> Result<(), &'static str> {
+    const EXPECTED: &str = "expected one line of Python that can stand in a coroutine";
+    let function = format!("async def cleanup():\n    {text}\n");
+    let module = parse_module(&function).map_err(|_| EXPECTED)?;
+    match module.syntax().body.as_slice() {
+        [Stmt::FunctionDef(function)]
+            if !text.contains(['\n', '\r'])
+                && !matches!(function.body.as_slice(), [Stmt::Raise(_)]) =>
+        {
+            Ok(())
+        }
+        _ => Err(EXPECTED),
+    }
+}
+
 /// The options of all codemods, for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -35,6 +52,8 @@ pub struct Settings {
     pub gather_guard: GatherGuard,
     /// `tasks.strategy`
     pub task_strategy: TaskStrategy,
+    /// `cancellation.cleanup`
+    pub cancellation_cleanup: Option<String>,
 }
 
 impl Default for Settings {
@@ -43,6 +62,7 @@ impl Default for Settings {
             target_version: PythonVersion::PY310,
             gather_guard: GatherGuard::default(),
             task_strategy: TaskStrategy::default(),
+            cancellation_cleanup: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, RwLock};
 
-use asyncfix_codemods::settings::{GatherGuard, Settings, TaskStrategy};
+use asyncfix_codemods::settings::{GatherGuard, Settings, TaskStrategy, check_cleanup};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
@@ -74,6 +74,8 @@ pub struct Options {
     pub gather_guard: Option<GatherGuard>,
     /// `tasks.strategy`
     pub task_strategy: Option<TaskStrategy>,
+    /// `cancellation.cleanup`
+    pub cancellation_cleanup: Option<String>,
 }
 
 /// An error in a configuration file or option, ready to be shown.
@@ -202,6 +204,9 @@ impl Config {
             TaskStrategy::Await => "await",
             TaskStrategy::Set => "set",
         };
+        if let Some(cleanup) = &self.settings.cancellation_cleanup {
+            let _ = writeln!(text, "cancellation.cleanup = {cleanup:?}");
+        }
         let _ = writeln!(text, "gather.guard = {guard:?}");
         let _ = writeln!(text, "tasks.strategy = {strategy:?}");
         if !self.per_file_ignores.is_empty() {
@@ -370,6 +375,11 @@ impl Resolver {
                     .task_strategy
                     .or(options.task_strategy)
                     .unwrap_or(defaults.task_strategy),
+                cancellation_cleanup: inline
+                    .cancellation_cleanup
+                    .clone()
+                    .or(options.cancellation_cleanup)
+                    .or(defaults.cancellation_cleanup),
             },
             target_version_origin,
             unsafe_fixes: overrides
@@ -471,7 +481,7 @@ fn parse_into(
     Ok(true)
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "select",
     "extend-select",
     "ignore",
@@ -484,6 +494,7 @@ const KEYS: [&str; 14] = [
     "python",
     "src",
     "extra-stubs",
+    "cancellation",
     "gather",
     "tasks",
 ];
@@ -646,6 +657,21 @@ impl Reader<'_> {
                         options
                             .per_file_ignores
                             .push((pattern.get_ref().to_string(), self.rules(selectors)?));
+                    }
+                }
+                "cancellation" => {
+                    for (key, value) in self.table(value)? {
+                        match key.get_ref().as_ref() {
+                            "cleanup" => {
+                                let cleanup = self.string(value)?;
+                                check_cleanup(cleanup)
+                                    .map_err(|message| self.error(value.span().start, message))?;
+                                options.cancellation_cleanup = Some(cleanup.to_owned());
+                            }
+                            other => {
+                                return Err(self.unknown(key.span().start, other, &["cleanup"]));
+                            }
+                        }
                     }
                 }
                 "gather" => {

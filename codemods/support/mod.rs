@@ -1,7 +1,9 @@
 //! What the codemods share. There is one way to do each of these things.
 
+pub mod blocks;
 pub mod coroutines;
 pub mod expected;
+pub mod flow;
 pub mod imports;
 pub mod locks;
 pub mod names;

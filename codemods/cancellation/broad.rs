@@ -1,0 +1,137 @@
+//! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{AnyNodeRef, PythonVersion, Stmt};
+use ruff_text_size::{Ranged, TextLen};
+
+use super::handlers::{self, Handler};
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::rule::Rule;
+use crate::site::Site;
+use crate::spelling::Spellings;
+use crate::support::flow::Exits;
+use crate::support::imports;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF303.
+pub struct BroadExcept;
+
+static RULE: Rule = Rule {
+    code: "AF303",
+    name: "broad-except-swallows-cancellation",
+    pitfall: "not handling cancellation",
+    page: include_str!("AF303.md"),
+    default: true,
+    equivalents: &["ASYNC103", "ASYNC104", "B001", "BLE001", "E722", "S7497"],
+};
+
+impl Codemod for BroadExcept {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["BaseException", "except:", "except :"]
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
+            return Candidate::No;
+        };
+        let broad = handler
+            .type_
+            .as_deref()
+            .is_none_or(|kind| spellings.allow(kind, &["builtins.BaseException"]));
+        Candidate::when(broad && handlers::clause_around_await(site).is_some())
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        // Until then a cancellation was an `Exception`.
+        if !file.targets(PythonVersion::PY38) {
+            return None;
+        }
+        let handler = Handler::new(file, *site)?;
+        if let Some(kind) = handler.node.type_.as_deref()
+            && !handler.is_base_exception(kind)
+        {
+            return None;
+        }
+        let exits = Exits::of(file, &handler.node.body);
+        if exits.always_raises()
+            || handler
+                .others(true)
+                .any(|other| handler.catches_cancellation(other))
+            || handler.is_meant()
+        {
+            return None;
+        }
+        let remedy = match rewrite(&handler, &exits) {
+            Ok(rewrite) => Remedy::Rewrite(rewrite),
+            Err(reason) => Remedy::NotFixed(reason),
+        };
+        let what = match handler.node.type_ {
+            Some(_) => "`except BaseException`",
+            None => "a bare `except`",
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: handler.header(),
+            message: format!("{what} around an `await` swallows the cancellation of the task"),
+            remedy,
+        })
+    }
+}
+
+fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewrite, String> {
+    let file = handler.file;
+    let scope = file
+        .semantics
+        .scope_of_owner(handler.owner)
+        .ok_or("the scope is not known")?;
+    let value = exits.jumps.iter().find_map(|jump| match jump.statement {
+        Stmt::Return(statement) => statement
+            .value
+            .as_deref()
+            .filter(|value| !value.is_none_literal_expr()),
+        _ => None,
+    });
+    let returns = value.map(|_| "whoever cancels this may count on the value it returns then");
+    if handler.is_idle() {
+        if file
+            .semantics
+            .lookup("Exception", scope)
+            .is_none_or(|definitions| !definitions.is_empty())
+        {
+            return Err("`Exception` is another name here".to_owned());
+        }
+        let edit = match handler.node.type_.as_deref() {
+            Some(kind) => Edit::range_replacement("Exception".to_owned(), kind.range()),
+            None => Edit::insertion(
+                " Exception".to_owned(),
+                handler.node.start() + "except".text_len(),
+            ),
+        };
+        return Ok(Rewrite::safe("Catch `Exception`", vec![edit]).unsafe_if(returns));
+    }
+    let imported = imports::import(
+        file,
+        "asyncio",
+        "CancelledError",
+        scope,
+        handler.node.start(),
+    )?;
+    let raise = format!(
+        "{}{}raise{}",
+        file.indentation_at(handler.node.start()),
+        file.indent_unit(),
+        file.newline()
+    );
+    let edit = handler.clause_before(&format!("except {}", imported.expression), &raise);
+    Ok(Rewrite::safe("Let cancellations pass", vec![edit])
+        .with_shared(imported.edit)
+        .unsafe_if(returns)
+        .unsafe_if(Some(
+            "what the handler does may be wanted for a cancellation, too",
+        )))
+}

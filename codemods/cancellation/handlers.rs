@@ -1,0 +1,486 @@
+//! What an `except` clause around awaits does with a cancellation: how control leaves it, and the
+//! idioms in which a task may stop one.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
+use ruff_source_file::LineRanges;
+use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
+
+use crate::file::File;
+use crate::project::Library;
+use crate::site::{Owner, Site};
+use crate::support::flow::Exits;
+
+/// The names of the exception. `concurrent.futures.CancelledError` is another class since 3.8.
+pub const CANCELLED: &[&str] = &[
+    "asyncio.CancelledError",
+    "asyncio.exceptions.CancelledError",
+];
+
+/// Parts of words in comments that explain why a cancellation ends here. Being wrong about one only
+/// means to hold back.
+const EXPLANATIONS: &[&str] = &[
+    "cancel",
+    "clos",
+    "deliberate",
+    "expected",
+    "ignor",
+    "intention",
+    "normal",
+    "purpose",
+    "shutdown",
+    "shutting",
+    "stop",
+    "suppress",
+    "swallow",
+];
+
+/// One handler of a `try` around awaits in asynchronous code.
+pub struct Handler<'f, 's, 'a, 'db> {
+    /// The file it is in.
+    pub file: &'f File<'a, 'db>,
+    /// The clause, from the module down.
+    pub site: Site<'s, 'a>,
+    /// The clause.
+    pub node: &'a ast::ExceptHandlerExceptHandler,
+    /// The statement it is a clause of.
+    pub statement: &'a ast::StmtTry,
+    /// The function it is in.
+    pub owner: Owner<'a>,
+}
+
+/// The clause at `site` and its statement, where its body awaits in code that may be asynchronous:
+/// what a cheap look can tell.
+pub fn clause_around_await<'a>(
+    site: &Site<'_, 'a>,
+) -> Option<(&'a ast::ExceptHandlerExceptHandler, &'a ast::StmtTry)> {
+    let AnyNodeRef::ExceptHandlerExceptHandler(node) = site.node else {
+        return None;
+    };
+    let Some(AnyNodeRef::StmtTry(statement)) = site.parent() else {
+        return None;
+    };
+    let in_plain_function = site
+        .ancestors
+        .iter()
+        .rev()
+        .find_map(|ancestor| ancestor.as_stmt_function_def())
+        .is_some_and(|function| !function.is_async);
+    let possible = !statement.is_star && !in_plain_function && awaits(&statement.body);
+    possible.then_some((node, statement))
+}
+
+impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
+    /// The handler at `site`, unless asyncio never cancels what is there.
+    pub fn new(file: &'f File<'a, 'db>, site: Site<'s, 'a>) -> Option<Self> {
+        let (node, statement) = clause_around_await(&site)?;
+        let owner = file.surroundings(&site).owner;
+        let of_asyncio = matches!(file.library(), None | Some(Library::Asyncio));
+        (of_asyncio && file.is_async(owner)).then_some(Self {
+            file,
+            site,
+            node,
+            statement,
+            owner,
+        })
+    }
+
+    /// Whether the exception is caught on purpose: it may come from a task that somebody else
+    /// cancelled, or is counted.
+    ///
+    /// Whether a call cancels is judged by its name, because being wrong only means to hold back.
+    pub fn is_meant(&self) -> bool {
+        let mut children = Children {
+            file: self.file,
+            found: false,
+        };
+        children.visit_body(&self.statement.body);
+        children.found
+            || self.cancels_before()
+            || calls_one_of(&self.node.body, &["cancelling", "uncancel"])
+            || self.keeps_exception()
+            || self.is_explained()
+            || self.is_suppressed()
+            || self.cleans_up()
+            // Whatever happens, it ends there.
+            || !Exits::of(self.file, &self.statement.finalbody).jumps.is_empty()
+    }
+
+    /// Whether the function cancels something before the clause.
+    fn cancels_before(&self) -> bool {
+        let body = match self.owner {
+            Owner::Function(function) => function.body.as_slice(),
+            Owner::Module | Owner::Lambda(_) => self.file.body(),
+        };
+        let mut search = Cancels {
+            before: self.node.start(),
+            found: false,
+        };
+        search.visit_body(body);
+        search.found
+    }
+
+    /// Whether the handler does more with the exception than to log it: stores it, passes it on,
+    /// looks at what it is.
+    fn keeps_exception(&self) -> bool {
+        let mut uses = Uses {
+            file: self.file,
+            name: self.node.name.as_ref().map(ast::Identifier::as_str),
+            found: false,
+        };
+        uses.visit_body(&self.node.body);
+        uses.found
+    }
+
+    /// Whether a comment in the handler says that the end is a quiet one.
+    fn is_explained(&self) -> bool {
+        self.file
+            .comments
+            .comments_in_range(TextRange::new(
+                self.node.start(),
+                self.file.source.line_end(self.node.end()),
+            ))
+            .iter()
+            .any(|comment| {
+                let comment = self.file.text(comment).to_ascii_lowercase();
+                EXPLANATIONS.iter().any(|word| comment.contains(word))
+            })
+    }
+
+    /// Whether the statement is part of a clean-up, in a `finally` or a handler that gets cancellations
+    /// itself: the exception on its way goes on afterwards, and what follows is to be done before.
+    fn cleans_up(&self) -> bool {
+        self.site
+            .enclosing_in_function()
+            .skip(1)
+            .any(|(node, child)| match node {
+                AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                    self.catches_cancellation(handler)
+                }
+                AnyNodeRef::StmtTry(outer) => outer
+                    .finalbody
+                    .iter()
+                    .any(|inner| inner.range().contains_range(child.range())),
+                _ => false,
+            })
+    }
+
+    /// Whether a `with suppress(…)` around the statement swallows the exception anyway.
+    fn is_suppressed(&self) -> bool {
+        self.site.enclosing_in_function().any(|(node, child)| {
+            matches!(node, AnyNodeRef::StmtWith(with)
+                if with.body.iter().any(|inner| inner.range().contains_range(child.range()))
+                    && with.items.iter().any(|item| is_suppress(self.file, &item.context_expr)))
+        })
+    }
+
+    /// The handlers of the statement before this one, or behind it.
+    pub fn others(
+        &self,
+        before: bool,
+    ) -> impl Iterator<Item = &'a ast::ExceptHandlerExceptHandler> {
+        let start = self.node.start();
+        self.statement.handlers.iter().filter_map(move |handler| {
+            let ExceptHandler::ExceptHandler(other) = handler;
+            let wanted = if before {
+                other.start() < start
+            } else {
+                other.start() > start
+            };
+            wanted.then_some(other)
+        })
+    }
+
+    /// Whether a handler of the statement catches everything, or a cancellation.
+    pub fn catches_cancellation(&self, other: &ast::ExceptHandlerExceptHandler) -> bool {
+        let Some(kind) = other.type_.as_deref() else {
+            return true;
+        };
+        members(kind)
+            .iter()
+            .any(|kind| self.file.semantics.means(kind, CANCELLED) || self.is_base_exception(kind))
+    }
+
+    /// Whether an expression is `BaseException`.
+    pub fn is_base_exception(&self, kind: &Expr) -> bool {
+        self.file.semantics.means(kind, &["builtins.BaseException"])
+    }
+
+    /// Whether the handler does nothing but pass, log, and leave.
+    pub fn is_idle(&self) -> bool {
+        is_idle(self.file, &self.node.body)
+    }
+
+    /// The `except` line up to what it catches, where a finding stands.
+    pub fn header(&self) -> TextRange {
+        let end = self
+            .node
+            .type_
+            .as_deref()
+            .map_or(self.node.start() + "except".text_len(), Ranged::end);
+        TextRange::new(self.node.start(), end)
+    }
+
+    /// The edit that puts another clause before this one and the comments above it.
+    ///
+    /// `body` is given as whole lines, indented as the body of a clause.
+    pub fn clause_before(&self, header: &str, body: &str) -> Edit {
+        let newline = self.file.newline();
+        let indent = self.file.indentation_at(self.node.start());
+        Edit::insertion(
+            format!("{indent}{header}:{newline}{body}"),
+            self.file.lines().start_with_comments(self.node.start()),
+        )
+    }
+}
+
+fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
+    suite.iter().all(|statement| match statement {
+        Stmt::Pass(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::Raise(_) => true,
+        Stmt::Return(statement) => statement.value.as_deref().is_none_or(is_plain_value),
+        Stmt::Expr(statement) => {
+            statement.value.is_literal_expr() || is_log_call(file, &statement.value)
+        }
+        Stmt::If(statement) => {
+            is_idle(file, &statement.body)
+                && statement
+                    .elif_else_clauses
+                    .iter()
+                    .all(|clause| is_idle(file, &clause.body))
+        }
+        _ => false,
+    })
+}
+
+/// The exceptions that the expression of an `except` clause names.
+pub fn members(kind: &Expr) -> &[Expr] {
+    match kind {
+        Expr::Tuple(tuple) => &tuple.elts,
+        other => std::slice::from_ref(other),
+    }
+}
+
+/// Whether evaluating an expression does nothing and no string is in it.
+pub fn is_plain_value(value: &Expr) -> bool {
+    match value {
+        Expr::NoneLiteral(_)
+        | Expr::BooleanLiteral(_)
+        | Expr::NumberLiteral(_)
+        | Expr::EllipsisLiteral(_)
+        | Expr::Name(_) => true,
+        Expr::Attribute(attribute) => is_plain_value(&attribute.value),
+        Expr::UnaryOp(operation) => is_plain_value(&operation.operand),
+        Expr::List(list) => list.elts.iter().all(is_plain_value),
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_plain_value),
+        Expr::Dict(dict) => dict.items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether an expression tells people what happened, and nothing else.
+pub fn is_log_call(file: &File<'_, '_>, expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else {
+        return false;
+    };
+    if file.semantics.means(
+        &call.func,
+        &[
+            "builtins.print",
+            "traceback.print_exc",
+            "traceback.print_exception",
+            "warnings.warn",
+        ],
+    ) {
+        return true;
+    }
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    let is_level = matches!(
+        method.attr.as_str(),
+        "debug"
+            | "info"
+            | "warning"
+            | "warn"
+            | "error"
+            | "exception"
+            | "critical"
+            | "fatal"
+            | "log"
+            | "trace"
+    );
+    let receiver = match &*method.value {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => return false,
+    };
+    is_level && receiver.to_ascii_lowercase().contains("log")
+}
+
+/// Whether `expr` is `contextlib.suppress(…)` of an exception that a cancellation is.
+pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(call)
+    if file.semantics.means(&call.func, &["contextlib.suppress"])
+        && call.arguments.args.iter().any(|kind| {
+            file.semantics.means(kind, CANCELLED)
+                || file.semantics.means(kind, &["builtins.BaseException"])
+        }))
+}
+
+/// Whether code of its own, not of a function inside, awaits in a suite.
+pub fn awaits(body: &[Stmt]) -> bool {
+    struct Awaits(bool);
+    impl<'a> SourceOrderVisitor<'a> for Awaits {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= match node {
+                AnyNodeRef::ExprAwait(_) => true,
+                AnyNodeRef::StmtFor(statement) => statement.is_async,
+                AnyNodeRef::StmtWith(statement) => statement.is_async,
+                AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
+                _ => false,
+            };
+            if self.0 {
+                TraversalSignal::Skip
+            } else {
+                own_code(node)
+            }
+        }
+    }
+    let mut search = Awaits(false);
+    search.visit_body(body);
+    search.0
+}
+
+/// Leaves out what is not run where it stands.
+pub fn own_code(node: AnyNodeRef<'_>) -> TraversalSignal {
+    match node {
+        AnyNodeRef::StmtFunctionDef(_)
+        | AnyNodeRef::StmtClassDef(_)
+        | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
+        _ => TraversalSignal::Traverse,
+    }
+}
+
+/// Looks for waits for another task or future, whose own cancellation looks the same.
+struct Children<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    found: bool,
+}
+
+impl Children<'_, '_, '_> {
+    fn is_child(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => true,
+            Expr::Starred(starred) => self.is_child(&starred.value),
+            Expr::List(list) => list.elts.iter().any(|item| self.is_child(item)),
+            Expr::Set(set) => set.elts.iter().any(|item| self.is_child(item)),
+            Expr::Tuple(tuple) => tuple.elts.iter().any(|item| self.is_child(item)),
+            Expr::Call(call) => {
+                self.file.semantics.means(
+                    &call.func,
+                    &[
+                        "asyncio.gather",
+                        "asyncio.shield",
+                        "asyncio.wait",
+                        "asyncio.wait_for",
+                        "asyncio.wrap_future",
+                    ],
+                ) && call
+                    .arguments
+                    .args
+                    .first()
+                    .is_some_and(|first| self.is_child(first))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Children<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.found |= match node {
+            AnyNodeRef::ExprAwait(awaited) => self.is_child(&awaited.value),
+            AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
+                if matches!(method.attr.as_str(), "result" | "exception")
+                    && call.arguments.is_empty()),
+            _ => false,
+        };
+        own_code(node)
+    }
+}
+
+/// Looks for uses of an exception that are more than logging it.
+struct Uses<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    name: Option<&'f str>,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtExpr(statement) if is_log_call(self.file, &statement.value) => {
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::ExprName(name) => {
+                self.found |= self.name.is_some_and(|own| own == name.id.as_str());
+            }
+            AnyNodeRef::ExprCall(call) => {
+                self.found |= self.file.semantics.means(
+                    &call.func,
+                    &["sys.exc_info", "sys.exception", "traceback.format_exc"],
+                );
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Looks for calls that cancel something, by their names.
+struct Cancels {
+    before: TextSize,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Cancels {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node {
+            let name = match &*call.func {
+                Expr::Name(name) => name.id.as_str(),
+                Expr::Attribute(attribute) => attribute.attr.as_str(),
+                _ => "",
+            };
+            self.found |= call.start() < self.before
+                && name.contains("cancel")
+                && !matches!(name, "cancelled" | "cancelling" | "uncancel");
+        }
+        if self.found || node.start() >= self.before {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}
+
+/// Whether a method of one of these names is called in a suite.
+fn calls_one_of(body: &[Stmt], names: &[&str]) -> bool {
+    struct Search<'n> {
+        names: &'n [&'n str],
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found |= matches!(node, AnyNodeRef::ExprAttribute(attribute)
+                if self.names.contains(&attribute.attr.as_str()));
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search {
+        names,
+        found: false,
+    };
+    search.visit_body(body);
+    search.found
+}

@@ -1,0 +1,276 @@
+//! AF302 swallowed-cancellation: a handler of `CancelledError` that does not raise it again.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+
+use super::handlers::{self, CANCELLED, Handler};
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::rewrite;
+use crate::rule::Rule;
+use crate::site::Site;
+use crate::spelling::Spellings;
+use crate::support::coroutines;
+use crate::support::flow::Exits;
+use crate::{Candidate, Codemod, file::File};
+
+/// The codemod of AF302.
+pub struct SwallowedCancellation;
+
+static RULE: Rule = Rule {
+    code: "AF302",
+    name: "swallowed-cancellation",
+    pitfall: "not handling cancellation",
+    page: include_str!("AF302.md"),
+    default: true,
+    equivalents: &["ASYNC103", "ASYNC104", "S7497"],
+};
+
+impl Codemod for SwallowedCancellation {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["CancelledError"]
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
+            return Candidate::No;
+        };
+        let spelled = handler.type_.as_deref().is_some_and(|kind| {
+            handlers::members(kind)
+                .iter()
+                .any(|kind| spellings.allow(kind, CANCELLED))
+        });
+        Candidate::when(spelled && handlers::clause_around_await(site).is_some())
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let handler = Handler::new(file, *site)?;
+        let kind = handler.node.type_.as_deref()?;
+        let cancelled: Vec<&Expr> = handlers::members(kind)
+            .iter()
+            .filter(|kind| file.semantics.means(kind, CANCELLED))
+            .collect();
+        if cancelled.is_empty()
+            // A handler before this one gets it.
+            || handler.others(true).any(|other| handler.catches_cancellation(other))
+        {
+            return None;
+        }
+        let exits = Exits::of(file, &handler.node.body);
+        if exits.always_raises() || handler.is_meant() {
+            return None;
+        }
+        let swallowed = Swallowed {
+            handler,
+            kind,
+            cancelled,
+            exits,
+        };
+        let remedy = match swallowed.rewrite() {
+            Ok(rewrite) => Remedy::Rewrite(rewrite),
+            Err(reason) => Remedy::NotFixed(reason.to_owned()),
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: swallowed.handler.header(),
+            message: "this handler swallows the cancellation: whoever cancelled the task, a \
+                      timeout or a task group around it, counts on seeing it"
+                .to_owned(),
+            remedy,
+        })
+    }
+}
+
+struct Swallowed<'f, 's, 'a, 'db> {
+    handler: Handler<'f, 's, 'a, 'db>,
+    /// What the clause catches.
+    kind: &'a Expr,
+    /// The part of it that is the cancellation.
+    cancelled: Vec<&'a Expr>,
+    exits: Exits<'a>,
+}
+
+impl Swallowed<'_, '_, '_, '_> {
+    fn rewrite(&self) -> Result<Rewrite, &'static str> {
+        let all = handlers::members(self.kind);
+        let edits = if self.cancelled.len() == all.len() {
+            self.raising()?
+        } else if let Expr::Tuple(tuple) = self.kind {
+            self.split(tuple)?
+        } else {
+            return Err("what it catches cannot be told apart");
+        };
+        Ok(Rewrite::safe("Let the cancellation go on", edits).unsafe_if(self.unsafe_because()))
+    }
+
+    fn unsafe_because(&self) -> Option<&'static str> {
+        let file = self.handler.file;
+        let on_interrupt = handlers::members(self.kind).iter().any(|kind| {
+            file.semantics
+                .means(kind, &["builtins.KeyboardInterrupt", "builtins.SystemExit"])
+        });
+        if on_interrupt {
+            return Some("a quiet end on Ctrl-C may be wanted here");
+        }
+        let leaves = self
+            .exits
+            .jumps
+            .iter()
+            .any(|jump| !jump.statement.is_continue_stmt());
+        (leaves || !self.goes_on_for_ever())
+            .then_some("whoever cancels this may count on its quiet end")
+    }
+
+    /// Whether the task cannot be stopped: it stays in an endless loop that nothing else leaves.
+    fn goes_on_for_ever(&self) -> bool {
+        self.handler
+            .site
+            .enclosing_in_function()
+            .any(|(node, child)| {
+                matches!(node, AnyNodeRef::StmtWhile(inner)
+                    if coroutines::is_endless(&inner.test)
+                        && inner.body.iter().any(|s| s.range().contains_range(child.range()))
+                        && !coroutines::leaves_loop(&inner.body))
+            })
+    }
+
+    /// The edits after which every way out of the handler is the exception.
+    fn raising(&self) -> Result<Vec<Edit>, &'static str> {
+        let file = self.handler.file;
+        let body = self.handler.node.body.as_slice();
+        let mut edits = Vec::new();
+        for jump in &self.exits.jumps {
+            if jump.is_nested {
+                return Err("`raise` in a handler inside this one would raise another exception");
+            }
+            edits.push(self.replaced(jump.statement)?);
+        }
+        if self.exits.falls {
+            match body.last() {
+                Some(last) if is_placeholder(last) => edits.push(self.replaced(last)?),
+                _ => {
+                    let block = file
+                        .lines()
+                        .block(body, Some(self.handler.node.into()), 0..body.len())
+                        .ok_or("the handler is empty")?;
+                    edits.extend(block.append(&["raise".to_owned()]));
+                }
+            }
+        }
+        Ok(edits)
+    }
+
+    fn replaced(&self, statement: &Stmt) -> Result<Edit, &'static str> {
+        if let Stmt::Return(inner) = statement
+            && !inner.value.as_deref().is_none_or(handlers::is_plain_value)
+        {
+            return Err("the handler returns a value that is made there");
+        }
+        if self.handler.file.comments.intersects(statement.range()) {
+            return Err("a comment stands inside the statement to replace");
+        }
+        Ok(Edit::range_replacement(
+            "raise".to_owned(),
+            statement.range(),
+        ))
+    }
+
+    /// The edits that take the cancellation out of a tuple, and give it a clause of its own where
+    /// something is done for it or a later clause would catch it.
+    fn split(&self, tuple: &ast::ExprTuple) -> Result<Vec<Edit>, &'static str> {
+        let handler = &self.handler;
+        let file = handler.file;
+        if file.comments.intersects(tuple.range()) {
+            return Err("a comment stands among the exceptions");
+        }
+        let mut edits = Vec::new();
+        let indent = file.indentation_at(handler.node.start());
+        let cancelled = self.cancelled.first().map_or("", |kind| file.text(*kind));
+        if !handler.is_idle() {
+            let body = handler.node.body.as_slice();
+            let block = file
+                .lines()
+                .block(body, Some(handler.node.into()), 0..body.len())
+                .ok_or("the handler is empty")?;
+            if !file.starts_line(body.first().map_or(block.start(), Ranged::start)) {
+                return Err("the handler shares its line with its body");
+            }
+            let mut raising = self.raising()?;
+            raising.sort_by_key(|edit| (edit.start(), edit.end()));
+            let copied = rewrite::apply(&file.source[..block.end().to_usize()], &raising);
+            let mut copied = copied[block.start().to_usize()..].to_owned();
+            if !copied.ends_with(['\n', '\r']) {
+                copied.push_str(file.newline());
+            }
+            let name = match &handler.node.name {
+                Some(name) => format!(" as {name}"),
+                None => String::new(),
+            };
+            edits.push(handler.clause_before(&format!("except {cancelled}{name}"), &copied));
+        } else if handler
+            .others(false)
+            .any(|other| handler.catches_cancellation(other))
+        {
+            let raise = format!("{indent}{}raise{}", file.indent_unit(), file.newline());
+            edits.push(handler.clause_before(&format!("except {cancelled}"), &raise));
+        }
+        edits.push(self.shrunk(tuple)?);
+        Ok(edits)
+    }
+
+    /// The edit that takes the cancellation out of the tuple.
+    fn shrunk(&self, tuple: &ast::ExprTuple) -> Result<Edit, &'static str> {
+        let file = self.handler.file;
+        let is_cancelled = |kind: &Expr| {
+            self.cancelled
+                .iter()
+                .any(|other| other.range() == kind.range())
+        };
+        let kept: Vec<&Expr> = tuple
+            .elts
+            .iter()
+            .filter(|kind| !is_cancelled(kind))
+            .collect();
+        if let [only] = kept.as_slice()
+            && !only.is_starred_expr()
+        {
+            return Ok(Edit::range_replacement(
+                file.text(*only).to_owned(),
+                tuple.range(),
+            ));
+        }
+        let [cancelled] = self.cancelled.as_slice() else {
+            return Err("the clause names the cancellation more than once");
+        };
+        let index = tuple
+            .elts
+            .iter()
+            .position(|kind| kind.range() == cancelled.range())
+            .ok_or("what it catches cannot be told apart")?;
+        let range = match (index.checked_sub(1), tuple.elts.get(index + 1)) {
+            (_, Some(next)) => TextRange::new(cancelled.start(), next.start()),
+            (Some(before), None) => {
+                let before = tuple
+                    .elts
+                    .get(before)
+                    .map_or(cancelled.start(), Ranged::end);
+                TextRange::new(before, cancelled.end())
+            }
+            (None, None) => return Err("what it catches cannot be told apart"),
+        };
+        Ok(Edit::range_deletion(range))
+    }
+}
+
+/// `pass`, or `...` in its place.
+fn is_placeholder(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Pass(_) => true,
+        Stmt::Expr(statement) => statement.value.is_ellipsis_literal_expr(),
+        _ => false,
+    }
+}

@@ -1,0 +1,467 @@
+//! AF602 manual-lock: a lock that is taken and released by hand.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::project::Library;
+use crate::rule::Rule;
+use crate::semantics::ClassOf;
+use crate::site::{Owner, Place, Site, suites_in};
+use crate::spelling::Spellings;
+use crate::support::flow::Exits;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF602.
+pub struct ManualLock;
+
+static RULE: Rule = Rule {
+    code: "AF602",
+    name: "manual-lock",
+    pitfall: "not using context managers",
+    page: include_str!("AF602.md"),
+    default: true,
+    equivalents: &[],
+};
+
+/// The classes whose `async with` is `acquire` and `release`.
+const LOCKS: &[&str] = &[
+    "asyncio.Lock",
+    "asyncio.Semaphore",
+    "asyncio.BoundedSemaphore",
+    "asyncio.Condition",
+];
+
+impl Codemod for ManualLock {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &[".acquire"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
+    fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let is_statement = matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_)));
+        Candidate::when(is_statement && acquired(site.node).is_some_and(is_stable))
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let lock = acquired(site.node)?;
+        let Owner::Function(function) = file.surroundings(site).owner else {
+            return None;
+        };
+        if file.text(lock).contains(['\n', '\r'])
+            || !matches!(file.library(), None | Some(Library::Asyncio))
+        {
+            return None;
+        }
+        let manual = Manual {
+            file,
+            lock,
+            function,
+            place: site.place()?,
+        };
+        // The shape first: asking for a type is what costs.
+        let remedy = manual.remedy()?;
+        if !is_lock(file, lock) {
+            return None;
+        }
+        Some(Finding {
+            rule: &RULE,
+            range: site.node.range(),
+            message: format!(
+                "`{}` is released by hand: an exception or a cancellation in between may leave it \
+                 taken for ever",
+                file.text(lock)
+            ),
+            remedy,
+        })
+    }
+}
+
+/// The lock that `await lock.acquire()` takes.
+fn acquired(node: AnyNodeRef<'_>) -> Option<&Expr> {
+    match node {
+        AnyNodeRef::ExprAwait(awaited) => receiver_of(&awaited.value, "acquire"),
+        _ => None,
+    }
+}
+
+/// The receiver of a call of `method` without arguments.
+fn receiver_of<'a>(expr: &'a Expr, method: &str) -> Option<&'a Expr> {
+    let Expr::Call(call) = expr else {
+        return None;
+    };
+    match &*call.func {
+        Expr::Attribute(attribute)
+            if attribute.attr.as_str() == method && call.arguments.is_empty() =>
+        {
+            Some(&attribute.value)
+        }
+        _ => None,
+    }
+}
+
+/// Whether an expression means the same object each time, unless something is assigned to it.
+fn is_stable(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(_) => true,
+        Expr::Attribute(attribute) => is_stable(&attribute.value),
+        Expr::Subscript(subscript) => {
+            is_stable(&subscript.value)
+                && (is_stable(&subscript.slice) || subscript.slice.is_literal_expr())
+        }
+        _ => false,
+    }
+}
+
+/// Whether the value is a lock of asyncio, by its type, or by all that its class assigns to it.
+fn is_lock(file: &File<'_, '_>, expr: &Expr) -> bool {
+    match file.semantics.class_of(expr) {
+        ClassOf::Known(path) => path
+            .strip_prefix("asyncio.locks.")
+            .is_some_and(|name| LOCKS.iter().any(|lock| lock.ends_with(&format!(".{name}")))),
+        ClassOf::Other => false,
+        ClassOf::Unknown => {
+            let Expr::Attribute(attribute) = expr else {
+                return false;
+            };
+            let values = file.semantics.attribute_values(attribute);
+            !values.is_empty()
+                && values.into_iter().all(|value| {
+                    value.is_none_literal_expr()
+                        || matches!(value, Expr::Call(call)
+                            if file.semantics.means(&call.func, LOCKS))
+                })
+        }
+    }
+}
+
+/// A lock that is taken in a statement of its own.
+struct Manual<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    lock: &'a Expr,
+    function: &'a ast::StmtFunctionDef,
+    place: Place<'a>,
+}
+
+impl<'a> Manual<'_, 'a, '_> {
+    /// `None` where the lock is not simply held for a while.
+    fn remedy(&self) -> Option<Remedy> {
+        let calls = self.calls_in(&self.function.body);
+        let rewrite = if let Some(statement) = self.try_around() {
+            self.around_whole(statement, &calls)?
+        } else if let Some(Stmt::Try(next)) = self.place.suite.get(self.place.index + 1) {
+            self.before_try(next, &calls)?
+        } else {
+            self.plain(&calls)?
+        };
+        Some(match rewrite {
+            Ok(rewrite) => Remedy::Rewrite(rewrite),
+            Err(reason) => Remedy::NotFixed(reason.to_owned()),
+        })
+    }
+
+    fn header(&self) -> String {
+        format!("async with {}", self.file.text(self.lock))
+    }
+
+    /// The `try` whose first statement takes the lock and whose `finally` releases it.
+    fn try_around(&self) -> Option<&'a ast::StmtTry> {
+        match self.place.parent {
+            Some(AnyNodeRef::StmtTry(statement))
+                if self.place.index == 0
+                    && self.place.suite.as_ptr() == statement.body.as_ptr() =>
+            {
+                Some(statement)
+            }
+            _ => None,
+        }
+    }
+
+    /// `try: await lock.acquire() … finally: lock.release()`
+    fn around_whole(
+        &self,
+        statement: &'a ast::StmtTry,
+        calls: &Calls,
+    ) -> Option<Result<Rewrite, &'static str>> {
+        let [release] = statement.finalbody.as_slice() else {
+            return None;
+        };
+        if !self.is_release(release)
+            || !calls.are_pairs()
+            || self.place.suite.len() < 2
+            || !self.is_held_through(statement.body.get(1..)?)
+            || !statement.handlers.is_empty()
+            || !statement.orelse.is_empty()
+        {
+            return None;
+        }
+        Some(self.instead_of_try(statement, self.place.index))
+    }
+
+    /// `await lock.acquire()`, and right behind it `try: … finally: lock.release()`
+    fn before_try(
+        &self,
+        statement: &'a ast::StmtTry,
+        calls: &Calls,
+    ) -> Option<Result<Rewrite, &'static str>> {
+        let (release, others) = statement.finalbody.split_last()?;
+        let clauses = std::iter::once(statement.body.as_slice())
+            .chain(statement.handlers.iter().map(|handler| {
+                let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                handler.body.as_slice()
+            }))
+            .chain([statement.orelse.as_slice(), others]);
+        if !self.is_release(release)
+            || !calls.are_pairs()
+            || !clauses.into_iter().all(|suite| self.is_held_through(suite))
+        {
+            return None;
+        }
+        if others.is_empty() && statement.handlers.is_empty() && statement.orelse.is_empty() {
+            return Some(self.instead_of_try(statement, self.place.index));
+        }
+        Some(self.around_try(statement, others))
+    }
+
+    /// The `try` becomes the `async with`.
+    fn instead_of_try(
+        &self,
+        statement: &ast::StmtTry,
+        index: usize,
+    ) -> Result<Rewrite, &'static str> {
+        let lines = self.file.lines();
+        let keyword = TextRange::at(statement.start(), TextSize::of("try"));
+        let edits = vec![
+            lines.delete(self.place.suite, index)?,
+            Edit::range_replacement(self.header(), keyword),
+            lines.without_finally(&statement.finalbody)?,
+        ];
+        Ok(Rewrite::safe("Hold the lock with `async with`", edits))
+    }
+
+    /// The `try` has more to do, and stands inside the `async with`.
+    fn around_try(
+        &self,
+        statement: &ast::StmtTry,
+        others: &[Stmt],
+    ) -> Result<Rewrite, &'static str> {
+        let lines = self.file.lines();
+        let Place { suite, index, .. } = self.place;
+        let release = if others.is_empty() {
+            lines.without_finally(&statement.finalbody)?
+        } else {
+            lines.delete(&statement.finalbody, others.len())?
+        };
+        let block = lines
+            .block(suite, self.place.parent, index + 1..index + 2)
+            .ok_or("the block is empty")?;
+        let mut edits = block.wrap(&format!("{}:", self.header()), &[])?;
+        edits.retain(|edit| !lies_in(edit, &release));
+        edits.push(lines.delete(suite, index)?);
+        edits.push(release);
+        let mut rewrite = Rewrite::safe("Hold the lock with `async with`", edits);
+        rewrite.moves = Some(block.range());
+        Ok(rewrite)
+    }
+
+    /// `await lock.acquire()`, and later in the same suite `lock.release()`
+    fn plain(&self, calls: &Calls) -> Option<Result<Rewrite, &'static str>> {
+        let Place { suite, index, .. } = self.place;
+        let behind = suite
+            .iter()
+            .skip(index + 1)
+            .position(|statement| self.is_release(statement))?
+            + index
+            + 1;
+        let held = suite.get(index + 1..behind)?;
+        // `await lock.acquire(); lock.release()` waits for somebody else.
+        if held.is_empty() {
+            return None;
+        }
+        let inside = self.calls_in(held);
+        let mut early = Vec::new();
+        self.early_releases(held, &mut early);
+        // Somewhere else the lock is released by another way, or it is given away in between.
+        if calls.acquired != 1
+            || calls.released != early.len() + 1
+            || inside.acquired > 0
+            || inside.released != early.len()
+            || self.is_rebound_in(held)
+            || Exits::of(self.file, held)
+                .jumps
+                .iter()
+                .any(|jump| !early.iter().any(|early| early.leaves_by(jump.statement)))
+        {
+            return None;
+        }
+        Some(self.around_plain(behind, &early))
+    }
+
+    fn around_plain(&self, behind: usize, early: &[Early<'a>]) -> Result<Rewrite, &'static str> {
+        const SHARED: &str = "the statement shares its line with another one";
+        let lines = self.file.lines();
+        let Place {
+            suite,
+            index,
+            statement,
+            parent,
+        } = self.place;
+        let block = lines.between(suite, parent, index, behind).ok_or(SHARED)?;
+        let mut edits = block.indented()?;
+        let mut releases = vec![lines.delete(suite, behind)?];
+        for release in early {
+            releases.push(lines.delete(release.suite, release.index)?);
+        }
+        edits.retain(|edit| !releases.iter().any(|release| lies_in(edit, release)));
+        edits.extend(releases);
+        edits.push(Edit::range_replacement(
+            format!("{}:", self.header()),
+            statement.range(),
+        ));
+        let mut rewrite = Rewrite::safe("Hold the lock with `async with`", edits);
+        rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));
+        let reason = (!early.is_empty())
+            .then_some("what is returned after an early release would be made with the lock held");
+        Ok(rewrite.unsafe_if(reason))
+    }
+
+    fn is_release(&self, statement: &Stmt) -> bool {
+        matches!(statement, Stmt::Expr(inner)
+            if receiver_of(&inner.value, "release").is_some_and(|lock| self.is_same(lock)))
+    }
+
+    fn is_same(&self, other: &Expr) -> bool {
+        self.file.text(other) == self.file.text(self.lock)
+    }
+
+    /// Whether nothing in a suite takes or releases the lock, or makes its name mean another one.
+    fn is_held_through(&self, suite: &[Stmt]) -> bool {
+        let calls = self.calls_in(suite);
+        calls.acquired == 0 && calls.released == 0 && !self.is_rebound_in(suite)
+    }
+
+    fn calls_in(&self, suite: &[Stmt]) -> Calls {
+        let mut search = LockCalls {
+            file: self.file,
+            lock: self.file.text(self.lock),
+            calls: Calls::default(),
+        };
+        search.visit_body(suite);
+        search.calls
+    }
+
+    fn is_rebound_in(&self, suite: &[Stmt]) -> bool {
+        let mut search = Rebinds {
+            file: self.file,
+            lock: self.file.text(self.lock),
+            found: false,
+        };
+        search.visit_body(suite);
+        search.found
+    }
+
+    /// The statements `lock.release()` in `suite` and below with a `return` or `raise` right behind.
+    fn early_releases(&self, suite: &'a [Stmt], found: &mut Vec<Early<'a>>) {
+        for (index, statement) in suite.iter().enumerate() {
+            if self.is_release(statement)
+                && let Some(exit @ (Stmt::Return(_) | Stmt::Raise(_))) = suite.get(index + 1)
+            {
+                found.push(Early { suite, index, exit });
+            }
+            if !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                for inner in suites_in(statement) {
+                    self.early_releases(inner, found);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `edit` changes text that `removal` removes.
+fn lies_in(edit: &Edit, removal: &Edit) -> bool {
+    removal.start() < edit.end() && edit.start() < removal.end()
+}
+
+/// A release before the end, and the statement behind it that leaves.
+struct Early<'a> {
+    suite: &'a [Stmt],
+    index: usize,
+    exit: &'a Stmt,
+}
+
+impl Early<'_> {
+    fn leaves_by(&self, statement: &Stmt) -> bool {
+        self.exit.range() == statement.range()
+    }
+}
+
+/// How often a lock is taken and released.
+#[derive(Default)]
+struct Calls {
+    acquired: usize,
+    released: usize,
+}
+
+impl Calls {
+    fn are_pairs(&self) -> bool {
+        self.acquired == self.released
+    }
+}
+
+struct LockCalls<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    lock: &'f str,
+    calls: Calls,
+}
+
+impl<'a> SourceOrderVisitor<'a> for LockCalls<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        // Also a method that is passed on: `callback(lock.release)`.
+        if let AnyNodeRef::ExprAttribute(attribute) = node
+            && self.file.text(&*attribute.value) == self.lock
+        {
+            match attribute.attr.as_str() {
+                "acquire" => self.calls.acquired += 1,
+                "release" => self.calls.released += 1,
+                // A condition lets go of its lock while it waits.
+                _ => {}
+            }
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Looks for assignments to the expression of a lock, or to what it starts from.
+struct Rebinds<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    lock: &'f str,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Rebinds<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let context = match node {
+            AnyNodeRef::ExprName(name) => name.ctx,
+            AnyNodeRef::ExprAttribute(attribute) => attribute.ctx,
+            AnyNodeRef::ExprSubscript(subscript) => subscript.ctx,
+            _ => return TraversalSignal::Traverse,
+        };
+        let text = self.file.text(node);
+        let is_part = self
+            .lock
+            .strip_prefix(text)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.found |= context != ExprContext::Load && is_part;
+        TraversalSignal::Traverse
+    }
+}

@@ -1,0 +1,3 @@
+//! Pitfall: not using context managers.
+
+pub mod manual_lock;
