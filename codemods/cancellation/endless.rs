@@ -272,21 +272,46 @@ impl Endless<'_, '_, '_> {
             imports::import(file, "asyncio", "CancelledError", scope, statement.start())?;
         let unit = file.indent_unit();
         let (cleanup, reason) = self.cleanup()?;
-        let mut trailer = vec![format!("except {}:", cancelled.expression)];
-        trailer.extend(cleanup.iter().map(|line| format!("{unit}{line}")));
-        trailer.push(format!("{unit}raise"));
-        let block = file
-            .lines()
-            .block(suite, parent, index..index + 1)
-            .ok_or("the loop is not a statement of its own")?;
-        let mut rewrite = Rewrite::safe(
-            "Clean up when the loop is cancelled",
-            block.wrap("try:", &trailer)?,
-        )
-        .with_shared(cancelled.edit)
-        .unsafe_if(reason);
-        rewrite.moves = Some(block.range());
+        let header = format!("except {}", cancelled.expression);
+        let mut body: Vec<String> = cleanup.iter().map(|line| format!("{unit}{line}")).collect();
+        body.push(format!("{unit}raise"));
+        let (edits, moves) = if let Some(clause) = self.first_clause_around() {
+            let indent = file.indentation_at(clause.start());
+            let newline = file.newline();
+            let body: String = body
+                .iter()
+                .flat_map(|line| [indent, line.as_str(), newline])
+                .collect();
+            let edit = handlers::clause_before(file, clause, &header, &body);
+            (vec![edit], None)
+        } else {
+            let block = file
+                .lines()
+                .block(suite, parent, index..index + 1)
+                .ok_or("the loop is not a statement of its own")?;
+            body.insert(0, format!("{header}:"));
+            (block.wrap("try:", &body)?, Some(block.range()))
+        };
+        let mut rewrite = Rewrite::safe("Clean up when the loop is cancelled", edits)
+            .with_shared(cancelled.edit)
+            .unsafe_if(reason);
+        rewrite.moves = moves;
         Ok(rewrite)
+    }
+
+    /// The first clause of a `try` that holds nothing but the loop: one more clause is all it takes.
+    fn first_clause_around(&self) -> Option<&ast::ExceptHandlerExceptHandler> {
+        match self.place.parent {
+            Some(AnyNodeRef::StmtTry(statement))
+                if self.place.suite.len() == 1
+                    && !statement.is_star
+                    && self.place.suite.as_ptr() == statement.body.as_ptr() =>
+            {
+                let ExceptHandler::ExceptHandler(handler) = statement.handlers.first()?;
+                Some(handler)
+            }
+            _ => None,
+        }
     }
 
     /// The lines of the clean-up, and why they are unsafe if they are.

@@ -222,17 +222,27 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         TextRange::new(self.node.start(), end)
     }
 
-    /// The edit that puts another clause before this one and the comments above it.
-    ///
-    /// `body` is given as whole lines, indented as the body of a clause.
+    /// The edit that puts another clause before this one.
     pub fn clause_before(&self, header: &str, body: &str) -> Edit {
-        let newline = self.file.newline();
-        let indent = self.file.indentation_at(self.node.start());
-        Edit::insertion(
-            format!("{indent}{header}:{newline}{body}"),
-            self.file.lines().start_with_comments(self.node.start()),
-        )
+        clause_before(self.file, self.node, header, body)
     }
+}
+
+/// The edit that puts another clause before `clause` and the comments above it.
+///
+/// `body` is given as whole lines, indented as the body of a clause.
+pub fn clause_before(
+    file: &File<'_, '_>,
+    clause: &ast::ExceptHandlerExceptHandler,
+    header: &str,
+    body: &str,
+) -> Edit {
+    let newline = file.newline();
+    let indent = file.indentation_at(clause.start());
+    Edit::insertion(
+        format!("{indent}{header}:{newline}{body}"),
+        file.lines().start_with_comments(clause.start()),
+    )
 }
 
 fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
