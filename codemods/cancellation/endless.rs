@@ -102,7 +102,7 @@ impl Codemod for UnhandledCancellation {
             }
             _ => return None,
         };
-        if is_test_code(file, function) {
+        if handlers::is_test_code(file, Owner::Function(function)) {
             return None;
         }
         let endless = Endless {
@@ -231,21 +231,6 @@ impl<'a> SourceOrderVisitor<'a> for Yields {
         );
         own_code(node)
     }
-}
-
-/// Whether the function is a test, or stands in a file of tests.
-fn is_test_code(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
-    let is_test = |name: &str| {
-        matches!(name, "test" | "tests" | "testing" | "conftest")
-            || name.starts_with("test_")
-            || name.ends_with("_test")
-            || name.ends_with("_tests")
-    };
-    is_test(&function.name)
-        || file
-            .semantics
-            .module_name()
-            .is_some_and(|module| module.split('.').any(is_test))
 }
 
 /// An endless loop that nothing watches.
