@@ -794,6 +794,24 @@ mod tests {
     }
 
     #[test]
+    fn the_cleanup_is_one_line_of_python() {
+        let options = read("cancellation.cleanup = 'await close()'\n").unwrap();
+        assert_eq!(
+            options.cancellation_cleanup.as_deref(),
+            Some("await close()")
+        );
+        for wrong in ["'close('", "'raise'", "\"\"\"a()\nb()\"\"\"", "'# nothing'"] {
+            let error = read(&format!("[cancellation]\ncleanup = {wrong}\n")).unwrap_err();
+            assert!(
+                error.0.contains("expected one line of Python"),
+                "{wrong}: {error}"
+            );
+        }
+        let error = read("[cancellation]\ncleanpu = 'close()'\n").unwrap_err();
+        assert!(error.0.contains("cleanup"), "{error}");
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_place_and_the_nearest_one() {
         let error = read("select = [\"AF7\"]\n\n[gather]\ngaurd = \"never\"\n").unwrap_err();
         assert_eq!(

@@ -102,7 +102,7 @@ impl Codemod for UnhandledCancellation {
             }
             _ => return None,
         };
-        if is_test_code(file, function) {
+        if handlers::is_test_code(file, Owner::Function(function)) {
             return None;
         }
         let endless = Endless {
@@ -233,21 +233,6 @@ impl<'a> SourceOrderVisitor<'a> for Yields {
     }
 }
 
-/// Whether the function is a test, or stands in a file of tests.
-fn is_test_code(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
-    let is_test = |name: &str| {
-        matches!(name, "test" | "tests" | "testing" | "conftest")
-            || name.starts_with("test_")
-            || name.ends_with("_test")
-            || name.ends_with("_tests")
-    };
-    is_test(&function.name)
-        || file
-            .semantics
-            .module_name()
-            .is_some_and(|module| module.split('.').any(is_test))
-}
-
 /// An endless loop that nothing watches.
 struct Endless<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
@@ -272,21 +257,46 @@ impl Endless<'_, '_, '_> {
             imports::import(file, "asyncio", "CancelledError", scope, statement.start())?;
         let unit = file.indent_unit();
         let (cleanup, reason) = self.cleanup()?;
-        let mut trailer = vec![format!("except {}:", cancelled.expression)];
-        trailer.extend(cleanup.iter().map(|line| format!("{unit}{line}")));
-        trailer.push(format!("{unit}raise"));
-        let block = file
-            .lines()
-            .block(suite, parent, index..index + 1)
-            .ok_or("the loop is not a statement of its own")?;
-        let mut rewrite = Rewrite::safe(
-            "Clean up when the loop is cancelled",
-            block.wrap("try:", &trailer)?,
-        )
-        .with_shared(cancelled.edit)
-        .unsafe_if(reason);
-        rewrite.moves = Some(block.range());
+        let header = format!("except {}", cancelled.expression);
+        let mut body: Vec<String> = cleanup.iter().map(|line| format!("{unit}{line}")).collect();
+        body.push(format!("{unit}raise"));
+        let (edits, moves) = if let Some(clause) = self.first_clause_around() {
+            let indent = file.indentation_at(clause.start());
+            let newline = file.newline();
+            let body: String = body
+                .iter()
+                .flat_map(|line| [indent, line.as_str(), newline])
+                .collect();
+            let edit = handlers::clause_before(file, clause, &header, &body);
+            (vec![edit], None)
+        } else {
+            let block = file
+                .lines()
+                .block(suite, parent, index..index + 1)
+                .ok_or("the loop is not a statement of its own")?;
+            body.insert(0, format!("{header}:"));
+            (block.wrap("try:", &body)?, Some(block.range()))
+        };
+        let mut rewrite = Rewrite::safe("Clean up when the loop is cancelled", edits)
+            .with_shared(cancelled.edit)
+            .unsafe_if(reason);
+        rewrite.moves = moves;
         Ok(rewrite)
+    }
+
+    /// The first clause of a `try` that holds nothing but the loop: one more clause is all it takes.
+    fn first_clause_around(&self) -> Option<&ast::ExceptHandlerExceptHandler> {
+        match self.place.parent {
+            Some(AnyNodeRef::StmtTry(statement))
+                if self.place.suite.len() == 1
+                    && !statement.is_star
+                    && self.place.suite.as_ptr() == statement.body.as_ptr() =>
+            {
+                let ExceptHandler::ExceptHandler(handler) = statement.handlers.first()?;
+                Some(handler)
+            }
+            _ => None,
+        }
     }
 
     /// The lines of the clean-up, and why they are unsafe if they are.

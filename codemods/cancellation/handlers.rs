@@ -91,10 +91,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     ///
     /// Whether a call cancels is judged by its name, because being wrong only means to hold back.
     pub fn is_meant(&self) -> bool {
-        let mut children = Children {
-            file: self.file,
-            found: false,
-        };
+        let mut children = Children { found: false };
         children.visit_body(&self.statement.body);
         children.found
             || self.cancels_before()
@@ -222,17 +219,27 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         TextRange::new(self.node.start(), end)
     }
 
-    /// The edit that puts another clause before this one and the comments above it.
-    ///
-    /// `body` is given as whole lines, indented as the body of a clause.
+    /// The edit that puts another clause before this one.
     pub fn clause_before(&self, header: &str, body: &str) -> Edit {
-        let newline = self.file.newline();
-        let indent = self.file.indentation_at(self.node.start());
-        Edit::insertion(
-            format!("{indent}{header}:{newline}{body}"),
-            self.file.lines().start_with_comments(self.node.start()),
-        )
+        clause_before(self.file, self.node, header, body)
     }
+}
+
+/// The edit that puts another clause before `clause` and the comments above it.
+///
+/// `body` is given as whole lines, indented as the body of a clause.
+pub fn clause_before(
+    file: &File<'_, '_>,
+    clause: &ast::ExceptHandlerExceptHandler,
+    header: &str,
+    body: &str,
+) -> Edit {
+    let newline = file.newline();
+    let indent = file.indentation_at(clause.start());
+    Edit::insertion(
+        format!("{indent}{header}:{newline}{body}"),
+        file.lines().start_with_comments(clause.start()),
+    )
 }
 
 fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
@@ -328,6 +335,21 @@ pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
         }))
 }
 
+/// Whether code is that of a test, or stands in a file of tests.
+pub fn is_test_code(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+    let is_test = |name: &str| {
+        matches!(name, "test" | "tests" | "testing" | "conftest")
+            || name.starts_with("test_")
+            || name.ends_with("_test")
+            || name.ends_with("_tests")
+    };
+    matches!(owner, Owner::Function(function) if is_test(&function.name))
+        || file
+            .semantics
+            .module_name()
+            .is_some_and(|module| module.split('.').any(is_test))
+}
+
 /// Whether code of its own, not of a function inside, awaits in a suite.
 pub fn awaits(body: &[Stmt]) -> bool {
     struct Awaits(bool);
@@ -363,44 +385,39 @@ pub fn own_code(node: AnyNodeRef<'_>) -> TraversalSignal {
 }
 
 /// Looks for waits for another task or future, whose own cancellation looks the same.
-struct Children<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
+struct Children {
     found: bool,
 }
 
-impl Children<'_, '_, '_> {
-    fn is_child(&self, expr: &Expr) -> bool {
+impl Children {
+    fn is_child(expr: &Expr) -> bool {
         match expr {
             Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => true,
-            Expr::Starred(starred) => self.is_child(&starred.value),
-            Expr::List(list) => list.elts.iter().any(|item| self.is_child(item)),
-            Expr::Set(set) => set.elts.iter().any(|item| self.is_child(item)),
-            Expr::Tuple(tuple) => tuple.elts.iter().any(|item| self.is_child(item)),
+            Expr::Starred(starred) => Self::is_child(&starred.value),
+            Expr::List(list) => list.elts.iter().any(Self::is_child),
+            Expr::Set(set) => set.elts.iter().any(Self::is_child),
+            Expr::Tuple(tuple) => tuple.elts.iter().any(Self::is_child),
+            // Also wrappers of a library's own: being wrong only means to hold back.
             Expr::Call(call) => {
-                self.file.semantics.means(
-                    &call.func,
-                    &[
-                        "asyncio.gather",
-                        "asyncio.shield",
-                        "asyncio.wait",
-                        "asyncio.wait_for",
-                        "asyncio.wrap_future",
-                    ],
-                ) && call
-                    .arguments
-                    .args
-                    .first()
-                    .is_some_and(|first| self.is_child(first))
+                let name = match &*call.func {
+                    Expr::Name(name) => name.id.as_str(),
+                    Expr::Attribute(attribute) => attribute.attr.as_str(),
+                    _ => "",
+                };
+                matches!(
+                    name,
+                    "gather" | "shield" | "wait" | "wait_for" | "wrap_future"
+                ) && call.arguments.args.first().is_some_and(Self::is_child)
             }
             _ => false,
         }
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Children<'_, '_, '_> {
+impl<'a> SourceOrderVisitor<'a> for Children {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         self.found |= match node {
-            AnyNodeRef::ExprAwait(awaited) => self.is_child(&awaited.value),
+            AnyNodeRef::ExprAwait(awaited) => Self::is_child(&awaited.value),
             AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
                 if matches!(method.attr.as_str(), "result" | "exception")
                     && call.arguments.is_empty()),
