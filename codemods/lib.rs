@@ -100,6 +100,7 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &cancellation::broad::BroadExcept,
     &mixing::never_run::CoroutineNeverRun,
     &mixing::run_in_loop::RunInsideLoop,
+    &context_managers::unmanaged_resource::UnmanagedResource,
     &context_managers::manual_lock::ManualLock,
     &gather::return_exceptions::GatherWithoutReturnExceptions,
     &tasks::dangling::DanglingTask,

@@ -436,6 +436,14 @@ impl<'db> Semantics<'db> {
         self.index().place_table(scope).symbol_id(name).is_some()
     }
 
+    /// Whether `scope` declares `name` to be `global` or `nonlocal`.
+    pub fn is_declared_outside(&self, name: &str, scope: FileScopeId) -> bool {
+        self.index()
+            .place_table(scope)
+            .symbol_by_name(name)
+            .is_some_and(|symbol| symbol.is_global() || symbol.is_nonlocal())
+    }
+
     /// Whether the local symbol `name` of `scope` is more than a local variable: declared `global`
     /// or `nonlocal`, or used by a scope inside.
     pub fn is_shared(&self, name: &str, scope: FileScopeId) -> bool {

@@ -21,6 +21,21 @@ async def save(total: int) -> None:
     print(total)
 
 
+async def read_greeting(path: str, host: str) -> bytes:
+    # Not using context managers: an exception in between leaves the server open.
+    server = await asyncio.start_server(print, host, 8000)
+    greeting = await asyncio.to_thread(path.encode)
+    server.close()
+    await server.wait_closed()
+    return greeting
+
+
+async def heartbeat() -> None:
+    # Not handling cancellation: the task ends without a word.
+    while True:
+        await asyncio.sleep(60)
+
+
 class Server:
     def accept(self, number: int) -> None:
         # Not awaiting tasks: nothing keeps this one, so it may be collected half-way.
@@ -38,4 +53,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    # Mixing synchronous and asynchronous code: this makes a coroutine, and nothing runs it.
+    main()

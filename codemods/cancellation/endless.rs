@@ -1,12 +1,9 @@
 //! AF301 unhandled-cancellation: an endless loop that is cancelled without a word.
 
-use std::sync::LazyLock;
-
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
-use serde::Deserialize;
 use ty_python_core::scope::FileScopeId;
 
 use super::handlers::{self, own_code};
@@ -16,6 +13,7 @@ use crate::project::Library;
 use crate::rule::Rule;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Spellings;
+use crate::support::resources::{Resource, opened};
 use crate::support::{coroutines, imports};
 use crate::{Candidate, Codemod};
 
@@ -37,23 +35,14 @@ const COUNTERS: &[&str] = &["itertools.count"];
 /// Functions that answer with a logger.
 const LOGGERS: &[&str] = &["logging.getLogger", "structlog.get_logger"];
 
-#[derive(Deserialize)]
-struct Opened {
-    opened: Vec<Opener>,
-}
-
-/// A row of `data/opened.toml`.
-#[derive(Deserialize)]
-struct Opener {
-    by: Vec<String>,
-    name: Option<usize>,
-    close: String,
-}
-
-static OPENERS: LazyLock<Vec<Opener>> = LazyLock::new(|| {
-    toml::from_str::<Opened>(include_str!("../data/opened.toml"))
-        .map_or_else(|_| Vec::new(), |data| data.opened)
-});
+/// Functions whose result has a plain `close()`.
+const PLAIN_OPENERS: &[&str] = &[
+    "builtins.open",
+    "io.open",
+    "socket.socket",
+    "socket.create_connection",
+    "sqlite3.connect",
+];
 
 impl Codemod for UnhandledCancellation {
     fn rule(&self) -> &'static Rule {
@@ -359,21 +348,24 @@ impl Endless<'_, '_, '_> {
                 let [target] = assign.targets.as_slice() else {
                     return None;
                 };
-                let call = match &*assign.value {
-                    Expr::Await(awaited) => awaited.value.as_call_expr()?,
-                    other => other.as_call_expr()?,
+                let (call, awaited) = match &*assign.value {
+                    Expr::Await(awaited) => (awaited.value.as_call_expr()?, true),
+                    other => (other.as_call_expr()?, false),
                 };
-                let opener = OPENERS.iter().find(|opener| {
-                    let paths: Vec<&str> = opener.by.iter().map(String::as_str).collect();
-                    self.file.semantics.means(&call.func, &paths)
-                })?;
-                let name = match (target, opener.name) {
+                let row = opened(self.file, call, awaited).into_iter().next();
+                let name = match (target, row.and_then(Resource::place_in_tuple)) {
                     (Expr::Name(name), None) => name,
                     (Expr::Tuple(tuple), Some(index)) => tuple.elts.get(index)?.as_name_expr()?,
                     _ => return None,
                 };
-                self.is_owned(name)
-                    .then(|| opener.close.replace("{}", &name.id))
+                let close = match row {
+                    Some(row) => row.closing(&name.id)?,
+                    None if self.file.semantics.means(&call.func, PLAIN_OPENERS) => {
+                        format!("{}.close()", name.id)
+                    }
+                    None => return None,
+                };
+                self.is_owned(name).then_some(close)
             })
             .collect();
         // What was opened last goes first.

@@ -12,6 +12,7 @@ use crate::rule::Rule;
 use crate::semantics::ClassOf;
 use crate::site::{Owner, Place, Site, suites_in};
 use crate::spelling::Spellings;
+use crate::support::blocks;
 use crate::support::flow::Exits;
 use crate::{Candidate, Codemod};
 
@@ -266,7 +267,7 @@ impl<'a> Manual<'_, 'a, '_> {
             .block(suite, self.place.parent, index + 1..index + 2)
             .ok_or("the block is empty")?;
         let mut edits = block.wrap(&format!("{}:", self.header()), &[])?;
-        edits.retain(|edit| !lies_in(edit, &release));
+        blocks::leave_out(&mut edits, std::slice::from_ref(&release));
         edits.push(lines.delete(suite, index)?);
         edits.push(release);
         let mut rewrite = Rewrite::safe("Hold the lock with `async with`", edits);
@@ -322,7 +323,7 @@ impl<'a> Manual<'_, 'a, '_> {
         for release in early {
             releases.push(lines.delete(release.suite, release.index)?);
         }
-        edits.retain(|edit| !releases.iter().any(|release| lies_in(edit, release)));
+        blocks::leave_out(&mut edits, &releases);
         edits.extend(releases);
         edits.push(Edit::range_replacement(
             format!("{}:", self.header()),
@@ -385,11 +386,6 @@ impl<'a> Manual<'_, 'a, '_> {
             }
         }
     }
-}
-
-/// Whether `edit` changes text that `removal` removes.
-fn lies_in(edit: &Edit, removal: &Edit) -> bool {
-    removal.start() < edit.end() && edit.start() < removal.end()
 }
 
 /// A release before the end, and the statement behind it that leaves.

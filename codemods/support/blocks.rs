@@ -596,3 +596,57 @@ impl StringInteriors<'_> {
         None
     }
 }
+
+/// Leaves out of `edits` those that change text that one of `removals` removes.
+pub fn leave_out(edits: &mut Vec<Edit>, removals: &[Edit]) {
+    edits.retain(|edit| {
+        !removals
+            .iter()
+            .any(|removal| removal.start() < edit.end() && edit.start() < removal.end())
+    });
+}
+
+impl Lines<'_> {
+    /// The lines that a statement has to itself, its comment and line break included. `None` where
+    /// it shares them.
+    pub fn line_of(self, statement: &Stmt) -> Option<TextRange> {
+        self.stands_alone(statement).then(|| {
+            TextRange::new(
+                self.source.line_start(statement.start()),
+                self.source.full_line_end(statement.end()),
+            )
+        })
+    }
+
+    /// The same removal, with the blank lines before it.
+    pub fn with_blank_lines_before(self, removal: Edit) -> Edit {
+        let mut start = removal.start();
+        if !removal.is_deletion() || start != self.source.line_start(start) {
+            return removal;
+        }
+        while let Some(before) = start.checked_sub(TextSize::from(1)) {
+            let line = self.source.full_line_range(before);
+            if !self.source[line].trim().is_empty() || line.end() != start {
+                break;
+            }
+            start = line.start();
+        }
+        Edit::range_deletion(TextRange::new(start, removal.end()))
+    }
+
+    /// The same removal, with the blank lines behind it.
+    pub fn with_blank_lines_behind(self, removal: Edit) -> Edit {
+        let mut end = removal.end();
+        if !removal.is_deletion() || end != self.source.line_start(end) {
+            return removal;
+        }
+        while end < self.source.text_len() {
+            let line = self.source.full_line_range(end);
+            if !self.source[line].trim().is_empty() {
+                break;
+            }
+            end = line.end();
+        }
+        Edit::range_deletion(TextRange::new(removal.start(), end))
+    }
+}

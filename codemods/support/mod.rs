@@ -7,5 +7,6 @@ pub mod flow;
 pub mod imports;
 pub mod locks;
 pub mod names;
+pub mod resources;
 pub mod slots;
 pub mod twins;

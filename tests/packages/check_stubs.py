@@ -2,7 +2,7 @@
 """Compare the fallback stubs with the packages they stand for.
 
     check_stubs.py --python ENV/bin/python      check against an environment that is there already
-    check_stubs.py --install [--cache DIR]      make one from requirements.txt, then check against it
+    check_stubs.py --install [--cache DIR]      make one from stubs.txt, then check against it
     --only PACKAGE...                           some top-level packages only
 
 A stub that calls a plain function `async def` makes asyncfix await something that is no coroutine, so
@@ -36,7 +36,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 STUBS = ROOT / "codemods" / "data" / "stubs"
-REQUIREMENTS = HERE / "requirements.txt"
+REQUIREMENTS = HERE / "stubs.txt"
 
 # Distributions that are called differently from the package they hold.
 DISTRIBUTIONS = {
@@ -619,7 +619,7 @@ def install(cache, only):
 def main():
     parser = argparse.ArgumentParser(description="Compare the fallback stubs with the packages they stand for.")
     parser.add_argument("--python", type=Path, help="the Python of an environment that holds the packages")
-    parser.add_argument("--install", action="store_true", help="make an environment from requirements.txt")
+    parser.add_argument("--install", action="store_true", help="make an environment from stubs.txt")
     parser.add_argument("--cache", type=Path, default=ROOT / "target" / "stubs-venv", help="where --install makes it")
     parser.add_argument("--only", nargs="+", default=[], metavar="PACKAGE", help="top-level packages to check")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
