@@ -9,6 +9,10 @@ use crate::file::File;
 use crate::finding::{Finding, Rewrite};
 use crate::support::imports;
 
+/// Rules whose rewrites wait for the round after those of another rule: what AF801 writes depends on
+/// where the program starts, and that is what AF402 settles.
+const WAITS: [(&str, &str); 1] = [("AF801", "AF402")];
+
 /// The outcome of one round over one file.
 #[derive(Debug)]
 pub struct Round {
@@ -34,10 +38,22 @@ pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) ->
     let mut taken = Taken::default();
     let mut shared: Vec<Edit> = Vec::new();
     let mut scopes: Vec<TextSize> = Vec::new();
+    let waits = |code: &str| {
+        findings.iter().any(|other| {
+            WAITS.contains(&(code, other.rule.code))
+                && other
+                    .remedy
+                    .rewrite()
+                    .is_some_and(|rewrite| rewrite.applicability >= least)
+        })
+    };
     for (index, finding) in findings.iter().enumerate() {
         let Some(rewrite) = finding.remedy.rewrite() else {
             continue;
         };
+        if waits(finding.rule.code) {
+            continue;
+        }
         if rewrite.applicability < least
             || rewrite.edits.is_empty()
             || rewrite

@@ -576,3 +576,15 @@ fn the_configuration_names_folders_to_look_in() {
         asyncfix(&folder).assert().code(2).stderr(contains(message));
     }
 }
+
+#[test]
+fn where_a_program_starts_is_settled_before_its_tasks_are() {
+    let source = "import asyncio\n\n\nasync def save():\n    await asyncio.sleep(1)\n\n\nasync def main():\n    asyncio.create_task(save())\n    await asyncio.sleep(0)\n\n\nif __name__ == \"__main__\":\n    main()\n";
+    let folder = folder(&[("a.py", source)]);
+    asyncfix(&folder).args(["--write", "a.py"]).assert().code(0);
+    let fixed = source
+        .replace("    asyncio.create_task(", "    task = asyncio.create_task(")
+        .replace("sleep(0)\n", "sleep(0)\n    await task\n")
+        .replace("    main()\n", "    asyncio.run(main())\n");
+    assert_eq!(read(&folder, "a.py"), fixed);
+}
