@@ -165,17 +165,18 @@ impl<'db> Semantics<'db> {
         let own = self.of_function(&function);
         let mut returned = Returned(Vec::new());
         returned.visit_body(&node.body);
-        let all_coroutines = returned.0.iter().all(|value| {
-            let Some(Expr::Call(call)) = value else {
-                return false;
-            };
-            match own.awaitability(call.into()) {
-                Awaitability::Unknown => {
-                    own.awaitability_of_returned(call, depth) == Awaitability::Coroutine
+        let all_coroutines = !returned.0.is_empty()
+            && returned.0.iter().all(|value| {
+                let Some(Expr::Call(call)) = value else {
+                    return false;
+                };
+                match own.awaitability(call.into()) {
+                    Awaitability::Unknown => {
+                        own.awaitability_of_returned(call, depth) == Awaitability::Coroutine
+                    }
+                    known => known == Awaitability::Coroutine,
                 }
-                known => known == Awaitability::Coroutine,
-            }
-        });
+            });
         if all_coroutines {
             Awaitability::Coroutine
         } else {

@@ -583,7 +583,10 @@ fn where_a_program_starts_is_settled_before_its_tasks_are() {
     let folder = folder(&[("a.py", source)]);
     asyncfix(&folder).args(["--write", "a.py"]).assert().code(0);
     let fixed = source
-        .replace("    asyncio.create_task(", "    task = asyncio.create_task(")
+        .replace(
+            "    asyncio.create_task(",
+            "    task = asyncio.create_task(",
+        )
         .replace("sleep(0)\n", "sleep(0)\n    await task\n")
         .replace("    main()\n", "    asyncio.run(main())\n");
     assert_eq!(read(&folder, "a.py"), fixed);

@@ -147,6 +147,10 @@ impl Codemod for ForgottenAwait {
                 )
             }
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+            None if is_awaited_too_late(site) => Remedy::NotFixed(
+                "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
+                    .to_owned(),
+            ),
             None if is_cached(file, site.node) => Remedy::NotFixed(
                 "a cache hands out the same coroutine again, which can be awaited only once"
                     .to_owned(),
@@ -211,6 +215,13 @@ pub(crate) fn once_plain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'
         .iter()
         .map(String::as_str)
         .find(|package| path.split('/').next() == Some(package))
+}
+
+/// `await work()[0]`: what is awaited is the item and not the coroutine.
+fn is_awaited_too_late(site: &Site<'_, '_>) -> bool {
+    let mut around = site.ancestors.iter().rev();
+    matches!(around.next(), Some(AnyNodeRef::ExprSubscript(_)))
+        && matches!(around.next(), Some(AnyNodeRef::ExprAwait(_)))
 }
 
 /// Whether a cache stands before the function that is called.

@@ -83,6 +83,9 @@ impl Codemod for CoroutineNeverRun {
             || is_synchronized(file)
             || is_expected(site)
             || awaitability_of(file, call) != Awaitability::Coroutine
+            // In plain code, it is more likely the older version.
+            || once_plain(file, call).is_some()
+            || is_read_as_text(file, surroundings.owner)
         {
             return None;
         }
@@ -111,17 +114,29 @@ impl Codemod for CoroutineNeverRun {
     }
 }
 
+/// Whether a decorator of the function reads its source, and so does not run it as it is written.
+fn is_read_as_text(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+    let Owner::Function(function) = owner else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    function.decorator_list.iter().any(|decorator| {
+        let callee = match &decorator.expression {
+            Expr::Call(call) => &*call.func,
+            other => other,
+        };
+        semantics
+            .function(callee)
+            .is_some_and(|function| semantics.text_of(&function).contains("getsource"))
+    })
+}
+
 fn rewrite<'a>(
     file: &File<'a, '_>,
     site: &Site<'_, 'a>,
     call: &'a ast::ExprCall,
     owner: Owner<'a>,
 ) -> Result<Rewrite, String> {
-    if let Some(package) = once_plain(file, call) {
-        return Err(format!(
-            "whether it is a coroutine function depends on the version of `{package}`"
-        ));
-    }
     let place = match owner {
         Owner::Function(function) => starting_function(file, site, function)?,
         _ => script(file, site)?,
