@@ -120,9 +120,20 @@ pub struct Outline {
     open_types: Vec<Key>,
     /// Names of types that stand for other types.
     aliases: Vec<(Key, Gives)>,
+    /// How many statements at the module's top level assign to an item, as in `names[1] = "one"`.
+    items: usize,
 }
 
+/// How many such statements make a file a table. The time that the type engine takes for one of them
+/// grows with the number of all.
+const TABLE: usize = 1000;
+
 impl Outline {
+    /// Whether the file is a table: thousands of items, one statement each.
+    pub fn is_table(&self) -> bool {
+        self.items > TABLE
+    }
+
     /// The outline of a module.
     pub fn of(module: &ast::ModModule) -> Self {
         let mut search = Search {
@@ -392,6 +403,9 @@ impl<'a> Search<'a> {
         annotation: Option<&'a Expr>,
         value: Option<&'a Expr>,
     ) {
+        if target.is_subscript_expr() && self.functions.is_empty() && self.classes.is_empty() {
+            self.outline.items += 1;
+        }
         if let (Expr::Tuple(tuple), Some(value)) = (target, value) {
             let made = match value {
                 Expr::Await(awaited) => &*awaited.value,

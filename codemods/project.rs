@@ -247,6 +247,11 @@ impl Summary {
             .map(|(level, name)| (*level, name.as_str()))
     }
 
+    /// Whether the type engine would take very long for the file, and learn nothing from it.
+    pub fn is_table(&self) -> bool {
+        self.outline.is_table()
+    }
+
     /// Summarizes a file that holds neither `async` nor `await`, and so is never parsed: only what
     /// it imports from other modules counts.
     ///

@@ -34,6 +34,9 @@ use crate::source::{self, Source};
 /// a file that still changes then is left as it was, and the rule is reported.
 const MOST_ROUNDS: usize = 100;
 
+/// A module that has everything, of which nothing is known.
+const ANYTHING: &str = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n";
+
 /// What a run is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -130,6 +133,10 @@ pub fn run(
         .iter()
         .map(|input| module_name(&input.found.path))
         .collect();
+    let paths: Vec<PathBuf> = inputs
+        .iter()
+        .map(|input| input.found.path.clone())
+        .collect();
     let some_named = inputs.iter().any(|input| input.found.named);
     let looks: Vec<Result<FirstLook, ConfigError>> = inputs
         .into_par_iter()
@@ -176,6 +183,12 @@ pub fn run(
         .collect();
     roots.sort();
     roots.dedup();
+    let tables: Vec<SystemPathBuf> = summaries
+        .iter()
+        .zip(&paths)
+        .filter(|(summary, _)| summary.as_ref().is_some_and(Summary::is_table))
+        .filter_map(|(_, path)| system_path(path))
+        .collect();
     // What lies outside of the files that were named is read for what it defines.
     let beside = if some_named {
         look_beside(&active, &summaries, &roots)
@@ -208,7 +221,13 @@ pub fn run(
     let finished = if active.is_empty() {
         Vec::new()
     } else {
-        rounds(active, &project, &cwd, &roots, site_packages, mode, tick)
+        let places = Places {
+            cwd: &cwd,
+            roots: &roots,
+            site_packages,
+            tables: &tables,
+        };
+        rounds(active, &project, places, mode, tick)
             .map_err(|error| ConfigError(error.to_string()))?
     };
     for file in finished {
@@ -363,13 +382,22 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     ))
 }
 
+/// Where the type engine looks for code.
+struct Places<'a> {
+    cwd: &'a SystemPath,
+    /// The folders that imports start from.
+    roots: &'a [SystemPathBuf],
+    /// The folders of installed packages.
+    site_packages: Vec<SystemPathBuf>,
+    /// Files that it is not shown.
+    tables: &'a [SystemPathBuf],
+}
+
 /// Looks at the candidates, and rewrites them round by round where that is wanted.
 fn rounds(
     mut active: Vec<Active>,
     project: &Project,
-    cwd: &SystemPath,
-    roots: &[SystemPathBuf],
-    site_packages: Vec<SystemPathBuf>,
+    places: Places<'_>,
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Active>> {
@@ -379,7 +407,10 @@ fn rounds(
         .collect();
     versions.sort();
     versions.dedup();
-    let mut database = Database::new(cwd, roots, site_packages, &versions)?;
+    let mut database = Database::new(places.cwd, places.roots, places.site_packages, &versions)?;
+    for table in places.tables {
+        database.preload(table, Arc::from(ANYTHING));
+    }
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
     }
