@@ -10,8 +10,11 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::STUBS;
-use crate::outline::{Key, Outline, Outlines, name_key, property_key};
+use crate::outline::Outline;
+use crate::outlines::Outlines;
+use crate::scopes::Scopes;
 use crate::site::suites_in;
+use crate::symbol::{Key, Symbol, name_key, property_key};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -198,11 +201,6 @@ pub fn coroutine_function_names(text: &str) -> impl Iterator<Item = Key> {
     })
 }
 
-/// Whether a coroutine function of the standard library has this name.
-pub fn is_stdlib_coroutine_function(name: &str) -> bool {
-    STDLIB.contains(&name_key(name))
-}
-
 impl Summary {
     /// Summarizes a file that holds neither `async` nor `await`, and so is never parsed: only what
     /// it imports from other modules counts.
@@ -241,15 +239,16 @@ impl Summary {
         summary
     }
 
-    /// Summarizes a parsed module. Classes, coroutine functions and packages are only collected
-    /// `for_types`: nothing else asks for them.
-    pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
+    /// Summarizes a parsed module. Packages and what `scopes` hold are only collected where they are
+    /// given: only questions about types need them.
+    pub fn of(module: &ast::ModModule, source: &str, scopes: Option<&Scopes<'_>>) -> Self {
         let mut summary = Self {
             has_coroutine_functions: holds(source, "async def"),
             ..Self::default()
         };
-        if for_types {
-            summary.outline = Outline::of(module);
+        let for_types = scopes.is_some();
+        if let Some(scopes) = scopes {
+            summary.outline = Outline::of(module, scopes);
         }
         let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
@@ -357,7 +356,7 @@ impl Project {
                 *project.libraries.entry(library).or_default() += 1;
             }
             project.imported.extend(summary.imported);
-            project.outlines.add(module, summary.outline);
+            project.outlines.add(summary.outline);
             for package in summary.packages {
                 if let Some(names) = PACKAGES.get(package.as_str()) {
                     project.outlines.add_awaitable(names.iter().copied());
@@ -402,7 +401,13 @@ impl Project {
 
     /// Whether something in sight with the name of this key may give something awaitable.
     pub fn may_be_awaitable(&self, name: Key) -> bool {
-        self.outlines.may_be_awaitable(name) || STDLIB.contains(&name)
+        self.outlines.may_be_awaitable(name)
+    }
+
+    /// Whether a value with the name of this key, and made of this, may be something awaitable, as
+    /// far as the outlines tell.
+    pub fn may_give_awaitable(&self, name: Key, symbol: &Symbol) -> bool {
+        self.may_be_awaitable(name) && !self.outlines.is_plain(symbol)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::project::{Project, Summary};
+use asyncfix_codemods::scopes::Scopes;
+use asyncfix_codemods::symbol::Place;
 use asyncfix_codemods::traversal::Prospects;
 use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, traversal};
 use memchr::memmem;
@@ -174,10 +176,12 @@ pub fn run(
         .collect();
     roots.sort();
     roots.dedup();
-    environment::add_unresolved(&mut project, &roots, &site_packages);
+    environment::add_packages(&mut project, &roots, &site_packages);
     project.settle();
-    active.retain_mut(|file| {
+    active.par_iter_mut().for_each(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project);
+    });
+    active.retain(|file| {
         if file.codemods.is_empty() {
             tick();
         }
@@ -260,7 +264,8 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             error.error
         )));
     }
-    let summary = Summary::of(parsed.syntax(), &source.text, for_types);
+    let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
+    let summary = Summary::of(parsed.syntax(), &source.text, scopes.as_ref());
     if is_plain {
         return Ok(FirstLook::Nothing(Some(summary)));
     }
@@ -268,7 +273,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         .into_iter()
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
-    let prospects = Prospects::of(parsed.syntax(), codemods);
+    let prospects = Prospects::of(parsed.syntax(), scopes.as_ref(), codemods);
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
             "{}: its path is not valid UTF-8",
