@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
+use crate::symbol::Place;
 
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
@@ -112,6 +113,11 @@ impl<'a, 'db> File<'a, 'db> {
         self.source[TextRange::new(self.source.line_start(offset), offset)]
             .trim_start_matches([' ', '\t', '\x0c'])
             .is_empty()
+    }
+
+    /// Where the file stands among the modules.
+    pub fn place(&self) -> Place {
+        self.semantics.path().map(Place::of).unwrap_or_default()
     }
 
     /// Whether the target version is `version` or newer.

@@ -16,10 +16,12 @@ pub mod forgotten_await;
 pub mod gather;
 pub mod mixing;
 pub mod outline;
+pub mod outlines;
 pub mod project;
 pub mod proof;
 pub mod rewrite;
 pub mod rule;
+pub mod scopes;
 pub mod semantics;
 pub mod settings;
 pub mod site;
@@ -27,6 +29,7 @@ pub mod sketch;
 pub mod spelling;
 pub mod support;
 pub mod suppression;
+pub mod symbol;
 pub mod tasks;
 pub mod traversal;
 
@@ -34,10 +37,10 @@ use include_dir::{Dir, include_dir};
 
 use crate::file::File;
 use crate::finding::Finding;
-use crate::outline::Key;
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
+use crate::symbol::Key;
 
 /// Whether a mistake could stand at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +49,9 @@ pub enum Candidate {
     No,
     /// It can.
     Yes,
-    /// It can if something in sight may give an awaitable and has the name with this key: in the
-    /// project, in the standard library, or in a package that is known.
+    /// It can if something in sight may give an awaitable and has the name with this key (in the
+    /// project, in the standard library, or in a package that is known), and if the value there may
+    /// be such a thing, as far as the outlines of the project tell.
     IfAwaitable(Key),
     /// It can if something in sight can be iterated or entered asynchronously and has the name with
     /// this key.

@@ -14,8 +14,11 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::Deserialize;
 
 use crate::STUBS;
-use crate::outline::{Key, Outline, Outlines, context_key, iteration_key, name_key, property_key};
+use crate::outline::{Outline, context_key, iteration_key};
+use crate::outlines::Outlines;
+use crate::scopes::Scopes;
 use crate::site::suites_in;
+use crate::symbol::{Key, Symbol, name_key, property_key};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,7 +199,7 @@ fn stub_outlines(package: &str) -> impl Iterator<Item = Outline> {
     files.into_iter().map(|file| {
         let text = file.contents_utf8().unwrap_or_default();
         let parsed = parse_unchecked_source(text, PySourceType::Stub);
-        Outline::of(parsed.syntax())
+        Outline::names_of(parsed.syntax())
     })
 }
 
@@ -209,9 +212,12 @@ pub fn asynchronous_names(text: &str) -> Vec<Key> {
         let before = text[..at].trim_end();
         let decorator = before.rsplit('\n').next().unwrap_or_default().trim();
         let name = name.unwrap_or_default();
+        let body = text[at + "async def ".len()..].split("def ").next();
+        if body.is_some_and(|body| body.contains("yield")) {
+            names.push(iteration_key(name_key(name)));
+        }
         if !decorator.starts_with('@') {
             names.push(name_key(name));
-            names.push(iteration_key(name_key(name)));
         } else if decorator.ends_with("property") {
             names.push(property_key(name));
         } else if decorator.ends_with("asynccontextmanager") {
@@ -231,11 +237,6 @@ pub fn asynchronous_names(text: &str) -> Vec<Key> {
         }
     }
     names
-}
-
-/// Whether a coroutine function of the standard library has this name.
-pub fn is_stdlib_coroutine_function(name: &str) -> bool {
-    STDLIB.contains(&name_key(name))
 }
 
 impl Summary {
@@ -289,15 +290,16 @@ impl Summary {
         summary
     }
 
-    /// Summarizes a parsed module. Classes, coroutine functions and packages are only collected
-    /// `for_types`: nothing else asks for them.
-    pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
+    /// Summarizes a parsed module. Packages and what `scopes` hold are only collected where they are
+    /// given: only questions about types need them.
+    pub fn of(module: &ast::ModModule, source: &str, scopes: Option<&Scopes<'_>>) -> Self {
         let mut summary = Self {
             has_coroutine_functions: holds(source, "async def"),
             ..Self::default()
         };
-        if for_types {
-            summary.outline = Outline::of(module);
+        let for_types = scopes.is_some();
+        if let Some(scopes) = scopes {
+            summary.outline = Outline::of(module, scopes);
         }
         let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
@@ -425,7 +427,7 @@ impl Project {
             project.imported.extend(summary.imported);
             project.modules.extend(summary.modules);
             project.whole_modules.extend(summary.whole_modules);
-            project.outlines.add(&module, summary.outline);
+            project.outlines.add(summary.outline);
             project.packages.extend(summary.packages);
             for (origin, name) in summary.run {
                 let origin = origin.unwrap_or_else(|| module.clone());
@@ -470,7 +472,13 @@ impl Project {
 
     /// Whether something in sight with the name of this key may give something awaitable.
     pub fn may_be_awaitable(&self, name: Key) -> bool {
-        self.outlines.may_be_awaitable(name) || STDLIB.contains(&name)
+        self.outlines.may_be_awaitable(name)
+    }
+
+    /// Whether a value with the name of this key, and made of this, may be something awaitable, as
+    /// far as the outlines tell.
+    pub fn may_give_awaitable(&self, name: Key, symbol: &Symbol) -> bool {
+        self.may_be_awaitable(name) && !self.outlines.is_plain(symbol)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

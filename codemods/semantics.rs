@@ -905,6 +905,17 @@ impl<'db> Semantics<'db> {
         Some(false)
     }
 
+    /// The file's path, where it is on disk.
+    pub fn path(&self) -> Option<&'db std::path::Path> {
+        let path = self
+            .file
+            .python_file(self.db())
+            .file(self.db())
+            .path(self.db());
+        path.as_system_path()
+            .map(ruff_db::system::SystemPath::as_std_path)
+    }
+
     /// The dotted name of the module this file is, where the search paths reach it.
     pub fn module_name(&self) -> Option<String> {
         file_to_module(self.db(), self.file.resolver_file(self.db()))

@@ -1,16 +1,19 @@
 //! The one walk over a file that feeds all codemods.
 
+use std::cell::OnceCell;
+
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
 use rustc_hash::FxHashSet;
 
 use crate::file::File;
 use crate::finding::Finding;
-use crate::outline::Key;
 use crate::project::Project;
+use crate::scopes::Scopes;
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::twins;
+use crate::symbol::{Key, Symbol};
 use crate::{Candidate, Codemod, suppression};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress.
@@ -19,6 +22,7 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
         file,
         codemods,
         spellings: Spellings::of(file.syntax()),
+        scopes: OnceCell::new(),
         ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
         findings: Vec::new(),
     };
@@ -40,8 +44,16 @@ struct Traversal<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     codemods: &'f [&'static dyn Codemod],
     spellings: Spellings,
+    scopes: OnceCell<Scopes<'a>>,
     ancestors: Vec<AnyNodeRef<'a>>,
     findings: Vec<Finding>,
+}
+
+impl<'a> Traversal<'_, 'a, '_> {
+    fn scopes(&self) -> &Scopes<'a> {
+        self.scopes
+            .get_or_init(|| Scopes::of(self.file.syntax(), self.file.source, self.file.place()))
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
@@ -54,8 +66,11 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
-                Candidate::IfAwaitable(name) | Candidate::IfNamed(name) => {
-                    self.file.project.may_be_awaitable(name)
+                Candidate::IfNamed(name) => self.file.project.may_be_awaitable(name),
+                Candidate::IfAwaitable(name) => {
+                    let project = self.file.project;
+                    project.may_be_awaitable(name)
+                        && project.may_give_awaitable(name, &self.scopes().symbol_at(&site))
                 }
             };
             if possible
@@ -74,23 +89,32 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
     }
 }
 
+/// A codemod, with the names of the values it waits for and what they are made of.
+type Named = (&'static dyn Codemod, FxHashSet<(Key, Symbol)>);
+
 /// What the codemods could find in one file.
 #[derive(Default)]
 pub struct Prospects {
     /// These have a candidate.
     pub certain: Vec<&'static dyn Codemod>,
-    /// These have one if something that may be awaitable has a name with one of these keys.
-    pub named: Vec<(&'static dyn Codemod, FxHashSet<Key>)>,
+    /// These have one if a value with one of these names, and made of this, may be awaitable.
+    pub named: Vec<Named>,
 }
 
 impl Prospects {
-    /// Looks for candidates of `codemods` in `module`.
-    pub fn of(module: &ModModule, codemods: Vec<&'static dyn Codemod>) -> Self {
+    /// Looks for candidates of `codemods` in `module`, with its `scopes` where one of them asks for
+    /// types.
+    pub fn of(
+        module: &ModModule,
+        scopes: Option<&Scopes<'_>>,
+        codemods: Vec<&'static dyn Codemod>,
+    ) -> Self {
         if codemods.is_empty() {
             return Self::default();
         }
         let mut search = Search {
             spellings: Spellings::of(module),
+            scopes,
             open: codemods
                 .into_iter()
                 .map(|codemod| (codemod, FxHashSet::default()))
@@ -115,27 +139,28 @@ impl Prospects {
     }
 
     /// The codemods that are worth a closer look, now that the project is known.
-    pub fn settle(self, project: &Project) -> Vec<&'static dyn Codemod> {
-        let named = self.named.into_iter().filter_map(|(codemod, names)| {
-            names
-                .into_iter()
-                .any(|name| project.may_be_awaitable(name))
-                .then_some(codemod)
+    pub fn settle(&self, project: &Project) -> Vec<&'static dyn Codemod> {
+        let named = self.named.iter().filter_map(|(codemod, values)| {
+            values
+                .iter()
+                .any(|(name, symbol)| project.may_give_awaitable(*name, symbol))
+                .then_some(*codemod)
         });
-        let mut codemods: Vec<_> = self.certain.into_iter().chain(named).collect();
+        let mut codemods: Vec<_> = self.certain.iter().copied().chain(named).collect();
         codemods.sort_by_key(|codemod| codemod.rule().code);
         codemods
     }
 }
 
-struct Search<'a> {
+struct Search<'s, 'a> {
     spellings: Spellings,
-    open: Vec<(&'static dyn Codemod, FxHashSet<Key>)>,
+    scopes: Option<&'s Scopes<'s>>,
+    open: Vec<Named>,
     certain: Vec<&'static dyn Codemod>,
     ancestors: Vec<AnyNodeRef<'a>>,
 }
 
-impl<'a> SourceOrderVisitor<'a> for Search<'a> {
+impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         let site = Site {
             ancestors: &self.ancestors,
@@ -143,6 +168,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'a> {
         };
         let certain = &mut self.certain;
         let spellings = &self.spellings;
+        let scopes = self.scopes;
         self.open.retain_mut(|(codemod, names)| {
             match codemod.candidate(spellings, &site) {
                 Candidate::No => {}
@@ -150,8 +176,12 @@ impl<'a> SourceOrderVisitor<'a> for Search<'a> {
                     certain.push(*codemod);
                     return false;
                 }
-                Candidate::IfAwaitable(name) | Candidate::IfNamed(name) => {
-                    names.insert(name);
+                Candidate::IfNamed(name) => {
+                    names.insert((name, Symbol::Open));
+                }
+                Candidate::IfAwaitable(name) => {
+                    let symbol = scopes.map_or(Symbol::Open, |scopes| scopes.symbol_at(&site));
+                    names.insert((name, symbol));
                 }
             }
             true

@@ -56,34 +56,39 @@ pub fn site_packages(
     }
 }
 
-/// Tells `project` which of the packages it imports are found nowhere: not below `roots`, the
-/// folders that imports start from, nor among the installed packages.
-pub fn add_unresolved(
+/// Tells `project` which of the packages it imports are its own, below `roots`, the folders that
+/// imports start from, and which are found nowhere: neither there nor among the installed packages.
+pub fn add_packages(
     project: &mut Project,
     roots: &[SystemPathBuf],
     site_packages: &[SystemPathBuf],
 ) {
-    let unresolved: Vec<String> = project
+    let is_in = |folders: &[SystemPathBuf], package: &str| {
+        folders.iter().any(|folder| {
+            let path = folder.join(package);
+            ["", ".py", ".pyi", "-stubs"]
+                .iter()
+                .any(|ending| std::path::Path::new(&format!("{path}{ending}")).exists())
+        })
+    };
+    let packages: Vec<String> = project
         .packages()
         .filter(|package| !is_known(package))
-        .filter(|package| {
-            !roots.iter().chain(site_packages).any(|folder| {
-                let path = folder.join(package);
-                ["", ".py", ".pyi", "-stubs"]
-                    .iter()
-                    .any(|ending| std::path::Path::new(&format!("{path}{ending}")).exists())
-            })
-        })
         .map(str::to_owned)
         .collect();
-    for package in unresolved {
-        project.outlines.add_unresolved(&package);
+    for package in packages {
+        if is_in(roots, &package) {
+            project.outlines.add_own(&package);
+        } else if !is_in(site_packages, &package) {
+            project.outlines.add_unresolved(&package);
+        }
     }
 }
 
 /// Whether a package is part of the standard library, or has stubs here.
 fn is_known(package: &str) -> bool {
-    is_known_standard_library(PythonVersion::latest().minor, package)
+    package == "typing_extensions"
+        || is_known_standard_library(PythonVersion::latest().minor, package)
         || STUBS.get_dir(package).is_some()
 }
 

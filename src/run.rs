@@ -11,6 +11,8 @@ use std::sync::Arc;
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::project::{Project, Summary};
+use asyncfix_codemods::scopes::Scopes;
+use asyncfix_codemods::symbol::Place;
 use asyncfix_codemods::traversal::Prospects;
 use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, traversal};
 use memchr::memmem;
@@ -209,10 +211,12 @@ pub fn run(
     if !site_packages.is_empty() {
         environment::add_installed(&mut project, &site_packages);
     }
-    environment::add_unresolved(&mut project, &roots, &site_packages);
+    environment::add_packages(&mut project, &roots, &site_packages);
     project.settle();
-    active.retain_mut(|file| {
+    active.par_iter_mut().for_each(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project);
+    });
+    active.retain(|file| {
         if file.codemods.is_empty() {
             tick();
         }
@@ -279,7 +283,9 @@ fn look_beside(
                 continue;
             };
             let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
-            let summary = Summary::of(parsed.syntax(), &source.text, true);
+            let place = Place::of(path.as_std_path());
+            let scopes = Scopes::of(parsed.syntax(), &source.text, place);
+            let summary = Summary::of(parsed.syntax(), &source.text, Some(&scopes));
             next.extend(environment::imported_files(&path, &summary, roots));
             beside.push((module_name(path.as_std_path()), summary));
         }
@@ -347,13 +353,14 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             error.error
         )));
     }
-    let summary = Summary::of(parsed.syntax(), &source.text, for_types);
+    let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
+    let summary = Summary::of(parsed.syntax(), &source.text, scopes.as_ref());
     let codemods = selected
         .into_iter()
         .filter(|codemod| !is_plain || codemod.in_plain_code())
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
-    let prospects = Prospects::of(parsed.syntax(), codemods);
+    let prospects = Prospects::of(parsed.syntax(), scopes.as_ref(), codemods);
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
             "{}: its path is not valid UTF-8",

@@ -7,7 +7,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::{last_name, name_key, property_key};
+use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
@@ -15,6 +15,7 @@ use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
+use crate::symbol::{name_key, property_key};
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF101.
@@ -249,7 +250,7 @@ fn is_cached(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
 /// what the function that is called returns.
 pub(crate) fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
     let semantics = &file.semantics;
-    if let Some(known) = semantics.awaitability_in_sight(call, &file.project.outlines) {
+    if let Some(known) = semantics.awaitability_in_sight(call) {
         return known;
     }
     match semantics.awaitability(call.into()) {

@@ -7,12 +7,13 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::{context_key, last_name, name_key};
+use crate::outline::{context_key, last_name};
 use crate::rule::Rule;
 use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
+use crate::symbol::name_key;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF103.
