@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::outline::Outline;
+use crate::project::is_stdlib_coroutine_function;
 use crate::scopes::ClassParts;
 use crate::symbol::{ClassName, Dotted, Function, Key, Package, Symbol, name_key};
 
@@ -44,6 +45,8 @@ enum Gives {
     NoCoroutine,
     /// A builtin container of these: its methods are plain.
     Container(Vec<Gives>),
+    /// An object of `asyncio`: a task, a loop, a lock.
+    Asyncio,
     /// Not known to the type engine either, like everything that is reached from it.
     Unknown,
     /// The same, but it may be a coroutine that a function without annotation returns.
@@ -219,7 +222,7 @@ impl Outlines {
             Symbol::Class(class) => Gives::Type(*class),
             Symbol::Import(path) => match path.package {
                 Package::Plain => Gives::Plain,
-                Package::Generic => Gives::Open,
+                Package::Generic | Package::Asyncio => Gives::Open,
                 Package::Other if self.unresolved.contains(&path.root) => Gives::Unknown,
                 Package::Other if !self.own.contains(&path.root) => Gives::Open,
                 Package::Own | Package::Other => {
@@ -509,7 +512,8 @@ impl<'o> Reading<'o> {
             Package::Plain => Some(Gives::Plain),
             Package::Other if self.outlines.unresolved.contains(&path.root) => Some(Gives::Unknown),
             Package::Other if self.outlines.own.contains(&path.root) => None,
-            Package::Generic | Package::Other => Some(Gives::Open),
+            Package::Asyncio if ASYNCIO_OBJECTS.contains(&path.name) => Some(Gives::Asyncio),
+            Package::Asyncio | Package::Generic | Package::Other => Some(Gives::Open),
         }
     }
 
@@ -728,6 +732,16 @@ impl<'o> Reading<'o> {
                     .collect()
             }
             Gives::Plain => vec![Callee::Giving(Gives::Plain)],
+            Gives::Asyncio if ASYNCIO_OBJECTS.contains(&name) => {
+                vec![Callee::Giving(Gives::Asyncio)]
+            }
+            Gives::Asyncio if is_stdlib_coroutine_function(name) => {
+                vec![Callee::Giving(Gives::Open)]
+            }
+            // Its result may be anything, but hardly a coroutine.
+            Gives::Asyncio if name != name_key("get_nowait") => {
+                vec![Callee::Giving(Gives::NoCoroutine)]
+            }
             Gives::Container(elements) => container_method(elements, name)
                 .into_iter()
                 .map(Callee::Giving)
@@ -864,6 +878,42 @@ fn unknown_only(gives: &Gives) -> Gives {
         _ => Gives::Open,
     }
 }
+
+/// Functions, methods and classes that give an object of `asyncio`.
+static ASYNCIO_OBJECTS: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
+    [
+        "create_task",
+        "ensure_future",
+        "create_future",
+        "call_soon",
+        "call_soon_threadsafe",
+        "call_later",
+        "call_at",
+        "get_running_loop",
+        "get_event_loop",
+        "new_event_loop",
+        "Task",
+        "Future",
+        "Event",
+        "Lock",
+        "Condition",
+        "Semaphore",
+        "BoundedSemaphore",
+        "Queue",
+        "PriorityQueue",
+        "LifoQueue",
+        "TimerHandle",
+        "Handle",
+        "AbstractEventLoop",
+        "StreamWriter",
+        "StreamReader",
+        "Transport",
+        "DatagramTransport",
+    ]
+    .map(name_key)
+    .into_iter()
+    .collect()
+});
 
 static ELEMENT_METHODS: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     [

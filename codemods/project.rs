@@ -201,6 +201,11 @@ pub fn coroutine_function_names(text: &str) -> impl Iterator<Item = Key> {
     })
 }
 
+/// Whether a coroutine function of the standard library has the name with this key.
+pub(crate) fn is_stdlib_coroutine_function(name: Key) -> bool {
+    STDLIB.contains(&name)
+}
+
 impl Summary {
     /// Summarizes a file that holds neither `async` nor `await`, and so is never parsed: only what
     /// it imports from other modules counts.

@@ -361,6 +361,7 @@ impl<'a> Scopes<'a> {
         let mut builder = Builder {
             scopes: self,
             around: site.ancestors,
+            hidden: Vec::new(),
             left: PARTS,
         };
         match site.node {
@@ -377,6 +378,7 @@ impl<'a> Scopes<'a> {
         Builder {
             scopes: self,
             around: &[],
+            hidden: Vec::new(),
             left: PARTS,
         }
     }
@@ -528,6 +530,8 @@ struct Builder<'s, 'a> {
     scopes: &'s Scopes<'a>,
     /// The nodes around the expression, for what comprehensions and lambdas bind.
     around: &'s [AnyNodeRef<'s>],
+    /// What comprehensions inside the expression bind.
+    hidden: Vec<String>,
     left: usize,
 }
 
@@ -548,25 +552,45 @@ impl<'a> Builder<'_, 'a> {
             | Expr::Set(ast::ExprSet { elts, .. })
             | Expr::Tuple(ast::ExprTuple { elts, .. }) => self.container(elts, scope, depth),
             Expr::Dict(dict) => {
-                let plain_keys = dict.items.iter().all(|item| {
-                    item.key.as_ref().is_some_and(|key| {
-                        key.is_literal_expr() || key.is_name_expr() || key.is_attribute_expr()
-                    })
-                });
-                if plain_keys {
-                    let symbols = dict
-                        .items
-                        .iter()
-                        .map(|item| self.symbol(&item.value, scope, depth))
-                        .collect();
-                    Self::container_of(symbols)
-                } else {
-                    Symbol::Container(Box::new(Symbol::Open))
+                let mut symbols = Vec::new();
+                for item in &dict.items {
+                    let value = self.symbol(&item.value, scope, depth);
+                    match &item.key {
+                        Some(key) => {
+                            let key = self.symbol(key, scope, depth);
+                            if key != Symbol::Plain {
+                                symbols.push(key);
+                            }
+                            symbols.push(value);
+                        }
+                        None => symbols.push(value.wrap(Symbol::Part)),
+                    }
+                    if symbols.last() == Some(&Symbol::Open) {
+                        break;
+                    }
                 }
+                Self::container_of(symbols)
             }
-            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) => {
-                Symbol::Container(Box::new(Symbol::Open))
-            }
+            Expr::ListComp(ast::ExprListComp {
+                elt, generators, ..
+            })
+            | Expr::SetComp(ast::ExprSetComp {
+                elt, generators, ..
+            })
+            | Expr::Generator(ast::ExprGenerator {
+                elt, generators, ..
+            }) => self.comprehension(&[elt], generators, scope, depth),
+            Expr::DictComp(ast::ExprDictComp {
+                key: Some(key),
+                value,
+                generators,
+                ..
+            }) => match self.comprehension(&[key], generators, scope, depth) {
+                Symbol::Container(key) if *key == Symbol::Plain => {
+                    self.comprehension(&[value], generators, scope, depth)
+                }
+                _ => self.comprehension(&[key, value], generators, scope, depth),
+            },
             Expr::UnaryOp(operation) if operation.op == ast::UnaryOp::Not => Symbol::Plain,
             Expr::BoolOp(operation) => {
                 let symbols = operation
@@ -619,6 +643,26 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
+    /// The container that a comprehension makes. What its own names stand for is not followed.
+    fn comprehension(
+        &mut self,
+        elements: &[&Expr],
+        generators: &[ast::Comprehension],
+        scope: usize,
+        depth: usize,
+    ) -> Symbol {
+        let known = self.hidden.len();
+        for generator in generators {
+            names_in(&generator.target, &mut self.hidden);
+        }
+        let symbols = elements
+            .iter()
+            .map(|element| self.symbol(element, scope, depth))
+            .collect();
+        self.hidden.truncate(known);
+        Self::container_of(symbols)
+    }
+
     fn container(&mut self, elements: &[Expr], scope: usize, depth: usize) -> Symbol {
         let symbols = elements
             .iter()
@@ -637,6 +681,16 @@ impl<'a> Builder<'_, 'a> {
             symbols.push(Symbol::Unknown);
         }
         Symbol::Container(Box::new(Symbol::any_of(symbols)))
+    }
+
+    /// A mapping of `symbols`, the last of which is of its values. What is inside may be a key
+    /// (`for key in names:`), but a plain one is nothing else.
+    fn mapping_of(mut symbols: Vec<Symbol>) -> Symbol {
+        if let Some(value) = symbols.pop() {
+            symbols.retain(|key| *key != Symbol::Plain);
+            symbols.push(value);
+        }
+        Self::container_of(symbols)
     }
 
     fn call(&mut self, call: &ast::ExprCall, scope: usize, depth: usize) -> Symbol {
@@ -752,15 +806,16 @@ impl<'a> Builder<'_, 'a> {
     }
 
     fn bound_around(&self, name: &str) -> bool {
-        self.around.iter().any(|node| match node {
-            AnyNodeRef::ExprLambda(lambda) => lambda
-                .parameters
-                .as_ref()
-                .is_some_and(|parameters| parameters.includes(name)),
-            node => generators(node)
-                .iter()
-                .any(|generator| parts_to(&generator.target, name).is_some()),
-        })
+        self.hidden.iter().any(|hidden| hidden == name)
+            || self.around.iter().any(|node| match node {
+                AnyNodeRef::ExprLambda(lambda) => lambda
+                    .parameters
+                    .as_ref()
+                    .is_some_and(|parameters| parameters.includes(name)),
+                node => generators(node)
+                    .iter()
+                    .any(|generator| parts_to(&generator.target, name).is_some()),
+            })
     }
 
     /// The scope that binds a name, seen from `scope`, and its bindings there.
@@ -790,6 +845,7 @@ impl<'a> Builder<'_, 'a> {
         if self.scopes.has_star
             || self.scopes.shared.contains(name)
             || self.scopes.narrowed.contains(name)
+            || self.hidden.iter().any(|hidden| hidden == name)
         {
             return Symbol::Open;
         }
@@ -817,12 +873,14 @@ impl<'a> Builder<'_, 'a> {
         };
         let bindings: Vec<Binding<'a>> = bindings.to_vec();
         let around = std::mem::take(&mut self.around);
+        let hidden = std::mem::take(&mut self.hidden);
         let symbols = bindings
             .iter()
             .filter(|binding| bindings.len() == 1 || !binding.is_none())
             .map(|binding| self.bound(*binding, scope, depth))
             .collect();
         self.around = around;
+        self.hidden = hidden;
         Symbol::any_of(symbols)
     }
 
@@ -1059,15 +1117,11 @@ impl<'a> Builder<'_, 'a> {
                 "dict" | "Dict" | "Mapping" | "MutableMapping" | "defaultdict" | "OrderedDict"
                 | "MappingProxyType",
             ) => {
-                let plain_key =
-                    first.is_some_and(|key| self.annotation(key, scope, depth) == Symbol::Plain);
-                match parts.last() {
-                    Some(value) if plain_key => {
-                        let value = self.annotation(value, scope, depth);
-                        Self::container_of(vec![value])
-                    }
-                    _ => Symbol::Container(Box::new(Symbol::Open)),
-                }
+                let symbols = parts
+                    .iter()
+                    .map(|part| self.annotation(part, scope, depth))
+                    .collect();
+                Self::mapping_of(symbols)
             }
             _ => Symbol::Open,
         }
@@ -1136,6 +1190,20 @@ fn generators<'n>(node: &AnyNodeRef<'n>) -> &'n [ast::Comprehension] {
         AnyNodeRef::ExprDictComp(node) => &node.generators,
         AnyNodeRef::ExprGenerator(node) => &node.generators,
         _ => &[],
+    }
+}
+
+/// Adds the names that a target binds.
+fn names_in(target: &Expr, names: &mut Vec<String>) {
+    match target {
+        Expr::Name(name) => names.push(name.id.to_string()),
+        Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+            for element in elts {
+                names_in(element, names);
+            }
+        }
+        Expr::Starred(starred) => names_in(&starred.value, names),
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ruff_python_ast::PythonVersion;
 use ruff_python_stdlib::sys::is_known_standard_library;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashSet, FxHasher};
 
 /// A number for a name. Two names with the same number only bring or spare a closer look.
 pub type Key = u64;
@@ -104,6 +104,8 @@ pub enum Package {
     Plain,
     /// The standard library, a part that gives back what it is given.
     Generic,
+    /// `asyncio`: most of what it gives are its own objects.
+    Asyncio,
     /// Any other.
     Other,
 }
@@ -115,6 +117,8 @@ impl Dotted {
         let root = components.first()?;
         let package = if is_plain_stdlib(root) {
             Package::Plain
+        } else if *root == "asyncio" {
+            Package::Asyncio
         } else if is_known_standard_library(PythonVersion::latest().minor, root)
             || *root == "typing_extensions"
         {
@@ -237,10 +241,11 @@ pub enum Symbol {
 impl Symbol {
     /// One of several. No symbol is open.
     pub fn any_of(mut symbols: Vec<Self>) -> Self {
-        symbols.dedup();
         if symbols.contains(&Self::Open) {
             return Self::Open;
         }
+        let mut seen = FxHashSet::default();
+        symbols.retain(|symbol| seen.insert(symbol.clone()));
         match symbols.len() {
             0 => Self::Open,
             1 => symbols.pop().unwrap_or(Self::Open),
