@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::outline::Outline;
 use crate::project::is_stdlib_coroutine_function;
 use crate::scopes::ClassParts;
-use crate::symbol::{ClassName, Dotted, Function, Key, Package, Symbol, name_key};
+use crate::symbol::{Base, ClassName, Dotted, Function, Key, Package, Symbol, name_key};
 
 /// How many steps are taken to find what one symbol gives; what needs more is open.
 const STEPS: usize = 400;
@@ -45,6 +45,8 @@ enum Gives {
     NoCoroutine,
     /// A builtin container of these: its methods are plain.
     Container(Vec<Gives>),
+    /// What a type variable stands for, with its default.
+    Variable(Vec<Gives>),
     /// An object of `asyncio`: a task, a loop, a lock.
     Asyncio,
     /// Not known to the type engine either, like everything that is reached from it.
@@ -65,7 +67,8 @@ enum Callee<'o> {
 /// What a class has under a name.
 enum Member<'o> {
     Method(&'o Function),
-    Attribute(&'o Symbol),
+    /// With the bases through which it is inherited, from where it stands upwards.
+    Attribute(&'o Symbol, Vec<&'o Base>),
     /// What the member is, where no class of the project defines it.
     Value(Gives),
 }
@@ -103,7 +106,7 @@ impl Outlines {
         }
         for class in outline.classes {
             for base in &class.bases {
-                if let Some(base) = class_in(base) {
+                if let Some(base) = class_in(&base.class) {
                     self.subclasses
                         .entry(base)
                         .or_default()
@@ -185,7 +188,7 @@ impl Outlines {
             Gives::Instance(class) | Gives::Own(class) => {
                 self.is_plain_class(*class, &mut FxHashSet::default())
             }
-            Gives::Open | Gives::Returned => false,
+            Gives::Open | Gives::Returned | Gives::Variable(_) => false,
             _ => true,
         }
     }
@@ -198,10 +201,13 @@ impl Outlines {
         self.classes_of(class).all(|class| {
             any = true;
             !class.is_open
-                && class.bases.iter().all(|base| match self.class_meant(base) {
-                    Gives::Type(base) => self.is_plain_class(base, seen),
-                    base => matches!(base, Gives::Plain | Gives::Unknown),
-                })
+                && class
+                    .bases
+                    .iter()
+                    .all(|base| match self.class_meant(&base.class) {
+                        Gives::Type(base) => self.is_plain_class(base, seen),
+                        base => matches!(base, Gives::Plain | Gives::Unknown),
+                    })
         }) && any
     }
 
@@ -299,10 +305,9 @@ impl Outlines {
     fn is_enum(&self, class: ClassName) -> bool {
         self.classes_of(class).any(|class| {
             class.is_enum
-                || class
-                    .bases
-                    .iter()
-                    .any(|base| !matches!(self.class_meant(base), Gives::Plain | Gives::Unknown))
+                || class.bases.iter().any(|base| {
+                    !matches!(self.class_meant(&base.class), Gives::Plain | Gives::Unknown)
+                })
         })
     }
 
@@ -357,6 +362,7 @@ impl<'o> Reading<'o> {
             Symbol::Own(class) => vec![Gives::Own(*class)],
             Symbol::Import(path) => self.imported(path, depth),
             Symbol::Instance(class) => self.instance(class, depth),
+            Symbol::Variable(default) => vec![Gives::Variable(self.values(default, depth))],
             Symbol::Callable(result) => {
                 let plain = self
                     .values(result, depth)
@@ -674,7 +680,11 @@ impl<'o> Reading<'o> {
             Gives::Module(module) => or_open(self.defined(*module, name, depth)),
             Gives::Instance(class) | Gives::Own(class) | Gives::Type(class) => {
                 let is_type = matches!(base, Gives::Type(_));
-                let members = self.members(*class, name, BASES);
+                let members = if is_type {
+                    self.members_of_type(*class, name)
+                } else {
+                    self.members(*class, name, BASES)
+                };
                 members
                     .into_iter()
                     .flat_map(|member| match member {
@@ -682,8 +692,11 @@ impl<'o> Reading<'o> {
                             self.called(Callee::Function(method), depth)
                         }
                         Member::Method(_) => vec![Gives::Open],
-                        Member::Attribute(symbol) => {
+                        Member::Attribute(symbol, bases) => {
                             let mut values = self.values(symbol, depth);
+                            for base in bases {
+                                values = self.specialized(values, base, depth);
+                            }
                             if is_type && self.outlines.is_enum(*class) {
                                 values.push(Gives::Instance(*class));
                             }
@@ -716,7 +729,11 @@ impl<'o> Reading<'o> {
                 {
                     return vec![Callee::Giving(Gives::Open)];
                 }
-                let members = self.members(*class, name, BASES);
+                let members = if matches!(base, Gives::Type(_)) {
+                    self.members_of_type(*class, name)
+                } else {
+                    self.members(*class, name, BASES)
+                };
                 members
                     .into_iter()
                     .flat_map(|member| match member {
@@ -726,7 +743,7 @@ impl<'o> Reading<'o> {
                             .flat_map(|value| self.value_callees(value, depth))
                             .collect(),
                         Member::Method(method) => vec![Callee::Function(method)],
-                        Member::Attribute(symbol) => self.callees(symbol, depth),
+                        Member::Attribute(symbol, _) => self.callees(symbol, depth),
                         Member::Value(gives) => vec![Callee::Giving(gives)],
                     })
                     .collect()
@@ -763,6 +780,17 @@ impl<'o> Reading<'o> {
         })
     }
 
+    /// What a class itself has under a name: what it lacks, its metaclass may have.
+    fn members_of_type(&self, class: ClassName, name: Key) -> Vec<Member<'o>> {
+        self.members(class, name, BASES)
+            .into_iter()
+            .map(|member| match member {
+                Member::Value(_) => Member::Value(Gives::Open),
+                member => member,
+            })
+            .collect()
+    }
+
     /// What the classes of a name have under another. Never empty.
     fn members(&self, class: ClassName, name: Key, left: usize) -> Vec<Member<'o>> {
         let mut found = Vec::new();
@@ -775,6 +803,37 @@ impl<'o> Reading<'o> {
         found
     }
 
+    fn inherited(
+        &self,
+        base: &'o Base,
+        class: ClassName,
+        name: Key,
+        left: usize,
+    ) -> Vec<Member<'o>> {
+        let mut members = self.members(class, name, left);
+        for member in &mut members {
+            if let Member::Attribute(_, bases) = member {
+                bases.push(base);
+            }
+        }
+        members
+    }
+
+    /// Puts what a base is specialized with in the place of type variables.
+    fn specialized(&self, values: Vec<Gives>, base: &Base, depth: usize) -> Vec<Gives> {
+        values
+            .into_iter()
+            .flat_map(|value| match (value, &base.argument) {
+                (Gives::Variable(_), Some(argument)) => self.values(argument, depth),
+                (Gives::Variable(default), None) => default,
+                (Gives::Container(of), _) => {
+                    vec![Gives::Container(self.specialized(of, base, depth))]
+                }
+                (value, _) => vec![value],
+            })
+            .collect()
+    }
+
     fn members_of(&self, class: &'o ClassParts, name: Key, left: usize) -> Vec<Member<'o>> {
         let methods = || class.methods.iter().filter(|method| method.name == name);
         // Its setter goes by the same name.
@@ -784,18 +843,20 @@ impl<'o> Reading<'o> {
             .map(Member::Method)
             .collect();
         let attributes = class.attributes.iter().filter(|(key, _)| *key == name);
-        found.extend(attributes.map(|(_, symbol)| Member::Attribute(symbol)));
+        found.extend(attributes.map(|(_, symbol)| Member::Attribute(symbol, Vec::new())));
         if !found.is_empty() {
             // A base may declare the type of what is assigned here.
             let inherited = class
                 .bases
                 .iter()
-                .filter_map(|base| match self.outlines.class_meant(base) {
-                    Gives::Type(base) => Some(self.members(base, name, left.checked_sub(1)?)),
+                .filter_map(|base| match self.outlines.class_meant(&base.class) {
+                    Gives::Type(class) => {
+                        Some(self.inherited(base, class, name, left.checked_sub(1)?))
+                    }
                     _ => None,
                 })
                 .flatten()
-                .filter(|member| matches!(member, Member::Attribute(_)));
+                .filter(|member| matches!(member, Member::Attribute(..)));
             found.extend(inherited);
             return found;
         }
@@ -812,9 +873,9 @@ impl<'o> Reading<'o> {
             Gives::Unknown
         };
         for base in &class.bases {
-            match self.outlines.class_meant(base) {
-                Gives::Type(base) => {
-                    let inherited = self.members(base, name, left);
+            match self.outlines.class_meant(&base.class) {
+                Gives::Type(class) => {
+                    let inherited = self.inherited(base, class, name, left);
                     let missing = inherited.iter().all(|member| {
                         matches!(member, Member::Value(Gives::Unknown | Gives::Plain))
                     });

@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::outline::{decorators, is_identity, is_property, last_name, returned_calls};
 use crate::site::Site;
-use crate::symbol::{ClassName, Dotted, Function, Key, Place, Symbol, name_key};
+use crate::symbol::{Base, ClassName, Dotted, Function, Key, Place, Symbol, name_key};
 
 /// How many names and values one symbol may be made of; what needs more is open.
 const PARTS: usize = 48;
@@ -69,7 +69,7 @@ pub struct Scopes<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct ClassParts {
     pub(crate) name: ClassName,
-    pub(crate) bases: Vec<Symbol>,
+    pub(crate) bases: Vec<Base>,
     pub(crate) is_open: bool,
     pub(crate) has_bare_base: bool,
     pub(crate) is_enum: bool,
@@ -402,16 +402,16 @@ impl<'a> Scopes<'a> {
         let mut parts = ClassParts {
             name: self.class_name(class),
             bases: Vec::new(),
-            is_open: !class.keywords().is_empty() && class.bases().is_empty(),
+            is_open: false,
             has_bare_base: false,
             is_enum: false,
             methods: Vec::new(),
             attributes: Vec::new(),
         };
         for base in class.bases() {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
+            let (base, arguments) = match base {
+                Expr::Subscript(subscript) => (&*subscript.value, Some(&*subscript.slice)),
+                other => (other, None),
             };
             match last_name(base) {
                 Some(name) if is_bare_base(name) => {
@@ -419,9 +419,22 @@ impl<'a> Scopes<'a> {
                         !matches!(name, "object" | "ABC" | "Generic" | "Protocol");
                     parts.is_enum |= name.ends_with("Enum") || name.ends_with("Flag");
                 }
-                Some(_) => parts
-                    .bases
-                    .push(self.builder().symbol(base, scope.parent, DEPTH)),
+                Some(_) => parts.bases.push(Base {
+                    class: self.builder().symbol(base, scope.parent, DEPTH),
+                    argument: arguments.map(|arguments| {
+                        let arguments = match arguments {
+                            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+                            one => std::slice::from_ref(one),
+                        };
+                        let mut builder = self.builder();
+                        Symbol::any_of(
+                            arguments
+                                .iter()
+                                .map(|one| builder.annotation(one, scope.parent, DEPTH))
+                                .collect(),
+                        )
+                    }),
+                }),
                 None => parts.is_open = true,
             }
         }
@@ -1032,6 +1045,7 @@ impl<'a> Builder<'_, 'a> {
                 if self.is_of_typing(annotation, scope) {
                     return match last {
                         "Any" => Symbol::Unknown,
+                        "Self" => self.class_around(scope),
                         "list" | "dict" | "set" | "frozenset" | "tuple" | "List" | "Dict"
                         | "Set" | "FrozenSet" | "Tuple" | "Mapping" | "MutableMapping"
                         | "Sequence" | "MutableSequence" | "Iterable" | "Iterator"
@@ -1047,6 +1061,11 @@ impl<'a> Builder<'_, 'a> {
                 {
                     // `Options = dict[str, str]`
                     match *binding {
+                        Binding::Value(Expr::Call(call), 0)
+                            if last_name(&call.func) == Some("TypeVar") =>
+                        {
+                            return self.variable(call, found, depth);
+                        }
                         Binding::Value(value, 0) => return self.annotation(value, found, depth),
                         Binding::Annotated(_, Some(value)) => {
                             return self.annotation(value, found, depth);
@@ -1076,6 +1095,30 @@ impl<'a> Builder<'_, 'a> {
             }
             _ => Symbol::Open,
         }
+    }
+
+    /// What a type variable that this call makes stands for.
+    fn variable(&mut self, call: &ast::ExprCall, scope: usize, depth: usize) -> Symbol {
+        let default = match call.arguments.find_keyword("default") {
+            Some(default) => self.annotation(&default.value, scope, depth),
+            None => Symbol::Unknown,
+        };
+        Symbol::Variable(Box::new(default))
+    }
+
+    /// An instance of the class around a scope.
+    fn class_around(&self, mut scope: usize) -> Symbol {
+        while let Some(own) = self.scopes.all.get(scope) {
+            if let Kind::Class(class) = own.kind {
+                let class = Symbol::Class(self.scopes.class_name(class));
+                return Symbol::Instance(Box::new(class));
+            }
+            if scope == 0 {
+                break;
+            }
+            scope = own.parent;
+        }
+        Symbol::Open
     }
 
     /// A generic type of the standard library's, with what stands in its brackets.

@@ -220,6 +220,8 @@ pub enum Symbol {
     Function(Box<Function>),
     /// What an annotation that names this describes.
     Instance(Box<Symbol>),
+    /// What a type variable stands for, with its default.
+    Variable(Box<Symbol>),
     /// A function whose calls give this.
     Callable(Box<Symbol>),
     /// A builtin container of these.
@@ -261,6 +263,15 @@ impl Symbol {
             symbol => constructor(Box::new(symbol)),
         }
     }
+}
+
+/// A base of a class, with what stands in its brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Base {
+    /// The class.
+    pub class: Symbol,
+    /// One of the types that it is specialized with. `None` where there are none.
+    pub argument: Option<Symbol>,
 }
 
 /// A function or method, by its signature.
