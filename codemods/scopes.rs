@@ -536,6 +536,19 @@ impl Binding<'_> {
     fn is_none(&self) -> bool {
         matches!(self, Self::Value(Expr::NoneLiteral(_), 0))
     }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Value(value, 0) if is_empty(value))
+    }
+
+    /// Whether it says the type of the name.
+    fn declares(&self) -> bool {
+        match self {
+            Self::Annotated(annotation, _) => last_name(annotation) != Some("Final"),
+            Self::Parameter(parameter) => parameter.annotation().is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// Writes one symbol.
@@ -887,9 +900,12 @@ impl<'a> Builder<'_, 'a> {
         let bindings: Vec<Binding<'a>> = bindings.to_vec();
         let around = std::mem::take(&mut self.around);
         let hidden = std::mem::take(&mut self.hidden);
+        // An empty container is one of what the name is declared for.
+        let is_declared = bindings.iter().any(Binding::declares);
         let symbols = bindings
             .iter()
             .filter(|binding| bindings.len() == 1 || !binding.is_none())
+            .filter(|binding| !(is_declared && binding.is_empty()))
             .map(|binding| self.bound(*binding, scope, depth))
             .collect();
         self.around = around;
