@@ -43,7 +43,7 @@ use crate::spelling::Spellings;
 use crate::symbol::Key;
 
 /// Whether a mistake could stand at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Candidate {
     /// It cannot.
     No,

@@ -1,6 +1,7 @@
 //! What the functions, methods and attributes of one file give, as far as their own signatures
 //! tell, and which of its names may give something that can be awaited.
 
+use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
@@ -330,8 +331,16 @@ pub(crate) fn decorators(function: &ast::StmtFunctionDef) -> impl Iterator<Item 
     })
 }
 
-/// `def callback(func: T) -> T:`
+/// `def callback(func: T) -> T:`, or `def once(key: str) -> Callable[[T], T]:`
 pub(crate) fn is_identity(function: &ast::StmtFunctionDef) -> bool {
+    if let Some(Expr::Subscript(returned)) = function.returns.as_deref()
+        && last_name(&returned.value) == Some("Callable")
+        && let Expr::Tuple(signature) = &*returned.slice
+        && let [Expr::List(taken), given] = signature.elts.as_slice()
+        && let [taken] = taken.elts.as_slice()
+    {
+        return ComparableExpr::from(taken) == ComparableExpr::from(given);
+    }
     let mut parameters = function.parameters.iter_non_variadic_params();
     let (Some(first), None) = (parameters.next(), parameters.next()) else {
         return false;

@@ -12,8 +12,9 @@ use std::sync::LazyLock;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::outline::{Outline, context_key, instance_key, iteration_key};
+use crate::project::is_stdlib_coroutine_function;
 use crate::scopes::ClassParts;
-use crate::symbol::{ClassName, Dotted, Function, Key, Package, Symbol, name_key};
+use crate::symbol::{Base, ClassName, Dotted, Function, Key, Package, Symbol, name_key};
 
 /// How many steps are taken to find what one symbol gives; what needs more is open.
 const STEPS: usize = 400;
@@ -44,6 +45,10 @@ enum Gives {
     NoCoroutine,
     /// A builtin container of these: its methods are plain.
     Container(Vec<Gives>),
+    /// What a type variable stands for, with its default.
+    Variable(Vec<Gives>),
+    /// An object of `asyncio`: a task, a loop, a lock.
+    Asyncio,
     /// Not known to the type engine either, like everything that is reached from it.
     Unknown,
     /// The same, but it may be a coroutine that a function without annotation returns.
@@ -62,7 +67,8 @@ enum Callee<'o> {
 /// What a class has under a name.
 enum Member<'o> {
     Method(&'o Function),
-    Attribute(&'o Symbol),
+    /// With the bases through which it is inherited, from where it stands upwards.
+    Attribute(&'o Symbol, Vec<&'o Base>),
     /// What the member is, where no class of the project defines it.
     Value(Gives),
 }
@@ -103,7 +109,7 @@ impl Outlines {
         }
         for class in outline.classes {
             for base in &class.bases {
-                if let Some(base) = class_in(base) {
+                if let Some(base) = class_in(&base.class) {
                     self.subclasses
                         .entry(base)
                         .or_default()
@@ -214,12 +220,34 @@ impl Outlines {
         !values.is_empty() && values.iter().all(|gives| self.is_no_coroutine(gives))
     }
 
+    /// Whether the value of an expression is plainly a builtin one, or nothing that the type engine
+    /// knows: it can be neither iterated nor entered asynchronously.
+    pub fn has_no_protocols(&self, symbol: &Symbol) -> bool {
+        let reading = Reading {
+            outlines: self,
+            left: Cell::new(STEPS),
+        };
+        let values = reading.values(symbol, DEPTH);
+        !values.is_empty()
+            && values.iter().all(|gives| {
+                matches!(
+                    gives,
+                    Gives::Plain
+                        | Gives::PlainFunction
+                        | Gives::Container(_)
+                        | Gives::Module(_)
+                        | Gives::Type(_)
+                        | Gives::Unknown
+                )
+            })
+    }
+
     fn is_no_coroutine(&self, gives: &Gives) -> bool {
         match gives {
             Gives::Instance(class) | Gives::Own(class) => {
                 self.is_plain_class(*class, &mut FxHashSet::default())
             }
-            Gives::Open | Gives::Returned => false,
+            Gives::Open | Gives::Returned | Gives::Variable(_) => false,
             _ => true,
         }
     }
@@ -232,10 +260,13 @@ impl Outlines {
         self.classes_of(class).all(|class| {
             any = true;
             !class.is_open
-                && class.bases.iter().all(|base| match self.class_meant(base) {
-                    Gives::Type(base) => self.is_plain_class(base, seen),
-                    base => matches!(base, Gives::Plain | Gives::Unknown),
-                })
+                && class
+                    .bases
+                    .iter()
+                    .all(|base| match self.class_meant(&base.class) {
+                        Gives::Type(base) => self.is_plain_class(base, seen),
+                        base => matches!(base, Gives::Plain | Gives::Unknown),
+                    })
         }) && any
     }
 
@@ -256,7 +287,7 @@ impl Outlines {
             Symbol::Class(class) => Gives::Type(*class),
             Symbol::Import(path) => match path.package {
                 Package::Plain => Gives::Plain,
-                Package::Generic => Gives::Open,
+                Package::Generic | Package::Asyncio => Gives::Open,
                 Package::Other if self.unresolved.contains(&path.root) => Gives::Unknown,
                 Package::Other if !self.own.contains(&path.root) => Gives::Open,
                 Package::Own | Package::Other => {
@@ -333,10 +364,9 @@ impl Outlines {
     fn is_enum(&self, class: ClassName) -> bool {
         self.classes_of(class).any(|class| {
             class.is_enum
-                || class
-                    .bases
-                    .iter()
-                    .any(|base| !matches!(self.class_meant(base), Gives::Plain | Gives::Unknown))
+                || class.bases.iter().any(|base| {
+                    !matches!(self.class_meant(&base.class), Gives::Plain | Gives::Unknown)
+                })
         })
     }
 
@@ -391,6 +421,7 @@ impl<'o> Reading<'o> {
             Symbol::Own(class) => vec![Gives::Own(*class)],
             Symbol::Import(path) => self.imported(path, depth),
             Symbol::Instance(class) => self.instance(class, depth),
+            Symbol::Variable(default) => vec![Gives::Variable(self.values(default, depth))],
             Symbol::Callable(result) => {
                 let plain = self
                     .values(result, depth)
@@ -546,7 +577,8 @@ impl<'o> Reading<'o> {
             Package::Plain => Some(Gives::Plain),
             Package::Other if self.outlines.unresolved.contains(&path.root) => Some(Gives::Unknown),
             Package::Other if self.outlines.own.contains(&path.root) => None,
-            Package::Generic | Package::Other => Some(Gives::Open),
+            Package::Asyncio if ASYNCIO_OBJECTS.contains(&path.name) => Some(Gives::Asyncio),
+            Package::Asyncio | Package::Generic | Package::Other => Some(Gives::Open),
         }
     }
 
@@ -707,7 +739,11 @@ impl<'o> Reading<'o> {
             Gives::Module(module) => or_open(self.defined(*module, name, depth)),
             Gives::Instance(class) | Gives::Own(class) | Gives::Type(class) => {
                 let is_type = matches!(base, Gives::Type(_));
-                let members = self.members(*class, name, BASES);
+                let members = if is_type {
+                    self.members_of_type(*class, name)
+                } else {
+                    self.members(*class, name, BASES)
+                };
                 members
                     .into_iter()
                     .flat_map(|member| match member {
@@ -715,8 +751,11 @@ impl<'o> Reading<'o> {
                             self.called(Callee::Function(method), depth)
                         }
                         Member::Method(_) => vec![Gives::Open],
-                        Member::Attribute(symbol) => {
+                        Member::Attribute(symbol, bases) => {
                             let mut values = self.values(symbol, depth);
+                            for base in bases {
+                                values = self.specialized(values, base, depth);
+                            }
                             if is_type && self.outlines.is_enum(*class) {
                                 values.push(Gives::Instance(*class));
                             }
@@ -749,7 +788,11 @@ impl<'o> Reading<'o> {
                 {
                     return vec![Callee::Giving(Gives::Open)];
                 }
-                let members = self.members(*class, name, BASES);
+                let members = if matches!(base, Gives::Type(_)) {
+                    self.members_of_type(*class, name)
+                } else {
+                    self.members(*class, name, BASES)
+                };
                 members
                     .into_iter()
                     .flat_map(|member| match member {
@@ -759,12 +802,22 @@ impl<'o> Reading<'o> {
                             .flat_map(|value| self.value_callees(value, depth))
                             .collect(),
                         Member::Method(method) => vec![Callee::Function(method)],
-                        Member::Attribute(symbol) => self.callees(symbol, depth),
+                        Member::Attribute(symbol, _) => self.callees(symbol, depth),
                         Member::Value(gives) => vec![Callee::Giving(gives)],
                     })
                     .collect()
             }
             Gives::Plain => vec![Callee::Giving(Gives::Plain)],
+            Gives::Asyncio if ASYNCIO_OBJECTS.contains(&name) => {
+                vec![Callee::Giving(Gives::Asyncio)]
+            }
+            Gives::Asyncio if is_stdlib_coroutine_function(name) => {
+                vec![Callee::Giving(Gives::Open)]
+            }
+            // Its result may be anything, but hardly a coroutine.
+            Gives::Asyncio if name != name_key("get_nowait") => {
+                vec![Callee::Giving(Gives::NoCoroutine)]
+            }
             Gives::Container(elements) => container_method(elements, name)
                 .into_iter()
                 .map(Callee::Giving)
@@ -786,6 +839,17 @@ impl<'o> Reading<'o> {
         })
     }
 
+    /// What a class itself has under a name: what it lacks, its metaclass may have.
+    fn members_of_type(&self, class: ClassName, name: Key) -> Vec<Member<'o>> {
+        self.members(class, name, BASES)
+            .into_iter()
+            .map(|member| match member {
+                Member::Value(_) => Member::Value(Gives::Open),
+                member => member,
+            })
+            .collect()
+    }
+
     /// What the classes of a name have under another. Never empty.
     fn members(&self, class: ClassName, name: Key, left: usize) -> Vec<Member<'o>> {
         let mut found = Vec::new();
@@ -798,6 +862,37 @@ impl<'o> Reading<'o> {
         found
     }
 
+    fn inherited(
+        &self,
+        base: &'o Base,
+        class: ClassName,
+        name: Key,
+        left: usize,
+    ) -> Vec<Member<'o>> {
+        let mut members = self.members(class, name, left);
+        for member in &mut members {
+            if let Member::Attribute(_, bases) = member {
+                bases.push(base);
+            }
+        }
+        members
+    }
+
+    /// Puts what a base is specialized with in the place of type variables.
+    fn specialized(&self, values: Vec<Gives>, base: &Base, depth: usize) -> Vec<Gives> {
+        values
+            .into_iter()
+            .flat_map(|value| match (value, &base.argument) {
+                (Gives::Variable(_), Some(argument)) => self.values(argument, depth),
+                (Gives::Variable(default), None) => default,
+                (Gives::Container(of), _) => {
+                    vec![Gives::Container(self.specialized(of, base, depth))]
+                }
+                (value, _) => vec![value],
+            })
+            .collect()
+    }
+
     fn members_of(&self, class: &'o ClassParts, name: Key, left: usize) -> Vec<Member<'o>> {
         let methods = || class.methods.iter().filter(|method| method.name == name);
         // Its setter goes by the same name.
@@ -807,18 +902,20 @@ impl<'o> Reading<'o> {
             .map(Member::Method)
             .collect();
         let attributes = class.attributes.iter().filter(|(key, _)| *key == name);
-        found.extend(attributes.map(|(_, symbol)| Member::Attribute(symbol)));
+        found.extend(attributes.map(|(_, symbol)| Member::Attribute(symbol, Vec::new())));
         if !found.is_empty() {
             // A base may declare the type of what is assigned here.
             let inherited = class
                 .bases
                 .iter()
-                .filter_map(|base| match self.outlines.class_meant(base) {
-                    Gives::Type(base) => Some(self.members(base, name, left.checked_sub(1)?)),
+                .filter_map(|base| match self.outlines.class_meant(&base.class) {
+                    Gives::Type(class) => {
+                        Some(self.inherited(base, class, name, left.checked_sub(1)?))
+                    }
                     _ => None,
                 })
                 .flatten()
-                .filter(|member| matches!(member, Member::Attribute(_)));
+                .filter(|member| matches!(member, Member::Attribute(..)));
             found.extend(inherited);
             return found;
         }
@@ -835,9 +932,9 @@ impl<'o> Reading<'o> {
             Gives::Unknown
         };
         for base in &class.bases {
-            match self.outlines.class_meant(base) {
-                Gives::Type(base) => {
-                    let inherited = self.members(base, name, left);
+            match self.outlines.class_meant(&base.class) {
+                Gives::Type(class) => {
+                    let inherited = self.inherited(base, class, name, left);
                     let missing = inherited.iter().all(|member| {
                         matches!(member, Member::Value(Gives::Unknown | Gives::Plain))
                     });
@@ -901,6 +998,42 @@ fn unknown_only(gives: &Gives) -> Gives {
         _ => Gives::Open,
     }
 }
+
+/// Functions, methods and classes that give an object of `asyncio`.
+static ASYNCIO_OBJECTS: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
+    [
+        "create_task",
+        "ensure_future",
+        "create_future",
+        "call_soon",
+        "call_soon_threadsafe",
+        "call_later",
+        "call_at",
+        "get_running_loop",
+        "get_event_loop",
+        "new_event_loop",
+        "Task",
+        "Future",
+        "Event",
+        "Lock",
+        "Condition",
+        "Semaphore",
+        "BoundedSemaphore",
+        "Queue",
+        "PriorityQueue",
+        "LifoQueue",
+        "TimerHandle",
+        "Handle",
+        "AbstractEventLoop",
+        "StreamWriter",
+        "StreamReader",
+        "Transport",
+        "DatagramTransport",
+    ]
+    .map(name_key)
+    .into_iter()
+    .collect()
+});
 
 static ELEMENT_METHODS: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     [

@@ -239,6 +239,11 @@ pub fn asynchronous_names(text: &str) -> Vec<Key> {
     names
 }
 
+/// Whether a coroutine function of the standard library has the name with this key.
+pub(crate) fn is_stdlib_coroutine_function(name: Key) -> bool {
+    STDLIB.contains(&name)
+}
+
 impl Summary {
     /// The modules that the file imports, or may import as members of a package: how many dots
     /// stand before the name, and the name.
@@ -479,6 +484,12 @@ impl Project {
     /// far as the outlines tell.
     pub fn may_give_awaitable(&self, name: Key, symbol: &Symbol) -> bool {
         self.may_be_awaitable(name) && !self.outlines.is_plain(symbol)
+    }
+
+    /// Whether a value made of `symbol`, under the name of this key, may be one that can be iterated
+    /// or entered asynchronously.
+    pub fn may_have_protocols(&self, name: Key, symbol: &Symbol) -> bool {
+        self.may_be_awaitable(name) && !self.outlines.has_no_protocols(symbol)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

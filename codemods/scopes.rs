@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::outline::{decorators, is_identity, is_property, last_name, returned_calls};
 use crate::site::Site;
-use crate::symbol::{ClassName, Dotted, Function, Key, Place, Symbol, name_key};
+use crate::symbol::{Base, ClassName, Dotted, Function, Key, Place, Symbol, name_key};
 
 /// How many names and values one symbol may be made of; what needs more is open.
 const PARTS: usize = 48;
@@ -69,7 +69,7 @@ pub struct Scopes<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct ClassParts {
     pub(crate) name: ClassName,
-    pub(crate) bases: Vec<Symbol>,
+    pub(crate) bases: Vec<Base>,
     pub(crate) is_open: bool,
     pub(crate) has_bare_base: bool,
     pub(crate) is_enum: bool,
@@ -345,7 +345,8 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    /// What the value of the node at `site` is: of a call, or of an attribute.
+    /// What the value of the node at `site` is: of a call, of an attribute, or of what a loop, a
+    /// clause of a comprehension or a context manager takes.
     pub fn symbol_at(&self, site: &Site<'_, '_>) -> Symbol {
         let scope = site
             .ancestors
@@ -361,6 +362,7 @@ impl<'a> Scopes<'a> {
         let mut builder = Builder {
             scopes: self,
             around: site.ancestors,
+            hidden: Vec::new(),
             left: PARTS,
         };
         match site.node {
@@ -369,6 +371,9 @@ impl<'a> Scopes<'a> {
                 _ => builder.call(call, scope, DEPTH),
             },
             AnyNodeRef::ExprAttribute(attribute) => builder.attribute(attribute, scope, DEPTH),
+            AnyNodeRef::StmtFor(statement) => builder.symbol(&statement.iter, scope, DEPTH),
+            AnyNodeRef::Comprehension(clause) => builder.symbol(&clause.iter, scope, DEPTH),
+            AnyNodeRef::WithItem(item) => builder.symbol(&item.context_expr, scope, DEPTH),
             _ => Symbol::Open,
         }
     }
@@ -377,6 +382,7 @@ impl<'a> Scopes<'a> {
         Builder {
             scopes: self,
             around: &[],
+            hidden: Vec::new(),
             left: PARTS,
         }
     }
@@ -400,16 +406,16 @@ impl<'a> Scopes<'a> {
         let mut parts = ClassParts {
             name: self.class_name(class),
             bases: Vec::new(),
-            is_open: !class.keywords().is_empty() && class.bases().is_empty(),
+            is_open: false,
             has_bare_base: false,
             is_enum: false,
             methods: Vec::new(),
             attributes: Vec::new(),
         };
         for base in class.bases() {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
+            let (base, arguments) = match base {
+                Expr::Subscript(subscript) => (&*subscript.value, Some(&*subscript.slice)),
+                other => (other, None),
             };
             match last_name(base) {
                 Some(name) if is_bare_base(name) => {
@@ -417,9 +423,22 @@ impl<'a> Scopes<'a> {
                         !matches!(name, "object" | "ABC" | "Generic" | "Protocol");
                     parts.is_enum |= name.ends_with("Enum") || name.ends_with("Flag");
                 }
-                Some(_) => parts
-                    .bases
-                    .push(self.builder().symbol(base, scope.parent, DEPTH)),
+                Some(_) => parts.bases.push(Base {
+                    class: self.builder().symbol(base, scope.parent, DEPTH),
+                    argument: arguments.map(|arguments| {
+                        let arguments = match arguments {
+                            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+                            one => std::slice::from_ref(one),
+                        };
+                        let mut builder = self.builder();
+                        Symbol::any_of(
+                            arguments
+                                .iter()
+                                .map(|one| builder.annotation(one, scope.parent, DEPTH))
+                                .collect(),
+                        )
+                    }),
+                }),
                 None => parts.is_open = true,
             }
         }
@@ -521,6 +540,19 @@ impl Binding<'_> {
     fn is_none(&self) -> bool {
         matches!(self, Self::Value(Expr::NoneLiteral(_), 0))
     }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Value(value, 0) if is_empty(value))
+    }
+
+    /// Whether it says the type of the name.
+    fn declares(&self) -> bool {
+        match self {
+            Self::Annotated(annotation, _) => last_name(annotation) != Some("Final"),
+            Self::Parameter(parameter) => parameter.annotation().is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// Writes one symbol.
@@ -528,6 +560,8 @@ struct Builder<'s, 'a> {
     scopes: &'s Scopes<'a>,
     /// The nodes around the expression, for what comprehensions and lambdas bind.
     around: &'s [AnyNodeRef<'s>],
+    /// What comprehensions inside the expression bind.
+    hidden: Vec<String>,
     left: usize,
 }
 
@@ -548,25 +582,45 @@ impl<'a> Builder<'_, 'a> {
             | Expr::Set(ast::ExprSet { elts, .. })
             | Expr::Tuple(ast::ExprTuple { elts, .. }) => self.container(elts, scope, depth),
             Expr::Dict(dict) => {
-                let plain_keys = dict.items.iter().all(|item| {
-                    item.key.as_ref().is_some_and(|key| {
-                        key.is_literal_expr() || key.is_name_expr() || key.is_attribute_expr()
-                    })
-                });
-                if plain_keys {
-                    let symbols = dict
-                        .items
-                        .iter()
-                        .map(|item| self.symbol(&item.value, scope, depth))
-                        .collect();
-                    Self::container_of(symbols)
-                } else {
-                    Symbol::Container(Box::new(Symbol::Open))
+                let mut symbols = Vec::new();
+                for item in &dict.items {
+                    let value = self.symbol(&item.value, scope, depth);
+                    match &item.key {
+                        Some(key) => {
+                            let key = self.symbol(key, scope, depth);
+                            if key != Symbol::Plain {
+                                symbols.push(key);
+                            }
+                            symbols.push(value);
+                        }
+                        None => symbols.push(value.wrap(Symbol::Part)),
+                    }
+                    if symbols.last() == Some(&Symbol::Open) {
+                        break;
+                    }
                 }
+                Self::container_of(symbols)
             }
-            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) => {
-                Symbol::Container(Box::new(Symbol::Open))
-            }
+            Expr::ListComp(ast::ExprListComp {
+                elt, generators, ..
+            })
+            | Expr::SetComp(ast::ExprSetComp {
+                elt, generators, ..
+            })
+            | Expr::Generator(ast::ExprGenerator {
+                elt, generators, ..
+            }) => self.comprehension(&[elt], generators, scope, depth),
+            Expr::DictComp(ast::ExprDictComp {
+                key: Some(key),
+                value,
+                generators,
+                ..
+            }) => match self.comprehension(&[key], generators, scope, depth) {
+                Symbol::Container(key) if *key == Symbol::Plain => {
+                    self.comprehension(&[value], generators, scope, depth)
+                }
+                _ => self.comprehension(&[key, value], generators, scope, depth),
+            },
             Expr::UnaryOp(operation) if operation.op == ast::UnaryOp::Not => Symbol::Plain,
             Expr::BoolOp(operation) => {
                 let symbols = operation
@@ -619,6 +673,26 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
+    /// The container that a comprehension makes. What its own names stand for is not followed.
+    fn comprehension(
+        &mut self,
+        elements: &[&Expr],
+        generators: &[ast::Comprehension],
+        scope: usize,
+        depth: usize,
+    ) -> Symbol {
+        let known = self.hidden.len();
+        for generator in generators {
+            names_in(&generator.target, &mut self.hidden);
+        }
+        let symbols = elements
+            .iter()
+            .map(|element| self.symbol(element, scope, depth))
+            .collect();
+        self.hidden.truncate(known);
+        Self::container_of(symbols)
+    }
+
     fn container(&mut self, elements: &[Expr], scope: usize, depth: usize) -> Symbol {
         let symbols = elements
             .iter()
@@ -637,6 +711,16 @@ impl<'a> Builder<'_, 'a> {
             symbols.push(Symbol::Unknown);
         }
         Symbol::Container(Box::new(Symbol::any_of(symbols)))
+    }
+
+    /// A mapping of `symbols`, the last of which is of its values. What is inside may be a key
+    /// (`for key in names:`), but a plain one is nothing else.
+    fn mapping_of(mut symbols: Vec<Symbol>) -> Symbol {
+        if let Some(value) = symbols.pop() {
+            symbols.retain(|key| *key != Symbol::Plain);
+            symbols.push(value);
+        }
+        Self::container_of(symbols)
     }
 
     fn call(&mut self, call: &ast::ExprCall, scope: usize, depth: usize) -> Symbol {
@@ -752,15 +836,16 @@ impl<'a> Builder<'_, 'a> {
     }
 
     fn bound_around(&self, name: &str) -> bool {
-        self.around.iter().any(|node| match node {
-            AnyNodeRef::ExprLambda(lambda) => lambda
-                .parameters
-                .as_ref()
-                .is_some_and(|parameters| parameters.includes(name)),
-            node => generators(node)
-                .iter()
-                .any(|generator| parts_to(&generator.target, name).is_some()),
-        })
+        self.hidden.iter().any(|hidden| hidden == name)
+            || self.around.iter().any(|node| match node {
+                AnyNodeRef::ExprLambda(lambda) => lambda
+                    .parameters
+                    .as_ref()
+                    .is_some_and(|parameters| parameters.includes(name)),
+                node => generators(node)
+                    .iter()
+                    .any(|generator| parts_to(&generator.target, name).is_some()),
+            })
     }
 
     /// The scope that binds a name, seen from `scope`, and its bindings there.
@@ -790,6 +875,7 @@ impl<'a> Builder<'_, 'a> {
         if self.scopes.has_star
             || self.scopes.shared.contains(name)
             || self.scopes.narrowed.contains(name)
+            || self.hidden.iter().any(|hidden| hidden == name)
         {
             return Symbol::Open;
         }
@@ -817,12 +903,17 @@ impl<'a> Builder<'_, 'a> {
         };
         let bindings: Vec<Binding<'a>> = bindings.to_vec();
         let around = std::mem::take(&mut self.around);
+        let hidden = std::mem::take(&mut self.hidden);
+        // An empty container is one of what the name is declared for.
+        let is_declared = bindings.iter().any(Binding::declares);
         let symbols = bindings
             .iter()
             .filter(|binding| bindings.len() == 1 || !binding.is_none())
+            .filter(|binding| !(is_declared && binding.is_empty()))
             .map(|binding| self.bound(*binding, scope, depth))
             .collect();
         self.around = around;
+        self.hidden = hidden;
         Symbol::any_of(symbols)
     }
 
@@ -974,6 +1065,7 @@ impl<'a> Builder<'_, 'a> {
                 if self.is_of_typing(annotation, scope) {
                     return match last {
                         "Any" => Symbol::Unknown,
+                        "Self" => self.class_around(scope),
                         "list" | "dict" | "set" | "frozenset" | "tuple" | "List" | "Dict"
                         | "Set" | "FrozenSet" | "Tuple" | "Mapping" | "MutableMapping"
                         | "Sequence" | "MutableSequence" | "Iterable" | "Iterator"
@@ -989,6 +1081,11 @@ impl<'a> Builder<'_, 'a> {
                 {
                     // `Options = dict[str, str]`
                     match *binding {
+                        Binding::Value(Expr::Call(call), 0)
+                            if last_name(&call.func) == Some("TypeVar") =>
+                        {
+                            return self.variable(call, found, depth);
+                        }
                         Binding::Value(value, 0) => return self.annotation(value, found, depth),
                         Binding::Annotated(_, Some(value)) => {
                             return self.annotation(value, found, depth);
@@ -1018,6 +1115,30 @@ impl<'a> Builder<'_, 'a> {
             }
             _ => Symbol::Open,
         }
+    }
+
+    /// What a type variable that this call makes stands for.
+    fn variable(&mut self, call: &ast::ExprCall, scope: usize, depth: usize) -> Symbol {
+        let default = match call.arguments.find_keyword("default") {
+            Some(default) => self.annotation(&default.value, scope, depth),
+            None => Symbol::Unknown,
+        };
+        Symbol::Variable(Box::new(default))
+    }
+
+    /// An instance of the class around a scope.
+    fn class_around(&self, mut scope: usize) -> Symbol {
+        while let Some(own) = self.scopes.all.get(scope) {
+            if let Kind::Class(class) = own.kind {
+                let class = Symbol::Class(self.scopes.class_name(class));
+                return Symbol::Instance(Box::new(class));
+            }
+            if scope == 0 {
+                break;
+            }
+            scope = own.parent;
+        }
+        Symbol::Open
     }
 
     /// A generic type of the standard library's, with what stands in its brackets.
@@ -1059,15 +1180,11 @@ impl<'a> Builder<'_, 'a> {
                 "dict" | "Dict" | "Mapping" | "MutableMapping" | "defaultdict" | "OrderedDict"
                 | "MappingProxyType",
             ) => {
-                let plain_key =
-                    first.is_some_and(|key| self.annotation(key, scope, depth) == Symbol::Plain);
-                match parts.last() {
-                    Some(value) if plain_key => {
-                        let value = self.annotation(value, scope, depth);
-                        Self::container_of(vec![value])
-                    }
-                    _ => Symbol::Container(Box::new(Symbol::Open)),
-                }
+                let symbols = parts
+                    .iter()
+                    .map(|part| self.annotation(part, scope, depth))
+                    .collect();
+                Self::mapping_of(symbols)
             }
             _ => Symbol::Open,
         }
@@ -1136,6 +1253,20 @@ fn generators<'n>(node: &AnyNodeRef<'n>) -> &'n [ast::Comprehension] {
         AnyNodeRef::ExprDictComp(node) => &node.generators,
         AnyNodeRef::ExprGenerator(node) => &node.generators,
         _ => &[],
+    }
+}
+
+/// Adds the names that a target binds.
+fn names_in(target: &Expr, names: &mut Vec<String>) {
+    match target {
+        Expr::Name(name) => names.push(name.id.to_string()),
+        Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+            for element in elts {
+                names_in(element, names);
+            }
+        }
+        Expr::Starred(starred) => names_in(&starred.value, names),
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ruff_python_ast::PythonVersion;
 use ruff_python_stdlib::sys::is_known_standard_library;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashSet, FxHasher};
 
 /// A number for a name. Two names with the same number only bring or spare a closer look.
 pub type Key = u64;
@@ -104,6 +104,8 @@ pub enum Package {
     Plain,
     /// The standard library, a part that gives back what it is given.
     Generic,
+    /// `asyncio`: most of what it gives are its own objects.
+    Asyncio,
     /// Any other.
     Other,
 }
@@ -115,6 +117,8 @@ impl Dotted {
         let root = components.first()?;
         let package = if is_plain_stdlib(root) {
             Package::Plain
+        } else if *root == "asyncio" {
+            Package::Asyncio
         } else if is_known_standard_library(PythonVersion::latest().minor, root)
             || *root == "typing_extensions"
         {
@@ -216,6 +220,8 @@ pub enum Symbol {
     Function(Box<Function>),
     /// What an annotation that names this describes.
     Instance(Box<Symbol>),
+    /// What a type variable stands for, with its default.
+    Variable(Box<Symbol>),
     /// A function whose calls give this.
     Callable(Box<Symbol>),
     /// A builtin container of these.
@@ -237,10 +243,11 @@ pub enum Symbol {
 impl Symbol {
     /// One of several. No symbol is open.
     pub fn any_of(mut symbols: Vec<Self>) -> Self {
-        symbols.dedup();
         if symbols.contains(&Self::Open) {
             return Self::Open;
         }
+        let mut seen = FxHashSet::default();
+        symbols.retain(|symbol| seen.insert(symbol.clone()));
         match symbols.len() {
             0 => Self::Open,
             1 => symbols.pop().unwrap_or(Self::Open),
@@ -256,6 +263,15 @@ impl Symbol {
             symbol => constructor(Box::new(symbol)),
         }
     }
+}
+
+/// A base of a class, with what stands in its brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Base {
+    /// The class.
+    pub class: Symbol,
+    /// One of the types that it is specialized with. `None` where there are none.
+    pub argument: Option<Symbol>,
 }
 
 /// A function or method, by its signature.

@@ -66,7 +66,11 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
-                Candidate::IfNamed(name) => self.file.project.may_be_awaitable(name),
+                Candidate::IfNamed(name) => {
+                    let project = self.file.project;
+                    project.may_be_awaitable(name)
+                        && project.may_have_protocols(name, &self.scopes().symbol_at(&site))
+                }
                 Candidate::IfAwaitable(name) => {
                     let project = self.file.project;
                     project.may_be_awaitable(name)
@@ -90,7 +94,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
 }
 
 /// A codemod, with the names of the values it waits for and what they are made of.
-type Named = (&'static dyn Codemod, FxHashSet<(Key, Symbol)>);
+type Named = (&'static dyn Codemod, FxHashSet<(Candidate, Key, Symbol)>);
 
 /// What the codemods could find in one file.
 #[derive(Default)]
@@ -143,7 +147,10 @@ impl Prospects {
         let named = self.named.iter().filter_map(|(codemod, values)| {
             values
                 .iter()
-                .any(|(name, symbol)| project.may_give_awaitable(*name, symbol))
+                .any(|(candidate, name, symbol)| match candidate {
+                    Candidate::IfNamed(_) => project.may_have_protocols(*name, symbol),
+                    _ => project.may_give_awaitable(*name, symbol),
+                })
                 .then_some(*codemod)
         });
         let mut codemods: Vec<_> = self.certain.iter().copied().chain(named).collect();
@@ -176,12 +183,9 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a> {
                     certain.push(*codemod);
                     return false;
                 }
-                Candidate::IfNamed(name) => {
-                    names.insert((name, Symbol::Open));
-                }
-                Candidate::IfAwaitable(name) => {
+                candidate @ (Candidate::IfAwaitable(name) | Candidate::IfNamed(name)) => {
                     let symbol = scopes.map_or(Symbol::Open, |scopes| scopes.symbol_at(&site));
-                    names.insert((name, symbol));
+                    names.insert((candidate, name, symbol));
                 }
             }
             true
