@@ -102,9 +102,15 @@ impl Codemod for UnmanagedResource {
         let Owner::Function(function) = file.surroundings(site).owner else {
             return None;
         };
+        let mut rows = opened(file, opening.call, opening.awaited);
+        // What cannot be entered has no use for the tuple, and the call for nothing else.
+        rows.retain(|row| {
+            row.place_in_tuple().is_some() == opening.is_tuple
+                && (!opening.is_tuple || row.form == Form::None)
+        });
+        let object = opening.object(&rows)?;
+        let name = &object.id;
         let scope = file.semantics.function_scope(function)?;
-        let name = &opening.target.id;
-        // The shape first: asking what is opened is what costs.
         if file.semantics.is_declared_outside(name, scope)
             || file.semantics.lookup(name, scope)?.len() != 1
         {
@@ -120,15 +126,11 @@ impl Codemod for UnmanagedResource {
         if uses.is_empty() || uses.iter().any(|used| used.kind == UseKind::Kept) {
             return None;
         }
-        let mut rows = opened(file, opening.call, opening.awaited);
-        rows.retain(|row| row.place_in_tuple().is_none());
-        if rows.is_empty() {
-            return None;
-        }
         let managed = Managed {
             file,
             function,
             opening,
+            object,
             place: site.place()?,
             rows,
             uses,
@@ -146,10 +148,12 @@ impl Codemod for UnmanagedResource {
     }
 }
 
-/// A statement that may open something: `name = call(…)`, awaited or not.
+/// A statement that may open something: `name = call(…)` or `one, other = call(…)`, awaited or not.
 #[derive(Clone, Copy)]
 struct Opening<'a> {
-    target: &'a ast::ExprName,
+    targets: &'a [Expr],
+    /// Whether the call gives a tuple of these.
+    is_tuple: bool,
     call: &'a ast::ExprCall,
     awaited: bool,
 }
@@ -158,13 +162,17 @@ impl<'a> Opening<'a> {
     fn of(node: AnyNodeRef<'a>) -> Option<Self> {
         let (target, value) = match node {
             AnyNodeRef::StmtAssign(statement) => match statement.targets.as_slice() {
-                [Expr::Name(target)] => (target, &*statement.value),
+                [target] => (target, &*statement.value),
                 _ => return None,
             },
-            AnyNodeRef::StmtAnnAssign(statement) => match &*statement.target {
-                Expr::Name(target) => (target, statement.value.as_deref()?),
-                _ => return None,
-            },
+            AnyNodeRef::StmtAnnAssign(statement) => {
+                (&*statement.target, statement.value.as_deref()?)
+            }
+            _ => return None,
+        };
+        let (targets, is_tuple) = match target {
+            Expr::Name(_) => (std::slice::from_ref(target), false),
+            Expr::Tuple(tuple) => (tuple.elts.as_slice(), true),
             _ => return None,
         };
         let (call, awaited) = match value {
@@ -176,10 +184,17 @@ impl<'a> Opening<'a> {
             _ => return None,
         };
         Some(Self {
-            target,
+            targets,
+            is_tuple,
             call,
             awaited,
         })
+    }
+
+    /// The name of the object that one of `rows` says is opened.
+    fn object(&self, rows: &[&Resource]) -> Option<&'a ast::ExprName> {
+        let index = rows.first()?.place_in_tuple().unwrap_or(0);
+        self.targets.get(index)?.as_name_expr()
     }
 }
 
@@ -258,6 +273,8 @@ struct Managed<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     function: &'a ast::StmtFunctionDef,
     opening: Opening<'a>,
+    /// The variable that the object is bound to.
+    object: &'a ast::ExprName,
     place: Place<'a>,
     rows: Vec<&'static Resource>,
     uses: Vec<Used<'a>>,
@@ -509,7 +526,7 @@ impl<'a> Managed<'_, 'a, '_> {
             let mut edits;
             if row.form == Form::None {
                 let close = row.close.first().map_or("close", String::as_str);
-                let name = &self.opening.target.id;
+                let name = &self.object.id;
                 let unit = self.file.indent_unit();
                 let call = if row.close_awaited.allows(true) {
                     format!("{unit}await {name}.{close}()")
@@ -553,7 +570,7 @@ impl<'a> Managed<'_, 'a, '_> {
     /// What `async with` enters, and the name it binds.
     fn header(&self, row: &Resource) -> Result<String, String> {
         let call = self.opening.call;
-        let name = &self.opening.target.id;
+        let name = &self.object.id;
         if self.file.text(&*call.func).contains(['\n', '\r']) {
             return Err("what is called stands on several lines".to_owned());
         }
@@ -614,12 +631,12 @@ impl<'a> Managed<'_, 'a, '_> {
                             self.file.text(&*owner.value) == self.file.text(&*method.value)
                         })
                         && matches!(&*call.arguments.args, [Expr::Name(name)]
-                            if name.id == self.opening.target.id)
+                            if name.id == self.object.id)
                         && call.arguments.keywords.is_empty()
                 } else {
                     call.arguments.is_empty()
                         && row.close.iter().any(|close| {
-                            self.file.text(method) == format!("{}.{close}", self.opening.target.id)
+                            self.file.text(method) == format!("{}.{close}", self.object.id)
                         })
                 }
         })
@@ -634,7 +651,7 @@ impl<'a> Managed<'_, 'a, '_> {
         };
         matches!(&*awaited.value, Expr::Call(call)
             if call.arguments.is_empty()
-                && self.file.text(&*call.func) == format!("{}.{method}", self.opening.target.id))
+                && self.file.text(&*call.func) == format!("{}.{method}", self.object.id))
     }
 
     /// The index of the last statement of the close at `at`, and a reason where leaving the block
@@ -722,9 +739,9 @@ impl<'a> Managed<'_, 'a, '_> {
         let mut derived = Derived {
             file: self.file,
             function: self.function,
-            names: FxHashSet::from_iter([self.opening.target.id.as_str()]),
+            names: self.opening.targets.iter().filter_map(last_name).collect(),
             ancestors: Vec::new(),
-            object: &self.opening.target.id,
+            object: &self.object.id,
             leaving: Leaving::StaysHere,
         };
         // What is made of it by a later statement may be used by an earlier one of a loop.
