@@ -363,7 +363,12 @@ impl<'a> Managed<'_, 'a, '_> {
                         removal
                     }
                 } else {
-                    lines.delete(suite, at)?
+                    let removal = lines.delete(suite, at)?;
+                    if at == behind && end + 1 == suite.len() {
+                        lines.with_blank_lines_before(removal)
+                    } else {
+                        removal
+                    }
                 });
             }
             for early in &early {
