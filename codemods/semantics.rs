@@ -7,7 +7,6 @@
 use std::cell::OnceCell;
 
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
-use ruff_db::source::source_text;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -594,16 +593,6 @@ impl<'db> Semantics<'db> {
             definition: *definition,
             module: parsed_module(self.db(), definition.python_file(self.db())).load(self.db()),
         })
-    }
-
-    /// The text of a function, in the file it is defined in.
-    pub fn text_of(&self, function: &Function<'db>) -> String {
-        let db = self.db();
-        let Some(node) = function.node(db) else {
-            return String::new();
-        };
-        let source = source_text(db, function.definition.file(db));
-        source.as_str()[node.range()].to_owned()
     }
 
     /// The path of the stub of this tool in which a function stands, where it stands in one.

@@ -86,7 +86,7 @@ impl Codemod for CoroutineNeverRun {
             || awaitability_of(file, call) != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
             || once_plain(file, call).is_some()
-            || is_read_as_text(file, surroundings.owner)
+            || is_run_otherwise(file, surroundings.owner)
         {
             return None;
         }
@@ -115,20 +115,31 @@ impl Codemod for CoroutineNeverRun {
     }
 }
 
-/// Whether a decorator of the function reads its source, and so does not run it as it is written.
-fn is_read_as_text(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+/// Decorators that leave it to the caller when a function runs, and how.
+const TRANSPARENT: &[&str] = &[
+    "builtins.classmethod",
+    "builtins.property",
+    "builtins.staticmethod",
+    "contextlib.contextmanager",
+    "functools.cache",
+    "functools.cached_property",
+    "functools.lru_cache",
+    "functools.wraps",
+    "typing.no_type_check",
+    "typing.override",
+];
+
+/// Whether a decorator may run the function in its own way: in a loop, as another language, never.
+fn is_run_otherwise(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     let Owner::Function(function) = owner else {
         return false;
     };
-    let semantics = &file.semantics;
     function.decorator_list.iter().any(|decorator| {
         let callee = match &decorator.expression {
             Expr::Call(call) => &*call.func,
             other => other,
         };
-        semantics
-            .function(callee)
-            .is_some_and(|function| semantics.text_of(&function).contains("getsource"))
+        !file.semantics.means(callee, TRANSPARENT)
     })
 }
 
