@@ -922,7 +922,7 @@ pub(crate) fn rebinds(class: &ast::StmtClassDef, name: &str) -> bool {
 }
 
 /// What the code of a class assigns to the attribute `name` of a variable.
-fn instance_values<'a>(class: &'a ast::StmtClassDef, name: &str) -> Vec<&'a Expr> {
+pub(crate) fn instance_values<'a>(class: &'a ast::StmtClassDef, name: &str) -> Vec<&'a Expr> {
     struct Assignments<'a, 'n> {
         name: &'n str,
         values: Vec<&'a Expr>,

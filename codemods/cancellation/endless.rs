@@ -11,6 +11,7 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::project::Library;
 use crate::rule::Rule;
+use crate::semantics::instance_values;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Spellings;
 use crate::support::resources::{Resource, opened};
@@ -97,6 +98,7 @@ impl Codemod for UnhandledCancellation {
         let endless = Endless {
             file,
             function,
+            class: site.class(),
             place: site.place()?,
         };
         let remedy = match endless.rewrite() {
@@ -226,6 +228,8 @@ impl<'a> SourceOrderVisitor<'a> for Yields {
 struct Endless<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     function: &'a ast::StmtFunctionDef,
+    /// The class around, where the function is a method.
+    class: Option<&'a ast::StmtClassDef>,
     place: Place<'a>,
 }
 
@@ -300,7 +304,7 @@ impl Endless<'_, '_, '_> {
         }
         let quote = file.stylist.quote();
         let name = &self.function.name;
-        if let Some(logger) = self.logger() {
+        if let Some(logger) = self.logger().or_else(|| self.own_logger()) {
             return Ok((
                 vec![format!(
                     "{logger}.info({quote}{name} cancelled, cleaning up{quote})"
@@ -384,6 +388,31 @@ impl Endless<'_, '_, '_> {
         };
         uses.visit_body(&self.function.body);
         uses.stored == 1 && !uses.is_given_away
+    }
+
+    /// The logger that the class around keeps in an attribute, as `self.logger`.
+    fn own_logger(&self) -> Option<String> {
+        let class = self.class?;
+        let receiver = self.function.parameters.iter_non_variadic_params().next()?;
+        let is_logger = |value: &Expr| {
+            matches!(value, Expr::Call(call)
+                if self.file.semantics.means(&call.func, LOGGERS))
+        };
+        let attribute = class
+            .body
+            .iter()
+            .filter_map(Stmt::as_function_def_stmt)
+            .flat_map(|method| &method.body)
+            .filter_map(Stmt::as_assign_stmt)
+            .filter(|assign| is_logger(&assign.value))
+            .find_map(|assign| match assign.targets.as_slice() {
+                [Expr::Attribute(target)] if target.value.is_name_expr() => Some(&target.attr),
+                _ => None,
+            })?;
+        instance_values(class, attribute)
+            .into_iter()
+            .all(is_logger)
+            .then(|| format!("{}.{attribute}", receiver.name()))
     }
 
     /// The module's own logger, by its name.
