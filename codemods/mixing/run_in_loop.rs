@@ -195,7 +195,7 @@ fn rewrite<'a>(
         ("", "")
     };
     let mut edits = if matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_))) {
-        vec![Edit::range_replacement(open.to_owned(), before)]
+        vec![replaced(before, open.to_owned())]
     } else {
         file.await_edits(site, before, open)
     };
@@ -206,11 +206,20 @@ fn rewrite<'a>(
     } else {
         close.to_owned()
     };
-    edits.push(Edit::range_replacement(end, after));
+    edits.push(replaced(after, end));
     let others = call.arguments.len() > 1;
     Ok(Rewrite::safe("Await it", edits)
         .unsafe_if(lock)
         .unsafe_if(others.then_some("the other arguments of the call are lost")))
+}
+
+/// The edit that writes `text`, which may be empty, over `range`.
+fn replaced(range: TextRange, text: String) -> Edit {
+    if text.is_empty() {
+        Edit::range_deletion(range)
+    } else {
+        Edit::range_replacement(text, range)
+    }
 }
 
 /// Whether `await` before an expression would take hold of a part of it only, or its lines would
