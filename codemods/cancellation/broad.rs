@@ -1,14 +1,16 @@
 //! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
 
 use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen};
 
 use super::handlers::{self, Handler};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::site::Site;
+use crate::site::{Owner, Site};
 use crate::spelling::Spellings;
 use crate::support::flow::Exits;
 use crate::support::imports;
@@ -112,7 +114,11 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
                 handler.node.start() + "except".text_len(),
             ),
         };
-        return Ok(Rewrite::safe("Catch `Exception`", vec![edit]).unsafe_if(returns));
+        let lets_through = runs_as_task(handler)
+            .then_some("it runs as a task, and `SystemExit` would end the others with it");
+        return Ok(Rewrite::safe("Catch `Exception`", vec![edit])
+            .unsafe_if(returns)
+            .unsafe_if(lets_through));
     }
     let imported = imports::import(
         file,
@@ -134,4 +140,26 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
         .unsafe_if(Some(
             "what the handler does may be wanted for a cancellation, too",
         )))
+}
+
+/// Whether the file gives the function of a handler to something that runs it, as in
+/// `group.start_soon(self.work, item)`: the handler may keep one task from ending the others. Judged
+/// by names, because being wrong here only means to hold back.
+fn runs_as_task(handler: &Handler<'_, '_, '_, '_>) -> bool {
+    struct Given<'n>(&'n str, bool);
+    impl<'a> SourceOrderVisitor<'a> for Given<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node {
+                self.1 |= last_name(&call.func) == Some("start_soon")
+                    && call.arguments.args.first().and_then(last_name) == Some(self.0);
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let Owner::Function(function) = handler.owner else {
+        return false;
+    };
+    let mut given = Given(&function.name, false);
+    given.visit_body(handler.file.body());
+    given.1
 }

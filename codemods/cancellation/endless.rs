@@ -304,12 +304,19 @@ impl Endless<'_, '_, '_> {
         }
         let quote = file.stylist.quote();
         let name = &self.function.name;
+        // Tasks of a program's own parts are cancelled all the time, and a line each is noise.
+        let in_package = file
+            .semantics
+            .module_name()
+            .is_none_or(|module| module.contains('.'));
         if let Some(logger) = self.logger().or_else(|| self.own_logger()) {
             return Ok((
                 vec![format!(
                     "{logger}.info({quote}{name} cancelled, cleaning up{quote})"
                 )],
-                None,
+                in_package.then_some(
+                    "nothing is closed here, and this may be cancelled many times a day",
+                ),
             ));
         }
         let is_builtin = file
@@ -323,18 +330,13 @@ impl Endless<'_, '_, '_> {
         let mut output = Output {
             file,
             writes: false,
-            prints: false,
         };
         output.visit_body(file.body());
         // A script speaks to the people who run it; what a package prints, its users have to see.
-        let in_package = file
-            .semantics
-            .module_name()
-            .is_some_and(|module| module.contains('.'));
         let reason = if output.writes {
             Some("this module writes to the standard output, where the new line would appear")
-        } else if in_package && !output.prints {
-            Some("this module of a package prints nothing else, and has no logger")
+        } else if in_package {
+            Some("this is a module of a package, and what it prints its users have to see")
         } else {
             None
         };
@@ -492,20 +494,17 @@ impl<'a> SourceOrderVisitor<'a> for OwnUses<'_> {
     }
 }
 
-/// Looks for what a module writes for people, and for programs.
+/// Looks for what a module writes for programs.
 struct Output<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     /// It uses `sys.stdout`.
     writes: bool,
-    /// It calls `print`.
-    prints: bool,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Output<'_, '_, '_> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         let semantics = &self.file.semantics;
         self.writes |= semantics.means(expr, &["sys.stdout"]);
-        self.prints |= semantics.means(expr, &["builtins.print"]);
         walk_expr(self, expr);
     }
 }
