@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
-use crate::symbol::Place;
+use crate::traces::Place;
 
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
@@ -28,6 +28,8 @@ pub struct File<'a, 'db> {
     pub settings: &'a Settings,
     /// What is known about the files beside it.
     pub project: &'a Project,
+    /// The number of the file among those of the project.
+    pub number: usize,
     /// The file's own style: indentation, quotes, line ending.
     pub stylist: Stylist<'a>,
     /// The comments, by range.
@@ -50,12 +52,14 @@ impl<'a, 'db> File<'a, 'db> {
         source: &'a str,
         settings: &'a Settings,
         project: &'a Project,
+        number: usize,
         is_package: bool,
     ) -> Self {
         Self {
             source,
             settings,
             project,
+            number,
             stylist: Stylist::from_tokens(module.tokens(), source),
             comments: CommentRanges::from(module.tokens()),
             is_package,

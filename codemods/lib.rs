@@ -14,14 +14,13 @@ pub mod file;
 pub mod finding;
 pub mod forgotten_await;
 pub mod gather;
+pub mod key;
 pub mod mixing;
 pub mod outline;
-pub mod outlines;
 pub mod project;
 pub mod proof;
 pub mod rewrite;
 pub mod rule;
-pub mod scopes;
 pub mod semantics;
 pub mod settings;
 pub mod site;
@@ -29,18 +28,19 @@ pub mod sketch;
 pub mod spelling;
 pub mod support;
 pub mod suppression;
-pub mod symbol;
 pub mod tasks;
+pub mod traces;
 pub mod traversal;
 
 use include_dir::{Dir, include_dir};
 
 use crate::file::File;
 use crate::finding::Finding;
+use crate::key::Key;
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
-use crate::symbol::Key;
+use crate::traces::search::Sought;
 
 /// Whether a mistake could stand at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,13 +49,9 @@ pub enum Candidate {
     No,
     /// It can.
     Yes,
-    /// It can if something in sight may give an awaitable and has the name with this key (in the
-    /// project, in the standard library, or in a package that is known), and if the value there may
-    /// be such a thing, as far as the outlines of the project tell.
-    IfAwaitable(Key),
-    /// It can if something in sight can be iterated or entered asynchronously and has the name with
-    /// this key.
-    IfNamed(Key),
+    /// It can if something in sight has the name with this key, and if what is sought may be reached
+    /// from what the expression there is made of, as far as the traces of the project tell.
+    If(Key, Sought),
 }
 
 impl Candidate {

@@ -1,48 +1,21 @@
-//! What the functions, methods and attributes of one file give, as far as their own signatures
-//! tell, and which of its names may give something that can be awaited.
+//! Which names may give something that can be awaited, iterated or entered asynchronously, as far as
+//! the definitions of these names tell: the first and cheapest answer about a call.
 
-use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use rustc_hash::FxHashSet;
 
-use crate::scopes::{ClassParts, Scopes};
-use crate::symbol::{Function, Key, Symbol, name_key, property_key};
+use crate::key::{Key, context_key, instance_key, iteration_key, name_key, property_key};
 
-/// The [`Key`] of what calling an instance of a class gives.
-pub(crate) fn instance_key(class: Key) -> Key {
-    class ^ 2
-}
-
-/// The [`Key`] of what iterating over the value of a name gives.
-pub fn iteration_key(name: Key) -> Key {
-    name ^ 4
-}
-
-/// The [`Key`] of what entering the value of a name gives.
-pub fn context_key(name: Key) -> Key {
-    name ^ 8
-}
-
-/// What one file defines. Plain data: it outlives the tree.
+/// What one file says of its names. Plain data: it outlives the tree.
 #[derive(Debug, Default, Clone)]
 pub struct Outline {
-    /// The module's key.
-    pub(crate) module: Key,
-    /// The key of the last component of its name.
-    pub(crate) last: Key,
-    pub(crate) classes: Vec<ClassParts>,
-    /// The functions at the module's top level.
-    pub(crate) functions: Vec<Function>,
-    /// The variables and imports at the module's top level.
-    pub(crate) variables: Vec<(Key, Symbol)>,
-    /// Names at the module's top level that may stand for types.
-    pub(crate) aliases: Vec<(Key, Symbol)>,
     /// Names that may give something awaitable by what their own definition says.
-    pub(crate) awaitable: Vec<Key>,
+    awaitable: Vec<Key>,
     /// A call of the first may give what a call of the second gives.
-    pub(crate) stands_for: Vec<(Key, Key)>,
+    stands_for: Vec<(Key, Key)>,
     /// The value of the first is made by calling the second, or is of that class.
-    pub(crate) made_by: Vec<(Key, Key)>,
+    made_by: Vec<(Key, Key)>,
     /// How many statements at the module's top level assign to an item, as in `names[1] = "one"`.
     items: usize,
 }
@@ -57,8 +30,8 @@ impl Outline {
         self.items > TABLE
     }
 
-    /// The names of a module that may give something awaitable, and nothing else.
-    pub fn names_of(module: &ast::ModModule) -> Self {
+    /// The outline of a module.
+    pub fn of(module: &ast::ModModule) -> Self {
         let mut search = Search {
             outline: Self::default(),
             classes: Vec::new(),
@@ -67,24 +40,76 @@ impl Outline {
         search.visit_body(&module.body);
         search.outline
     }
+}
 
-    /// The outline of a module with these scopes.
-    pub fn of(module: &ast::ModModule, scopes: &Scopes<'_>) -> Self {
-        let mut search = Search {
-            outline: Self {
-                module: scopes.module(),
-                last: name_key(scopes.module_name()),
-                classes: scopes.classes().collect(),
-                functions: scopes.functions().collect(),
-                variables: scopes.variables().collect(),
-                aliases: scopes.aliases().collect(),
-                ..Self::default()
-            },
-            classes: Vec::new(),
-            functions: 0,
-        };
-        search.visit_body(&module.body);
-        search.outline
+/// How many steps from an asynchronous iterator, or context manager, its other names are followed.
+const STEPS_TO_PROTOCOLS: usize = 2;
+
+/// The outlines of all files, linked: the names that may give something awaitable.
+#[derive(Debug, Default)]
+pub struct AwaitableNames {
+    names: FxHashSet<Key>,
+    stands_for: Vec<(Key, Key)>,
+    made_by: Vec<(Key, Key)>,
+}
+
+impl AwaitableNames {
+    /// Adds the names of an outline.
+    pub fn add(&mut self, outline: Outline) {
+        self.names.extend(outline.awaitable);
+        self.stands_for.extend(outline.stands_for);
+        self.made_by.extend(outline.made_by);
+    }
+
+    /// Adds names that are known to give something awaitable.
+    pub fn extend(&mut self, names: impl IntoIterator<Item = Key>) {
+        self.names.extend(names);
+    }
+
+    /// Follows names to what they stand for.
+    pub fn link(&mut self) {
+        // Few names are of interest, and few steps lead to them: going over all pairs until nothing
+        // is new is cheaper than an index of them.
+        loop {
+            let mut found = Vec::new();
+            for (name, other) in &self.stands_for {
+                for facet in [|key| key, instance_key] {
+                    if self.names.contains(&facet(*other)) {
+                        found.push(facet(*name));
+                    }
+                }
+            }
+            for (name, other) in &self.made_by {
+                if self.names.contains(&instance_key(*other)) {
+                    found.extend([*name, instance_key(*name)]);
+                }
+            }
+            let known = self.names.len();
+            self.names.extend(found);
+            if self.names.len() == known {
+                break;
+            }
+        }
+        // What is iterated over or entered is seldom far from where it is made, and every step brings
+        // in names that are used for many other things.
+        for _ in 0..STEPS_TO_PROTOCOLS {
+            let mut found = Vec::new();
+            for (name, other) in self.stands_for.iter().chain(&self.made_by) {
+                for facet in [iteration_key, context_key] {
+                    if self.names.contains(&facet(*other)) {
+                        found.push(facet(*name));
+                    }
+                }
+            }
+            self.names.extend(found);
+        }
+        self.stands_for = Vec::new();
+        self.made_by = Vec::new();
+    }
+
+    /// Whether something with this name may give something awaitable.
+    pub fn contains(&self, name: Key) -> bool {
+        self.names.contains(&name)
     }
 }
 
@@ -313,46 +338,8 @@ pub(crate) fn is_property(function: &ast::StmtFunctionDef) -> bool {
     })
 }
 
-/// The decorators that may change what a function gives, with their last names.
-pub(crate) fn decorators(function: &ast::StmtFunctionDef) -> impl Iterator<Item = (Key, &Expr)> {
-    function.decorator_list.iter().filter_map(|decorator| {
-        let decorator = match &decorator.expression {
-            Expr::Call(call) => &*call.func,
-            other => other,
-        };
-        match last_name(decorator) {
-            Some(
-                "staticmethod" | "classmethod" | "abstractmethod" | "final" | "override"
-                | "lru_cache" | "cache" | "property" | "cached_property" | "overload",
-            ) => None,
-            Some(name) => Some((name_key(name), decorator)),
-            None => Some((0, decorator)),
-        }
-    })
-}
-
-/// `def callback(func: T) -> T:`, or `def once(key: str) -> Callable[[T], T]:`
-pub(crate) fn is_identity(function: &ast::StmtFunctionDef) -> bool {
-    if let Some(Expr::Subscript(returned)) = function.returns.as_deref()
-        && last_name(&returned.value) == Some("Callable")
-        && let Expr::Tuple(signature) = &*returned.slice
-        && let [Expr::List(taken), given] = signature.elts.as_slice()
-        && let [taken] = taken.elts.as_slice()
-    {
-        return ComparableExpr::from(taken) == ComparableExpr::from(given);
-    }
-    let mut parameters = function.parameters.iter_non_variadic_params();
-    let (Some(first), None) = (parameters.next(), parameters.next()) else {
-        return false;
-    };
-    match (first.annotation(), function.returns.as_deref()) {
-        (Some(Expr::Name(taken)), Some(Expr::Name(given))) => taken.id == given.id,
-        _ => false,
-    }
-}
-
 /// Whether a function is a generator function.
-fn yields(function: &ast::StmtFunctionDef) -> bool {
+pub(crate) fn yields(function: &ast::StmtFunctionDef) -> bool {
     struct Yields(bool);
     impl<'a> SourceOrderVisitor<'a> for Yields {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

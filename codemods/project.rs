@@ -1,7 +1,6 @@
 //! What the files of a project say about each other, from one quick look at each.
 
 use std::hash::{Hash, Hasher};
-use std::sync::LazyLock;
 
 use include_dir::Dir;
 use memchr::memmem;
@@ -11,14 +10,13 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_python_parser::parse_unchecked_source;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
-use serde::Deserialize;
 
 use crate::STUBS;
-use crate::outline::{Outline, context_key, iteration_key};
-use crate::outlines::Outlines;
-use crate::scopes::Scopes;
+use crate::key::{Key, context_key, iteration_key, name_key, property_key};
+use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
-use crate::symbol::{Key, Symbol, name_key, property_key};
+use crate::traces::search::{Linked, Sought, stdlib_names};
+use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -138,8 +136,10 @@ pub struct Summary {
     pub library: Option<Library>,
     /// Whether the file defines coroutine functions.
     has_coroutine_functions: bool,
-    /// What the file defines.
+    /// What the file says of its names.
     outline: Outline,
+    /// What the values of its names are made of.
+    traces: Option<Traces>,
     /// The top-level packages that the file imports.
     packages: Vec<Name>,
     /// What the file imports from other modules, as [`import_key`]s.
@@ -170,26 +170,8 @@ fn import_key(module: &str, name: &str) -> u64 {
     hasher.finish()
 }
 
-/// What the standard library has of interest, by name.
-static STDLIB: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
-    #[derive(Default, Deserialize)]
-    struct Protocols {
-        iterables: Vec<String>,
-        managers: Vec<String>,
-    }
-    let protocols: Protocols =
-        toml::from_str(include_str!("data/stdlib_protocols.toml")).unwrap_or_default();
-    let key = |name: &String| name_key(name);
-    include_str!("data/stdlib_coroutines.txt")
-        .lines()
-        .map(name_key)
-        .chain(protocols.iterables.iter().map(key).map(iteration_key))
-        .chain(protocols.managers.iter().map(key).map(context_key))
-        .collect()
-});
-
-/// The outlines of the stubs of a package.
-fn stub_outlines(package: &str) -> impl Iterator<Item = Outline> {
+/// The outlines and the traces of the stubs of a package.
+fn stubs_of(package: &str) -> impl Iterator<Item = (Outline, Traces)> {
     let mut folders: Vec<&Dir<'_>> = STUBS.get_dir(package).into_iter().collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -199,7 +181,9 @@ fn stub_outlines(package: &str) -> impl Iterator<Item = Outline> {
     files.into_iter().map(|file| {
         let text = file.contents_utf8().unwrap_or_default();
         let parsed = parse_unchecked_source(text, PySourceType::Stub);
-        Outline::names_of(parsed.syntax())
+        let scopes = Scopes::of(parsed.syntax(), text, Place::of(file.path()));
+        let traces = Writer::new(&scopes).finish();
+        (Outline::of(parsed.syntax()), traces)
     })
 }
 
@@ -239,12 +223,12 @@ pub fn asynchronous_names(text: &str) -> Vec<Key> {
     names
 }
 
-/// Whether a coroutine function of the standard library has the name with this key.
-pub(crate) fn is_stdlib_coroutine_function(name: Key) -> bool {
-    STDLIB.contains(&name)
-}
-
 impl Summary {
+    /// Adds what the values of the file's names are made of.
+    pub fn add_traces(&mut self, traces: Traces) {
+        self.traces = Some(traces);
+    }
+
     /// The modules that the file imports, or may import as members of a package: how many dots
     /// stand before the name, and the name.
     pub fn imports(&self) -> impl Iterator<Item = (u32, &str)> {
@@ -295,16 +279,15 @@ impl Summary {
         summary
     }
 
-    /// Summarizes a parsed module. Packages and what `scopes` hold are only collected where they are
-    /// given: only questions about types need them.
-    pub fn of(module: &ast::ModModule, source: &str, scopes: Option<&Scopes<'_>>) -> Self {
+    /// Summarizes a parsed module. What only questions about types need is collected where they are
+    /// asked.
+    pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
         let mut summary = Self {
             has_coroutine_functions: holds(source, "async def"),
             ..Self::default()
         };
-        let for_types = scopes.is_some();
-        if let Some(scopes) = scopes {
-            summary.outline = Outline::of(module, scopes);
+        if for_types {
+            summary.outline = Outline::of(module);
         }
         let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
@@ -414,13 +397,16 @@ pub struct Project {
     modules: FxHashSet<Key>,
     whole_modules: FxHashSet<Key>,
     packages: FxHashSet<Name>,
-    /// What the files define.
-    pub outlines: Outlines,
+    names: AwaitableNames,
+    traces: Linked,
+    /// By the numbers of the files: those of their traces.
+    traced: Vec<Option<usize>>,
     run: FxHashSet<(String, String)>,
 }
 
 impl Project {
-    /// Links summaries. Each comes with the last component of its file's module name.
+    /// Links summaries. Each comes with the last component of its file's module name, and has the
+    /// number of its place among them.
     pub fn link(summaries: impl IntoIterator<Item = (String, Summary)>) -> Self {
         let mut project = Self::default();
         for (module, summary) in summaries {
@@ -432,7 +418,9 @@ impl Project {
             project.imported.extend(summary.imported);
             project.modules.extend(summary.modules);
             project.whole_modules.extend(summary.whole_modules);
-            project.outlines.add(summary.outline);
+            project.names.add(summary.outline);
+            let traced = summary.traces.map(|traces| project.traces.add(traces));
+            project.traced.push(traced);
             project.packages.extend(summary.packages);
             for (origin, name) in summary.run {
                 let origin = origin.unwrap_or_else(|| module.clone());
@@ -440,8 +428,9 @@ impl Project {
             }
         }
         for package in &project.packages {
-            for outline in stub_outlines(package) {
-                project.outlines.add_names(outline);
+            for (outline, traces) in stubs_of(package) {
+                project.names.add(outline);
+                project.traces.add(traces);
             }
         }
         project
@@ -465,31 +454,51 @@ impl Project {
         self.packages.iter().map(Name::as_str)
     }
 
-    /// Adds names of coroutine functions of installed packages, as [`name_key`]s.
-    pub fn add_coroutine_functions(&mut self, names: impl IntoIterator<Item = Key>) {
-        self.outlines.add_awaitable(names);
+    /// Takes note of installed packages, and of what they define asynchronously, as
+    /// [`name_key`]s.
+    pub fn add_installed<'p>(&mut self, packages: impl Iterator<Item = &'p str>, names: &[Key]) {
+        for package in packages {
+            self.traces.add_installed(package);
+        }
+        self.traces.add_installed_names(names);
+        self.names.extend(names.iter().copied());
     }
 
     /// Follows aliases, once every name is there.
     pub fn settle(&mut self) {
-        self.outlines.link(&STDLIB);
+        self.names.extend(stdlib_names());
+        self.names.link();
     }
 
     /// Whether something in sight with the name of this key may give something awaitable.
     pub fn may_be_awaitable(&self, name: Key) -> bool {
-        self.outlines.may_be_awaitable(name)
+        self.names.contains(name)
     }
 
-    /// Whether a value with the name of this key, and made of this, may be something awaitable, as
-    /// far as the outlines tell.
-    pub fn may_give_awaitable(&self, name: Key, symbol: &Symbol) -> bool {
-        self.may_be_awaitable(name) && !self.outlines.is_plain(symbol)
+    /// Whether what is sought may be reached from `node` of the file with this number, and something
+    /// in sight has the name of this key. `own` are the file's traces where its text is not the one
+    /// that was summarized.
+    pub fn may_hold(
+        &self,
+        file: usize,
+        own: Option<&Traces>,
+        node: Option<Node>,
+        name: Key,
+        sought: Sought,
+    ) -> bool {
+        if !self.may_be_awaitable(name) {
+            return false;
+        }
+        match (self.traced.get(file), node) {
+            (Some(Some(file)), Some(node)) => self.traces.may_reach(*file, own, node, sought),
+            _ => true,
+        }
     }
 
-    /// Whether a value made of `symbol`, under the name of this key, may be one that can be iterated
-    /// or entered asynchronously.
-    pub fn may_have_protocols(&self, name: Key, symbol: &Symbol) -> bool {
-        self.may_be_awaitable(name) && !self.outlines.has_no_protocols(symbol)
+    /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
+    /// are told apart by their last names alone, so that none is missed.
+    pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
+        self.traces.is_overridden_plainly(class, method)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

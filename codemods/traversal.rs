@@ -1,28 +1,31 @@
 //! The one walk over a file that feeds all codemods.
 
-use std::cell::OnceCell;
-
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
 use rustc_hash::FxHashSet;
 
 use crate::file::File;
 use crate::finding::Finding;
+use crate::key::Key;
 use crate::project::Project;
-use crate::scopes::Scopes;
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::twins;
-use crate::symbol::{Key, Symbol};
+use crate::traces::search::Sought;
+use crate::traces::{Node, Scopes, Writer};
 use crate::{Candidate, Codemod, suppression};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress.
 pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Finding> {
+    let scopes = codemods
+        .iter()
+        .any(|codemod| codemod.asks_for_types())
+        .then(|| Scopes::of(file.syntax(), file.source, file.place()));
     let mut traversal = Traversal {
         file,
         codemods,
         spellings: Spellings::of(file.syntax()),
-        scopes: OnceCell::new(),
+        writer: scopes.as_ref().map(Writer::new),
         ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
         findings: Vec::new(),
     };
@@ -40,23 +43,16 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
     findings
 }
 
-struct Traversal<'f, 'a, 'db> {
+struct Traversal<'f, 's, 'a, 'db> {
     file: &'f File<'a, 'db>,
     codemods: &'f [&'static dyn Codemod],
     spellings: Spellings,
-    scopes: OnceCell<Scopes<'a>>,
+    writer: Option<Writer<'s, 'a>>,
     ancestors: Vec<AnyNodeRef<'a>>,
     findings: Vec<Finding>,
 }
 
-impl<'a> Traversal<'_, 'a, '_> {
-    fn scopes(&self) -> &Scopes<'a> {
-        self.scopes
-            .get_or_init(|| Scopes::of(self.file.syntax(), self.file.source, self.file.place()))
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
+impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         let site = Site {
             ancestors: &self.ancestors,
@@ -66,15 +62,14 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
-                Candidate::IfNamed(name) => {
+                Candidate::If(name, sought) => {
                     let project = self.file.project;
                     project.may_be_awaitable(name)
-                        && project.may_have_protocols(name, &self.scopes().symbol_at(&site))
-                }
-                Candidate::IfAwaitable(name) => {
-                    let project = self.file.project;
-                    project.may_be_awaitable(name)
-                        && project.may_give_awaitable(name, &self.scopes().symbol_at(&site))
+                        && self.writer.as_mut().is_none_or(|writer| {
+                            let node = writer.node_at(&site, self.file.source);
+                            let (number, own) = (self.file.number, writer.traces());
+                            project.may_hold(number, Some(own), node, name, sought)
+                        })
                 }
             };
             if possible
@@ -93,24 +88,28 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, 'a, '_> {
     }
 }
 
-/// A codemod, with the names of the values it waits for and what they are made of.
-type Named = (&'static dyn Codemod, FxHashSet<(Candidate, Key, Symbol)>);
+/// A codemod, with the names it waits for, what it seeks, and what the expression there is made of.
+type Waiting = (
+    &'static dyn Codemod,
+    FxHashSet<(Key, Sought, Option<Node>)>,
+);
 
 /// What the codemods could find in one file.
 #[derive(Default)]
 pub struct Prospects {
     /// These have a candidate.
     pub certain: Vec<&'static dyn Codemod>,
-    /// These have one if a value with one of these names, and made of this, may be awaitable.
-    pub named: Vec<Named>,
+    /// These have one if what they seek may be reached.
+    pub waiting: Vec<Waiting>,
 }
 
 impl Prospects {
-    /// Looks for candidates of `codemods` in `module`, with its `scopes` where one of them asks for
-    /// types.
-    pub fn of(
-        module: &ModModule,
-        scopes: Option<&Scopes<'_>>,
+    /// Looks for candidates of `codemods` in `module`, and writes down what those are made of that
+    /// depend on other files, where there is a writer.
+    pub fn of<'a>(
+        module: &'a ModModule,
+        source: &str,
+        writer: Option<&mut Writer<'_, 'a>>,
         codemods: Vec<&'static dyn Codemod>,
     ) -> Self {
         if codemods.is_empty() {
@@ -118,7 +117,8 @@ impl Prospects {
         }
         let mut search = Search {
             spellings: Spellings::of(module),
-            scopes,
+            source,
+            writer,
             open: codemods
                 .into_iter()
                 .map(|codemod| (codemod, FxHashSet::default()))
@@ -129,7 +129,7 @@ impl Prospects {
         search.visit_body(&module.body);
         Self {
             certain: search.certain,
-            named: search
+            waiting: search
                 .open
                 .into_iter()
                 .filter(|(_, names)| !names.is_empty())
@@ -139,35 +139,34 @@ impl Prospects {
 
     /// Whether nothing can be found, whatever the other files hold.
     pub fn is_empty(&self) -> bool {
-        self.certain.is_empty() && self.named.is_empty()
+        self.certain.is_empty() && self.waiting.is_empty()
     }
 
-    /// The codemods that are worth a closer look, now that the project is known.
-    pub fn settle(&self, project: &Project) -> Vec<&'static dyn Codemod> {
-        let named = self.named.iter().filter_map(|(codemod, values)| {
+    /// The codemods that are worth a closer look, now that the project is known. `file` is the
+    /// number of the file in it.
+    pub fn settle(&self, project: &Project, file: usize) -> Vec<&'static dyn Codemod> {
+        let found = self.waiting.iter().filter_map(|(codemod, values)| {
             values
                 .iter()
-                .any(|(candidate, name, symbol)| match candidate {
-                    Candidate::IfNamed(_) => project.may_have_protocols(*name, symbol),
-                    _ => project.may_give_awaitable(*name, symbol),
-                })
+                .any(|(name, sought, node)| project.may_hold(file, None, *node, *name, *sought))
                 .then_some(*codemod)
         });
-        let mut codemods: Vec<_> = self.certain.iter().copied().chain(named).collect();
+        let mut codemods: Vec<_> = self.certain.iter().copied().chain(found).collect();
         codemods.sort_by_key(|codemod| codemod.rule().code);
         codemods
     }
 }
 
-struct Search<'s, 'a> {
+struct Search<'w, 's, 'a> {
     spellings: Spellings,
-    scopes: Option<&'s Scopes<'s>>,
-    open: Vec<Named>,
+    source: &'w str,
+    writer: Option<&'w mut Writer<'s, 'a>>,
+    open: Vec<Waiting>,
     certain: Vec<&'static dyn Codemod>,
     ancestors: Vec<AnyNodeRef<'a>>,
 }
 
-impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a> {
+impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         let site = Site {
             ancestors: &self.ancestors,
@@ -175,17 +174,22 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a> {
         };
         let certain = &mut self.certain;
         let spellings = &self.spellings;
-        let scopes = self.scopes;
-        self.open.retain_mut(|(codemod, names)| {
+        let (source, writer) = (self.source, &mut self.writer);
+        self.open.retain_mut(|(codemod, values)| {
             match codemod.candidate(spellings, &site) {
                 Candidate::No => {}
                 Candidate::Yes => {
                     certain.push(*codemod);
                     return false;
                 }
-                candidate @ (Candidate::IfAwaitable(name) | Candidate::IfNamed(name)) => {
-                    let symbol = scopes.map_or(Symbol::Open, |scopes| scopes.symbol_at(&site));
-                    names.insert((candidate, name, symbol));
+                Candidate::If(name, sought) => {
+                    // Attributes are everywhere and properties that give something awaitable are
+                    // rare: their names are enough for now.
+                    let node = match (sought, &mut *writer) {
+                        (Sought::Property(_), _) | (_, None) => None,
+                        (_, Some(writer)) => writer.node_at(&site, source),
+                    };
+                    values.insert((name, sought, node));
                 }
             }
             true

@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use asyncfix_codemods::STUBS;
 use asyncfix_codemods::project::{Project, Summary, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
-use ruff_python_ast::PythonVersion;
-use ruff_python_stdlib::sys::is_known_standard_library;
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
@@ -56,56 +53,24 @@ pub fn site_packages(
     }
 }
 
-/// Tells `project` which of the packages it imports are its own, below `roots`, the folders that
-/// imports start from, and which are found nowhere: neither there nor among the installed packages.
-pub fn add_packages(
-    project: &mut Project,
-    roots: &[SystemPathBuf],
-    site_packages: &[SystemPathBuf],
-) {
-    let is_in = |folders: &[SystemPathBuf], package: &str| {
-        folders.iter().any(|folder| {
-            let path = folder.join(package);
-            ["", ".py", ".pyi", "-stubs"]
-                .iter()
-                .any(|ending| std::path::Path::new(&format!("{path}{ending}")).exists())
-        })
-    };
-    let packages: Vec<String> = project
-        .packages()
-        .filter(|package| !is_known(package))
-        .map(str::to_owned)
-        .collect();
-    for package in packages {
-        if is_in(roots, &package) {
-            project.outlines.add_own(&package);
-        } else if !is_in(site_packages, &package) {
-            project.outlines.add_unresolved(&package);
-        }
-    }
-}
-
-/// Whether a package is part of the standard library, or has stubs here.
-fn is_known(package: &str) -> bool {
-    package == "typing_extensions"
-        || is_known_standard_library(PythonVersion::latest().minor, package)
-        || STUBS.get_dir(package).is_some()
-}
-
-/// Tells `project` the names of the coroutine functions in the installed packages it imports.
+/// Tells `project` which of the packages it imports are installed, and what they define
+/// asynchronously.
 pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
-    let places: Vec<SystemPathBuf> = site_packages
+    let places: Vec<(String, SystemPathBuf)> = site_packages
         .iter()
         .flat_map(|root| {
             project.packages().flat_map(move |package| {
-                ["", ".py", ".pyi", "-stubs"].map(|ending| root.join(format!("{package}{ending}")))
+                ["", ".py", ".pyi", "-stubs"].map(|ending| {
+                    let place = root.join(format!("{package}{ending}"));
+                    (package.to_owned(), place)
+                })
             })
         })
-        .filter(|place| place.as_std_path().exists())
+        .filter(|(_, place)| place.as_std_path().exists())
         .collect();
     let names: Vec<u64> = places
         .par_iter()
-        .flat_map_iter(|folder| {
+        .flat_map_iter(|(_, folder)| {
             ignore::WalkBuilder::new(folder.as_std_path())
                 .standard_filters(false)
                 .build()
@@ -118,7 +83,8 @@ pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
                 .flat_map(|text| asynchronous_names(&text))
         })
         .collect();
-    project.add_coroutine_functions(names);
+    let packages = places.iter().map(|(package, _)| package.as_str());
+    project.add_installed(packages, &names);
 }
 
 /// The files below `roots` that a file at `path` imports, by what its summary says.

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::project::{Project, Summary};
-use asyncfix_codemods::scopes::Scopes;
-use asyncfix_codemods::symbol::Place;
+use asyncfix_codemods::traces::{Place, Scopes, Writer};
 use asyncfix_codemods::traversal::Prospects;
 use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, traversal};
 use memchr::memmem;
@@ -201,7 +200,7 @@ pub fn run(
         modules
             .iter()
             .zip(summaries)
-            .filter_map(|(module, summary)| Some((module.clone(), summary?)))
+            .map(|(module, summary)| (module.clone(), summary.unwrap_or_default()))
             .chain(beside),
     );
     let python = configs.iter().find_map(|config| config.python.as_deref());
@@ -211,10 +210,9 @@ pub fn run(
     if !site_packages.is_empty() {
         environment::add_installed(&mut project, &site_packages);
     }
-    environment::add_packages(&mut project, &roots, &site_packages);
     project.settle();
     active.par_iter_mut().for_each(|file| {
-        file.codemods = std::mem::take(&mut file.prospects).settle(&project);
+        file.codemods = std::mem::take(&mut file.prospects).settle(&project, file.index);
     });
     active.retain(|file| {
         if file.codemods.is_empty() {
@@ -285,7 +283,8 @@ fn look_beside(
             let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
             let place = Place::of(path.as_std_path());
             let scopes = Scopes::of(parsed.syntax(), &source.text, place);
-            let summary = Summary::of(parsed.syntax(), &source.text, Some(&scopes));
+            let mut summary = Summary::of(parsed.syntax(), &source.text, true);
+            summary.add_traces(Writer::new(&scopes).finish());
             next.extend(environment::imported_files(&path, &summary, roots));
             beside.push((module_name(path.as_std_path()), summary));
         }
@@ -354,13 +353,17 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         )));
     }
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
-    let summary = Summary::of(parsed.syntax(), &source.text, scopes.as_ref());
+    let mut writer = scopes.as_ref().map(Writer::new);
+    let mut summary = Summary::of(parsed.syntax(), &source.text, for_types);
     let codemods = selected
         .into_iter()
         .filter(|codemod| !is_plain || codemod.in_plain_code())
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
-    let prospects = Prospects::of(parsed.syntax(), scopes.as_ref(), codemods);
+    let prospects = Prospects::of(parsed.syntax(), &source.text, writer.as_mut(), codemods);
+    if let Some(writer) = writer {
+        summary.add_traces(writer.finish());
+    }
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
             "{}: its path is not valid UTF-8",
@@ -530,6 +533,7 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
         text.as_str(),
         &file.config.settings,
         project,
+        file.index,
         is_package,
     );
     let mut findings = traversal::check(&context, &file.codemods);

@@ -15,7 +15,8 @@ use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
-use crate::symbol::{name_key, property_key};
+use crate::key::{name_key, property_key};
+use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF101.
@@ -48,7 +49,7 @@ impl Codemod for ForgottenAwait {
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
-        let key = match site.node {
+        let (key, sought) = match site.node {
             AnyNodeRef::ExprCall(call) => {
                 let name = match &*call.func {
                     // `functools.partial(work, 1)()`
@@ -56,12 +57,13 @@ impl Codemod for ForgottenAwait {
                     callee => last_name(callee),
                 };
                 match name {
-                    Some(name) => name_key(name),
+                    Some(name) => (name_key(name), Sought::Coroutine(name_key(name))),
                     None => return Candidate::No,
                 }
             }
             AnyNodeRef::ExprAttribute(attribute) if attribute.ctx == ExprContext::Load => {
-                property_key(&attribute.attr)
+                let name = &attribute.attr;
+                (property_key(name), Sought::Property(name_key(name)))
             }
             _ => return Candidate::No,
         };
@@ -69,7 +71,7 @@ impl Codemod for ForgottenAwait {
             return Candidate::No;
         }
         if site.is_asynchronous(spellings.await_at_top()) {
-            Candidate::IfAwaitable(key)
+            Candidate::If(key, sought)
         } else {
             Candidate::No
         }
@@ -184,8 +186,7 @@ pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttri
     file.semantics
         .class_name_of(&method.value)
         .is_some_and(|class| {
-            let outlines = &file.project.outlines;
-            outlines.is_overridden_plainly(&class, &method.attr)
+            file.project.is_overridden_plainly(&class, &method.attr)
         })
 }
 

@@ -7,13 +7,14 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::{context_key, last_name};
+use crate::key::{context_key, name_key};
+use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
-use crate::symbol::name_key;
+use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF103.
@@ -57,7 +58,7 @@ impl Codemod for MissingAsyncWith {
         };
         match name {
             Some(name) if !with.is_async && site.is_asynchronous(spellings.await_at_top()) => {
-                Candidate::IfNamed(context_key(name_key(name)))
+                Candidate::If(context_key(name_key(name)), Sought::Manager)
             }
             _ => Candidate::No,
         }

@@ -7,13 +7,14 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::{iteration_key, last_name};
+use crate::key::{iteration_key, name_key};
+use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
-use crate::symbol::name_key;
+use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF102.
@@ -51,7 +52,7 @@ impl Codemod for MissingAsyncFor {
         };
         match name {
             Some(name) if site.is_asynchronous(spellings.await_at_top()) => {
-                Candidate::IfNamed(iteration_key(name_key(name)))
+                Candidate::If(iteration_key(name_key(name)), Sought::Iterable)
             }
             _ => Candidate::No,
         }

@@ -20,7 +20,8 @@ use crate::site::{Obstacle, Owner, Site, suites_in};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::imports;
-use crate::symbol::name_key;
+use crate::key::name_key;
+use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF402.
@@ -66,7 +67,8 @@ impl Codemod for CoroutineNeverRun {
                 if !site.is_asynchronous(spellings.await_at_top())
                     && use_of(site) != Use::Other =>
             {
-                Candidate::IfAwaitable(name_key(name))
+                let name = name_key(name);
+                Candidate::If(name, Sought::Coroutine(name))
             }
             _ => Candidate::No,
         }

@@ -1,0 +1,579 @@
+//! Follows the traces of a project from an expression, until something is reached that would make
+//! the answer interesting, or nothing is left.
+
+use std::sync::LazyLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Deserialize;
+
+use super::{Function, ImportPath, Member, Node, Origin, Step, Traces};
+use crate::key::{Key, as_property, context_key, iteration_key, name_key};
+
+/// How many steps are taken; what needs more may be anything.
+const STEPS: usize = 20_000;
+
+/// How often a member's own value is followed to find out what calling it gives.
+const DEPTH: usize = 4;
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sought {
+    /// A coroutine function with the name of this key: a method of something that is reached, or
+    /// what the expression itself is.
+    Coroutine(Key),
+    /// A property with the name of this key that gives something awaitable.
+    Property(Key),
+    /// Something that can be iterated asynchronously.
+    Iterable,
+    /// Something that can be entered asynchronously.
+    Manager,
+}
+
+/// The traces of all files, linked.
+#[derive(Debug, Default)]
+pub struct Linked {
+    files: Vec<Traces>,
+    /// By the last components of their names.
+    modules: FxHashMap<Key, Vec<u32>>,
+    /// Installed packages, which nothing is written down of but the names of their asynchronous
+    /// functions.
+    installed: FxHashSet<Key>,
+    installed_names: FxHashSet<Key>,
+}
+
+impl Linked {
+    /// Adds the traces of a file, and gives its number.
+    pub fn add(&mut self, traces: Traces) -> usize {
+        let file = self.files.len();
+        let number = u32::try_from(file).unwrap_or(u32::MAX);
+        for key in module_keys(&traces.tail) {
+            self.modules.entry(key).or_default().push(number);
+        }
+        self.files.push(traces);
+        file
+    }
+
+    /// Takes note of an installed package.
+    pub fn add_installed(&mut self, package: &str) {
+        self.installed.insert(name_key(package));
+    }
+
+    /// Takes note of what installed packages define asynchronously.
+    pub fn add_installed_names(&mut self, names: &[Key]) {
+        self.installed_names.extend(names);
+    }
+
+    /// Whether what is sought can be reached from `node` of the file with this number. `own` are
+    /// the file's traces as they are now, where they are not those that were added.
+    pub fn may_reach(&self, file: usize, own: Option<&Traces>, node: Node, sought: Sought) -> bool {
+        let file = u32::try_from(file).unwrap_or(u32::MAX);
+        let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
+        search.follow(file, node, &[], true);
+        search.run()
+    }
+
+    /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
+    /// are told apart by their last names alone, so that none is missed.
+    pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
+        let method = name_key(method);
+        let mut above: FxHashSet<Key> = FxHashSet::from_iter([name_key(class)]);
+        loop {
+            let known = above.len();
+            for (_, class) in self.classes() {
+                if class.base_names.iter().any(|base| above.contains(base)) {
+                    above.insert(class.name);
+                }
+            }
+            if above.len() == known {
+                break;
+            }
+        }
+        self.classes().any(|(file, class)| {
+            class.base_names.iter().any(|base| above.contains(base))
+                && class.members(method).any(|member| match member {
+                    Member::Method(id) => file
+                        .functions
+                        .get(id as usize)
+                        .is_some_and(|function| !function.is_async),
+                    Member::Value(_) => false,
+                })
+        })
+    }
+
+    fn classes(&self) -> impl Iterator<Item = (&Traces, &super::Class)> {
+        self.files
+            .iter()
+            .flat_map(|file| file.classes.iter().map(move |class| (file, class)))
+    }
+}
+
+/// The keys under which a module is found: by its last name, and by the last two.
+fn module_keys(tail: &[Key]) -> impl Iterator<Item = Key> {
+    let last = tail.last().copied();
+    let pair = match tail {
+        [.., before, last] => Some(pair_key(*before, *last)),
+        _ => None,
+    };
+    last.into_iter().chain(pair)
+}
+
+fn pair_key(before: Key, last: Key) -> Key {
+    before.rotate_left(17) ^ last
+}
+
+/// What the standard library's objects can be asked for.
+struct Stdlib {
+    /// By package and name.
+    methods: FxHashMap<(Key, Key), Vec<Key>>,
+    packages: FxHashSet<Key>,
+    /// The modules of the packages.
+    modules: FxHashSet<(Key, Key)>,
+    asyncio: Key,
+    /// Coroutine functions, and what annotations call a coroutine.
+    coroutines: FxHashSet<Key>,
+    iterables: FxHashSet<Key>,
+    managers: FxHashSet<Key>,
+}
+
+#[derive(Default, Deserialize)]
+struct Protocols {
+    iterables: Vec<String>,
+    managers: Vec<String>,
+}
+
+/// A package of the standard library with asynchronous objects.
+#[derive(Default, Deserialize)]
+struct Package {
+    modules: Vec<String>,
+    objects: Vec<Objects>,
+}
+
+/// Functions and classes, with the coroutine functions of what they give.
+#[derive(Default, Deserialize)]
+struct Objects {
+    names: Vec<String>,
+    coroutines: Vec<String>,
+}
+
+static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| {
+    let packages: FxHashMap<String, Package> =
+        toml::from_str(include_str!("../data/stdlib_objects.toml")).unwrap_or_default();
+    let protocols: Protocols =
+        toml::from_str(include_str!("../data/stdlib_protocols.toml")).unwrap_or_default();
+    let keys = |names: &[String]| names.iter().map(|name| name_key(name)).collect();
+    let mut methods: FxHashMap<(Key, Key), Vec<Key>> = FxHashMap::default();
+    let mut modules = FxHashSet::default();
+    for (package, parts) in &packages {
+        let package = name_key(package);
+        modules.extend(parts.modules.iter().map(|name| (package, name_key(name))));
+        for objects in &parts.objects {
+            for name in &objects.names {
+                let coroutines = objects.coroutines.iter().map(|name| name_key(name));
+                let known = methods.entry((package, name_key(name))).or_default();
+                known.extend(coroutines);
+            }
+        }
+    }
+    Stdlib {
+        methods,
+        packages: packages.keys().map(|name| name_key(name)).collect(),
+        modules,
+        asyncio: name_key("asyncio"),
+        coroutines: include_str!("../data/stdlib_coroutines.txt")
+            .lines()
+            .chain(["Awaitable", "Coroutine", "CoroutineType"])
+            .map(name_key)
+            .collect(),
+        iterables: keys(&protocols.iterables),
+        managers: keys(&protocols.managers),
+    }
+});
+
+/// The names of the standard library's coroutine functions, of its asynchronous iterables and of
+/// its asynchronous context managers, as keys.
+pub fn stdlib_names() -> FxHashSet<Key> {
+    let stdlib = &*STDLIB;
+    let iterables = stdlib.iterables.iter().map(|name| iteration_key(*name));
+    let managers = stdlib.managers.iter().map(|name| context_key(*name));
+    let coroutines = stdlib.coroutines.iter().copied();
+    coroutines.chain(iterables).chain(managers).collect()
+}
+
+/// Methods that are called by syntax, and so whatever attributes an expression names.
+static IMPLICIT: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    [
+        "__enter__",
+        "__aenter__",
+        "__getitem__",
+        "__iter__",
+        "__next__",
+        "__aiter__",
+        "__anext__",
+        "__await__",
+        "__call__",
+        "__new__",
+        "__get__",
+        "__getattr__",
+        "__add__",
+        "__radd__",
+        "__sub__",
+        "__or__",
+        "__and__",
+        "__mul__",
+        "__truediv__",
+        "__mod__",
+        "__matmul__",
+        "__rshift__",
+        "__lshift__",
+    ]
+    .map(name_key)
+    .to_vec()
+});
+
+/// The methods of asynchronous generators.
+static GENERATOR: LazyLock<Vec<Key>> =
+    LazyLock::new(|| ["aclose", "asend", "athrow", "__anext__"].map(name_key).to_vec());
+
+/// A node that is to be followed, with the attributes of it that are asked for.
+type Followed = (u32, Node, Vec<Key>, bool);
+
+/// One search.
+struct Search<'p> {
+    linked: &'p Linked,
+    own: Option<(u32, &'p Traces)>,
+    sought: Sought,
+    depth: usize,
+    /// Whether what is called has no name of its own, so that all it is made of counts.
+    is_value: bool,
+    /// The attributes that are asked for, and whether they are what is called.
+    attributes: FxHashMap<Key, bool>,
+    classes: Vec<(u32, u32)>,
+    seen_classes: FxHashSet<(u32, u32, bool)>,
+    seen: FxHashSet<Followed>,
+    pending: Vec<Followed>,
+    left: usize,
+    is_found: bool,
+}
+
+impl<'p> Search<'p> {
+    fn new(
+        linked: &'p Linked,
+        own: Option<(u32, &'p Traces)>,
+        sought: Sought,
+        depth: usize,
+    ) -> Self {
+        Self {
+            linked,
+            own,
+            sought,
+            depth,
+            is_value: false,
+            attributes: FxHashMap::default(),
+            classes: Vec::new(),
+            seen_classes: FxHashSet::default(),
+            seen: FxHashSet::default(),
+            pending: Vec::new(),
+            left: STEPS,
+            is_found: false,
+        }
+    }
+
+    fn file(&self, file: u32) -> Option<&'p Traces> {
+        match self.own {
+            Some((own, traces)) if own == file => Some(traces),
+            _ => self.linked.files.get(file as usize),
+        }
+    }
+
+    /// Follows a node. `is_direct` is whether what it stands for is what is called, and not
+    /// something on the way to it.
+    fn follow(&mut self, file: u32, node: Node, chain: &[Key], is_direct: bool) {
+        let followed = (file, node, chain.to_vec(), is_direct || self.is_value);
+        if self.seen.insert(followed.clone()) {
+            self.pending.push(followed);
+        }
+    }
+
+    fn run(mut self) -> bool {
+        while let Some((file, node, chain, is_direct)) = self.pending.pop() {
+            let Some(traces) = self.file(file) else {
+                return true;
+            };
+            for step in traces.steps(node) {
+                let Some(left) = self.left.checked_sub(1) else {
+                    return true;
+                };
+                self.left = left;
+                self.step(file, traces, *step, &chain, is_direct);
+                if self.is_found {
+                    return true;
+                }
+            }
+        }
+        self.is_found
+    }
+
+    fn step(&mut self, file: u32, traces: &'p Traces, step: Step, chain: &[Key], is_direct: bool) {
+        match step {
+            Step::Node(node, own) => {
+                let chain = joined(traces.chain(own), chain);
+                self.follow(file, node, &chain, is_direct);
+            }
+            Step::Part(node) => self.follow(file, node, &[], false),
+            Step::Name(name, own) => {
+                let chain = joined(traces.chain(own), chain);
+                self.name(file, traces, name, &chain, is_direct);
+            }
+            Step::Import(path) => {
+                if let Some(path) = traces.paths.get(path as usize) {
+                    self.import(path, chain, is_direct);
+                }
+            }
+            Step::Attribute(name) => self.attribute(name, is_direct && chain.is_empty()),
+            Step::Class(class) => {
+                self.class(file, traces, class, is_direct && chain.is_empty());
+            }
+            Step::Function(id) => {
+                if let Some(function) = traces.functions.get(id as usize) {
+                    self.function(file, function, is_direct && chain.is_empty());
+                }
+            }
+        }
+    }
+
+    fn name(
+        &mut self,
+        file: u32,
+        traces: &'p Traces,
+        name: Key,
+        chain: &[Key],
+        is_direct: bool,
+    ) {
+        if let Some(node) = traces.names.get(&name) {
+            self.follow(file, *node, chain, is_direct);
+            return;
+        }
+        for star in &traces.stars {
+            if let Some(path) = traces.paths.get(*star as usize) {
+                let chain = joined(&[name], chain);
+                self.import(path, &chain, is_direct);
+            }
+        }
+        self.builtin(name, is_direct);
+    }
+
+    fn builtin(&mut self, name: Key, is_direct: bool) {
+        let stdlib = &*STDLIB;
+        self.is_found |= match self.sought {
+            Sought::Coroutine(_) => {
+                is_direct && [name_key("anext"), name_key("aiter")].contains(&name)
+            }
+            Sought::Property(_) | Sought::Manager => false,
+            Sought::Iterable => stdlib.iterables.contains(&name),
+        };
+    }
+
+    /// Follows what an import names, and attributes of it.
+    fn import(&mut self, path: &ImportPath, chain: &[Key], is_direct: bool) {
+        let names = joined(&path.components, chain);
+        if path.origin == Origin::Stdlib {
+            self.stdlib(&names, is_direct);
+            return;
+        }
+        for split in 1..=names.len() {
+            let (module, rest) = names.split_at(split);
+            let key = match module {
+                [.., before, last] => pair_key(*before, *last),
+                // The folder that imports start from may be any.
+                [last] => *last,
+                [] => continue,
+            };
+            let linked = self.linked;
+            for file in linked.modules.get(&key).into_iter().flatten() {
+                let (Some((name, rest)), Some(traces)) = (rest.split_first(), self.file(*file))
+                else {
+                    continue;
+                };
+                if traces.names.contains_key(name) || !traces.stars.is_empty() {
+                    self.name(*file, traces, *name, rest, is_direct);
+                }
+            }
+        }
+        let root = names.first().copied().unwrap_or_default();
+        if path.origin == Origin::Other && self.linked.installed.contains(&root) {
+            let names = &self.linked.installed_names;
+            self.is_found |= match self.sought {
+                Sought::Coroutine(name) => names.contains(&name) || is_direct,
+                Sought::Property(name) => names.contains(&as_property(name)),
+                Sought::Iterable | Sought::Manager => true,
+            };
+        }
+    }
+
+    fn stdlib(&mut self, names: &[Key], is_direct: bool) {
+        let stdlib = &*STDLIB;
+        let Some((root, names)) = names.split_first() else {
+            return;
+        };
+        let names = match names {
+            [module, names @ ..] if stdlib.modules.contains(&(*root, *module)) => names,
+            names => names,
+        };
+        let Some(object) = names.first() else {
+            return;
+        };
+        let methods = stdlib.methods.get(&(*root, *object)).map(Vec::as_slice);
+        let is_of_asyncio = *root == stdlib.asyncio;
+        // Some part of asyncio that is not known may give anything.
+        let is_unknown = is_of_asyncio && methods.is_none();
+        let gives_some = is_unknown || methods.is_some_and(|methods| !methods.is_empty());
+        self.is_found |= match self.sought {
+            Sought::Coroutine(name) => {
+                methods.is_some_and(|methods| methods.contains(&name))
+                    || is_unknown && stdlib.coroutines.contains(&name)
+                    || is_direct
+                        && names.len() == 1
+                        && stdlib.packages.contains(root)
+                        && stdlib.coroutines.contains(object)
+            }
+            Sought::Property(_) => false,
+            Sought::Iterable => is_of_asyncio && gives_some || stdlib.iterables.contains(object),
+            Sought::Manager => is_of_asyncio && gives_some || stdlib.managers.contains(object),
+        };
+    }
+
+    fn attribute(&mut self, name: Key, is_direct: bool) {
+        match self.attributes.get(&name) {
+            Some(known) if *known || !is_direct => return,
+            _ => self.attributes.insert(name, is_direct),
+        };
+        for at in 0..self.classes.len() {
+            let Some((file, class)) = self.classes.get(at).copied() else {
+                break;
+            };
+            if let Some(traces) = self.file(file)
+                && let Some(class) = traces.classes.get(class as usize)
+            {
+                for member in class.members(name) {
+                    self.member(file, traces, member, is_direct);
+                }
+            }
+        }
+    }
+
+    fn member(&mut self, file: u32, traces: &'p Traces, member: Member, is_direct: bool) {
+        match member {
+            Member::Value(node) => self.follow(file, node, &[], is_direct),
+            Member::Method(id) => {
+                if let Some(function) = traces.functions.get(id as usize) {
+                    self.function(file, function, is_direct);
+                }
+            }
+        }
+    }
+
+    fn class(&mut self, file: u32, traces: &'p Traces, id: u32, is_direct: bool) {
+        let is_direct = is_direct || self.is_value;
+        if self.seen_classes.contains(&(file, id, true))
+            || !self.seen_classes.insert((file, id, is_direct))
+        {
+            return;
+        }
+        let Some(class) = traces.classes.get(id as usize) else {
+            return;
+        };
+        // A class that is a coroutine by its bases.
+        self.follow(file, class.bases, &[], is_direct);
+        if is_direct && self.seen_classes.contains(&(file, id, false)) {
+            return;
+        }
+        self.classes.push((file, id));
+        let sought = match self.sought {
+            Sought::Coroutine(name) | Sought::Property(name) => name,
+            Sought::Iterable => name_key("__aiter__"),
+            Sought::Manager => name_key("__aenter__"),
+        };
+        for member in class.members(sought) {
+            if self.is_sought(file, traces, member) {
+                self.is_found = true;
+                return;
+            }
+        }
+        if self.is_value {
+            for member in class.members(name_key("__call__")) {
+                if self.is_sought(file, traces, member) {
+                    self.is_found = true;
+                    return;
+                }
+            }
+        }
+        for (name, member) in &class.members {
+            let asked = self.attributes.get(name).copied();
+            if class.is_record || asked.is_some() || IMPLICIT.contains(name) {
+                self.member(file, traces, *member, asked == Some(true));
+            }
+        }
+    }
+
+    /// Whether a member under the name that is sought is, or may be, what is sought.
+    fn is_sought(&self, file: u32, traces: &'p Traces, member: Member) -> bool {
+        let function = match member {
+            Member::Method(id) => traces.functions.get(id as usize),
+            Member::Value(_) => None,
+        };
+        match (self.sought, function, member) {
+            (Sought::Iterable | Sought::Manager, ..) => true,
+            (Sought::Property(_), None, _) => false,
+            (Sought::Property(_), Some(function), _) => {
+                function.is_property
+                    && (function.is_async || self.gives(file, function.gives))
+            }
+            (Sought::Coroutine(_), Some(function), _) => {
+                function.is_async
+                    || self.gives(file, function.gives)
+                    || self.gives(file, function.decorators)
+            }
+            (Sought::Coroutine(_), None, Member::Value(node)) => self.gives(file, node),
+            (Sought::Coroutine(_), None, Member::Method(_)) => true,
+        }
+    }
+
+    /// Whether something awaitable may be among what a node is made of.
+    fn gives(&self, file: u32, node: Node) -> bool {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return true;
+        };
+        // Only what is reached itself counts, whatever its name.
+        let mut search = Search::new(self.linked, self.own, Sought::Coroutine(0), depth);
+        search.is_value = true;
+        search.left = self.left;
+        search.follow(file, node, &[], true);
+        search.run()
+    }
+
+    fn function(&mut self, file: u32, function: &Function, is_direct: bool) {
+        let is_direct = is_direct || self.is_value;
+        self.is_found |= match self.sought {
+            Sought::Coroutine(name) => {
+                let is_generator = function.is_async && function.is_generator;
+                is_direct && function.is_async && !is_generator
+                    || is_generator && GENERATOR.contains(&name)
+            }
+            Sought::Property(_) | Sought::Manager => false,
+            Sought::Iterable => function.is_async && function.is_generator,
+        };
+        self.follow(file, function.gives, &[], is_direct);
+        self.follow(file, function.decorators, &[], is_direct);
+    }
+}
+
+/// How many attributes of a module are followed, one behind the other.
+const CHAIN: usize = 5;
+
+fn joined(first: &[Key], second: &[Key]) -> Vec<Key> {
+    match first {
+        // Some attributes, of something that is no module.
+        [0, ..] => vec![0],
+        _ => first.iter().chain(second).take(CHAIN).copied().collect(),
+    }
+}
