@@ -482,8 +482,12 @@ impl<'p> Search<'p> {
         let Some(class) = traces.classes.get(id as usize) else {
             return;
         };
-        // A class that is a coroutine by its bases.
+        // A class may be a coroutine by its bases, and what is called may be an instance of it.
         self.follow(file, class.bases, &[], is_direct);
+        if is_direct && self.has_sought(file, traces, class, name_key("__call__")) {
+            self.is_found = true;
+            return;
+        }
         if is_direct && self.seen_classes.contains(&(file, id, false)) {
             return;
         }
@@ -493,19 +497,9 @@ impl<'p> Search<'p> {
             Sought::Iterable => name_key("__aiter__"),
             Sought::Manager => name_key("__aenter__"),
         };
-        for member in class.members(sought) {
-            if self.is_sought(file, traces, member) {
-                self.is_found = true;
-                return;
-            }
-        }
-        if self.is_value {
-            for member in class.members(name_key("__call__")) {
-                if self.is_sought(file, traces, member) {
-                    self.is_found = true;
-                    return;
-                }
-            }
+        if self.has_sought(file, traces, class, sought) {
+            self.is_found = true;
+            return;
         }
         for (name, member) in &class.members {
             let asked = self.attributes.get(name).copied();
@@ -513,6 +507,12 @@ impl<'p> Search<'p> {
                 self.member(file, traces, *member, asked == Some(true));
             }
         }
+    }
+
+    fn has_sought(&self, file: u32, traces: &'p Traces, class: &super::Class, name: Key) -> bool {
+        class
+            .members(name)
+            .any(|member| self.is_sought(file, traces, member))
     }
 
     /// Whether a member under the name that is sought is, or may be, what is sought.
