@@ -57,7 +57,7 @@ impl Codemod for ForgottenAwait {
                     callee => last_name(callee),
                 };
                 match name {
-                    Some(name) => (name_key(name), Sought::Coroutine(name_key(name))),
+                    Some(name) => (name_key(name), Sought::of_call(call)),
                     None => return Candidate::No,
                 }
             }

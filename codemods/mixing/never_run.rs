@@ -67,8 +67,7 @@ impl Codemod for CoroutineNeverRun {
                 if !site.is_asynchronous(spellings.await_at_top())
                     && use_of(site) != Use::Other =>
             {
-                let name = name_key(name);
-                Candidate::If(name, Sought::Coroutine(name))
+                Candidate::If(name_key(name), Sought::of_call(call))
             }
             _ => Candidate::No,
         }

@@ -92,6 +92,9 @@ enum Step {
     Node(Node, Chain),
     /// Another node, of something on the way to the value.
     Part(Node),
+    /// Another node, of what is given to something that an import binds: it plays no part where that
+    /// is not found.
+    Given(Node, u32),
     /// A name of the module, or a builtin one, or what attributes of it lead to.
     Name(Key, Chain),
     /// What an import binds, as an index into [`Traces::paths`].

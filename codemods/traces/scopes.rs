@@ -4,7 +4,8 @@
 //! wherever in its scope it stands.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -317,6 +318,17 @@ impl<'a> Scopes<'a> {
 }
 
 impl Binding<'_> {
+    /// The top-level module of the standard library that an import is from.
+    pub(super) fn stdlib_module(&self) -> Option<&str> {
+        let path = match self {
+            Self::Import(alias) => alias.name.as_str(),
+            Self::ImportFrom(import, _) if import.level == 0 => import.module.as_deref()?,
+            _ => return None,
+        };
+        let root = path.split('.').next()?;
+        is_stdlib(root).then_some(root)
+    }
+
     /// Whether a module may be what is bound.
     pub(super) fn may_be_module(&self) -> bool {
         match self {
@@ -337,6 +349,11 @@ pub(super) fn literal_key(slice: &Expr) -> Option<&str> {
         Expr::NumberLiteral(_) => Some("0"),
         _ => None,
     }
+}
+
+/// Whether a top-level module is part of the standard library, or taken for it.
+pub(super) fn is_stdlib(root: &str) -> bool {
+    is_known_standard_library(PythonVersion::latest().minor, root) || root == "typing_extensions"
 }
 
 /// How far behind what it asks about the classes of an `isinstance` are looked for, in bytes.

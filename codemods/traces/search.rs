@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use ruff_python_ast::{self as ast, Expr};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
@@ -18,8 +19,10 @@ const DEPTH: usize = 4;
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sought {
-    /// A coroutine function with the name of this key: a method of something that is reached, or
-    /// what the expression itself is.
+    /// That the expression itself stands for a coroutine function, whatever its name.
+    Called,
+    /// That it does, or that what is reached has a coroutine function with the name of this key as a
+    /// method.
     Coroutine(Key),
     /// A property with the name of this key that gives something awaitable.
     Property(Key),
@@ -27,6 +30,16 @@ pub enum Sought {
     Iterable,
     /// Something that can be entered asynchronously.
     Manager,
+}
+
+impl Sought {
+    /// That a call gives a coroutine.
+    pub fn of_call(call: &ast::ExprCall) -> Self {
+        match &*call.func {
+            Expr::Attribute(method) => Self::Coroutine(name_key(&method.attr)),
+            _ => Self::Called,
+        }
+    }
 }
 
 /// The traces of all files, linked.
@@ -70,6 +83,25 @@ impl Linked {
         let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
         search.follow(file, node, &[], true);
         search.run()
+    }
+
+    /// Whether an import is found, among the files or among what is installed.
+    fn finds(&self, path: &ImportPath) -> bool {
+        let names = &path.components;
+        path.origin != Origin::Other
+            || names.first().is_none_or(|root| self.installed.contains(root))
+            || (1..=names.len()).any(|split| !self.modules_of(names.split_at(split).0).is_empty())
+    }
+
+    /// The files that a module's name may mean.
+    fn modules_of(&self, module: &[Key]) -> &[u32] {
+        let key = match module {
+            [.., before, last] => pair_key(*before, *last),
+            // The folder that imports start from may be any.
+            [last] => *last,
+            [] => return &[],
+        };
+        self.modules.get(&key).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
@@ -250,6 +282,8 @@ struct Search<'p> {
     classes: Vec<(u32, u32)>,
     seen_classes: FxHashSet<(u32, u32, bool)>,
     seen: FxHashSet<Followed>,
+    /// Names that were looked for behind star imports, which may lead in circles.
+    seen_names: FxHashSet<(u32, Key, bool)>,
     pending: Vec<Followed>,
     left: usize,
     is_found: bool,
@@ -272,6 +306,7 @@ impl<'p> Search<'p> {
             classes: Vec::new(),
             seen_classes: FxHashSet::default(),
             seen: FxHashSet::default(),
+            seen_names: FxHashSet::default(),
             pending: Vec::new(),
             left: STEPS,
             is_found: false,
@@ -320,6 +355,15 @@ impl<'p> Search<'p> {
                 self.follow(file, node, &chain, is_direct);
             }
             Step::Part(node) => self.follow(file, node, &[], false),
+            Step::Given(node, path) => {
+                let is_found = traces
+                    .paths
+                    .get(path as usize)
+                    .is_none_or(|path| self.linked.finds(path));
+                if is_found {
+                    self.follow(file, node, chain, is_direct);
+                }
+            }
             Step::Name(name, own) => {
                 let chain = joined(traces.chain(own), chain);
                 self.name(file, traces, name, &chain, is_direct);
@@ -353,6 +397,10 @@ impl<'p> Search<'p> {
             self.follow(file, *node, chain, is_direct);
             return;
         }
+        if traces.stars.is_empty() || !self.seen_names.insert((file, name, is_direct)) {
+            self.builtin(name, is_direct);
+            return;
+        }
         for star in &traces.stars {
             if let Some(path) = traces.paths.get(*star as usize) {
                 let chain = joined(&[name], chain);
@@ -365,7 +413,7 @@ impl<'p> Search<'p> {
     fn builtin(&mut self, name: Key, is_direct: bool) {
         let stdlib = &*STDLIB;
         self.is_found |= match self.sought {
-            Sought::Coroutine(_) => {
+            Sought::Called | Sought::Coroutine(_) => {
                 is_direct && [name_key("anext"), name_key("aiter")].contains(&name)
             }
             Sought::Property(_) | Sought::Manager => false,
@@ -382,14 +430,8 @@ impl<'p> Search<'p> {
         }
         for split in 1..=names.len() {
             let (module, rest) = names.split_at(split);
-            let key = match module {
-                [.., before, last] => pair_key(*before, *last),
-                // The folder that imports start from may be any.
-                [last] => *last,
-                [] => continue,
-            };
             let linked = self.linked;
-            for file in linked.modules.get(&key).into_iter().flatten() {
+            for file in linked.modules_of(module) {
                 let (Some((name, rest)), Some(traces)) = (rest.split_first(), self.file(*file))
                 else {
                     continue;
@@ -403,6 +445,7 @@ impl<'p> Search<'p> {
         if path.origin == Origin::Other && self.linked.installed.contains(&root) {
             let names = &self.linked.installed_names;
             self.is_found |= match self.sought {
+                Sought::Called => is_direct,
                 Sought::Coroutine(name) => names.contains(&name) || is_direct,
                 Sought::Property(name) => names.contains(&as_property(name)),
                 Sought::Iterable | Sought::Manager => true,
@@ -426,15 +469,17 @@ impl<'p> Search<'p> {
         let is_of_asyncio = *root == stdlib.asyncio;
         // Some part of asyncio that is not known may give anything.
         let is_unknown = is_of_asyncio && methods.is_none();
+        let is_coroutine_function = is_direct
+            && names.len() == 1
+            && stdlib.packages.contains(root)
+            && stdlib.coroutines.contains(object);
         let gives_some = is_unknown || methods.is_some_and(|methods| !methods.is_empty());
         self.is_found |= match self.sought {
+            Sought::Called => is_coroutine_function,
             Sought::Coroutine(name) => {
-                methods.is_some_and(|methods| methods.contains(&name))
+                is_coroutine_function
+                    || methods.is_some_and(|methods| methods.contains(&name))
                     || is_unknown && stdlib.coroutines.contains(&name)
-                    || is_direct
-                        && names.len() == 1
-                        && stdlib.packages.contains(root)
-                        && stdlib.coroutines.contains(object)
             }
             Sought::Property(_) => false,
             Sought::Iterable => is_of_asyncio && gives_some || stdlib.iterables.contains(object),
@@ -493,11 +538,12 @@ impl<'p> Search<'p> {
         }
         self.classes.push((file, id));
         let sought = match self.sought {
-            Sought::Coroutine(name) | Sought::Property(name) => name,
-            Sought::Iterable => name_key("__aiter__"),
-            Sought::Manager => name_key("__aenter__"),
+            Sought::Called => None,
+            Sought::Coroutine(name) | Sought::Property(name) => Some(name),
+            Sought::Iterable => Some(name_key("__aiter__")),
+            Sought::Manager => Some(name_key("__aenter__")),
         };
-        if self.has_sought(file, traces, class, sought) {
+        if sought.is_some_and(|name| self.has_sought(file, traces, class, name)) {
             self.is_found = true;
             return;
         }
@@ -528,13 +574,15 @@ impl<'p> Search<'p> {
                 function.is_property
                     && (function.is_async || self.gives(file, function.gives))
             }
-            (Sought::Coroutine(_), Some(function), _) => {
+            (Sought::Called | Sought::Coroutine(_), Some(function), _) => {
                 function.is_async
                     || self.gives(file, function.gives)
                     || self.gives(file, function.decorators)
             }
-            (Sought::Coroutine(_), None, Member::Value(node)) => self.gives(file, node),
-            (Sought::Coroutine(_), None, Member::Method(_)) => true,
+            (Sought::Called | Sought::Coroutine(_), None, Member::Value(node)) => {
+                self.gives(file, node)
+            }
+            (Sought::Called | Sought::Coroutine(_), None, Member::Method(_)) => true,
         }
     }
 
@@ -544,7 +592,7 @@ impl<'p> Search<'p> {
             return true;
         };
         // Only what is reached itself counts, whatever its name.
-        let mut search = Search::new(self.linked, self.own, Sought::Coroutine(0), depth);
+        let mut search = Search::new(self.linked, self.own, Sought::Called, depth);
         search.is_value = true;
         search.left = self.left;
         search.follow(file, node, &[], true);
@@ -554,13 +602,14 @@ impl<'p> Search<'p> {
     fn function(&mut self, file: u32, function: &Function, is_direct: bool) {
         let is_direct = is_direct || self.is_value;
         self.is_found |= match self.sought {
+            Sought::Called => is_direct && function.is_async && !function.is_generator,
             Sought::Coroutine(name) => {
-                let is_generator = function.is_async && function.is_generator;
-                is_direct && function.is_async && !is_generator
-                    || is_generator && GENERATOR.contains(&name)
+                function.is_async
+                    && (is_direct && !function.is_generator
+                        || function.is_generator && GENERATOR.contains(&name))
             }
             Sought::Property(_) | Sought::Manager => false,
-            Sought::Iterable => function.is_async && function.is_generator,
+            Sought::Iterable => function.is_generator,
         };
         self.follow(file, function.gives, &[], is_direct);
         self.follow(file, function.decorators, &[], is_direct);

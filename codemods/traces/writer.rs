@@ -1,15 +1,15 @@
 //! Writes down the traces of a file, by the names of its scopes.
 
 use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
 
-use ruff_python_ast::PythonVersion;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
-use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use serde::Deserialize;
 
-use super::scopes::{Binding, Kind, Scopes, literal_key};
+use super::scopes::{Binding, Kind, Scopes, is_stdlib, literal_key};
 use super::{ANY_CHAIN, Chain, Class, Function, ImportPath, Member, Node, Origin, Step, Traces};
 use crate::key::{Key, name_key};
 use crate::outline::{is_property, last_name, yields};
@@ -143,6 +143,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             around,
             clauses: Vec::new(),
             is_annotation: false,
+            is_narrowing: false,
             steps: &mut steps,
         };
         match attribute {
@@ -174,11 +175,17 @@ impl<'s, 'a> Writer<'s, 'a> {
 
     fn fill(&mut self, node: Node, steps: &[Step]) {
         let start = index(self.traces.steps.len());
-        let mut seen = FxHashSet::default();
-        for step in steps {
-            if seen.insert(*step) {
-                self.traces.steps.push(*step);
+        if steps.len() <= FEW {
+            for (at, step) in steps.iter().enumerate() {
+                if !steps.iter().take(at).any(|other| other == step) {
+                    self.traces.steps.push(*step);
+                }
             }
+        } else {
+            let mut seen = FxHashSet::default();
+            self.traces
+                .steps
+                .extend(steps.iter().filter(|step| seen.insert(**step)));
         }
         let end = index(self.traces.steps.len());
         if let Some(range) = self.traces.nodes.get_mut(node as usize) {
@@ -235,7 +242,7 @@ impl<'s, 'a> Writer<'s, 'a> {
         let new = index(self.traces.functions.len());
         self.traces.functions.push(Function {
             is_async: function.is_async,
-            is_generator: yields(function),
+            is_generator: function.is_async && yields(function),
             is_property: is_property(function),
             decorators: 0,
             gives: 0,
@@ -341,6 +348,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             around: &[],
             clauses: Vec::new(),
             is_annotation: false,
+            is_narrowing: false,
             steps,
         };
         walk.expression(expr);
@@ -353,6 +361,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             around: &[],
             clauses: Vec::new(),
             is_annotation: true,
+            is_narrowing: false,
             steps,
         };
         walk.expression(expr);
@@ -482,16 +491,16 @@ impl<'s, 'a> Writer<'s, 'a> {
     }
 }
 
+/// How many steps are compared with each other.
+const FEW: usize = 12;
+
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn absolute<'p>(components: impl Iterator<Item = &'p str>) -> ImportPath {
     let mut components = components.peekable();
-    let is_stdlib = components.peek().is_some_and(|root| {
-        is_known_standard_library(PythonVersion::latest().minor, root)
-            || *root == "typing_extensions"
-    });
+    let is_stdlib = components.peek().is_some_and(|root| is_stdlib(root));
     ImportPath {
         components: components.map(name_key).collect(),
         origin: if is_stdlib {
@@ -512,10 +521,12 @@ struct Walk<'w, 's, 'a> {
     clauses: Vec<TextRange>,
     /// Whether strings are names.
     is_annotation: bool,
+    /// Whether the expression is a class that the code asks for.
+    is_narrowing: bool,
     steps: &'w mut Vec<Step>,
 }
 
-impl<'a> Walk<'_, '_, 'a> {
+impl<'s, 'a> Walk<'_, 's, 'a> {
     fn expression(&mut self, expr: &'a Expr) {
         self.visit_expr(expr);
     }
@@ -580,14 +591,27 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// The classes that the code asks for what has this name.
     fn narrowings(&mut self, name: &'a str) {
+        // What is asked for may be asked about somewhere else.
+        if self.is_narrowing {
+            return;
+        }
         let scopes = self.writer.scopes;
+        self.is_narrowing = true;
         for classes in scopes.narrowed.get(name).into_iter().flatten() {
             self.names_in(classes);
         }
+        self.is_narrowing = false;
         for (class, scope) in scopes.matched.get(name).into_iter().flatten() {
-            let mut steps = Vec::new();
-            self.writer.walk(class, *scope, &mut steps);
-            self.steps.extend(steps);
+            let mut walk = Walk {
+                writer: self.writer,
+                scope: *scope,
+                around: &[],
+                clauses: Vec::new(),
+                is_annotation: false,
+                is_narrowing: true,
+                steps: self.steps,
+            };
+            walk.expression(class);
         }
     }
 
@@ -603,6 +627,59 @@ impl<'a> Walk<'_, '_, 'a> {
             if scope == 0 {
                 return;
             }
+            scope = own.parent;
+        }
+    }
+
+    /// Whether the result of calling `callee` holds nothing of what it is given.
+    fn keeps_nothing(&self, callee: &Expr) -> bool {
+        let Some(root) = root_name(callee) else {
+            return false;
+        };
+        match self.bindings_of(root) {
+            None => callee.is_name_expr() && RESULTS.plain.iter().any(|plain| plain == root),
+            Some(bindings) => {
+                let mut modules = bindings.iter().map(Binding::stdlib_module);
+                modules.all(|module| {
+                    module.is_some_and(|module| {
+                        !RESULTS.generic.iter().any(|generic| generic == module)
+                    })
+                })
+            }
+        }
+    }
+
+    /// The import that binds what `callee` starts from, as the index of its path.
+    fn imported(&mut self, callee: &Expr) -> Option<u32> {
+        let root = root_name(callee)?;
+        match self.bindings_of(root)? {
+            [Binding::ImportFrom(import, alias)] if import.level == 0 => {
+                Some(self.writer.import_from(import, Some(alias)))
+            }
+            [Binding::Import(alias)] => Some(self.writer.path(absolute(alias.name.split('.')))),
+            _ => None,
+        }
+    }
+
+    /// What binds a name that is visible here. `None` for builtin names.
+    fn bindings_of(&self, name: &str) -> Option<&'s [Binding<'a>]> {
+        let scopes = self.writer.scopes;
+        if scopes.shared.contains(name) {
+            return Some(&[]);
+        }
+        let mut scope = self.scope;
+        let mut is_first = true;
+        loop {
+            let own = scopes.all.get(scope)?;
+            if (is_first || !matches!(own.kind, Kind::Class(_)))
+                && let Some(bindings) = own.bindings.get(name)
+            {
+                return Some(bindings);
+            }
+            if scope == 0 {
+                return (!scopes.stars.is_empty()).then_some(&[]);
+            }
+            is_first = false;
             scope = own.parent;
         }
     }
@@ -636,6 +713,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 around: self.around,
                 clauses: self.clauses.clone(),
                 is_annotation: self.is_annotation,
+                is_narrowing: self.is_narrowing,
                 steps: &mut steps,
             };
             walk.expression(value);
@@ -655,15 +733,7 @@ impl<'a> Walk<'_, '_, 'a> {
             let attributes: Vec<Key> = components.map(name_key).collect();
             let attribute_steps = attributes.iter().map(|name| Step::Attribute(*name));
             self.steps.extend(attribute_steps);
-            let known = self.writer.scopes.narrowed.contains_key(name)
-                || self.writer.scopes.matched.contains_key(name);
-            // What is asked about by the name of what it is asked for leads back here.
-            if known {
-                let chain = self.writer.chain(attributes);
-                self.steps.push(Step::Name(name_key(name), chain));
-            } else {
-                self.name(name, attributes);
-            }
+            self.name(name, attributes);
         }
     }
 }
@@ -697,19 +767,47 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     last_name(&call.func),
                     Some("TypeVar" | "ParamSpec" | "cast" | "NewType" | "NamedTuple" | "TypedDict" | "ForwardRef")
                 );
-                for argument in call.arguments.args.iter().chain(
-                    call.arguments.keywords.iter().map(|keyword| &keyword.value),
-                ) {
-                    if let Expr::StringLiteral(text) = argument {
-                        if takes_names {
-                            self.names_in(text.value.to_str());
-                        } else {
-                            // `getattr(client, "get")`, and a key of a typed dictionary
-                            self.steps.push(Step::Attribute(name_key(text.value.to_str())));
+                self.visit_expr(&call.func);
+                if self.keeps_nothing(&call.func) {
+                    return TraversalSignal::Skip;
+                }
+                let mut steps = Vec::new();
+                let mut walk = Walk {
+                    writer: self.writer,
+                    scope: self.scope,
+                    around: self.around,
+                    clauses: self.clauses.clone(),
+                    is_annotation: self.is_annotation,
+                    is_narrowing: self.is_narrowing,
+                    steps: &mut steps,
+                };
+                let keywords = call.arguments.keywords.iter();
+                for argument in call
+                    .arguments
+                    .args
+                    .iter()
+                    .chain(keywords.map(|keyword| &keyword.value))
+                {
+                    match argument {
+                        Expr::StringLiteral(text) if takes_names => {
+                            walk.names_in(text.value.to_str());
                         }
+                        // `getattr(client, "get")`, and a key of a typed dictionary
+                        Expr::StringLiteral(text) => {
+                            let name = name_key(text.value.to_str());
+                            walk.steps.push(Step::Attribute(name));
+                        }
+                        argument => walk.expression(argument),
                     }
                 }
-                TraversalSignal::Traverse
+                match self.imported(&call.func) {
+                    Some(path) if !steps.is_empty() => {
+                        let given = self.writer.node(&steps);
+                        self.steps.push(Step::Given(given, path));
+                    }
+                    _ => self.steps.extend(steps),
+                }
+                TraversalSignal::Skip
             }
             AnyNodeRef::StringLiteral(_) => TraversalSignal::Skip,
             AnyNodeRef::ExprStringLiteral(text) => {
@@ -732,6 +830,26 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             }
             _ => TraversalSignal::Traverse,
         }
+    }
+}
+
+/// What the results of functions are made of.
+#[derive(Default, Deserialize)]
+struct Results {
+    plain: Vec<String>,
+    generic: Vec<String>,
+}
+
+static RESULTS: LazyLock<Results> = LazyLock::new(|| {
+    toml::from_str(include_str!("../data/stdlib_results.toml")).unwrap_or_default()
+});
+
+/// The name that a chain of attributes starts from.
+fn root_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => root_name(&attribute.value),
+        _ => None,
     }
 }
 
