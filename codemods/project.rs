@@ -464,6 +464,13 @@ impl Project {
         self.names.extend(names.iter().copied());
     }
 
+    /// Takes note of packages whose files are those of the project.
+    pub fn add_own<'p>(&mut self, packages: impl Iterator<Item = &'p str>) {
+        for package in packages {
+            self.traces.add_own(package);
+        }
+    }
+
     /// Follows aliases, once every name is there.
     pub fn settle(&mut self) {
         self.names.extend(stdlib_names());

@@ -89,10 +89,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
 }
 
 /// A codemod, with the names it waits for, what it seeks, and what the expression there is made of.
-type Waiting = (
-    &'static dyn Codemod,
-    FxHashSet<(Key, Sought, Option<Node>)>,
-);
+type Waiting = (&'static dyn Codemod, FxHashSet<(Key, Sought, Option<Node>)>);
 
 /// What the codemods could find in one file.
 #[derive(Default)]

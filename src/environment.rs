@@ -53,6 +53,24 @@ pub fn site_packages(
     }
 }
 
+/// Tells `project` which of the packages it imports are its own, below `roots`, the folders that
+/// imports start from.
+pub fn add_own(project: &mut Project, roots: &[SystemPathBuf]) {
+    let packages: Vec<String> = project
+        .packages()
+        .filter(|package| {
+            roots.iter().any(|root| {
+                let path = root.join(package);
+                ["", ".py", ".pyi"]
+                    .iter()
+                    .any(|ending| std::path::Path::new(&format!("{path}{ending}")).exists())
+            })
+        })
+        .map(str::to_owned)
+        .collect();
+    project.add_own(packages.iter().map(String::as_str));
+}
+
 /// Tells `project` which of the packages it imports are installed, and what they define
 /// asynchronously.
 pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {

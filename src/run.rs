@@ -210,6 +210,7 @@ pub fn run(
     if !site_packages.is_empty() {
         environment::add_installed(&mut project, &site_packages);
     }
+    environment::add_own(&mut project, &roots);
     project.settle();
     active.par_iter_mut().for_each(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project, file.index);

@@ -7,6 +7,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::key::{name_key, property_key};
 use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
@@ -15,7 +16,6 @@ use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
-use crate::key::{name_key, property_key};
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
@@ -185,9 +185,7 @@ impl Codemod for ForgottenAwait {
 pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
     file.semantics
         .class_name_of(&method.value)
-        .is_some_and(|class| {
-            file.project.is_overridden_plainly(&class, &method.attr)
-        })
+        .is_some_and(|class| file.project.is_overridden_plainly(&class, &method.attr))
 }
 
 /// Whether the code knows which it is, where a value may be a coroutine or not: the file asks what

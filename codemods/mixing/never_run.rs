@@ -12,6 +12,7 @@ use crate::forgotten_await::call::{
     awaitability_of, is_overridden_plainly, is_synchronized, once_plain,
 };
 use crate::forgotten_await::uses::{Use, is_forgotten, use_of};
+use crate::key::name_key;
 use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
@@ -20,7 +21,6 @@ use crate::site::{Obstacle, Owner, Site, suites_in};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::imports;
-use crate::key::name_key;
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 

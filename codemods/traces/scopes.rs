@@ -333,12 +333,23 @@ impl Binding<'_> {
     pub(super) fn may_be_module(&self) -> bool {
         match self {
             Self::Import(_) | Self::ImportFrom(..) => true,
+            Self::Value(Expr::Call(call)) => imported_module(call).is_some(),
             Self::Value(value) => matches!(
                 value,
                 Expr::Name(_) | Expr::Attribute(_) | Expr::If(_) | Expr::BoolOp(_)
             ),
             _ => false,
         }
+    }
+}
+
+/// The module that `importlib.import_module` is called for.
+pub(super) fn imported_module(call: &ast::ExprCall) -> Option<&str> {
+    match call.arguments.args.first() {
+        Some(Expr::StringLiteral(module)) if last_name(&call.func) == Some("import_module") => {
+            Some(module.value.to_str())
+        }
+        _ => None,
     }
 }
 
@@ -370,21 +381,18 @@ fn narrowed_in(source: &str) -> FxHashMap<&str, Vec<&str>> {
             let end = rest.find(|c| !is_path(c)).unwrap_or(rest.len());
             let (value, after) = rest.split_at(end);
             let mut depth = 0_usize;
-            let end = after
-                .bytes()
-                .take(CLASSES)
-                .position(|byte| match byte {
-                    b'(' | b'[' => {
-                        depth += 1;
-                        false
-                    }
-                    b')' | b']' if depth > 0 => {
-                        depth -= 1;
-                        false
-                    }
-                    b')' => true,
-                    _ => false,
-                });
+            let end = after.bytes().take(CLASSES).position(|byte| match byte {
+                b'(' | b'[' => {
+                    depth += 1;
+                    false
+                }
+                b')' | b']' if depth > 0 => {
+                    depth -= 1;
+                    false
+                }
+                b')' => true,
+                _ => false,
+            });
             let classes = end.and_then(|end| after.get(..end)).unwrap_or_default();
             let name = value.rsplit('.').next().unwrap_or_default();
             narrowed.entry(name).or_default().push(classes);

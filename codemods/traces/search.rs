@@ -48,6 +48,8 @@ pub struct Linked {
     files: Vec<Traces>,
     /// By the last components of their names.
     modules: FxHashMap<Key, Vec<u32>>,
+    /// Packages whose files are those of the project.
+    own: FxHashSet<Key>,
     /// Installed packages, which nothing is written down of but the names of their asynchronous
     /// functions.
     installed: FxHashSet<Key>,
@@ -64,6 +66,11 @@ impl Linked {
         }
         self.files.push(traces);
         file
+    }
+
+    /// Takes note of a package whose files are those of the project.
+    pub fn add_own(&mut self, package: &str) {
+        self.own.insert(name_key(package));
     }
 
     /// Takes note of an installed package.
@@ -87,10 +94,12 @@ impl Linked {
 
     /// Whether an import is found, among the files or among what is installed.
     fn finds(&self, path: &ImportPath) -> bool {
-        let names = &path.components;
         path.origin != Origin::Other
-            || names.first().is_none_or(|root| self.installed.contains(root))
-            || (1..=names.len()).any(|split| !self.modules_of(names.split_at(split).0).is_empty())
+            || path.components.first().is_none_or(|root| {
+                self.own.contains(root)
+                    || self.installed.contains(root)
+                    || self.modules.contains_key(root)
+            })
     }
 
     /// The files that a module's name may mean.
@@ -263,8 +272,11 @@ static IMPLICIT: LazyLock<Vec<Key>> = LazyLock::new(|| {
 });
 
 /// The methods of asynchronous generators.
-static GENERATOR: LazyLock<Vec<Key>> =
-    LazyLock::new(|| ["aclose", "asend", "athrow", "__anext__"].map(name_key).to_vec());
+static GENERATOR: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    ["aclose", "asend", "athrow", "__anext__"]
+        .map(name_key)
+        .to_vec()
+});
 
 /// A node that is to be followed, with the attributes of it that are asked for.
 type Followed = (u32, Node, Vec<Key>, bool);
@@ -385,14 +397,7 @@ impl<'p> Search<'p> {
         }
     }
 
-    fn name(
-        &mut self,
-        file: u32,
-        traces: &'p Traces,
-        name: Key,
-        chain: &[Key],
-        is_direct: bool,
-    ) {
+    fn name(&mut self, file: u32, traces: &'p Traces, name: Key, chain: &[Key], is_direct: bool) {
         if let Some(node) = traces.names.get(&name) {
             self.follow(file, *node, chain, is_direct);
             return;
@@ -423,25 +428,38 @@ impl<'p> Search<'p> {
 
     /// Follows what an import names, and attributes of it.
     fn import(&mut self, path: &ImportPath, chain: &[Key], is_direct: bool) {
-        let names = joined(&path.components, chain);
+        let names: Vec<Key> = path.components.iter().chain(chain).copied().collect();
         if path.origin == Origin::Stdlib {
             self.stdlib(&names, is_direct);
             return;
         }
-        for split in 1..=names.len() {
+        let mut is_seen = false;
+        // All but the last of what an import names are modules.
+        let first = path.components.len().saturating_sub(1).max(1);
+        for split in first..=names.len() {
             let (module, rest) = names.split_at(split);
             let linked = self.linked;
             for file in linked.modules_of(module) {
-                let (Some((name, rest)), Some(traces)) = (rest.split_first(), self.file(*file))
-                else {
+                let Some(traces) = self.file(*file) else {
+                    continue;
+                };
+                let Some((name, rest)) = rest.split_first() else {
+                    is_seen = true;
                     continue;
                 };
                 if traces.names.contains_key(name) || !traces.stars.is_empty() {
+                    is_seen = true;
+                    let rest = rest.split_at(rest.len().min(CHAIN)).0;
                     self.name(*file, traces, *name, rest, is_direct);
                 }
             }
         }
         let root = names.first().copied().unwrap_or_default();
+        let is_own = path.origin == Origin::Own || self.linked.own.contains(&root);
+        if is_own && !is_seen {
+            // A file that could not be looked at, or that is none of Python's.
+            self.is_found = true;
+        }
         if path.origin == Origin::Other && self.linked.installed.contains(&root) {
             let names = &self.linked.installed_names;
             self.is_found |= match self.sought {
@@ -571,8 +589,7 @@ impl<'p> Search<'p> {
             (Sought::Iterable | Sought::Manager, ..) => true,
             (Sought::Property(_), None, _) => false,
             (Sought::Property(_), Some(function), _) => {
-                function.is_property
-                    && (function.is_async || self.gives(file, function.gives))
+                function.is_property && (function.is_async || self.gives(file, function.gives))
             }
             (Sought::Called | Sought::Coroutine(_), Some(function), _) => {
                 function.is_async

@@ -9,7 +9,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::Deserialize;
 
-use super::scopes::{Binding, Kind, Scopes, is_stdlib, literal_key};
+use super::scopes::{Binding, Kind, Scopes, imported_module, is_stdlib, literal_key};
 use super::{ANY_CHAIN, Chain, Class, Function, ImportPath, Member, Node, Origin, Step, Traces};
 use crate::key::{Key, name_key};
 use crate::outline::{is_property, last_name, yields};
@@ -196,7 +196,11 @@ impl<'s, 'a> Writer<'s, 'a> {
     /// The node of a name in the scope that binds it.
     fn named(&mut self, scope: usize, name: &'a str) -> Node {
         // What is declared `global` or `nonlocal` anywhere has one node for all scopes.
-        let scope = if self.scopes.shared.contains(name) { 0 } else { scope };
+        let scope = if self.scopes.shared.contains(name) {
+            0
+        } else {
+            scope
+        };
         if let Some(node) = self.named.get(&(scope, name)) {
             return *node;
         }
@@ -569,11 +573,12 @@ impl<'s, 'a> Walk<'_, 's, 'a> {
             scope = own.parent;
         }
         // Attributes only matter one by one where a module may be what has them.
-        let may_be_module = scopes
-            .all
-            .get(scope)
-            .and_then(|own| own.bindings.get(name))
-            .is_none_or(|bindings| bindings.iter().any(Binding::may_be_module));
+        let may_be_module = scopes.shared.contains(name)
+            || scopes
+                .all
+                .get(scope)
+                .and_then(|own| own.bindings.get(name))
+                .is_none_or(|bindings| bindings.iter().any(Binding::may_be_module));
         let chain = match attributes.as_slice() {
             [_, ..] if !may_be_module => ANY_CHAIN,
             _ => self.writer.chain(attributes),
@@ -647,6 +652,21 @@ impl<'s, 'a> Walk<'_, 's, 'a> {
                 })
             }
         }
+    }
+
+    /// Whether the value of `expr` may be a class, of which something in brackets is another one.
+    fn may_be_class(&self, expr: &Expr) -> bool {
+        let Some(root) = root_name(expr) else {
+            return false;
+        };
+        self.bindings_of(root).is_none_or(|bindings| {
+            bindings.iter().any(|binding| {
+                matches!(
+                    binding,
+                    Binding::Import(_) | Binding::ImportFrom(..) | Binding::Class(_)
+                )
+            })
+        })
     }
 
     /// The import that binds what `callee` starts from, as the index of its path.
@@ -753,21 +773,35 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 TraversalSignal::Skip
             }
             AnyNodeRef::ExprSubscript(subscript) => {
-                if let Some(key) = literal_key(&subscript.slice)
-                    && !self.is_annotation
-                {
+                self.visit_expr(&subscript.value);
+                if let Some(key) = literal_key(&subscript.slice) {
                     self.attribute(key);
-                    self.visit_expr(&subscript.value);
-                    return TraversalSignal::Skip;
                 }
-                TraversalSignal::Traverse
+                // `Union["Client", None]`, outside of an annotation
+                let outer = self.is_annotation;
+                self.is_annotation |= self.may_be_class(&subscript.value);
+                self.visit_expr(&subscript.slice);
+                self.is_annotation = outer;
+                TraversalSignal::Skip
             }
             AnyNodeRef::ExprCall(call) => {
                 let takes_names = matches!(
                     last_name(&call.func),
-                    Some("TypeVar" | "ParamSpec" | "cast" | "NewType" | "NamedTuple" | "TypedDict" | "ForwardRef")
+                    Some(
+                        "TypeVar"
+                            | "ParamSpec"
+                            | "cast"
+                            | "NewType"
+                            | "NamedTuple"
+                            | "TypedDict"
+                            | "ForwardRef"
+                    )
                 );
                 self.visit_expr(&call.func);
+                if let Some(module) = imported_module(call) {
+                    let path = self.writer.path(absolute(module.split('.')));
+                    self.steps.push(Step::Import(path));
+                }
                 if self.keeps_nothing(&call.func) {
                     return TraversalSignal::Skip;
                 }
@@ -886,7 +920,9 @@ impl<'a> SourceOrderVisitor<'a> for Returned<'a> {
                 self.0.extend(statement.value.as_deref());
                 TraversalSignal::Skip
             }
-            AnyNodeRef::ExprYield(ast::ExprYield { value: Some(value), .. }) => {
+            AnyNodeRef::ExprYield(ast::ExprYield {
+                value: Some(value), ..
+            }) => {
                 self.0.push(value);
                 TraversalSignal::Skip
             }
