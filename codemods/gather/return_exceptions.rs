@@ -17,6 +17,7 @@ use crate::spelling::Spellings;
 use crate::support::coroutines::{self, Ending, Member};
 use crate::support::names;
 use crate::support::slots::Slot;
+use crate::support::timeouts::is_timeout;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF701.
@@ -692,20 +693,6 @@ impl MemberNames<'_> {
         mentions.visit_stmt(statement);
         mentions.helper || mentions.member && mentions.cancel
     }
-}
-
-/// Whether a context manager limits the time of what is in it. Judged by its name alone, because
-/// being wrong here only means to hold back.
-fn is_timeout(expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else {
-        return false;
-    };
-    let name = match &*call.func {
-        Expr::Name(name) => name.id.as_str(),
-        Expr::Attribute(attribute) => attribute.attr.as_str(),
-        _ => return false,
-    };
-    name.contains("timeout") || name.contains("fail_after") || name.contains("move_on_after")
 }
 
 struct ReturnedExceptions<'a> {

@@ -69,6 +69,26 @@ fn ending_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> E
     ending_of_function(semantics, &function, depth)
 }
 
+/// Whether `callee` is known to end by itself.
+pub fn ends(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &ENDINGS.ends)
+}
+
+/// Whether `callee` ends when what it is given ends.
+pub fn ends_with_arguments(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &ENDINGS.as_arguments)
+}
+
+/// Whether a coroutine function of this name runs until it is cancelled.
+pub fn runs_for_ever(name: &str) -> bool {
+    ENDINGS.never.contains(name)
+}
+
+/// Whether a coroutine function of this name may wait for somebody who never comes.
+pub fn may_wait(name: &str) -> bool {
+    ENDINGS.waits.contains(name)
+}
+
 fn means_one_of(semantics: &Semantics<'_>, callee: &Expr, paths: &[String]) -> bool {
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     semantics.means(callee, &paths)
@@ -274,7 +294,8 @@ impl<'a> SourceOrderVisitor<'a> for Exits {
     }
 }
 
-fn awaits(statement: &Stmt) -> bool {
+/// Whether a statement awaits something, the functions in it aside.
+pub fn awaits(statement: &Stmt) -> bool {
     struct Awaits(bool);
     impl<'a> SourceOrderVisitor<'a> for Awaits {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

@@ -1,0 +1,7 @@
+//! Pitfall 5: creating too many tasks.
+
+mod callee;
+mod fan_out;
+mod size;
+pub mod unbounded;
+mod wrapper;
