@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::outline::last_name;
 use crate::semantics::{ClassOf, Function, Semantics, contains};
-use crate::support::coroutines::{self, is_endless, leaves_loop};
+use crate::support::coroutines::{self, is_endless, leaves_loop_by_itself};
 use crate::support::timeouts::is_timeout;
 
 /// How many calls deep the coroutine is followed.
@@ -33,7 +33,7 @@ struct Table {
     scarce: Vec<String>,
     clients: FxHashSet<String>,
     not_clients: Vec<String>,
-    client_classes: FxHashSet<String>,
+    client_classes: Vec<String>,
     waiting_methods: FxHashSet<String>,
 }
 
@@ -389,7 +389,10 @@ fn is_client(class: &str) -> bool {
         .not_clients
         .iter()
         .any(|module| class.starts_with(module.as_str()));
-    TABLE.client_classes.contains(class) || TABLE.clients.contains(package) && !is_excluded
+    let is_named = TABLE.client_classes.iter().any(|other| {
+        other.split('.').next() == Some(package) && other.rsplit('.').next() == class.rsplit('.').next()
+    });
+    is_named || TABLE.clients.contains(package) && !is_excluded
 }
 
 /// Whether no decorator stands before a function but those that leave it as it is.
@@ -421,7 +424,7 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
             Stmt::While(inner) => {
                 if is_endless(&inner.test) {
-                    if !leaves_loop(&inner.body) {
+                    if !leaves_loop_by_itself(&inner.body) {
                         self.seen.never_ends |= self.depth == 1;
                         self.unknown();
                     }
@@ -435,7 +438,7 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
                     self.iterated(&inner.iter);
                 } else if let Expr::Call(call) = &*inner.iter
                     && self.semantics.means(&call.func, &["itertools.count"])
-                    && !leaves_loop(&inner.body)
+                    && !leaves_loop_by_itself(&inner.body)
                 {
                     self.seen.never_ends |= self.depth == 1;
                     self.unknown();

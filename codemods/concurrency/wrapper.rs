@@ -226,10 +226,13 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             (*range, name)
         });
         if arguments.iter().any(|argument| argument.of.is_variadic()) {
-            if receiver.is_some() {
-                return Err("it is called with unpacked arguments on something else each time".to_owned());
-            }
-            draft.body = format!("{}({})", callee.text, self.variadic(&arguments, &mut draft.parameters));
+            let passed = Self::variadic(&arguments, &mut draft.parameters);
+            let kept: Vec<TextRange> = arguments.iter().map(|argument| argument.range).collect();
+            draft.body = match &receiver {
+                Some((_, name)) => format!("{}({passed})", callee.text.replace(NAME, name)),
+                None => format!("{}({passed})", callee.text),
+            };
+            self.edit_arguments(call, &arguments, &kept, receiver.map(|(range, _)| range), &mut draft);
             return Ok(draft);
         }
         let mut kept = Vec::new();
@@ -268,7 +271,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             None => callee.text.clone(),
         };
         draft.body = format!("{callee_text}({})", passed.join(", "));
-        self.edit_arguments(call, &arguments, &kept, receiver.map(|(range, _)| range), &mut draft)?;
+        self.edit_arguments(call, &arguments, &kept, receiver.map(|(range, _)| range), &mut draft);
         if let Some(function) = &function
             && callee.receiver.is_none()
         {
@@ -510,11 +513,20 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         kept: &[TextRange],
         receiver: Option<TextRange>,
         draft: &mut Draft,
-    ) -> Result<(), String> {
+    ) {
         let open = call.arguments.start() + TextSize::from(1);
         if let Some(receiver) = receiver {
-            let separator = if kept.is_empty() { "" } else { ", " };
-            let text = format!("{}{separator}", self.file.text(receiver));
+            let text = self.file.text(receiver);
+            let text = match kept.first() {
+                None => text.to_owned(),
+                // One argument a line.
+                Some(first) if self.file.starts_line(first.start()) => format!(
+                    "{}{}{text},",
+                    self.file.newline(),
+                    self.file.indentation_at(first.start())
+                ),
+                Some(_) => format!("{text}, "),
+            };
             draft.edits.push((TextRange::empty(open), text));
         }
         let Some(last_kept) = kept.last() else {
@@ -522,7 +534,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             if !inside.is_empty() && !arguments.is_empty() {
                 draft.edits.push((inside, String::new()));
             }
-            return Ok(());
+            return;
         };
         let mut next = arguments.iter().skip(1);
         for argument in arguments {
@@ -545,11 +557,10 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             };
             draft.edits.push((range, String::new()));
         }
-        Ok(())
     }
 
     /// The parameters and the arguments of a function that passes on what it is given.
-    fn variadic(&self, arguments: &[Argument<'a>], parameters: &mut Vec<Parameter>) -> String {
+    fn variadic(arguments: &[Argument<'a>], parameters: &mut Vec<Parameter>) -> String {
         let has_positional = arguments
             .iter()
             .any(|argument| matches!(argument.of, ArgOrKeyword::Arg(_)));
@@ -557,6 +568,13 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .iter()
             .any(|argument| matches!(argument.of, ArgOrKeyword::Keyword(_)));
         let mut passed = Vec::new();
+        if has_keywords && !parameters.is_empty() {
+            // Nothing that is given by name can mean the parameters before it.
+            parameters.push(Parameter {
+                name: "/".to_owned(),
+                annotation: None,
+            });
+        }
         for (name, is_there) in [("*args", has_positional), ("**kwargs", has_keywords)] {
             if is_there {
                 parameters.push(Parameter {

@@ -11,6 +11,7 @@ use super::results::{self, Consumption, consumption};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
+use crate::semantics::Semantics;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Spellings;
@@ -35,6 +36,9 @@ static RULE: Rule = Rule {
 const ARGUMENT: &str = "return_exceptions=True";
 
 const TITLE: &str = "Let all awaitables finish, then raise the first exception";
+
+/// How many coroutines around one that returns exceptions are looked through.
+const WRAPPERS: usize = 2;
 
 /// What a new variable for the results is called.
 const RESULTS: &[&str] = &["results", "gathered"];
@@ -169,19 +173,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     /// A member that gives exceptions back as values: its results look like failures.
     fn returns_exceptions(&self, callee: &Expr) -> bool {
-        let semantics = &self.file.semantics;
-        let Some(function) = semantics.function_in_sight(callee) else {
-            return false;
-        };
-        let Some(node) = function.node(semantics.db()) else {
-            return false;
-        };
-        let mut search = ReturnedExceptions {
-            caught: Vec::new(),
-            found: false,
-        };
-        search.visit_body(&node.body);
-        search.found
+        returns_exceptions(&self.file.semantics, callee, WRAPPERS)
     }
 
     /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call: what is
@@ -695,8 +687,34 @@ impl MemberNames<'_> {
     }
 }
 
+/// Whether a coroutine gives exceptions back as values, itself or by what it returns the value of.
+fn returns_exceptions(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> bool {
+    let Some(function) = semantics.function_in_sight(callee) else {
+        return false;
+    };
+    let Some(node) = function.node(semantics.db()) else {
+        return false;
+    };
+    let mut search = ReturnedExceptions {
+        caught: Vec::new(),
+        awaited: Vec::new(),
+        found: false,
+    };
+    search.visit_body(&node.body);
+    search.found
+        || depth > 0 && {
+            let own = semantics.of_function(&function);
+            search
+                .awaited
+                .iter()
+                .any(|callee| returns_exceptions(&own, callee, depth - 1))
+        }
+}
+
 struct ReturnedExceptions<'a> {
     caught: Vec<&'a str>,
+    /// What is called by `return await …`.
+    awaited: Vec<&'a Expr>,
     found: bool,
 }
 
@@ -712,8 +730,16 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'a> {
                 );
             }
             AnyNodeRef::StmtReturn(statement) => {
-                if let Some(Expr::Name(name)) = statement.value.as_deref() {
-                    self.found |= self.caught.contains(&name.id.as_str());
+                match statement.value.as_deref() {
+                    Some(Expr::Name(name)) => {
+                        self.found |= self.caught.contains(&name.id.as_str());
+                    }
+                    Some(Expr::Await(awaited)) => {
+                        if let Expr::Call(call) = &*awaited.value {
+                            self.awaited.push(&call.func);
+                        }
+                    }
+                    _ => {}
                 }
             }
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {

@@ -252,6 +252,19 @@ pub fn is_endless(test: &Expr) -> bool {
 pub fn leaves_loop(body: &[Stmt]) -> bool {
     let mut search = Exits {
         nested: 0,
+        counts_cancellation: true,
+        found: false,
+    };
+    search.visit_body(body);
+    search.found
+}
+
+/// The same, for a loop that nobody cancels: what stands in a handler for cancellations does not
+/// count.
+pub fn leaves_loop_by_itself(body: &[Stmt]) -> bool {
+    let mut search = Exits {
+        nested: 0,
+        counts_cancellation: false,
         found: false,
     };
     search.visit_body(body);
@@ -260,7 +273,21 @@ pub fn leaves_loop(body: &[Stmt]) -> bool {
 
 struct Exits {
     nested: usize,
+    /// Whether handlers for cancellations are looked into.
+    counts_cancellation: bool,
     found: bool,
+}
+
+/// Whether a handler is there for cancellations. Judged by the name alone.
+fn catches_cancellation(handler: &ast::ExceptHandlerExceptHandler) -> bool {
+    match handler.type_.as_deref() {
+        Some(Expr::Tuple(tuple)) => tuple
+            .elts
+            .iter()
+            .any(|elt| last_name(elt) == Some("CancelledError")),
+        Some(class) => last_name(class) == Some("CancelledError"),
+        None => false,
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Exits {
@@ -286,7 +313,9 @@ impl<'a> SourceOrderVisitor<'a> for Exits {
     }
 
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if node.is_expression() {
+        let is_left_out = matches!(node, AnyNodeRef::ExceptHandlerExceptHandler(handler)
+            if !self.counts_cancellation && catches_cancellation(handler));
+        if node.is_expression() || is_left_out {
             TraversalSignal::Skip
         } else {
             TraversalSignal::Traverse
