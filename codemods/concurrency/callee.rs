@@ -11,7 +11,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 use serde::Deserialize;
 
-use crate::outline::last_name;
+use crate::outline::{last_name, names_awaitable};
 use crate::semantics::{ClassOf, Function, Semantics, contains};
 use crate::support::coroutines::{self, is_endless, leaves_loop_by_itself};
 use crate::support::timeouts::is_timeout;
@@ -29,6 +29,8 @@ struct Table {
     limited_words: FxHashSet<String>,
     limiting_words: FxHashSet<String>,
     spawning_words: FxHashSet<String>,
+    awaiting_words: FxHashSet<String>,
+    awaitable_words: FxHashSet<String>,
     meeting: FxHashSet<String>,
     scarce: Vec<String>,
     clients: FxHashSet<String>,
@@ -80,6 +82,32 @@ impl Callee {
 /// its name alone, because being wrong here only means to hold back.
 pub fn spawns(callee: &Expr) -> bool {
     last_name(callee).is_some_and(|name| has_word(name, &TABLE.spawning_words))
+}
+
+/// Whether a call is given something that is awaited there, as far as the names of the function and of
+/// its parameters say. They are enough, because being wrong here only means to hold back.
+pub fn takes_awaitables(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
+    let is_given_call = call
+        .arguments
+        .iter_source_order()
+        .any(|argument| argument.value().is_call_expr());
+    if is_given_call
+        && last_name(&call.func).is_some_and(|name| has_word(name, &TABLE.awaiting_words))
+    {
+        return true;
+    }
+    semantics.function(&call.func).is_some_and(|function| {
+        function.node(semantics.db()).is_some_and(|node| {
+            node.parameters.iter_non_variadic_params().any(|parameter| {
+                has_word(&parameter.parameter.name, &TABLE.awaitable_words)
+                    || parameter.annotation().is_some_and(|annotation| {
+                        !matches!(annotation, Expr::Subscript(subscript)
+                            if last_name(&subscript.value) == Some("Callable"))
+                            && names_awaitable(annotation)
+                    })
+            })
+        })
+    })
 }
 
 /// Whether one of the words of `name` is in `words`.

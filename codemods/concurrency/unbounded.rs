@@ -60,7 +60,7 @@ impl Codemod for UnboundedConcurrency {
             Size::AtMost(_) | Size::Unknown => None,
         };
         let made = Made::of(file, &fan_out)?;
-        if made.is_worker(&fan_out) || made.is_made_before(file) {
+        if made.is_worker(&fan_out) || made.is_made_elsewhere(file, &fan_out) {
             return None;
         }
         let seen = made.look(file)?;
@@ -190,17 +190,28 @@ impl<'a> Made<'a> {
         !reads.found
     }
 
-    /// Whether what is to wait runs already, or is a coroutine that somebody else runs: a task that
-    /// a helper makes, a future of an executor.
-    fn is_made_before(&self, file: &File<'_, '_>) -> bool {
+    /// Whether what is to wait is no coroutine that this call makes: a task of some helper, a future
+    /// of an executor, an object that can be awaited and has other uses, a coroutine that somebody
+    /// else made.
+    fn is_made_elsewhere(&self, file: &File<'a, '_>, fan_out: &FanOut<'_, 'a>) -> bool {
         if matches!(self.element, Element::Mapped(_)) {
             return false;
         }
         let semantics = &file.semantics;
         let call = wrapper::innermost(semantics, self.call);
-        callee::spawns(&call.func)
-            || coroutines::ends_with_arguments(semantics, &call.func)
-            || awaitability(file, call) == Awaitability::Running
+        if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
+            return true;
+        }
+        let is_else = match awaitability(file, call) {
+            Awaitability::Coroutine => false,
+            Awaitability::Running => true,
+            // An object whose class says how it is awaited is more than a coroutine.
+            Awaitability::No => self.task.is_none(),
+            Awaitability::Awaitable | Awaitability::Mixed | Awaitability::Unknown => {
+                self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
+            }
+        };
+        is_else || callee::takes_awaitables(semantics, call)
             || call.arguments.iter_source_order().any(|argument| {
                 matches!(argument.value(), Expr::Call(inner) if matches!(
                     awaitability(file, inner),
