@@ -32,6 +32,7 @@ struct Table {
     awaiting_words: FxHashSet<String>,
     awaitable_words: FxHashSet<String>,
     meeting: FxHashSet<String>,
+    meeting_methods: FxHashSet<String>,
     scarce: Vec<String>,
     clients: FxHashSet<String>,
     not_clients: Vec<String>,
@@ -200,6 +201,18 @@ impl<'s, 'db> Look<'s, 'db> {
             return;
         }
         self.callee(&call.func);
+        // Where nothing says what it is called on, the name has to do.
+        let waits = match name {
+            "get" => call.arguments.is_empty(),
+            name => TABLE.meeting_methods.contains(name),
+        };
+        if let Expr::Attribute(method) = &*call.func
+            && waits
+            && self.class_of(&method.value).is_none()
+            && self.semantics.function(&call.func).is_none()
+        {
+            self.meet_others();
+        }
     }
 
     fn awaited_elements(&mut self, elements: &Expr) {

@@ -249,7 +249,7 @@ impl<'s, 'a> FanOut<'s, 'a> {
             match node {
                 AnyNodeRef::StmtFor(inner) => {
                     let in_body = inner.body.iter().any(|inner| contains(inner, child));
-                    if !in_body || binds(&inner.body, &list.id) {
+                    if !in_body || begins(&inner.body, &list.id) {
                         break;
                     }
                     is_filtered |= skips(&inner.body);
@@ -262,7 +262,7 @@ impl<'s, 'a> FanOut<'s, 'a> {
                 }
                 // A list that is filled and emptied by turns is somebody's own way to limit.
                 AnyNodeRef::StmtWhile(inner) => {
-                    if !binds(&inner.body, &list.id) {
+                    if !begins(&inner.body, &list.id) {
                         return None;
                     }
                     break;
@@ -675,33 +675,37 @@ fn is_left_early(body: &[Stmt], call: &ast::ExprCall) -> bool {
     loops.is_left.unwrap_or(true)
 }
 
-/// Whether statements give the name a value of its own.
-fn binds(body: &[Stmt], name: &str) -> bool {
-    struct Binds<'n> {
+/// Whether statements give the list with this name a new beginning.
+fn begins(body: &[Stmt], name: &str) -> bool {
+    struct Begins<'n> {
         name: &'n str,
         found: bool,
     }
-    impl<'a> SourceOrderVisitor<'a> for Binds<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            match node {
-                AnyNodeRef::StmtAugAssign(_)
-                | AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_) => return TraversalSignal::Skip,
-                AnyNodeRef::ExprName(other) => {
-                    self.found |= other.ctx != ExprContext::Load && other.id == self.name;
-                }
-                AnyNodeRef::ExprCall(call) => {
-                    // `tasks.clear()` begins anew as well.
-                    self.found |= matches!(&*call.func, Expr::Attribute(method)
-                        if method.attr.as_str() == "clear"
-                            && matches!(&*method.value, Expr::Name(list) if list.id == self.name));
-                }
-                _ => {}
-            }
-            TraversalSignal::Traverse
+    impl Begins<'_> {
+        fn is_it(&self, expr: &Expr) -> bool {
+            matches!(expr, Expr::Name(name) if name.id == self.name)
         }
     }
-    let mut search = Binds { name, found: false };
+    impl<'a> SourceOrderVisitor<'a> for Begins<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found |= match node {
+                // What is left over of it, as in `done, pending = …`, is no new one.
+                AnyNodeRef::StmtAssign(assign) => {
+                    assign.targets.iter().any(|target| self.is_it(target))
+                }
+                AnyNodeRef::StmtAnnAssign(assign) => self.is_it(&assign.target),
+                AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
+                    if method.attr.as_str() == "clear" && self.is_it(&method.value)),
+                _ => false,
+            };
+            if node.is_stmt_function_def() || node.is_stmt_class_def() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut search = Begins { name, found: false };
     search.visit_body(body);
     search.found
 }

@@ -292,15 +292,13 @@ impl<'a> Sizer<'_, '_, 'a, '_> {
         });
         loops.iter().any(|(_, iter)| match iter {
             Expr::Call(call) => {
-                last_name(&call.func).is_some_and(is_part)
-                    || call
-                        .arguments
-                        .args
-                        .iter()
-                        .any(|argument| matches!(argument, Expr::Call(inner)
-                            if last_name(&inner.func).is_some_and(is_part)))
+                last_name(&call.func).is_some_and(splits)
+                    || call.arguments.args.iter().any(|argument| {
+                        matches!(argument, Expr::Call(inner)
+                            if last_name(&inner.func).is_some_and(splits))
+                    })
             }
-            other => last_name(other).is_some_and(is_part),
+            other => last_name(other).is_some_and(splits),
         })
     }
 
@@ -355,14 +353,19 @@ fn exactly(count: usize) -> Size {
     u64::try_from(count).map_or(Size::Unknown, Size::Exactly)
 }
 
-/// Whether a name is one for a part of something that was split.
+/// Whether a name is one for a part of something that was split, and not for all the parts.
 fn is_part(name: &str) -> bool {
+    name.to_ascii_lowercase()
+        .split('_')
+        .any(|word| matches!(word, "chunk" | "batch" | "slice" | "group" | "window"))
+}
+
+/// Whether something of this name splits, or is split.
+fn splits(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [
-        "chunk", "batch", "slice", "grouper", "partition", "split", "window", "page",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
+    ["chunk", "batch", "slice", "grouper", "partition", "split", "window", "page"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// Whether the collection called `name` is given more elements somewhere.

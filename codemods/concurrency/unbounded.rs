@@ -12,7 +12,7 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::Awaitability;
+use crate::semantics::{Awaitability, Semantics};
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::coroutines;
@@ -37,7 +37,7 @@ impl Codemod for UnboundedConcurrency {
     }
 
     fn words(&self) -> &'static [&'static str] {
-        &["gather", "as_completed", "wait(", "TaskGroup"]
+        &["gather", "as_completed", "wait(", "create_task", "ensure_future"]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
@@ -205,9 +205,11 @@ impl<'a> Made<'a> {
         let is_else = match awaitability(file, call) {
             Awaitability::Coroutine => false,
             Awaitability::Running => true,
-            // An object whose class says how it is awaited is more than a coroutine.
-            Awaitability::No => self.task.is_none(),
-            Awaitability::Awaitable | Awaitability::Mixed | Awaitability::Unknown => {
+            _ if is_plain_function(semantics, &call.func) => true,
+            // An object whose class says how it is awaited is more than a coroutine. A name that
+            // nothing binds says nothing.
+            Awaitability::No if is_bound(semantics, &call.func) => self.task.is_none(),
+            Awaitability::No | Awaitability::Awaitable | Awaitability::Mixed | Awaitability::Unknown => {
                 self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
             }
         };
@@ -250,6 +252,28 @@ impl<'a> Made<'a> {
             );
         is_bare && fan_out.takers.are_gathered() && fan_out.is_run_at_once()
     }
+}
+
+/// Whether a name is bound somewhere in the file.
+fn is_bound(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    match callee {
+        Expr::Name(name) => semantics
+            .bindings(name)
+            .is_none_or(|definitions| !definitions.is_empty()),
+        _ => true,
+    }
+}
+
+/// Whether what is called is a function in sight that is no coroutine function: what it gives runs
+/// already, or is made by somebody else.
+fn is_plain_function(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    semantics.function(callee).is_some_and(|function| {
+        let db = semantics.db();
+        !function.definition.file(db).is_stub(db)
+            && function
+                .node(db)
+                .is_some_and(|node| !node.is_async && node.decorator_list.is_empty())
+    })
 }
 
 fn awaitability(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
