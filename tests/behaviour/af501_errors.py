@@ -22,6 +22,7 @@ async def work(number, seconds=0.01):
 async def main():
     # Debug mode notes where each task was made, and complains about the time that takes.
     asyncio.get_running_loop().set_debug(False)
+    await asyncio.sleep(0)
     results = await asyncio.gather(
         *[work(number) for number in range(300)], return_exceptions=True
     )

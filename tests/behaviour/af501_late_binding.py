@@ -22,6 +22,7 @@ class Client:
 async def main():
     # Debug mode notes where each task was made, and complains about the time that takes.
     asyncio.get_running_loop().set_debug(False)
+    await asyncio.sleep(0)
     jobs = []
     for name in ["a", "b"]:
         client = Client(name)

@@ -24,6 +24,7 @@ def argument(number):
 async def main():
     # Debug mode notes where each task was made, and complains about the time that takes.
     asyncio.get_running_loop().set_debug(False)
+    await asyncio.sleep(0)
     jobs = [work(argument(number), 2) for number in range(1000)]
     # Everything is evaluated before the first of them starts, once and in order.
     assert evaluated == list(range(1000))

@@ -14,6 +14,7 @@ async def download(number):
 async def main():
     # Debug mode notes where each task was made, and complains about the time that takes.
     asyncio.get_running_loop().set_debug(False)
+    await asyncio.sleep(0)
     tracemalloc.start()
     tasks = []
     for number in range(10_000):
