@@ -71,6 +71,8 @@ pub struct Takers<'a> {
     pub have_other_uses: bool,
     /// Whether a task group takes them.
     pub is_group: bool,
+    /// How many names their results are unpacked to.
+    pub unpacked: Option<usize>,
 }
 
 /// A call that runs awaitables.
@@ -488,6 +490,7 @@ impl<'a> Takers<'a> {
             wanted,
             means,
             timed: 0,
+            unpacked: None,
             found: Self::default(),
         };
         search.visit_body(body);
@@ -512,6 +515,8 @@ struct TakerSearch<'m, 'a> {
     means: Means<'m>,
     /// How many time limits stand around.
     timed: usize,
+    /// The call whose results are unpacked, and to how many names.
+    unpacked: Option<(TextRange, usize)>,
     found: Takers<'a>,
 }
 
@@ -541,6 +546,10 @@ impl<'a> TakerSearch<'_, 'a> {
             }),
         };
         if is_wanted && let Some(kind) = self.kind(call) {
+            self.found.unpacked = self
+                .unpacked
+                .filter(|(range, _)| *range == call.range())
+                .map(|(_, count)| count);
             self.found.calls.push(Taker {
                 call,
                 kind,
@@ -575,6 +584,18 @@ impl<'a> SourceOrderVisitor<'a> for TakerSearch<'_, 'a> {
             // An annotation says what the list holds.
             Stmt::AnnAssign(assign) if self.is_list(&assign.target) => {
                 self.found.have_other_uses = true;
+                walk_stmt(self, statement);
+            }
+            Stmt::Assign(assign) => {
+                if let [
+                    Expr::Tuple(ast::ExprTuple { elts, .. })
+                    | Expr::List(ast::ExprList { elts, .. }),
+                ] = assign.targets.as_slice()
+                    && let Expr::Await(awaited) = &*assign.value
+                    && !elts.iter().any(Expr::is_starred_expr)
+                {
+                    self.unpacked = Some((awaited.value.range(), elts.len()));
+                }
                 walk_stmt(self, statement);
             }
             Stmt::For(inner) if self.is_list(&inner.iter) => {

@@ -65,6 +65,10 @@ impl Size {
 
 /// How many coroutines a fan-out makes.
 pub fn of<'a>(file: &File<'a, '_>, fan_out: &FanOut<'_, 'a>) -> Size {
+    // `first, second = await asyncio.gather(*…)`
+    if let Some(count) = fan_out.takers.unpacked {
+        return exactly(count);
+    }
     let sizer = Sizer {
         file,
         fan_out,
