@@ -13,7 +13,7 @@ use ty_python_semantic::Db;
 use super::fan_out::{Element, FanOut};
 use crate::file::File;
 use crate::outline::last_name;
-use crate::semantics::{ClassOf, Function, Semantics};
+use crate::semantics::{Function, Semantics};
 use crate::site::{Owner, Place};
 use crate::support::slots::Slot;
 use crate::support::{coroutines, imports, names};
@@ -212,7 +212,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         let callee = self.callee(&call.func)?;
         let arguments = self.arguments(call)?;
         let comments_inside = self.file.comments.intersects(call.range());
-        let function = self.function(&call.func);
+        let function = self.function(&call.func, Some(call));
         let mut taken = self.taken(&callee);
         let mut draft = Draft::default();
         let head = TextRange::new(call.start(), call.arguments.start());
@@ -379,7 +379,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         if callee.receiver.is_some() {
             return Err("the function given to `map` may change before it is called".to_owned());
         }
-        let resolved = self.function(function);
+        let resolved = self.function(function, None);
         let mut taken = self.taken(&callee);
         let mut draft = Draft::default();
         for (index, _) in iterables.iter().enumerate() {
@@ -663,7 +663,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
 
 impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
     /// The function that is called, where it is in sight.
-    fn function(&self, callee: &Expr) -> Option<Resolved<'db>> {
+    fn function(&self, callee: &Expr, call: Option<&ast::ExprCall>) -> Option<Resolved<'db>> {
         let semantics = &self.file.semantics;
         let function = semantics.function(callee)?;
         let node = function.node(semantics.db())?;
@@ -672,10 +672,10 @@ impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
         let is_static = node.decorator_list.iter().any(|decorator| {
             own.means(&decorator.expression, &["builtins.staticmethod"])
         });
-        let is_bound = match callee {
-            Expr::Attribute(attribute) => semantics.class_of(&attribute.value) != ClassOf::Other,
-            _ => false,
-        };
+        // `Class.method(instance, item)` names all of them.
+        let given = call.map_or(0, |call| call.arguments.args.len());
+        let parameters = node.parameters.posonlyargs.len() + node.parameters.args.len();
+        let is_bound = callee.is_attribute_expr() && given < parameters.max(1);
         let skipped = usize::from(is_method && !is_static && is_bound);
         Some(Resolved {
             own,
