@@ -203,12 +203,12 @@ impl<'s, 'a> FanOut<'s, 'a> {
     fn held(
         site: &Site<'s, 'a>,
         element: Element<'a>,
-        turns: Vec<Turn<'a>>,
+        mut turns: Vec<Turn<'a>>,
         means: Means<'_>,
     ) -> Option<Self> {
         let body = body_around(site)?;
         let holder = Holder::of(site, means)?;
-        let statement = site.statement()?;
+        let mut statement = site.statement()?;
         let mut bound = FxHashSet::default();
         for ancestor in site.ancestors.iter().chain([&site.node]) {
             if ancestor.is_expression() && contains(statement.node, *ancestor) {
@@ -219,6 +219,20 @@ impl<'s, 'a> FanOut<'s, 'a> {
         let (list, takers) = match holder {
             Holder::Taker(taker) => (None, Takers::find(body, Wanted::Call(taker), means)),
             Holder::List(name) => (Some(name), Takers::find(body, Wanted::List(name), means)),
+            Holder::More(name) => {
+                let takers = Takers::find(body, Wanted::List(name), means);
+                // Loops around fill the same list.
+                let filling = Filling::of(site, name)?;
+                if let Some(outermost) = filling.outermost {
+                    if takers.are_in(outermost) {
+                        return None;
+                    }
+                    turns.extend(filling.turns);
+                    bind_all(outermost, &mut bound);
+                    statement = around(site, outermost)?;
+                }
+                (Some(name), takers)
+            }
         };
         takers.is_any().then_some(Self {
             element,
@@ -244,38 +258,7 @@ impl<'s, 'a> FanOut<'s, 'a> {
             return None;
         }
         let body = body_around(site)?;
-        let mut turns = Vec::new();
-        let mut outermost = None;
-        let mut is_filtered = false;
-        for (node, child) in site.enclosing_in_function() {
-            match node {
-                AnyNodeRef::StmtFor(inner) => {
-                    let in_body = inner.body.iter().any(|inner| contains(inner, child));
-                    if !in_body || begins(&inner.body, &list.id) {
-                        break;
-                    }
-                    is_filtered |= skips(&inner.body);
-                    turns.push(Turn {
-                        iter: &inner.iter,
-                        is_async: inner.is_async,
-                        is_filtered,
-                    });
-                    outermost = Some(node);
-                }
-                // A list that is filled and emptied by turns is somebody's own way to limit.
-                AnyNodeRef::StmtWhile(inner) => {
-                    if !begins(&inner.body, &list.id) {
-                        return None;
-                    }
-                    break;
-                }
-                AnyNodeRef::StmtIf(_)
-                | AnyNodeRef::StmtTry(_)
-                | AnyNodeRef::StmtMatch(_)
-                | AnyNodeRef::ExceptHandlerExceptHandler(_) => is_filtered = true,
-                _ => {}
-            }
-        }
+        let Filling { turns, outermost } = Filling::of(site, &list.id)?;
         let outermost = outermost?;
         let mut is_used = false;
         let element = match value {
@@ -288,19 +271,12 @@ impl<'s, 'a> FanOut<'s, 'a> {
         };
         let mut takers = Takers::find(body, Wanted::List(&list.id), means);
         takers.have_other_uses |= is_used;
-        let taken_inside = takers
-            .calls
-            .iter()
-            .any(|taker| contains(outermost, taker.call));
-        if !takers.is_any() || taken_inside {
+        if !takers.is_any() || takers.are_in(outermost) {
             return None;
         }
         let mut bound = FxHashSet::default();
         bind_all(outermost, &mut bound);
-        let mut statement = *site;
-        while statement.node.range() != outermost.range() {
-            statement = statement.outer()?;
-        }
+        let statement = around(site, outermost)?;
         Some(Self {
             element: Element::Call(element),
             turns,
@@ -372,9 +348,7 @@ impl<'s, 'a> FanOut<'s, 'a> {
         let mut statement = site.statement()?;
         if let Some(outermost) = outermost {
             bind_all(outermost, &mut bound);
-            while statement.node.range() != outermost.range() {
-                statement = statement.outer()?;
-            }
+            statement = around(site, outermost)?;
         }
         Some(Self {
             element: Element::Call(call),
@@ -411,8 +385,12 @@ impl<'a> Turn<'a> {
 
 /// Where the awaitables of an expression go.
 enum Holder<'a> {
+    /// To the call that runs them.
     Taker(&'a ast::ExprCall),
+    /// To a list of this name that holds nothing else.
     List(&'a str),
+    /// To a list of this name that is there already.
+    More(&'a str),
 }
 
 impl<'a> Holder<'a> {
@@ -446,7 +424,7 @@ impl<'a> Holder<'a> {
                         && matches!(method.attr.as_str(), "extend" | "update")
                         && let Expr::Name(list) = &*method.value
                     {
-                        return Some(Self::List(&list.id));
+                        return Some(Self::More(&list.id));
                     }
                     if !means(&call.func, COLLECTIONS) {
                         return None;
@@ -459,8 +437,13 @@ impl<'a> Holder<'a> {
                         _ => None,
                     };
                 }
+                AnyNodeRef::StmtAugAssign(assign) if !is_starred => {
+                    return match &*assign.target {
+                        Expr::Name(name) => Some(Self::More(&name.id)),
+                        _ => None,
+                    };
+                }
                 AnyNodeRef::StmtAnnAssign(ast::StmtAnnAssign { target, .. })
-                | AnyNodeRef::StmtAugAssign(ast::StmtAugAssign { target, .. })
                 | AnyNodeRef::ExprNamed(ast::ExprNamed { target, .. })
                     if !is_starred =>
                 {
@@ -473,6 +456,63 @@ impl<'a> Holder<'a> {
             }
         }
     }
+}
+
+/// The loops around a statement that put more and more in one list.
+struct Filling<'a> {
+    turns: Vec<Turn<'a>>,
+    outermost: Option<AnyNodeRef<'a>>,
+}
+
+impl<'a> Filling<'a> {
+    /// Those around `site` that do not begin the list anew. `None` where a loop without an end in
+    /// sight fills it.
+    fn of(site: &Site<'_, 'a>, list: &str) -> Option<Self> {
+        let mut filling = Self {
+            turns: Vec::new(),
+            outermost: None,
+        };
+        let mut is_filtered = false;
+        for (node, child) in site.enclosing_in_function() {
+            match node {
+                AnyNodeRef::StmtFor(inner) => {
+                    let in_body = inner.body.iter().any(|inner| contains(inner, child));
+                    if !in_body || begins(&inner.body, list) {
+                        break;
+                    }
+                    is_filtered |= skips(&inner.body);
+                    filling.turns.push(Turn {
+                        iter: &inner.iter,
+                        is_async: inner.is_async,
+                        is_filtered,
+                    });
+                    filling.outermost = Some(node);
+                }
+                // A list that is filled and emptied by turns is somebody's own way to limit.
+                AnyNodeRef::StmtWhile(inner) => {
+                    if !begins(&inner.body, list) {
+                        return None;
+                    }
+                    break;
+                }
+                AnyNodeRef::StmtIf(_)
+                | AnyNodeRef::StmtTry(_)
+                | AnyNodeRef::StmtMatch(_)
+                | AnyNodeRef::ExceptHandlerExceptHandler(_) => is_filtered = true,
+                _ => {}
+            }
+        }
+        Some(filling)
+    }
+}
+
+/// The node `outer`, as a place around `site`.
+fn around<'s, 'a>(site: &Site<'s, 'a>, outer: AnyNodeRef<'a>) -> Option<Site<'s, 'a>> {
+    let mut site = *site;
+    while site.node.range() != outer.range() {
+        site = site.outer()?;
+    }
+    Some(site)
 }
 
 /// What [`Takers::find`] looks for.
@@ -499,6 +539,11 @@ impl<'a> Takers<'a> {
 
     fn is_any(&self) -> bool {
         !self.calls.is_empty() || self.are_awaited_one_by_one
+    }
+
+    /// Whether one of the calls stands in `node`.
+    fn are_in(&self, node: AnyNodeRef<'a>) -> bool {
+        self.calls.iter().any(|taker| contains(node, taker.call))
     }
 
     /// Whether all that happens to the awaitables is that `gather` runs them.

@@ -60,6 +60,10 @@ impl Codemod for UnboundedConcurrency {
             Size::AtMost(_) | Size::Unknown => None,
         };
         let made = Made::of(file, &fan_out)?;
+        // Only tasks run before they are awaited.
+        if made.task.is_none() && fan_out.takers.calls.is_empty() {
+            return None;
+        }
         if made.is_worker(&fan_out) || made.is_made_elsewhere(file, &fan_out) {
             return None;
         }

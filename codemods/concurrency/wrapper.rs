@@ -60,8 +60,8 @@ pub fn write<'a>(
 ) -> Result<Wrapper, String> {
     let surroundings = file.surroundings(&fan_out.statement);
     let owner = surroundings.owner;
-    if let Some(obstacle) = surroundings.obstacle {
-        return Err(obstacle.reason().to_owned());
+    if surroundings.obstacle.is_some() {
+        return Err("a function before the statement would be a method of the class".to_owned());
     }
     if !file.is_async(owner) && !file.targets(PythonVersion::PY310) {
         return Err(
@@ -97,7 +97,7 @@ pub fn write<'a>(
     };
     if drops_task && let Some(task) = task {
         // `create_task(work(item))` becomes `limited_work(item)`.
-        writer.unwrap_task(task, call, &mut draft)?;
+        writer.unwrap_task(task, call, &mut draft);
     }
     let wish = format!("limited_{}", callee.trim_start_matches('_'));
     let name = names::fresh(file, owner, &[&wish]);
@@ -246,17 +246,21 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             kept.push(argument.range);
             let (name, text) = match argument.of {
                 ArgOrKeyword::Keyword(ast::Keyword { arg: Some(name), .. }) => {
-                    if !taken.insert(name.to_string()) {
-                        return Err(format!("`{name}` would mean two things in the new function"));
+                    let wish = parameter_name(name);
+                    if !taken.insert(wish.to_owned()) {
+                        return Err(format!("`{wish}` would mean two things in the new function"));
                     }
-                    (name.to_string(), format!("{name}={name}"))
+                    if wish != name.as_str() {
+                        draft.edits.push((name.range(), wish.to_owned()));
+                    }
+                    (wish.to_owned(), format!("{name}={wish}"))
                 }
                 _ => {
                     let wish = function
                         .as_ref()
                         .and_then(|function| function.parameter(self.file.semantics.db(), index))
                         .unwrap_or_else(|| wish_for(value));
-                    let name = unique(&wish, &mut taken);
+                    let name = unique(parameter_name(&wish), &mut taken);
                     (name.clone(), name)
                 }
             };
@@ -316,7 +320,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 continue;
             }
             let wish = keyword.map_or_else(|| wish_for(value), ToString::to_string);
-            let name = unique(&wish, &mut taken);
+            let name = unique(parameter_name(&wish), &mut taken);
             passed.push(match keyword {
                 Some(keyword) => format!("{keyword}={name}"),
                 None => name.clone(),
@@ -388,7 +392,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 .and_then(|resolved| resolved.parameter(self.file.semantics.db(), index))
                 .unwrap_or_else(|| "item".to_owned());
             draft.parameters.push(Parameter {
-                name: unique(&wish, &mut taken),
+                name: unique(parameter_name(&wish), &mut taken),
                 annotation: None,
             });
         }
@@ -587,17 +591,12 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         passed.join(", ")
     }
 
-    /// Takes the call that makes a task away from around the call.
-    fn unwrap_task(
-        &self,
-        task: &ast::ExprCall,
-        call: &ast::ExprCall,
-        draft: &mut Draft,
-    ) -> Result<(), String> {
+    /// Takes the call that makes a task away from around the call, unless a comment stands in it.
+    fn unwrap_task(&self, task: &ast::ExprCall, call: &ast::ExprCall, draft: &mut Draft) {
         let before = TextRange::new(task.start(), call.start());
         let behind = TextRange::new(call.end(), task.end());
         if self.file.comments.intersects(before) || self.file.comments.intersects(behind) {
-            return Err("a comment would be lost".to_owned());
+            return;
         }
         if let Some((head, _)) = draft.edits.first_mut() {
             *head = TextRange::new(before.start(), head.end());
@@ -608,7 +607,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             }
             _ => draft.edits.push((behind, String::new())),
         }
-        Ok(())
     }
 
     /// Whether an expression has the same value whenever it is evaluated.
@@ -882,6 +880,12 @@ fn has_string(file: &File<'_, '_>, range: TextRange) -> bool {
             TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
         )
     })
+}
+
+/// What a parameter with this name is called in a coroutine function, where linters expect time limits
+/// around calls and not in them (ruff's ASYNC109).
+fn parameter_name(wish: &str) -> &str {
+    if wish == "timeout" { "time_limit" } else { wish }
 }
 
 /// What a parameter for this argument is called.
