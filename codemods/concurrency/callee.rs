@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::source_order::{
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::outline::{last_name, names_awaitable};
@@ -25,6 +25,7 @@ const SCARCE_DEPTH: usize = 2;
 #[derive(Default, Deserialize)]
 struct Table {
     limiters: FxHashSet<String>,
+    connection_limits: FxHashMap<String, String>,
     pooled: Vec<String>,
     limited_words: FxHashSet<String>,
     limiting_words: FxHashSet<String>,
@@ -109,6 +110,25 @@ pub fn takes_awaitables(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool
             })
         })
     })
+}
+
+/// Whether a client that is made in these statements is told how many connections it may have.
+pub fn limits_connections(body: &[Stmt]) -> bool {
+    struct Clients(bool);
+    impl<'a> SourceOrderVisitor<'a> for Clients {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node
+                && let Some(limit) =
+                    last_name(&call.func).and_then(|name| TABLE.connection_limits.get(name))
+            {
+                self.0 |= call.arguments.find_keyword(limit).is_some();
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Clients(false);
+    search.visit_body(body);
+    search.0
 }
 
 /// Whether one of the words of `name` is in `words`.

@@ -68,7 +68,8 @@ impl Codemod for UnboundedConcurrency {
             return None;
         }
         let seen = made.look(file)?;
-        if seen.is_limited || seen.never_ends {
+        let has_limits = || body_around(site).is_some_and(callee::limits_connections);
+        if seen.is_limited || seen.never_ends || has_limits() {
             return None;
         }
         let drops_task = made.drops_task(file, &fan_out);

@@ -3,7 +3,7 @@
 use ruff_db::source::source_text;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, AnyNodeRef, ArgOrKeyword, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
@@ -822,45 +822,41 @@ impl<'a> SourceOrderVisitor<'a> for NamesOf<'a> {
     }
 }
 
-/// Whether every function of a module says what it takes and what it gives.
+/// Whether every function and method of a module says what it takes and what it gives; functions
+/// inside functions aside.
 fn is_typed_throughout(body: &[Stmt]) -> bool {
     struct Functions {
         are_typed: bool,
         count: usize,
-        in_class: Vec<bool>,
+        is_in_class: bool,
     }
     impl<'a> SourceOrderVisitor<'a> for Functions {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            match node {
-                AnyNodeRef::StmtFunctionDef(function) => {
-                    let is_method = self.in_class.last().copied().unwrap_or_default();
-                    let skipped = usize::from(is_method);
+        fn visit_stmt(&mut self, statement: &'a Stmt) {
+            match statement {
+                Stmt::FunctionDef(function) => {
                     self.count += 1;
                     self.are_typed &= function.returns.is_some()
                         && function
                             .parameters
                             .iter()
-                            .skip(skipped)
+                            .skip(usize::from(self.is_in_class))
                             .all(|parameter| parameter.annotation().is_some());
-                    self.in_class.push(false);
                 }
-                AnyNodeRef::StmtClassDef(_) => self.in_class.push(true),
-                _ if node.is_expression() => return TraversalSignal::Skip,
-                _ => {}
+                Stmt::ClassDef(class) => {
+                    let is_in_class = std::mem::replace(&mut self.is_in_class, true);
+                    self.visit_body(&class.body);
+                    self.is_in_class = is_in_class;
+                }
+                _ => walk_stmt(self, statement),
             }
-            TraversalSignal::Traverse
         }
 
-        fn leave_node(&mut self, node: AnyNodeRef<'a>) {
-            if node.is_stmt_function_def() || node.is_stmt_class_def() {
-                self.in_class.pop();
-            }
-        }
+        fn visit_expr(&mut self, _expr: &'a Expr) {}
     }
     let mut functions = Functions {
         are_typed: true,
         count: 0,
-        in_class: Vec::new(),
+        is_in_class: false,
     };
     functions.visit_body(body);
     functions.are_typed && functions.count > 0
