@@ -162,9 +162,7 @@ impl<'db> Semantics<'db> {
             .map(|definition| self.path_of(*definition, ALIAS_DEPTH));
         match paths.next() {
             None => Some(format!("builtins.{name}")),
-            Some(first) => first.filter(|first| {
-                paths.all(|path| path.as_ref() == Some(first))
-            }),
+            Some(first) => first.filter(|first| paths.all(|path| path.as_ref() == Some(first))),
         }
     }
 

@@ -850,7 +850,12 @@ mod tests {
     fn the_limit_is_a_number_above_zero() {
         let options = read("concurrency.limit = 20\n").unwrap();
         assert_eq!(options.concurrency_limit, NonZeroU32::new(20));
-        for (wrong, found) in [("0", "0"), ("-3", "-3"), ("1.5", "float"), ("'20'", "string")] {
+        for (wrong, found) in [
+            ("0", "0"),
+            ("-3", "-3"),
+            ("1.5", "float"),
+            ("'20'", "string"),
+        ] {
             let error = read(&format!("[concurrency]\nlimit = {wrong}\n")).unwrap_err();
             let expected =
                 format!("asyncfix.toml:2:9: expected a whole number above zero, found {found}");

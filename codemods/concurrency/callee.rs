@@ -41,13 +41,15 @@ struct Table {
     waiting_methods: FxHashSet<String>,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    toml::from_str(include_str!("../data/concurrency.toml")).unwrap_or_default()
-});
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(include_str!("../data/concurrency.toml")).unwrap_or_default());
 
 /// What is seen of a coroutine.
 #[derive(Debug, Default, Clone, Copy)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
 pub struct Callee {
     /// It waits for its turn already.
     pub is_limited: bool,
@@ -204,8 +206,10 @@ impl<'s, 'db> Look<'s, 'db> {
     /// What a call means that is awaited, entered, or given to something that awaits it.
     fn awaited_call(&mut self, call: &ast::ExprCall) {
         let name = last_name(&call.func).unwrap_or_default();
-        if matches!(name, "gather" | "wait_for" | "shield" | "timeout" | "as_completed")
-            && coroutines::ends_with_arguments(self.semantics, &call.func)
+        if matches!(
+            name,
+            "gather" | "wait_for" | "shield" | "timeout" | "as_completed"
+        ) && coroutines::ends_with_arguments(self.semantics, &call.func)
         {
             let is_timed = name == "wait_for";
             self.timed += usize::from(is_timed);
@@ -396,7 +400,9 @@ impl<'s, 'db> Look<'s, 'db> {
         match manager {
             Expr::Call(call) => {
                 // `async with session.get(url) as response:`
-                let is_client_object = self.class_of(manager).is_some_and(|class| is_client(&class));
+                let is_client_object = self
+                    .class_of(manager)
+                    .is_some_and(|class| is_client(&class));
                 if is_client_object {
                     self.use_scarce();
                 } else {
@@ -451,7 +457,8 @@ fn is_client(class: &str) -> bool {
         .iter()
         .any(|module| class.starts_with(module.as_str()));
     let is_named = TABLE.client_classes.iter().any(|other| {
-        other.split('.').next() == Some(package) && other.rsplit('.').next() == class.rsplit('.').next()
+        other.split('.').next() == Some(package)
+            && other.rsplit('.').next() == class.rsplit('.').next()
     });
     is_named || TABLE.clients.contains(package) && !is_excluded
 }
@@ -555,7 +562,9 @@ impl Look<'_, '_> {
         let is_of_client = [iter, receiver]
             .into_iter()
             .any(|expr| self.class_of(expr).is_some_and(|class| is_client(&class)));
-        if is_of_client && !last_name_of_call(iter).is_some_and(|name| TABLE.waiting_methods.contains(name)) {
+        if is_of_client
+            && !last_name_of_call(iter).is_some_and(|name| TABLE.waiting_methods.contains(name))
+        {
             self.use_scarce();
         } else {
             self.unknown();

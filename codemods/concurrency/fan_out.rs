@@ -593,7 +593,7 @@ impl<'a> TakerSearch<'_, 'a> {
         if is_wanted && let Some(kind) = self.kind(call) {
             self.found.unpacked = self
                 .unpacked
-                .filter(|(range, _)| *range == call.range())
+                .filter(|(range, _)| kind == Kind::Gather && *range == call.range())
                 .map(|(_, count)| count);
             self.found.calls.push(Taker {
                 call,
@@ -867,12 +867,12 @@ fn awaits_name(body: &[Stmt], name: &str) -> bool {
 
 /// The names that a comprehension gives to its elements.
 fn bind_comprehension<'a>(node: AnyNodeRef<'a>, bound: &mut FxHashSet<&'a str>) {
-    let generators = match node {
-        AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
-        | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
-        | AnyNodeRef::ExprGenerator(ast::ExprGenerator { generators, .. })
-        | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. }) => generators,
-        _ => return,
+    let (AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
+    | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
+    | AnyNodeRef::ExprGenerator(ast::ExprGenerator { generators, .. })
+    | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. })) = node
+    else {
+        return;
     };
     for comprehension in generators {
         bind_all(AnyNodeRef::from(&comprehension.target), bound);
@@ -896,13 +896,16 @@ fn bind_all<'a>(node: AnyNodeRef<'a>, bound: &mut FxHashSet<&'a str>) {
                     self.0.insert(name.split('.').next().unwrap_or_default());
                 }
                 AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                    self.0.extend(handler.name.as_ref().map(ast::Identifier::as_str));
+                    self.0
+                        .extend(handler.name.as_ref().map(ast::Identifier::as_str));
                 }
                 AnyNodeRef::PatternMatchAs(pattern) => {
-                    self.0.extend(pattern.name.as_ref().map(ast::Identifier::as_str));
+                    self.0
+                        .extend(pattern.name.as_ref().map(ast::Identifier::as_str));
                 }
                 AnyNodeRef::PatternMatchStar(pattern) => {
-                    self.0.extend(pattern.name.as_ref().map(ast::Identifier::as_str));
+                    self.0
+                        .extend(pattern.name.as_ref().map(ast::Identifier::as_str));
                 }
                 _ => {}
             }

@@ -69,30 +69,30 @@ pub fn of<'a>(file: &File<'a, '_>, fan_out: &FanOut<'_, 'a>) -> Size {
     if let Some(count) = fan_out.takers.unpacked {
         return exactly(count);
     }
-    let sizer = Sizer {
+    let search = Search {
         file,
         fan_out,
         body: body_around(&fan_out.statement).unwrap_or_default(),
     };
-    let sizes = fan_out.turns.iter().map(|turn| sizer.turn(turn));
+    let sizes = fan_out.turns.iter().map(|turn| search.turn(turn));
     let size = if fan_out.is_mapped() {
         sizes.reduce(Size::shorter)
     } else {
         sizes.reduce(Size::times)
     };
     match size.unwrap_or(Size::Unknown) {
-        Size::Unknown if sizer.is_checked() => Size::Chosen,
+        Size::Unknown if search.is_checked() => Size::Chosen,
         size => size,
     }
 }
 
-struct Sizer<'f, 's, 'a, 'db> {
+struct Search<'f, 's, 'a, 'db> {
     file: &'f File<'a, 'db>,
     fan_out: &'f FanOut<'s, 'a>,
     body: &'a [Stmt],
 }
 
-impl<'a> Sizer<'_, '_, 'a, '_> {
+impl<'a> Search<'_, '_, 'a, '_> {
     fn turn(&self, turn: &Turn<'a>) -> Size {
         if turn.is_async {
             return Size::Unknown;
@@ -225,19 +225,19 @@ impl<'a> Sizer<'_, '_, 'a, '_> {
 
     fn range(&self, arguments: &[Expr], depth: usize) -> Size {
         let integer = |expr: &Expr| self.integer(expr, depth);
-        let (start, stop, step) = match arguments {
-            [stop] => (Some(0), integer(stop), Some(1)),
-            [start, stop] => (integer(start), integer(stop), Some(1)),
-            [start, stop, step] => (integer(start), integer(stop), integer(step)),
+        let (start, end, step) = match arguments {
+            [end] => (Some(0), integer(end), Some(1)),
+            [start, end] => (integer(start), integer(end), Some(1)),
+            [start, end, step] => (integer(start), integer(end), integer(step)),
             _ => return Size::Unknown,
         };
-        let (Some(start), Some(stop), Some(step)) = (start, stop, step) else {
+        let (Some(start), Some(end), Some(step)) = (start, end, step) else {
             return Size::Unknown;
         };
         let span = if step > 0 {
-            stop.saturating_sub(start)
+            end.saturating_sub(start)
         } else {
-            start.saturating_sub(stop)
+            start.saturating_sub(end)
         };
         let Some(step) = step.checked_abs().filter(|step| *step > 0) else {
             return Size::Unknown;
@@ -367,9 +367,18 @@ fn is_part(name: &str) -> bool {
 /// Whether something of this name splits, or is split.
 fn splits(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["chunk", "batch", "slice", "grouper", "partition", "split", "window", "page"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "chunk",
+        "batch",
+        "slice",
+        "grouper",
+        "partition",
+        "split",
+        "window",
+        "page",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 /// Whether the collection called `name` is given more elements somewhere.
@@ -387,12 +396,12 @@ fn grows(body: &[Stmt], name: &str) -> bool {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             self.found |= match node {
                 AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
-                    if self.is_it(&method.value)
-                        && matches!(
-                            method.attr.as_str(),
-                            "append" | "add" | "extend" | "update" | "insert" | "setdefault"
-                                | "appendleft"
-                        )),
+                if self.is_it(&method.value)
+                    && matches!(
+                        method.attr.as_str(),
+                        "append" | "add" | "extend" | "update" | "insert" | "setdefault"
+                            | "appendleft"
+                    )),
                 AnyNodeRef::StmtAugAssign(assign) => self.is_it(&assign.target),
                 AnyNodeRef::ExprSubscript(subscript) => {
                     subscript.ctx.is_store() && self.is_it(&subscript.value)
@@ -446,9 +455,8 @@ impl<'a> SourceOrderVisitor<'a> for LengthChecks<'_> {
                     if matches!(&literal.value, Number::Int(value)
                         if value.as_i64().is_some_and(|value| value < 2)))
             };
-            self.found |= orders
-                && sides.clone().any(|side| self.is_length(side))
-                && !sides.any(small);
+            self.found |=
+                orders && sides.clone().any(|side| self.is_length(side)) && !sides.any(small);
         }
         TraversalSignal::Traverse
     }

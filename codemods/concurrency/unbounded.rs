@@ -2,7 +2,8 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
 
 use super::callee::{self, Callee};
 use super::fan_out::{Element, FanOut, body_around};
@@ -10,6 +11,7 @@ use super::size::{self, Size};
 use super::wrapper;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::forgotten_await::call::awaitability_of;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::{Awaitability, Semantics};
@@ -37,7 +39,13 @@ impl Codemod for UnboundedConcurrency {
     }
 
     fn words(&self) -> &'static [&'static str] {
-        &["gather", "as_completed", "wait(", "create_task", "ensure_future"]
+        &[
+            "gather",
+            "as_completed",
+            "wait(",
+            "create_task",
+            "ensure_future",
+        ]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
@@ -51,9 +59,9 @@ impl Codemod for UnboundedConcurrency {
         }
         let means = |expr: &Expr, paths: &[&str]| file.semantics.means(expr, paths);
         let fan_out = FanOut::at(site, &means)?;
-        let size = size::of(file, &fan_out);
+        let count = size::of(file, &fan_out);
         let limit = u64::from(file.settings.concurrency_limit.get());
-        let known = match size {
+        let known = match count {
             Size::Exactly(count) | Size::AtMost(count) if count <= limit => return None,
             Size::Chosen => return None,
             Size::Exactly(count) => Some(count),
@@ -165,14 +173,14 @@ impl<'a> Made<'a> {
         })
     }
 
-    fn range(&self) -> ruff_text_size::TextRange {
+    fn range(&self) -> TextRange {
         self.call.range()
     }
 
     /// Whether each of them is the same: workers, which nothing tells apart.
     fn is_worker(&self, fan_out: &FanOut<'_, 'a>) -> bool {
         struct Reads<'b, 'a> {
-            bound: &'b rustc_hash::FxHashSet<&'a str>,
+            bound: &'b FxHashSet<&'a str>,
             found: bool,
         }
         impl<'n> SourceOrderVisitor<'n> for Reads<'_, '_> {
@@ -207,21 +215,25 @@ impl<'a> Made<'a> {
         if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
             return true;
         }
-        let is_else = match awaitability(file, call) {
+        let is_else = match awaitability_of(file, call) {
             Awaitability::Coroutine => false,
             Awaitability::Running => true,
             _ if is_plain_function(semantics, &call.func) => true,
             // An object whose class says how it is awaited is more than a coroutine. A name that
             // nothing binds says nothing.
             Awaitability::No if is_bound(semantics, &call.func) => self.task.is_none(),
-            Awaitability::No | Awaitability::Awaitable | Awaitability::Mixed | Awaitability::Unknown => {
+            Awaitability::No
+            | Awaitability::Awaitable
+            | Awaitability::Mixed
+            | Awaitability::Unknown => {
                 self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
             }
         };
-        is_else || callee::takes_awaitables(semantics, call)
+        is_else
+            || callee::takes_awaitables(semantics, call)
             || call.arguments.iter_source_order().any(|argument| {
                 matches!(argument.value(), Expr::Call(inner) if matches!(
-                    awaitability(file, inner),
+                    awaitability_of(file, inner),
                     Awaitability::Coroutine | Awaitability::Running | Awaitability::Awaitable
                 ))
             })
@@ -279,8 +291,4 @@ fn is_plain_function(semantics: &Semantics<'_>, callee: &Expr) -> bool {
                 .node(db)
                 .is_some_and(|node| !node.is_async && node.decorator_list.is_empty())
     })
-}
-
-fn awaitability(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
-    crate::forgotten_await::call::awaitability_of(file, call)
 }

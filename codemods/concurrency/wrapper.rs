@@ -1,10 +1,12 @@
 //! The coroutine function that waits for its turn, and the calls of it.
 
+use std::fmt::Write as _;
+
 use ruff_db::source::source_text;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt};
-use ruff_python_ast::{self as ast, AnyNodeRef, ArgOrKeyword, Expr, PythonVersion, Stmt};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
+use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::Definition;
@@ -43,6 +45,15 @@ struct Draft {
     /// What makes the calls at the fan-out calls of it; the name is `NAME`.
     edits: Vec<(TextRange, String)>,
     returns: Option<String>,
+}
+
+impl Draft {
+    /// Whether nothing is left of what stands in `range`.
+    fn removes(&self, range: TextRange) -> bool {
+        self.edits
+            .iter()
+            .any(|(edit, _)| !edit.is_empty() && edit.contains_range(range))
+    }
 }
 
 /// Stands in a draft for the name of the new function, which is only known at the end.
@@ -131,21 +142,16 @@ pub fn write<'a>(
     lines.extend(std::iter::repeat_n(String::new(), blank));
     let slot = Slot::of(file, &place)?;
     let mut edits: Vec<Edit> = vec![slot.above(file, &lines)];
-    edits.extend(
-        draft
-            .edits
-            .into_iter()
-            .map(|(range, text)| {
-                let text = text.replace(NAME, &name);
-                if range.is_empty() {
-                    Edit::insertion(text, range.start())
-                } else if text.is_empty() {
-                    Edit::range_deletion(range)
-                } else {
-                    Edit::range_replacement(text, range)
-                }
-            }),
-    );
+    edits.extend(draft.edits.into_iter().map(|(range, text)| {
+        let text = text.replace(NAME, &name);
+        if range.is_empty() {
+            Edit::insertion(text, range.start())
+        } else if text.is_empty() {
+            Edit::range_deletion(range)
+        } else {
+            Edit::range_replacement(text, range)
+        }
+    }));
     Ok(Wrapper {
         name,
         edits,
@@ -232,7 +238,13 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 Some((_, name)) => format!("{}({passed})", callee.text.replace(NAME, name)),
                 None => format!("{}({passed})", callee.text),
             };
-            self.edit_arguments(call, &arguments, &kept, receiver.map(|(range, _)| range), &mut draft);
+            self.edit_arguments(
+                call,
+                &arguments,
+                &kept,
+                receiver.map(|(range, _)| range),
+                &mut draft,
+            );
             return Ok(draft);
         }
         let mut kept = Vec::new();
@@ -244,25 +256,25 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 continue;
             }
             kept.push(argument.range);
-            let (name, text) = match argument.of {
-                ArgOrKeyword::Keyword(ast::Keyword { arg: Some(name), .. }) => {
-                    let wish = parameter_name(name);
-                    if !taken.insert(wish.to_owned()) {
-                        return Err(format!("`{wish}` would mean two things in the new function"));
-                    }
-                    if wish != name.as_str() {
-                        draft.edits.push((name.range(), wish.to_owned()));
-                    }
-                    (wish.to_owned(), format!("{name}={wish}"))
+            let (name, text) = if let ArgOrKeyword::Keyword(ast::Keyword {
+                arg: Some(name), ..
+            }) = argument.of
+            {
+                let own = parameter_name(name);
+                if !taken.insert(own.to_owned()) {
+                    return Err(format!("`{own}` would mean two things in the new function"));
                 }
-                _ => {
-                    let wish = function
-                        .as_ref()
-                        .and_then(|function| function.parameter(self.file.semantics.db(), index))
-                        .unwrap_or_else(|| wish_for(value));
-                    let name = unique(parameter_name(&wish), &mut taken);
-                    (name.clone(), name)
+                if own != name.as_str() {
+                    draft.edits.push((name.range(), own.to_owned()));
                 }
+                (own.to_owned(), format!("{name}={own}"))
+            } else {
+                let wish = function
+                    .as_ref()
+                    .and_then(|function| function.parameter(self.file.semantics.db(), index))
+                    .unwrap_or_else(|| wish_for(value));
+                let name = unique(parameter_name(&wish), &mut taken);
+                (name.clone(), name)
             };
             passed.push(text);
             draft.parameters.push(Parameter {
@@ -275,7 +287,13 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             None => callee.text.clone(),
         };
         draft.body = format!("{callee_text}({})", passed.join(", "));
-        self.edit_arguments(call, &arguments, &kept, receiver.map(|(range, _)| range), &mut draft);
+        self.edit_arguments(
+            call,
+            &arguments,
+            &kept,
+            receiver.map(|(range, _)| range),
+            &mut draft,
+        );
         if let Some(function) = &function
             && callee.receiver.is_none()
         {
@@ -302,8 +320,12 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .map(|parameter| parameter.name.clone())
             .collect();
         taken.insert(self.semaphore.to_owned());
-        self.names_in(&outer.func, &mut taken);
-        self.names_in(&inner.func, &mut taken);
+        for callee in [&outer.func, &inner.func] {
+            let mut names = NamesOf::default();
+            names.visit_expr(callee);
+            let names = names.found.iter().filter_map(|name| last_name(name));
+            taken.extend(names.map(str::to_owned));
+        }
         let mut passed = vec![draft.body.clone()];
         let mut added = String::new();
         for argument in self.arguments(outer)?.into_iter().skip(1) {
@@ -326,7 +348,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 None => name.clone(),
             });
             // By name, because arguments by name may stand before it.
-            added.push_str(&format!(", {name}={}", self.file.text(value)));
+            let _ = write!(added, ", {name}={}", self.file.text(value));
             draft.parameters.push(Parameter {
                 name,
                 annotation: None,
@@ -348,7 +370,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         let has_arguments = inner
             .arguments
             .iter_source_order()
-            .any(|argument| !self.is_removed(argument.range(), &draft));
+            .any(|argument| !draft.removes(argument.range()));
         let has_arguments = has_arguments || draft.edits.iter().any(|(range, _)| range.is_empty());
         let added = if has_arguments {
             added
@@ -360,13 +382,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             format!("{added})"),
         ));
         Ok(draft)
-    }
-
-    fn is_removed(&self, range: TextRange, draft: &Draft) -> bool {
-        draft
-            .edits
-            .iter()
-            .any(|(edit, _)| !edit.is_empty() && edit.contains_range(range))
     }
 
     /// The draft for `map(work, items)`.
@@ -552,7 +567,9 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 }
                 _ => {
                     // What is behind the last kept one goes as a whole.
-                    let end = arguments.last().map_or(argument.range.end(), |last| last.range.end());
+                    let end = arguments
+                        .last()
+                        .map_or(argument.range.end(), |last| last.range.end());
                     draft
                         .edits
                         .push((TextRange::new(last_kept.end(), end), String::new()));
@@ -622,8 +639,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             Expr::Tuple(tuple) => tuple.elts.iter().all(|elt| self.is_constant(elt)),
             // The instance that the code is a method of.
             Expr::Name(name) => {
-                self.is_settled_name(name)
-                    && self.file.semantics.class_of_receiver(expr).is_some()
+                self.is_settled_name(name) && self.file.semantics.class_of_receiver(expr).is_some()
             }
             _ => false,
         }
@@ -644,19 +660,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .collect();
         [root, self.semaphore.to_owned()].into_iter().collect()
     }
-
-    fn names_in(&self, expr: &Expr, taken: &mut FxHashSet<String>) {
-        struct Names<'t>(&'t mut FxHashSet<String>);
-        impl<'a> SourceOrderVisitor<'a> for Names<'_> {
-            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-                if let AnyNodeRef::ExprName(name) = node {
-                    self.0.insert(name.id.to_string());
-                }
-                TraversalSignal::Traverse
-            }
-        }
-        Names(taken).visit_expr(expr);
-    }
 }
 
 impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
@@ -667,18 +670,20 @@ impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
         let node = function.node(semantics.db())?;
         let own = semantics.of_function(&function);
         let is_method = own.is_method(node);
-        let is_static = node.decorator_list.iter().any(|decorator| {
-            own.means(&decorator.expression, &["builtins.staticmethod"])
-        });
+        let is_static = node
+            .decorator_list
+            .iter()
+            .any(|decorator| own.means(&decorator.expression, &["builtins.staticmethod"]));
         // `Class.method(instance, item)` names all of them.
         let given = call.map_or(0, |call| call.arguments.args.len());
         let parameters = node.parameters.posonlyargs.len() + node.parameters.args.len();
-        let is_bound = callee.is_attribute_expr() && given < parameters.max(1);
+        let has_room = given < parameters || node.parameters.vararg.is_some();
+        let is_bound = callee.is_attribute_expr() && has_room;
         let skipped = usize::from(is_method && !is_static && is_bound);
         Some(Resolved {
+            function,
             own,
             skipped,
-            function,
         })
     }
 
@@ -881,7 +886,11 @@ fn has_string(file: &File<'_, '_>, range: TextRange) -> bool {
 /// What a parameter with this name is called in a coroutine function, where linters expect time limits
 /// around calls and not in them (ruff's ASYNC109).
 fn parameter_name(wish: &str) -> &str {
-    if wish == "timeout" { "time_limit" } else { wish }
+    if wish == "timeout" {
+        "time_limit"
+    } else {
+        wish
+    }
 }
 
 /// What a parameter for this argument is called.

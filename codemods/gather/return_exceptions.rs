@@ -729,19 +729,17 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'a> {
                         .map(ruff_python_ast::Identifier::as_str),
                 );
             }
-            AnyNodeRef::StmtReturn(statement) => {
-                match statement.value.as_deref() {
-                    Some(Expr::Name(name)) => {
-                        self.found |= self.caught.contains(&name.id.as_str());
-                    }
-                    Some(Expr::Await(awaited)) => {
-                        if let Expr::Call(call) = &*awaited.value {
-                            self.awaited.push(&call.func);
-                        }
-                    }
-                    _ => {}
+            AnyNodeRef::StmtReturn(statement) => match statement.value.as_deref() {
+                Some(Expr::Name(name)) => {
+                    self.found |= self.caught.contains(&name.id.as_str());
                 }
-            }
+                Some(Expr::Await(awaited)) => {
+                    if let Expr::Call(call) = &*awaited.value {
+                        self.awaited.push(&call.func);
+                    }
+                }
+                _ => {}
+            },
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
                 return TraversalSignal::Skip;
             }

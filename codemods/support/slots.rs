@@ -112,10 +112,9 @@ impl Slot {
             content.push_str(self.newline);
         }
         match self.after_header {
-            Some(range) => Edit::range_replacement(
-                format!("{}{content}{}", self.newline, self.indent),
-                range,
-            ),
+            Some(range) => {
+                Edit::range_replacement(format!("{}{content}{}", self.newline, self.indent), range)
+            }
             None => Edit::insertion(content, file.lines().start_with_comments(self.start)),
         }
     }
