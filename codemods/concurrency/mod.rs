@@ -2,6 +2,7 @@
 
 mod callee;
 mod fan_out;
+mod signature;
 mod size;
 pub mod unbounded;
 mod wrapper;

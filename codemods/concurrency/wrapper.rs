@@ -2,20 +2,17 @@
 
 use std::fmt::Write as _;
 
-use ruff_db::source::source_text;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
-use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion, Stmt};
+use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
-use ty_python_core::definition::Definition;
-use ty_python_semantic::Db;
 
 use super::fan_out::{Element, FanOut};
+use super::signature::{Signature, is_typed_throughout, names_in};
 use crate::file::File;
 use crate::outline::last_name;
-use crate::semantics::{Function, Semantics};
+use crate::semantics::Semantics;
 use crate::site::{Owner, Place};
 use crate::support::slots::Slot;
 use crate::support::{coroutines, imports, names};
@@ -218,7 +215,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         let callee = self.callee(&call.func)?;
         let arguments = self.arguments(call)?;
         let comments_inside = self.file.comments.intersects(call.range());
-        let function = self.function(&call.func, Some(call));
+        let signature = self.signature(&call.func, Some(call));
         let mut taken = self.taken(&callee);
         let mut draft = Draft::default();
         let head = TextRange::new(call.start(), call.arguments.start());
@@ -269,9 +266,9 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 }
                 (own.to_owned(), format!("{name}={own}"))
             } else {
-                let wish = function
+                let wish = signature
                     .as_ref()
-                    .and_then(|function| function.parameter(self.file.semantics.db(), index))
+                    .and_then(|signature| signature.parameter(self.file.semantics.db(), index))
                     .unwrap_or_else(|| wish_for(value));
                 let name = unique(parameter_name(&wish), &mut taken);
                 (name.clone(), name)
@@ -294,10 +291,10 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             receiver.map(|(range, _)| range),
             &mut draft,
         );
-        if let Some(function) = &function
+        if let Some(signature) = &signature
             && callee.receiver.is_none()
         {
-            self.annotate(function, &arguments, &kept, &mut draft);
+            self.annotate(signature, &arguments, &kept, &mut draft);
         }
         Ok(draft)
     }
@@ -321,10 +318,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .collect();
         taken.insert(self.semaphore.to_owned());
         for callee in [&outer.func, &inner.func] {
-            let mut names = NamesOf::default();
-            names.visit_expr(callee);
-            let names = names.found.iter().filter_map(|name| last_name(name));
-            taken.extend(names.map(str::to_owned));
+            taken.extend(names_in(callee).filter_map(last_name).map(str::to_owned));
         }
         let mut passed = vec![draft.body.clone()];
         let mut added = String::new();
@@ -398,13 +392,13 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         if callee.receiver.is_some() {
             return Err("the function given to `map` may change before it is called".to_owned());
         }
-        let resolved = self.function(function, None);
+        let signature = self.signature(function, None);
         let mut taken = self.taken(&callee);
         let mut draft = Draft::default();
         for (index, _) in iterables.iter().enumerate() {
-            let wish = resolved
+            let wish = signature
                 .as_ref()
-                .and_then(|resolved| resolved.parameter(self.file.semantics.db(), index))
+                .and_then(|signature| signature.parameter(self.file.semantics.db(), index))
                 .unwrap_or_else(|| "item".to_owned());
             draft.parameters.push(Parameter {
                 name: unique(parameter_name(&wish), &mut taken),
@@ -664,67 +658,36 @@ impl<'a> Writer<'_, '_, 'a, '_> {
 
 impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
     /// The function that is called, where it is in sight.
-    fn function(&self, callee: &Expr, call: Option<&ast::ExprCall>) -> Option<Resolved<'db>> {
-        let semantics = &self.file.semantics;
-        let function = semantics.function(callee)?;
-        let node = function.node(semantics.db())?;
-        let own = semantics.of_function(&function);
-        let is_method = own.is_method(node);
-        let is_static = node
-            .decorator_list
-            .iter()
-            .any(|decorator| own.means(&decorator.expression, &["builtins.staticmethod"]));
-        // `Class.method(instance, item)` names all of them.
+    fn signature(&self, callee: &Expr, call: Option<&ast::ExprCall>) -> Option<Signature<'db>> {
         let given = call.map_or(0, |call| call.arguments.args.len());
-        let parameters = node.parameters.posonlyargs.len() + node.parameters.args.len();
-        let has_room = given < parameters || node.parameters.vararg.is_some();
-        let is_bound = callee.is_attribute_expr() && has_room;
-        let skipped = usize::from(is_method && !is_static && is_bound);
-        Some(Resolved {
-            function,
-            own,
-            skipped,
-        })
+        Signature::of(&self.file.semantics, callee, given)
     }
 
     /// Annotates the draft as the function is, where the module is typed throughout and the names
     /// in the annotations mean the same here.
     fn annotate(
         &self,
-        resolved: &Resolved<'db>,
+        signature: &Signature<'db>,
         arguments: &[Argument<'a>],
         kept: &[TextRange],
         draft: &mut Draft,
     ) {
-        let db = self.file.semantics.db();
-        let Some(node) = resolved.function.node(db) else {
-            return;
-        };
         if !is_typed_throughout(self.file.body()) {
             return;
         }
-        let Some(returns) = node
-            .returns
-            .as_deref()
-            .and_then(|returns| self.annotation(resolved, returns))
-        else {
-            return;
-        };
+        let returns = signature.returns(self.file, self.owner);
         let annotations: Option<Vec<String>> = arguments
             .iter()
             .enumerate()
             .filter(|(_, argument)| kept.contains(&argument.range))
-            .map(|(index, argument)| {
-                let parameter = match argument.of {
-                    ArgOrKeyword::Arg(_) => resolved.positional(node, index)?,
-                    ArgOrKeyword::Keyword(keyword) => {
-                        &node.parameters.find(keyword.arg.as_deref()?)?.parameter
-                    }
-                };
-                self.annotation(resolved, parameter.annotation()?)
+            .map(|(index, argument)| match argument.of {
+                ArgOrKeyword::Arg(_) => signature.annotation_at(self.file, self.owner, index),
+                ArgOrKeyword::Keyword(keyword) => {
+                    signature.annotation_of(self.file, self.owner, keyword.arg.as_deref()?)
+                }
             })
             .collect();
-        let Some(annotations) = annotations else {
+        let (Some(returns), Some(annotations)) = (returns, annotations) else {
             return;
         };
         for (parameter, annotation) in draft.parameters.iter_mut().zip(annotations) {
@@ -732,139 +695,6 @@ impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
         }
         draft.returns = Some(returns);
     }
-
-    /// The text of an annotation of another function, if it means the same here.
-    fn annotation(&self, resolved: &Resolved<'db>, annotation: &Expr) -> Option<String> {
-        let semantics = &self.file.semantics;
-        let scope = semantics.scope_of_owner(self.owner)?;
-        let is_here = semantics.is_here(resolved.function.definition);
-        let mut names = NamesOf::default();
-        names.visit_expr(annotation);
-        if names.has_string && !is_here {
-            return None;
-        }
-        // The names of types that are made for one function or class mean nothing outside.
-        let means_the_same = names.found.iter().all(|name| {
-            let Expr::Name(id) = name else {
-                return false;
-            };
-            if id.id == "Self" {
-                return false;
-            }
-            if is_here {
-                let is_global = |definitions: Option<Vec<Definition<'_>>>| {
-                    definitions.is_some_and(|definitions| {
-                        definitions
-                            .iter()
-                            .all(|definition| definition.file_scope(semantics.db()).is_global())
-                    })
-                };
-                return is_global(semantics.lookup(&id.id, scope))
-                    && is_global(resolved.own.bindings(id));
-            }
-            let there = resolved.own.qualified_name(name);
-            there.is_some() && there == semantics.qualified_name_in(&id.id, scope)
-        });
-        if !means_the_same {
-            return None;
-        }
-        let text = source_text(
-            semantics.db(),
-            resolved.function.definition.file(semantics.db()),
-        );
-        let text = text.as_str().get(annotation.range().to_std_range())?;
-        (!text.contains(['\n', '\r'])).then(|| text.to_owned())
-    }
-}
-
-/// A function that is called.
-struct Resolved<'db> {
-    function: Function<'db>,
-    /// The semantics of its file.
-    own: Semantics<'db>,
-    /// How many of its parameters the call does not name.
-    skipped: usize,
-}
-
-impl<'db> Resolved<'db> {
-    /// What the parameter is called that takes the positional argument with this index.
-    fn parameter(&self, db: &'db dyn Db, index: usize) -> Option<String> {
-        let node = self.function.node(db)?;
-        let parameter = self.positional(node, index)?;
-        let is_variadic = node.parameters.vararg.as_deref() == Some(parameter);
-        (!is_variadic).then(|| parameter.name.to_string())
-    }
-
-    fn positional<'n>(
-        &self,
-        node: &'n ast::StmtFunctionDef,
-        index: usize,
-    ) -> Option<&'n ast::Parameter> {
-        let parameters = &node.parameters;
-        parameters
-            .posonlyargs
-            .iter()
-            .chain(&parameters.args)
-            .nth(index + self.skipped)
-            .map(|parameter| &parameter.parameter)
-            .or(parameters.vararg.as_deref())
-    }
-}
-
-#[derive(Default)]
-struct NamesOf<'a> {
-    found: Vec<&'a Expr>,
-    has_string: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for NamesOf<'a> {
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        if expr.is_name_expr() {
-            self.found.push(expr);
-        }
-        self.has_string |= expr.is_string_literal_expr();
-        walk_expr(self, expr);
-    }
-}
-
-/// Whether every function and method of a module says what it takes and what it gives; functions
-/// inside functions aside.
-fn is_typed_throughout(body: &[Stmt]) -> bool {
-    struct Functions {
-        are_typed: bool,
-        count: usize,
-        is_in_class: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Functions {
-        fn visit_stmt(&mut self, statement: &'a Stmt) {
-            match statement {
-                Stmt::FunctionDef(function) => {
-                    self.count += 1;
-                    self.are_typed &= function.returns.is_some()
-                        && function
-                            .parameters
-                            .iter()
-                            .skip(usize::from(self.is_in_class))
-                            .all(|parameter| parameter.annotation().is_some());
-                }
-                Stmt::ClassDef(class) => {
-                    let is_in_class = std::mem::replace(&mut self.is_in_class, true);
-                    self.visit_body(&class.body);
-                    self.is_in_class = is_in_class;
-                }
-                _ => walk_stmt(self, statement),
-            }
-        }
-
-        fn visit_expr(&mut self, _expr: &'a Expr) {}
-    }
-    let mut functions = Functions {
-        are_typed: true,
-        count: 0,
-        is_in_class: false,
-    };
-    functions.visit_body(body);
-    functions.are_typed && functions.count > 0
 }
 
 /// One argument of a call, with the parentheses around it.
