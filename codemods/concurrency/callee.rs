@@ -10,6 +10,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
+use ty_python_core::definition::Definition;
 
 use crate::outline::{last_name, names_awaitable};
 use crate::semantics::{ClassOf, Function, Semantics, contains};
@@ -17,7 +18,13 @@ use crate::support::coroutines::{self, is_endless, leaves_loop_by_itself};
 use crate::support::timeouts::is_timeout;
 
 /// How many calls deep the coroutine is followed.
-const DEPTH: usize = 3;
+const DEPTH: usize = 6;
+
+/// How many calls deep it counts that it waits for its turn.
+const LIMITED_DEPTH: usize = 3;
+
+/// The same for a lock: further down it protects something else.
+const LOCKED_DEPTH: usize = 1;
 
 /// How many calls deep what it uses counts: its own, and that of what it calls.
 const SCARCE_DEPTH: usize = 2;
@@ -25,10 +32,13 @@ const SCARCE_DEPTH: usize = 2;
 #[derive(Default, Deserialize)]
 struct Table {
     limiters: FxHashSet<String>,
+    locks: FxHashSet<String>,
     connection_limits: FxHashMap<String, String>,
     pooled: Vec<String>,
     limited_words: FxHashSet<String>,
+    limiter_words: FxHashSet<String>,
     limiting_words: FxHashSet<String>,
+    locking_words: FxHashSet<String>,
     spawning_words: FxHashSet<String>,
     awaiting_words: FxHashSet<String>,
     awaitable_words: FxHashSet<String>,
@@ -166,6 +176,8 @@ struct Look<'s, 'db> {
     /// How many time limits stand around the code.
     timed: usize,
     seen: Callee,
+    /// The functions that were looked at, each with how deep it was called.
+    looked_at: FxHashMap<Definition<'db>, usize>,
 }
 
 impl<'s, 'db> Look<'s, 'db> {
@@ -176,6 +188,7 @@ impl<'s, 'db> Look<'s, 'db> {
             depth: 0,
             timed: 0,
             seen: Callee::default(),
+            looked_at: FxHashMap::default(),
         }
     }
 
@@ -189,6 +202,11 @@ impl<'s, 'db> Look<'s, 'db> {
 
     fn use_scarce(&mut self) {
         self.seen.is_scarce |= self.depth <= SCARCE_DEPTH;
+    }
+
+    /// It waits for its turn, unless each has one of its own.
+    fn take_turns(&mut self, limiter: &Expr, deepest: usize) {
+        self.seen.is_limited |= self.depth <= deepest && !self.is_own(limiter);
     }
 
     fn means(&self, expr: &Expr, paths: &[String]) -> bool {
@@ -278,7 +296,11 @@ impl<'s, 'db> Look<'s, 'db> {
             && let Some(class) = self.class_of(&method.value)
         {
             if TABLE.limiters.contains(&class) {
-                self.seen.is_limited |= !self.is_own(&method.value);
+                self.take_turns(&method.value, LIMITED_DEPTH);
+                return;
+            }
+            if TABLE.locks.contains(&class) {
+                self.take_turns(&method.value, LOCKED_DEPTH);
                 return;
             }
             if TABLE.meeting.contains(&class) {
@@ -315,7 +337,7 @@ impl<'s, 'db> Look<'s, 'db> {
             };
             last_name(callee).is_some_and(|name| has_word(name, &TABLE.limiting_words))
         });
-        self.seen.is_limited |= is_limited;
+        self.seen.is_limited |= is_limited && self.depth < LIMITED_DEPTH;
         if function.definition.file(db).is_stub(db) {
             if coroutines::may_wait(&node.name) || !node.is_async {
                 self.unknown();
@@ -326,6 +348,15 @@ impl<'s, 'db> Look<'s, 'db> {
             self.unknown();
             return;
         }
+        // A function that calls itself, or is called again, says nothing new further down.
+        let before = self.looked_at.get(&function.definition);
+        if before.is_some_and(|depth| *depth <= self.depth + 1) {
+            return;
+        }
+        // What is done under a time limit has to be looked at again where there is none.
+        if self.timed == 0 {
+            self.looked_at.insert(function.definition, self.depth + 1);
+        }
         let own = self.semantics.of_function(function);
         let mut look = Look {
             semantics: &own,
@@ -333,9 +364,11 @@ impl<'s, 'db> Look<'s, 'db> {
             depth: self.depth + 1,
             timed: self.timed,
             seen: self.seen,
+            looked_at: std::mem::take(&mut self.looked_at),
         };
         look.visit_body(&node.body);
         self.seen = look.seen;
+        self.looked_at = look.looked_at;
     }
 
     /// What it says of a coroutine that it is given this.
@@ -350,9 +383,8 @@ impl<'s, 'db> Look<'s, 'db> {
                 self.seen.meets_others |= TABLE.meeting.contains(&class);
             }
             None => {
-                self.seen.is_limited |= last_name(is_given).is_some_and(|name| {
-                    name.contains("semaphore") || has_word(name, &TABLE.limiting_words)
-                });
+                self.seen.is_limited |=
+                    last_name(is_given).is_some_and(|name| has_word(name, &TABLE.limiter_words));
             }
         }
     }
@@ -385,16 +417,17 @@ impl<'s, 'db> Look<'s, 'db> {
             Expr::Call(call) => &*call.func,
             other => other,
         };
-        if let Some(class) = self.class_of(manager)
-            && TABLE.limiters.contains(&class)
-        {
-            self.seen.is_limited |= !self.is_own(manager);
+        let class = self.class_of(manager);
+        let is_one = |classes: &FxHashSet<String>, words: &FxHashSet<String>| {
+            class.as_ref().is_some_and(|class| classes.contains(class))
+                || last_name(callee).is_some_and(|name| has_word(name, words))
+        };
+        if is_one(&TABLE.limiters, &TABLE.limiting_words) {
+            self.take_turns(manager, LIMITED_DEPTH);
             return;
         }
-        if last_name(callee).is_some_and(|name| has_word(name, &TABLE.limiting_words))
-            && !self.is_own(manager)
-        {
-            self.seen.is_limited = true;
+        if is_one(&TABLE.locks, &TABLE.locking_words) {
+            self.take_turns(manager, LOCKED_DEPTH);
             return;
         }
         match manager {
