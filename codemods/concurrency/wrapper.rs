@@ -244,6 +244,16 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             );
             return Ok(draft);
         }
+        // What is given by name keeps its name, so no other parameter may have it.
+        for keyword in &call.arguments.keywords {
+            if let Some(name) = &keyword.arg
+                && !taken.insert(parameter_name(name).to_owned())
+            {
+                return Err(format!(
+                    "`{name}` would mean two things in the new function"
+                ));
+            }
+        }
         let mut kept = Vec::new();
         let mut passed = Vec::new();
         for (index, argument) in arguments.iter().enumerate() {
@@ -258,9 +268,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             }) = argument.of
             {
                 let own = parameter_name(name);
-                if !taken.insert(own.to_owned()) {
-                    return Err(format!("`{own}` would mean two things in the new function"));
-                }
                 if own != name.as_str() {
                     draft.edits.push((name.range(), own.to_owned()));
                 }
