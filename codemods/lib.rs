@@ -9,6 +9,7 @@
 
 pub mod blocking;
 pub mod cancellation;
+pub mod concurrency;
 pub mod context_managers;
 pub mod file;
 pub mod finding;
@@ -100,6 +101,7 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &cancellation::broad::BroadExcept,
     &mixing::never_run::CoroutineNeverRun,
     &mixing::run_in_loop::RunInsideLoop,
+    &concurrency::unbounded::UnboundedConcurrency,
     &context_managers::unmanaged_resource::UnmanagedResource,
     &context_managers::manual_lock::ManualLock,
     &gather::return_exceptions::GatherWithoutReturnExceptions,

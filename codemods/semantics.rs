@@ -154,6 +154,23 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// Like [`Self::qualified_name`], for code in `scope` that would use `name`.
+    pub fn qualified_name_in(&self, name: &str, scope: FileScopeId) -> Option<String> {
+        let definitions = self.lookup(name, scope)?;
+        let mut paths = definitions
+            .iter()
+            .map(|definition| self.path_of(*definition, ALIAS_DEPTH));
+        match paths.next() {
+            None => Some(format!("builtins.{name}")),
+            Some(first) => first.filter(|first| paths.all(|path| path.as_ref() == Some(first))),
+        }
+    }
+
+    /// Whether a definition is one of this file.
+    pub fn is_here(&self, definition: Definition<'db>) -> bool {
+        definition.program_file(self.db()) == self.file
+    }
+
     fn path_of(&self, definition: Definition<'db>, depth: usize) -> Option<String> {
         match definition.kind(self.db()) {
             DefinitionKind::Import(import) => {
@@ -387,6 +404,12 @@ impl<'db> Semantics<'db> {
     pub fn function_scope(&self, function: &ast::StmtFunctionDef) -> Option<FileScopeId> {
         self.index()
             .try_node_scope(NodeWithScopeRef::Function(function))
+    }
+
+    /// Whether a function stands directly in the body of a class.
+    pub fn is_method(&self, function: &ast::StmtFunctionDef) -> bool {
+        self.function_scope(function)
+            .is_some_and(|scope| self.index().class_definition_of_method(scope).is_some())
     }
 
     /// The scope of what a function, or the module, has in its body.

@@ -1,5 +1,7 @@
 //! The options that change what codemods look for and write.
 
+use std::num::NonZeroU32;
+
 use ruff_python_ast::{PythonVersion, Stmt};
 use ruff_python_parser::parse_module;
 
@@ -54,7 +56,15 @@ pub struct Settings {
     pub task_strategy: TaskStrategy,
     /// `cancellation.cleanup`
     pub cancellation_cleanup: Option<String>,
+    /// `concurrency.limit`
+    pub concurrency_limit: NonZeroU32,
 }
+
+/// How many coroutines of one kind may run at once where nothing else is said.
+const LIMIT: NonZeroU32 = match NonZeroU32::new(100) {
+    Some(limit) => limit,
+    None => NonZeroU32::MIN,
+};
 
 impl Default for Settings {
     fn default() -> Self {
@@ -63,6 +73,7 @@ impl Default for Settings {
             gather_guard: GatherGuard::default(),
             task_strategy: TaskStrategy::default(),
             cancellation_cleanup: None,
+            concurrency_limit: LIMIT,
         }
     }
 }

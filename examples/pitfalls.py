@@ -16,6 +16,12 @@ async def fetch_all() -> int:
     return sum(numbers)
 
 
+async def fetch_everything() -> None:
+    # Creating too many tasks: all ten thousand run at once.
+    tasks = [fetch(number) for number in range(10_000)]
+    await asyncio.gather(*tasks)
+
+
 async def save(total: int) -> None:
     await asyncio.sleep(0.1)
     print(total)

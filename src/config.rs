@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, RwLock};
@@ -76,6 +77,8 @@ pub struct Options {
     pub task_strategy: Option<TaskStrategy>,
     /// `cancellation.cleanup`
     pub cancellation_cleanup: Option<String>,
+    /// `concurrency.limit`
+    pub concurrency_limit: Option<NonZeroU32>,
 }
 
 /// An error in a configuration file or option, ready to be shown.
@@ -207,6 +210,8 @@ impl Config {
         if let Some(cleanup) = &self.settings.cancellation_cleanup {
             let _ = writeln!(text, "cancellation.cleanup = {cleanup:?}");
         }
+        let limit = self.settings.concurrency_limit;
+        let _ = writeln!(text, "concurrency.limit = {limit}");
         let _ = writeln!(text, "gather.guard = {guard:?}");
         let _ = writeln!(text, "tasks.strategy = {strategy:?}");
         if !self.per_file_ignores.is_empty() {
@@ -380,6 +385,10 @@ impl Resolver {
                     .clone()
                     .or(options.cancellation_cleanup)
                     .or(defaults.cancellation_cleanup),
+                concurrency_limit: inline
+                    .concurrency_limit
+                    .or(options.concurrency_limit)
+                    .unwrap_or(defaults.concurrency_limit),
             },
             target_version_origin,
             unsafe_fixes: overrides
@@ -481,7 +490,7 @@ fn parse_into(
     Ok(true)
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "select",
     "extend-select",
     "ignore",
@@ -495,6 +504,7 @@ const KEYS: [&str; 15] = [
     "src",
     "extra-stubs",
     "cancellation",
+    "concurrency",
     "gather",
     "tasks",
 ];
@@ -558,6 +568,23 @@ impl Reader<'_> {
             .get_ref()
             .as_bool()
             .ok_or_else(|| self.wrong(value, "true or false"))
+    }
+
+    fn count(&self, value: &Value<'_>) -> Result<NonZeroU32, ConfigError> {
+        const EXPECTED: &str = "a whole number above zero";
+        let integer = value
+            .get_ref()
+            .as_integer()
+            .ok_or_else(|| self.wrong(value, EXPECTED))?;
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        number
+            .and_then(|number| u32::try_from(number).ok())
+            .and_then(NonZeroU32::new)
+            .ok_or_else(|| {
+                let found = number.map_or_else(|| integer.as_str().to_owned(), |n| n.to_string());
+                let message = format!("expected {EXPECTED}, found {found}");
+                self.error(value.span().start, &message)
+            })
     }
 
     fn strings(&self, value: &Value<'_>) -> Result<Vec<String>, ConfigError> {
@@ -671,6 +698,14 @@ impl Reader<'_> {
                             other => {
                                 return Err(self.unknown(key.span().start, other, &["cleanup"]));
                             }
+                        }
+                    }
+                }
+                "concurrency" => {
+                    for (key, value) in self.table(value)? {
+                        match key.get_ref().as_ref() {
+                            "limit" => options.concurrency_limit = Some(self.count(value)?),
+                            other => return Err(self.unknown(key.span().start, other, &["limit"])),
                         }
                     }
                 }
@@ -809,6 +844,25 @@ mod tests {
         }
         let error = read("[cancellation]\ncleanpu = 'close()'\n").unwrap_err();
         assert!(error.0.contains("cleanup"), "{error}");
+    }
+
+    #[test]
+    fn the_limit_is_a_number_above_zero() {
+        let options = read("concurrency.limit = 20\n").unwrap();
+        assert_eq!(options.concurrency_limit, NonZeroU32::new(20));
+        for (wrong, found) in [
+            ("0", "0"),
+            ("-3", "-3"),
+            ("1.5", "float"),
+            ("'20'", "string"),
+        ] {
+            let error = read(&format!("[concurrency]\nlimit = {wrong}\n")).unwrap_err();
+            let expected =
+                format!("asyncfix.toml:2:9: expected a whole number above zero, found {found}");
+            assert_eq!(error.0, expected);
+        }
+        let error = read("[concurrency]\nlimits = 20\n").unwrap_err();
+        assert!(error.0.contains("did you mean `limit`?"), "{error}");
     }
 
     #[test]

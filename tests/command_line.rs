@@ -591,3 +591,100 @@ fn where_a_program_starts_is_settled_before_its_tasks_are() {
         .replace("    main()\n", "    asyncio.run(main())\n");
     assert_eq!(read(&folder, "a.py"), fixed);
 }
+
+#[test]
+fn a_fan_out_gets_its_limit_and_its_guard() {
+    let before = "\
+import asyncio
+
+import httpx
+
+
+async def load(client: httpx.AsyncClient, url):
+    response = await client.get(url)
+    return response.text
+
+
+async def load_all(client, urls):
+    tasks = []
+    for url in urls:
+        asyncio.create_task(note(url))
+        tasks.append(asyncio.create_task(load(client, url)))
+    return await asyncio.gather(*tasks)
+
+
+async def show(client, urls):
+    # One after the other.
+    for page in await asyncio.gather(*(load(client, url) for url in urls)):
+        print(page)
+";
+    let after = "\
+import asyncio
+
+import httpx
+
+background_tasks: set[asyncio.Task[object]] = set()
+
+
+async def load(client: httpx.AsyncClient, url):
+    response = await client.get(url)
+    return response.text
+
+
+async def load_all(client, urls):
+    tasks = []
+    semaphore = asyncio.Semaphore(100)
+
+    async def limited_load(client, url):
+        async with semaphore:
+            return await load(client, url)
+
+    for url in urls:
+        task = asyncio.create_task(note(url))
+        background_tasks.add(task)
+        task.add_done_callback(background_tasks.discard)
+        tasks.append(limited_load(client, url))
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+async def show(client, urls):
+    semaphore = asyncio.Semaphore(100)
+
+    async def limited_load(client, url):
+        async with semaphore:
+            return await load(client, url)
+
+    # One after the other.
+    results = await asyncio.gather(*(limited_load(client, url) for url in urls), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    for page in results:
+        print(page)
+";
+    let folder = folder(&[("a.py", before)]);
+    asyncfix(&folder)
+        .args(["--write", "--unsafe-fixes"])
+        .assert()
+        .success();
+    assert_eq!(read(&folder, "a.py"), after);
+    // No rule has anything to say about what is written, and one at a time comes to the same.
+    asyncfix(&folder)
+        .assert()
+        .success()
+        .stderr("No mistakes found\n");
+    for order in [["AF501", "AF701", "AF801"], ["AF701", "AF801", "AF501"]] {
+        write(folder.path(), "a.py", before.as_bytes());
+        for rule in order {
+            asyncfix(&folder)
+                .args(["--write", "--unsafe-fixes", "--select", rule])
+                .assert()
+                .success();
+        }
+        assert_eq!(read(&folder, "a.py"), after, "{order:?}");
+    }
+}

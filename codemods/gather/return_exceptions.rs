@@ -11,12 +11,14 @@ use super::results::{self, Consumption, consumption};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
+use crate::semantics::Semantics;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Spellings;
 use crate::support::coroutines::{self, Ending, Member};
 use crate::support::names;
 use crate::support::slots::Slot;
+use crate::support::timeouts::is_timeout;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF701.
@@ -34,6 +36,9 @@ static RULE: Rule = Rule {
 const ARGUMENT: &str = "return_exceptions=True";
 
 const TITLE: &str = "Let all awaitables finish, then raise the first exception";
+
+/// How many coroutines around one that returns exceptions are looked through.
+const WRAPPERS: usize = 2;
 
 /// What a new variable for the results is called.
 const RESULTS: &[&str] = &["results", "gathered"];
@@ -168,19 +173,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     /// A member that gives exceptions back as values: its results look like failures.
     fn returns_exceptions(&self, callee: &Expr) -> bool {
-        let semantics = &self.file.semantics;
-        let Some(function) = semantics.function_in_sight(callee) else {
-            return false;
-        };
-        let Some(node) = function.node(semantics.db()) else {
-            return false;
-        };
-        let mut search = ReturnedExceptions {
-            caught: Vec::new(),
-            found: false,
-        };
-        search.visit_body(&node.body);
-        search.found
+        returns_exceptions(&self.file.semantics, callee, WRAPPERS)
     }
 
     /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call: what is
@@ -694,22 +687,34 @@ impl MemberNames<'_> {
     }
 }
 
-/// Whether a context manager limits the time of what is in it. Judged by its name alone, because
-/// being wrong here only means to hold back.
-fn is_timeout(expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else {
+/// Whether a coroutine gives exceptions back as values, itself or by what it returns the value of.
+fn returns_exceptions(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> bool {
+    let Some(function) = semantics.function_in_sight(callee) else {
         return false;
     };
-    let name = match &*call.func {
-        Expr::Name(name) => name.id.as_str(),
-        Expr::Attribute(attribute) => attribute.attr.as_str(),
-        _ => return false,
+    let Some(node) = function.node(semantics.db()) else {
+        return false;
     };
-    name.contains("timeout") || name.contains("fail_after") || name.contains("move_on_after")
+    let mut search = ReturnedExceptions {
+        caught: Vec::new(),
+        awaited: Vec::new(),
+        found: false,
+    };
+    search.visit_body(&node.body);
+    search.found
+        || depth > 0 && {
+            let own = semantics.of_function(&function);
+            search
+                .awaited
+                .iter()
+                .any(|callee| returns_exceptions(&own, callee, depth - 1))
+        }
 }
 
 struct ReturnedExceptions<'a> {
     caught: Vec<&'a str>,
+    /// What is called by `return await …`.
+    awaited: Vec<&'a Expr>,
     found: bool,
 }
 
@@ -724,11 +729,17 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'a> {
                         .map(ruff_python_ast::Identifier::as_str),
                 );
             }
-            AnyNodeRef::StmtReturn(statement) => {
-                if let Some(Expr::Name(name)) = statement.value.as_deref() {
+            AnyNodeRef::StmtReturn(statement) => match statement.value.as_deref() {
+                Some(Expr::Name(name)) => {
                     self.found |= self.caught.contains(&name.id.as_str());
                 }
-            }
+                Some(Expr::Await(awaited)) => {
+                    if let Expr::Call(call) = &*awaited.value {
+                        self.awaited.push(&call.func);
+                    }
+                }
+                _ => {}
+            },
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
                 return TraversalSignal::Skip;
             }

@@ -69,6 +69,26 @@ fn ending_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> E
     ending_of_function(semantics, &function, depth)
 }
 
+/// Whether `callee` is known to end by itself.
+pub fn ends(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &ENDINGS.ends)
+}
+
+/// Whether `callee` ends when what it is given ends.
+pub fn ends_with_arguments(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &ENDINGS.as_arguments)
+}
+
+/// Whether a coroutine function of this name runs until it is cancelled.
+pub fn runs_for_ever(name: &str) -> bool {
+    ENDINGS.never.contains(name)
+}
+
+/// Whether a coroutine function of this name may wait for somebody who never comes.
+pub fn may_wait(name: &str) -> bool {
+    ENDINGS.waits.contains(name)
+}
+
 fn means_one_of(semantics: &Semantics<'_>, callee: &Expr, paths: &[String]) -> bool {
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     semantics.means(callee, &paths)
@@ -232,6 +252,19 @@ pub fn is_endless(test: &Expr) -> bool {
 pub fn leaves_loop(body: &[Stmt]) -> bool {
     let mut search = Exits {
         nested: 0,
+        counts_cancellation: true,
+        found: false,
+    };
+    search.visit_body(body);
+    search.found
+}
+
+/// The same, for a loop that nobody cancels: what stands in a handler for cancellations does not
+/// count.
+pub fn leaves_loop_by_itself(body: &[Stmt]) -> bool {
+    let mut search = Exits {
+        nested: 0,
+        counts_cancellation: false,
         found: false,
     };
     search.visit_body(body);
@@ -240,7 +273,21 @@ pub fn leaves_loop(body: &[Stmt]) -> bool {
 
 struct Exits {
     nested: usize,
+    /// Whether handlers for cancellations are looked into.
+    counts_cancellation: bool,
     found: bool,
+}
+
+/// Whether a handler is there for cancellations. Judged by the name alone.
+fn catches_cancellation(handler: &ast::ExceptHandlerExceptHandler) -> bool {
+    match handler.type_.as_deref() {
+        Some(Expr::Tuple(tuple)) => tuple
+            .elts
+            .iter()
+            .any(|elt| last_name(elt) == Some("CancelledError")),
+        Some(class) => last_name(class) == Some("CancelledError"),
+        None => false,
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Exits {
@@ -266,7 +313,9 @@ impl<'a> SourceOrderVisitor<'a> for Exits {
     }
 
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if node.is_expression() {
+        let is_left_out = matches!(node, AnyNodeRef::ExceptHandlerExceptHandler(handler)
+            if !self.counts_cancellation && catches_cancellation(handler));
+        if node.is_expression() || is_left_out {
             TraversalSignal::Skip
         } else {
             TraversalSignal::Traverse
@@ -274,7 +323,8 @@ impl<'a> SourceOrderVisitor<'a> for Exits {
     }
 }
 
-fn awaits(statement: &Stmt) -> bool {
+/// Whether a statement awaits something, the functions in it aside.
+pub fn awaits(statement: &Stmt) -> bool {
     struct Awaits(bool);
     impl<'a> SourceOrderVisitor<'a> for Awaits {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

@@ -9,4 +9,5 @@ pub mod locks;
 pub mod names;
 pub mod resources;
 pub mod slots;
+pub mod timeouts;
 pub mod twins;

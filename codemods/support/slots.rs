@@ -100,6 +100,25 @@ impl Slot {
         self.prefix(&content)
     }
 
+    /// The edit that puts whole lines above the statement and the comments that belong to it. An
+    /// empty line stays empty.
+    pub fn above(&self, file: &File<'_, '_>, lines: &[String]) -> Edit {
+        let mut content = String::new();
+        for line in lines {
+            if !line.is_empty() {
+                content.push_str(&self.indent);
+                content.push_str(line);
+            }
+            content.push_str(self.newline);
+        }
+        match self.after_header {
+            Some(range) => {
+                Edit::range_replacement(format!("{}{content}{}", self.newline, self.indent), range)
+            }
+            None => Edit::insertion(content, file.lines().start_with_comments(self.start)),
+        }
+    }
+
     /// The edit that puts lines after the statement's last one. Each is given without indentation
     /// of the block and without line ending.
     pub fn after(&self, lines: &[String]) -> Edit {

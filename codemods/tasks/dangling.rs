@@ -262,7 +262,7 @@ fn drops_result(file: &File<'_, '_>, site: &Site<'_, '_>, lambda: &ast::ExprLamb
 }
 
 /// Whether a call schedules a coroutine on a loop and answers with its task.
-fn makes_task(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+pub(crate) fn makes_task(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     let Some(argument) = call.arguments.args.first() else {
         return false;
     };

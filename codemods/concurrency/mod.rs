@@ -1,0 +1,8 @@
+//! Pitfall 5: creating too many tasks.
+
+mod callee;
+mod fan_out;
+mod signature;
+mod size;
+pub mod unbounded;
+mod wrapper;

@@ -1,0 +1,294 @@
+//! AF501 unbounded-concurrency: one coroutine for each of many things, and all of them at once.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
+
+use super::callee::{self, Callee};
+use super::fan_out::{Element, FanOut, body_around};
+use super::size::{self, Size};
+use super::wrapper;
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::forgotten_await::call::awaitability_of;
+use crate::project::Library;
+use crate::rule::Rule;
+use crate::semantics::{Awaitability, Semantics};
+use crate::site::Site;
+use crate::spelling::Spellings;
+use crate::support::coroutines;
+use crate::tasks::dangling::makes_task;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF501.
+pub struct UnboundedConcurrency;
+
+static RULE: Rule = Rule {
+    code: "AF501",
+    name: "unbounded-concurrency",
+    pitfall: "creating too many tasks",
+    page: include_str!("AF501.md"),
+    default: true,
+    equivalents: &[],
+};
+
+impl Codemod for UnboundedConcurrency {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &[
+            "gather",
+            "as_completed",
+            "wait(",
+            "create_task",
+            "ensure_future",
+        ]
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let allow = |expr: &Expr, paths: &[&str]| spellings.allow(expr, paths);
+        Candidate::when(FanOut::at(site, &allow).is_some())
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        if !matches!(file.library(), None | Some(Library::Asyncio)) {
+            return None;
+        }
+        let means = |expr: &Expr, paths: &[&str]| file.semantics.means(expr, paths);
+        let fan_out = FanOut::at(site, &means)?;
+        let count = size::of(file, &fan_out);
+        let limit = u64::from(file.settings.concurrency_limit.get());
+        let known = match count {
+            Size::Exactly(count) | Size::AtMost(count) if count <= limit => return None,
+            Size::Chosen => return None,
+            Size::Exactly(count) => Some(count),
+            Size::AtMost(_) | Size::Unknown => None,
+        };
+        let made = Made::of(file, &fan_out)?;
+        // Only tasks run before they are awaited.
+        if made.task.is_none() && fan_out.takers.calls.is_empty() {
+            return None;
+        }
+        if made.is_worker(&fan_out) || made.is_made_elsewhere(file, &fan_out) {
+            return None;
+        }
+        let seen = made.look(file)?;
+        let has_limits = || body_around(site).is_some_and(callee::limits_connections);
+        if seen.is_limited || seen.never_ends || has_limits() {
+            return None;
+        }
+        let drops_task = made.drops_task(file, &fan_out);
+        let remedy = match wrapper::write(file, &fan_out, made.task, made.call, drops_task) {
+            Ok(wrapper) => {
+                let title = format!("Let `{}` run at most {limit} times at once", wrapper.name);
+                let mut rewrite = Rewrite::safe(title, wrapper.edits)
+                    .with_shared(wrapper.import)
+                    .unsafe_if(leaves_some(site, &fan_out))
+                    .unsafe_if(reason(seen, known.is_some()));
+                rewrite.alone_in = body_around(site)
+                    .and_then(<[_]>::first)
+                    .map(Ranged::start)
+                    .or(Some(TextSize::default()));
+                Remedy::Rewrite(rewrite)
+            }
+            Err(reason) => Remedy::NotFixed(reason),
+        };
+        let message = match known {
+            Some(count) => format!("all {count} of these run at once"),
+            None => "nothing limits how many of these run at once".to_owned(),
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: made.range(),
+            message,
+            remedy,
+        })
+    }
+}
+
+/// Why not all of them may have started when what runs them is done with them.
+fn leaves_some(site: &Site<'_, '_>, fan_out: &FanOut<'_, '_>) -> Option<&'static str> {
+    let body = body_around(site).unwrap_or_default();
+    fan_out
+        .takers
+        .calls
+        .iter()
+        .find_map(|taker| taker.leaves_some(body))
+}
+
+/// Why it is not plain that a limit does nothing but good.
+fn reason(seen: Callee, is_size_known: bool) -> Option<&'static str> {
+    if seen.meets_others {
+        Some("one of them may wait for another one, which would not have started")
+    } else if is_size_known {
+        None
+    } else if seen.is_unknown {
+        Some("it cannot be seen how many there are, nor that each of them ends")
+    } else if !seen.is_scarce {
+        Some("it cannot be seen how many there are, nor that they use anything scarce")
+    } else {
+        None
+    }
+}
+
+/// What makes one of the coroutines.
+struct Made<'a> {
+    element: Element<'a>,
+    /// The call that makes the coroutine, a time limit around it included.
+    call: &'a ast::ExprCall,
+    /// The call that makes a task of it.
+    task: Option<&'a ast::ExprCall>,
+}
+
+impl<'a> Made<'a> {
+    fn of(file: &File<'a, '_>, fan_out: &FanOut<'_, 'a>) -> Option<Self> {
+        let element = fan_out.element;
+        let call = match element {
+            Element::Call(call) | Element::Mapped(call) => call,
+        };
+        if matches!(element, Element::Mapped(_)) {
+            return Some(Self {
+                element,
+                call,
+                task: None,
+            });
+        }
+        if fan_out.takers.is_group || makes_task(file, call) {
+            return match call.arguments.args.first() {
+                Some(Expr::Call(inner)) => Some(Self {
+                    element,
+                    call: inner,
+                    task: Some(call),
+                }),
+                _ => None,
+            };
+        }
+        Some(Self {
+            element,
+            call,
+            task: None,
+        })
+    }
+
+    fn range(&self) -> TextRange {
+        self.call.range()
+    }
+
+    /// Whether each of them is the same: workers, which nothing tells apart.
+    fn is_worker(&self, fan_out: &FanOut<'_, 'a>) -> bool {
+        struct Reads<'b, 'a> {
+            bound: &'b FxHashSet<&'a str>,
+            found: bool,
+        }
+        impl<'n> SourceOrderVisitor<'n> for Reads<'_, '_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'n>) -> TraversalSignal {
+                if let AnyNodeRef::ExprName(name) = node {
+                    self.found |=
+                        name.ctx != ExprContext::Store && self.bound.contains(name.id.as_str());
+                }
+                TraversalSignal::Traverse
+            }
+        }
+        if matches!(self.element, Element::Mapped(_)) {
+            return false;
+        }
+        let mut reads = Reads {
+            bound: &fan_out.bound,
+            found: false,
+        };
+        AnyNodeRef::from(self.call).visit_source_order(&mut reads);
+        !reads.found
+    }
+
+    /// Whether what is to wait is no coroutine that this call makes: a task of some helper, a future
+    /// of an executor, an object that can be awaited and has other uses, a coroutine that somebody
+    /// else made.
+    fn is_made_elsewhere(&self, file: &File<'a, '_>, fan_out: &FanOut<'_, 'a>) -> bool {
+        if matches!(self.element, Element::Mapped(_)) {
+            return false;
+        }
+        let semantics = &file.semantics;
+        let call = wrapper::innermost(semantics, self.call);
+        if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
+            return true;
+        }
+        let is_else = match awaitability_of(file, call) {
+            Awaitability::Coroutine => false,
+            Awaitability::Running => true,
+            _ if is_plain_function(semantics, &call.func) => true,
+            // An object whose class says how it is awaited is more than a coroutine. A name that
+            // nothing binds says nothing.
+            Awaitability::No if is_bound(semantics, &call.func) => self.task.is_none(),
+            Awaitability::No
+            | Awaitability::Awaitable
+            | Awaitability::Mixed
+            | Awaitability::Unknown => {
+                self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
+            }
+        };
+        is_else
+            || callee::takes_awaitables(semantics, call)
+            || call.arguments.iter_source_order().any(|argument| {
+                matches!(argument.value(), Expr::Call(inner) if matches!(
+                    awaitability_of(file, inner),
+                    Awaitability::Coroutine | Awaitability::Running | Awaitability::Awaitable
+                ))
+            })
+    }
+
+    /// What is seen of the coroutine; `None` where it is over soon whatever is done.
+    fn look(&self, file: &File<'_, '_>) -> Option<Callee> {
+        let semantics = &file.semantics;
+        if let Element::Mapped(map) = self.element {
+            let function = map.arguments.args.first()?;
+            if coroutines::ends(semantics, function) || coroutines::is_closing(function) {
+                return None;
+            }
+            return Some(Callee::of_function(semantics, function));
+        }
+        let call = wrapper::innermost(semantics, self.call);
+        if coroutines::ends(semantics, &call.func) || coroutines::is_closing(&call.func) {
+            return None;
+        }
+        Some(Callee::of_call(semantics, call))
+    }
+
+    /// Whether the tasks are nothing but what `gather` would make itself.
+    fn drops_task(&self, file: &File<'_, '_>, fan_out: &FanOut<'_, 'a>) -> bool {
+        let Some(task) = self.task else {
+            return false;
+        };
+        let is_bare = task.arguments.args.len() == 1
+            && task.arguments.keywords.is_empty()
+            && file.semantics.means(
+                &task.func,
+                &["asyncio.create_task", "asyncio.ensure_future"],
+            );
+        is_bare && fan_out.takers.are_gathered() && fan_out.is_run_at_once()
+    }
+}
+
+/// Whether a name is bound somewhere in the file.
+fn is_bound(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    match callee {
+        Expr::Name(name) => semantics
+            .bindings(name)
+            .is_none_or(|definitions| !definitions.is_empty()),
+        _ => true,
+    }
+}
+
+/// Whether what is called is a function in sight that is no coroutine function: what it gives runs
+/// already, or is made by somebody else.
+fn is_plain_function(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    semantics.function(callee).is_some_and(|function| {
+        let db = semantics.db();
+        !function.definition.file(db).is_stub(db)
+            && function
+                .node(db)
+                .is_some_and(|node| !node.is_async && node.decorator_list.is_empty())
+    })
+}

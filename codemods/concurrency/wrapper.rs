@@ -1,0 +1,753 @@
+//! The coroutine function that waits for its turn, and the calls of it.
+
+use std::fmt::Write as _;
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
+
+use super::fan_out::{Element, FanOut};
+use super::signature::{Signature, is_typed_throughout, names_in};
+use crate::file::File;
+use crate::outline::last_name;
+use crate::semantics::Semantics;
+use crate::site::{Owner, Place};
+use crate::support::slots::Slot;
+use crate::support::{coroutines, imports, names};
+
+/// What is written for one fan-out.
+pub struct Wrapper {
+    /// The name of the new function.
+    pub name: String,
+    /// The edits at the fan-out.
+    pub edits: Vec<Edit>,
+    /// The import that the semaphore needs.
+    pub import: Option<Edit>,
+}
+
+/// A parameter of the new function.
+struct Parameter {
+    name: String,
+    annotation: Option<String>,
+}
+
+/// What the new function does, and how it is called.
+#[derive(Default)]
+struct Draft {
+    parameters: Vec<Parameter>,
+    /// The call in its body.
+    body: String,
+    /// What makes the calls at the fan-out calls of it; the name is `NAME`.
+    edits: Vec<(TextRange, String)>,
+    returns: Option<String>,
+}
+
+impl Draft {
+    /// Whether nothing is left of what stands in `range`.
+    fn removes(&self, range: TextRange) -> bool {
+        self.edits
+            .iter()
+            .any(|(edit, _)| !edit.is_empty() && edit.contains_range(range))
+    }
+}
+
+/// Stands in a draft for the name of the new function, which is only known at the end.
+const NAME: &str = "\0";
+
+/// Writes the wrapper for `fan_out`, whose tasks become plain calls where `drops_tasks`.
+///
+/// `Err` with the reason where that is not possible.
+pub fn write<'a>(
+    file: &File<'a, '_>,
+    fan_out: &FanOut<'_, 'a>,
+    task: Option<&'a ast::ExprCall>,
+    call: &'a ast::ExprCall,
+    drops_task: bool,
+) -> Result<Wrapper, String> {
+    let surroundings = file.surroundings(&fan_out.statement);
+    let owner = surroundings.owner;
+    if surroundings.obstacle.is_some() {
+        return Err("a function before the statement would be a method of the class".to_owned());
+    }
+    if !file.is_async(owner) && !file.targets(PythonVersion::PY310) {
+        return Err(
+            "before Python 3.10 a semaphore belongs to the loop that runs when it is made, and none \
+             runs here"
+                .to_owned(),
+        );
+    }
+    let place = fan_out
+        .statement
+        .place()
+        .ok_or("there is no place for a function before the statement")?;
+    let callee = callee_name(file, fan_out, call);
+    let of_callee = format!("{}_semaphore", callee.trim_matches('_'));
+    let semaphore = names::fresh(file, owner, &["semaphore", &of_callee]);
+    let writer = Writer {
+        file,
+        fan_out,
+        semaphore: &semaphore,
+        statement: place.statement.range(),
+        loops: fan_out
+            .statement
+            .enclosing_in_function()
+            .map(|(node, _)| node)
+            .filter(|node| node.is_stmt_for() || node.is_stmt_while())
+            .map(|node| node.range())
+            .collect(),
+        owner,
+    };
+    let mut draft = match fan_out.element {
+        Element::Call(_) => writer.called(call)?,
+        Element::Mapped(map) => writer.mapped(map)?,
+    };
+    if drops_task && let Some(task) = task {
+        // `create_task(work(item))` becomes `limited_work(item)`.
+        writer.unwrap_task(task, call, &mut draft);
+    }
+    let wish = format!("limited_{}", callee.trim_start_matches('_'));
+    let name = names::fresh(file, owner, &[&wish]);
+    let scope = file
+        .semantics
+        .scope_of_owner(owner)
+        .ok_or("the scope of the statement is not known")?;
+    let imported = imports::import(file, "asyncio", "Semaphore", scope, place.statement.start())?;
+    let unit = file.indent_unit();
+    let limit = file.settings.concurrency_limit;
+    let signature: Vec<String> = draft
+        .parameters
+        .iter()
+        .map(|parameter| match &parameter.annotation {
+            Some(annotation) => format!("{}: {annotation}", parameter.name),
+            None => parameter.name.clone(),
+        })
+        .collect();
+    let returns = match &draft.returns {
+        Some(returns) => format!(" -> {returns}"),
+        None => String::new(),
+    };
+    let blank = blank_lines(&place);
+    let mut lines = vec![format!("{semaphore} = {}({limit})", imported.expression)];
+    lines.extend(std::iter::repeat_n(String::new(), blank));
+    lines.extend([
+        format!("async def {name}({}){returns}:", signature.join(", ")),
+        format!("{unit}async with {semaphore}:"),
+        format!("{unit}{unit}return await {}", draft.body),
+    ]);
+    lines.extend(std::iter::repeat_n(String::new(), blank));
+    let slot = Slot::of(file, &place)?;
+    let mut edits: Vec<Edit> = vec![slot.above(file, &lines)];
+    edits.extend(draft.edits.into_iter().map(|(range, text)| {
+        let text = text.replace(NAME, &name);
+        if range.is_empty() {
+            Edit::insertion(text, range.start())
+        } else if text.is_empty() {
+            Edit::range_deletion(range)
+        } else {
+            Edit::range_replacement(text, range)
+        }
+    }));
+    Ok(Wrapper {
+        name,
+        edits,
+        import: imported.edit,
+    })
+}
+
+/// The blank lines that Black wants around a function in this place.
+fn blank_lines(place: &Place<'_>) -> usize {
+    if place.parent.is_none() { 2 } else { 1 }
+}
+
+/// What the function that makes the coroutines is called.
+fn callee_name<'a>(
+    file: &File<'a, '_>,
+    fan_out: &FanOut<'_, 'a>,
+    call: &'a ast::ExprCall,
+) -> &'a str {
+    let callee = match fan_out.element {
+        Element::Call(_) => &*innermost(&file.semantics, call).func,
+        Element::Mapped(map) => map.arguments.args.first().unwrap_or(&map.func),
+    };
+    last_name(callee).unwrap_or("call")
+}
+
+/// The call that makes the coroutine: the one that a time limit or shield is put around.
+pub fn innermost<'a>(semantics: &Semantics<'_>, call: &'a ast::ExprCall) -> &'a ast::ExprCall {
+    match call.arguments.args.first() {
+        Some(Expr::Call(inner))
+            if matches!(last_name(&call.func), Some("wait_for" | "shield"))
+                && coroutines::ends_with_arguments(semantics, &call.func) =>
+        {
+            inner
+        }
+        _ => call,
+    }
+}
+
+struct Writer<'f, 's, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    fan_out: &'f FanOut<'s, 'a>,
+    /// The name of the semaphore, which no parameter may have.
+    semaphore: &'f str,
+    statement: TextRange,
+    /// The loops around the statement.
+    loops: Vec<TextRange>,
+    owner: Owner<'a>,
+}
+
+/// What a call calls, as the new function writes it.
+struct Callee {
+    text: String,
+    /// The receiver, where it has to be a parameter, and the wish for its name.
+    receiver: Option<(TextRange, String)>,
+}
+
+impl<'a> Writer<'_, '_, 'a, '_> {
+    /// The draft for `work(item)`.
+    fn called(&self, call: &'a ast::ExprCall) -> Result<Draft, String> {
+        let inner = innermost(&self.file.semantics, call);
+        if inner.range() != call.range() {
+            return self.called_in(call, inner);
+        }
+        let callee = self.callee(&call.func)?;
+        let arguments = self.arguments(call)?;
+        let comments_inside = self.file.comments.intersects(call.range());
+        let signature = self.signature(&call.func, Some(call));
+        let mut taken = self.taken(&callee);
+        let mut draft = Draft::default();
+        let head = TextRange::new(call.start(), call.arguments.start());
+        draft.edits.push((head, NAME.to_owned()));
+        let receiver = callee.receiver.as_ref().map(|(range, wish)| {
+            let name = unique(wish, &mut taken);
+            draft.parameters.push(Parameter {
+                name: name.clone(),
+                annotation: None,
+            });
+            (*range, name)
+        });
+        if arguments.iter().any(|argument| argument.of.is_variadic()) {
+            let passed = Self::variadic(&arguments, &mut draft.parameters);
+            let kept: Vec<TextRange> = arguments.iter().map(|argument| argument.range).collect();
+            draft.body = match &receiver {
+                Some((_, name)) => format!("{}({passed})", callee.text.replace(NAME, name)),
+                None => format!("{}({passed})", callee.text),
+            };
+            self.edit_arguments(
+                call,
+                &arguments,
+                &kept,
+                receiver.map(|(range, _)| range),
+                &mut draft,
+            );
+            return Ok(draft);
+        }
+        // What is given by name keeps its name, so no other parameter may have it.
+        for keyword in &call.arguments.keywords {
+            if let Some(name) = &keyword.arg
+                && !taken.insert(parameter_name(name).to_owned())
+            {
+                return Err(format!(
+                    "`{name}` would mean two things in the new function"
+                ));
+            }
+        }
+        let mut kept = Vec::new();
+        let mut passed = Vec::new();
+        for (index, argument) in arguments.iter().enumerate() {
+            let value = argument.of.value();
+            if !comments_inside && self.is_constant(value) && self.may_move(value) {
+                passed.push(self.file.text(argument.range).to_owned());
+                continue;
+            }
+            kept.push(argument.range);
+            let (name, text) = if let ArgOrKeyword::Keyword(ast::Keyword {
+                arg: Some(name), ..
+            }) = argument.of
+            {
+                let own = parameter_name(name);
+                if own != name.as_str() {
+                    draft.edits.push((name.range(), own.to_owned()));
+                }
+                (own.to_owned(), format!("{name}={own}"))
+            } else {
+                let wish = signature
+                    .as_ref()
+                    .and_then(|signature| signature.parameter(self.file.semantics.db(), index))
+                    .unwrap_or_else(|| wish_for(value));
+                let name = unique(parameter_name(&wish), &mut taken);
+                (name.clone(), name)
+            };
+            passed.push(text);
+            draft.parameters.push(Parameter {
+                name,
+                annotation: None,
+            });
+        }
+        let callee_text = match &receiver {
+            Some((_, name)) => callee.text.replace(NAME, name),
+            None => callee.text.clone(),
+        };
+        draft.body = format!("{callee_text}({})", passed.join(", "));
+        self.edit_arguments(
+            call,
+            &arguments,
+            &kept,
+            receiver.map(|(range, _)| range),
+            &mut draft,
+        );
+        if let Some(signature) = &signature
+            && callee.receiver.is_none()
+        {
+            self.annotate(signature, &arguments, &kept, &mut draft);
+        }
+        Ok(draft)
+    }
+
+    /// The draft for `wait_for(work(item), 5)`: the time starts with the work.
+    fn called_in(
+        &self,
+        outer: &'a ast::ExprCall,
+        inner: &'a ast::ExprCall,
+    ) -> Result<Draft, String> {
+        let text = self.file.text(outer);
+        if text.contains(['\n', '\r']) {
+            return Err("the call spans several lines".to_owned());
+        }
+        let mut draft = self.called(inner)?;
+        let own = draft.parameters.len();
+        let mut taken: FxHashSet<String> = draft
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name.clone())
+            .collect();
+        taken.insert(self.semaphore.to_owned());
+        for callee in [&outer.func, &inner.func] {
+            taken.extend(names_in(callee).filter_map(last_name).map(str::to_owned));
+        }
+        let mut passed = vec![draft.body.clone()];
+        let mut added = String::new();
+        for argument in self.arguments(outer)?.into_iter().skip(1) {
+            let value = argument.of.value();
+            let keyword = match argument.of {
+                ArgOrKeyword::Keyword(keyword) => keyword.arg.as_ref(),
+                ArgOrKeyword::Arg(_) => None,
+            };
+            if argument.of.is_variadic() {
+                return Err("it is called with unpacked arguments".to_owned());
+            }
+            if self.is_constant(value) && self.may_move(value) {
+                passed.push(self.file.text(argument.range).to_owned());
+                continue;
+            }
+            let wish = keyword.map_or_else(|| wish_for(value), ToString::to_string);
+            let name = unique(parameter_name(&wish), &mut taken);
+            passed.push(match keyword {
+                Some(keyword) => format!("{keyword}={name}"),
+                None => name.clone(),
+            });
+            // By name, because arguments by name may stand before it.
+            let _ = write!(added, ", {name}={}", self.file.text(value));
+            draft.parameters.push(Parameter {
+                name,
+                annotation: None,
+            });
+        }
+        if draft.parameters.len() > own {
+            // Nothing says what type these have.
+            draft.returns = None;
+            for parameter in &mut draft.parameters {
+                parameter.annotation = None;
+            }
+        }
+        draft.body = format!("{}({})", self.file.text(&*outer.func), passed.join(", "));
+        let before = TextRange::new(outer.start(), inner.start());
+        if let Some((head, _)) = draft.edits.first_mut() {
+            *head = TextRange::new(before.start(), head.end());
+        }
+        // Without arguments of its own the inner call gets these as its first ones.
+        let has_arguments = inner
+            .arguments
+            .iter_source_order()
+            .any(|argument| !draft.removes(argument.range()));
+        let has_arguments = has_arguments || draft.edits.iter().any(|(range, _)| range.is_empty());
+        let added = if has_arguments {
+            added
+        } else {
+            added.trim_start_matches(", ").to_owned()
+        };
+        draft.edits.push((
+            TextRange::new(inner.end() - TextSize::from(1), outer.end()),
+            format!("{added})"),
+        ));
+        Ok(draft)
+    }
+
+    /// The draft for `map(work, items)`.
+    fn mapped(&self, map: &'a ast::ExprCall) -> Result<Draft, String> {
+        let (function, iterables) = map
+            .arguments
+            .args
+            .split_first()
+            .ok_or("`map` is given no function")?;
+        if !function.is_name_expr() && !function.is_attribute_expr() {
+            return Err("the function given to `map` is not called by a name".to_owned());
+        }
+        let callee = self.callee(function)?;
+        if callee.receiver.is_some() {
+            return Err("the function given to `map` may change before it is called".to_owned());
+        }
+        let signature = self.signature(function, None);
+        let mut taken = self.taken(&callee);
+        let mut draft = Draft::default();
+        for (index, _) in iterables.iter().enumerate() {
+            let wish = signature
+                .as_ref()
+                .and_then(|signature| signature.parameter(self.file.semantics.db(), index))
+                .unwrap_or_else(|| "item".to_owned());
+            draft.parameters.push(Parameter {
+                name: unique(parameter_name(&wish), &mut taken),
+                annotation: None,
+            });
+        }
+        let names: Vec<&str> = draft
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        draft.body = format!("{}({})", callee.text, names.join(", "));
+        draft.edits.push((function.range(), NAME.to_owned()));
+        Ok(draft)
+    }
+
+    /// What is called, and what of it has to be given to the new function.
+    fn callee(&self, callee: &'a Expr) -> Result<Callee, String> {
+        if self.is_settled(callee) {
+            return Ok(Callee {
+                text: self.file.text(callee).to_owned(),
+                receiver: None,
+            });
+        }
+        let (receiver, text, wish) = match callee {
+            Expr::Attribute(attribute) => (
+                &*attribute.value,
+                format!("{NAME}.{}", attribute.attr),
+                wish_for(&attribute.value),
+            ),
+            Expr::Name(name) => (callee, NAME.to_owned(), name.id.to_string()),
+            other => (other, NAME.to_owned(), "function".to_owned()),
+        };
+        if self.file.text(receiver).contains(['\n', '\r'])
+            || self.file.comments.intersects(callee.range())
+        {
+            return Err("what it is called on spans several lines".to_owned());
+        }
+        Ok(Callee {
+            text,
+            receiver: Some((receiver.range(), wish)),
+        })
+    }
+
+    /// Whether an expression is a name, or an attribute of one, that means the same until the last
+    /// coroutine has started.
+    fn is_settled(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Attribute(attribute) => self.is_settled(&attribute.value),
+            Expr::Name(name) => self.is_settled_name(name),
+            _ => false,
+        }
+    }
+
+    fn is_settled_name(&self, name: &ast::ExprName) -> bool {
+        if self.fan_out.bound.contains(name.id.as_str()) {
+            return false;
+        }
+        let semantics = &self.file.semantics;
+        let Some(definitions) = semantics.bindings(name) else {
+            return false;
+        };
+        let own_scope = semantics.scope_of_owner(self.owner);
+        definitions.iter().all(|definition| {
+            let scope = definition.file_scope(semantics.db());
+            // All that code of that scope ever binds the name to, not only what reaches this use.
+            let Some(all) = semantics.lookup(&name.id, scope) else {
+                return false;
+            };
+            all.iter().all(|other| {
+                let Some(range) = semantics.definition_range(*other) else {
+                    return false;
+                };
+                if Some(scope) != own_scope {
+                    return scope.is_global() || all.len() == 1;
+                }
+                let is_parameter = other.kind(semantics.db()).is_parameter_def();
+                is_parameter
+                    || range.end() <= self.statement.start()
+                        && !self.loops.iter().any(|around| around.contains_range(range))
+            })
+        })
+    }
+
+    /// The arguments of a call, with the parentheses around each.
+    fn arguments(&self, call: &'a ast::ExprCall) -> Result<Vec<Argument<'a>>, String> {
+        let arguments: Vec<Argument<'a>> = call
+            .arguments
+            .iter_source_order()
+            .map(|of| {
+                let range = match of {
+                    ArgOrKeyword::Arg(value) => ast::token::parenthesized_range(
+                        value.into(),
+                        (&call.arguments).into(),
+                        self.file.tokens(),
+                    )
+                    .unwrap_or(value.range()),
+                    ArgOrKeyword::Keyword(keyword) => {
+                        let end = ast::token::parenthesized_range(
+                            (&keyword.value).into(),
+                            keyword.into(),
+                            self.file.tokens(),
+                        )
+                        .map_or(keyword.end(), TextRange::end);
+                        TextRange::new(keyword.start(), end)
+                    }
+                };
+                Argument { of, range }
+            })
+            .collect();
+        let is_bare_generator = arguments.iter().any(|argument| {
+            matches!(argument.of.value(), Expr::Generator(generator) if !generator.parenthesized)
+        });
+        if is_bare_generator {
+            return Err("it is given a generator without parentheses".to_owned());
+        }
+        Ok(arguments)
+    }
+
+    /// The edits that leave of the arguments those that are kept, with the receiver before them.
+    fn edit_arguments(
+        &self,
+        call: &ast::ExprCall,
+        arguments: &[Argument<'a>],
+        kept: &[TextRange],
+        receiver: Option<TextRange>,
+        draft: &mut Draft,
+    ) {
+        let open = call.arguments.start() + TextSize::from(1);
+        if let Some(receiver) = receiver {
+            let text = self.file.text(receiver);
+            let text = match kept.first() {
+                None => text.to_owned(),
+                // One argument a line.
+                Some(first) if self.file.starts_line(first.start()) => format!(
+                    "{}{}{text},",
+                    self.file.newline(),
+                    self.file.indentation_at(first.start())
+                ),
+                Some(_) => format!("{text}, "),
+            };
+            draft.edits.push((TextRange::empty(open), text));
+        }
+        let Some(last_kept) = kept.last() else {
+            let inside = TextRange::new(open, call.arguments.end() - TextSize::from(1));
+            if !inside.is_empty() && !arguments.is_empty() {
+                draft.edits.push((inside, String::new()));
+            }
+            return;
+        };
+        let mut next = arguments.iter().skip(1);
+        for argument in arguments {
+            let following = next.next();
+            if kept.contains(&argument.range) {
+                continue;
+            }
+            let range = match following {
+                Some(following) if argument.range.start() < last_kept.start() => {
+                    TextRange::new(argument.range.start(), following.range.start())
+                }
+                _ => {
+                    // What is behind the last kept one goes as a whole.
+                    let end = arguments
+                        .last()
+                        .map_or(argument.range.end(), |last| last.range.end());
+                    draft
+                        .edits
+                        .push((TextRange::new(last_kept.end(), end), String::new()));
+                    break;
+                }
+            };
+            draft.edits.push((range, String::new()));
+        }
+    }
+
+    /// The parameters and the arguments of a function that passes on what it is given.
+    fn variadic(arguments: &[Argument<'a>], parameters: &mut Vec<Parameter>) -> String {
+        let has_positional = arguments
+            .iter()
+            .any(|argument| matches!(argument.of, ArgOrKeyword::Arg(_)));
+        let has_keywords = arguments
+            .iter()
+            .any(|argument| matches!(argument.of, ArgOrKeyword::Keyword(_)));
+        let mut passed = Vec::new();
+        if has_keywords && !parameters.is_empty() {
+            // Nothing that is given by name can mean the parameters before it.
+            parameters.push(Parameter {
+                name: "/".to_owned(),
+                annotation: None,
+            });
+        }
+        for (name, is_there) in [("*args", has_positional), ("**kwargs", has_keywords)] {
+            if is_there {
+                parameters.push(Parameter {
+                    name: name.to_owned(),
+                    annotation: None,
+                });
+                passed.push(name);
+            }
+        }
+        passed.join(", ")
+    }
+
+    /// Takes the call that makes a task away from around the call, unless a comment stands in it.
+    fn unwrap_task(&self, task: &ast::ExprCall, call: &ast::ExprCall, draft: &mut Draft) {
+        let before = TextRange::new(task.start(), call.start());
+        let behind = TextRange::new(call.end(), task.end());
+        if self.file.comments.intersects(before) || self.file.comments.intersects(behind) {
+            return;
+        }
+        if let Some((head, _)) = draft.edits.first_mut() {
+            *head = TextRange::new(before.start(), head.end());
+        }
+        match draft.edits.last_mut() {
+            Some((last, _)) if last.end() == call.end() => {
+                *last = TextRange::new(last.start(), behind.end());
+            }
+            _ => draft.edits.push((behind, String::new())),
+        }
+    }
+
+    /// Whether an expression has the same value whenever it is evaluated.
+    fn is_constant(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::StringLiteral(_)
+            | Expr::BytesLiteral(_)
+            | Expr::NumberLiteral(_)
+            | Expr::BooleanLiteral(_)
+            | Expr::NoneLiteral(_)
+            | Expr::EllipsisLiteral(_) => true,
+            Expr::UnaryOp(operation) => operation.operand.is_number_literal_expr(),
+            Expr::Tuple(tuple) => tuple.elts.iter().all(|elt| self.is_constant(elt)),
+            // The instance that the code is a method of.
+            Expr::Name(name) => {
+                self.is_settled_name(name) && self.file.semantics.class_of_receiver(expr).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a constant may go before the statement: the strings of a file keep their order, so
+    /// that it can be proved that none is lost.
+    fn may_move(&self, constant: &Expr) -> bool {
+        let before = TextRange::new(self.statement.start(), constant.start());
+        !has_string(self.file, constant.range()) || !has_string(self.file, before)
+    }
+
+    fn taken(&self, callee: &Callee) -> FxHashSet<String> {
+        let root: String = callee
+            .text
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        [root, self.semaphore.to_owned()].into_iter().collect()
+    }
+}
+
+impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
+    /// The function that is called, where it is in sight.
+    fn signature(&self, callee: &Expr, call: Option<&ast::ExprCall>) -> Option<Signature<'db>> {
+        let given = call.map_or(0, |call| call.arguments.args.len());
+        Signature::of(&self.file.semantics, callee, given)
+    }
+
+    /// Annotates the draft as the function is, where the module is typed throughout and the names
+    /// in the annotations mean the same here.
+    fn annotate(
+        &self,
+        signature: &Signature<'db>,
+        arguments: &[Argument<'a>],
+        kept: &[TextRange],
+        draft: &mut Draft,
+    ) {
+        if !is_typed_throughout(self.file.body()) {
+            return;
+        }
+        let returns = signature.returns(self.file, self.owner);
+        let annotations: Option<Vec<String>> = arguments
+            .iter()
+            .enumerate()
+            .filter(|(_, argument)| kept.contains(&argument.range))
+            .map(|(index, argument)| match argument.of {
+                ArgOrKeyword::Arg(_) => signature.annotation_at(self.file, self.owner, index),
+                ArgOrKeyword::Keyword(keyword) => {
+                    signature.annotation_of(self.file, self.owner, keyword.arg.as_deref()?)
+                }
+            })
+            .collect();
+        let (Some(returns), Some(annotations)) = (returns, annotations) else {
+            return;
+        };
+        for (parameter, annotation) in draft.parameters.iter_mut().zip(annotations) {
+            parameter.annotation = Some(annotation);
+        }
+        draft.returns = Some(returns);
+    }
+}
+
+/// One argument of a call, with the parentheses around it.
+struct Argument<'a> {
+    of: ArgOrKeyword<'a>,
+    range: TextRange,
+}
+
+/// Whether a string literal stands in a part of the file.
+fn has_string(file: &File<'_, '_>, range: TextRange) -> bool {
+    file.tokens().in_range(range).iter().any(|token| {
+        matches!(
+            token.kind(),
+            TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
+        )
+    })
+}
+
+/// What a parameter with this name is called in a coroutine function, where linters expect time limits
+/// around calls and not in them (ruff's ASYNC109).
+fn parameter_name(wish: &str) -> &str {
+    if wish == "timeout" {
+        "time_limit"
+    } else {
+        wish
+    }
+}
+
+/// What a parameter for this argument is called.
+fn wish_for(argument: &Expr) -> String {
+    match argument {
+        Expr::Name(name) => name.id.to_string(),
+        Expr::Attribute(attribute) => attribute.attr.to_string(),
+        Expr::Await(awaited) => wish_for(&awaited.value),
+        Expr::Named(named) => wish_for(&named.target),
+        _ => "item".to_owned(),
+    }
+}
+
+/// The wish, or the wish with a number, that is not taken yet; it is afterwards.
+fn unique(wish: &str, taken: &mut FxHashSet<String>) -> String {
+    let mut name = wish.to_owned();
+    let mut number = 2;
+    while !taken.insert(name.clone()) {
+        name = format!("{wish}_{number}");
+        number += 1;
+    }
+    name
+}
