@@ -103,7 +103,7 @@ impl<'db> Semantics<'db> {
         self.names.get_or_init(|| Names::of(self.module.syntax()))
     }
 
-    fn spellings(&self) -> &Spellings {
+    pub(crate) fn spellings(&self) -> &Spellings {
         self.spellings
             .get_or_init(|| Spellings::of(self.module.syntax()))
     }
@@ -635,6 +635,56 @@ impl<'db> Semantics<'db> {
             ) => ClassOf::Unknown,
             Some(_) => ClassOf::Other,
         }
+    }
+
+    /// The dotted paths of the class that the value of `expr` is an instance of and of its bases, up
+    /// to the first one that defines `method`. Empty where the class is not known.
+    pub fn classes_up_to(&self, expr: &Expr, method: &str) -> Vec<String> {
+        let mut paths = Vec::new();
+        let class = match self.class_of_receiver(expr) {
+            Some(class) => self.index().try_definition(class),
+            None => self.instance_class(expr),
+        };
+        if let Some(class) = class {
+            self.add_classes_up_to(class, method, BASES, &mut paths);
+        }
+        paths
+    }
+
+    /// Whether the way up ends at `class` or above it.
+    fn add_classes_up_to(
+        &self,
+        class: Definition<'db>,
+        method: &str,
+        depth: usize,
+        paths: &mut Vec<String>,
+    ) -> bool {
+        let db = self.db();
+        let program_file = class.program_file(db);
+        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
+        else {
+            return true;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        let module = file_to_module(db, program_file.resolver_file(db))
+            .map(|module| module.name(db).to_string())
+            .unwrap_or_default();
+        paths.push(format!("{module}.{}", node.name));
+        let own = node.body.iter().any(|statement| defines(statement, method));
+        if own || rebinds(node, method) {
+            return true;
+        }
+        let semantics = Semantics::new(db, program_file, parsed.clone());
+        node.bases().iter().any(|base| {
+            let base = match base {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            base.inferred_type(&semantics.model)
+                .and_then(|ty| semantics.class_definition(ty))
+                .is_some_and(|base| semantics.add_classes_up_to(base, method, depth, paths))
+        })
     }
 
     /// The last name of the class that the value of `expr` is an instance of, where it is known.

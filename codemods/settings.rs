@@ -1,7 +1,11 @@
 //! The options that change what codemods look for and write.
 
+use std::sync::Arc;
+
 use ruff_python_ast::{PythonVersion, Stmt};
 use ruff_python_parser::parse_module;
+
+use crate::support::blocking::Table;
 
 /// How many exceptions of a `gather` may pass unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +58,8 @@ pub struct Settings {
     pub task_strategy: TaskStrategy,
     /// `cancellation.cleanup`
     pub cancellation_cleanup: Option<String>,
+    /// The calls that block: the tool's own table, with what `blocking` says.
+    pub blocking: Arc<Table>,
 }
 
 impl Default for Settings {
@@ -63,6 +69,7 @@ impl Default for Settings {
             gather_guard: GatherGuard::default(),
             task_strategy: TaskStrategy::default(),
             cancellation_cleanup: None,
+            blocking: Table::builtin(),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::file::File;
 use crate::finding::Finding;
 use crate::project::Project;
 use crate::scopes::Scopes;
+use crate::settings::Settings;
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::twins;
@@ -21,7 +22,7 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
     let mut traversal = Traversal {
         file,
         codemods,
-        spellings: Spellings::of(file.syntax()),
+        spellings: Spellings::with(file.syntax(), file.settings),
         scopes: OnceCell::new(),
         ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
         findings: Vec::new(),
@@ -112,12 +113,13 @@ impl Prospects {
         module: &ModModule,
         scopes: Option<&Scopes<'_>>,
         codemods: Vec<&'static dyn Codemod>,
+        settings: &Settings,
     ) -> Self {
         if codemods.is_empty() {
             return Self::default();
         }
         let mut search = Search {
-            spellings: Spellings::of(module),
+            spellings: Spellings::with(module, settings),
             scopes,
             open: codemods
                 .into_iter()

@@ -380,6 +380,7 @@ impl Resolver {
                     .clone()
                     .or(options.cancellation_cleanup)
                     .or(defaults.cancellation_cleanup),
+                blocking: defaults.blocking,
             },
             target_version_origin,
             unsafe_fixes: overrides
