@@ -17,13 +17,15 @@ use crate::semantics::Origin;
 use crate::site::{Obstacle, Owner, Site, Surroundings};
 use crate::spelling::Spellings;
 use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
-use crate::support::{imports, locks};
+use crate::support::{coroutines, imports, locks};
 use crate::{Candidate, Codemod};
 
 /// The codemod of one rule about blocking calls.
 pub struct BlockingCall {
     /// The rule. What it reports are the rows of the table with its code.
     pub rule: &'static Rule,
+    /// Whether it also reports locks of threads that are held while something is awaited.
+    pub held_locks: bool,
 }
 
 /// Functions that call what they are given in another thread. Judged by their names, because being
@@ -46,8 +48,17 @@ impl Codemod for BlockingCall {
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
-        let AnyNodeRef::ExprCall(call) = site.node else {
-            return Candidate::No;
+        let call = match site.node {
+            AnyNodeRef::ExprCall(call) => call,
+            AnyNodeRef::StmtWith(with) if self.held_locks && !with.is_async => {
+                let imports = |package: &&str| spellings.import(package);
+                return Candidate::when(
+                    ["threading", "multiprocessing"].iter().any(imports)
+                        && site.is_asynchronous(spellings.await_at_top())
+                        && with.body.iter().any(coroutines::awaits),
+                );
+            }
+            _ => return Candidate::No,
         };
         let table = spellings.blocking();
         Candidate::when(
@@ -57,8 +68,10 @@ impl Codemod for BlockingCall {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
-        let AnyNodeRef::ExprCall(call) = site.node else {
-            return None;
+        let call = match site.node {
+            AnyNodeRef::ExprCall(call) => call,
+            AnyNodeRef::StmtWith(with) => return self.held_lock(file, with),
+            _ => return None,
         };
         let surroundings = file.surroundings(site);
         if !file.is_async(surroundings.owner)
@@ -67,11 +80,13 @@ impl Codemod for BlockingCall {
         {
             return None;
         }
-        let called = called(file, call, self.rule.code)?;
+        let called = called(file, site, call, self.rule.code)?;
         let library = file.library();
         if library == Some(Library::Other)
             || is_awaited(site) && called.row.kind != Kind::Replace
-            || called.row.kind == Kind::WrapFuture && is_done(file, site, call)
+            || called.row.kind == Kind::WrapFuture && is_done(file, call)
+            || called.row.kind == Kind::Report
+                && is_reported_where_made(file, site, call, surroundings.owner, self.rule.code)
         {
             return None;
         }
@@ -100,6 +115,26 @@ impl Codemod for BlockingCall {
     }
 }
 
+impl BlockingCall {
+    /// `with lock:` around an `await`.
+    fn held_lock(&self, file: &File<'_, '_>, with: &ast::StmtWith) -> Option<Finding> {
+        let mut managers = with.items.iter().map(|item| &item.context_expr);
+        let lock = managers.find(|manager| locks::is_thread_lock(file, manager))?;
+        Some(Finding {
+            rule: self.rule,
+            range: lock.range(),
+            message: format!(
+                "`{}` is a thread's lock, and is held while this coroutine awaits: another task \
+                 that takes it stops the event loop for good",
+                file.text(lock)
+            ),
+            remedy: Remedy::NotFixed(
+                "use a lock of the async library, or release this one before the `await`".to_owned(),
+            ),
+        })
+    }
+}
+
 fn is_awaited(site: &Site<'_, '_>) -> bool {
     matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
 }
@@ -118,33 +153,57 @@ fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
         })
 }
 
-/// Whether the future whose result is asked for is known to have one: it comes out of
-/// `concurrent.futures.wait` or `as_completed`, or a test says that it is done.
-fn is_done(file: &File<'_, '_>, site: &Site<'_, '_>, call: &ast::ExprCall) -> bool {
+/// Whether the future whose result is asked for comes out of `concurrent.futures.wait` or
+/// `as_completed`, so that it is there already.
+fn is_done(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     let Expr::Attribute(callee) = &*call.func else {
         return false;
     };
-    let future = file.text(&*callee.value);
-    let is_tested = site.enclosing_in_function().any(|(node, _)| {
-        let test = match node {
-            AnyNodeRef::StmtIf(statement) => &*statement.test,
-            AnyNodeRef::StmtWhile(statement) => &*statement.test,
-            AnyNodeRef::ExprIf(expression) => &*expression.test,
-            _ => return false,
-        };
-        file.text(test).contains(&format!("{future}.done()"))
-    });
-    let is_loop_variable = match &*callee.value {
-        Expr::Name(name) => {
-            let origins = file.semantics.origins(name);
-            origins.iter().any(|origin| matches!(origin, Origin::Unknown))
-                && ["as_completed", "wait("]
-                    .iter()
-                    .any(|word| file.source.contains(word))
-        }
+    let Expr::Name(name) = &*callee.value else {
+        return false;
+    };
+    let origins = file.semantics.origins(name);
+    origins
+        .iter()
+        .any(|origin| matches!(origin, Origin::Unknown))
+        && ["as_completed(", "wait("]
+            .iter()
+            .any(|word| file.source.contains(word))
+}
+
+/// Whether the object that a method is called on was made by a call in the same function that is
+/// reported itself: one finding is enough to say that a connection blocks.
+fn is_reported_where_made<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &ast::ExprCall,
+    owner: Owner<'a>,
+    code: &str,
+) -> bool {
+    let Expr::Attribute(callee) = &*call.func else {
+        return false;
+    };
+    let Expr::Name(name) = &*callee.value else {
+        return false;
+    };
+    let is_reported = |value: &Expr| match value {
+        Expr::Call(made) => called(file, site, made, code).is_some(),
         _ => false,
     };
-    is_tested || is_loop_variable
+    let is_entered = site.enclosing_in_function().any(|(node, _)| {
+        matches!(node, AnyNodeRef::StmtWith(with) if with.items.iter().any(|item| {
+            matches!(item.optional_vars.as_deref(), Some(Expr::Name(target)) if target.id == name.id)
+                && is_reported(&item.context_expr)
+        }))
+    });
+    let Owner::Function(function) = owner else {
+        return is_entered;
+    };
+    is_entered
+        || file.semantics.origins(name).iter().any(|origin| {
+            matches!(origin, Origin::Value(value)
+                if function.range().contains_range(value.range()) && is_reported(value))
+        })
 }
 
 /// A blocking call, and what is around it.
@@ -224,7 +283,27 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         Ok(rewrite
             .unsafe_if(self.unsafe_because())
             .unsafe_if(lock)
+            .unsafe_if(self.cancelled_again())
             .unsafe_if(ambiguous))
+    }
+
+    /// Why code that cleans up cannot count on an `await`: what anyio and trio cancel stays
+    /// cancelled, and every `await` in it raises again.
+    fn cancelled_again(&self) -> Option<&'static str> {
+        let cleans_up = self
+            .site
+            .enclosing_in_function()
+            .any(|(node, child)| match node {
+                AnyNodeRef::ExceptHandlerExceptHandler(_) => true,
+                AnyNodeRef::StmtTry(statement) => statement
+                    .finalbody
+                    .iter()
+                    .any(|inner| inner.range().contains_range(child.range())),
+                _ => false,
+            });
+        (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
+            "in a cancelled scope every `await` raises at once, and this would not be done",
+        )
     }
 
     /// Why the table calls the rewrite unsafe.

@@ -21,6 +21,7 @@ pub static SLEEP: BlockingCall = BlockingCall {
         default: true,
         equivalents: &["ASYNC251", "ASYNC101"],
     },
+    held_locks: false,
 };
 
 /// The codemod of AF202: requests, and whatever else waits for another machine.
@@ -33,6 +34,7 @@ pub static HTTP: BlockingCall = BlockingCall {
         default: true,
         equivalents: &["ASYNC210", "ASYNC211", "ASYNC212", "ASYNC100"],
     },
+    held_locks: false,
 };
 
 /// The codemod of AF203: waiting for another process.
@@ -45,6 +47,7 @@ pub static SUBPROCESS: BlockingCall = BlockingCall {
         default: true,
         equivalents: &["ASYNC220", "ASYNC221", "ASYNC222", "ASYNC101", "ASYNC102"],
     },
+    held_locks: false,
 };
 
 /// The codemod of AF204: reading and writing files.
@@ -57,6 +60,7 @@ pub static FILE_IO: BlockingCall = BlockingCall {
         default: true,
         equivalents: &["ASYNC230", "ASYNC231", "ASYNC232", "ASYNC240", "ASYNC101"],
     },
+    held_locks: false,
 };
 
 /// The codemod of AF205: waiting for somebody to type something.
@@ -69,6 +73,7 @@ pub static INPUT: BlockingCall = BlockingCall {
         default: true,
         equivalents: &["ASYNC250"],
     },
+    held_locks: false,
 };
 
 /// The codemod of AF207: waiting for other threads and processes, and servers that run for ever.
@@ -81,6 +86,7 @@ pub static WAIT: BlockingCall = BlockingCall {
         default: true,
         equivalents: &[],
     },
+    held_locks: true,
 };
 
 /// The codemod of AF208: single calls of the system about a path.
@@ -93,6 +99,7 @@ pub static PATH_CALL: BlockingCall = BlockingCall {
         default: false,
         equivalents: &["ASYNC240", "ASYNC101"],
     },
+    held_locks: false,
 };
 
 /// The codemod of AF209: drivers of databases.
@@ -105,4 +112,5 @@ pub static DATABASE: BlockingCall = BlockingCall {
         default: true,
         equivalents: &[],
     },
+    held_locks: false,
 };

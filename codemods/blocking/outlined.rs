@@ -192,7 +192,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         };
         with.items.iter().find_map(|item| {
             let known = match &item.context_expr {
-                Expr::Call(call) => called(file, call, &self.blocking.called.row.code)
+                Expr::Call(call) => called(file, &self.site, call, &self.blocking.called.row.code)
                     .is_some_and(|called| called.row.kind == Kind::Outline || called.row.lazy),
                 _ => false,
             };
@@ -370,6 +370,8 @@ struct Block<'a, 'f, 'db> {
     definite: FxHashSet<&'a str>,
     /// Of these, those bound by its last statement.
     last: FxHashSet<&'a str>,
+    /// Names of what is made in it, so that nobody else has it.
+    own: FxHashSet<&'a str>,
     deleted: FxHashSet<&'a str>,
     augmented: FxHashSet<&'a str>,
     loads: Vec<&'a ast::ExprName>,
@@ -389,6 +391,7 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
             bound: Vec::new(),
             definite: FxHashSet::default(),
             last: FxHashSet::default(),
+            own: FxHashSet::default(),
             deleted: FxHashSet::default(),
             augmented: FxHashSet::default(),
             loads: Vec::new(),
@@ -451,8 +454,7 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
         };
         let receiver = &*callee.value;
         match root(receiver) {
-            // Made in the block, so nobody else has it.
-            Some(name) if self.bound.contains(&name.id.as_str()) => true,
+            Some(name) if self.own.contains(name.id.as_str()) => true,
             Some(_) => match semantics.class_of(receiver) {
                 ClassOf::Known(class) => {
                     is_thread_safe(&class) && (receiver.is_name_expr() || !class.starts_with("builtins."))
@@ -625,6 +627,22 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             AnyNodeRef::PatternMatchMapping(pattern) if !in_function => {
                 self.bound.extend(pattern.rest.iter().map(|name| name.as_str()));
             }
+            AnyNodeRef::StmtAssign(statement) if self.is_made(&statement.value) => {
+                for target in &statement.targets {
+                    bind_target(target, &mut self.own);
+                }
+            }
+            AnyNodeRef::StmtFor(statement) if self.is_made(&statement.iter) => {
+                bind_target(&statement.target, &mut self.own);
+            }
+            AnyNodeRef::ExprNamed(named) if self.is_made(&named.value) => {
+                bind_target(&named.target, &mut self.own);
+            }
+            AnyNodeRef::WithItem(item) => {
+                if let Some(target) = &item.optional_vars {
+                    bind_target(target, &mut self.own);
+                }
+            }
             AnyNodeRef::StmtAugAssign(statement) if !in_function => {
                 if let Expr::Name(name) = &*statement.target {
                     self.augmented.insert(&name.id);
@@ -671,6 +689,9 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
         if comprehension.is_async && self.depth == 0 {
             self.obstacle.get_or_insert(AWAITS);
         }
+        if self.is_made(&comprehension.iter) {
+            bind_target(&comprehension.target, &mut self.own);
+        }
         // Its targets are variables of its own.
         let bound = self.bound.len();
         self.visit_expr(&comprehension.target);
@@ -685,6 +706,28 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
 impl Block<'_, '_, '_> {
     /// Whether a changed object was made in the block.
     fn is_own(&self, expr: &Expr) -> bool {
-        root(expr).is_some_and(|name| self.bound.contains(&name.id.as_str()))
+        root(expr).is_some_and(|name| self.own.contains(name.id.as_str()))
+    }
+
+    /// Whether a value is made where it stands, or is a part of one that was made in the block.
+    fn is_made(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => {
+                root(expr).is_none() || self.is_own(expr)
+            }
+            Expr::Named(named) => self.is_made(&named.value),
+            Expr::If(choice) => self.is_made(&choice.body) && self.is_made(&choice.orelse),
+            Expr::BoolOp(operation) => operation.values.iter().all(|value| self.is_made(value)),
+            // A call that takes what is not made here may hand it back.
+            Expr::Call(call) => match &*call.func {
+                Expr::Name(_) => call
+                    .arguments
+                    .args
+                    .iter()
+                    .all(|argument| argument.is_literal_expr() || self.is_made(argument)),
+                _ => true,
+            },
+            _ => true,
+        }
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use ruff_python_ast::{self as ast, Expr, Number, PythonVersion};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Number, PythonVersion};
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::file::File;
 use crate::outline::last_name;
-use crate::semantics::Origin;
+use crate::semantics::{ClassOf, Origin};
+use crate::site::Site;
 use crate::spelling::Spellings;
 
 /// What becomes of a blocking call in a coroutine.
@@ -77,6 +78,12 @@ pub struct Row {
     #[serde(default)]
     imported: bool,
     unless: Option<String>,
+    #[serde(default)]
+    guards: Vec<String>,
+    #[serde(default)]
+    tests: Vec<String>,
+    #[serde(default)]
+    memory: bool,
     /// What can be awaited instead.
     pub instead: Option<String>,
     since: Option<String>,
@@ -103,6 +110,9 @@ impl Row {
             reads: Vec::new(),
             imported: false,
             unless: None,
+            guards: Vec::new(),
+            tests: Vec::new(),
+            memory: false,
             instead: None,
             since: None,
             until: None,
@@ -321,9 +331,14 @@ pub struct Called<'t> {
     pub row: &'t Row,
 }
 
-/// The row of the rule `code` for `call`. `None` where there is none, or the call does not block
-/// with these arguments.
-pub fn called<'f>(file: &'f File<'_, '_>, call: &ast::ExprCall, code: &str) -> Option<Called<'f>> {
+/// The row of the rule `code` for the call at `site`. `None` where there is none, or the
+/// call does not block with these arguments, or its function makes sure that it does not.
+pub fn called<'f>(
+    file: &'f File<'_, '_>,
+    site: &Site<'_, '_>,
+    call: &ast::ExprCall,
+    code: &str,
+) -> Option<Called<'f>> {
     let table = &*file.settings.blocking;
     let path = file.semantics.qualified_name(&call.func);
     let called = match path.and_then(|path| Some((table.function(&path)?, path))) {
@@ -335,7 +350,9 @@ pub fn called<'f>(file: &'f File<'_, '_>, call: &ast::ExprCall, code: &str) -> O
         && !row.harmless.iter().any(|given| has_argument(file, call, given))
         && (row.only.is_empty() || row.only.iter().any(|given| has_argument(file, call, given)))
         && (!row.bounded || is_bounded(file, call))
-        && row.unless.as_ref().is_none_or(|word| !file.source.contains(word.as_str())))
+        && row.unless.as_ref().is_none_or(|word| !file.source.contains(word.as_str()))
+        && !is_guarded(file, site, call, row)
+        && !(row.memory && is_in_memory(file, call)))
     .then_some(called)
 }
 
@@ -446,6 +463,40 @@ fn has_argument(file: &File<'_, '_>, call: &ast::ExprCall, written: &str) -> boo
             .into_iter()
             .any(|flag| file.semantics.means(flag, &[value])),
         other => file.semantics.means(other, &[value]),
+    })
+}
+
+/// Whether the code around the call at `site` asks the same object whether it has to wait.
+fn is_guarded(file: &File<'_, '_>, site: &Site<'_, '_>, call: &ast::ExprCall, row: &Row) -> bool {
+    let Expr::Attribute(callee) = &*call.func else {
+        return false;
+    };
+    let receiver = file.text(&*callee.value);
+    let asks = |text: &str, methods: &[String]| {
+        methods
+            .iter()
+            .any(|method| text.contains(&format!("{receiver}.{method}(")))
+    };
+    let function = site
+        .ancestors
+        .iter()
+        .rev()
+        .find(|node| node.is_stmt_function_def());
+    function.is_some_and(|function| asks(file.text(function), &row.guards))
+        || !row.tests.is_empty()
+            && site.enclosing_in_function().any(|(node, _)| match node {
+                AnyNodeRef::StmtIf(statement) => asks(file.text(&*statement.test), &row.tests),
+                AnyNodeRef::StmtWhile(statement) => asks(file.text(&*statement.test), &row.tests),
+                _ => false,
+            })
+}
+
+/// Whether an argument is a file in memory.
+fn is_in_memory(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    call.arguments.iter_source_order().any(|argument| {
+        matches!(file.semantics.class_of(argument.value()), ClassOf::Known(class)
+            if matches!(class.as_str(),
+                "io.BytesIO" | "io.StringIO" | "_io.BytesIO" | "_io.StringIO"))
     })
 }
 

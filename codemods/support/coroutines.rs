@@ -274,7 +274,8 @@ impl<'a> SourceOrderVisitor<'a> for Exits {
     }
 }
 
-fn awaits(statement: &Stmt) -> bool {
+/// Whether a statement awaits something, functions inside it aside.
+pub fn awaits(statement: &Stmt) -> bool {
     struct Awaits(bool);
     impl<'a> SourceOrderVisitor<'a> for Awaits {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
