@@ -114,3 +114,15 @@ pub static DATABASE: BlockingCall = BlockingCall {
     },
     held_locks: false,
 };
+
+/// The rules that rows of the table may belong to.
+pub static CODES: [&Rule; 8] = [
+    SLEEP.rule,
+    HTTP.rule,
+    SUBPROCESS.rule,
+    FILE_IO.rule,
+    INPUT.rule,
+    WAIT.rule,
+    PATH_CALL.rule,
+    DATABASE.rule,
+];

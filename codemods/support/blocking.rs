@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Number, PythonVersion};
+use ruff_text_size::Ranged;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
@@ -83,6 +84,8 @@ pub struct Row {
     #[serde(default)]
     tests: Vec<String>,
     #[serde(default)]
+    shared: bool,
+    #[serde(default)]
     memory: bool,
     /// What can be awaited instead.
     pub instead: Option<String>,
@@ -112,6 +115,7 @@ impl Row {
             unless: None,
             guards: Vec::new(),
             tests: Vec::new(),
+            shared: false,
             memory: false,
             instead: None,
             since: None,
@@ -352,6 +356,7 @@ pub fn called<'f>(
         && (!row.bounded || is_bounded(file, call))
         && row.unless.as_ref().is_none_or(|word| !file.source.contains(word.as_str()))
         && !is_guarded(file, site, call, row)
+        && !(row.shared && is_made_here(file, site, call))
         && !(row.memory && is_in_memory(file, call)))
     .then_some(called)
 }
@@ -489,6 +494,27 @@ fn is_guarded(file: &File<'_, '_>, site: &Site<'_, '_>, call: &ast::ExprCall, ro
                 AnyNodeRef::StmtWhile(statement) => asks(file.text(&*statement.test), &row.tests),
                 _ => false,
             })
+}
+
+/// Whether the object that a method is called on was made in the same function.
+fn is_made_here(file: &File<'_, '_>, site: &Site<'_, '_>, call: &ast::ExprCall) -> bool {
+    let Expr::Attribute(callee) = &*call.func else {
+        return false;
+    };
+    let Expr::Name(name) = &*callee.value else {
+        return false;
+    };
+    let function = site
+        .ancestors
+        .iter()
+        .rev()
+        .find(|node| node.is_stmt_function_def());
+    let origins = file.semantics.origins(name);
+    !origins.is_empty()
+        && origins.iter().all(|origin| {
+            matches!(origin, Origin::Value(value) if value.is_call_expr()
+                && function.is_some_and(|function| function.range().contains_range(value.range())))
+        })
 }
 
 /// Whether an argument is a file in memory.
