@@ -166,7 +166,7 @@ fn is_done(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     origins
         .iter()
         .any(|origin| matches!(origin, Origin::Unknown))
-        && ["as_completed(", "wait("]
+        && ["as_completed", "futures.wait", " wait("]
             .iter()
             .any(|word| file.source.contains(word))
 }

@@ -320,11 +320,21 @@ impl Table {
     }
 }
 
-/// Whether two paths mean one class, which a package may offer under several: the same last name in
-/// the same package.
+/// Whether two paths mean one class, which a package may offer under several: the same name, in one
+/// module and in a module of it. `redis.Redis` is `redis.client.Redis`, and not that of
+/// `redis.asyncio`.
 fn is_same_class(one: &str, other: &str) -> bool {
-    one.split('.').next() == other.split('.').next()
-        && one.rsplit('.').next() == other.rsplit('.').next()
+    let (Some((one, name)), Some((other, other_name))) =
+        (one.rsplit_once('.'), other.rsplit_once('.'))
+    else {
+        return false;
+    };
+    let is_in = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    name == other_name && (is_in(one, other) || is_in(other, one))
 }
 
 /// A call of the table.
@@ -572,5 +582,7 @@ mod tests {
         assert_eq!(read.map(|(name, _)| name), Some("pathlib.Path.read_text"));
         assert!(TABLE.function("requests.get").is_some_and(super::Row::is_safe));
         assert!(TABLE.function("requests.Session").is_none());
+        assert!(TABLE.method("redis.Redis", "get").is_some());
+        assert!(TABLE.method("redis.asyncio.client.Redis", "get").is_none());
     }
 }
