@@ -643,12 +643,28 @@ impl<'db> Semantics<'db> {
         let mut paths = Vec::new();
         let class = match self.class_of_receiver(expr) {
             Some(class) => self.index().try_definition(class),
-            None => self.instance_class(expr),
+            None => self
+                .instance_class(expr)
+                .or_else(|| self.narrowed_class(expr)),
         };
         if let Some(class) = class {
             self.add_classes_up_to(class, method, BASES, &mut paths);
         }
         paths
+    }
+
+    /// The class of a value of which a test said something more: `if path:` makes a `Path` one that
+    /// is not false.
+    fn narrowed_class(&self, expr: &Expr) -> Option<Definition<'db>> {
+        let Some(Type::Intersection(intersection)) = expr.inferred_type(&self.model) else {
+            return None;
+        };
+        let mut parts = intersection.iter_positive(self.db());
+        let first = parts.next()?;
+        match (first, parts.next()) {
+            (Type::NominalInstance(_), None) => self.class_definition(first),
+            _ => None,
+        }
     }
 
     /// Whether the way up ends at `class` or above it.

@@ -944,12 +944,24 @@ mod tests {
     #[test]
     fn a_wrong_word_about_a_blocking_call_is_an_error_with_its_place() {
         for (wrong, expected) in [
-            ("open = false", "asyncfix.toml:2:1: `open` is no dotted path"),
+            (
+                "open = false",
+                "asyncfix.toml:2:1: `open` is no dotted path",
+            ),
             ("'a.b' = 'thread'", "asyncfix.toml:2:9: expected one of"),
             ("'a.b' = 3", "asyncfix.toml:2:9: expected false, a rewrite"),
-            ("'a.b' = { reasn = 'x' }", "asyncfix.toml:2:11: unknown key `reasn`; did you mean `reason`?"),
-            ("requests.get = false", "asyncfix.toml:2:1: `requests` is no dotted path"),
-            ("'a.b' = { code = 'AF101' }", "asyncfix.toml:2:18: expected one of"),
+            (
+                "'a.b' = { reasn = 'x' }",
+                "asyncfix.toml:2:11: unknown key `reasn`; did you mean `reason`?",
+            ),
+            (
+                "requests.get = false",
+                "asyncfix.toml:2:1: `requests` is no dotted path",
+            ),
+            (
+                "'a.b' = { code = 'AF101' }",
+                "asyncfix.toml:2:18: expected one of",
+            ),
         ] {
             let error = read(&format!("[blocking]\n{wrong}\n")).unwrap_err();
             assert!(error.0.starts_with(expected), "{wrong}: {error}");

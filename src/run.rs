@@ -360,12 +360,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         .filter(|codemod| !is_plain || codemod.in_plain_code())
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
-    let prospects = Prospects::of(
-        parsed.syntax(),
-        scopes.as_ref(),
-        codemods,
-        &config.settings,
-    );
+    let prospects = Prospects::of(parsed.syntax(), scopes.as_ref(), codemods, &config.settings);
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
             "{}: its path is not valid UTF-8",

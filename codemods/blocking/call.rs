@@ -91,7 +91,9 @@ impl Codemod for BlockingCall {
             return None;
         }
         let instead = called.row.instead.as_ref();
-        let instead = instead.map_or(String::new(), |name| format!("; `{name}` waits without blocking"));
+        let instead = instead.map_or(String::new(), |name| {
+            format!("; `{name}` waits without blocking")
+        });
         let blocking = Blocking {
             file,
             site,
@@ -129,7 +131,8 @@ impl BlockingCall {
                 file.text(lock)
             ),
             remedy: Remedy::NotFixed(
-                "use a lock of the async library, or release this one before the `await`".to_owned(),
+                "use a lock of the async library, or release this one before the `await`"
+                    .to_owned(),
             ),
         })
     }
@@ -260,9 +263,9 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             return Err(obstacle.reason().to_owned());
         }
         if let Some(keyword) = row.streams.iter().find(|keyword| {
-            argument(self.call, keyword).is_some_and(|value| {
-                !matches!(value, Expr::BooleanLiteral(literal) if !literal.value)
-            })
+            argument(self.call, keyword).is_some_and(
+                |value| !matches!(value, Expr::BooleanLiteral(literal) if !literal.value),
+            )
         }) {
             return Err(format!(
                 "with `{keyword}` the answer is read piece by piece, and each piece blocks too"
@@ -276,14 +279,14 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             Kind::ToThread | Kind::Report => self.moved()?,
         };
         let lock = locks::allow_await(self.file, self.site, self.owner())?;
-        let ambiguous = self
-            .library
-            .is_none()
-            .then_some("the project uses several async libraries, and this file does not say which");
+        let ambiguous = self.library.is_none().then_some(
+            "the project uses several async libraries, and this file does not say which",
+        );
         Ok(rewrite
             .unsafe_if(self.unsafe_because())
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
+            .unsafe_if(self.lost_update())
             .unsafe_if(ambiguous))
     }
 
@@ -304,6 +307,27 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
             "in a cancelled scope every `await` raises at once, and this would not be done",
         )
+    }
+
+    /// Why `self.total += …` does not go well with an `await`: Python reads the old value before it,
+    /// and writes the new one behind it.
+    fn lost_update(&self) -> Option<String> {
+        let statement = self.site.statement()?;
+        let AnyNodeRef::StmtAugAssign(inner) = statement.node else {
+            return None;
+        };
+        let is_shared = match &*inner.target {
+            Expr::Name(name) => self
+                .scope()
+                .is_ok_and(|scope| self.file.semantics.is_shared(&name.id, scope)),
+            _ => true,
+        };
+        is_shared.then(|| {
+            format!(
+                "what another task does to `{}` meanwhile would be lost",
+                self.file.text(&*inner.target)
+            )
+        })
     }
 
     /// Why the table calls the rewrite unsafe.
@@ -421,7 +445,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         };
         if !call.arguments.is_empty() {
             return Err(
-                "it has a time limit: await `asyncio.wrap_future(…)` in `asyncio.wait_for`".to_owned(),
+                "it has a time limit: await `asyncio.wrap_future(…)` in `asyncio.wait_for`"
+                    .to_owned(),
             );
         }
         if self.library() != Library::Asyncio {

@@ -64,7 +64,13 @@ fn read_at_once<'s, 'a>(blocking: &Blocking<'_, 's, 'a, '_>) -> Option<Site<'s, 
     let AnyNodeRef::ExprAttribute(method) = attribute.node else {
         return None;
     };
-    if !blocking.called.row.reads.iter().any(|read| *read == method.attr.as_str()) {
+    if !blocking
+        .called
+        .row
+        .reads
+        .iter()
+        .any(|read| *read == method.attr.as_str())
+    {
         return None;
     }
     let call = attribute.outer()?;
@@ -146,7 +152,11 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         let call = self.blocking.call;
         let is_file = self.blocking.called.row.code == "AF204";
         let mode = argument(call, "mode").or_else(|| {
-            let position = if self.blocking.called.name.starts_with("pathlib.") { "0" } else { "1" };
+            let position = if self.blocking.called.name.starts_with("pathlib.") {
+                "0"
+            } else {
+                "1"
+            };
             argument(call, position)
         });
         let writes = mode.is_some_and(|mode| {
@@ -197,7 +207,10 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
                 _ => false,
             };
             (!known).then(|| {
-                format!("`{}` would be entered in another thread", file.text(&item.context_expr))
+                format!(
+                    "`{}` would be entered in another thread",
+                    file.text(&item.context_expr)
+                )
             })
         })
     }
@@ -291,16 +304,19 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
 
     /// Whether an exception of the block may be caught in the same function.
     fn is_caught(&self) -> bool {
-        self.site.enclosing_in_function().any(|(node, child)| match node {
-            AnyNodeRef::StmtTry(statement) => {
-                statement.body.iter().any(|inner| inner.range().contains_range(child.range()))
-            }
-            AnyNodeRef::StmtWith(statement) => statement.items.iter().any(|item| {
-                matches!(&item.context_expr, Expr::Call(call)
+        self.site
+            .enclosing_in_function()
+            .any(|(node, child)| match node {
+                AnyNodeRef::StmtTry(statement) => statement
+                    .body
+                    .iter()
+                    .any(|inner| inner.range().contains_range(child.range())),
+                AnyNodeRef::StmtWith(statement) => statement.items.iter().any(|item| {
+                    matches!(&item.context_expr, Expr::Call(call)
                     if self.blocking.file.semantics.means(&call.func, &["contextlib.suppress"]))
-            }),
-            _ => false,
-        })
+                }),
+                _ => false,
+            })
     }
 }
 
@@ -318,9 +334,10 @@ struct Names {
 /// Whether the last statement of a block, at its end and not under a condition, is `last`.
 fn ends_with(statement: &Stmt, last: &Stmt) -> bool {
     match statement {
-        Stmt::With(inner) if !inner.is_async => {
-            inner.body.last().is_some_and(|inner| ends_with(inner, last))
-        }
+        Stmt::With(inner) if !inner.is_async => inner
+            .body
+            .last()
+            .is_some_and(|inner| ends_with(inner, last)),
         other => other.range() == last.range(),
     }
 }
@@ -428,18 +445,30 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
     /// The names it binds, each once.
     fn bound_names(&self) -> Vec<&'a str> {
         let mut seen = FxHashSet::default();
-        self.bound.iter().copied().filter(|name| seen.insert(*name)).collect()
+        self.bound
+            .iter()
+            .copied()
+            .filter(|name| seen.insert(*name))
+            .collect()
     }
 
     /// What it does that another thread may not do as well, as far as is seen.
     fn stranger(&self) -> Option<String> {
         if let Some(changed) = self.changed {
-            return Some(format!("`{}` would be changed by another thread", self.file.text(changed)));
+            return Some(format!(
+                "`{}` would be changed by another thread",
+                self.file.text(changed)
+            ));
         }
         self.calls
             .iter()
             .find(|call| !self.is_harmless(call))
-            .map(|call| format!("`{}` would run in another thread", self.file.text(&*call.func)))
+            .map(|call| {
+                format!(
+                    "`{}` would run in another thread",
+                    self.file.text(&*call.func)
+                )
+            })
     }
 
     fn is_harmless(&self, call: &ast::ExprCall) -> bool {
@@ -457,8 +486,12 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
             Some(name) if self.own.contains(name.id.as_str()) => true,
             Some(_) => match semantics.class_of(receiver) {
                 ClassOf::Known(class) => {
-                    is_thread_safe(&class) && (receiver.is_name_expr() || !class.starts_with("builtins."))
-                        || matches!(class.as_str(), "builtins.str" | "builtins.bytes" | "builtins.int")
+                    is_thread_safe(&class)
+                        && (receiver.is_name_expr() || !class.starts_with("builtins."))
+                        || matches!(
+                            class.as_str(),
+                            "builtins.str" | "builtins.bytes" | "builtins.int"
+                        )
                 }
                 ClassOf::Other | ClassOf::Unknown => receiver.is_literal_expr(),
             },
@@ -581,8 +614,12 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
         };
         match node {
             AnyNodeRef::ExprAwait(_) if !in_function => obstacle(AWAITS),
-            AnyNodeRef::StmtFor(statement) if statement.is_async && !in_function => obstacle(AWAITS),
-            AnyNodeRef::StmtWith(statement) if statement.is_async && !in_function => obstacle(AWAITS),
+            AnyNodeRef::StmtFor(statement) if statement.is_async && !in_function => {
+                obstacle(AWAITS)
+            }
+            AnyNodeRef::StmtWith(statement) if statement.is_async && !in_function => {
+                obstacle(AWAITS)
+            }
             AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_) if !in_function => {
                 obstacle("the block yields while it is open");
             }
@@ -616,16 +653,20 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             },
             AnyNodeRef::Alias(alias) if !in_function => self.bound.push(bound_by_alias(alias)),
             AnyNodeRef::ExceptHandlerExceptHandler(handler) if !in_function => {
-                self.bound.extend(handler.name.iter().map(|name| name.as_str()));
+                self.bound
+                    .extend(handler.name.iter().map(|name| name.as_str()));
             }
             AnyNodeRef::PatternMatchAs(pattern) if !in_function => {
-                self.bound.extend(pattern.name.iter().map(|name| name.as_str()));
+                self.bound
+                    .extend(pattern.name.iter().map(|name| name.as_str()));
             }
             AnyNodeRef::PatternMatchStar(pattern) if !in_function => {
-                self.bound.extend(pattern.name.iter().map(|name| name.as_str()));
+                self.bound
+                    .extend(pattern.name.iter().map(|name| name.as_str()));
             }
             AnyNodeRef::PatternMatchMapping(pattern) if !in_function => {
-                self.bound.extend(pattern.rest.iter().map(|name| name.as_str()));
+                self.bound
+                    .extend(pattern.rest.iter().map(|name| name.as_str()));
             }
             AnyNodeRef::StmtAssign(statement) if self.is_made(&statement.value) => {
                 for target in &statement.targets {
@@ -662,9 +703,12 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
                 self.calls.push(call);
                 match last_name(&call.func) {
                     Some("super") if call.arguments.is_empty() => {
-                        self.obstacle.get_or_insert("`super()` needs the method around it");
+                        self.obstacle
+                            .get_or_insert("`super()` needs the method around it");
                     }
-                    Some("locals" | "vars" | "eval" | "exec" | "dir") if call.func.is_name_expr() => {
+                    Some("locals" | "vars" | "eval" | "exec" | "dir")
+                        if call.func.is_name_expr() =>
+                    {
                         self.obstacle
                             .get_or_insert("it asks for the variables of the function around it");
                     }
@@ -679,7 +723,9 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
     fn leave_node(&mut self, node: AnyNodeRef<'a>) {
         if matches!(
             node,
-            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) | AnyNodeRef::ExprLambda(_)
+            AnyNodeRef::StmtFunctionDef(_)
+                | AnyNodeRef::StmtClassDef(_)
+                | AnyNodeRef::ExprLambda(_)
         ) {
             self.depth = self.depth.saturating_sub(1);
         }

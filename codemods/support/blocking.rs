@@ -361,10 +361,16 @@ pub fn called<'f>(
     };
     let row = called.row;
     (row.code == code
-        && !row.harmless.iter().any(|given| has_argument(file, call, given))
+        && !row
+            .harmless
+            .iter()
+            .any(|given| has_argument(file, call, given))
         && (row.only.is_empty() || row.only.iter().any(|given| has_argument(file, call, given)))
         && (!row.bounded || is_bounded(file, call))
-        && row.unless.as_ref().is_none_or(|word| !file.source.contains(word.as_str()))
+        && row
+            .unless
+            .as_ref()
+            .is_none_or(|word| !file.source.contains(word.as_str()))
         && !is_guarded(file, site, call, row)
         && !(row.shared && is_made_here(file, site, call))
         && !(row.memory && is_in_memory(file, call)))
@@ -416,13 +422,15 @@ fn class_in_sight(file: &File<'_, '_>, receiver: &Expr) -> Option<String> {
     match receiver {
         Expr::Call(_) => made_by(receiver),
         Expr::Name(name) => {
-            let classes = file.semantics.origins(name).into_iter().map(|origin| {
-                match origin {
+            let classes = file
+                .semantics
+                .origins(name)
+                .into_iter()
+                .map(|origin| match origin {
                     Origin::Value(value) => made_by(value),
                     Origin::Annotation(annotation) => file.semantics.qualified_name(annotation),
                     Origin::Unknown => None,
-                }
-            });
+                });
             agreed(classes)
         }
         Expr::Attribute(attribute) => agreed(
@@ -544,16 +552,20 @@ fn is_bounded(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
         };
         argument(made, "maxsize")
             .or_else(|| argument(made, "0"))
-            .is_some_and(|size| !matches!(size, Expr::NumberLiteral(literal)
-                if matches!(&literal.value, Number::Int(int) if *int == 0)))
+            .is_some_and(|size| {
+                !matches!(size, Expr::NumberLiteral(literal)
+                if matches!(&literal.value, Number::Int(int) if *int == 0))
+            })
     };
     let Expr::Attribute(callee) = &*call.func else {
         return false;
     };
     match &*callee.value {
-        Expr::Name(name) => file.semantics.origins(name).iter().any(|origin| {
-            matches!(origin, Origin::Value(value) if has_size(value))
-        }),
+        Expr::Name(name) => file
+            .semantics
+            .origins(name)
+            .iter()
+            .any(|origin| matches!(origin, Origin::Value(value) if has_size(value))),
         Expr::Attribute(attribute) => file
             .semantics
             .attribute_values(attribute)
@@ -580,7 +592,11 @@ mod tests {
         assert_eq!(sleep, Some(Kind::Replace));
         let read = TABLE.method("pathlib._local.Path", "read_text");
         assert_eq!(read.map(|(name, _)| name), Some("pathlib.Path.read_text"));
-        assert!(TABLE.function("requests.get").is_some_and(super::Row::is_safe));
+        assert!(
+            TABLE
+                .function("requests.get")
+                .is_some_and(super::Row::is_safe)
+        );
         assert!(TABLE.function("requests.Session").is_none());
         assert!(TABLE.method("redis.Redis", "get").is_some());
         assert!(TABLE.method("redis.asyncio.client.Redis", "get").is_none());
