@@ -21,7 +21,7 @@ use crate::support::names;
 
 /// The rewrite for a call that gives something that goes on blocking, or the reason why there is
 /// none.
-pub fn rewrite<'a>(blocking: &Blocking<'_, '_, 'a, '_>) -> Result<Rewrite, String> {
+pub fn rewrite(blocking: &Blocking<'_, '_, '_, '_>) -> Result<Rewrite, String> {
     let site = blocking.site;
     if let Some(read) = read_at_once(blocking) {
         return blocking.in_lambda(&read, "", "");
@@ -136,10 +136,9 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             ));
         }
         edits.extend(moved.wrap(&header, &trailer)?);
-        let moves = moved.range();
         let mut rewrite = runner.rewrite(edits);
-        rewrite.title = format!("Move the block into a function, and run that in a thread");
-        rewrite.moves = Some(moves);
+        "Move the block into a function, and run that in a thread".clone_into(&mut rewrite.title);
+        rewrite.moves = Some(moved.range());
         rewrite.alone_in = Some(self.function.start());
         Ok(rewrite
             .unsafe_if(self.foreign_manager(place.statement))
@@ -370,7 +369,7 @@ impl<'a> SourceOrderVisitor<'a> for Around<'a> {
             }
             AnyNodeRef::StmtNonlocal(statement) => {
                 self.rebound
-                    .extend(statement.names.iter().map(|name| name.as_str()));
+                    .extend(statement.names.iter().map(ast::Identifier::as_str));
             }
             _ => {}
         }
@@ -613,12 +612,14 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             self.obstacle.get_or_insert(reason);
         };
         match node {
-            AnyNodeRef::ExprAwait(_) if !in_function => obstacle(AWAITS),
+            AnyNodeRef::ExprAwait(_) if !in_function => {
+                obstacle(AWAITS);
+            }
             AnyNodeRef::StmtFor(statement) if statement.is_async && !in_function => {
-                obstacle(AWAITS)
+                obstacle(AWAITS);
             }
             AnyNodeRef::StmtWith(statement) if statement.is_async && !in_function => {
-                obstacle(AWAITS)
+                obstacle(AWAITS);
             }
             AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_) if !in_function => {
                 obstacle("the block yields while it is open");
@@ -654,19 +655,19 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             AnyNodeRef::Alias(alias) if !in_function => self.bound.push(bound_by_alias(alias)),
             AnyNodeRef::ExceptHandlerExceptHandler(handler) if !in_function => {
                 self.bound
-                    .extend(handler.name.iter().map(|name| name.as_str()));
+                    .extend(handler.name.iter().map(ast::Identifier::as_str));
             }
             AnyNodeRef::PatternMatchAs(pattern) if !in_function => {
                 self.bound
-                    .extend(pattern.name.iter().map(|name| name.as_str()));
+                    .extend(pattern.name.iter().map(ast::Identifier::as_str));
             }
             AnyNodeRef::PatternMatchStar(pattern) if !in_function => {
                 self.bound
-                    .extend(pattern.name.iter().map(|name| name.as_str()));
+                    .extend(pattern.name.iter().map(ast::Identifier::as_str));
             }
             AnyNodeRef::PatternMatchMapping(pattern) if !in_function => {
                 self.bound
-                    .extend(pattern.rest.iter().map(|name| name.as_str()));
+                    .extend(pattern.rest.iter().map(ast::Identifier::as_str));
             }
             AnyNodeRef::StmtAssign(statement) if self.is_made(&statement.value) => {
                 for target in &statement.targets {

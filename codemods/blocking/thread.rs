@@ -63,7 +63,7 @@ impl Runner {
         let partial = (with_keywords && !hands_on_keywords)
             .then(|| import("functools", "partial"))
             .transpose()?;
-        let name = head.split_once("(").map_or(head.as_str(), |(name, _)| name);
+        let name = head.split_once('(').map_or(head.as_str(), |(name, _)| name);
         let name = match library {
             Library::Asyncio | Library::Other if head.ends_with(' ') => {
                 format!("{name}().run_in_executor")

@@ -42,6 +42,10 @@ pub const KINDS: [(&str, Kind); 5] = [
 /// What the table says about some calls. `data/blocking.toml` says more about each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the table that says yes or no"
+)]
 pub struct Row {
     #[serde(default)]
     functions: Vec<String>,
