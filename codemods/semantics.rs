@@ -218,6 +218,36 @@ impl<'db> Semantics<'db> {
         self.lookup_outside(&name.id, scope)
     }
 
+    /// Whether a use of a local `name` may find it unbound, as far as the bindings tell: in a loop, it
+    /// may then find what an earlier turn has left.
+    pub fn may_be_unbound(&self, name: &ast::ExprName) -> bool {
+        let Some(scope) = self
+            .index()
+            .try_expression_scope_id(&ast::ExprRef::from(name))
+        else {
+            return true;
+        };
+        let use_def = self.index().use_def_map(scope);
+        let use_id = name.scoped_use_id(self.db(), self.file);
+        use_def
+            .bindings_at_use(use_id)
+            .any(|binding| match binding.binding {
+                DefinitionState::Defined(definition) => match definition.kind(self.db()) {
+                    DefinitionKind::LoopHeader(header) => use_def
+                        .loop_header(header.loop_header_id())
+                        .bindings_for_place(header.place())
+                        .any(|live| {
+                            !matches!(
+                                use_def.definition(live.binding()),
+                                DefinitionState::Defined(_)
+                            )
+                        }),
+                    _ => false,
+                },
+                DefinitionState::Undefined | DefinitionState::Deleted => true,
+            })
+    }
+
     /// Where the value of a use of `name` comes from, one for each binding that can reach it. Empty
     /// when a binding cannot be seen.
     pub fn origins(&self, name: &ast::ExprName) -> Vec<Origin<'_>> {

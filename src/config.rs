@@ -118,6 +118,8 @@ pub struct Config {
     pub src: Vec<PathBuf>,
     /// Folders with stubs for packages that are not installed. Absolute.
     pub extra_stubs: Vec<PathBuf>,
+    /// What the configuration says about blocking calls, for people.
+    blocking: BTreeMap<String, Option<Row>>,
     exclude_patterns: Vec<String>,
     exclude: GlobSet,
     per_file_ignores: Vec<(String, GlobSet, Vec<String>)>,
@@ -211,6 +213,23 @@ impl Config {
         };
         if let Some(cleanup) = &self.settings.cancellation_cleanup {
             let _ = writeln!(text, "cancellation.cleanup = {cleanup:?}");
+        }
+        for (path, row) in &self.blocking {
+            let value = match row {
+                Some(row) => {
+                    let kind = KINDS
+                        .iter()
+                        .find(|(_, kind)| *kind == row.kind)
+                        .map_or("report", |(name, _)| name);
+                    let safety = if row.is_safe() { "safe" } else { "unsafe" };
+                    format!(
+                        "{{ code = {:?}, rewrite = {kind:?}, safety = {safety:?} }}",
+                        row.code
+                    )
+                }
+                None => "false".to_owned(),
+            };
+            let _ = writeln!(text, "blocking.{path:?} = {value}");
         }
         let _ = writeln!(text, "gather.guard = {guard:?}");
         let _ = writeln!(text, "tasks.strategy = {strategy:?}");
@@ -368,6 +387,8 @@ impl Resolver {
                 (Settings::default().target_version, "default".to_owned())
             };
         let defaults = Settings::default();
+        let mut blocking = options.blocking;
+        blocking.extend(inline.blocking.clone());
         Ok(Config {
             codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer]),
             settings: Settings {
@@ -385,7 +406,11 @@ impl Resolver {
                     .clone()
                     .or(options.cancellation_cleanup)
                     .or(defaults.cancellation_cleanup),
-                blocking: blocking(defaults.blocking, options.blocking, &inline.blocking),
+                blocking: if blocking.is_empty() {
+                    defaults.blocking
+                } else {
+                    Arc::new(defaults.blocking.with(&blocking))
+                },
             },
             target_version_origin,
             unsafe_fixes: overrides
@@ -405,26 +430,13 @@ impl Resolver {
                 .or(options.python),
             src: [inline.src.clone(), options.src].concat(),
             extra_stubs: [inline.extra_stubs.clone(), options.extra_stubs].concat(),
+            blocking,
             exclude: globs(&exclude_patterns)?,
             exclude_patterns,
             per_file_ignores,
             origin,
             root,
         })
-    }
-}
-
-/// The table of blocking calls with what the configuration says about some of them.
-fn blocking(
-    table: Arc<Table>,
-    mut changes: BTreeMap<String, Option<Row>>,
-    inline: &BTreeMap<String, Option<Row>>,
-) -> Arc<Table> {
-    changes.extend(inline.clone());
-    if changes.is_empty() {
-        table
-    } else {
-        Arc::new(table.with(&changes))
     }
 }
 

@@ -233,6 +233,9 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             if block.deleted.contains(name) {
                 return Err(format!("it deletes `{name}`"));
             }
+            let is_own_scope = |load: &ast::ExprName| {
+                semantics.scope_of(ast::ExprRef::from(load)) == Some(self.scope)
+            };
             let from_inside = |load: &ast::ExprName| {
                 semantics.bindings(load).is_none_or(|definitions| {
                     definitions.iter().any(|definition| {
@@ -269,10 +272,19 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
                                 })
                             })
                     }));
+            let definite = block.definite.contains(name);
+            // What an earlier turn of a loop has left would be lost.
+            let comes_from_before = !is_bound_outside
+                && (block.loads.iter().any(|load| {
+                    load.id == name && is_own_scope(load) && semantics.may_be_unbound(load)
+                }) || block.augmented.contains(name)
+                    && (!definite || block.augmented_first.contains(name)));
+            if comes_from_before {
+                return Err(format!("it may use `{name}` before it binds it"));
+            }
             if !is_used && !comes_in {
                 continue;
             }
-            let definite = block.definite.contains(name);
             let is_last = block.last.contains(name);
             let needs_place = comes_in || !definite || is_caught && !is_last;
             if is_bound_outside {
@@ -390,6 +402,8 @@ struct Block<'a, 'f, 'db> {
     own: FxHashSet<&'a str>,
     deleted: FxHashSet<&'a str>,
     augmented: FxHashSet<&'a str>,
+    /// Of these, those that nothing in it binds before.
+    augmented_first: FxHashSet<&'a str>,
     loads: Vec<&'a ast::ExprName>,
     calls: Vec<&'a ast::ExprCall>,
     /// An attribute or item of something that it changes.
@@ -410,6 +424,7 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
             own: FxHashSet::default(),
             deleted: FxHashSet::default(),
             augmented: FxHashSet::default(),
+            augmented_first: FxHashSet::default(),
             loads: Vec::new(),
             calls: Vec::new(),
             changed: None,
@@ -515,7 +530,6 @@ fn bound_for_certain<'a>(statement: &'a Stmt, names: &mut FxHashSet<&'a str>) {
     match statement {
         Stmt::Assign(inner) => inner.targets.iter().for_each(bind),
         Stmt::AnnAssign(inner) if inner.value.is_some() => bind(&inner.target),
-        Stmt::AugAssign(inner) => bind(&inner.target),
         Stmt::With(inner) => {
             for item in &inner.items {
                 if let Some(target) = &item.optional_vars {
@@ -688,6 +702,9 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             AnyNodeRef::StmtAugAssign(statement) if !in_function => {
                 if let Expr::Name(name) = &*statement.target {
                     self.augmented.insert(&name.id);
+                    if !self.bound.contains(&name.id.as_str()) {
+                        self.augmented_first.insert(&name.id);
+                    }
                 }
             }
             AnyNodeRef::ExprAttribute(attribute)
