@@ -226,6 +226,10 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         };
         around.visit_body(&self.function.body);
         let is_caught = self.is_caught();
+        let is_in_loop = self
+            .site
+            .enclosing_in_function()
+            .any(|(node, _)| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
         for name in block.bound_names() {
             if semantics.is_declared_outside(name, self.scope) {
                 return Err(format!("it binds `{name}`, which is not a local variable"));
@@ -250,18 +254,30 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
                     .loads
                     .iter()
                     .any(|load| load.id == name && from_inside(load));
-            let is_bound_outside = semantics
-                .lookup(name, self.scope)
-                .is_none_or(|definitions| {
-                    definitions.iter().any(|definition| {
-                        semantics
-                            .definition_range(*definition)
-                            .is_none_or(|at| !range.contains_range(at))
+            let is_bound = |elsewhere: &dyn Fn(TextRange) -> bool| {
+                semantics
+                    .lookup(name, self.scope)
+                    .is_none_or(|definitions| {
+                        definitions.iter().any(|definition| {
+                            semantics
+                                .definition_range(*definition)
+                                .is_none_or(elsewhere)
+                        })
                     })
-                });
+            };
+            let is_bound_outside = is_bound(&|at| !range.contains_range(at));
+            let is_bound_before = is_bound(&|at| {
+                !range.contains_range(at) && (is_in_loop || at.start() < range.start())
+            });
+            // What an earlier turn of a loop has left.
+            let may_be_unbound = block.loads.iter().any(|load| {
+                load.id == name && is_own_scope(load) && semantics.may_be_unbound(load)
+            });
+            let definite = block.definite.contains(name);
             // What the block finds bound when it starts.
             let comes_in = is_bound_outside
-                && (block.augmented.contains(name)
+                && (may_be_unbound
+                    || block.augmented.contains(name)
                     || block.loads.iter().any(|load| {
                         load.id == name
                             && semantics.bindings(load).is_none_or(|definitions| {
@@ -272,14 +288,11 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
                                 })
                             })
                     }));
-            let definite = block.definite.contains(name);
-            // What an earlier turn of a loop has left would be lost.
-            let comes_from_before = !is_bound_outside
-                && (block.loads.iter().any(|load| {
-                    load.id == name && is_own_scope(load) && semantics.may_be_unbound(load)
-                }) || block.augmented.contains(name)
-                    && (!definite || block.augmented_first.contains(name)));
-            if comes_from_before {
+            if !is_bound_outside
+                && (may_be_unbound
+                    || block.augmented.contains(name)
+                        && (!definite || block.augmented_first.contains(name)))
+            {
                 return Err(format!("it may use `{name}` before it binds it"));
             }
             if !is_used && !comes_in {
@@ -287,7 +300,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             }
             let is_last = block.last.contains(name);
             let needs_place = comes_in || !definite || is_caught && !is_last;
-            if is_bound_outside {
+            if is_bound_before || is_bound_outside && needs_place {
                 names
                     .unsafe_because
                     .get_or_insert_with(|| format!("it binds `{name}` anew"));
