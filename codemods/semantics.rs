@@ -103,7 +103,7 @@ impl<'db> Semantics<'db> {
         self.names.get_or_init(|| Names::of(self.module.syntax()))
     }
 
-    fn spellings(&self) -> &Spellings {
+    pub(crate) fn spellings(&self) -> &Spellings {
         self.spellings
             .get_or_init(|| Spellings::of(self.module.syntax()))
     }
@@ -233,6 +233,36 @@ impl<'db> Semantics<'db> {
             }
         }
         self.lookup_outside(&name.id, scope)
+    }
+
+    /// Whether a use of a local `name` may find it unbound, as far as the bindings tell: in a loop, it
+    /// may then find what an earlier turn has left.
+    pub fn may_be_unbound(&self, name: &ast::ExprName) -> bool {
+        let Some(scope) = self
+            .index()
+            .try_expression_scope_id(&ast::ExprRef::from(name))
+        else {
+            return true;
+        };
+        let use_def = self.index().use_def_map(scope);
+        let use_id = name.scoped_use_id(self.db(), self.file);
+        use_def
+            .bindings_at_use(use_id)
+            .any(|binding| match binding.binding {
+                DefinitionState::Defined(definition) => match definition.kind(self.db()) {
+                    DefinitionKind::LoopHeader(header) => use_def
+                        .loop_header(header.loop_header_id())
+                        .bindings_for_place(header.place())
+                        .any(|live| {
+                            !matches!(
+                                use_def.definition(live.binding()),
+                                DefinitionState::Defined(_)
+                            )
+                        }),
+                    _ => false,
+                },
+                DefinitionState::Undefined | DefinitionState::Deleted => true,
+            })
     }
 
     /// Where the value of a use of `name` comes from, one for each binding that can reach it. Empty
@@ -658,6 +688,72 @@ impl<'db> Semantics<'db> {
             ) => ClassOf::Unknown,
             Some(_) => ClassOf::Other,
         }
+    }
+
+    /// The dotted paths of the class that the value of `expr` is an instance of and of its bases, up
+    /// to the first one that defines `method`. Empty where the class is not known.
+    pub fn classes_up_to(&self, expr: &Expr, method: &str) -> Vec<String> {
+        let mut paths = Vec::new();
+        let class = match self.class_of_receiver(expr) {
+            Some(class) => self.index().try_definition(class),
+            None => self
+                .instance_class(expr)
+                .or_else(|| self.narrowed_class(expr)),
+        };
+        if let Some(class) = class {
+            self.add_classes_up_to(class, method, BASES, &mut paths);
+        }
+        paths
+    }
+
+    /// The class of a value of which a test said something more: `if path:` makes a `Path` one that
+    /// is not false.
+    fn narrowed_class(&self, expr: &Expr) -> Option<Definition<'db>> {
+        let Some(Type::Intersection(intersection)) = expr.inferred_type(&self.model) else {
+            return None;
+        };
+        let mut parts = intersection.iter_positive(self.db());
+        let first = parts.next()?;
+        match (first, parts.next()) {
+            (Type::NominalInstance(_), None) => self.class_definition(first),
+            _ => None,
+        }
+    }
+
+    /// Whether the way up ends at `class` or above it.
+    fn add_classes_up_to(
+        &self,
+        class: Definition<'db>,
+        method: &str,
+        depth: usize,
+        paths: &mut Vec<String>,
+    ) -> bool {
+        let db = self.db();
+        let program_file = class.program_file(db);
+        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
+        else {
+            return true;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        let module = file_to_module(db, program_file.resolver_file(db))
+            .map(|module| module.name(db).to_string())
+            .unwrap_or_default();
+        paths.push(format!("{module}.{}", node.name));
+        let own = node.body.iter().any(|statement| defines(statement, method));
+        if own || rebinds(node, method) {
+            return true;
+        }
+        let semantics = Semantics::new(db, program_file, parsed.clone());
+        node.bases().iter().any(|base| {
+            let base = match base {
+                Expr::Subscript(subscript) => &*subscript.value,
+                other => other,
+            };
+            base.inferred_type(&semantics.model)
+                .and_then(|ty| semantics.class_definition(ty))
+                .is_some_and(|base| semantics.add_classes_up_to(base, method, depth, paths))
+        })
     }
 
     /// The last name of the class that the value of `expr` is an instance of, where it is known.

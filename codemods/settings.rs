@@ -1,9 +1,12 @@
 //! The options that change what codemods look for and write.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use ruff_python_ast::{PythonVersion, Stmt};
 use ruff_python_parser::parse_module;
+
+use crate::support::blocking::Table;
 
 /// How many exceptions of a `gather` may pass unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +61,8 @@ pub struct Settings {
     pub cancellation_cleanup: Option<String>,
     /// `concurrency.limit`
     pub concurrency_limit: NonZeroU32,
+    /// The calls that block: the tool's own table, with what `blocking` says.
+    pub blocking: Arc<Table>,
 }
 
 /// How many coroutines of one kind may run at once where nothing else is said.
@@ -74,6 +79,7 @@ impl Default for Settings {
             task_strategy: TaskStrategy::default(),
             cancellation_cleanup: None,
             concurrency_limit: LIMIT,
+            blocking: Table::builtin(),
         }
     }
 }

@@ -4,25 +4,47 @@
 //! that makes no other name stand for it, cannot be a call of that function. Only what passes here
 //! is worth indexing a file for. Nothing is ever decided to be something by its spelling.
 
+use std::sync::Arc;
+
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::outline::last_name;
 use crate::semantics::import_source;
+use crate::settings::Settings;
+use crate::support::blocking::Table;
 
 /// The names that imports and plain assignments bind, in any scope of the file.
 #[derive(Default)]
 pub struct Spellings {
     /// Bound by an import.
     imported: FxHashSet<Name>,
-    /// Made to stand for something that has another name.
-    renamed: FxHashSet<Name>,
+    /// Made to stand for something that has another name, each with that name.
+    renamed: FxHashMap<Name, Vec<Name>>,
+    /// The top-level packages that something is imported from.
+    packages: FxHashSet<Name>,
     has_star: bool,
     awaits_at_top: bool,
+    /// The calls that block, where the configuration has its say.
+    blocking: Arc<Table>,
 }
 
 impl Spellings {
+    /// Collects the names of a module, for codemods with these settings.
+    pub fn with(module: &ModModule, settings: &Settings) -> Self {
+        Self {
+            blocking: Arc::clone(&settings.blocking),
+            ..Self::of(module)
+        }
+    }
+
+    /// The calls that block.
+    pub fn blocking(&self) -> &Table {
+        &self.blocking
+    }
+
     /// Collects the names of a module.
     pub fn of(module: &ModModule) -> Self {
         let mut spellings = Self {
@@ -38,6 +60,26 @@ impl Spellings {
         self.awaits_at_top
     }
 
+    /// Whether the file imports this top-level package, or something from it.
+    pub fn import(&self, package: &str) -> bool {
+        self.packages.contains(package)
+    }
+
+    /// The last names of what `name` may have been made to stand for, through several steps.
+    pub fn sources(&self, name: &str) -> Vec<&Name> {
+        let mut found: Vec<&Name> = self.renamed.get(name).into_iter().flatten().collect();
+        let mut at = 0;
+        while let Some(source) = found.get(at).copied() {
+            at += 1;
+            for further in self.renamed.get(source).into_iter().flatten() {
+                if !found.contains(&further) {
+                    found.push(further);
+                }
+            }
+        }
+        found
+    }
+
     /// Whether `expr` could stand for one of `paths`, each a dotted path such as `asyncio.gather`.
     pub fn allow(&self, expr: &Expr, paths: &[&str]) -> bool {
         let spelled = |last: &str| {
@@ -46,11 +88,13 @@ impl Spellings {
                 .any(|path| path.rsplit('.').next() == Some(last))
         };
         match expr {
-            Expr::Name(name) => spelled(&name.id) || self.renamed.contains(&name.id),
+            Expr::Name(name) => spelled(&name.id) || self.renamed.contains_key(&name.id),
             Expr::Attribute(attribute) => {
                 spelled(&attribute.attr)
                     && root(expr).is_some_and(|root| {
-                        self.has_star || self.imported.contains(root) || self.renamed.contains(root)
+                        self.has_star
+                            || self.imported.contains(root)
+                            || self.renamed.contains_key(root)
                     })
             }
             _ => false,
@@ -63,19 +107,35 @@ impl<'a> SourceOrderVisitor<'a> for Spellings {
         match node {
             AnyNodeRef::Alias(alias) => {
                 self.has_star |= alias.name.as_str() == "*";
+                let first = alias.name.split('.').next().unwrap_or_default();
                 if let Some(name) = &alias.asname {
-                    self.renamed.insert(name.id.clone());
+                    let last = alias.name.rsplit('.').next().unwrap_or_default();
+                    let sources = self.renamed.entry(name.id.clone()).or_default();
+                    sources.push(Name::new(last));
                 } else {
-                    let first = alias.name.split('.').next().unwrap_or_default();
                     self.imported.insert(Name::new(first));
                 }
+            }
+            AnyNodeRef::StmtImport(import) => {
+                for alias in &import.names {
+                    let first = alias.name.split('.').next().unwrap_or_default();
+                    self.packages.insert(Name::new(first));
+                }
+            }
+            AnyNodeRef::StmtImportFrom(import) if import.level == 0 => {
+                let module = import.module.as_deref().unwrap_or_default();
+                let first = module.split('.').next().unwrap_or_default();
+                self.packages.insert(Name::new(first));
             }
             AnyNodeRef::StmtAssign(assign)
                 if assign.value.is_name_expr() || assign.value.is_attribute_expr() =>
             {
                 for target in &assign.targets {
-                    if let Expr::Name(name) = target {
-                        self.renamed.insert(name.id.clone());
+                    if let Expr::Name(name) = target
+                        && let Some(source) = last_name(&assign.value)
+                    {
+                        let sources = self.renamed.entry(name.id.clone()).or_default();
+                        sources.push(Name::new(source));
                     }
                 }
             }

@@ -8,6 +8,7 @@ use crate::file::File;
 use crate::finding::Finding;
 use crate::key::Key;
 use crate::project::Project;
+use crate::settings::Settings;
 use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::twins;
@@ -24,7 +25,7 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
     let mut traversal = Traversal {
         file,
         codemods,
-        spellings: Spellings::of(file.syntax()),
+        spellings: Spellings::with(file.syntax(), file.settings),
         writer: scopes.as_ref().map(Writer::new),
         ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
         findings: Vec::new(),
@@ -108,12 +109,13 @@ impl Prospects {
         source: &str,
         writer: Option<&mut Writer<'_, 'a>>,
         codemods: Vec<&'static dyn Codemod>,
+        settings: &Settings,
     ) -> Self {
         if codemods.is_empty() {
             return Self::default();
         }
         let mut search = Search {
-            spellings: Spellings::of(module),
+            spellings: Spellings::with(module, settings),
             source,
             writer,
             open: codemods

@@ -3,6 +3,7 @@
 //! The nearest of these files above a Python file is the one that counts for it. A key that is not
 //! known, or a value of the wrong type, is an error with its place; nothing is ignored silently.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, RwLock};
 
+use asyncfix_codemods::blocking::CODES;
 use asyncfix_codemods::settings::{GatherGuard, Settings, TaskStrategy, check_cleanup};
+use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
@@ -79,6 +82,8 @@ pub struct Options {
     pub cancellation_cleanup: Option<String>,
     /// `concurrency.limit`
     pub concurrency_limit: Option<NonZeroU32>,
+    /// `blocking`: what is said about calls, by dotted path. `None` where one does not block.
+    pub blocking: BTreeMap<String, Option<Row>>,
 }
 
 /// An error in a configuration file or option, ready to be shown.
@@ -116,6 +121,8 @@ pub struct Config {
     pub src: Vec<PathBuf>,
     /// Folders with stubs for packages that are not installed. Absolute.
     pub extra_stubs: Vec<PathBuf>,
+    /// What the configuration says about blocking calls, for people.
+    blocking: BTreeMap<String, Option<Row>>,
     exclude_patterns: Vec<String>,
     exclude: GlobSet,
     per_file_ignores: Vec<(String, GlobSet, Vec<String>)>,
@@ -212,6 +219,23 @@ impl Config {
         }
         let limit = self.settings.concurrency_limit;
         let _ = writeln!(text, "concurrency.limit = {limit}");
+        for (path, row) in &self.blocking {
+            let value = match row {
+                Some(row) => {
+                    let kind = KINDS
+                        .iter()
+                        .find(|(_, kind)| *kind == row.kind)
+                        .map_or("report", |(name, _)| name);
+                    let safety = if row.is_safe() { "safe" } else { "unsafe" };
+                    format!(
+                        "{{ code = {:?}, rewrite = {kind:?}, safety = {safety:?} }}",
+                        row.code
+                    )
+                }
+                None => "false".to_owned(),
+            };
+            let _ = writeln!(text, "blocking.{path:?} = {value}");
+        }
         let _ = writeln!(text, "gather.guard = {guard:?}");
         let _ = writeln!(text, "tasks.strategy = {strategy:?}");
         if !self.per_file_ignores.is_empty() {
@@ -368,6 +392,8 @@ impl Resolver {
                 (Settings::default().target_version, "default".to_owned())
             };
         let defaults = Settings::default();
+        let mut blocking = options.blocking;
+        blocking.extend(inline.blocking.clone());
         Ok(Config {
             codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer]),
             settings: Settings {
@@ -389,6 +415,11 @@ impl Resolver {
                     .concurrency_limit
                     .or(options.concurrency_limit)
                     .unwrap_or(defaults.concurrency_limit),
+                blocking: if blocking.is_empty() {
+                    defaults.blocking
+                } else {
+                    Arc::new(defaults.blocking.with(&blocking))
+                },
             },
             target_version_origin,
             unsafe_fixes: overrides
@@ -408,6 +439,7 @@ impl Resolver {
                 .or(options.python),
             src: [inline.src.clone(), options.src].concat(),
             extra_stubs: [inline.extra_stubs.clone(), options.extra_stubs].concat(),
+            blocking,
             exclude: globs(&exclude_patterns)?,
             exclude_patterns,
             per_file_ignores,
@@ -490,7 +522,7 @@ fn parse_into(
     Ok(true)
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "select",
     "extend-select",
     "ignore",
@@ -503,11 +535,18 @@ const KEYS: [&str; 16] = [
     "python",
     "src",
     "extra-stubs",
+    "blocking",
     "cancellation",
     "concurrency",
     "gather",
     "tasks",
 ];
+
+/// The keys of a table about one blocking call.
+const BLOCKING_KEYS: [&str; 5] = ["code", "instead", "reason", "rewrite", "safety"];
+
+/// The rule for calls that a configuration adds without a word about it.
+const DEFAULT_CODE: &str = "AF207";
 
 /// Reads values and says where they are wrong.
 struct Reader<'t> {
@@ -650,6 +689,82 @@ impl Reader<'_> {
             })
     }
 
+    /// What the configuration says about one blocking call: `false`, a rewrite, or a table.
+    fn blocking(
+        &self,
+        key: &Spanned<Cow<'_, str>>,
+        value: &Value<'_>,
+    ) -> Result<Option<Row>, ConfigError> {
+        let path = key.get_ref().as_ref();
+        let parts = path.split('.').filter(|part| !part.is_empty()).count();
+        if parts < 2 || parts != path.split('.').count() {
+            return Err(self.error(
+                key.span().start,
+                &format!(
+                    "`{path}` is no dotted path of a function or method; expected one in quotes, \
+                     such as \"package.Class.method\""
+                ),
+            ));
+        }
+        let known = Table::builtin().get(path).cloned();
+        let with_kind = |kind: Kind| {
+            let mut row = known
+                .clone()
+                .unwrap_or_else(|| Row::new(DEFAULT_CODE, kind));
+            // What the table has to say was about another rewrite.
+            if row.kind != kind {
+                row.reason = None;
+            }
+            row.kind = kind;
+            row
+        };
+        let kinds: Vec<(&str, Kind)> = KINDS
+            .into_iter()
+            .filter(|(_, kind)| *kind != Kind::Replace)
+            .collect();
+        let table = match value.get_ref() {
+            DeValue::Boolean(false) => return Ok(None),
+            DeValue::String(_) => return Ok(Some(with_kind(self.choice(value, &kinds)?))),
+            DeValue::Table(table) => table,
+            _ => {
+                return Err(self.wrong(value, "false, a rewrite such as \"to-thread\", or a table"));
+            }
+        };
+        let kind = match table.get("rewrite") {
+            Some(kind) => self.choice(kind, &kinds)?,
+            None => known.as_ref().map_or(Kind::ToThread, |row| row.kind),
+        };
+        let mut row = with_kind(kind);
+        let mut is_unsafe = None;
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "rewrite" => {}
+                "code" => {
+                    let names: Vec<(&str, &str)> = CODES
+                        .iter()
+                        .flat_map(|rule| [(rule.code, rule.code), (rule.name, rule.code)])
+                        .collect();
+                    self.choice(value, &names)?.clone_into(&mut row.code);
+                }
+                "reason" => row.reason = Some(self.string(value)?.to_owned()),
+                "instead" => row.instead = Some(self.string(value)?.to_owned()),
+                "safety" => {
+                    is_unsafe = Some(self.choice(value, &[("safe", false), ("unsafe", true)])?);
+                }
+                other => return Err(self.unknown(key.span().start, other, &BLOCKING_KEYS)),
+            }
+        }
+        match is_unsafe {
+            Some(false) => row.reason = None,
+            Some(true) => {
+                row.reason
+                    .get_or_insert_with(|| "the configuration says so".to_owned());
+            }
+            None => {}
+        }
+        Ok(Some(row))
+    }
+
     fn options(&self, options: &mut Options, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
@@ -684,6 +799,13 @@ impl Reader<'_> {
                         options
                             .per_file_ignores
                             .push((pattern.get_ref().to_string(), self.rules(selectors)?));
+                    }
+                }
+                "blocking" => {
+                    for (key, value) in self.table(value)? {
+                        let path = key.get_ref().as_ref();
+                        let row = self.blocking(key, value)?;
+                        options.blocking.insert(path.to_owned(), row);
                     }
                 }
                 "cancellation" => {
@@ -863,6 +985,53 @@ mod tests {
         }
         let error = read("[concurrency]\nlimits = 20\n").unwrap_err();
         assert!(error.0.contains("did you mean `limit`?"), "{error}");
+    }
+
+    #[test]
+    fn blocking_calls_are_added_changed_and_taken_out() {
+        let options = read(
+            "[blocking]\n\
+             \"mylib.Client.fetch\" = \"to-thread\"\n\
+             \"requests.get\" = false\n\
+             \"mylib.query\" = { code = \"blocking-database\", rewrite = \"report\", reason = \"it is slow\" }\n\
+             \"shutil.rmtree\" = { safety = \"unsafe\" }\n",
+        )
+        .unwrap();
+        let table = Table::builtin().with(&options.blocking);
+        assert!(table.function("requests.get").is_none());
+        assert!(table.function("requests.post").is_some());
+        assert!(table.method("mylib.Client", "fetch").is_some());
+        let query = table.function("mylib.query").unwrap();
+        assert_eq!((query.code.as_str(), query.kind), ("AF209", Kind::Report));
+        let tree = table.function("shutil.rmtree").unwrap();
+        assert!(tree.code == "AF204" && !tree.is_safe());
+    }
+
+    #[test]
+    fn a_wrong_word_about_a_blocking_call_is_an_error_with_its_place() {
+        for (wrong, expected) in [
+            (
+                "open = false",
+                "asyncfix.toml:2:1: `open` is no dotted path",
+            ),
+            ("'a.b' = 'thread'", "asyncfix.toml:2:9: expected one of"),
+            ("'a.b' = 3", "asyncfix.toml:2:9: expected false, a rewrite"),
+            (
+                "'a.b' = { reasn = 'x' }",
+                "asyncfix.toml:2:11: unknown key `reasn`; did you mean `reason`?",
+            ),
+            (
+                "requests.get = false",
+                "asyncfix.toml:2:1: `requests` is no dotted path",
+            ),
+            (
+                "'a.b' = { code = 'AF101' }",
+                "asyncfix.toml:2:18: expected one of",
+            ),
+        ] {
+            let error = read(&format!("[blocking]\n{wrong}\n")).unwrap_err();
+            assert!(error.0.starts_with(expected), "{wrong}: {error}");
+        }
     }
 
     #[test]

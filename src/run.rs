@@ -361,7 +361,13 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         .filter(|codemod| !is_plain || codemod.in_plain_code())
         .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
         .collect();
-    let prospects = Prospects::of(parsed.syntax(), &source.text, writer.as_mut(), codemods);
+    let prospects = Prospects::of(
+        parsed.syntax(),
+        &source.text,
+        writer.as_mut(),
+        codemods,
+        &config.settings,
+    );
     if let Some(writer) = writer {
         summary.add_traces(writer.finish());
     }

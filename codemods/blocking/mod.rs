@@ -1,3 +1,128 @@
 //! Pitfall 2: calls that block the event loop.
+//!
+//! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
 
-pub mod sleep;
+pub mod call;
+mod outlined;
+mod thread;
+
+use crate::blocking::call::BlockingCall;
+use crate::rule::Rule;
+
+const PITFALL: &str = "blocking the event loop";
+
+/// The codemod of AF201: `time.sleep` in a coroutine stops every other task of the loop.
+pub static SLEEP: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF201",
+        name: "blocking-sleep",
+        pitfall: PITFALL,
+        page: include_str!("AF201.md"),
+        default: true,
+        equivalents: &["ASYNC251", "ASYNC101"],
+    },
+    held_locks: false,
+};
+
+/// The codemod of AF202: requests, and whatever else waits for another machine.
+pub static HTTP: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF202",
+        name: "blocking-http",
+        pitfall: PITFALL,
+        page: include_str!("AF202.md"),
+        default: true,
+        equivalents: &["ASYNC210", "ASYNC211", "ASYNC212", "ASYNC100"],
+    },
+    held_locks: false,
+};
+
+/// The codemod of AF203: waiting for another process.
+pub static SUBPROCESS: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF203",
+        name: "blocking-subprocess",
+        pitfall: PITFALL,
+        page: include_str!("AF203.md"),
+        default: true,
+        equivalents: &["ASYNC220", "ASYNC221", "ASYNC222", "ASYNC101", "ASYNC102"],
+    },
+    held_locks: false,
+};
+
+/// The codemod of AF204: reading and writing files.
+pub static FILE_IO: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF204",
+        name: "blocking-file-io",
+        pitfall: PITFALL,
+        page: include_str!("AF204.md"),
+        default: true,
+        equivalents: &["ASYNC230", "ASYNC231", "ASYNC232", "ASYNC240", "ASYNC101"],
+    },
+    held_locks: false,
+};
+
+/// The codemod of AF205: waiting for somebody to type something.
+pub static INPUT: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF205",
+        name: "blocking-input",
+        pitfall: PITFALL,
+        page: include_str!("AF205.md"),
+        default: true,
+        equivalents: &["ASYNC250"],
+    },
+    held_locks: false,
+};
+
+/// The codemod of AF207: waiting for other threads and processes, and servers that run for ever.
+pub static WAIT: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF207",
+        name: "blocking-wait",
+        pitfall: PITFALL,
+        page: include_str!("AF207.md"),
+        default: true,
+        equivalents: &[],
+    },
+    held_locks: true,
+};
+
+/// The codemod of AF208: single calls of the system about a path.
+pub static PATH_CALL: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF208",
+        name: "blocking-path-call",
+        pitfall: PITFALL,
+        page: include_str!("AF208.md"),
+        default: false,
+        equivalents: &["ASYNC240", "ASYNC101"],
+    },
+    held_locks: false,
+};
+
+/// The codemod of AF209: drivers of databases.
+pub static DATABASE: BlockingCall = BlockingCall {
+    rule: &Rule {
+        code: "AF209",
+        name: "blocking-database",
+        pitfall: PITFALL,
+        page: include_str!("AF209.md"),
+        default: true,
+        equivalents: &[],
+    },
+    held_locks: false,
+};
+
+/// The rules that rows of the table may belong to.
+pub static CODES: [&Rule; 8] = [
+    SLEEP.rule,
+    HTTP.rule,
+    SUBPROCESS.rule,
+    FILE_IO.rule,
+    INPUT.rule,
+    WAIT.rule,
+    PATH_CALL.rule,
+    DATABASE.rule,
+];

@@ -469,6 +469,7 @@ impl Block<'_> {
         let mut content = String::new();
         if let Some(gap) = self.closing {
             for line in lines {
+                let base = if line.is_empty() { "" } else { base };
                 let _ = write!(content, "{newline}{base}{line}");
             }
             let _ = write!(content, "{newline}{base}");
@@ -476,6 +477,7 @@ impl Block<'_> {
         }
         let ends_with_newline = self.lines.source[self.range].ends_with(['\n', '\r']);
         for line in lines {
+            let base = if line.is_empty() { "" } else { base };
             let _ = if ends_with_newline {
                 write!(content, "{base}{line}{newline}")
             } else {

@@ -81,7 +81,7 @@ enum Kind {
 
 fn kind(file: &File<'_, '_>, expr: &Expr) -> Kind {
     match file.semantics.class_of(expr) {
-        ClassOf::Known(class) if is_thread_lock(&class) => Kind::ThreadLock,
+        ClassOf::Known(class) if is_lock_class(&class) => Kind::ThreadLock,
         ClassOf::Known(_) | ClassOf::Other => Kind::Harmless,
         // Calling something makes a new context manager far more often than it hands out a lock,
         // but it may do just that.
@@ -89,8 +89,13 @@ fn kind(file: &File<'_, '_>, expr: &Expr) -> Kind {
     }
 }
 
+/// Whether the value of `expr` is a lock of `threading` or `multiprocessing`.
+pub fn is_thread_lock(file: &File<'_, '_>, expr: &Expr) -> bool {
+    matches!(kind(file, expr), Kind::ThreadLock)
+}
+
 /// The classes behind the names of `threading`, as the standard library's stubs have them.
-fn is_thread_lock(class: &str) -> bool {
+fn is_lock_class(class: &str) -> bool {
     let Some((module, name)) = class.rsplit_once('.') else {
         return false;
     };

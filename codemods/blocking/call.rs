@@ -1,0 +1,471 @@
+//! AF201 to AF209: a call that keeps its thread waiting, in code that runs on an event loop.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::token::parenthesized_range;
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_text_size::{Ranged, TextRange};
+use ty_python_core::scope::FileScopeId;
+
+use crate::blocking::outlined;
+use crate::blocking::thread::{self, Runner};
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
+use crate::project::Library;
+use crate::rule::Rule;
+use crate::semantics::Origin;
+use crate::site::{Obstacle, Owner, Site, Surroundings};
+use crate::spelling::Spellings;
+use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
+use crate::support::{coroutines, imports, locks};
+use crate::{Candidate, Codemod};
+
+/// The codemod of one rule about blocking calls.
+pub struct BlockingCall {
+    /// The rule. What it reports are the rows of the table with its code.
+    pub rule: &'static Rule,
+    /// Whether it also reports locks of threads that are held while something is awaited.
+    pub held_locks: bool,
+}
+
+/// Functions that call what they are given in another thread. Judged by their names, because being
+/// wrong here only means to hold back.
+const RUNNERS: [&str; 5] = [
+    "run_in_executor",
+    "run_in_threadpool",
+    "run_sync",
+    "sync_to_async",
+    "to_thread",
+];
+
+impl Codemod for BlockingCall {
+    fn rule(&self) -> &'static Rule {
+        self.rule
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["async", "await"]
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let call = match site.node {
+            AnyNodeRef::ExprCall(call) => call,
+            AnyNodeRef::StmtWith(with) if self.held_locks && !with.is_async => {
+                let imports = |package: &&str| spellings.import(package);
+                return Candidate::when(
+                    ["threading", "multiprocessing"].iter().any(imports)
+                        && site.is_asynchronous(spellings.await_at_top())
+                        && with.body.iter().any(coroutines::awaits),
+                );
+            }
+            _ => return Candidate::No,
+        };
+        let table = spellings.blocking();
+        Candidate::when(
+            table.may_hold(self.rule.code, &call.func, is_awaited(site), spellings)
+                && site.is_asynchronous(spellings.await_at_top()),
+        )
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let call = match site.node {
+            AnyNodeRef::ExprCall(call) => call,
+            AnyNodeRef::StmtWith(with) => return self.held_lock(file, with),
+            _ => return None,
+        };
+        let surroundings = file.surroundings(site);
+        if !file.is_async(surroundings.owner)
+            || surroundings.obstacle == Some(Obstacle::Signature)
+            || is_given_to_runner(site)
+        {
+            return None;
+        }
+        let called = called(file, site, call, self.rule.code)?;
+        let library = file.library();
+        if library == Some(Library::Other)
+            || is_awaited(site) && called.row.kind != Kind::Replace
+            || called.row.kind == Kind::WrapFuture && is_done(file, call)
+            || called.row.kind == Kind::Report
+                && is_reported_where_made(file, site, call, surroundings.owner, self.rule.code)
+        {
+            return None;
+        }
+        let instead = called.row.instead.as_ref();
+        let instead = instead.map_or(String::new(), |name| {
+            format!("; `{name}` waits without blocking")
+        });
+        let blocking = Blocking {
+            file,
+            site,
+            call,
+            called,
+            surroundings,
+            library,
+        };
+        Some(Finding {
+            rule: self.rule,
+            range: call.range(),
+            message: format!(
+                "`{}` blocks the event loop: no other task runs meanwhile{instead}",
+                blocking.called.name.trim_start_matches("builtins."),
+            ),
+            remedy: match blocking.rewrite() {
+                Ok(rewrite) => Remedy::Rewrite(rewrite),
+                Err(reason) => Remedy::NotFixed(reason),
+            },
+        })
+    }
+}
+
+impl BlockingCall {
+    /// `with lock:` around an `await`.
+    fn held_lock(&self, file: &File<'_, '_>, with: &ast::StmtWith) -> Option<Finding> {
+        let mut managers = with.items.iter().map(|item| &item.context_expr);
+        let lock = managers.find(|manager| locks::is_thread_lock(file, manager))?;
+        Some(Finding {
+            rule: self.rule,
+            range: lock.range(),
+            message: format!(
+                "`{}` is a thread's lock, and is held while this coroutine awaits: another task \
+                 that takes it stops the event loop for good",
+                file.text(lock)
+            ),
+            remedy: Remedy::NotFixed(
+                "use a lock of the async library, or release this one before the `await`"
+                    .to_owned(),
+            ),
+        })
+    }
+}
+
+fn is_awaited(site: &Site<'_, '_>) -> bool {
+    matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
+}
+
+/// Whether the call is an argument of a function that runs things in a thread: what is meant there
+/// is not to call it yet.
+fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
+    site.ancestors
+        .iter()
+        .rev()
+        .take_while(|node| !node.is_statement())
+        .any(|node| {
+            matches!(node, AnyNodeRef::ExprCall(call)
+                if last_name(&call.func).is_some_and(|name| RUNNERS.contains(&name))
+                    && call.arguments.range().contains_range(site.node.range()))
+        })
+}
+
+/// Whether the future whose result is asked for comes out of `concurrent.futures.wait` or
+/// `as_completed`, so that it is there already.
+fn is_done(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    let Expr::Attribute(callee) = &*call.func else {
+        return false;
+    };
+    let Expr::Name(name) = &*callee.value else {
+        return false;
+    };
+    let origins = file.semantics.origins(name);
+    origins
+        .iter()
+        .any(|origin| matches!(origin, Origin::Unknown))
+        && ["as_completed", "futures.wait", " wait("]
+            .iter()
+            .any(|word| file.source.contains(word))
+}
+
+/// Whether the object that a method is called on was made by a call in the same function that is
+/// reported itself: one finding is enough to say that a connection blocks.
+fn is_reported_where_made<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &ast::ExprCall,
+    owner: Owner<'a>,
+    code: &str,
+) -> bool {
+    let Expr::Attribute(callee) = &*call.func else {
+        return false;
+    };
+    let Expr::Name(name) = &*callee.value else {
+        return false;
+    };
+    let is_reported = |value: &Expr| match value {
+        Expr::Call(made) => called(file, site, made, code).is_some(),
+        _ => false,
+    };
+    let is_entered = site.enclosing_in_function().any(|(node, _)| {
+        matches!(node, AnyNodeRef::StmtWith(with) if with.items.iter().any(|item| {
+            matches!(item.optional_vars.as_deref(), Some(Expr::Name(target)) if target.id == name.id)
+                && is_reported(&item.context_expr)
+        }))
+    });
+    let Owner::Function(function) = owner else {
+        return is_entered;
+    };
+    is_entered
+        || file.semantics.origins(name).iter().any(|origin| {
+            matches!(origin, Origin::Value(value)
+                if function.range().contains_range(value.range()) && is_reported(value))
+        })
+}
+
+/// A blocking call, and what is around it.
+pub(super) struct Blocking<'f, 's, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    pub(super) site: &'f Site<'s, 'a>,
+    pub(super) call: &'a ast::ExprCall,
+    pub(super) called: Called<'f>,
+    surroundings: Surroundings<'a>,
+    library: Option<Library>,
+}
+
+impl<'a> Blocking<'_, '_, 'a, '_> {
+    fn row(&self) -> &Row {
+        self.called.row
+    }
+
+    pub(super) fn owner(&self) -> Owner<'a> {
+        self.surroundings.owner
+    }
+
+    /// The library to write for: the file's, or else asyncio.
+    fn library(&self) -> Library {
+        self.library.unwrap_or(Library::Asyncio)
+    }
+
+    pub(super) fn scope(&self) -> Result<FileScopeId, String> {
+        match self.owner() {
+            Owner::Function(function) => self.file.semantics.function_scope(function),
+            _ => None,
+        }
+        .or_else(|| self.file.semantics.scope_of(&*self.call.func))
+        .ok_or_else(|| "the scope of the call is not known".to_owned())
+    }
+
+    /// How something is run in a thread here; `with_keywords` where it takes keyword arguments.
+    pub(super) fn runner(&self, with_keywords: bool) -> Result<Runner, String> {
+        Runner::of(
+            self.file,
+            self.library(),
+            self.scope()?,
+            self.call.start(),
+            with_keywords,
+        )
+    }
+
+    fn rewrite(&self) -> Result<Rewrite, String> {
+        let row = self.row();
+        if row.kind == Kind::Report {
+            let reason = row.reason.clone();
+            return Err(reason.unwrap_or_else(|| "nothing is known to write instead".to_owned()));
+        }
+        if let Some(obstacle) = self.surroundings.obstacle {
+            return Err(obstacle.reason().to_owned());
+        }
+        if let Some(keyword) = row.streams.iter().find(|keyword| {
+            argument(self.call, keyword).is_some_and(
+                |value| !matches!(value, Expr::BooleanLiteral(literal) if !literal.value),
+            )
+        }) {
+            return Err(format!(
+                "with `{keyword}` the answer is read piece by piece, and each piece blocks too"
+            ));
+        }
+        let rewrite = match row.kind {
+            Kind::Replace => self.replaced()?,
+            Kind::WrapFuture => self.wrapped()?,
+            Kind::Outline => outlined::rewrite(self)?,
+            Kind::ToThread | Kind::Report if row.lazy => self.listed()?,
+            Kind::ToThread | Kind::Report => self.moved()?,
+        };
+        let lock = locks::allow_await(self.file, self.site, self.owner())?;
+        let ambiguous = self.library.is_none().then_some(
+            "the project uses several async libraries, and this file does not say which",
+        );
+        Ok(rewrite
+            .unsafe_if(self.unsafe_because())
+            .unsafe_if(lock)
+            .unsafe_if(self.cancelled_again())
+            .unsafe_if(self.lost_update())
+            .unsafe_if(ambiguous))
+    }
+
+    /// Why code that cleans up cannot count on an `await`: what anyio and trio cancel stays
+    /// cancelled, and every `await` in it raises again.
+    fn cancelled_again(&self) -> Option<&'static str> {
+        let cleans_up = self
+            .site
+            .enclosing_in_function()
+            .any(|(node, child)| match node {
+                AnyNodeRef::ExceptHandlerExceptHandler(_) => true,
+                AnyNodeRef::StmtTry(statement) => statement
+                    .finalbody
+                    .iter()
+                    .any(|inner| inner.range().contains_range(child.range())),
+                _ => false,
+            });
+        (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
+            "in a cancelled scope every `await` raises at once, and this would not be done",
+        )
+    }
+
+    /// Why `self.total += …` does not go well with an `await`: Python reads the old value before it,
+    /// and writes the new one behind it.
+    fn lost_update(&self) -> Option<String> {
+        let statement = self.site.statement()?;
+        let AnyNodeRef::StmtAugAssign(inner) = statement.node else {
+            return None;
+        };
+        let is_shared = match &*inner.target {
+            Expr::Name(name) => self
+                .scope()
+                .is_ok_and(|scope| self.file.semantics.is_shared(&name.id, scope)),
+            _ => true,
+        };
+        is_shared.then(|| {
+            format!(
+                "what another task does to `{}` meanwhile would be lost",
+                self.file.text(&*inner.target)
+            )
+        })
+    }
+
+    /// Why the table calls the rewrite unsafe.
+    fn unsafe_because(&self) -> Option<&str> {
+        let row = self.row();
+        let limited = row.timeout.is_some_and(|position| {
+            argument(self.call, "timeout")
+                .or_else(|| argument(self.call, &position.to_string()))
+                .is_some_and(|limit| !limit.is_none_literal_expr())
+        });
+        row.reason.as_deref().filter(|_| !limited)
+    }
+
+    /// `await asyncio.sleep(…)`
+    fn replaced(&self) -> Result<Rewrite, String> {
+        let (file, call) = (self.file, self.call);
+        // Anything else raises today.
+        if let Some(expected) = self.row().arguments
+            && (call.arguments.args.len() != expected
+                || call.arguments.args.iter().any(Expr::is_starred_expr)
+                || !call.arguments.keywords.is_empty())
+        {
+            let number = match expected {
+                1 => "one positional argument".to_owned(),
+                other => format!("{other} positional arguments"),
+            };
+            return Err(format!("`{}` takes exactly {number}", self.called.name));
+        }
+        let module = self.library().module().unwrap_or("asyncio");
+        let member = self.row().replacement.as_deref().unwrap_or("sleep");
+        let imported = imports::import(file, module, member, self.scope()?, call.start())?;
+        let callee = TextRange::new(call.start(), self.callee_end());
+        let edits = if is_awaited(self.site) {
+            vec![Edit::range_replacement(imported.expression.clone(), callee)]
+        } else {
+            file.await_edits(self.site, callee, &imported.expression)
+        };
+        Ok(
+            Rewrite::safe(format!("Await `{}`", imported.expression), edits)
+                .with_shared(imported.edit),
+        )
+    }
+
+    /// The end of the callee. Parentheses around it belong to it; the space before the arguments
+    /// does not, otherwise.
+    fn callee_end(&self) -> ruff_text_size::TextSize {
+        if self.call.func.start() == self.call.start() {
+            self.call.func.end()
+        } else {
+            self.call.arguments.start()
+        }
+    }
+
+    /// `await asyncio.to_thread(f, …)`
+    fn moved(&self) -> Result<Rewrite, String> {
+        let call = self.call;
+        let runner = self.runner(!call.arguments.keywords.is_empty())?;
+        let callee = TextRange::new(call.start(), self.callee_end());
+        let edits = runner.call_edits(self.file, self.site, call, callee)?;
+        Ok(runner.rewrite(edits))
+    }
+
+    /// `await asyncio.to_thread(lambda: list(f(…)))`, or the call around that consumes what it gives.
+    fn listed(&self) -> Result<Rewrite, String> {
+        if let Some(consumer) = self.consumer() {
+            return self.in_lambda(&consumer, "", "");
+        }
+        self.in_lambda(self.site, "list(", ")")
+    }
+
+    /// The expression at `site` in a lambda that runs in a thread.
+    pub(super) fn in_lambda(
+        &self,
+        site: &Site<'_, 'a>,
+        before: &str,
+        behind: &str,
+    ) -> Result<Rewrite, String> {
+        let AnyNodeRef::ExprCall(whole) = site.node else {
+            return Err("this is not a call".to_owned());
+        };
+        if let Some(reason) = thread::keeps_out_of_lambda(whole) {
+            return Err(reason.to_owned());
+        }
+        let runner = self.runner(false)?;
+        let head = format!("{}lambda: {before}", runner.head());
+        let mut edits = self
+            .file
+            .await_edits(site, TextRange::empty(whole.start()), &head);
+        edits.insert(1, Edit::insertion(format!("{behind})"), whole.end()));
+        Ok(runner.rewrite(edits))
+    }
+
+    /// The call around this one that takes all that it gives before it returns.
+    pub(super) fn consumer(&self) -> Option<Site<'_, 'a>> {
+        let arguments = self.site.outer()?;
+        if !matches!(arguments.node, AnyNodeRef::Arguments(_)) {
+            return None;
+        }
+        let site = arguments.outer()?;
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return None;
+        };
+        self.file
+            .semantics
+            .qualified_name(&call.func)
+            .is_some_and(|path| is_consumer(&path))
+            .then_some(site)
+    }
+
+    /// `await asyncio.wrap_future(future)`
+    fn wrapped(&self) -> Result<Rewrite, String> {
+        let (file, call) = (self.file, self.call);
+        let Expr::Attribute(callee) = &*call.func else {
+            return Err("this is not a call of a method".to_owned());
+        };
+        if !call.arguments.is_empty() {
+            return Err(
+                "it has a time limit: await `asyncio.wrap_future(…)` in `asyncio.wait_for`"
+                    .to_owned(),
+            );
+        }
+        if self.library() != Library::Asyncio {
+            return Err("only asyncio can wait for the future of a thread".to_owned());
+        }
+        let receiver = parenthesized_range((&*callee.value).into(), callee.into(), file.tokens())
+            .unwrap_or_else(|| callee.value.range());
+        let behind = TextRange::new(receiver.end(), call.end());
+        if file.comments.intersects(behind) {
+            return Err("a comment would be lost".to_owned());
+        }
+        let imported =
+            imports::import(file, "asyncio", "wrap_future", self.scope()?, call.start())?;
+        let head = format!("{}(", imported.expression);
+        let mut edits = file.await_edits(self.site, TextRange::empty(call.start()), &head);
+        edits.insert(1, Edit::range_replacement(")".to_owned(), behind));
+        Ok(
+            Rewrite::safe(format!("Await `{}`", imported.expression), edits)
+                .with_shared(imported.edit),
+        )
+    }
+}

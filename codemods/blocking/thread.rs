@@ -1,0 +1,183 @@
+//! How something is run in a thread and awaited: the spelling of each library, and of each version.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use ty_python_core::scope::FileScopeId;
+
+use crate::file::File;
+use crate::finding::Rewrite;
+use crate::project::Library;
+use crate::site::Site;
+use crate::support::imports::{self, Imported};
+
+/// The function that runs another one in a thread, as it is written at one place.
+pub struct Runner {
+    /// Up to where the function to run is named.
+    head: String,
+    /// How `functools.partial` is written, where keyword arguments need it.
+    partial: Option<String>,
+    /// What it is called in the title of a fix.
+    name: String,
+    /// The imports to add.
+    imports: Vec<Edit>,
+}
+
+impl Runner {
+    /// The spelling for `library` at `at`. `with_keywords` where the function to run takes keyword
+    /// arguments, which only `asyncio.to_thread` hands on.
+    ///
+    /// `Err` with the reason where a name it needs means something else there.
+    pub fn of(
+        file: &File<'_, '_>,
+        library: Library,
+        scope: FileScopeId,
+        at: TextSize,
+        with_keywords: bool,
+    ) -> Result<Self, String> {
+        let import = |module: &str, member: &str| imports::import(file, module, member, scope, at);
+        let hands_on_keywords;
+        let (imported, head) = match library {
+            Library::Anyio | Library::Trio => {
+                hands_on_keywords = false;
+                let module = library.module().unwrap_or("anyio");
+                let imported = import(module, "to_thread")?;
+                let head = format!("{}.run_sync(", imported.expression);
+                (imported, head)
+            }
+            // New in Python 3.9.
+            _ if file.targets(PythonVersion::PY39) => {
+                hands_on_keywords = true;
+                let imported = import("asyncio", "to_thread")?;
+                let head = format!("{}(", imported.expression);
+                (imported, head)
+            }
+            _ => {
+                hands_on_keywords = false;
+                let imported = import("asyncio", "get_running_loop")?;
+                let head = format!("{}().run_in_executor(None, ", imported.expression);
+                (imported, head)
+            }
+        };
+        let partial = (with_keywords && !hands_on_keywords)
+            .then(|| import("functools", "partial"))
+            .transpose()?;
+        let name = head.split_once('(').map_or(head.as_str(), |(name, _)| name);
+        let name = match library {
+            Library::Asyncio | Library::Other if head.ends_with(' ') => {
+                format!("{name}().run_in_executor")
+            }
+            _ => name.to_owned(),
+        };
+        let mut imports: Vec<Edit> = imported.edit.into_iter().collect();
+        let partial = partial.map(|Imported { expression, edit }| {
+            imports.extend(edit);
+            expression
+        });
+        Ok(Self {
+            head,
+            partial,
+            name,
+            imports,
+        })
+    }
+
+    /// What is written before the function to run, behind `await `.
+    pub fn head(&self) -> &str {
+        &self.head
+    }
+
+    /// The edits that turn `callee(…)` at `site` into a call of it in a thread. The arguments keep
+    /// their bytes.
+    pub fn call_edits<'a>(
+        &self,
+        file: &File<'a, '_>,
+        site: &Site<'_, 'a>,
+        call: &ast::ExprCall,
+        callee: TextRange,
+    ) -> Result<Vec<Edit>, String> {
+        let is_bare_generator = matches!(
+            (&*call.arguments.args, &*call.arguments.keywords),
+            ([Expr::Generator(generator)], []) if !generator.parenthesized
+        );
+        if is_bare_generator {
+            return Err("the generator it is given would run in the thread".to_owned());
+        }
+        let inside = TextRange::new(
+            call.arguments.start() + TextSize::from(1),
+            call.arguments.end() - TextSize::from(1),
+        );
+        let text = file.text(inside);
+        let gap = &text[..text.len() - text.trim_start().len()];
+        let callee = file.text(callee).trim_end();
+        let mut head = self.head.clone();
+        let mut tail = String::new();
+        if let Some(partial) = &self.partial {
+            head.push_str(partial);
+            head.push('(');
+            tail.push(')');
+        }
+        let mut replaced = inside.start();
+        if call.arguments.is_empty() {
+            head.push_str(callee);
+            if gap.len() == text.len() {
+                replaced = inside.end();
+            } else {
+                head.push(',');
+            }
+        } else if gap.contains(['\n', '\r']) {
+            // One argument a line: the function gets one too.
+            head.push_str(gap);
+            head.push_str(callee);
+            head.push(',');
+            head.push_str(gap);
+            replaced += TextSize::of(gap);
+        } else {
+            head.push_str(callee);
+            head.push(',');
+            if gap.is_empty() {
+                head.push(' ');
+            }
+        }
+        let replaced = TextRange::new(call.start(), replaced);
+        let mut edits = file.await_edits(site, replaced, &head);
+        if !tail.is_empty() {
+            edits.insert(1, Edit::insertion(tail, call.end()));
+        }
+        Ok(edits)
+    }
+
+    /// The safe rewrite that these edits are.
+    pub fn rewrite(self, edits: Vec<Edit>) -> Rewrite {
+        Rewrite::safe(format!("Await it with `{}`", self.name), edits).with_shared(self.imports)
+    }
+}
+
+/// Why an expression cannot become the body of a lambda.
+pub fn keeps_out_of_lambda(call: &ast::ExprCall) -> Option<&'static str> {
+    struct Search(Option<&'static str>);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYield(_) => {
+                    self.0 = Some("it has an `await` or `yield` among its arguments");
+                }
+                AnyNodeRef::ExprYieldFrom(_) => self.0 = Some("it has a `yield` in its arguments"),
+                AnyNodeRef::Comprehension(inner) if inner.is_async => {
+                    self.0 = Some("it has an `await` or `yield` among its arguments");
+                }
+                AnyNodeRef::ExprNamed(_) => {
+                    self.0 = Some("a name that is bound among its arguments would stay unbound");
+                }
+                AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search(None);
+    search.visit_expr(&call.func);
+    search.visit_arguments(&call.arguments);
+    search.0
+}
