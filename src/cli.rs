@@ -443,7 +443,9 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
         .map(|found| Input { found, text: None })
         .collect();
     let bar = progress_bar(inputs.len(), args.quiet);
-    let outcomes = run::run(inputs, resolver, cwd, mode(args), &|| bar.inc(1))?;
+    let mut outcomes = run::run(inputs, resolver, cwd, mode(args), &|| bar.inc(1))?;
+    // The process ends before it is worth the time to free this.
+    std::mem::forget(outcomes.knowledge.take());
     bar.finish_and_clear();
     for error in &outcomes.errors {
         complain(error);

@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::Finding;
@@ -23,7 +23,7 @@ use ruff_diagnostics::Applicability;
 use ruff_python_ast::{PySourceType, PythonVersion};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
@@ -80,6 +80,21 @@ pub struct Outcomes {
     pub files: Vec<Outcome>,
     /// What went wrong, ready to be shown, in the order of the files.
     pub errors: Vec<String>,
+    /// What the run knew. A program that ends with the run does well to forget it: to free it piece
+    /// by piece takes a part of the whole time.
+    pub knowledge: Option<Knowledge>,
+}
+
+/// What a run knows of the project.
+pub struct Knowledge {
+    _project: Project,
+    _database: Option<Database>,
+}
+
+impl std::fmt::Debug for Knowledge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Knowledge").finish_non_exhaustive()
+    }
 }
 
 /// A file as it is handed to a run.
@@ -176,9 +191,14 @@ pub fn run(
         }
     }
     // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
-    let mut roots: Vec<SystemPathBuf> = active
+    // Files of one folder have one root.
+    let folders: FxHashSet<&SystemPath> = active
         .iter()
-        .map(|file| import_root(&file.path))
+        .map(|file| file.path.parent().unwrap_or(&file.path))
+        .collect();
+    let mut roots: Vec<SystemPathBuf> = folders
+        .into_iter()
+        .map(import_root)
         .chain([cwd.clone()])
         .chain(all_of(&configs, |config| &config.src))
         .collect();
@@ -221,8 +241,8 @@ pub fn run(
         }
         !file.codemods.is_empty()
     });
-    let finished = if active.is_empty() {
-        Vec::new()
+    let (finished, database) = if active.is_empty() {
+        (Vec::new(), None)
     } else {
         let places = Places {
             cwd: &cwd,
@@ -230,8 +250,9 @@ pub fn run(
             site_packages,
             tables: &tables,
         };
-        rounds(active, &project, places, mode, tick)
-            .map_err(|error| ConfigError(error.to_string()))?
+        let (finished, database) = rounds(active, &project, places, mode, tick)
+            .map_err(|error| ConfigError(error.to_string()))?;
+        (finished, Some(database))
     };
     for file in finished {
         errors.extend(file.error.map(|error| (file.index, error)));
@@ -251,6 +272,10 @@ pub fn run(
     }
     errors.sort();
     outcomes.errors = errors.into_iter().map(|(_, error)| error).collect();
+    outcomes.knowledge = Some(Knowledge {
+        _project: project,
+        _database: database,
+    });
     Ok(outcomes)
 }
 
@@ -305,6 +330,46 @@ fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemP
     folders
 }
 
+/// Searches for every word that a file is looked at for, made once for all files.
+static SEARCHES: LazyLock<FxHashMap<&'static str, memmem::Finder<'static>>> = LazyLock::new(|| {
+    CODEMODS
+        .iter()
+        .flat_map(|codemod| codemod.words().iter().copied())
+        .chain(["async", "await"])
+        .map(|word| (word, memmem::Finder::new(word)))
+        .collect()
+});
+
+/// Which words a text holds. Codemods share many: each is looked for once.
+struct Words<'t> {
+    text: &'t str,
+    known: Vec<(&'static str, bool)>,
+}
+
+impl<'t> Words<'t> {
+    fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            known: Vec::new(),
+        }
+    }
+
+    fn hold(&mut self, word: &'static str) -> bool {
+        if let Some((_, known)) = self.known.iter().find(|(other, _)| *other == word) {
+            return *known;
+        }
+        let found = SEARCHES
+            .get(word)
+            .is_some_and(|search| search.find(self.text.as_bytes()).is_some());
+        self.known.push((word, found));
+        found
+    }
+
+    fn hold_any(&mut self, words: &'static [&'static str]) -> bool {
+        words.iter().any(|word| self.hold(word))
+    }
+}
+
 /// Reads a file, parses it, and says whether any codemod could have work in it.
 fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLook, ConfigError> {
     let Found { shown, path, named } = input.found;
@@ -319,9 +384,9 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             }
         },
     };
-    let holds = |word: &str| memmem::find(source.text.as_bytes(), word.as_bytes()).is_some();
+    let mut words = Words::of(&source.text);
     // Code without these words has nothing to do with coroutines, other files' aside.
-    let is_plain = !named && !holds("async") && !holds("await");
+    let is_plain = !named && !words.hold("async") && !words.hold("await");
     let codes = config.codes_for(&path);
     let selected: Vec<&'static dyn Codemod> = CODEMODS
         .iter()
@@ -332,7 +397,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     let for_types = selected.iter().any(|codemod| codemod.asks_for_types());
     let in_plain_code = selected
         .iter()
-        .any(|codemod| codemod.in_plain_code() && codemod.words().iter().any(|word| holds(word)));
+        .any(|codemod| codemod.in_plain_code() && words.hold_any(codemod.words()));
     if is_plain && !for_types && !in_plain_code {
         return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
             &source.text,
@@ -359,7 +424,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     let codemods = selected
         .into_iter()
         .filter(|codemod| !is_plain || codemod.in_plain_code())
-        .filter(|codemod| codemod.words().iter().any(|word| holds(word)))
+        .filter(|codemod| words.hold_any(codemod.words()))
         .collect();
     let prospects = Prospects::of(
         parsed.syntax(),
@@ -417,7 +482,7 @@ fn rounds(
     places: Places<'_>,
     mode: Mode,
     tick: &(dyn Fn() + Sync),
-) -> anyhow::Result<Vec<Active>> {
+) -> anyhow::Result<(Vec<Active>, Database)> {
     let mut versions: Vec<PythonVersion> = active
         .iter()
         .map(|file| file.config.settings.target_version)
@@ -489,7 +554,7 @@ fn rounds(
         finished.push(file);
     }
     finished.sort_by_key(|file| file.index);
-    Ok(finished)
+    Ok((finished, database))
 }
 
 /// What one round did to one file.
@@ -617,10 +682,10 @@ fn module_name(path: &Path) -> String {
     }
 }
 
-/// The folder that imports of this file's package start from: the first one above it that is no
-/// package itself.
-fn import_root(path: &SystemPath) -> SystemPathBuf {
-    let mut folder = path.parent().unwrap_or(path);
+/// The folder that imports of the files in `folder` start from: the first one from there upwards that
+/// is no package itself.
+fn import_root(folder: &SystemPath) -> SystemPathBuf {
+    let mut folder = folder;
     // Standard input may go by the name of a file in a folder that is yet to be made.
     while !folder.as_std_path().is_dir()
         || folder.join("__init__.py").as_std_path().is_file()
