@@ -53,8 +53,12 @@ impl<'a, 'db> File<'a, 'db> {
         settings: &'a Settings,
         project: &'a Project,
         number: usize,
-        is_package: bool,
     ) -> Self {
+        let semantics = Semantics::new(db, file, module.clone());
+        let is_package = semantics
+            .path()
+            .and_then(std::path::Path::file_name)
+            .is_some_and(|name| name == "__init__.py");
         Self {
             source,
             settings,
@@ -63,7 +67,7 @@ impl<'a, 'db> File<'a, 'db> {
             stylist: Stylist::from_tokens(module.tokens(), source),
             comments: CommentRanges::from(module.tokens()),
             is_package,
-            semantics: Semantics::new(db, file, module.clone()),
+            semantics,
             module,
             library: OnceCell::new(),
             awaits_at_top: OnceCell::new(),

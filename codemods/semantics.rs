@@ -4,14 +4,14 @@
 //! binding cannot be seen (written through `global` elsewhere, deleted, captured by `match`), the
 //! answer is "unknown", and a codemod keeps its hands off.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use ty_module_resolver::file_to_module;
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
@@ -38,6 +38,9 @@ use crate::spelling::{Explained, Names, Spellings};
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
 const ALIAS_DEPTH: usize = 4;
 
+/// How many branches a function may have for the type engine to be asked about it.
+const BRANCHES: usize = 120;
+
 /// How many base classes up a method is looked for.
 const BASES: usize = 8;
 
@@ -49,6 +52,8 @@ pub struct Semantics<'db> {
     index: OnceCell<&'db SemanticIndex<'db>>,
     spellings: OnceCell<Spellings>,
     names: OnceCell<Names>,
+    /// Which functions have too many branches.
+    branched: RefCell<FxHashMap<FileScopeId, bool>>,
     module: ParsedModuleRef,
 }
 
@@ -78,6 +83,7 @@ impl<'db> Semantics<'db> {
             index: OnceCell::new(),
             spellings: OnceCell::new(),
             names: OnceCell::new(),
+            branched: RefCell::default(),
             module,
         }
     }
@@ -430,6 +436,55 @@ impl<'db> Semantics<'db> {
         self.index().try_expression_scope_id(&expr.into())
     }
 
+    /// The type of an expression, where the function around it can be inferred in good time.
+    fn type_of<'e>(&self, expr: impl Into<ast::ExprRef<'e>>) -> Option<Type<'db>> {
+        let expr = expr.into();
+        if self.is_branched(expr) {
+            None
+        } else {
+            expr.inferred_type(&self.model)
+        }
+    }
+
+    /// Whether the function around an expression has so many branches that the type engine may not
+    /// come to an end: the time it takes to narrow a name down can double with every branch.
+    fn is_branched(&self, expr: ast::ExprRef<'_>) -> bool {
+        struct Branches(usize);
+        impl<'a> SourceOrderVisitor<'a> for Branches {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                self.0 += usize::from(matches!(
+                    node,
+                    AnyNodeRef::StmtIf(_)
+                        | AnyNodeRef::ElifElseClause(_)
+                        | AnyNodeRef::StmtWhile(_)
+                        | AnyNodeRef::MatchCase(_)
+                        | AnyNodeRef::ExceptHandlerExceptHandler(_)
+                        | AnyNodeRef::ExprIf(_)
+                        | AnyNodeRef::ExprBoolOp(_)
+                ));
+                TraversalSignal::Traverse
+            }
+        }
+        let Some(scope) = self.scope_of(expr) else {
+            return false;
+        };
+        if let Some(known) = self.branched.borrow().get(&scope) {
+            return *known;
+        }
+        let is_branched = self
+            .index()
+            .scope(scope)
+            .node()
+            .as_function()
+            .is_some_and(|function| {
+                let mut branches = Branches(0);
+                branches.visit_body(&function.node(&self.module).body);
+                branches.0 > BRANCHES
+            });
+        self.branched.borrow_mut().insert(scope, is_branched);
+        is_branched
+    }
+
     /// The scope of a function's body.
     pub fn function_scope(&self, function: &ast::StmtFunctionDef) -> Option<FileScopeId> {
         self.index()
@@ -633,6 +688,7 @@ impl<'db> Semantics<'db> {
                     ImportAliasResolution::ResolveAliases,
                 )
             }
+            Expr::Attribute(attribute) if self.is_branched(attribute.into()) => return None,
             Expr::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
             _ => return None,
         };
@@ -669,7 +725,7 @@ impl<'db> Semantics<'db> {
     /// `threading.Lock`.
     pub fn class_of(&self, expr: &Expr) -> ClassOf {
         let env = self.model.program_environment();
-        match expr.inferred_type(&self.model) {
+        match self.type_of(expr) {
             Some(Type::NominalInstance(instance)) => {
                 let name = instance.class_name(self.db(), &env);
                 match instance.class_module_name(self.db(), &env) {
@@ -709,7 +765,7 @@ impl<'db> Semantics<'db> {
     /// The class of a value of which a test said something more: `if path:` makes a `Path` one that
     /// is not false.
     fn narrowed_class(&self, expr: &Expr) -> Option<Definition<'db>> {
-        let Some(Type::Intersection(intersection)) = expr.inferred_type(&self.model) else {
+        let Some(Type::Intersection(intersection)) = self.type_of(expr) else {
             return None;
         };
         let mut parts = intersection.iter_positive(self.db());
@@ -770,8 +826,7 @@ impl<'db> Semantics<'db> {
     /// Whether the class of the value of `receiver`, or a base of it, assigns something else to the
     /// name of a method, in its body or on its instances. The type engine goes by the `def`.
     pub fn is_rebound(&self, receiver: &Expr, method: &str) -> bool {
-        receiver
-            .inferred_type(&self.model)
+        self.type_of(receiver)
             .and_then(|ty| self.class_definition(ty))
             .is_some_and(|class| self.class_rebinds(class, method, BASES))
     }
@@ -801,7 +856,7 @@ impl<'db> Semantics<'db> {
 
     /// What awaiting the value of `expr` would mean, as far as its type tells.
     pub fn awaitability(&self, expr: ast::ExprRef<'_>) -> Awaitability {
-        expr.inferred_type(&self.model)
+        self.type_of(expr)
             .map_or(Awaitability::Unknown, |ty| self.awaitability_of(ty))
     }
 
@@ -912,7 +967,7 @@ impl<'db> Semantics<'db> {
 
     /// The class that the value of `expr` is an instance of.
     fn instance_class(&self, expr: &Expr) -> Option<Definition<'db>> {
-        let ty = match expr.inferred_type(&self.model)? {
+        let ty = match self.type_of(expr)? {
             Type::TypeAlias(alias) => alias.value_type(self.db()),
             ty => ty,
         };

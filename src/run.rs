@@ -597,7 +597,6 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     let parsed = parsed_module(database, python_file);
     let module = parsed.load(database);
     let text = source_text(database, python_file.file(database));
-    let is_package = file.path.file_name() == Some("__init__.py");
     let context = File::new(
         database,
         program_file,
@@ -606,7 +605,6 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
         &file.config.settings,
         project,
         file.index,
-        is_package,
     );
     let mut findings = traversal::check(&context, &file.codemods);
     let least = if file.config.unsafe_fixes {

@@ -262,12 +262,11 @@ impl<'a> Scopes<'a> {
                     Expr::Name(receiver) => self.class_of_first_parameter(&receiver.id, scope),
                     _ => None,
                 };
-                match class.and_then(|class| self.all.get_mut(class)) {
-                    Some(class) => class.members.push((&attribute.attr, binding, scope)),
-                    None => {
-                        let placed = self.placed.entry(&attribute.attr).or_default();
-                        placed.push((binding, scope));
-                    }
+                if let Some(class) = class.and_then(|class| self.all.get_mut(class)) {
+                    class.members.push((&attribute.attr, binding, scope));
+                } else {
+                    let placed = self.placed.entry(&attribute.attr).or_default();
+                    placed.push((binding, scope));
                 }
             }
             Expr::Subscript(subscript) => {

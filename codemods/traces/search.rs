@@ -586,7 +586,8 @@ impl<'p> Search<'p> {
             Member::Value(_) => None,
         };
         match (self.sought, function, member) {
-            (Sought::Iterable | Sought::Manager, ..) => true,
+            (Sought::Iterable | Sought::Manager, ..)
+            | (Sought::Called | Sought::Coroutine(_), None, Member::Method(_)) => true,
             (Sought::Property(_), None, _) => false,
             (Sought::Property(_), Some(function), _) => {
                 function.is_property && (function.is_async || self.gives(file, function.gives))
@@ -599,7 +600,6 @@ impl<'p> Search<'p> {
             (Sought::Called | Sought::Coroutine(_), None, Member::Value(node)) => {
                 self.gives(file, node)
             }
-            (Sought::Called | Sought::Coroutine(_), None, Member::Method(_)) => true,
         }
     }
 

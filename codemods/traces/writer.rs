@@ -468,14 +468,13 @@ impl<'s, 'a> Writer<'s, 'a> {
         }
         let decorators = self.node(&steps);
         steps.clear();
-        match &function.returns {
-            Some(annotation) => self.annotation(annotation, outside, &mut steps),
-            None => {
-                let mut returned = Returned(Vec::new());
-                returned.visit_body(&function.body);
-                for value in returned.0 {
-                    self.walk(value, scope, &mut steps);
-                }
+        if let Some(annotation) = &function.returns {
+            self.annotation(annotation, outside, &mut steps);
+        } else {
+            let mut returned = Returned(Vec::new());
+            returned.visit_body(&function.body);
+            for value in returned.0 {
+                self.walk(value, scope, &mut steps);
             }
         }
         let gives = self.node(&steps);
@@ -843,7 +842,6 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 }
                 TraversalSignal::Skip
             }
-            AnyNodeRef::StringLiteral(_) => TraversalSignal::Skip,
             AnyNodeRef::ExprStringLiteral(text) => {
                 if self.is_annotation {
                     self.names_in(text.value.to_str());
@@ -855,7 +853,8 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 self.visit_expr(&conditional.orelse);
                 TraversalSignal::Skip
             }
-            AnyNodeRef::ExprFString(_)
+            AnyNodeRef::StringLiteral(_)
+            | AnyNodeRef::ExprFString(_)
             | AnyNodeRef::ExprTString(_)
             | AnyNodeRef::ExprBytesLiteral(_)
             | AnyNodeRef::ExprNumberLiteral(_) => TraversalSignal::Skip,
@@ -922,11 +921,8 @@ impl<'a> SourceOrderVisitor<'a> for Returned<'a> {
             }
             AnyNodeRef::ExprYield(ast::ExprYield {
                 value: Some(value), ..
-            }) => {
-                self.0.push(value);
-                TraversalSignal::Skip
-            }
-            AnyNodeRef::ExprYieldFrom(ast::ExprYieldFrom { value, .. }) => {
+            })
+            | AnyNodeRef::ExprYieldFrom(ast::ExprYieldFrom { value, .. }) => {
                 self.0.push(value);
                 TraversalSignal::Skip
             }
