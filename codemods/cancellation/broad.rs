@@ -5,7 +5,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{AnyNodeRef, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen};
 
-use super::handlers::{self, Handler};
+use super::handlers::{self, CANCELLED, Handler};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::outline::last_name;
@@ -41,10 +41,11 @@ impl Codemod for BroadExcept {
         let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
             return Candidate::No;
         };
-        let broad = handler
-            .type_
-            .as_deref()
-            .is_none_or(|kind| spellings.allow(kind, &["builtins.BaseException"]));
+        let broad = handler.type_.as_deref().is_none_or(|kind| {
+            handlers::members(kind)
+                .iter()
+                .any(|kind| spellings.allow(kind, &["builtins.BaseException"]))
+        });
         Candidate::when(broad && handlers::clause_around_await(site).is_some())
     }
 
@@ -54,10 +55,14 @@ impl Codemod for BroadExcept {
             return None;
         }
         let handler = Handler::new(file, *site)?;
-        if let Some(kind) = handler.node.type_.as_deref()
-            && !handler.is_base_exception(kind)
-        {
-            return None;
+        if let Some(kind) = handler.node.type_.as_deref() {
+            let kinds = handlers::members(kind);
+            if !kinds.iter().any(|kind| handler.is_base_exception(kind))
+                // What names the cancellation itself is AF302's.
+                || kinds.iter().any(|kind| file.semantics.means(kind, CANCELLED))
+            {
+                return None;
+            }
         }
         let exits = Exits::of(file, &handler.node.body);
         if exits.always_raises()
@@ -99,7 +104,19 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
         _ => None,
     });
     let returns = value.map(|_| "whoever cancels this may count on the value it returns then");
-    if handler.is_idle() {
+    // The others of a tuple go with the one that stands for them all, unless they are no `Exception`.
+    let is_alone = handler.node.type_.as_deref().is_none_or(|kind| {
+        handlers::members(kind).iter().all(|kind| {
+            file.semantics
+                .means(kind, &["builtins.BaseException", "builtins.Exception"])
+        })
+    });
+    if handler.is_idle() && is_alone {
+        if let Some(kind) = handler.node.type_.as_deref()
+            && file.comments.intersects(kind.range())
+        {
+            return Err("a comment stands among the exceptions".to_owned());
+        }
         if file
             .semantics
             .lookup("Exception", scope)
