@@ -2,10 +2,10 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{AnyNodeRef, PythonVersion, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen};
 
-use super::handlers::{self, Handler};
+use super::handlers::{self, CANCELLED, Handler};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::outline::last_name;
@@ -41,10 +41,11 @@ impl Codemod for BroadExcept {
         let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
             return Candidate::No;
         };
-        let broad = handler
-            .type_
-            .as_deref()
-            .is_none_or(|kind| spellings.allow(kind, &["builtins.BaseException"]));
+        let broad = handler.type_.as_deref().is_none_or(|kind| {
+            handlers::members(kind)
+                .iter()
+                .any(|kind| spellings.allow(kind, &["builtins.BaseException"]))
+        });
         Candidate::when(broad && handlers::clause_around_await(site).is_some())
     }
 
@@ -54,16 +55,20 @@ impl Codemod for BroadExcept {
             return None;
         }
         let handler = Handler::new(file, *site)?;
-        if let Some(kind) = handler.node.type_.as_deref()
-            && !handler.is_base_exception(kind)
-        {
-            return None;
+        if let Some(kind) = handler.node.type_.as_deref() {
+            let kinds = handlers::members(kind);
+            if !kinds.iter().any(|kind| handler.is_base_exception(kind))
+                // What names the cancellation itself is AF302's.
+                || kinds.iter().any(|kind| file.semantics.means(kind, CANCELLED))
+            {
+                return None;
+            }
         }
         let exits = Exits::of(file, &handler.node.body);
         if exits.always_raises()
             || handler
                 .others(true)
-                .any(|other| handler.catches_cancellation(other))
+                .any(|other| handler.catches_cancellation(other) || catches_exception(file, other))
             || handler.is_meant()
         {
             return None;
@@ -99,7 +104,19 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
         _ => None,
     });
     let returns = value.map(|_| "whoever cancels this may count on the value it returns then");
-    if handler.is_idle() {
+    // The others of a tuple go with the one that stands for them all, unless they are no `Exception`.
+    let is_alone = handler.node.type_.as_deref().is_none_or(|kind| {
+        handlers::members(kind).iter().all(|kind| {
+            file.semantics
+                .means(kind, &["builtins.BaseException", "builtins.Exception"])
+        })
+    });
+    if handler.is_idle() && is_alone {
+        if let Some(kind) = handler.node.type_.as_deref()
+            && file.comments.intersects(kind.range())
+        {
+            return Err("a comment stands among the exceptions".to_owned());
+        }
         if file
             .semantics
             .lookup("Exception", scope)
@@ -118,7 +135,13 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
             .then_some("it runs as a task, and `SystemExit` would end the others with it");
         return Ok(Rewrite::safe("Catch `Exception`", vec![edit])
             .unsafe_if(returns)
-            .unsafe_if(lets_through));
+            .unsafe_if(lets_through)
+            .unsafe_if(only_closes(&handler.statement.body).then_some(
+                "it closes something, and a cancellation would cut short what comes after",
+            ))
+            .unsafe_if(cleans_up_for_others(handler).then_some(
+                "a clean-up calls this, and the exception on its way then would be another one",
+            )));
     }
     let imported = imports::import(
         file,
@@ -140,6 +163,61 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
         .unsafe_if(Some(
             "what the handler does may be wanted for a cancellation, too",
         )))
+}
+
+/// Whether a clause is for `Exception`: one for everything behind it is meant for what is left.
+fn catches_exception(file: &File<'_, '_>, other: &ast::ExceptHandlerExceptHandler) -> bool {
+    other.type_.as_deref().is_some_and(|kind| {
+        handlers::members(kind)
+            .iter()
+            .any(|kind| file.semantics.means(kind, &["builtins.Exception"]))
+    })
+}
+
+/// Whether a suite is one call that closes something, by its name: being wrong only means to hold back.
+fn only_closes(suite: &[Stmt]) -> bool {
+    let [Stmt::Expr(only)] = suite else {
+        return false;
+    };
+    matches!(&*only.value, Expr::Await(awaited)
+        if matches!(&*awaited.value, Expr::Call(call)
+            if matches!(last_name(&call.func), Some("__aexit__" | "aclose" | "close"))))
+}
+
+/// Whether the file calls the function of a handler in a `finally`, or in a handler of everything.
+/// Judged by names, because being wrong only means to hold back.
+fn cleans_up_for_others(handler: &Handler<'_, '_, '_, '_>) -> bool {
+    struct Tries<'a>(Vec<&'a ast::StmtTry>);
+    impl<'a> SourceOrderVisitor<'a> for Tries<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0.extend(node.as_stmt_try());
+            TraversalSignal::Traverse
+        }
+    }
+    struct Called<'n>(&'n str, bool);
+    impl<'a> SourceOrderVisitor<'a> for Called<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node {
+                self.1 |= last_name(&call.func) == Some(self.0);
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let Owner::Function(function) = handler.owner else {
+        return false;
+    };
+    let mut tries = Tries(Vec::new());
+    tries.visit_body(handler.file.body());
+    let mut called = Called(&function.name, false);
+    for statement in tries.0 {
+        called.visit_body(&statement.finalbody);
+        for ast::ExceptHandler::ExceptHandler(clause) in &statement.handlers {
+            if handler.catches_cancellation(clause) {
+                called.visit_body(&clause.body);
+            }
+        }
+    }
+    called.1
 }
 
 /// Whether the file gives the function of a handler to something that runs it, as in

@@ -181,18 +181,25 @@ fn sees_cancellation(statement: &ast::StmtTry) -> bool {
 fn waits_for_error(statement: &ast::StmtTry) -> bool {
     statement.handlers.iter().any(|handler| {
         let ExceptHandler::ExceptHandler(handler) = handler;
-        !matches!(handler.type_.as_deref(), Some(Expr::Name(name)) if name.id == "Exception")
+        is_for_certain_errors(handler)
     })
 }
 
-/// Looks for a `raise` of a loop that is not about an error it has caught: a way out.
+fn is_for_certain_errors(handler: &ast::ExceptHandlerExceptHandler) -> bool {
+    !matches!(handler.type_.as_deref(), Some(Expr::Name(name)) if name.id == "Exception")
+}
+
+/// Looks for a `raise` of a loop that is a way out: one of its own, or of a certain error it has
+/// caught.
 struct Raises(bool);
 
 impl<'a> SourceOrderVisitor<'a> for Raises {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         self.0 |= node.is_stmt_raise();
         match node {
-            AnyNodeRef::ExceptHandlerExceptHandler(_) => TraversalSignal::Skip,
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) if !is_for_certain_errors(handler) => {
+                TraversalSignal::Skip
+            }
             _ => own_code(node),
         }
     }

@@ -6,8 +6,10 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
+use rustc_hash::FxHashSet;
 
 use crate::file::File;
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::site::{Owner, Site};
 use crate::support::flow::Exits;
@@ -102,6 +104,76 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             || self.cleans_up()
             // Whatever happens, it ends there.
             || !Exits::of(self.file, &self.statement.finalbody).jumps.is_empty()
+    }
+
+    /// Whether the handler ends the function, or its part that waits, and that is what is counted on:
+    /// in a task that its object cancels and awaits, in a command, and before a clean-up.
+    pub fn is_quiet_end(&self, exits: &Exits<'a>) -> bool {
+        let loops = self
+            .site
+            .enclosing_in_function()
+            .any(|(node, _)| matches!(node, AnyNodeRef::StmtWhile(_) | AnyNodeRef::StmtFor(_)));
+        let ends = !loops
+            || !exits.falls
+                && exits
+                    .jumps
+                    .iter()
+                    .all(|jump| jump.statement.is_return_stmt());
+        ends && (self.is_awaited_by_its_object() || self.is_command() || self.waits_to_clean_up())
+    }
+
+    /// Whether the class keeps a task of this method in an attribute, cancels it and awaits it.
+    fn is_awaited_by_its_object(&self) -> bool {
+        let (Owner::Function(function), Some(class)) = (self.owner, self.site.class()) else {
+            return false;
+        };
+        let mut tasks = OwnTasks {
+            method: &function.name,
+            kept: FxHashSet::default(),
+            cancelled: FxHashSet::default(),
+            awaited: FxHashSet::default(),
+        };
+        tasks.visit_body(&class.body);
+        tasks
+            .kept
+            .iter()
+            .any(|task| tasks.cancelled.contains(task) && tasks.awaited.contains(task))
+    }
+
+    /// Whether the function is a command of the program: nothing that cancels is above it. Judged by
+    /// the decorator's name, because being wrong only means to hold back.
+    fn is_command(&self) -> bool {
+        let Owner::Function(function) = self.owner else {
+            return false;
+        };
+        function.decorator_list.iter().any(|decorator| {
+            let decorator = match &decorator.expression {
+                Expr::Call(call) => &call.func,
+                other => other,
+            };
+            last_name(decorator) == Some("command")
+        })
+    }
+
+    /// Whether the statement only waits for an event, and more is to be done afterwards: `raise` would
+    /// leave that undone.
+    fn waits_to_clean_up(&self) -> bool {
+        let [Stmt::Expr(only)] = self.statement.body.as_slice() else {
+            return false;
+        };
+        let waits = matches!(&*only.value, Expr::Await(awaited)
+            if matches!(&*awaited.value, Expr::Call(call)
+                if call.arguments.is_empty()
+                    && matches!(&*call.func, Expr::Attribute(method) if method.attr == *"wait")));
+        let Owner::Function(function) = self.owner else {
+            return false;
+        };
+        waits
+            && self.is_idle()
+            && function
+                .body
+                .iter()
+                .any(|next| next.start() >= self.statement.end() && !next.is_return_stmt())
     }
 
     /// Whether the function cancels something before the clause.
@@ -478,6 +550,53 @@ impl<'a> SourceOrderVisitor<'a> for Cancels {
         } else {
             TraversalSignal::Traverse
         }
+    }
+}
+
+/// Looks for the attributes of an object in which it keeps tasks of one method, and for those it
+/// cancels and awaits.
+struct OwnTasks<'a> {
+    method: &'a str,
+    kept: FxHashSet<&'a str>,
+    cancelled: FxHashSet<&'a str>,
+    awaited: FxHashSet<&'a str>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for OwnTasks<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            // A class inside has attributes of its own.
+            AnyNodeRef::StmtClassDef(_) => return TraversalSignal::Skip,
+            AnyNodeRef::StmtAssign(assign) => {
+                if let Expr::Call(call) = &*assign.value
+                    && call.arguments.args.iter().any(|argument| {
+                        matches!(argument, Expr::Call(coroutine)
+                            if own_attribute(&coroutine.func) == Some(self.method))
+                    })
+                {
+                    self.kept
+                        .extend(assign.targets.iter().filter_map(own_attribute));
+                }
+            }
+            AnyNodeRef::ExprCall(call) => {
+                if let Expr::Attribute(method) = &*call.func
+                    && method.attr == *"cancel"
+                {
+                    self.cancelled.extend(own_attribute(&method.value));
+                }
+            }
+            AnyNodeRef::ExprAwait(awaited) => self.awaited.extend(own_attribute(&awaited.value)),
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// The name of an attribute of a variable, as in `self.task`.
+fn own_attribute(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Attribute(attribute) if attribute.value.is_name_expr() => Some(&attribute.attr),
+        _ => None,
     }
 }
 

@@ -63,6 +63,8 @@ impl Codemod for SwallowedCancellation {
         let exits = Exits::of(file, &handler.node.body);
         if exits.always_raises()
             || handler.is_meant()
+            || handler.is_quiet_end(&exits)
+            || catches_all_by_name(&handler, kind)
             || handlers::is_test_code(file, handler.owner)
         {
             return None;
@@ -267,6 +269,17 @@ impl Swallowed<'_, '_, '_, '_> {
         };
         Ok(Edit::range_deletion(range))
     }
+}
+
+/// Whether a clause of the cancellation also names `Exception` and an exit of the program: who lists
+/// them all wants nothing to get through.
+fn catches_all_by_name(handler: &Handler<'_, '_, '_, '_>, kind: &Expr) -> bool {
+    let names = |wanted: &[&str]| {
+        handlers::members(kind)
+            .iter()
+            .any(|kind| handler.file.semantics.means(kind, wanted))
+    };
+    names(&["builtins.Exception"]) && names(&["builtins.SystemExit", "builtins.KeyboardInterrupt"])
 }
 
 /// `pass`, or `...` in its place.
