@@ -39,7 +39,7 @@ use crate::spelling::{Explained, Names, Spellings};
 const ALIAS_DEPTH: usize = 4;
 
 /// How many branches a function may have for the type engine to be asked about it.
-const BRANCHES: usize = 120;
+const BRANCHES: usize = 60;
 
 /// How many base classes up a method is looked for.
 const BASES: usize = 8;
@@ -471,11 +471,11 @@ impl<'db> Semantics<'db> {
         if let Some(known) = self.branched.borrow().get(&scope) {
             return *known;
         }
+        // A comprehension is inferred with the function around it.
         let is_branched = self
             .index()
-            .scope(scope)
-            .node()
-            .as_function()
+            .ancestor_scopes(scope)
+            .find_map(|(_, scope)| scope.node().as_function())
             .is_some_and(|function| {
                 let mut branches = Branches(0);
                 branches.visit_body(&function.node(&self.module).body);
