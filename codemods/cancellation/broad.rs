@@ -70,6 +70,7 @@ impl Codemod for BroadExcept {
                 .others(true)
                 .any(|other| handler.catches_cancellation(other) || catches_exception(file, other))
             || handler.is_meant()
+            || serves_failure(file, site)
         {
             return None;
         }
@@ -88,6 +89,18 @@ impl Codemod for BroadExcept {
             remedy,
         })
     }
+}
+
+/// Whether the clause is part of a handler that raises in the end: what goes wrong while another
+/// error is dealt with must not take its place.
+fn serves_failure<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+    site.enclosing_in_function()
+        .any(|(around, _)| match around {
+            AnyNodeRef::ExceptHandlerExceptHandler(outer) => {
+                Exits::of(file, &outer.body).always_raises()
+            }
+            _ => false,
+        })
 }
 
 fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewrite, String> {
