@@ -712,6 +712,19 @@ impl<'s, 'a> Walk<'_, 's, 'a> {
         }
     }
 
+    /// A walk from the same place that writes to steps of its own.
+    fn beside<'b>(&'b mut self, steps: &'b mut Vec<Step>) -> Walk<'b, 's, 'a> {
+        Walk {
+            writer: self.writer,
+            scope: self.scope,
+            around: self.around,
+            clauses: self.clauses.clone(),
+            is_annotation: self.is_annotation,
+            is_narrowing: self.is_narrowing,
+            steps,
+        }
+    }
+
     /// What an attribute is taken of.
     fn receiver(&mut self, value: &'a Expr, attribute: &'a str) {
         let mut names = vec![name_key(attribute)];
@@ -726,16 +739,7 @@ impl<'s, 'a> Walk<'_, 's, 'a> {
         }
         if !value.is_name_expr() {
             let mut steps = Vec::new();
-            let mut walk = Walk {
-                writer: self.writer,
-                scope: self.scope,
-                around: self.around,
-                clauses: self.clauses.clone(),
-                is_annotation: self.is_annotation,
-                is_narrowing: self.is_narrowing,
-                steps: &mut steps,
-            };
-            walk.expression(value);
+            self.beside(&mut steps).expression(value);
             let node = self.writer.node(&steps);
             self.steps.push(Step::Part(node));
         }
@@ -805,15 +809,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     return TraversalSignal::Skip;
                 }
                 let mut steps = Vec::new();
-                let mut walk = Walk {
-                    writer: self.writer,
-                    scope: self.scope,
-                    around: self.around,
-                    clauses: self.clauses.clone(),
-                    is_annotation: self.is_annotation,
-                    is_narrowing: self.is_narrowing,
-                    steps: &mut steps,
-                };
+                let mut walk = self.beside(&mut steps);
                 let keywords = call.arguments.keywords.iter();
                 for argument in call
                     .arguments
