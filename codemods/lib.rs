@@ -8,6 +8,7 @@
 //! its cases, and add one line to [`CODEMODS`].
 
 pub mod blocking;
+pub mod calls;
 pub mod cancellation;
 pub mod concurrency;
 pub mod context_managers;
@@ -100,6 +101,7 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &blocking::SUBPROCESS,
     &blocking::FILE_IO,
     &blocking::INPUT,
+    &blocking::helper::BlockingHelper,
     &blocking::WAIT,
     &blocking::PATH_CALL,
     &blocking::DATABASE,

@@ -12,6 +12,8 @@ use ruff_python_parser::parse_unchecked_source;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::STUBS;
+use crate::calls::graph::Chain;
+use crate::calls::{Calls, Graph};
 use crate::key::{Key, context_key, iteration_key, name_key, property_key};
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
@@ -140,6 +142,8 @@ pub struct Summary {
     outline: Outline,
     /// What the values of its names are made of.
     traces: Option<Traces>,
+    /// What its functions call.
+    calls: Option<Calls>,
     /// The top-level packages that the file imports.
     packages: Vec<Name>,
     /// What the file imports from other modules, as [`import_key`]s.
@@ -227,6 +231,11 @@ impl Summary {
     /// Adds what the values of the file's names are made of.
     pub fn add_traces(&mut self, traces: Traces) {
         self.traces = Some(traces);
+    }
+
+    /// Adds what the functions of the file call.
+    pub fn add_calls(&mut self, calls: Calls) {
+        self.calls = Some(calls);
     }
 
     /// The modules that the file imports, or may import as members of a package: how many dots
@@ -399,6 +408,7 @@ pub struct Project {
     packages: FxHashSet<Name>,
     names: AwaitableNames,
     traces: Linked,
+    graph: Graph,
     /// By the numbers of the files: those of their traces.
     traced: Vec<Option<usize>>,
     run: FxHashSet<(String, String)>,
@@ -421,6 +431,9 @@ impl Project {
             project.names.add(summary.outline);
             let traced = summary.traces.map(|traces| project.traces.add(traces));
             project.traced.push(traced);
+            if let Some(calls) = summary.calls {
+                project.graph.add(calls);
+            }
             project.packages.extend(summary.packages);
             for (origin, name) in summary.run {
                 let origin = origin.unwrap_or_else(|| module.clone());
@@ -475,6 +488,22 @@ impl Project {
     pub fn settle(&mut self) {
         self.names.extend(stdlib_names());
         self.names.link();
+        self.graph.link();
+        self.traces.set_blocking(self.graph.blocking_methods());
+    }
+
+    /// Whether something in sight with the name of this key may be what is sought.
+    pub fn may_be_meant(&self, name: Key, sought: Sought) -> bool {
+        match sought {
+            Sought::Blocking(_) => self.graph.may_block(name),
+            _ => self.may_be_awaitable(name),
+        }
+    }
+
+    /// How the function of this name in the file at `place` blocks, if it does. `name` has the names
+    /// of the classes around it.
+    pub fn blocking_chain(&self, place: &Place, name: &str) -> Option<Chain> {
+        self.graph.chain(place, name)
     }
 
     /// Whether something in sight with the name of this key may give something awaitable.
@@ -493,7 +522,7 @@ impl Project {
         name: Key,
         sought: Sought,
     ) -> bool {
-        if !self.may_be_awaitable(name) {
+        if !self.may_be_meant(name, sought) {
             return false;
         }
         match (self.traced.get(file), node) {

@@ -34,6 +34,7 @@ use crate::STUB_ROOT;
 use crate::outline::last_name;
 use crate::site::{Owner, suites_in};
 use crate::spelling::{Explained, Names, Spellings};
+use crate::traces::Place;
 
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
 const ALIAS_DEPTH: usize = 4;
@@ -709,6 +710,21 @@ impl<'db> Semantics<'db> {
         let path = function.definition.file(self.db()).path(self.db());
         let below = path.as_system_path()?.strip_prefix(STUB_ROOT).ok()?;
         Some(below.as_str())
+    }
+
+    /// The file that a function stands in, and its name behind those of the classes around it. `None`
+    /// for functions inside of others.
+    pub fn place_of_function(&self, function: &Function<'db>) -> Option<(Place, String)> {
+        let path = function.definition.file(self.db()).path(self.db());
+        let place = Place::of(path.as_system_path()?.as_std_path());
+        let index = semantic_index(self.db(), function.definition.program_file(self.db()));
+        let mut name = function.node(self.db())?.name.to_string();
+        let mut scope = index.scope(function.definition.file_scope(self.db()));
+        while let Some(class) = scope.node().as_class() {
+            name = format!("{}.{name}", class.node(&function.module).name);
+            scope = index.scope(scope.parent()?);
+        }
+        scope.node().as_function().is_none().then_some((place, name))
     }
 
     /// The semantics of the file a function stands in, to look further from there.

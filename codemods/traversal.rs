@@ -65,7 +65,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
                 Candidate::Yes => true,
                 Candidate::If(name, sought) => {
                     let project = self.file.project;
-                    project.may_be_awaitable(name)
+                    project.may_be_meant(name, sought)
                         && self.writer.as_mut().is_none_or(|writer| {
                             let node = writer.node_at(&site, self.file.source);
                             let (number, own) = (self.file.number, writer.traces());

@@ -11,9 +11,10 @@ use std::sync::{Arc, LazyLock};
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::project::{Project, Summary};
+use asyncfix_codemods::support::blocking::Table;
 use asyncfix_codemods::traces::{Place, Scopes, Writer};
 use asyncfix_codemods::traversal::Prospects;
-use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, traversal};
+use asyncfix_codemods::{CODEMODS, Codemod, calls, proof, rewrite, traversal};
 use memchr::memmem;
 use rayon::prelude::*;
 use ruff_db::parsed::parsed_module;
@@ -181,7 +182,8 @@ pub fn run(
             }
         });
     }
-    let mut configs = vec![resolver.for_folder(cwd.as_std_path())?];
+    let own = resolver.for_folder(cwd.as_std_path())?;
+    let mut configs = vec![Arc::clone(&own)];
     for file in &active {
         if !configs
             .iter()
@@ -212,7 +214,7 @@ pub fn run(
         .collect();
     // What lies outside of the files that were named is read for what it defines.
     let beside = if some_named {
-        look_beside(&active, &summaries, &roots)
+        look_beside(&active, &summaries, &roots, &own.settings.blocking)
     } else {
         Vec::new()
     };
@@ -288,6 +290,7 @@ fn look_beside(
     active: &[Active],
     summaries: &[Option<Summary>],
     roots: &[SystemPathBuf],
+    table: &Table,
 ) -> Vec<(String, Summary)> {
     let mut known: FxHashSet<SystemPathBuf> = active.iter().map(|file| file.path.clone()).collect();
     let mut beside: Vec<(String, Summary)> = Vec::new();
@@ -311,6 +314,7 @@ fn look_beside(
             let scopes = Scopes::of(parsed.syntax(), &source.text, place);
             let mut summary = Summary::of(parsed.syntax(), &source.text, true);
             summary.add_traces(Writer::new(&scopes).finish());
+            summary.add_calls(calls::write(&scopes, &source.text, table));
             next.extend(environment::imported_files(&path, &summary, roots));
             beside.push((module_name(path.as_std_path()), summary));
         }
@@ -435,6 +439,9 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     );
     if let Some(writer) = writer {
         summary.add_traces(writer.finish());
+    }
+    if let Some(scopes) = &scopes {
+        summary.add_calls(calls::write(scopes, &source.text, &config.settings.blocking));
     }
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(

@@ -138,13 +138,13 @@ impl BlockingCall {
     }
 }
 
-fn is_awaited(site: &Site<'_, '_>) -> bool {
+pub(super) fn is_awaited(site: &Site<'_, '_>) -> bool {
     matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
 }
 
 /// Whether the call is an argument of a function that runs things in a thread: what is meant there
 /// is not to call it yet.
-fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
+pub(super) fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
     site.ancestors
         .iter()
         .rev()
@@ -215,8 +215,8 @@ pub(super) struct Blocking<'f, 's, 'a, 'db> {
     pub(super) site: &'f Site<'s, 'a>,
     pub(super) call: &'a ast::ExprCall,
     pub(super) called: Called<'f>,
-    surroundings: Surroundings<'a>,
-    library: Option<Library>,
+    pub(super) surroundings: Surroundings<'a>,
+    pub(super) library: Option<Library>,
 }
 
 impl<'a> Blocking<'_, '_, 'a, '_> {
@@ -253,7 +253,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         )
     }
 
-    fn rewrite(&self) -> Result<Rewrite, String> {
+    pub(super) fn rewrite(&self) -> Result<Rewrite, String> {
         let row = self.row();
         if row.kind == Kind::Report {
             let reason = row.reason.clone();
@@ -283,7 +283,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             "the project uses several async libraries, and this file does not say which",
         );
         Ok(rewrite
-            .unsafe_if(self.unsafe_because())
+            .unsafe_if(row.unsafe_because(self.call))
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.lost_update())
@@ -328,17 +328,6 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
                 self.file.text(&*inner.target)
             )
         })
-    }
-
-    /// Why the table calls the rewrite unsafe.
-    fn unsafe_because(&self) -> Option<&str> {
-        let row = self.row();
-        let limited = row.timeout.is_some_and(|position| {
-            argument(self.call, "timeout")
-                .or_else(|| argument(self.call, &position.to_string()))
-                .is_some_and(|limit| !limit.is_none_literal_expr())
-        });
-        row.reason.as_deref().filter(|_| !limited)
     }
 
     /// `await asyncio.sleep(…)`

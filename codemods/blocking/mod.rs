@@ -3,6 +3,7 @@
 //! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
 
 pub mod call;
+pub mod helper;
 mod outlined;
 mod thread;
 

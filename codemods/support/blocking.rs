@@ -87,6 +87,9 @@ pub struct Row {
     guards: Vec<String>,
     #[serde(default)]
     tests: Vec<String>,
+    /// Whether only a coroutine that makes the call itself is spoken of.
+    #[serde(default)]
+    pub direct: bool,
     #[serde(default)]
     shared: bool,
     #[serde(default)]
@@ -119,6 +122,7 @@ impl Row {
             unless: None,
             guards: Vec::new(),
             tests: Vec::new(),
+            direct: false,
             shared: false,
             memory: false,
             instead: None,
@@ -130,6 +134,33 @@ impl Row {
     /// Whether the rewrite is safe as far as the call itself goes, whatever its arguments.
     pub fn is_safe(&self) -> bool {
         self.kind != Kind::Report && self.reason.is_none()
+    }
+
+    /// Why the table calls a rewrite of `call` unsafe.
+    pub fn unsafe_because(&self, call: &ast::ExprCall) -> Option<&str> {
+        let limited = self.timeout.is_some_and(|position| {
+            argument(call, "timeout")
+                .or_else(|| argument(call, &position.to_string()))
+                .is_some_and(|limit| !limit.is_none_literal_expr())
+        });
+        self.reason.as_deref().filter(|_| !limited)
+    }
+
+    /// Whether the call waits whatever stands around it, judged by the tree alone.
+    pub fn always_blocks(&self, call: &ast::ExprCall) -> bool {
+        let is_given = |written: &String| {
+            written
+                .split_once('=')
+                .is_some_and(|(which, _)| argument(call, which).is_some())
+        };
+        self.only.is_empty()
+            && !self.harmless.iter().any(is_given)
+            && !self.bounded
+            && !self.shared
+            && !self.memory
+            && self.unless.is_none()
+            && self.guards.is_empty()
+            && self.tests.is_empty()
     }
 
     /// The first Python that has the name, where that is not every one.

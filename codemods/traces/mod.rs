@@ -10,7 +10,7 @@
 //! through it is not reached by the type engine either. So an answer from here only ever keeps a
 //! closer look away; what is found is decided by types.
 
-mod scopes;
+pub(crate) mod scopes;
 pub mod search;
 mod writer;
 
@@ -49,13 +49,18 @@ impl Place {
         }
     }
 
+    /// The components of the file's path, without the ending and without `__init__`.
+    pub(crate) fn components(&self) -> &[String] {
+        &self.components
+    }
+
     /// The last components of the module's name, as keys.
     fn tail(&self) -> Vec<Key> {
         tail(&self.components)
     }
 
     /// The components that a relative import of this `level` starts from.
-    fn base(&self, level: u32) -> &[String] {
+    pub(crate) fn base(&self, level: u32) -> &[String] {
         let dropped = (level as usize).saturating_sub(usize::from(self.is_package));
         let kept = self.components.len().saturating_sub(dropped);
         self.components.get(..kept).unwrap_or_default()

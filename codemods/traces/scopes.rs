@@ -14,11 +14,15 @@ use crate::outline::last_name;
 
 /// How a name gets its value.
 #[derive(Clone, Copy)]
-pub(super) enum Binding<'a> {
+pub(crate) enum Binding<'a> {
     Import(&'a ast::Alias),
     ImportFrom(&'a ast::StmtImportFrom, &'a ast::Alias),
-    /// An assignment of this value, or of what is inside of it, or of what entering it gives.
+    /// An assignment of this value.
     Value(&'a Expr),
+    /// An assignment of what is inside of this value: of an element, or of what a pattern takes.
+    Inside(&'a Expr),
+    /// An assignment of what entering this value gives.
+    Entered(&'a Expr),
     Annotated(&'a Expr, Option<&'a Expr>),
     Parameter(&'a ast::ParameterWithDefault),
     Variadic(&'a ast::Parameter),
@@ -27,35 +31,35 @@ pub(super) enum Binding<'a> {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Kind<'a> {
+pub(crate) enum Kind<'a> {
     Module,
     Class(&'a ast::StmtClassDef),
     Function(&'a ast::StmtFunctionDef),
 }
 
-pub(super) struct Scope<'a> {
-    pub(super) kind: Kind<'a>,
-    pub(super) parent: usize,
-    pub(super) bindings: FxHashMap<&'a str, Vec<Binding<'a>>>,
+pub(crate) struct Scope<'a> {
+    pub(crate) kind: Kind<'a>,
+    pub(crate) parent: usize,
+    pub(crate) bindings: FxHashMap<&'a str, Vec<Binding<'a>>>,
     /// Of a class: what its methods assign to attributes of their instance, with their scope.
-    pub(super) members: Vec<(&'a str, Binding<'a>, usize)>,
+    pub(crate) members: Vec<(&'a str, Binding<'a>, usize)>,
 }
 
 /// The scopes of a module, functions and classes, with what their statements bind.
 pub struct Scopes<'a> {
-    pub(super) place: Place,
-    pub(super) all: Vec<Scope<'a>>,
-    pub(super) by_start: FxHashMap<TextSize, usize>,
+    pub(crate) place: Place,
+    pub(crate) all: Vec<Scope<'a>>,
+    pub(crate) by_start: FxHashMap<TextSize, usize>,
     /// Declared `global` or `nonlocal` somewhere.
-    pub(super) shared: FxHashSet<&'a str>,
+    pub(crate) shared: FxHashSet<&'a str>,
     /// What is assigned to attributes other than through the first parameter of a method, and to
     /// literal keys, with the scope: the type engine goes by the assignment.
-    pub(super) placed: FxHashMap<&'a str, Vec<(Binding<'a>, usize)>>,
+    pub(crate) placed: FxHashMap<&'a str, Vec<(Binding<'a>, usize)>>,
     /// The classes that the code asks for, as text, by the last name of what it asks about.
-    pub(super) narrowed: FxHashMap<&'a str, Vec<&'a str>>,
+    pub(crate) narrowed: FxHashMap<&'a str, Vec<&'a str>>,
     /// The same, by the patterns of `match`.
-    pub(super) matched: FxHashMap<&'a str, Vec<(&'a Expr, usize)>>,
-    pub(super) stars: Vec<&'a ast::StmtImportFrom>,
+    pub(crate) matched: FxHashMap<&'a str, Vec<(&'a Expr, usize)>>,
+    pub(crate) stars: Vec<&'a ast::StmtImportFrom>,
 }
 
 impl<'a> Scopes<'a> {
@@ -166,7 +170,7 @@ impl<'a> Scopes<'a> {
                 scope,
             ),
             Stmt::AugAssign(assign) => {
-                self.target(&assign.target, Binding::Value(&assign.value), scope);
+                self.target(&assign.target, Binding::Inside(&assign.value), scope);
             }
             Stmt::TypeAlias(alias) => {
                 self.target(&alias.name, Binding::Value(&alias.value), scope);
@@ -177,14 +181,14 @@ impl<'a> Scopes<'a> {
                     .extend(names.iter().map(ast::Identifier::as_str));
             }
             Stmt::For(statement) => {
-                self.target(&statement.target, Binding::Value(&statement.iter), scope);
+                self.target(&statement.target, Binding::Inside(&statement.iter), scope);
                 self.body(&statement.body, scope);
                 self.body(&statement.orelse, scope);
             }
             Stmt::With(statement) => {
                 for item in &statement.items {
                     if let Some(target) = &item.optional_vars {
-                        self.target(target, Binding::Value(&item.context_expr), scope);
+                        self.target(target, Binding::Entered(&item.context_expr), scope);
                     }
                 }
                 self.body(&statement.body, scope);
@@ -193,7 +197,7 @@ impl<'a> Scopes<'a> {
                 for handler in &statement.handlers {
                     let ast::ExceptHandler::ExceptHandler(handler) = handler;
                     if let (Some(name), Some(kind)) = (&handler.name, &handler.type_) {
-                        self.bind(scope, name, Binding::Value(kind));
+                        self.bind(scope, name, Binding::Inside(kind));
                     }
                 }
                 for suite in [&statement.body, &statement.orelse, &statement.finalbody] {
@@ -210,10 +214,10 @@ impl<'a> Scopes<'a> {
                     captures.visit_pattern(&case.pattern);
                 }
                 for name in captures.names {
-                    self.bind(scope, name, Binding::Value(&statement.subject));
+                    self.bind(scope, name, Binding::Inside(&statement.subject));
                     let classes = captures.classes.iter();
                     for class in classes {
-                        self.bind(scope, name, Binding::Value(class));
+                        self.bind(scope, name, Binding::Inside(class));
                     }
                 }
                 if let Some(name) = last_name(&statement.subject) {
@@ -253,8 +257,12 @@ impl<'a> Scopes<'a> {
             Expr::Name(name) => self.bind(scope, &name.id, binding),
             Expr::Starred(starred) => self.target(&starred.value, binding, scope),
             Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+                let inside = match binding {
+                    Binding::Value(value) | Binding::Entered(value) => Binding::Inside(value),
+                    other => other,
+                };
                 for target in elts {
-                    self.target(target, binding, scope);
+                    self.target(target, inside, scope);
                 }
             }
             Expr::Attribute(attribute) => {
@@ -297,7 +305,7 @@ impl<'a> Scopes<'a> {
     }
 
     /// The class that `name` is an instance of, as the first parameter of a method.
-    pub(super) fn own_class(
+    pub(crate) fn own_class(
         &self,
         function: &ast::StmtFunctionDef,
         parent: usize,
@@ -318,7 +326,7 @@ impl<'a> Scopes<'a> {
 
 impl Binding<'_> {
     /// The top-level module of the standard library that an import is from.
-    pub(super) fn stdlib_module(&self) -> Option<&str> {
+    pub(crate) fn stdlib_module(&self) -> Option<&str> {
         let path = match self {
             Self::Import(alias) => alias.name.as_str(),
             Self::ImportFrom(import, _) if import.level == 0 => import.module.as_deref()?,
@@ -329,11 +337,11 @@ impl Binding<'_> {
     }
 
     /// Whether a module may be what is bound.
-    pub(super) fn may_be_module(&self) -> bool {
+    pub(crate) fn may_be_module(&self) -> bool {
         match self {
             Self::Import(_) | Self::ImportFrom(..) => true,
             Self::Value(Expr::Call(call)) => imported_module(call).is_some(),
-            Self::Value(value) => matches!(
+            Self::Value(value) | Self::Inside(value) | Self::Entered(value) => matches!(
                 value,
                 Expr::Name(_) | Expr::Attribute(_) | Expr::If(_) | Expr::BoolOp(_)
             ),
@@ -343,7 +351,7 @@ impl Binding<'_> {
 }
 
 /// The module that `importlib.import_module` is called for.
-pub(super) fn imported_module(call: &ast::ExprCall) -> Option<&str> {
+pub(crate) fn imported_module(call: &ast::ExprCall) -> Option<&str> {
     match call.arguments.args.first() {
         Some(Expr::StringLiteral(module)) if last_name(&call.func) == Some("import_module") => {
             Some(module.value.to_str())
@@ -353,7 +361,7 @@ pub(super) fn imported_module(call: &ast::ExprCall) -> Option<&str> {
 }
 
 /// The key of an item that code may assign to and read again. All numbers are one.
-pub(super) fn literal_key(slice: &Expr) -> Option<&str> {
+pub(crate) fn literal_key(slice: &Expr) -> Option<&str> {
     match slice {
         Expr::StringLiteral(key) => Some(key.value.to_str()),
         Expr::NumberLiteral(_) => Some("0"),
@@ -362,7 +370,7 @@ pub(super) fn literal_key(slice: &Expr) -> Option<&str> {
 }
 
 /// Whether a top-level module is part of the standard library, or taken for it.
-pub(super) fn is_stdlib(root: &str) -> bool {
+pub(crate) fn is_stdlib(root: &str) -> bool {
     is_known_standard_library(PythonVersion::latest().minor, root) || root == "typing_extensions"
 }
 

@@ -24,6 +24,9 @@ pub enum Sought {
     /// That it does, or that what is reached has a coroutine function with the name of this key as a
     /// method.
     Coroutine(Key),
+    /// A function of the project that blocks with the name of this key, or a class that has it as a
+    /// method.
+    Blocking(Key),
     /// A property with the name of this key that gives something awaitable.
     Property(Key),
     /// Something that can be iterated asynchronously.
@@ -48,6 +51,8 @@ pub struct Linked {
     files: Vec<Traces>,
     /// By the last components of their names.
     modules: FxHashMap<Key, Vec<u32>>,
+    /// The methods that block, behind the names of their classes.
+    blocking: FxHashSet<(Key, Key)>,
     /// Packages whose files are those of the project.
     own: FxHashSet<Key>,
     /// Installed packages, which nothing is written down of but the names of their asynchronous
@@ -90,6 +95,11 @@ impl Linked {
         let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
         search.follow(file, node, &[], true);
         search.run()
+    }
+
+    /// Takes note of the methods that block, each with the name of its class.
+    pub fn set_blocking(&mut self, methods: FxHashSet<(Key, Key)>) {
+        self.blocking = methods;
     }
 
     /// Whether an import is found, among the files or among what is installed.
@@ -421,7 +431,7 @@ impl<'p> Search<'p> {
             Sought::Called | Sought::Coroutine(_) => {
                 is_direct && [name_key("anext"), name_key("aiter")].contains(&name)
             }
-            Sought::Property(_) | Sought::Manager => false,
+            Sought::Property(_) | Sought::Manager | Sought::Blocking(_) => false,
             Sought::Iterable => stdlib.iterables.contains(&name),
         };
     }
@@ -467,6 +477,8 @@ impl<'p> Search<'p> {
                 Sought::Coroutine(name) => names.contains(&name) || is_direct,
                 Sought::Property(name) => names.contains(&as_property(name)),
                 Sought::Iterable | Sought::Manager => true,
+                // What is installed is none of the project's.
+                Sought::Blocking(_) => false,
             };
         }
     }
@@ -499,7 +511,7 @@ impl<'p> Search<'p> {
                     || methods.is_some_and(|methods| methods.contains(&name))
                     || is_unknown && stdlib.coroutines.contains(&name)
             }
-            Sought::Property(_) => false,
+            Sought::Property(_) | Sought::Blocking(_) => false,
             Sought::Iterable => is_of_asyncio && gives_some || stdlib.iterables.contains(object),
             Sought::Manager => is_of_asyncio && gives_some || stdlib.managers.contains(object),
         };
@@ -557,7 +569,7 @@ impl<'p> Search<'p> {
         self.classes.push((file, id));
         let sought = match self.sought {
             Sought::Called => None,
-            Sought::Coroutine(name) | Sought::Property(name) => Some(name),
+            Sought::Coroutine(name) | Sought::Property(name) | Sought::Blocking(name) => Some(name),
             Sought::Iterable => Some(name_key("__aiter__")),
             Sought::Manager => Some(name_key("__aenter__")),
         };
@@ -574,6 +586,9 @@ impl<'p> Search<'p> {
     }
 
     fn has_sought(&self, file: u32, traces: &'p Traces, class: &super::Class, name: Key) -> bool {
+        if let Sought::Blocking(method) = self.sought {
+            return self.linked.blocking.contains(&(class.name, method));
+        }
         class
             .members(name)
             .any(|member| self.is_sought(file, traces, member))
@@ -588,7 +603,7 @@ impl<'p> Search<'p> {
         match (self.sought, function, member) {
             (Sought::Iterable | Sought::Manager, ..)
             | (Sought::Called | Sought::Coroutine(_), None, Member::Method(_)) => true,
-            (Sought::Property(_), None, _) => false,
+            (Sought::Property(_), None, _) | (Sought::Blocking(_), ..) => false,
             (Sought::Property(_), Some(function), _) => {
                 function.is_property && (function.is_async || self.gives(file, function.gives))
             }
@@ -625,6 +640,8 @@ impl<'p> Search<'p> {
                     && (is_direct && !function.is_generator
                         || function.is_generator && GENERATOR.contains(&name))
             }
+            // Its name is the one that is called.
+            Sought::Blocking(_) => is_direct && !function.is_async,
             Sought::Property(_) | Sought::Manager => false,
             Sought::Iterable => function.is_generator,
         };

@@ -316,7 +316,9 @@ impl<'s, 'a> Writer<'s, 'a> {
                 let path = self.import_from(import, Some(alias));
                 steps.push(Step::Import(path));
             }
-            Binding::Value(value) => self.walk(value, scope, steps),
+            Binding::Value(value) | Binding::Inside(value) | Binding::Entered(value) => {
+                self.walk(value, scope, steps);
+            }
             Binding::Annotated(annotation, value) => {
                 self.annotation(annotation, scope, steps);
                 if let Some(value) = value {

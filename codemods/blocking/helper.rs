@@ -1,0 +1,164 @@
+//! AF206: a function of the project that blocks, called in code that runs on an event loop.
+
+use ruff_python_ast::AnyNodeRef;
+use ruff_text_size::Ranged;
+
+use crate::blocking::PITFALL;
+use crate::blocking::call::{Blocking, is_awaited, is_given_to_runner};
+use crate::calls::Bond;
+use crate::calls::graph::{Chain, DEPTH};
+use crate::file::File;
+use crate::finding::{Finding, Remedy};
+use crate::key::name_key;
+use crate::outline::last_name;
+use crate::project::Library;
+use crate::rule::Rule;
+use crate::site::{Obstacle, Owner, Site};
+use crate::spelling::Spellings;
+use crate::support::blocking::{Called, Kind, Row};
+use crate::traces::search::Sought;
+use crate::{Candidate, Codemod};
+
+static RULE: Rule = Rule {
+    code: "AF206",
+    name: "blocking-helper",
+    pitfall: PITFALL,
+    page: include_str!("AF206.md"),
+    default: true,
+    equivalents: &[],
+};
+
+/// How many names of a chain are shown at its start and at its end, where it is long.
+const SHOWN: (usize, usize) = (4, 2);
+
+/// The codemod of AF206.
+pub struct BlockingHelper;
+
+impl Codemod for BlockingHelper {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["async", "await"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
+    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return Candidate::No;
+        };
+        match last_name(&call.func) {
+            Some(name)
+                if !is_awaited(site) && site.is_asynchronous(spellings.await_at_top()) =>
+            {
+                let source = spellings.sources(name).first().map_or(name, |name| name);
+                let key = name_key(source);
+                Candidate::If(key, Sought::Blocking(key))
+            }
+            _ => Candidate::No,
+        }
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let AnyNodeRef::ExprCall(call) = site.node else {
+            return None;
+        };
+        let surroundings = file.surroundings(site);
+        let library = file.library();
+        if !file.is_async(surroundings.owner)
+            || surroundings.obstacle == Some(Obstacle::Signature)
+            || is_given_to_runner(site)
+            || library == Some(Library::Other)
+        {
+            return None;
+        }
+        let semantics = &file.semantics;
+        let function = semantics
+            .function_in_sight(&call.func)
+            .or_else(|| semantics.function(&call.func))?;
+        // An earlier round may have made a coroutine function of it.
+        if function.node(semantics.db())?.is_async {
+            return None;
+        }
+        let (place, name) = semantics.place_of_function(&function)?;
+        let chain = file.project.blocking_chain(&place, &name)?;
+        let mut row = Row::new(RULE.code, Kind::ToThread);
+        match limits(&chain) {
+            Some(Bond::Tied(reason)) => {
+                row.kind = Kind::Report;
+                row.reason = Some(reason);
+            }
+            Some(Bond::Shared(reason)) => row.reason = Some(reason),
+            None => {}
+        }
+        let called = Called {
+            name: name.clone(),
+            row: &row,
+        };
+        let blocking = Blocking {
+            file,
+            site,
+            call,
+            called,
+            surroundings,
+            library,
+        };
+        let owner = match surroundings.owner {
+            Owner::Function(function) => Some(function.name.as_str()),
+            _ => None,
+        };
+        Some(Finding {
+            rule: &RULE,
+            range: call.range(),
+            message: format!(
+                "`{}` blocks the event loop ({}): no other task runs meanwhile",
+                file.text(&*call.func),
+                shown(owner, &chain.names),
+            ),
+            remedy: match blocking.rewrite() {
+                Ok(rewrite) => Remedy::Rewrite(rewrite),
+                Err(reason) => Remedy::NotFixed(reason),
+            },
+        })
+    }
+}
+
+/// Why the function of a chain cannot simply run in a thread.
+fn limits(chain: &Chain) -> Option<Bond> {
+    if chain.names.len() > DEPTH {
+        return Some(Bond::Tied(format!(
+            "the call that blocks is {} calls away, and no more than {DEPTH} are thought through",
+            chain.names.len() - 1
+        )));
+    }
+    let overridden = chain.is_overridden.then(|| {
+        let reason = "a subclass has a method of its own in its place";
+        Bond::Shared(reason.to_owned())
+    });
+    chain.bond.clone().or(overridden)
+}
+
+/// The chain as it stands in a message, from the coroutine on.
+fn shown(owner: Option<&str>, names: &[String]) -> String {
+    let names: Vec<&str> = owner
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let (start, end) = SHOWN;
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let left = names.len().saturating_sub(start + end);
+    // To say that one is left out takes as much room as the one.
+    if left < 2 {
+        return quoted(&names).join(" → ");
+    }
+    let (first, rest) = names.split_at(start);
+    let (_, last) = rest.split_at(left);
+    let mut parts = quoted(first);
+    parts.push(format!("… {left} more …"));
+    parts.extend(quoted(last));
+    parts.join(" → ")
+}

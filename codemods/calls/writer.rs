@@ -1,0 +1,735 @@
+//! Writes down what the functions of a file call, and what they do to what they share.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
+
+use super::{Blocked, Bond, Call, Callee, Calls, Class, Function, Path, Target};
+use crate::outline::{last_name, yields};
+use crate::support::blocking::{Kind, Row, Table, is_thread_safe};
+use crate::traces::Scopes;
+use crate::traces::scopes::{Binding, Kind as ScopeKind};
+
+/// How many assignments are followed to find out what a name stands for.
+const STEPS: usize = 4;
+
+/// Decorators that leave calling the function what it is, by the last part of their names. One that
+/// remembers results blocks once at most, and is none of them.
+const TRANSPARENT: [&str; 6] = [
+    "staticmethod",
+    "classmethod",
+    "override",
+    "final",
+    "deprecated",
+    "abstractmethod",
+];
+
+/// Functions that say on which loop they run: whoever calls them knows about coroutines.
+const AWARE: [&str; 5] = [
+    "asyncio.get_running_loop",
+    "asyncio._get_running_loop",
+    "asyncio.current_task",
+    "anyio.get_current_task",
+    "sniffio.current_async_library",
+];
+
+/// The rule of single calls of the system.
+const PATH_CALL: &str = "AF208";
+
+/// Packages whose functions belong to the thread of their loop.
+const LOOPS: [&str; 5] = ["asyncio", "anyio", "trio", "curio", "twisted"];
+
+/// The calls of the functions of a file. `table` has the calls that block.
+pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
+    let mut writer = Writer {
+        scopes,
+        source,
+        table,
+        functions: FxHashMap::default(),
+        classes: FxHashMap::default(),
+        calls: Calls {
+            components: scopes.place.components().to_vec(),
+            ..Calls::default()
+        },
+    };
+    writer.number();
+    writer.write_names();
+    writer.write_classes();
+    writer.write_functions();
+    writer.calls
+}
+
+struct Writer<'s, 'a> {
+    scopes: &'s Scopes<'a>,
+    source: &'s str,
+    table: &'s Table,
+    /// The numbers of the functions and classes, by their scopes.
+    functions: FxHashMap<usize, u32>,
+    classes: FxHashMap<usize, u32>,
+    calls: Calls,
+}
+
+/// What an expression stands for.
+enum Value {
+    Target(Target),
+    /// An instance of a class, or what a function gives.
+    Instance(Target),
+    /// The parameter of a function, of which nothing is known.
+    Given,
+    /// Something made here, of a type that is built in.
+    Made,
+    /// A value from outside of the function.
+    Outside,
+}
+
+impl<'a> Writer<'_, 'a> {
+    fn number(&mut self) {
+        for (index, scope) in self.scopes.all.iter().enumerate() {
+            match scope.kind {
+                ScopeKind::Function(_) => {
+                    let number = u32::try_from(self.functions.len()).unwrap_or(u32::MAX);
+                    self.functions.insert(index, number);
+                }
+                ScopeKind::Class(_) => {
+                    let number = u32::try_from(self.classes.len()).unwrap_or(u32::MAX);
+                    self.classes.insert(index, number);
+                }
+                ScopeKind::Module => {}
+            }
+        }
+    }
+
+    fn write_names(&mut self) {
+        let Some(module) = self.scopes.all.first() else {
+            return;
+        };
+        for name in module.bindings.keys() {
+            let target = self.named(name, 0, STEPS);
+            self.calls.names.insert((*name).to_owned(), target);
+        }
+        for import in &self.scopes.stars {
+            let path = self.path_of(import, None);
+            self.calls.stars.push(path);
+        }
+    }
+
+    fn write_classes(&mut self) {
+        for (index, scope) in self.scopes.all.iter().enumerate() {
+            let ScopeKind::Class(class) = scope.kind else {
+                continue;
+            };
+            let bases = class
+                .bases()
+                .iter()
+                .map(|base| match base {
+                    Expr::Subscript(generic) => self.target(&generic.value, scope.parent),
+                    base => self.target(base, scope.parent),
+                })
+                // Where methods come from is not known behind these.
+                .filter(|base| !is_plain_base(base))
+                .collect();
+            let members = scope
+                .bindings
+                .iter()
+                .map(|(name, bindings)| {
+                    let method = match bindings.as_slice() {
+                        [Binding::Function(function)] => self.function_number(function),
+                        _ => None,
+                    };
+                    ((*name).to_owned(), method)
+                })
+                .chain(
+                    // What is assigned to instances hides the methods.
+                    scope
+                        .members
+                        .iter()
+                        .map(|(name, ..)| ((*name).to_owned(), None)),
+                )
+                .collect();
+            debug_assert_eq!(
+                self.classes.get(&index).map(|number| *number as usize),
+                Some(self.calls.classes.len())
+            );
+            self.calls.classes.push(Class { bases, members });
+        }
+    }
+
+    fn write_functions(&mut self) {
+        for (index, scope) in self.scopes.all.iter().enumerate() {
+            let ScopeKind::Function(function) = scope.kind else {
+                continue;
+            };
+            let written = self.function(function, index);
+            self.calls.functions.push(written);
+        }
+    }
+
+    fn function_number(&self, function: &ast::StmtFunctionDef) -> Option<u32> {
+        let scope = self.scopes.by_start.get(&function.start())?;
+        self.functions.get(scope).copied()
+    }
+
+    /// The name of a function, behind those of the classes around it; with a mark where it is a
+    /// function's own.
+    fn qualified(&self, name: &str, mut scope: usize) -> String {
+        let mut qualified = name.to_owned();
+        while let Some(around) = self.scopes.all.get(scope) {
+            match around.kind {
+                ScopeKind::Module => break,
+                ScopeKind::Class(class) => qualified = format!("{}.{qualified}", class.name),
+                ScopeKind::Function(function) => {
+                    qualified = format!("{}.<locals>.{qualified}", function.name);
+                }
+            }
+            scope = around.parent;
+        }
+        qualified
+    }
+
+    fn function(&self, function: &'a ast::StmtFunctionDef, scope: usize) -> Function {
+        let parent = self.scopes.all.get(scope).map_or(0, |own| own.parent);
+        let is_only = self
+            .scopes
+            .all
+            .get(parent)
+            .and_then(|around| around.bindings.get(function.name.as_str()))
+            .is_some_and(|bindings| bindings.len() == 1);
+        let is_transparent = function.decorator_list.iter().all(|decorator| {
+            let expr = match &decorator.expression {
+                Expr::Call(call) => &*call.func,
+                other => other,
+            };
+            last_name(expr).is_some_and(|name| TRANSPARENT.contains(&name))
+        });
+        let mut written = Function {
+            name: self.qualified(&function.name, parent),
+            is_plain: is_only && is_transparent && !function.is_async && !yields(function),
+            calls: Vec::new(),
+            blocked: None,
+            bonds: Vec::new(),
+        };
+        if !written.is_plain {
+            return written;
+        }
+        let mut walk = Walk {
+            writer: self,
+            scope,
+            function,
+            written: &mut written,
+            kept: Vec::new(),
+            conditional: Vec::new(),
+            is_aware: false,
+        };
+        walk.visit_body(&function.body);
+        if walk.is_aware {
+            written.is_plain = false;
+        }
+        written
+    }
+
+    /// What a name stands for at the top level of `scope`.
+    fn named(&self, name: &str, scope: usize, steps: usize) -> Target {
+        match self.value_of_name(name, scope, steps) {
+            Some(Value::Target(target)) => target,
+            _ => Target::Unknown,
+        }
+    }
+
+    fn target(&self, expr: &'a Expr, scope: usize) -> Target {
+        match self.value(expr, scope, STEPS) {
+            Some(Value::Target(target)) => target,
+            _ => Target::Unknown,
+        }
+    }
+
+    /// The scope that binds `name`, seen from `scope`.
+    fn scope_of(&self, name: &str, scope: usize) -> Option<usize> {
+        let mut at = scope;
+        loop {
+            let own = self.scopes.all.get(at)?;
+            let is_visible = at == scope || !matches!(own.kind, ScopeKind::Class(_));
+            if is_visible && own.bindings.contains_key(name) {
+                return Some(at);
+            }
+            if matches!(own.kind, ScopeKind::Module) {
+                return None;
+            }
+            at = own.parent;
+        }
+    }
+
+    fn value_of_name(&self, name: &str, scope: usize, steps: usize) -> Option<Value> {
+        if self.scopes.shared.contains(name) {
+            return None;
+        }
+        let Some(at) = self.scope_of(name, scope) else {
+            // What a star import brings may hide what is built in.
+            return self.scopes.stars.is_empty().then(|| {
+                Value::Target(Target::Import(Path {
+                    components: vec!["builtins".to_owned(), name.to_owned()],
+                    is_relative: false,
+                }))
+            });
+        };
+        let own = self.scopes.all.get(at)?;
+        let [binding] = own.bindings.get(name)?.as_slice() else {
+            return None;
+        };
+        match *binding {
+            Binding::Import(alias) => {
+                let path = match &alias.asname {
+                    Some(_) => alias.name.as_str(),
+                    None => alias.name.split('.').next().unwrap_or_default(),
+                };
+                Some(Value::Target(Target::Import(Path {
+                    components: path.split('.').map(str::to_owned).collect(),
+                    is_relative: false,
+                })))
+            }
+            Binding::ImportFrom(import, alias) => Some(Value::Target(Target::Import(
+                self.path_of(import, Some(alias)),
+            ))),
+            Binding::Function(function) => self
+                .function_number(function)
+                .map(|number| Value::Target(Target::Function(number))),
+            Binding::Class(class) => {
+                let scope = self.scopes.by_start.get(&class.start())?;
+                let number = self.classes.get(scope)?;
+                Some(Value::Target(Target::Class(*number)))
+            }
+            Binding::Value(value) => {
+                let found = self.value(value, at, steps.checked_sub(1)?);
+                match found {
+                    Some(Value::Made) if at != scope => Some(Value::Outside),
+                    found => found,
+                }
+            }
+            Binding::Annotated(annotation, _) => self.annotated(annotation, at),
+            Binding::Parameter(parameter) => {
+                if let ScopeKind::Function(function) = own.kind
+                    && let Some(class) = self.scopes.own_class(function, own.parent, name)
+                {
+                    let scope = self.scopes.by_start.get(&class.start())?;
+                    let number = self.classes.get(scope)?;
+                    return Some(Value::Instance(Target::Class(*number)));
+                }
+                match parameter.annotation() {
+                    Some(annotation) => self.annotated(annotation, own.parent),
+                    None => Some(Value::Given),
+                }
+            }
+            Binding::Entered(Expr::Call(call)) => match self.target(&call.func, at) {
+                // What a library's class gives when it is entered is itself, or of the table.
+                target @ Target::Import(_) => Some(Value::Instance(target)),
+                _ => None,
+            },
+            Binding::Variadic(_) | Binding::Inside(_) | Binding::Entered(_) => None,
+        }
+    }
+
+    fn annotated(&self, annotation: &'a Expr, scope: usize) -> Option<Value> {
+        match annotation {
+            Expr::Name(_) | Expr::Attribute(_) => match self.target(annotation, scope) {
+                Target::Unknown => None,
+                target => Some(Value::Instance(target)),
+            },
+            _ => None,
+        }
+    }
+
+    fn value(&self, expr: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
+        match expr {
+            Expr::Name(name) => self.value_of_name(&name.id, scope, steps),
+            Expr::Attribute(attribute) => {
+                match self.value(&attribute.value, scope, steps)? {
+                    Value::Target(Target::Import(mut path)) => {
+                        path.components.push(attribute.attr.to_string());
+                        Some(Value::Target(Target::Import(path)))
+                    }
+                    Value::Instance(Target::Class(class)) => {
+                        self.attribute(class, &attribute.attr, steps.checked_sub(1)?)
+                    }
+                    _ => None,
+                }
+            }
+            Expr::Call(call) => match self.value(&call.func, scope, steps)? {
+                Value::Target(target @ (Target::Class(_) | Target::Import(_))) => {
+                    Some(Value::Instance(target))
+                }
+                _ => None,
+            },
+            // Joining paths gives a path.
+            Expr::BinOp(ast::ExprBinOp {
+                op: ast::Operator::Div,
+                left,
+                ..
+            }) => match self.value(left, scope, steps)? {
+                instance @ Value::Instance(_) => Some(instance),
+                _ => None,
+            },
+            Expr::List(_)
+            | Expr::Dict(_)
+            | Expr::Set(_)
+            | Expr::Tuple(_)
+            | Expr::ListComp(_)
+            | Expr::SetComp(_)
+            | Expr::DictComp(_)
+            | Expr::StringLiteral(_)
+            | Expr::BytesLiteral(_)
+            | Expr::FString(_)
+            | Expr::NumberLiteral(_)
+            | Expr::Compare(_) => Some(Value::Made),
+            _ => None,
+        }
+    }
+
+    /// The one thing that a class assigns to an attribute of its instances.
+    fn attribute(&self, class: u32, name: &str, steps: usize) -> Option<Value> {
+        let scope = self
+            .classes
+            .iter()
+            .find_map(|(scope, number)| (*number == class).then_some(*scope))?;
+        let own = self.scopes.all.get(scope)?;
+        if own.bindings.contains_key(name) || self.scopes.placed.contains_key(name) {
+            return None;
+        }
+        let mut assigned = own.members.iter().filter(|(other, ..)| *other == name);
+        let (_, binding, at) = assigned.next()?;
+        if assigned.next().is_some() {
+            return None;
+        }
+        match *binding {
+            Binding::Value(value) => match self.value(value, *at, steps)? {
+                instance @ Value::Instance(_) => Some(instance),
+                _ => None,
+            },
+            Binding::Annotated(annotation, _) => self.annotated(annotation, *at),
+            _ => None,
+        }
+    }
+
+    fn path_of(&self, import: &ast::StmtImportFrom, alias: Option<&ast::Alias>) -> Path {
+        let module = import.module.as_deref().unwrap_or_default();
+        let below = module
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .chain(alias.map(|alias| alias.name.as_str()))
+            .map(str::to_owned);
+        let is_relative = import.level > 0;
+        let base = if is_relative {
+            self.scopes.place.base(import.level)
+        } else {
+            &[]
+        };
+        Path {
+            components: base.iter().cloned().chain(below).collect(),
+            is_relative,
+        }
+    }
+
+    fn text(&self, node: impl Ranged) -> &str {
+        self.source
+            .get(node.range().to_std_range())
+            .unwrap_or_default()
+    }
+}
+
+/// From the first statement of a suite to the last.
+fn range_of(suite: &[Stmt]) -> Option<TextRange> {
+    Some(TextRange::new(suite.first()?.start(), suite.last()?.end()))
+}
+
+/// Whether a base class brings no methods that matter.
+fn is_plain_base(base: &Target) -> bool {
+    matches!(base, Target::Import(path) if !path.is_relative
+        && matches!(path.components.first().map(String::as_str),
+            Some("builtins" | "abc" | "typing" | "typing_extensions" | "enum")))
+}
+
+/// Walks through the body of one function.
+struct Walk<'w, 's, 'a> {
+    writer: &'w Writer<'s, 'a>,
+    scope: usize,
+    function: &'a ast::StmtFunctionDef,
+    written: &'w mut Function,
+    /// Calls whose values outlive the function, or are kept.
+    kept: Vec<TextRange>,
+    /// Code that runs under a condition.
+    conditional: Vec<TextRange>,
+    is_aware: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            // They run when they are called, if they are.
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            AnyNodeRef::StmtGlobal(statement) => self.shares_names(&statement.names),
+            AnyNodeRef::StmtNonlocal(statement) => self.shares_names(&statement.names),
+            AnyNodeRef::StmtAssign(statement) => {
+                for target in &statement.targets {
+                    self.assigned(target);
+                    if !matches!(target, Expr::Name(name) if !self.returns(&name.id)) {
+                        self.kept.push(statement.value.range());
+                    }
+                }
+            }
+            AnyNodeRef::StmtAugAssign(statement) => self.assigned(&statement.target),
+            AnyNodeRef::StmtAnnAssign(statement) if statement.value.is_some() => {
+                self.assigned(&statement.target);
+            }
+            AnyNodeRef::StmtDelete(statement) => {
+                for target in &statement.targets {
+                    self.assigned(target);
+                }
+            }
+            AnyNodeRef::StmtReturn(ast::StmtReturn {
+                value: Some(value), ..
+            }) => self.kept.push(value.range()),
+            AnyNodeRef::StmtIf(statement) => {
+                self.conditional.extend(range_of(&statement.body));
+                let clauses = statement.elif_else_clauses.iter().map(Ranged::range);
+                self.conditional.extend(clauses);
+            }
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                self.conditional.push(handler.range());
+            }
+            AnyNodeRef::MatchCase(case) => self.conditional.push(case.range()),
+            AnyNodeRef::ExprIf(expr) => {
+                self.conditional
+                    .extend([expr.body.range(), expr.orelse.range()]);
+            }
+            AnyNodeRef::ExprBoolOp(expr) => {
+                let behind = expr.values.iter().skip(1).map(Ranged::range);
+                self.conditional.extend(behind);
+            }
+            AnyNodeRef::ExprCall(call) => self.call(call),
+            AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_) => {
+                self.is_aware = true;
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+impl<'a> Walk<'_, '_, 'a> {
+    fn shares_names(&mut self, names: &[ast::Identifier]) {
+        if let Some(name) = names.first() {
+            let reason = format!("it assigns to `{name}`, which other code uses as well");
+            self.written.bonds.push(Bond::Shared(reason));
+        }
+    }
+
+    fn assigned(&mut self, target: &'a Expr) {
+        match target {
+            Expr::Attribute(ast::ExprAttribute { value, .. })
+            | Expr::Subscript(ast::ExprSubscript { value, .. })
+                if !self.is_own(value) =>
+            {
+                let text = self.writer.text(target);
+                let reason = format!("it changes `{text}`, which other code may use meanwhile");
+                self.written.bonds.push(Bond::Shared(reason));
+            }
+            Expr::Starred(starred) => self.assigned(&starred.value),
+            Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+                for target in elts {
+                    self.assigned(target);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the function returns what `name` stands for.
+    fn returns(&self, name: &str) -> bool {
+        struct Search<'n> {
+            name: &'n str,
+            is_found: bool,
+        }
+        impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                if let AnyNodeRef::StmtReturn(statement) = node {
+                    let value = statement.value.as_deref();
+                    self.is_found |=
+                        matches!(value, Some(Expr::Name(value)) if value.id == self.name);
+                }
+                if self.is_found || node.is_expression() {
+                    TraversalSignal::Skip
+                } else {
+                    TraversalSignal::Traverse
+                }
+            }
+        }
+        let mut search = Search {
+            name,
+            is_found: false,
+        };
+        search.visit_body(&self.function.body);
+        search.is_found
+    }
+
+    /// Whether the value was made by this function, for itself.
+    fn is_own(&self, expr: &'a Expr) -> bool {
+        let Expr::Name(name) = expr else {
+            return false;
+        };
+        let Some(own) = self.writer.scopes.all.get(self.scope) else {
+            return false;
+        };
+        if self.writer.scopes.shared.contains(name.id.as_str()) {
+            return false;
+        }
+        own.bindings
+            .get(name.id.as_str())
+            .is_some_and(|bindings| {
+                bindings.iter().all(|binding| {
+                    matches!(binding, Binding::Value(value)
+                        if matches!(self.writer.value(value, self.scope, STEPS),
+                            Some(Value::Made))
+                            || self.is_fresh_call(value))
+                })
+            })
+    }
+
+    /// Whether what is called gives something new each time.
+    fn is_fresh_call(&self, value: &'a Expr) -> bool {
+        let Expr::Call(call) = value else {
+            return false;
+        };
+        match self.writer.target(&call.func, self.scope) {
+            Target::Class(_) => true,
+            Target::Import(path) => path.dotted().is_some_and(|path| is_thread_safe(&path)),
+            _ => false,
+        }
+    }
+
+    fn call(&mut self, call: &'a ast::ExprCall) {
+        let is_kept = self.kept.contains(&call.range());
+        match &*call.func {
+            Expr::Attribute(attribute) => {
+                match self.writer.value(&attribute.value, self.scope, STEPS) {
+                    Some(Value::Target(Target::Import(mut path))) => {
+                        path.components.push(attribute.attr.to_string());
+                        self.function_called(call, Target::Import(path), is_kept);
+                    }
+                    Some(Value::Target(target @ Target::Class(_))) => {
+                        self.add(call, Callee::Method(target, attribute.attr.to_string()));
+                    }
+                    Some(Value::Instance(class)) => {
+                        self.method_called(call, class, &attribute.attr, is_kept);
+                    }
+                    Some(Value::Made) => {}
+                    Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
+                        if !self.is_own(&attribute.value) {
+                            self.unknown(call);
+                        }
+                    }
+                }
+            }
+            func => match self.writer.value(func, self.scope, STEPS) {
+                Some(Value::Target(Target::Unknown)) | None => self.unknown(call),
+                Some(Value::Target(target)) => self.function_called(call, target, is_kept),
+                Some(_) => self.unknown(call),
+            },
+        }
+    }
+
+    fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
+        let written = self.writer.text(&*call.func).to_owned();
+        let conditions = self.conditions(call);
+        self.written.calls.push(Call {
+            callee,
+            written,
+            conditions,
+        });
+    }
+
+    fn unknown(&mut self, call: &'a ast::ExprCall) {
+        self.add(call, Callee::Plain(Target::Unknown));
+    }
+
+    fn function_called(&mut self, call: &'a ast::ExprCall, target: Target, is_kept: bool) {
+        let path = match &target {
+            Target::Import(path) => path.dotted(),
+            _ => None,
+        };
+        let Some(path) = path else {
+            self.add(call, Callee::Plain(target));
+            return;
+        };
+        if AWARE.contains(&path.as_str()) {
+            self.is_aware = true;
+            return;
+        }
+        if let Some(row) = self.writer.table.function(&path) {
+            self.blocking(call, path.trim_start_matches("builtins."), row, is_kept);
+        } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
+            let reason = format!("`{path}` belongs to the thread of the event loop");
+            self.written.bonds.push(Bond::Tied(reason));
+        } else if !is_thread_safe(&path) {
+            self.add(call, Callee::Plain(target));
+        }
+    }
+
+    fn method_called(
+        &mut self,
+        call: &'a ast::ExprCall,
+        class: Target,
+        method: &str,
+        is_kept: bool,
+    ) {
+        let path = match &class {
+            Target::Import(path) => path.dotted(),
+            _ => None,
+        };
+        let Some(path) = path else {
+            self.add(call, Callee::Method(class, method.to_owned()));
+            return;
+        };
+        if let Some((name, row)) = self.writer.table.method(&path, method) {
+            self.blocking(call, name, row, is_kept);
+        } else if !is_thread_safe(&path) && !is_thread_safe(&format!("{path}.{method}")) {
+            self.add(call, Callee::Method(class, method.to_owned()));
+        }
+    }
+
+    fn blocking(&mut self, call: &'a ast::ExprCall, name: &str, row: &Row, is_kept: bool) {
+        // Single calls of the system are a rule of their own, off unless it is asked for.
+        if row.code == PATH_CALL || row.direct {
+            return;
+        }
+        // What a factory makes blocks where it is used.
+        let is_made = is_kept && matches!(row.kind, Kind::Outline | Kind::Report);
+        if is_made || !row.always_blocks(call) {
+            return;
+        }
+        if row.kind == Kind::Report {
+            let reason = row.reason.clone().unwrap_or_default();
+            self.written.bonds.push(Bond::Tied(reason));
+        } else if let Some(reason) = row.unsafe_because(call) {
+            self.written.bonds.push(Bond::Shared(reason.to_owned()));
+        }
+        let conditions = self.conditions(call);
+        let is_better = self
+            .written
+            .blocked
+            .as_ref()
+            .is_none_or(|known| known.conditions > conditions);
+        if is_better {
+            self.written.blocked = Some(Blocked {
+                name: name.to_owned(),
+                conditions,
+            });
+        }
+    }
+
+    /// How many conditions a call depends on.
+    fn conditions(&self, call: &ast::ExprCall) -> usize {
+        let around = |range: &&TextRange| range.contains_range(call.range());
+        self.conditional.iter().filter(around).count()
+    }
+}
