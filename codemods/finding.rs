@@ -1,5 +1,7 @@
 //! What a codemod says about a site: a finding, and the rewrite for it or the reason there is none.
 
+use std::path::PathBuf;
+
 use ruff_diagnostics::{Applicability, Edit, Fix};
 use ruff_text_size::{TextRange, TextSize};
 
@@ -37,6 +39,15 @@ impl Remedy {
     }
 }
 
+/// What a rewrite changes in another file.
+#[derive(Debug, Clone)]
+pub struct Elsewhere {
+    /// The file, as an absolute path.
+    pub path: PathBuf,
+    /// The edits, in order and without overlaps.
+    pub edits: Vec<Edit>,
+}
+
 /// The edits that turn one ❌ into its ✅, applied whole or not at all.
 #[derive(Debug, Clone)]
 pub struct Rewrite {
@@ -44,6 +55,8 @@ pub struct Rewrite {
     pub title: String,
     /// The edits that belong to this finding alone.
     pub edits: Vec<Edit>,
+    /// What has to change in other files. All of it is applied, or nothing.
+    pub elsewhere: Vec<Elsewhere>,
     /// Edits that other findings in the file may need too, such as a new import: where two
     /// rewrites hold the same one, it is applied once.
     pub shared: Vec<Edit>,
@@ -65,6 +78,7 @@ impl Rewrite {
         Self {
             title: title.into(),
             edits,
+            elsewhere: Vec::new(),
             shared: Vec::new(),
             applicability: Applicability::Safe,
             unsafe_because: None,
@@ -92,8 +106,11 @@ impl Rewrite {
 
     /// Every edit of the rewrite as one fix, for renderers and editors.
     ///
-    /// `None` only for a rewrite without edits.
+    /// `None` for a rewrite without edits, and for one that other files are part of.
     pub fn fix(&self) -> Option<Fix> {
+        if !self.elsewhere.is_empty() {
+            return None;
+        }
         let mut edits = self.edits.iter().chain(&self.shared).cloned();
         let first = edits.next()?;
         Some(Fix::applicable_edits(first, edits, self.applicability))

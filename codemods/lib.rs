@@ -83,6 +83,11 @@ pub trait Codemod: Sync {
         false
     }
 
+    /// Whether its rewrites change other files as well.
+    fn changes_other_files(&self) -> bool {
+        false
+    }
+
     /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node;
     /// a file without a candidate is never indexed.
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate;
@@ -108,6 +113,7 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &cancellation::endless::UnhandledCancellation,
     &cancellation::swallowed::SwallowedCancellation,
     &cancellation::broad::BroadExcept,
+    &mixing::plain_await::AwaitInSyncFunction,
     &mixing::never_run::CoroutineNeverRun,
     &mixing::run_in_loop::RunInsideLoop,
     &concurrency::unbounded::UnboundedConcurrency,

@@ -1,6 +1,8 @@
 //! What the files of a project say about each other, from one quick look at each.
 
 use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use include_dir::Dir;
 use memchr::memmem;
@@ -409,6 +411,11 @@ pub struct Project {
     names: AwaitableNames,
     traces: Linked,
     graph: Graph,
+    /// The files, each with whether it may be written.
+    files: Vec<(PathBuf, bool)>,
+    numbers: FxHashMap<PathBuf, usize>,
+    /// By the names that stand in them, the files.
+    mentions: OnceLock<FxHashMap<Key, Vec<u32>>>,
     /// By the numbers of the files: those of their traces.
     traced: Vec<Option<usize>>,
     run: FxHashSet<(String, String)>,
@@ -465,6 +472,62 @@ impl Project {
     /// The top-level packages that files of the project import, in no order.
     pub fn packages(&self) -> impl Iterator<Item = &str> {
         self.packages.iter().map(Name::as_str)
+    }
+
+    /// Takes note of the files: those that were given, in the order of their numbers, and those that
+    /// lie beside them and are never written.
+    pub fn set_files(&mut self, given: Vec<PathBuf>, beside: Vec<PathBuf>) {
+        self.numbers = given.iter().cloned().zip(0..).collect();
+        let beside = beside
+            .into_iter()
+            .filter(|path| !self.numbers.contains_key(path))
+            .map(|path| (path, false));
+        self.files = given
+            .into_iter()
+            .map(|path| (path, true))
+            .chain(beside)
+            .collect();
+    }
+
+    /// Whether the file was given, and so may be written.
+    pub fn is_given(&self, path: &Path) -> bool {
+        self.numbers.contains_key(path)
+    }
+
+    /// The number of a file that was given.
+    pub fn number_of(&self, path: &Path) -> Option<usize> {
+        self.numbers.get(path).copied()
+    }
+
+    /// The files in which `name` stands. `read` gives the text of a file; every file is read once.
+    pub fn mentioning(
+        &self,
+        name: &str,
+        read: impl Fn(&Path) -> Option<String>,
+    ) -> Vec<PathBuf> {
+        let mentions = self.mentions.get_or_init(|| {
+            let mut mentions: FxHashMap<Key, Vec<u32>> = FxHashMap::default();
+            for ((path, _), number) in self.files.iter().zip(0..) {
+                let text = read(path).unwrap_or_default();
+                for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+                    let files = mentions.entry(name_key(word)).or_default();
+                    if files.last() != Some(&number) {
+                        files.push(number);
+                    }
+                }
+            }
+            mentions
+        });
+        let files = mentions.get(&name_key(name)).into_iter().flatten();
+        files
+            .filter_map(|number| self.files.get(*number as usize))
+            .map(|(path, _)| path.clone())
+            .collect()
+    }
+
+    /// Why a method of this name in the file at `place` cannot change alone, if it cannot.
+    pub fn stands_alone(&self, place: &Place, name: &str) -> Result<(), String> {
+        self.graph.stands_alone(place, name)
     }
 
     /// Takes note of installed packages, and of what they define asynchronously, as

@@ -56,6 +56,8 @@ pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) ->
         }
         if rewrite.applicability < least
             || rewrite.edits.is_empty()
+            // These have a round of their own, with the other files.
+            || !rewrite.elsewhere.is_empty()
             || rewrite
                 .alone_in
                 .is_some_and(|scope| scopes.contains(&scope))

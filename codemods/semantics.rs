@@ -6,7 +6,9 @@
 
 use std::cell::{OnceCell, RefCell};
 
+use ruff_db::files::system_path_to_file;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
+use ruff_db::system::SystemPath;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -65,7 +67,12 @@ pub struct Function<'db> {
     module: ParsedModuleRef,
 }
 
-impl Function<'_> {
+impl<'db> Function<'db> {
+    /// The definition in the type engine's terms.
+    pub fn definition(&self) -> Definition<'db> {
+        self.definition
+    }
+
     /// The function's node, in the file it is defined in.
     pub fn node<'a>(&'a self, db: &'a dyn Db) -> Option<&'a ast::StmtFunctionDef> {
         match self.definition.kind(db) {
@@ -670,8 +677,13 @@ impl<'db> Semantics<'db> {
     /// The one function that a callee expression names, followed through imports, attributes and
     /// inferred receivers, into other files. `None` when there is none or more than one.
     pub fn function(&self, callee: &Expr) -> Option<Function<'db>> {
+        self.function_named(callee.into())
+    }
+
+    /// The same, for an expression that need not be called.
+    pub fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
         let resolved = match callee {
-            Expr::Name(name) => {
+            ast::ExprRef::Name(name) => {
                 // The exact answer first: a function of this file.
                 if let Some(definitions) = self.bindings(name)
                     && let [definition] = definitions.as_slice()
@@ -689,8 +701,10 @@ impl<'db> Semantics<'db> {
                     ImportAliasResolution::ResolveAliases,
                 )
             }
-            Expr::Attribute(attribute) if self.is_branched(attribute.into()) => return None,
-            Expr::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
+            ast::ExprRef::Attribute(attribute) if self.is_branched(attribute.into()) => {
+                return None;
+            }
+            ast::ExprRef::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
             _ => return None,
         };
         let [ResolvedDefinition::Definition(definition)] = resolved.as_slice() else {
@@ -715,8 +729,7 @@ impl<'db> Semantics<'db> {
     /// The file that a function stands in, and its name behind those of the classes around it. `None`
     /// for functions inside of others.
     pub fn place_of_function(&self, function: &Function<'db>) -> Option<(Place, String)> {
-        let path = function.definition.file(self.db()).path(self.db());
-        let place = Place::of(path.as_system_path()?.as_std_path());
+        let path = self.file_of(function.definition)?;
         let index = semantic_index(self.db(), function.definition.program_file(self.db()));
         let mut name = function.node(self.db())?.name.to_string();
         let mut scope = index.scope(function.definition.file_scope(self.db()));
@@ -724,7 +737,45 @@ impl<'db> Semantics<'db> {
             name = format!("{}.{name}", class.node(&function.module).name);
             scope = index.scope(scope.parent()?);
         }
-        scope.node().as_function().is_none().then_some((place, name))
+        let is_inner = scope.node().as_function().is_some();
+        (!is_inner).then(|| (Place::of(&path), name))
+    }
+
+    /// The function that a definition is one of, wherever it stands.
+    pub fn function_of(&self, definition: Definition<'db>) -> Option<Function<'db>> {
+        definition
+            .kind(self.db())
+            .is_function_def()
+            .then(|| Function {
+                definition,
+                module: parsed_module(self.db(), definition.python_file(self.db()))
+                    .load(self.db()),
+            })
+    }
+
+    /// The file that a definition stands in, where it is on disk.
+    pub fn file_of(&self, definition: Definition<'db>) -> Option<std::path::PathBuf> {
+        let path = definition.file(self.db()).path(self.db());
+        Some(path.as_system_path()?.as_std_path().to_path_buf())
+    }
+
+    /// The definition of a function of this file.
+    pub fn definition_of(&self, function: &ast::StmtFunctionDef) -> Option<Definition<'db>> {
+        self.index().try_definition(function)
+    }
+
+    /// Whether a definition stands directly in the body of a class, in whatever file.
+    pub fn is_in_class(&self, definition: Definition<'db>) -> bool {
+        let index = semantic_index(self.db(), definition.program_file(self.db()));
+        let scope = index.scope(definition.file_scope(self.db()));
+        scope.node().as_class().is_some()
+    }
+
+    /// Another file of the same program.
+    pub fn beside(&self, path: &std::path::Path) -> Option<ProgramFile<'db>> {
+        let path = SystemPath::from_std_path(path)?;
+        let file = system_path_to_file(self.db(), path).ok()?;
+        Some(self.file.program(self.db()).program_file(self.db(), file))
     }
 
     /// The semantics of the file a function stands in, to look further from there.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use asyncfix_codemods::finding::{Finding, Remedy};
+use asyncfix_codemods::finding::{Finding, Remedy, Rewrite};
 use ruff_db::diagnostic::{
     Annotation, Diagnostic, DiagnosticFormat, DiagnosticId, DisplayDiagnosticConfig,
     DisplayDiagnostics, FileResolver, Input, LintName, SecondaryCode, Severity, Span,
@@ -72,6 +72,12 @@ fn diagnostic(finding: &Finding, span: Span) -> Diagnostic {
         Remedy::Rewrite(rewrite) => {
             diagnostic.set_optional_fix(rewrite.fix());
             diagnostic.help(&rewrite.title);
+            if !rewrite.elsewhere.is_empty() {
+                diagnostic.sub(SubDiagnostic::new(
+                    SubDiagnosticSeverity::Info,
+                    also(rewrite),
+                ));
+            }
             if let Some(reason) = &rewrite.unsafe_because {
                 diagnostic.sub(SubDiagnostic::new(
                     SubDiagnosticSeverity::Info,
@@ -87,6 +93,23 @@ fn diagnostic(finding: &Finding, span: Span) -> Diagnostic {
         }
     }
     diagnostic
+}
+
+/// Which other files a rewrite changes, for people.
+fn also(rewrite: &Rewrite) -> String {
+    let names: Vec<_> = rewrite
+        .elsewhere
+        .iter()
+        .filter_map(|elsewhere| elsewhere.path.file_name())
+        .map(|name| format!("`{}`", name.to_string_lossy()))
+        .collect();
+    match names.as_slice() {
+        [] | [_] | [_, _] | [_, _, _] => format!("it changes {} too", names.join(", ")),
+        [first, second, ..] => format!(
+            "it changes {first}, {second} and {} other files too",
+            names.len() - 2
+        ),
+    }
 }
 
 /// Shows files under the names they were given.
@@ -135,7 +158,7 @@ impl Counts {
         let mut counts = Self::default();
         for outcome in &outcomes.files {
             counts.fixed += outcome.fixed.len();
-            counts.files += usize::from(!outcome.fixed.is_empty());
+            counts.files += usize::from(outcome.rewritten.is_some());
             counts.left += outcome.findings.len();
             for finding in &outcome.findings {
                 match finding

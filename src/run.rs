@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use asyncfix_codemods::file::File;
-use asyncfix_codemods::finding::Finding;
+use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
 use asyncfix_codemods::project::{Project, Summary};
 use asyncfix_codemods::support::blocking::Table;
 use asyncfix_codemods::traces::{Place, Scopes, Writer};
@@ -20,15 +20,16 @@ use rayon::prelude::*;
 use ruff_db::parsed::parsed_module;
 use ruff_db::source::source_text;
 use ruff_db::system::{SystemPath, SystemPathBuf};
-use ruff_diagnostics::Applicability;
+use ruff_diagnostics::{Applicability, Edit};
 use ruff_python_ast::{PySourceType, PythonVersion};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
+use ruff_text_size::Ranged;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
-use crate::discovery::Found;
+use crate::discovery::{self, Found};
 use crate::environment;
 use crate::source::{self, Source};
 
@@ -154,6 +155,10 @@ pub fn run(
         .iter()
         .map(|input| input.found.path.clone())
         .collect();
+    let shown: Vec<PathBuf> = inputs
+        .iter()
+        .map(|input| input.found.shown.clone())
+        .collect();
     let some_named = inputs.iter().any(|input| input.found.named);
     let looks: Vec<Result<FirstLook, ConfigError>> = inputs
         .into_par_iter()
@@ -234,6 +239,16 @@ pub fn run(
     }
     environment::add_own(&mut project, &roots);
     project.settle();
+    // What changes in one file may have to change in others, whichever were given.
+    let changes_others = active
+        .iter()
+        .any(|file| changes_others(file.prospects.certain.iter().copied()));
+    if changes_others {
+        let folders: Vec<PathBuf> = roots.iter().map(|root| root.as_std_path().to_path_buf()).collect();
+        let beside = discovery::discover(&folders, resolver)?.files;
+        let beside = beside.into_iter().map(|found| found.path).collect();
+        project.set_files(paths.clone(), beside);
+    }
     active.par_iter_mut().for_each(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project, file.index);
     });
@@ -252,16 +267,20 @@ pub fn run(
             site_packages,
             tables: &tables,
         };
-        let (finished, database) = rounds(active, &project, places, mode, tick)
+        let given = Given {
+            shown: &shown,
+            resolver,
+        };
+        let (finished, database) = rounds(active, &project, places, &given, mode, tick)
             .map_err(|error| ConfigError(error.to_string()))?;
         (finished, Some(database))
     };
     for file in finished {
         errors.extend(file.error.map(|error| (file.index, error)));
-        if file.findings.is_empty() && file.fixed.is_empty() {
+        let rewritten = (*file.text != *file.source.text).then(|| file.text.to_string());
+        if file.findings.is_empty() && file.fixed.is_empty() && rewritten.is_none() {
             continue;
         }
-        let rewritten = (*file.text != *file.source.text).then(|| file.text.to_string());
         outcomes.files.push(Outcome {
             shown: file.shown,
             path: file.path.into_std_path_buf(),
@@ -482,11 +501,18 @@ struct Places<'a> {
     tables: &'a [SystemPathBuf],
 }
 
+/// The files of a run, by their numbers.
+struct Given<'a> {
+    shown: &'a [PathBuf],
+    resolver: &'a Resolver,
+}
+
 /// Looks at the candidates, and rewrites them round by round where that is wanted.
 fn rounds(
     mut active: Vec<Active>,
     project: &Project,
     places: Places<'_>,
+    given: &Given<'_>,
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> anyhow::Result<(Vec<Active>, Database)> {
@@ -502,6 +528,9 @@ fn rounds(
     }
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
+    }
+    if mode == Mode::Fix {
+        across(&mut active, &mut database, project, given);
     }
     let mut finished = Vec::new();
     for number in 0..MOST_ROUNDS {
@@ -564,6 +593,191 @@ fn rounds(
     Ok((finished, database))
 }
 
+fn changes_others(mut codemods: impl Iterator<Item = &'static dyn Codemod>) -> bool {
+    codemods.any(|codemod| codemod.changes_other_files())
+}
+
+/// Makes the rewrites that change several files. Each is made in all of them, or in none.
+fn across(
+    active: &mut Vec<Active>,
+    database: &mut Database,
+    project: &Project,
+    given: &Given<'_>,
+) {
+    for _ in 0..MOST_ROUNDS {
+        let wanted: Vec<(usize, &'static str, Vec<Elsewhere>)> = active
+            .par_iter()
+            .enumerate()
+            .filter(|(_, file)| {
+                file.error.is_none() && changes_others(file.codemods.iter().copied())
+            })
+            .map_with(database.clone(), |database, (position, file)| {
+                let rewrites = rewrites_across(database, file, project);
+                let of_file = move |(code, changes)| (position, code, changes);
+                rewrites.into_iter().map(of_file).collect::<Vec<_>>()
+            })
+            .flatten()
+            .collect();
+        let mut touched: FxHashSet<PathBuf> = FxHashSet::default();
+        let mut is_changed = false;
+        for (position, code, changes) in wanted {
+            // The others have their turn in the next round.
+            if changes.iter().any(|change| touched.contains(&change.path)) {
+                continue;
+            }
+            touched.extend(changes.iter().map(|change| change.path.clone()));
+            match rewritten(database, &changes, given)
+                .and_then(|texts| put(active, database, texts, project, given))
+            {
+                Ok(()) => {
+                    is_changed = true;
+                    if let Some(file) = active.get_mut(position) {
+                        file.fixed.push(code);
+                    }
+                }
+                Err(reason) => {
+                    if let Some(file) = active.get_mut(position) {
+                        file.error = Some(format!(
+                            "{}: left as it was, because {reason}; this is a bug in {code}, please report it",
+                            file.shown.display()
+                        ));
+                    }
+                }
+            }
+        }
+        if !is_changed {
+            break;
+        }
+    }
+}
+
+/// The rewrites of a file that change others too: the rule's code, and what changes.
+fn rewrites_across(
+    database: &Database,
+    file: &Active,
+    project: &Project,
+) -> Vec<(&'static str, Vec<Elsewhere>)> {
+    let codemods: Vec<&'static dyn Codemod> = file
+        .codemods
+        .iter()
+        .copied()
+        .filter(|codemod| codemod.changes_other_files())
+        .collect();
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        with_context(database, file, project, |context| {
+            traversal::check(context, &codemods)
+        })
+    }));
+    // A panic is met again, and reported, when the file has its own rounds.
+    let findings = attempt.ok().flatten().unwrap_or_default();
+    findings
+        .into_iter()
+        .filter_map(|finding| match finding.remedy {
+            Remedy::Rewrite(rewrite)
+                if !rewrite.elsewhere.is_empty() && rewrite.applicability >= least(file) =>
+            {
+                let mut edits: Vec<Edit> =
+                    rewrite.edits.into_iter().chain(rewrite.shared).collect();
+                edits.sort_by_key(|edit| (edit.start(), edit.end()));
+                let own = Elsewhere {
+                    path: file.path.as_std_path().to_path_buf(),
+                    edits,
+                };
+                let changes = std::iter::once(own).chain(rewrite.elsewhere).collect();
+                Some((finding.rule.code, changes))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The new texts that some changes lead to, each proved.
+fn rewritten(
+    database: &Database,
+    changes: &[Elsewhere],
+    given: &Given<'_>,
+) -> Result<Vec<(PathBuf, Arc<str>)>, String> {
+    let mut texts = Vec::new();
+    for change in changes {
+        let shown = change.path.display();
+        let config = config_of(&change.path, given)?;
+        let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
+        let program_file = database
+            .file(&path, config.settings.target_version)
+            .ok_or(format!("{shown} is gone"))?;
+        let python_file = program_file.python_file(database);
+        let module = parsed_module(database, python_file).load(database);
+        let text = source_text(database, python_file.file(database));
+        let new = rewrite::apply(text.as_str(), &change.edits);
+        proof::prove(text.as_str(), &module, &new, &change.edits, &[])
+            .map_err(|flaw| format!("in {shown} {flaw}"))?;
+        texts.push((change.path.clone(), Arc::from(new)));
+    }
+    Ok(texts)
+}
+
+fn config_of(path: &Path, given: &Given<'_>) -> Result<Arc<Config>, String> {
+    let folder = path.parent().unwrap_or(path);
+    given
+        .resolver
+        .for_folder(folder)
+        .map_err(|error| error.0.clone())
+}
+
+/// Takes new texts over. Nothing is taken over where one of the files cannot be read.
+fn put(
+    active: &mut Vec<Active>,
+    database: &mut Database,
+    texts: Vec<(PathBuf, Arc<str>)>,
+    project: &Project,
+    given: &Given<'_>,
+) -> Result<(), String> {
+    let mut positions: FxHashMap<PathBuf, usize> = active
+        .iter()
+        .map(|file| file.path.as_std_path().to_path_buf())
+        .zip(0..)
+        .collect();
+    let mut new = Vec::new();
+    for (path, _) in &texts {
+        if positions.contains_key(path) {
+            continue;
+        }
+        let index = project.number_of(path);
+        let index = index.ok_or(format!("{} was not given", path.display()))?;
+        let source = source::read(path).map_err(|reason| reason.to_string())?;
+        positions.insert(path.clone(), active.len() + new.len());
+        new.push(Active {
+            index,
+            shown: given.shown.get(index).cloned().unwrap_or_default(),
+            path: system_path(path).unwrap_or_default(),
+            config: config_of(path, given)?,
+            prospects: Prospects::default(),
+            codemods: Vec::new(),
+            text: Arc::from(source.text.as_str()),
+            source,
+            fixed: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+        });
+    }
+    active.extend(new);
+    for (path, text) in texts {
+        let position = positions.get(&path);
+        if let Some(file) = position.and_then(|position| active.get_mut(*position)) {
+            database.set_text(&file.path, Arc::clone(&text));
+            file.text = text;
+            // A coroutine function has mistakes that a plain one cannot have.
+            let codes = file.config.codes_for(&path);
+            file.codemods = CODEMODS
+                .iter()
+                .copied()
+                .filter(|codemod| codes.contains(&codemod.rule().code))
+                .collect();
+        }
+    }
+    Ok(())
+}
+
 /// What one round did to one file.
 enum Step {
     /// Nothing is left to do; these findings remain.
@@ -614,14 +828,9 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
         file.index,
     );
     let mut findings = traversal::check(&context, &file.codemods);
-    let least = if file.config.unsafe_fixes {
-        Applicability::Unsafe
-    } else {
-        Applicability::Safe
-    };
     let round = match mode {
         Mode::Report => None,
-        Mode::Fix => rewrite::round(&context, &findings, least),
+        Mode::Fix => rewrite::round(&context, &findings, least(file)),
     };
     let step = if let Some(round) = round {
         let fixed: Vec<&'static str> = round
@@ -650,7 +859,7 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     } else {
         for finding in &mut findings {
             if let Some(complete) = rewrite::edits_of(&context, finding) {
-                finding.remedy = asyncfix_codemods::finding::Remedy::Rewrite(complete);
+                finding.remedy = Remedy::Rewrite(complete);
             }
         }
         Step::Done(findings)
@@ -660,6 +869,39 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     // The tree is the largest part of what the engine remembers, and rarely needed again.
     parsed.clear();
     step
+}
+
+/// The least applicability of what is applied to a file.
+fn least(file: &Active) -> Applicability {
+    if file.config.unsafe_fixes {
+        Applicability::Unsafe
+    } else {
+        Applicability::Safe
+    }
+}
+
+/// Prepares a file for the codemods and asks `what` about it. `None` where it is gone.
+fn with_context<T>(
+    database: &Database,
+    file: &Active,
+    project: &Project,
+    what: impl FnOnce(&File<'_, '_>) -> T,
+) -> Option<T> {
+    let version = file.config.settings.target_version;
+    let program_file = database.file(&file.path, version)?;
+    let python_file = program_file.python_file(database);
+    let module = parsed_module(database, python_file).load(database);
+    let text = source_text(database, python_file.file(database));
+    let context = File::new(
+        database,
+        program_file,
+        &module,
+        text.as_str(),
+        &file.config.settings,
+        project,
+        file.index,
+    );
+    Some(what(&context))
 }
 
 fn distinct(codes: &[&'static str]) -> Vec<&'static str> {

@@ -72,3 +72,49 @@ fn every_pitfall_is_there_before_and_gone_after() {
         assert_eq!(after.trim(), "cured", "{name} after the fix:\n{source}");
     }
 }
+
+#[test]
+fn projects_that_did_not_compile_run_after() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour");
+    let mut projects: Vec<PathBuf> = fs::read_dir(&folder)
+        .expect("the programs are beside this test")
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    projects.sort();
+    assert!(!projects.is_empty());
+    for project in projects {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        for entry in fs::read_dir(&project).expect("a readable folder") {
+            let path = entry.expect("a readable folder").path();
+            if path.is_file() {
+                let name = path.file_name().expect("it is a file");
+                fs::copy(&path, work.path().join(name)).expect("a copy");
+            }
+        }
+        let name = project.file_name().expect("it is a folder");
+        let name = name.to_string_lossy().into_owned();
+        let code = name.split('_').next().unwrap_or_default().to_uppercase();
+        let main = work.path().join("main.py");
+
+        let (ok, _, complaint) = python(&main);
+        assert!(!ok, "{name} runs before the fix");
+        assert!(
+            complaint.contains("SyntaxError"),
+            "{name} before the fix:\n{complaint}"
+        );
+
+        let output = Command::new(env!("CARGO_BIN_EXE_asyncfix"))
+            .args(["--isolated", "--write", "--select", &code])
+            .arg(work.path())
+            .output()
+            .expect("asyncfix runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{name}: {said}");
+
+        let (ok, after, complaint) = python(&main);
+        assert!(ok, "{name} fails after the fix:\n{complaint}");
+        assert_eq!(complaint, "", "{name} complains after the fix");
+        assert_eq!(after.trim(), "cured", "{name} after the fix");
+    }
+}

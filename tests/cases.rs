@@ -41,6 +41,8 @@ struct Case {
     file: String,
     settings: String,
     others: Vec<(String, String)>,
+    /// What becomes of other files.
+    after: Vec<(String, String)>,
     source: String,
     expectation: Expectation,
 }
@@ -54,12 +56,15 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
     let mut other: Option<String> = None;
     let mut settings = String::new();
     let mut others = Vec::new();
+    let mut is_after = false;
+    let mut after = Vec::new();
     let mut before: Option<String> = None;
     let mut lines = page.lines().enumerate();
     let mut add = |heading: &str,
                    file: &mut String,
                    settings: &mut String,
                    others: &mut Vec<(String, String)>,
+                   after: &mut Vec<(String, String)>,
                    source: String,
                    expectation: Expectation| {
         cases.push(Case {
@@ -67,6 +72,7 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
             file: std::mem::replace(file, "main.py".to_owned()),
             settings: std::mem::take(settings),
             others: std::mem::take(others),
+            after: std::mem::take(after),
             source,
             expectation,
         });
@@ -92,6 +98,7 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
                     &mut file,
                     &mut settings,
                     &mut others,
+                    &mut after,
                     source,
                     expectation,
                 );
@@ -104,6 +111,7 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
                     &mut file,
                     &mut settings,
                     &mut others,
+                    &mut after,
                     source,
                     Expectation::Unchanged,
                 );
@@ -114,11 +122,13 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
             .and_then(|rest| rest.strip_suffix("`:"))
         {
             name.clone_into(&mut file);
-        } else if let Some(name) = line
+        } else if let Some((name, rest)) = line
             .strip_prefix('`')
-            .and_then(|rest| rest.strip_suffix("`:"))
+            .and_then(|rest| rest.split_once('`'))
+            .filter(|(_, rest)| [":", " becomes:"].contains(rest))
         {
             other = Some(name.to_owned());
+            is_after = rest != ":";
         } else if let Some(language) = line.strip_prefix("```") {
             let mut text = String::new();
             for (_, line) in lines.by_ref() {
@@ -131,7 +141,8 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
             match (language, marker.as_str()) {
                 ("toml", _) => settings = text,
                 ("python", _) if other.is_some() => {
-                    others.push((other.take().unwrap_or_default(), text));
+                    let list = if is_after { &mut after } else { &mut others };
+                    list.push((other.take().unwrap_or_default(), text));
                 }
                 ("python", "❌") => before = Some(text),
                 ("python", "✅ unchanged") => {
@@ -140,6 +151,7 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
                         &mut file,
                         &mut settings,
                         &mut others,
+                        &mut after,
                         text,
                         Expectation::Unchanged,
                     );
@@ -159,6 +171,7 @@ fn cases(page: &str, path: &str) -> Vec<Case> {
                         &mut file,
                         &mut settings,
                         &mut others,
+                        &mut after,
                         source,
                         expectation,
                     );
@@ -225,12 +238,27 @@ fn text_after(case: &Case, code: &str, source: &str, unsafe_fixes: bool) -> Resu
         return Err(outcomes.errors.join("\n"));
     }
     let mut text = source.to_owned();
+    let mut seen = 0;
     for outcome in &outcomes.files {
         match &outcome.rewritten {
             Some(rewritten) if outcome.shown == Path::new(&case.file) => text.clone_from(rewritten),
-            Some(_) => return Err(format!("{} was rewritten", outcome.shown.display())),
+            Some(rewritten) => {
+                let name = outcome.shown.display().to_string();
+                let expected = case.after.iter().find(|(other, _)| *other == name);
+                match expected {
+                    Some((_, expected)) if expected == rewritten => seen += 1,
+                    Some((_, expected)) => {
+                        let name = Path::new(&name);
+                        return Err(asyncfix::diff::unified(name, expected, rewritten, false));
+                    }
+                    None => return Err(format!("{name} was rewritten")),
+                }
+            }
             None => {}
         }
+    }
+    if text != source && seen < case.after.len() {
+        return Err("the other files were not rewritten".to_owned());
     }
     Ok(text)
 }
@@ -260,7 +288,22 @@ fn check(case: &Case, code: &str) -> Result<(), String> {
         Expectation::Fixed(expected) => {
             compare("with safe fixes", &safe, expected)?;
             // What a codemod wrote must give it nothing more to do.
-            let again = text_after(case, code, &safe, false)?;
+            let mut others = case.others.clone();
+            for (name, text) in &mut others {
+                if let Some((_, after)) = case.after.iter().find(|(other, _)| other == name) {
+                    text.clone_from(after);
+                }
+            }
+            let done = Case {
+                heading: case.heading.clone(),
+                file: case.file.clone(),
+                settings: case.settings.clone(),
+                others,
+                after: Vec::new(),
+                source: safe.clone(),
+                expectation: Expectation::Unchanged,
+            };
+            let again = text_after(&done, code, &safe, false)?;
             compare("the second time", &again, expected)?;
         }
         Expectation::FixedUnsafely(expected) => {

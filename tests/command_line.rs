@@ -536,6 +536,48 @@ fn files_that_are_imported_are_read_and_never_written() {
 }
 
 #[test]
+fn a_fix_of_several_files_is_made_whole_or_not_at_all() {
+    let store = "import asyncio\n\n\ndef load(key):\n    await asyncio.sleep(0)\n    await asyncio.sleep(0)\n    return key\n";
+    let main = "import asyncio\n\nfrom store import load\n\n\nasync def main():\n    print(load(1))\n\n\nasyncio.run(main())\n";
+    let files = [("store.py", store), ("main.py", main)];
+    let folder = folder(&files);
+    // One file of two: said, and not done.
+    for named in ["store.py", "main.py"] {
+        asyncfix(&folder).args(["--write", named]).assert();
+        assert_eq!(read(&folder, "store.py"), store, "{named}");
+        assert_eq!(read(&folder, "main.py"), main, "{named}");
+    }
+    asyncfix(&folder)
+        .arg("store.py")
+        .assert()
+        .code(1)
+        .stdout(contains("main.py:7 calls it").and(contains("asyncfix --write .")));
+    asyncfix(&folder)
+        .args(["--write", "-", "--stdin-filename", "store.py"])
+        .write_stdin(store)
+        .assert()
+        .stdout(store);
+    // What an editor would apply to one file alone is not offered to it.
+    asyncfix(&folder)
+        .args(["--output-format", "json", "."])
+        .assert()
+        .code(1)
+        .stdout(contains("\"fix\": null"));
+    asyncfix(&folder)
+        .assert()
+        .code(1)
+        .stdout(contains("it changes `main.py` too"));
+    // One patch.
+    let diff = asyncfix(&folder).arg("--diff").assert().code(1);
+    let diff = String::from_utf8_lossy(&diff.get_output().stdout).into_owned();
+    assert!(diff.contains("--- ./store.py") && diff.contains("--- ./main.py"), "{diff}");
+    asyncfix(&folder).arg("--write").assert().code(0);
+    assert!(read(&folder, "store.py").contains("async def load(key):"));
+    assert!(read(&folder, "main.py").contains("print(await load(1))"));
+    asyncfix(&folder).assert().code(0);
+}
+
+#[test]
 fn the_configuration_names_folders_to_look_in() {
     let main = "import acme\nimport lib\n\n\nasync def main():\n    acme.send(1)\n    lib.load()\n";
     let folder = folder(&[

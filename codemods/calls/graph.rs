@@ -188,6 +188,51 @@ impl Graph {
         })
     }
 
+    /// Why the method of this name in the file at `place` cannot change alone, if it cannot: it is part
+    /// of a family of methods with one name.
+    pub fn stands_alone(&self, place: &Place, name: &str) -> Result<(), String> {
+        let Some((class, method)) = name.rsplit_once('.') else {
+            return Ok(());
+        };
+        let key = (place.components().to_vec(), name.to_owned());
+        let Some(id) = self.by_name.get(&key) else {
+            return Err(format!("what `{name}` overrides is not known"));
+        };
+        if self.overridden.contains(id) {
+            return Err(format!("a subclass overrides `{name}`"));
+        }
+        let file = self.first.partition_point(|first| first <= id) - 1;
+        let number = u32::try_from(file).unwrap_or(u32::MAX);
+        let Some(index) = self.class_of_method(number, *id) else {
+            return Err(format!("what `{class}` inherits is not known"));
+        };
+        let bases = self
+            .file(number)
+            .and_then(|file| file.classes.get(index))
+            .map(|class| class.bases.as_slice());
+        for base in bases.into_iter().flatten() {
+            match self.target(number, base, STEPS) {
+                Some(Found::Class(base)) => {
+                    if self.method(base, method, BASES).is_some() {
+                        return Err(format!("`{name}` overrides a method of a base class"));
+                    }
+                }
+                _ => return Err(format!("what `{class}` inherits is not known")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The place, in its file, of the class that has this method.
+    fn class_of_method(&self, file: u32, id: Id) -> Option<usize> {
+        let calls = self.file(file)?;
+        let first = *self.first.get(file as usize)?;
+        calls.classes.iter().position(|class| {
+            let mut methods = class.members.values().flatten();
+            methods.any(|method| first + method == id)
+        })
+    }
+
     fn follow_blocked(
         &mut self,
         mut pending: VecDeque<(Id, Next, usize)>,

@@ -13,6 +13,7 @@ use crate::forgotten_await::call::{
 };
 use crate::forgotten_await::uses::{Use, is_forgotten, use_of};
 use crate::key::name_key;
+use crate::mixing::is_main_guard;
 use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
@@ -345,18 +346,6 @@ fn script<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Result<Start<'a>, Str
     Ok(Start {
         suites: vec![file.body()],
     })
-}
-
-/// `if __name__ == "__main__":`
-fn is_main_guard(statement: &ast::StmtIf) -> bool {
-    let Expr::Compare(compare) = &*statement.test else {
-        return false;
-    };
-    let sides = || std::iter::once(&*compare.left).chain(&compare.comparators);
-    sides().any(|side| matches!(side, Expr::Name(name) if name.id == "__name__"))
-        && sides().any(
-            |side| matches!(side, Expr::StringLiteral(text) if text.value.to_str() == "__main__"),
-        )
 }
 
 /// A plain function that only the top level of the script calls, and once. `Err` with the reason

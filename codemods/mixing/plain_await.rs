@@ -1,0 +1,220 @@
+//! AF401 await-in-sync-function: only a coroutine function may await (PEP 492).
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_text_size::{Ranged, TextRange};
+
+use crate::file::File;
+use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
+use crate::mixing::travel::{Awaited, Travel, awaited_in, needs_coroutine, run_edits};
+use crate::outline::yields;
+use crate::rule::Rule;
+use crate::semantics::Awaitability;
+use crate::site::Site;
+use crate::spelling::Spellings;
+use crate::{Candidate, Codemod};
+
+/// The codemod of AF401.
+pub struct AwaitInSyncFunction;
+
+static RULE: Rule = Rule {
+    code: "AF401",
+    name: "await-in-sync-function",
+    pitfall: "mixing sync and async code",
+    page: include_str!("AF401.md"),
+    default: true,
+    equivalents: &["PLE1142", "F704"],
+};
+
+impl Codemod for AwaitInSyncFunction {
+    fn rule(&self) -> &'static Rule {
+        &RULE
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &["await", "async"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
+    fn changes_other_files(&self) -> bool {
+        true
+    }
+
+    fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+        match site.node {
+            AnyNodeRef::StmtFunctionDef(function) if !function.is_async => {
+                Candidate::when(needs_coroutine(function))
+            }
+            AnyNodeRef::ExprLambda(lambda) => Candidate::when(first_await(&lambda.body).is_some()),
+            _ => Candidate::No,
+        }
+    }
+
+    fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        let function = match site.node {
+            AnyNodeRef::StmtFunctionDef(function) => function,
+            AnyNodeRef::ExprLambda(lambda) => {
+                return Some(Finding {
+                    rule: &RULE,
+                    range: first_await(&lambda.body)?,
+                    message: "`await` in a lambda: Python does not compile this file".to_owned(),
+                    remedy: Remedy::NotFixed(
+                        "a lambda is never a coroutine function: write an `async def`".to_owned(),
+                    ),
+                });
+            }
+            _ => return None,
+        };
+        let found = awaited_in(function);
+        let first = found.awaits.first().map(|expr| {
+            // The keyword alone: what is awaited is all right.
+            TextRange::at(expr.start(), ruff_text_size::TextSize::of("await"))
+        });
+        let range = first
+            .into_iter()
+            .chain(found.other)
+            .min_by_key(|range| range.start())?;
+        Some(Finding {
+            rule: &RULE,
+            range,
+            message: format!(
+                "`{}` in the plain function `{}`: Python does not compile this file",
+                file.text(range),
+                function.name
+            ),
+            remedy: match rewrite(file, function, &found) {
+                Ok(rewrite) => Remedy::Rewrite(rewrite),
+                Err(reason) => Remedy::NotFixed(reason),
+            },
+        })
+    }
+}
+
+/// The keyword of the first `await` of an expression, where it belongs to the code around it.
+fn first_await(expr: &Expr) -> Option<TextRange> {
+    struct Search(Option<TextRange>);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::ExprLambda(_) | AnyNodeRef::ExprGenerator(_) => TraversalSignal::Skip,
+                AnyNodeRef::ExprAwait(expr) => {
+                    let keyword =
+                        TextRange::at(expr.start(), ruff_text_size::TextSize::of("await"));
+                    self.0.get_or_insert(keyword);
+                    TraversalSignal::Skip
+                }
+                _ => TraversalSignal::Traverse,
+            }
+        }
+    }
+    let mut search = Search(None);
+    search.visit_expr(expr);
+    search.0
+}
+
+fn rewrite<'a>(
+    file: &File<'a, '_>,
+    function: &'a ast::StmtFunctionDef,
+    found: &Awaited<'a>,
+) -> Result<Rewrite, String> {
+    let definition = file
+        .semantics
+        .definition_of(function)
+        .ok_or("its scope is not known")?;
+    let mut travel = Travel::new(file);
+    if let ([only], None) = (found.awaits.as_slice(), found.other)
+        && !yields(function)
+        && is_coroutine(file, only)
+        && !calls_another(file, function)
+        && !travel.is_called_by_coroutine(definition, &function.name)?
+    {
+        let operand = only.value.start();
+        let (edits, import) = run_edits(file, only.range(), operand_start(file, only, operand), &only.value)?;
+        return Ok(
+            Rewrite::safe("Run the coroutine with `asyncio.run`", edits).with_shared(import),
+        );
+    }
+    travel.convert(definition, &function.name)?;
+    let own = file.semantics.path().map(std::path::Path::to_path_buf);
+    let mut rewrite = Rewrite::safe(
+        format!("Make `{}` and its callers coroutine functions", function.name),
+        Vec::new(),
+    )
+    .unsafe_if(travel.doubt.take());
+    for (path, edits) in travel.edits {
+        if Some(&path) == own.as_ref() {
+            rewrite.edits.extend(edits.own);
+            rewrite.shared.extend(edits.shared);
+        } else {
+            rewrite.elsewhere.push(Elsewhere {
+                path,
+                edits: distinct(edits.own.into_iter().chain(edits.shared)),
+            });
+        }
+    }
+    rewrite.edits = distinct(rewrite.edits);
+    rewrite.shared = distinct(rewrite.shared);
+    Ok(rewrite)
+}
+
+fn distinct(edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
+    let mut all: Vec<Edit> = Vec::new();
+    for edit in edits {
+        if !all.contains(&edit) {
+            all.push(edit);
+        }
+    }
+    all.sort_by_key(|edit| (edit.start(), edit.end()));
+    all
+}
+
+/// Where what is awaited begins, its parentheses included.
+fn operand_start(
+    file: &File<'_, '_>,
+    expr: &ast::ExprAwait,
+    start: ruff_text_size::TextSize,
+) -> ruff_text_size::TextSize {
+    let range = ruff_python_ast::token::parenthesized_range(
+        (&*expr.value).into(),
+        expr.into(),
+        file.tokens(),
+    );
+    range.map_or(start, |range| range.start())
+}
+
+/// Whether what is awaited is a coroutine, which a new event loop can run. A future or task belongs to
+/// the loop that is there already.
+fn is_coroutine(file: &File<'_, '_>, expr: &ast::ExprAwait) -> bool {
+    file.semantics.awaitability((&*expr.value).into()) == Awaitability::Coroutine
+}
+
+/// Whether the function calls another plain one that needs to be a coroutine function: one loop is for
+/// both.
+fn calls_another(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    struct Calls<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Calls<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node
+                && let semantics = &self.file.semantics
+                && let Some(called) = semantics.function(&call.func)
+                && let Some(called) = called.node(semantics.db())
+            {
+                self.is_found |= !called.is_async && needs_coroutine(called);
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Calls {
+        file,
+        is_found: false,
+    };
+    search.visit_body(&function.body);
+    search.is_found
+}
