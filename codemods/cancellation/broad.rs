@@ -99,9 +99,7 @@ fn is_end_of_a_task<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) ->
     !handler.is_idle()
         && handlers::in_package(handler.file)
         && !Outcome::of(handler, exits).goes_on
-        && handler
-            .callers()
-            .is_some_and(|callers| callers.are_tasks())
+        && handler.callers().is_some_and(|callers| callers.are_tasks())
 }
 
 /// Whether the clause is part of a handler that raises in the end: what goes wrong while another

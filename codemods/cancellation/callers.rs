@@ -71,6 +71,11 @@ impl<'a> Callers<'a> {
             })
     }
 
+    /// Whether nothing in the file uses it.
+    pub fn are_elsewhere(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether some use gives it to a group of tasks.
     pub fn are_of_a_group(&self) -> bool {
         self.0
@@ -216,9 +221,7 @@ impl<'a> Search<'_, 'a, '_> {
         let relation = self.relation(node);
         let mut caller = Caller {
             relation,
-            kept: (relation == Relation::Task)
-                .then(|| self.kept())
-                .flatten(),
+            kept: (relation == Relation::Task).then(|| self.kept()).flatten(),
             is_watched: false,
             in_clean_up: false,
             in_handler: false,
@@ -261,14 +264,10 @@ impl<'a> Search<'_, 'a, '_> {
                 AnyNodeRef::StmtAnnAssign(assign) => Some(Some(&*assign.target)),
                 around => around.is_statement().then_some(None),
             })??;
-        let function = self
-            .ancestors
-            .iter()
-            .rev()
-            .find_map(|around| match around {
-                AnyNodeRef::StmtFunctionDef(function) => Some(*function),
-                _ => None,
-            });
+        let function = self.ancestors.iter().rev().find_map(|around| match around {
+            AnyNodeRef::StmtFunctionDef(function) => Some(*function),
+            _ => None,
+        });
         match target {
             Expr::Name(_) => Some((target, function)),
             // Another function may await what is kept in an attribute.
@@ -335,8 +334,8 @@ fn is_in(suite: &[Stmt], node: AnyNodeRef<'_>) -> bool {
 /// Whether a `with` keeps cancellations out, as anyio's `CancelScope(shield=True)` does.
 fn is_shield(item: &ast::WithItem) -> bool {
     matches!(&item.context_expr, Expr::Call(call)
-        if call.arguments.keywords.iter().any(|keyword| {
-            keyword.arg.as_deref() == Some("shield")
-                && matches!(&keyword.value, Expr::BooleanLiteral(value) if value.value)
-        }))
+    if call.arguments.keywords.iter().any(|keyword| {
+        keyword.arg.as_deref() == Some("shield")
+            && matches!(&keyword.value, Expr::BooleanLiteral(value) if value.value)
+    }))
 }

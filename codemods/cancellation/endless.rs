@@ -326,9 +326,9 @@ impl Endless<'_, '_, '_> {
             writes: false,
         };
         output.visit_body(file.body());
-        let reason = output
-            .writes
-            .then_some("this module writes to the standard output, where the new line would appear");
+        let reason = output.writes.then_some(
+            "this module writes to the standard output, where the new line would appear",
+        );
         Ok((vec![format!("print({quote}Cleaning up...{quote})")], reason))
     }
 

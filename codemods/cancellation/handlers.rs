@@ -6,7 +6,6 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
-use rustc_hash::FxHashSet;
 
 use super::callers::Callers;
 use super::outcome::Outcome;
@@ -45,7 +44,7 @@ const EXPLANATIONS: &[&str] = &[
 /// to hold back.
 const DECLARATIONS: &[&str] = &["baseexception", "cancellederror", "never mask", "swallow"];
 
-/// Methods that end something, and the function that keeps cancellations away from it.
+/// Methods that end something.
 const CLOSING: &[&str] = &[
     "__aexit__",
     "aclose",
@@ -53,7 +52,6 @@ const CLOSING: &[&str] = &[
     "close",
     "disconnect",
     "dispose",
-    "shield",
     "shutdown",
     "stop",
     "wait_closed",
@@ -141,11 +139,14 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     pub fn is_quiet_end(&self, exits: &Exits<'a>) -> bool {
         let outcome = Outcome::of(self, exits);
         if outcome.goes_on {
-            return !self.goes_on_for_ever() && self.is_awaited_by_its_object();
+            return !self.goes_on_for_ever()
+                && self
+                    .callers()
+                    .is_some_and(|callers| callers.await_its_task(self.file));
         }
         outcome.has_more_to_do(self.file)
             || self.only_waits_for_event()
-            || self.is_awaited_by_its_object()
+            || self.ends_in_clean_up()
             || self.ends_what_nobody_calls()
     }
 
@@ -158,13 +159,40 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         let is_decorated = function.decorator_list.iter().any(|decorator| {
             !last_name(&decorator.expression).is_some_and(|name| PLAIN_DECORATORS.contains(&name))
         });
-        let callers = Callers::of(self.file, function, self.site.class());
+        let Some(callers) = self.callers() else {
+            return false;
+        };
         is_decorated
             || is_generator(function)
             || self.is_entry_point(function)
             || callers.await_its_task(self.file)
             // A script shows all of its tasks, and who awaits them where.
-            || in_package(self.file) && callers.are_tasks()
+            || in_package(self.file)
+                && (callers.are_tasks() || callers.are_elsewhere() && self.is_around_loop())
+    }
+
+    /// Whether the handler does nothing because the statement's `finally` does it all: it awaits what is
+    /// to be ended.
+    fn ends_in_clean_up(&self) -> bool {
+        self.is_idle() && awaits(&self.statement.finalbody)
+    }
+
+    /// Whether the statement is what a loop that awaits does, or holds one: so do the tasks that run in
+    /// the background.
+    fn is_around_loop(&self) -> bool {
+        let is_loop = |node: AnyNodeRef<'_>| match node {
+            AnyNodeRef::StmtWhile(statement) => awaits(&statement.body),
+            AnyNodeRef::StmtFor(statement) => statement.is_async,
+            _ => false,
+        };
+        self.site
+            .enclosing_in_function()
+            .any(|(node, _)| is_loop(node))
+            || self
+                .statement
+                .body
+                .iter()
+                .any(|statement| is_loop(statement.into()))
     }
 
     /// Whether the project gives the function's coroutine to a new event loop.
@@ -199,9 +227,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     /// The uses of the function in the file.
     pub fn callers(&self) -> Option<Callers<'a>> {
         match self.owner {
-            Owner::Function(function) => {
-                Some(Callers::of(self.file, function, self.site.class()))
-            }
+            Owner::Function(function) => Some(Callers::of(self.file, function, self.site.class())),
             Owner::Lambda(_) | Owner::Module => None,
         }
     }
@@ -212,24 +238,6 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             Owner::Function(function) => &function.body,
             Owner::Module | Owner::Lambda(_) => self.file.body(),
         }
-    }
-
-    /// Whether the class keeps a task of this method in an attribute, cancels it and awaits it.
-    fn is_awaited_by_its_object(&self) -> bool {
-        let (Owner::Function(function), Some(class)) = (self.owner, self.site.class()) else {
-            return false;
-        };
-        let mut tasks = OwnTasks {
-            method: &function.name,
-            kept: FxHashSet::default(),
-            cancelled: FxHashSet::default(),
-            awaited: FxHashSet::default(),
-        };
-        tasks.visit_body(&class.body);
-        tasks
-            .kept
-            .iter()
-            .any(|task| tasks.cancelled.contains(task) && tasks.awaited.contains(task))
     }
 
     /// Whether the function cancels something before the clause.
@@ -413,11 +421,15 @@ pub fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
 pub fn only_closes(suite: &[Stmt]) -> bool {
     !suite.is_empty()
         && suite.iter().all(|statement| {
-            matches!(statement, Stmt::Expr(only)
-                if matches!(&*only.value, Expr::Await(awaited)
-                    if matches!(&*awaited.value, Expr::Call(call)
-                        if last_name(&call.func)
-                            .is_some_and(|name| CLOSING.contains(&name)))))
+            let value = match statement {
+                Stmt::Expr(statement) => &statement.value,
+                Stmt::Assign(statement) => &statement.value,
+                _ => return false,
+            };
+            matches!(&**value, Expr::Await(awaited)
+                if matches!(&*awaited.value, Expr::Call(call)
+                    if last_name(&call.func)
+                        .is_some_and(|name| CLOSING.contains(&name) || name.contains("shield"))))
         })
 }
 
@@ -675,53 +687,6 @@ impl<'a> SourceOrderVisitor<'a> for Cancels {
         } else {
             TraversalSignal::Traverse
         }
-    }
-}
-
-/// Looks for the attributes of an object in which it keeps tasks of one method, and for those it
-/// cancels and awaits.
-struct OwnTasks<'a> {
-    method: &'a str,
-    kept: FxHashSet<&'a str>,
-    cancelled: FxHashSet<&'a str>,
-    awaited: FxHashSet<&'a str>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for OwnTasks<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            // A class inside has attributes of its own.
-            AnyNodeRef::StmtClassDef(_) => return TraversalSignal::Skip,
-            AnyNodeRef::StmtAssign(assign) => {
-                if let Expr::Call(call) = &*assign.value
-                    && call.arguments.args.iter().any(|argument| {
-                        matches!(argument, Expr::Call(coroutine)
-                            if own_attribute(&coroutine.func) == Some(self.method))
-                    })
-                {
-                    self.kept
-                        .extend(assign.targets.iter().filter_map(own_attribute));
-                }
-            }
-            AnyNodeRef::ExprCall(call) => {
-                if let Expr::Attribute(method) = &*call.func
-                    && method.attr == *"cancel"
-                {
-                    self.cancelled.extend(own_attribute(&method.value));
-                }
-            }
-            AnyNodeRef::ExprAwait(awaited) => self.awaited.extend(own_attribute(&awaited.value)),
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// The name of an attribute of a variable, as in `self.task`.
-fn own_attribute(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Attribute(attribute) if attribute.value.is_name_expr() => Some(&attribute.attr),
-        _ => None,
     }
 }
 

@@ -127,10 +127,12 @@ impl Swallowed<'_, '_, '_, '_> {
             .jumps
             .iter()
             .any(|jump| !jump.statement.is_continue_stmt());
-        Ok(Rewrite::safe("Let the cancellation go on", edits).unsafe_if(
-            (leaves || !self.handler.goes_on_for_ever())
-                .then_some("whoever cancels this may count on its quiet end"),
-        ))
+        Ok(
+            Rewrite::safe("Let the cancellation go on", edits).unsafe_if(
+                (leaves || !self.handler.goes_on_for_ever())
+                    .then_some("whoever cancels this may count on its quiet end"),
+            ),
+        )
     }
 
     /// The edits after which every way out of the handler is the exception.
@@ -260,10 +262,10 @@ impl Swallowed<'_, '_, '_, '_> {
 fn returns_answer(exits: &Exits<'_>) -> bool {
     exits.jumps.iter().any(|jump| {
         matches!(jump.statement, Stmt::Return(inner)
-            if inner.value.as_deref().is_some_and(|value| match value {
-                Expr::BooleanLiteral(literal) => literal.value,
-                other => !handlers::is_plain_value(other),
-            }))
+        if inner.value.as_deref().is_some_and(|value| match value {
+            Expr::BooleanLiteral(literal) => literal.value,
+            other => !handlers::is_plain_value(other),
+        }))
     })
 }
 

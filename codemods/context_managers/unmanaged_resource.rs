@@ -91,8 +91,7 @@ impl Codemod for UnmanagedResource {
         let callee = &opening.call.func;
         let by_name = last_name(callee).is_some_and(|name| {
             let paths: Vec<&str> = opening_paths(name).collect();
-            spellings.allow(callee, &paths)
-                || callee.is_attribute_expr() && is_opening_method(name)
+            spellings.allow(callee, &paths) || callee.is_attribute_expr() && is_opening_method(name)
         });
         let possible = by_name
             || callable_classes()
@@ -836,7 +835,8 @@ fn is_fixture(function: &ast::StmtFunctionDef) -> bool {
 /// Whether `object` is used in a statement behind the only `yield` of a function, where that is one of
 /// the function's own suite.
 fn closes_behind_yield(function: &ast::StmtFunctionDef, object: &ast::ExprName) -> bool {
-    let is_yield = |statement: &Stmt| matches!(statement, Stmt::Expr(only) if only.value.is_yield_expr());
+    let is_yield =
+        |statement: &Stmt| matches!(statement, Stmt::Expr(only) if only.value.is_yield_expr());
     let Some(at) = function.body.iter().position(is_yield) else {
         return false;
     };
