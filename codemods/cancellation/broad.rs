@@ -1,16 +1,15 @@
 //! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen};
 
 use super::handlers::{self, CANCELLED, Handler};
+use super::outcome::Outcome;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::site::{Owner, Site};
+use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::flow::Exits;
 use crate::support::imports;
@@ -71,6 +70,9 @@ impl Codemod for BroadExcept {
                 .any(|other| handler.catches_cancellation(other) || catches_exception(file, other))
             || handler.is_meant()
             || serves_failure(file, site)
+            || handlers::only_closes(&handler.statement.body)
+            || handler.callers().is_some_and(|callers| callers.clean_up())
+            || is_end_of_a_task(&handler, &exits)
         {
             return None;
         }
@@ -89,6 +91,15 @@ impl Codemod for BroadExcept {
             remedy,
         })
     }
+}
+
+/// Whether the handler does more than to log at the end of a task, whose outcome nobody sees: that is
+/// what is to be done however it ends.
+fn is_end_of_a_task<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> bool {
+    !handler.is_idle()
+        && handlers::in_package(handler.file)
+        && !Outcome::of(handler, exits).goes_on
+        && handler.callers().is_some_and(|callers| callers.are_tasks())
 }
 
 /// Whether the clause is part of a handler that raises in the end: what goes wrong while another
@@ -124,7 +135,11 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
                 .means(kind, &["builtins.BaseException", "builtins.Exception"])
         })
     });
-    if handler.is_idle() && is_alone {
+    // What runs beside others keeps `SystemExit` from ending them: only the cancellation passes.
+    let in_group = handler
+        .callers()
+        .is_some_and(|callers| callers.are_of_a_group());
+    if handler.is_idle() && is_alone && !in_group {
         if let Some(kind) = handler.node.type_.as_deref()
             && file.comments.intersects(kind.range())
         {
@@ -144,17 +159,7 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
                 handler.node.start() + "except".text_len(),
             ),
         };
-        let lets_through = runs_as_task(handler)
-            .then_some("it runs as a task, and `SystemExit` would end the others with it");
-        return Ok(Rewrite::safe("Catch `Exception`", vec![edit])
-            .unsafe_if(returns)
-            .unsafe_if(lets_through)
-            .unsafe_if(only_closes(&handler.statement.body).then_some(
-                "it closes something, and a cancellation would cut short what comes after",
-            ))
-            .unsafe_if(cleans_up_for_others(handler).then_some(
-                "a clean-up calls this, and the exception on its way then would be another one",
-            )));
+        return Ok(Rewrite::safe("Catch `Exception`", vec![edit]).unsafe_if(returns));
     }
     let imported = imports::import(
         file,
@@ -173,9 +178,10 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
     Ok(Rewrite::safe("Let cancellations pass", vec![edit])
         .with_shared(imported.edit)
         .unsafe_if(returns)
-        .unsafe_if(Some(
-            "what the handler does may be wanted for a cancellation, too",
-        )))
+        .unsafe_if(
+            (!handler.is_idle() || !is_alone)
+                .then_some("what the handler does may be wanted for a cancellation, too"),
+        ))
 }
 
 /// Whether a clause is for `Exception`: one for everything behind it is meant for what is left.
@@ -185,72 +191,4 @@ fn catches_exception(file: &File<'_, '_>, other: &ast::ExceptHandlerExceptHandle
             .iter()
             .any(|kind| file.semantics.means(kind, &["builtins.Exception"]))
     })
-}
-
-/// Whether a suite is one call that closes something, by its name: being wrong only means to hold back.
-fn only_closes(suite: &[Stmt]) -> bool {
-    let [Stmt::Expr(only)] = suite else {
-        return false;
-    };
-    matches!(&*only.value, Expr::Await(awaited)
-        if matches!(&*awaited.value, Expr::Call(call)
-            if matches!(last_name(&call.func), Some("__aexit__" | "aclose" | "close"))))
-}
-
-/// Whether the file calls the function of a handler in a `finally`, or in a handler of everything.
-/// Judged by names, because being wrong only means to hold back.
-fn cleans_up_for_others(handler: &Handler<'_, '_, '_, '_>) -> bool {
-    struct Tries<'a>(Vec<&'a ast::StmtTry>);
-    impl<'a> SourceOrderVisitor<'a> for Tries<'a> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0.extend(node.as_stmt_try());
-            TraversalSignal::Traverse
-        }
-    }
-    struct Called<'n>(&'n str, bool);
-    impl<'a> SourceOrderVisitor<'a> for Called<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node {
-                self.1 |= last_name(&call.func) == Some(self.0);
-            }
-            TraversalSignal::Traverse
-        }
-    }
-    let Owner::Function(function) = handler.owner else {
-        return false;
-    };
-    let mut tries = Tries(Vec::new());
-    tries.visit_body(handler.file.body());
-    let mut called = Called(&function.name, false);
-    for statement in tries.0 {
-        called.visit_body(&statement.finalbody);
-        for ast::ExceptHandler::ExceptHandler(clause) in &statement.handlers {
-            if handler.catches_cancellation(clause) {
-                called.visit_body(&clause.body);
-            }
-        }
-    }
-    called.1
-}
-
-/// Whether the file gives the function of a handler to something that runs it, as in
-/// `group.start_soon(self.work, item)`: the handler may keep one task from ending the others. Judged
-/// by names, because being wrong here only means to hold back.
-fn runs_as_task(handler: &Handler<'_, '_, '_, '_>) -> bool {
-    struct Given<'n>(&'n str, bool);
-    impl<'a> SourceOrderVisitor<'a> for Given<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node {
-                self.1 |= last_name(&call.func) == Some("start_soon")
-                    && call.arguments.args.first().and_then(last_name) == Some(self.0);
-            }
-            TraversalSignal::Traverse
-        }
-    }
-    let Owner::Function(function) = handler.owner else {
-        return false;
-    };
-    let mut given = Given(&function.name, false);
-    given.visit_body(handler.file.body());
-    given.1
 }

@@ -6,6 +6,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 use ty_python_core::scope::FileScopeId;
 
+use super::callers::Callers;
 use super::handlers::{self, own_code};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -101,6 +102,14 @@ impl Codemod for UnhandledCancellation {
             class: site.class(),
             place: site.place()?,
         };
+        // Tasks of a program's own parts are cancelled all the time, and nothing is lost where they hold
+        // nothing. A script speaks to the people who run it.
+        let has_to_clean_up = !handlers::in_package(file)
+            || file.settings.cancellation_cleanup.is_some()
+            || !endless.closing().is_empty();
+        if !has_to_clean_up || Callers::of(file, function, endless.class).watch_its_end() {
+            return None;
+        }
         let remedy = match endless.rewrite() {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason),
@@ -147,9 +156,7 @@ fn is_unhandled(site: &Site<'_, '_>, body: &[Stmt]) -> bool {
     inside.visit_body(body);
     let mut raises = Raises(false);
     raises.visit_body(body);
-    let mut generator = Yields(false);
-    generator.visit_body(&function.body);
-    !handled_around && !inside.0 && !raises.0 && !generator.0
+    !handled_around && !inside.0 && !raises.0 && !handlers::is_generator(function)
 }
 
 fn is_in(suite: &[Stmt], node: AnyNodeRef<'_>) -> bool {
@@ -214,19 +221,6 @@ impl<'a> SourceOrderVisitor<'a> for Handled {
             self.0 |= (!statement.finalbody.is_empty() || sees_cancellation(statement))
                 && handlers::awaits(&statement.body);
         }
-        own_code(node)
-    }
-}
-
-/// Looks for what makes a function a generator: it is closed, not cancelled.
-struct Yields(bool);
-
-impl<'a> SourceOrderVisitor<'a> for Yields {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.0 |= matches!(
-            node,
-            AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_)
-        );
         own_code(node)
     }
 }
@@ -311,19 +305,12 @@ impl Endless<'_, '_, '_> {
         }
         let quote = file.stylist.quote();
         let name = &self.function.name;
-        // Tasks of a program's own parts are cancelled all the time, and a line each is noise.
-        let in_package = file
-            .semantics
-            .module_name()
-            .is_none_or(|module| module.contains('.'));
         if let Some(logger) = self.logger().or_else(|| self.own_logger()) {
             return Ok((
                 vec![format!(
                     "{logger}.info({quote}{name} cancelled, cleaning up{quote})"
                 )],
-                in_package.then_some(
-                    "nothing is closed here, and this may be cancelled many times a day",
-                ),
+                None,
             ));
         }
         let is_builtin = file
@@ -339,14 +326,9 @@ impl Endless<'_, '_, '_> {
             writes: false,
         };
         output.visit_body(file.body());
-        // A script speaks to the people who run it; what a package prints, its users have to see.
-        let reason = if output.writes {
-            Some("this module writes to the standard output, where the new line would appear")
-        } else if in_package {
-            Some("this is a module of a package, and what it prints its users have to see")
-        } else {
-            None
-        };
+        let reason = output.writes.then_some(
+            "this module writes to the standard output, where the new line would appear",
+        );
         Ok((vec![format!("print({quote}Cleaning up...{quote})")], reason))
     }
 

@@ -6,12 +6,14 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
-use rustc_hash::FxHashSet;
 
+use super::callers::Callers;
+use super::outcome::Outcome;
 use crate::file::File;
 use crate::outline::last_name;
 use crate::project::Library;
 use crate::site::{Owner, Site};
+use crate::support::coroutines;
 use crate::support::flow::Exits;
 
 /// The names of the exception. `concurrent.futures.CancelledError` is another class since 3.8.
@@ -36,6 +38,32 @@ const EXPLANATIONS: &[&str] = &[
     "stop",
     "suppress",
     "swallow",
+];
+
+/// What a docstring says of a function that keeps everything to itself. Being wrong about one only means
+/// to hold back.
+const DECLARATIONS: &[&str] = &["baseexception", "cancellederror", "never mask", "swallow"];
+
+/// Methods that end something.
+const CLOSING: &[&str] = &[
+    "__aexit__",
+    "aclose",
+    "cleanup",
+    "close",
+    "disconnect",
+    "dispose",
+    "shutdown",
+    "stop",
+    "wait_closed",
+];
+
+/// Decorators that leave a function what it is to its callers.
+const PLAIN_DECORATORS: &[&str] = &[
+    "abstractmethod",
+    "classmethod",
+    "final",
+    "override",
+    "staticmethod",
 ];
 
 /// One handler of a `try` around awaits in asynchronous code.
@@ -106,58 +134,76 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             || !Exits::of(self.file, &self.statement.finalbody).jumps.is_empty()
     }
 
-    /// Whether the handler ends the function, or its part that waits, and that is what is counted on:
-    /// in a task that its object cancels and awaits, in a command, and before a clean-up.
+    /// Whether the handler ends what the function does, and that is what is counted on: nothing above
+    /// can tell a cancellation from another end, or more is to be done that it would skip.
     pub fn is_quiet_end(&self, exits: &Exits<'a>) -> bool {
-        let loops = self
-            .site
-            .enclosing_in_function()
-            .any(|(node, _)| matches!(node, AnyNodeRef::StmtWhile(_) | AnyNodeRef::StmtFor(_)));
-        let ends = !loops
-            || !exits.falls
-                && exits
-                    .jumps
-                    .iter()
-                    .all(|jump| jump.statement.is_return_stmt());
-        ends && (self.is_awaited_by_its_object() || self.is_command() || self.waits_to_clean_up())
+        let outcome = Outcome::of(self, exits);
+        if outcome.goes_on {
+            return !self.goes_on_for_ever()
+                && self
+                    .callers()
+                    .is_some_and(|callers| callers.await_its_task(self.file));
+        }
+        outcome.has_more_to_do(self.file)
+            || self.only_waits_for_event()
+            || self.ends_in_clean_up()
+            || self.ends_what_nobody_calls()
     }
 
-    /// Whether the class keeps a task of this method in an attribute, cancels it and awaits it.
-    fn is_awaited_by_its_object(&self) -> bool {
-        let (Owner::Function(function), Some(class)) = (self.owner, self.site.class()) else {
-            return false;
-        };
-        let mut tasks = OwnTasks {
-            method: &function.name,
-            kept: FxHashSet::default(),
-            cancelled: FxHashSet::default(),
-            awaited: FxHashSet::default(),
-        };
-        tasks.visit_body(&class.body);
-        tasks
-            .kept
-            .iter()
-            .any(|task| tasks.cancelled.contains(task) && tasks.awaited.contains(task))
-    }
-
-    /// Whether the function is a command of the program: nothing that cancels is above it. Judged by
-    /// the decorator's name, because being wrong only means to hold back.
-    fn is_command(&self) -> bool {
+    /// Whether no caller is in sight that would see the function end by a cancellation: somebody
+    /// else calls it or iterates over it, a task does nothing else, the program does.
+    fn ends_what_nobody_calls(&self) -> bool {
         let Owner::Function(function) = self.owner else {
             return false;
         };
-        function.decorator_list.iter().any(|decorator| {
-            let decorator = match &decorator.expression {
-                Expr::Call(call) => &call.func,
-                other => other,
-            };
-            last_name(decorator) == Some("command")
-        })
+        let is_decorated = function.decorator_list.iter().any(|decorator| {
+            !last_name(&decorator.expression).is_some_and(|name| PLAIN_DECORATORS.contains(&name))
+        });
+        let Some(callers) = self.callers() else {
+            return false;
+        };
+        is_decorated
+            || is_generator(function)
+            || self.is_entry_point(function)
+            || callers.await_its_task(self.file)
+            // A script shows all of its tasks, and who awaits them where.
+            || in_package(self.file)
+                && (callers.are_tasks() || callers.are_elsewhere() && self.is_around_loop())
     }
 
-    /// Whether the statement only waits for an event, and more is to be done afterwards: `raise` would
-    /// leave that undone.
-    fn waits_to_clean_up(&self) -> bool {
+    /// Whether the handler does nothing because the statement's `finally` does it all: it awaits what is
+    /// to be ended.
+    fn ends_in_clean_up(&self) -> bool {
+        self.is_idle() && awaits(&self.statement.finalbody)
+    }
+
+    /// Whether the statement is what a loop that awaits does, or holds one: so do the tasks that run in
+    /// the background.
+    fn is_around_loop(&self) -> bool {
+        let is_loop = |node: AnyNodeRef<'_>| match node {
+            AnyNodeRef::StmtWhile(statement) => awaits(&statement.body),
+            AnyNodeRef::StmtFor(statement) => statement.is_async,
+            _ => false,
+        };
+        self.site
+            .enclosing_in_function()
+            .any(|(node, _)| is_loop(node))
+            || self
+                .statement
+                .body
+                .iter()
+                .any(|statement| is_loop(statement.into()))
+    }
+
+    /// Whether the project gives the function's coroutine to a new event loop.
+    fn is_entry_point(&self, function: &ast::StmtFunctionDef) -> bool {
+        let module = self.file.semantics.module_name().unwrap_or_default();
+        let module = module.rsplit('.').next().unwrap_or_default();
+        self.file.project.runs(module, &function.name)
+    }
+
+    /// Whether the statement only waits to be told to go on, and a cancellation tells it, too.
+    fn only_waits_for_event(&self) -> bool {
         let [Stmt::Expr(only)] = self.statement.body.as_slice() else {
             return false;
         };
@@ -165,28 +211,42 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             if matches!(&*awaited.value, Expr::Call(call)
                 if call.arguments.is_empty()
                     && matches!(&*call.func, Expr::Attribute(method) if method.attr == *"wait")));
-        let Owner::Function(function) = self.owner else {
-            return false;
-        };
-        waits
-            && self.is_idle()
-            && function
-                .body
-                .iter()
-                .any(|next| next.start() >= self.statement.end() && !next.is_return_stmt())
+        waits && self.is_idle()
+    }
+
+    /// Whether the task cannot be stopped: the handler stays in an endless loop that nothing leaves.
+    pub fn goes_on_for_ever(&self) -> bool {
+        self.site.enclosing_in_function().any(|(node, child)| {
+            matches!(node, AnyNodeRef::StmtWhile(inner)
+                if coroutines::is_endless(&inner.test)
+                    && inner.body.iter().any(|s| s.range().contains_range(child.range()))
+                    && !coroutines::leaves_loop(&inner.body))
+        })
+    }
+
+    /// The uses of the function in the file.
+    pub fn callers(&self) -> Option<Callers<'a>> {
+        match self.owner {
+            Owner::Function(function) => Some(Callers::of(self.file, function, self.site.class())),
+            Owner::Lambda(_) | Owner::Module => None,
+        }
+    }
+
+    /// The statements of the function, or of the module.
+    pub fn code_of_owner(&self) -> &'a [Stmt] {
+        match self.owner {
+            Owner::Function(function) => &function.body,
+            Owner::Module | Owner::Lambda(_) => self.file.body(),
+        }
     }
 
     /// Whether the function cancels something before the clause.
     fn cancels_before(&self) -> bool {
-        let body = match self.owner {
-            Owner::Function(function) => function.body.as_slice(),
-            Owner::Module | Owner::Lambda(_) => self.file.body(),
-        };
         let mut search = Cancels {
             before: self.node.start(),
             found: false,
         };
-        search.visit_body(body);
+        search.visit_body(self.code_of_owner());
         search.found
     }
 
@@ -202,13 +262,28 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         uses.found
     }
 
-    /// Whether a comment in the handler says that the end is a quiet one.
+    /// Whether a comment in the handler, or behind the statement that follows, or the text above the
+    /// function says that the end is a quiet one.
     fn is_explained(&self) -> bool {
+        if let Owner::Function(function) = self.owner
+            && let Some(Stmt::Expr(first)) = function.body.first()
+            && let Expr::StringLiteral(text) = &*first.value
+        {
+            let text = text.value.to_str().to_ascii_lowercase();
+            if DECLARATIONS.iter().any(|word| text.contains(word)) {
+                return true;
+            }
+        }
+        let next = self
+            .site
+            .place()
+            .and_then(|place| place.suite.get(place.index + 1));
+        let last = next.map_or(self.node.end(), Ranged::start);
         self.file
             .comments
             .comments_in_range(TextRange::new(
                 self.node.start(),
-                self.file.source.line_end(self.node.end()),
+                self.file.source.line_end(last),
             ))
             .iter()
             .any(|comment| {
@@ -263,12 +338,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
 
     /// Whether a handler of the statement catches everything, or a cancellation.
     pub fn catches_cancellation(&self, other: &ast::ExceptHandlerExceptHandler) -> bool {
-        let Some(kind) = other.type_.as_deref() else {
-            return true;
-        };
-        members(kind)
-            .iter()
-            .any(|kind| self.file.semantics.means(kind, CANCELLED) || self.is_base_exception(kind))
+        catches_cancellation(self.file, other)
     }
 
     /// Whether an expression is `BaseException`.
@@ -314,7 +384,21 @@ pub fn clause_before(
     )
 }
 
-fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
+/// Whether a handler catches everything, or a cancellation.
+pub fn catches_cancellation(
+    file: &File<'_, '_>,
+    handler: &ast::ExceptHandlerExceptHandler,
+) -> bool {
+    handler.type_.as_deref().is_none_or(|kind| {
+        members(kind).iter().any(|kind| {
+            file.semantics.means(kind, CANCELLED)
+                || file.semantics.means(kind, &["builtins.BaseException"])
+        })
+    })
+}
+
+/// Whether a suite does nothing but pass, log, and leave.
+pub fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
     suite.iter().all(|statement| match statement {
         Stmt::Pass(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::Raise(_) => true,
         Stmt::Return(statement) => statement.value.as_deref().is_none_or(is_plain_value),
@@ -330,6 +414,23 @@ fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a suite awaits nothing but the end of something: calls that close, by their names, and what
+/// is shielded. A cancellation there is to cut nothing short.
+pub fn only_closes(suite: &[Stmt]) -> bool {
+    !suite.is_empty()
+        && suite.iter().all(|statement| {
+            let value = match statement {
+                Stmt::Expr(statement) => &statement.value,
+                Stmt::Assign(statement) => &statement.value,
+                _ => return false,
+            };
+            matches!(&**value, Expr::Await(awaited)
+                if matches!(&*awaited.value, Expr::Call(call)
+                    if last_name(&call.func)
+                        .is_some_and(|name| CLOSING.contains(&name) || name.contains("shield"))))
+        })
 }
 
 /// The exceptions that the expression of an `except` clause names.
@@ -407,6 +508,30 @@ pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
         }))
 }
 
+/// Whether a function has `yield` in its own code: it is iterated over.
+pub fn is_generator(function: &ast::StmtFunctionDef) -> bool {
+    struct Yields(bool);
+    impl<'a> SourceOrderVisitor<'a> for Yields {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= matches!(
+                node,
+                AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_)
+            );
+            own_code(node)
+        }
+    }
+    let mut search = Yields(false);
+    search.visit_body(&function.body);
+    search.0
+}
+
+/// Whether a file is a module of a package, and no script.
+pub fn in_package(file: &File<'_, '_>) -> bool {
+    file.semantics
+        .module_name()
+        .is_none_or(|module| module.contains('.'))
+}
+
 /// Whether code is that of a test, or stands in a file of tests.
 pub fn is_test_code(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     let is_test = |name: &str| {
@@ -462,6 +587,14 @@ struct Children {
 }
 
 impl Children {
+    /// Whether a call is one of a function that waits for a task of its own making, by its name, as in
+    /// `self.run_task(self.work())`: others may know that task.
+    fn waits_for_task(name: &str, call: &ast::ExprCall) -> bool {
+        name.contains("task")
+            && name != "create_task"
+            && call.arguments.args.first().is_some_and(Expr::is_call_expr)
+    }
+
     fn is_child(expr: &Expr) -> bool {
         match expr {
             Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => true,
@@ -480,7 +613,11 @@ impl Children {
                     name,
                     "gather" | "shield" | "wait" | "wait_for" | "wrap_future"
                 ) && call.arguments.args.first().is_some_and(Self::is_child)
+                    || Self::waits_for_task(name, call)
             }
+            // `gather(*[worker.wait() for worker in workers])`
+            Expr::ListComp(comprehension) => matches!(&*comprehension.elt, Expr::Call(call)
+                if matches!(last_name(&call.func), Some("join" | "wait"))),
             _ => false,
         }
     }
@@ -550,53 +687,6 @@ impl<'a> SourceOrderVisitor<'a> for Cancels {
         } else {
             TraversalSignal::Traverse
         }
-    }
-}
-
-/// Looks for the attributes of an object in which it keeps tasks of one method, and for those it
-/// cancels and awaits.
-struct OwnTasks<'a> {
-    method: &'a str,
-    kept: FxHashSet<&'a str>,
-    cancelled: FxHashSet<&'a str>,
-    awaited: FxHashSet<&'a str>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for OwnTasks<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            // A class inside has attributes of its own.
-            AnyNodeRef::StmtClassDef(_) => return TraversalSignal::Skip,
-            AnyNodeRef::StmtAssign(assign) => {
-                if let Expr::Call(call) = &*assign.value
-                    && call.arguments.args.iter().any(|argument| {
-                        matches!(argument, Expr::Call(coroutine)
-                            if own_attribute(&coroutine.func) == Some(self.method))
-                    })
-                {
-                    self.kept
-                        .extend(assign.targets.iter().filter_map(own_attribute));
-                }
-            }
-            AnyNodeRef::ExprCall(call) => {
-                if let Expr::Attribute(method) = &*call.func
-                    && method.attr == *"cancel"
-                {
-                    self.cancelled.extend(own_attribute(&method.value));
-                }
-            }
-            AnyNodeRef::ExprAwait(awaited) => self.awaited.extend(own_attribute(&awaited.value)),
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// The name of an attribute of a variable, as in `self.task`.
-fn own_attribute(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Attribute(attribute) if attribute.value.is_name_expr() => Some(&attribute.attr),
-        _ => None,
     }
 }
 

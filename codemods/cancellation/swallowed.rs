@@ -5,12 +5,12 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::handlers::{self, CANCELLED, Handler};
+use super::outcome;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rewrite;
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
-use crate::support::coroutines;
 use crate::support::flow::Exits;
 use crate::{Candidate, Codemod, file::File};
 
@@ -25,6 +25,17 @@ static RULE: Rule = Rule {
     default: true,
     equivalents: &["ASYNC103", "ASYNC104", "S7497"],
 };
+
+/// Exceptions beside which a cancellation is one more end of the same kind: of whatever it may be, of
+/// the program, and of what is iterated over.
+const ENDS: &[&str] = &[
+    "builtins.BaseException",
+    "builtins.Exception",
+    "builtins.KeyboardInterrupt",
+    "builtins.StopAsyncIteration",
+    "builtins.StopIteration",
+    "builtins.SystemExit",
+];
 
 impl Codemod for SwallowedCancellation {
     fn rule(&self) -> &'static Rule {
@@ -63,8 +74,10 @@ impl Codemod for SwallowedCancellation {
         let exits = Exits::of(file, &handler.node.body);
         if exits.always_raises()
             || handler.is_meant()
+            || returns_answer(&exits)
+            || handlers::only_closes(&handler.statement.body)
             || handler.is_quiet_end(&exits)
-            || catches_all_by_name(&handler, kind)
+            || !handler.goes_on_for_ever() && is_decided(&handler, kind)
             || handlers::is_test_code(file, handler.owner)
         {
             return None;
@@ -109,38 +122,17 @@ impl Swallowed<'_, '_, '_, '_> {
         } else {
             return Err("what it catches cannot be told apart");
         };
-        Ok(Rewrite::safe("Let the cancellation go on", edits).unsafe_if(self.unsafe_because()))
-    }
-
-    fn unsafe_because(&self) -> Option<&'static str> {
-        let file = self.handler.file;
-        let on_interrupt = handlers::members(self.kind).iter().any(|kind| {
-            file.semantics
-                .means(kind, &["builtins.KeyboardInterrupt", "builtins.SystemExit"])
-        });
-        if on_interrupt {
-            return Some("a quiet end on Ctrl-C may be wanted here");
-        }
         let leaves = self
             .exits
             .jumps
             .iter()
             .any(|jump| !jump.statement.is_continue_stmt());
-        (leaves || !self.goes_on_for_ever())
-            .then_some("whoever cancels this may count on its quiet end")
-    }
-
-    /// Whether the task cannot be stopped: it stays in an endless loop that nothing else leaves.
-    fn goes_on_for_ever(&self) -> bool {
-        self.handler
-            .site
-            .enclosing_in_function()
-            .any(|(node, child)| {
-                matches!(node, AnyNodeRef::StmtWhile(inner)
-                    if coroutines::is_endless(&inner.test)
-                        && inner.body.iter().any(|s| s.range().contains_range(child.range()))
-                        && !coroutines::leaves_loop(&inner.body))
-            })
+        Ok(
+            Rewrite::safe("Let the cancellation go on", edits).unsafe_if(
+                (leaves || !self.handler.goes_on_for_ever())
+                    .then_some("whoever cancels this may count on its quiet end"),
+            ),
+        )
     }
 
     /// The edits after which every way out of the handler is the exception.
@@ -170,11 +162,6 @@ impl Swallowed<'_, '_, '_, '_> {
     }
 
     fn replaced(&self, statement: &Stmt) -> Result<Edit, &'static str> {
-        if let Stmt::Return(inner) = statement
-            && !inner.value.as_deref().is_none_or(handlers::is_plain_value)
-        {
-            return Err("the handler returns a value that is made there");
-        }
         if self.handler.file.comments.intersects(statement.range()) {
             return Err("a comment stands inside the statement to replace");
         }
@@ -271,15 +258,25 @@ impl Swallowed<'_, '_, '_, '_> {
     }
 }
 
-/// Whether a clause of the cancellation also names `Exception` and an exit of the program: who lists
-/// them all wants nothing to get through.
-fn catches_all_by_name(handler: &Handler<'_, '_, '_, '_>, kind: &Expr) -> bool {
-    let names = |wanted: &[&str]| {
-        handlers::members(kind)
-            .iter()
-            .any(|kind| handler.file.semantics.means(kind, wanted))
-    };
-    names(&["builtins.Exception"]) && names(&["builtins.SystemExit", "builtins.KeyboardInterrupt"])
+/// Whether a handler returns what is made for a cancellation: the answer to it, and no mere end.
+fn returns_answer(exits: &Exits<'_>) -> bool {
+    exits.jumps.iter().any(|jump| {
+        matches!(jump.statement, Stmt::Return(inner)
+        if inner.value.as_deref().is_some_and(|value| match value {
+            Expr::BooleanLiteral(literal) => literal.value,
+            other => !handlers::is_plain_value(other),
+        }))
+    })
+}
+
+/// Whether the author has decided what a cancellation comes to here: a value or a cancellation for what
+/// follows, or the end that everything else named in the clause comes to.
+fn is_decided(handler: &Handler<'_, '_, '_, '_>, kind: &Expr) -> bool {
+    handlers::members(kind)
+        .iter()
+        .any(|kind| handler.file.semantics.means(kind, ENDS))
+        || outcome::leaves_word(handler)
+        || outcome::raises_later(handler)
 }
 
 /// `pass`, or `...` in its place.

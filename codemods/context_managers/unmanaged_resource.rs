@@ -18,7 +18,7 @@ use crate::spelling::Spellings;
 use crate::support::blocks;
 use crate::support::locks;
 use crate::support::resources::{
-    Form, Resource, is_opening_method, opened, opening_names, opening_paths,
+    Form, Resource, callable_classes, is_opening_method, opened, opening_names, opening_paths,
 };
 use crate::{Candidate, Codemod};
 
@@ -88,12 +88,16 @@ impl Codemod for UnmanagedResource {
         let Some(opening) = Opening::of(site.node) else {
             return Candidate::No;
         };
-        let Some(name) = last_name(&opening.call.func) else {
-            return Candidate::No;
-        };
-        let paths: Vec<&str> = opening_paths(name).collect();
-        let possible = spellings.allow(&opening.call.func, &paths)
-            || opening.call.func.is_attribute_expr() && is_opening_method(name);
+        let callee = &opening.call.func;
+        let by_name = last_name(callee).is_some_and(|name| {
+            let paths: Vec<&str> = opening_paths(name).collect();
+            spellings.allow(callee, &paths) || callee.is_attribute_expr() && is_opening_method(name)
+        });
+        let possible = by_name
+            || callable_classes()
+                .iter()
+                .filter_map(|path| path.split('.').next())
+                .any(|package| spellings.import(package));
         Candidate::when(possible && site.is_asynchronous(false))
     }
 
@@ -107,6 +111,7 @@ impl Codemod for UnmanagedResource {
         rows.retain(|row| {
             row.place_in_tuple().is_some() == opening.is_tuple
                 && (!opening.is_tuple || row.form == Form::None)
+                && !row.is_idle(file, opening.call)
         });
         let object = opening.object(&rows)?;
         let name = &object.id;
@@ -124,6 +129,9 @@ impl Codemod for UnmanagedResource {
         uses.visit_body(&function.body);
         let uses = uses.found;
         if uses.is_empty() || uses.iter().any(|used| used.kind == UseKind::Kept) {
+            return None;
+        }
+        if is_fixture(function) && closes_behind_yield(function, object) {
             return None;
         }
         let managed = Managed {
@@ -347,6 +355,8 @@ impl<'a> Managed<'_, 'a, '_> {
             return None;
         }
         let message = "is closed by hand: an exception or a cancellation in between leaves it open";
+        // What is opened meanwhile is closed before it.
+        let inner_end = self.end_of_inner(held, suite, end)?;
         let rewrite = || -> Result<Rewrite, String> {
             let lines = self.file.lines();
             let mut removals = Vec::new();
@@ -354,7 +364,9 @@ impl<'a> Managed<'_, 'a, '_> {
                 removals.push(self.indented(lines.delete(suite, at)?));
             }
             for at in behind..=end {
-                removals.push(if row.form == Form::None {
+                removals.push(if inner_end > end {
+                    lines.delete(suite, at)?
+                } else if row.form == Form::None {
                     let line = lines.line_of(suite.get(at).ok_or(SHARED)?).ok_or(SHARED)?;
                     let removal = Edit::range_deletion(line);
                     if at == behind {
@@ -382,15 +394,23 @@ impl<'a> Managed<'_, 'a, '_> {
             let mut edits;
             let moves;
             if row.form == Form::None {
+                let held = if inner_end > end {
+                    first..inner_end + 1
+                } else {
+                    first..behind
+                };
                 let block = lines
-                    .block(suite, parent, first..behind)
+                    .block(suite, parent, held)
                     .ok_or("the block is empty")?;
                 edits = block.wrap("try:", &self.finally(suite, behind..=end))?;
                 moves = block.range();
             } else {
-                let block = lines
-                    .between(suite, parent, first - 1, behind)
-                    .ok_or(SHARED)?;
+                let block = if inner_end > end {
+                    lines.block(suite, parent, first..inner_end + 1)
+                } else {
+                    lines.between(suite, parent, first - 1, behind)
+                };
+                let block = block.ok_or(SHARED)?;
                 edits = block.indented()?;
                 moves = TextRange::new(statement.start(), block.range().end());
             }
@@ -416,6 +436,38 @@ impl<'a> Managed<'_, 'a, '_> {
         Some((message, rewrite()))
     }
 
+    /// The index of the last statement right behind the close, which ends at `end`, that closes something
+    /// `held` opens, or `end`. `None` where such a close comes later: blocks cannot overlap.
+    fn end_of_inner(&self, held: &[Stmt], suite: &[Stmt], end: usize) -> Option<usize> {
+        let inner: Vec<&str> = held
+            .iter()
+            .filter_map(|statement| Opening::of(statement.into()))
+            .filter_map(|opening| {
+                let rows = opened(self.file, opening.call, opening.awaited);
+                opening.object(&rows)
+            })
+            .map(|object| object.id.as_str())
+            .collect();
+        let closes_inner = |statement: &Stmt| {
+            let Stmt::Expr(statement) = statement else {
+                return false;
+            };
+            let call = match &*statement.value {
+                Expr::Await(awaited) => &awaited.value,
+                _ => &statement.value,
+            };
+            matches!(&**call, Expr::Call(call)
+                if matches!(&*call.func, Expr::Attribute(method)
+                    if CLOSING.contains(&method.attr.as_str())
+                        && matches!(&*method.value, Expr::Name(name)
+                            if inner.contains(&name.id.as_str()))))
+        };
+        let rest = suite.get(end + 1..)?;
+        let adjacent = rest.iter().take_while(|next| closes_inner(next)).count();
+        let later = rest.iter().skip(adjacent).any(closes_inner);
+        (!later).then_some(end + adjacent)
+    }
+
     /// Right behind the opening: `try: … finally: await x.close()`.
     fn before_try(&self, statement: &'a ast::StmtTry, at: usize, closes: usize) -> Answer {
         let finalbody = statement.finalbody.as_slice();
@@ -425,6 +477,9 @@ impl<'a> Managed<'_, 'a, '_> {
         if closes != 1
             || end + 1 != finalbody.len()
             || row.form == Form::None
+            // It is closed in every case already: only the same in fewer words is better.
+            || row.more_than_close().is_some()
+            || waits.is_some()
             || self.closes_otherwise()
             || self
                 .uses
@@ -455,7 +510,7 @@ impl<'a> Managed<'_, 'a, '_> {
             let header = self.header(row)?;
             let is_bare =
                 close == 0 && statement.handlers.is_empty() && statement.orelse.is_empty();
-            let mut rewrite = if is_bare {
+            let rewrite = if is_bare {
                 let keyword = TextRange::at(statement.start(), TextSize::of("try"));
                 removals.push(Edit::range_replacement(header, keyword));
                 Rewrite::safe(title(row), removals)
@@ -470,7 +525,6 @@ impl<'a> Managed<'_, 'a, '_> {
                 rewrite.moves = Some(block.range());
                 rewrite
             };
-            rewrite = rewrite.unsafe_if(row.more_than_close()).unsafe_if(waits);
             Ok(rewrite)
         };
         Some((
@@ -501,8 +555,17 @@ impl<'a> Managed<'_, 'a, '_> {
             .uses
             .iter()
             .any(|used| used.kind == UseKind::Receiver("drain"));
+        // To wait for its end is not to bring it about: the other side does.
+        let waits = self.rows.iter().any(|row| {
+            row.then.as_deref().is_some_and(|then| {
+                self.uses
+                    .iter()
+                    .any(|used| used.kind == UseKind::Receiver(then))
+            })
+        });
         if shares
             || drains
+            || waits
             || self.rows.iter().any(|row| row.is_fine_unclosed())
             || row.owner_closes
             || self.closes_otherwise()
@@ -755,6 +818,35 @@ impl<'a> Managed<'_, 'a, '_> {
         }
         derived.leaving
     }
+}
+
+/// Whether a function is a fixture of pytest, by its decorator's name: what stands behind its `yield`
+/// runs in every case.
+fn is_fixture(function: &ast::StmtFunctionDef) -> bool {
+    function.decorator_list.iter().any(|decorator| {
+        let decorator = match &decorator.expression {
+            Expr::Call(call) => &call.func,
+            other => other,
+        };
+        last_name(decorator) == Some("fixture")
+    })
+}
+
+/// Whether `object` is used in a statement behind the only `yield` of a function, where that is one of
+/// the function's own suite.
+fn closes_behind_yield(function: &ast::StmtFunctionDef, object: &ast::ExprName) -> bool {
+    let is_yield =
+        |statement: &Stmt| matches!(statement, Stmt::Expr(only) if only.value.is_yield_expr());
+    let Some(at) = function.body.iter().position(is_yield) else {
+        return false;
+    };
+    let mut uses = Uses {
+        name: &object.id,
+        ancestors: Vec::new(),
+        found: Vec::new(),
+    };
+    uses.visit_body(function.body.get(at + 1..).unwrap_or_default());
+    !uses.found.is_empty()
 }
 
 fn title(row: &Resource) -> &'static str {

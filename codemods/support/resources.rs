@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::file::File;
+use crate::outline::last_name;
 use crate::semantics::ClassOf;
 
 /// One way to open an object, and how it is closed. `data/resources.toml` says more about each key.
@@ -34,6 +35,8 @@ pub struct Resource {
     #[serde(default)]
     unclosed: String,
     tuple: Option<usize>,
+    #[serde(default)]
+    idle_with: FxHashMap<String, Vec<String>>,
     note: Option<String>,
 }
 
@@ -123,6 +126,21 @@ impl Resource {
         })
     }
 
+    /// Whether `call` opens it in a way that leaves nothing open between uses.
+    pub fn is_idle(&self, file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+        call.arguments.keywords.iter().any(|keyword| {
+            keyword
+                .arg
+                .as_deref()
+                .and_then(|name| self.idle_with.get(name))
+                .is_some_and(|values| {
+                    file.semantics
+                        .qualified_name(&keyword.value)
+                        .is_some_and(|value| values.contains(&value))
+                })
+        })
+    }
+
     /// Whether nobody has to close it.
     pub fn is_fine_unclosed(&self) -> bool {
         self.unclosed == "fine"
@@ -159,9 +177,30 @@ static BY_NAME: LazyLock<FxHashMap<&'static str, Vec<&'static Resource>>> = Lazy
     rows
 });
 
+/// The name under which a class is called like a function.
+const CALL: &str = "__call__";
+
+/// The dotted paths of classes whose objects open something when they are called.
+pub fn callable_classes() -> &'static [&'static str] {
+    static CLASSES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let rows = BY_NAME.get(CALL).into_iter().flatten();
+        rows.flat_map(|row| row.method.all())
+            .filter_map(|path| path.rsplit_once('.'))
+            .map(|(class, _)| class)
+            .collect()
+    });
+    &CLASSES
+}
+
 /// The last names of what opens an object, for a first look at a file.
 pub fn opening_names() -> &'static [&'static str] {
-    static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| BY_NAME.keys().copied().collect());
+    static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let classes = callable_classes().iter();
+        let names = BY_NAME.keys().copied().filter(|name| *name != CALL);
+        names
+            .chain(classes.filter_map(|path| path.rsplit('.').next()))
+            .collect()
+    });
     &NAMES
 }
 
@@ -187,15 +226,33 @@ pub fn is_opening_method(name: &str) -> bool {
 
 /// The rows for what `call` opens, `awaited` or not. Empty where it opens nothing that is known.
 pub fn opened(file: &File<'_, '_>, call: &ast::ExprCall, awaited: bool) -> Vec<&'static Resource> {
-    let (Expr::Name(ast::ExprName { id: name, .. })
-    | Expr::Attribute(ast::ExprAttribute {
-        attr: ast::Identifier { id: name, .. },
-        ..
-    })) = &*call.func
-    else {
+    let by_name = by_last_name(file, call, awaited);
+    if !by_name.is_empty() {
+        return by_name;
+    }
+    // `async_session()`: what is called is an object itself.
+    let rows = BY_NAME.get(CALL).into_iter().flatten().copied();
+    let rows: Vec<&Resource> = rows.filter(|row| row.awaited.allows(awaited)).collect();
+    let is_mentioned = callable_classes()
+        .iter()
+        .filter_map(|path| path.split('.').next())
+        .any(|package| file.semantics.spellings().import(package));
+    if rows.is_empty() || !is_mentioned {
+        return Vec::new();
+    }
+    of_method(file, rows, &call.func)
+}
+
+/// The rows for what `call` opens by the name of a function, a class or a method.
+fn by_last_name(
+    file: &File<'_, '_>,
+    call: &ast::ExprCall,
+    awaited: bool,
+) -> Vec<&'static Resource> {
+    let Some(name) = last_name(&call.func) else {
         return Vec::new();
     };
-    let rows = BY_NAME.get(name.as_str()).into_iter().flatten().copied();
+    let rows = BY_NAME.get(name).into_iter().flatten().copied();
     let rows: Vec<&Resource> = rows.filter(|row| row.awaited.allows(awaited)).collect();
     let path = file.semantics.qualified_name(&call.func);
     let by_path: Vec<&Resource> = rows
@@ -212,7 +269,16 @@ pub fn opened(file: &File<'_, '_>, call: &ast::ExprCall, awaited: bool) -> Vec<&
     if rows.iter().all(|row| row.method.all().is_empty()) {
         return Vec::new();
     }
-    let ClassOf::Known(class) = file.semantics.class_of(&method.value) else {
+    of_method(file, rows, &method.value)
+}
+
+/// Those of `rows` whose method is one of the class of `object`.
+fn of_method(
+    file: &File<'_, '_>,
+    rows: Vec<&'static Resource>,
+    object: &Expr,
+) -> Vec<&'static Resource> {
+    let ClassOf::Known(class) = file.semantics.class_of(object) else {
         return Vec::new();
     };
     rows.into_iter()

@@ -1,0 +1,341 @@
+//! How a file uses one of its own functions: who awaits it, and where.
+//!
+//! Told by names, because what is made of it only ever means to hold back.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_text_size::Ranged;
+
+use super::handlers;
+use crate::file::File;
+use crate::outline::last_name;
+
+/// The uses of a function in its file.
+pub struct Callers<'a>(Vec<Caller<'a>>);
+
+/// One use of a function.
+struct Caller<'a> {
+    relation: Relation,
+    /// What the task is bound to, and the code in which that is seen.
+    kept: Option<(&'a Expr, Option<&'a ast::StmtFunctionDef>)>,
+    /// Whether it stands in a `try` or a `with` that sees how the function ends.
+    is_watched: bool,
+    /// Whether it stands in a `finally`, in a handler of cancellations, or under a shield.
+    in_clean_up: bool,
+    /// Whether it stands in a handler of any kind.
+    in_handler: bool,
+}
+
+/// What becomes of what a call of the function gives.
+#[derive(Clone, Copy, PartialEq)]
+enum Relation {
+    /// A task runs it.
+    Task,
+    /// A task of a group runs it, and its end may be that of the others.
+    GroupTask,
+    /// It is awaited on the spot.
+    Awaited,
+    /// The function itself is handed to somebody, not called.
+    Handed,
+    /// Something else.
+    Other,
+}
+
+impl<'a> Callers<'a> {
+    /// The uses of `function` in its file, `class` being the class around it where it is a method.
+    pub fn of(
+        file: &File<'a, '_>,
+        function: &'a ast::StmtFunctionDef,
+        class: Option<&'a ast::StmtClassDef>,
+    ) -> Self {
+        let mut search = Search {
+            file,
+            function,
+            class: class.filter(|_| file.semantics.is_method(function)),
+            ancestors: Vec::new(),
+            found: Vec::new(),
+        };
+        search.visit_body(file.body());
+        Self(search.found)
+    }
+
+    /// Whether the function is all that a task runs: every use in sight gives it to one, or to
+    /// somebody who calls it.
+    pub fn are_tasks(&self) -> bool {
+        !self.0.is_empty()
+            && self.0.iter().all(|caller| {
+                matches!(
+                    caller.relation,
+                    Relation::Task | Relation::GroupTask | Relation::Handed
+                )
+            })
+    }
+
+    /// Whether nothing in the file uses it.
+    pub fn are_elsewhere(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether some use gives it to a group of tasks.
+    pub fn are_of_a_group(&self) -> bool {
+        self.0
+            .iter()
+            .any(|caller| caller.relation == Relation::GroupTask)
+    }
+
+    /// Whether some use awaits it where its end is watched.
+    pub fn watch_its_end(&self) -> bool {
+        self.0
+            .iter()
+            .any(|caller| caller.relation == Relation::Awaited && caller.is_watched)
+    }
+
+    /// Whether the function is part of a clean-up: one calls it, or all that call it are handlers of
+    /// an error.
+    pub fn clean_up(&self) -> bool {
+        self.0.iter().any(|caller| caller.in_clean_up)
+            || !self.0.is_empty() && self.0.iter().all(|caller| caller.in_handler)
+    }
+
+    /// Whether a task of the function is awaited where nothing catches a cancellation: who waits there
+    /// counts on its quiet end.
+    pub fn await_its_task(&self, file: &File<'a, '_>) -> bool {
+        self.0.iter().any(|caller| {
+            let Some((kept, scope)) = caller.kept else {
+                return false;
+            };
+            let mut waits = Waits {
+                file,
+                kept,
+                found: false,
+            };
+            waits.visit_body(scope.map_or(file.body(), |function| &function.body));
+            waits.found
+        })
+    }
+}
+
+/// Looks for an `await` of a task where nothing catches a cancellation.
+struct Waits<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    kept: &'a Expr,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtTry(statement) => {
+                let handlers = statement.handlers.iter().map(|handler| {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    handler
+                });
+                if !handlers
+                    .clone()
+                    .any(|handler| handlers::catches_cancellation(self.file, handler))
+                {
+                    return TraversalSignal::Traverse;
+                }
+                for handler in handlers {
+                    self.visit_body(&handler.body);
+                }
+                self.visit_body(&statement.orelse);
+                self.visit_body(&statement.finalbody);
+                TraversalSignal::Skip
+            }
+            AnyNodeRef::StmtWith(statement)
+                if statement
+                    .items
+                    .iter()
+                    .any(|item| handlers::is_suppress(self.file, &item.context_expr)) =>
+            {
+                TraversalSignal::Skip
+            }
+            AnyNodeRef::ExprAwait(awaited) => {
+                self.found |= self.file.text(&*awaited.value) == self.file.text(self.kept);
+                TraversalSignal::Traverse
+            }
+            _ => TraversalSignal::Traverse,
+        }
+    }
+}
+
+struct Search<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    function: &'a ast::StmtFunctionDef,
+    class: Option<&'a ast::StmtClassDef>,
+    ancestors: Vec<AnyNodeRef<'a>>,
+    found: Vec<Caller<'a>>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let is_use = match node {
+            AnyNodeRef::ExprName(name) => {
+                self.class.is_none()
+                    && name.ctx == ExprContext::Load
+                    && name.id == self.function.name.id
+                    && self.may_be_function(name)
+            }
+            AnyNodeRef::ExprAttribute(attribute) => {
+                attribute.attr.id == self.function.name.id && self.may_be_method(attribute)
+            }
+            _ => false,
+        };
+        if is_use {
+            self.found.push(self.caller(node));
+        }
+        self.ancestors.push(node);
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+        self.ancestors.pop();
+    }
+}
+
+impl<'a> Search<'_, 'a, '_> {
+    /// Whether a name may be the function, and not another one of the same name.
+    fn may_be_function(&self, name: &ast::ExprName) -> bool {
+        let semantics = &self.file.semantics;
+        semantics.bindings(name).is_none_or(|definitions| {
+            definitions.into_iter().any(|definition| {
+                semantics
+                    .definition_range(definition)
+                    .is_some_and(|range| range.contains_range(self.function.name.range()))
+            })
+        })
+    }
+
+    /// Whether an attribute may be the method: `self` in another class is another object.
+    fn may_be_method(&self, attribute: &ast::ExprAttribute) -> bool {
+        let Some(class) = self.class else {
+            return false;
+        };
+        let is_own = matches!(&*attribute.value, Expr::Name(name)
+            if matches!(name.id.as_str(), "self" | "cls"));
+        !is_own || class.range().contains_range(attribute.range())
+    }
+
+    fn caller(&self, node: AnyNodeRef<'a>) -> Caller<'a> {
+        let relation = self.relation(node);
+        let mut caller = Caller {
+            relation,
+            kept: (relation == Relation::Task).then(|| self.kept()).flatten(),
+            is_watched: false,
+            in_clean_up: false,
+            in_handler: false,
+        };
+        let mut child = node;
+        for around in self.ancestors.iter().rev() {
+            match around {
+                AnyNodeRef::StmtFunctionDef(function) => {
+                    caller.in_clean_up |= function.name == *"__aexit__";
+                    break;
+                }
+                AnyNodeRef::ExprLambda(_) | AnyNodeRef::StmtClassDef(_) => break,
+                AnyNodeRef::StmtTry(statement) => {
+                    caller.in_clean_up |= is_in(&statement.finalbody, child);
+                    caller.is_watched |= is_in(&statement.body, child);
+                }
+                AnyNodeRef::StmtWith(statement) if is_in(&statement.body, child) => {
+                    caller.is_watched = true;
+                    caller.in_clean_up |= statement.items.iter().any(is_shield);
+                }
+                AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                    caller.in_handler = true;
+                    caller.in_clean_up |= handlers::catches_cancellation(self.file, handler);
+                }
+                _ => {}
+            }
+            child = *around;
+        }
+        caller
+    }
+
+    /// What a task that is made around the current place is bound to.
+    fn kept(&self) -> Option<(&'a Expr, Option<&'a ast::StmtFunctionDef>)> {
+        let target = self
+            .ancestors
+            .iter()
+            .rev()
+            .find_map(|around| match around {
+                AnyNodeRef::StmtAssign(assign) => Some(assign.targets.first()),
+                AnyNodeRef::StmtAnnAssign(assign) => Some(Some(&*assign.target)),
+                around => around.is_statement().then_some(None),
+            })??;
+        let function = self.ancestors.iter().rev().find_map(|around| match around {
+            AnyNodeRef::StmtFunctionDef(function) => Some(*function),
+            _ => None,
+        });
+        match target {
+            Expr::Name(_) => Some((target, function)),
+            // Another function may await what is kept in an attribute.
+            Expr::Attribute(_) => Some((target, None)),
+            _ => None,
+        }
+    }
+
+    /// What becomes of the function, seen from a use of it outwards.
+    fn relation(&self, node: AnyNodeRef<'a>) -> Relation {
+        let mut is_called = false;
+        let mut given = None;
+        let mut child = node;
+        for around in self.ancestors.iter().rev() {
+            match around {
+                AnyNodeRef::ExprCall(call) if call.func.range() == child.range() => {
+                    if given.is_none() {
+                        is_called = true;
+                    }
+                }
+                AnyNodeRef::ExprCall(call) => {
+                    let name = last_name(&call.func).unwrap_or_default();
+                    match name {
+                        "start_soon" => return Relation::GroupTask,
+                        // The end of a group's member is not the end of the group.
+                        "gather" => return Relation::Task,
+                        // It is awaited by the one that waits for it.
+                        "wait_for" | "shield" => return Relation::Other,
+                        _ => given = Some(name),
+                    }
+                }
+                AnyNodeRef::ExprAwait(_) => {
+                    return match given {
+                        None if is_called => Relation::Awaited,
+                        // `await asyncio.start_server(self.handle, host)`
+                        Some(name) if !is_called && name.starts_with("start") => Relation::Handed,
+                        _ => Relation::Other,
+                    };
+                }
+                // `return wrapper`
+                AnyNodeRef::StmtReturn(_) if !is_called && given.is_none() => {
+                    return Relation::Handed;
+                }
+                around if around.is_statement() => break,
+                _ => {}
+            }
+            child = *around;
+        }
+        match given {
+            // What takes a coroutine and is not awaited makes a task of it.
+            Some(_) if is_called => Relation::Task,
+            Some(_) => Relation::Handed,
+            None => Relation::Other,
+        }
+    }
+}
+
+fn is_in(suite: &[Stmt], node: AnyNodeRef<'_>) -> bool {
+    suite
+        .iter()
+        .any(|statement| statement.range().contains_range(node.range()))
+}
+
+/// Whether a `with` keeps cancellations out, as anyio's `CancelScope(shield=True)` does.
+fn is_shield(item: &ast::WithItem) -> bool {
+    matches!(&item.context_expr, Expr::Call(call)
+    if call.arguments.keywords.iter().any(|keyword| {
+        keyword.arg.as_deref() == Some("shield")
+            && matches!(&keyword.value, Expr::BooleanLiteral(value) if value.value)
+    }))
+}
