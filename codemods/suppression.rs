@@ -101,13 +101,17 @@ impl Suppressions {
     /// Whether a comment suppresses `finding`: at the end of the first or last line of the
     /// expression, or of the statement it stands in.
     pub fn cover(&self, finding: &Finding) -> bool {
+        self.silence(finding.rule, finding.range)
+    }
+
+    /// Whether a comment suppresses a finding of `rule` at `range`.
+    pub fn silence(&self, rule: &Rule, range: TextRange) -> bool {
         self.whole_file
             .iter()
-            .any(|suppressed| suppressed.covers(finding.rule))
+            .any(|suppressed| suppressed.covers(rule))
             || self.lines.iter().any(|(line, suppressed)| {
-                (line.contains_inclusive(finding.range.start())
-                    || line.contains_inclusive(finding.range.end()))
-                    && suppressed.covers(finding.rule)
+                (line.contains_inclusive(range.start()) || line.contains_inclusive(range.end()))
+                    && suppressed.covers(rule)
             })
     }
 }

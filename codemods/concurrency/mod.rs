@@ -2,7 +2,7 @@
 
 mod callee;
 mod fan_out;
-mod signature;
+pub(crate) mod signature;
 mod size;
 pub mod unbounded;
 mod wrapper;

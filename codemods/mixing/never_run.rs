@@ -4,8 +4,9 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use crate::concurrency::signature::is_typed_throughout;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::forgotten_await::call::{
@@ -18,10 +19,12 @@ use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
-use crate::site::{Obstacle, Owner, Site, suites_in};
+use crate::site::{Obstacle, Owner, Place, Site, suites_in};
 use crate::spelling::Spellings;
+use crate::support::blocks::Block;
 use crate::support::expected::is_expected;
-use crate::support::imports;
+use crate::support::{imports, names};
+use crate::suppression::Suppressions;
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
@@ -155,11 +158,16 @@ fn rewrite<'a>(
         Owner::Function(function) => starting_function(file, site, function)?,
         _ => script(file, site)?,
     };
-    if place.runs_more_than(file, call) {
-        return Err(
-            "several coroutines want one event loop: put them into one coroutine function"
-                .to_owned(),
-        );
+    if place.runs_more_than(file, &[call]) {
+        return match neighbours(file, site) {
+            Some(group) if !place.runs_more_than(file, &group.calls) => {
+                together(file, &group, owner)
+            }
+            _ => Err(
+                "several coroutines want one event loop: put them into one coroutine function"
+                    .to_owned(),
+            ),
+        };
     }
     let module = match file.library() {
         Some(Library::Other) => {
@@ -197,6 +205,135 @@ fn rewrite<'a>(
     )
 }
 
+/// Coroutine calls that follow each other, each a statement of its own.
+struct Group<'a> {
+    /// The place of the first one.
+    place: Place<'a>,
+    calls: Vec<&'a ast::ExprCall>,
+}
+
+/// The coroutine calls around `site` that follow each other. `None` where there is only one.
+fn neighbours<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Group<'a>> {
+    let mut place = site.place()?;
+    let suppressions = Suppressions::of(file);
+    let coroutine = |statement: &'a Stmt| {
+        let call = statement.as_expr_stmt()?.value.as_call_expr()?;
+        // What the arguments call would run inside of the loop, and once ran before it.
+        let is_plain = call
+            .arguments
+            .args
+            .iter()
+            .chain(call.arguments.keywords.iter().map(|keyword| &keyword.value))
+            .all(|argument| argument.is_name_expr() || argument.is_literal_expr());
+        let callee = match &*call.func {
+            Expr::Name(_) => true,
+            Expr::Attribute(method) => {
+                method.value.is_name_expr()
+                    && !file.semantics.is_rebound(&method.value, &method.attr)
+                    && !is_overridden_plainly(file, method)
+            }
+            _ => false,
+        };
+        (callee
+            && is_plain
+            && !suppressions.silence(&RULE, call.range())
+            && awaitability_of(file, call) == Awaitability::Coroutine
+            && once_plain(file, call).is_none())
+        .then_some(call)
+    };
+    let before = place.suite.get(..place.index)?.iter().rev();
+    let start = place.index - before.map_while(coroutine).count();
+    place.index = start;
+    place.statement = place.suite.get(start)?;
+    let calls: Vec<_> = place
+        .suite
+        .get(start..)?
+        .iter()
+        .map_while(coroutine)
+        .collect();
+    (calls.len() > 1).then_some(Group { place, calls })
+}
+
+/// Puts the calls of a group into one coroutine function.
+fn together<'a>(
+    file: &File<'a, '_>,
+    group: &Group<'a>,
+    owner: Owner<'a>,
+) -> Result<Rewrite, String> {
+    let library = file.library();
+    if library.and_then(Library::module).unwrap_or("asyncio") != "asyncio"
+        || matches!(library, Some(Library::Other))
+    {
+        return Err(
+            "several coroutines want one event loop, and it is not that of asyncio".to_owned(),
+        );
+    }
+    let Group { place, calls } = group;
+    let scope = file
+        .semantics
+        .scope_of_owner(owner)
+        .ok_or("the scope of the call is not known")?;
+    let name = names::fresh(file, owner, &["main", "run_all"]);
+    let imported = imports::import(file, "asyncio", "run", scope, place.statement.start())?;
+    let block = file
+        .lines()
+        .block(
+            place.suite,
+            place.parent,
+            place.index..place.index + calls.len(),
+        )
+        .filter(Block::stands_alone)
+        .ok_or("the statement shares its line with another one")?;
+    // An import that ends where the block starts comes before its blank lines.
+    let (shared, mut edits): (Vec<_>, Vec<_>) = imported
+        .edit
+        .into_iter()
+        .partition(|edit| edit.start() != block.start());
+    // What Black wants around a function: nothing below the header of another one.
+    let blank = match place.parent {
+        None => 2,
+        Some(_) => 1,
+    };
+    let missing = match place.parent {
+        None | Some(AnyNodeRef::StmtFunctionDef(_)) if place.index == 0 => 0,
+        _ => blank - blank_lines_before(file.source, block.start()).min(blank),
+    };
+    if missing > 0 {
+        let lines = file.newline().repeat(missing);
+        edits.push(Edit::insertion(lines, block.start()));
+    }
+    let returns = if is_typed_throughout(file.body()) {
+        " -> None"
+    } else {
+        ""
+    };
+    let mut trailer = vec![String::new(); blank];
+    trailer.push(format!("{}({name}())", imported.expression));
+    edits.extend(block.wrap(&format!("async def {name}(){returns}:"), &trailer)?);
+    edits.extend(
+        calls
+            .iter()
+            .map(|call| Edit::insertion("await ".to_owned(), call.start())),
+    );
+    let mut rewrite =
+        Rewrite::safe("Run them in one coroutine function", edits).with_shared(shared);
+    rewrite.moves = Some(block.range());
+    rewrite.alone_in = Some(match owner {
+        Owner::Function(function) => function.start(),
+        _ => TextSize::default(),
+    });
+    Ok(rewrite)
+}
+
+/// How many blank lines stand above the line that starts at `start`.
+fn blank_lines_before(source: &str, start: TextSize) -> usize {
+    source[..start.to_usize()]
+        .lines()
+        .rev()
+        .take_while(|line| line.trim().is_empty())
+        .count()
+}
+
 /// Code that runs once when a script starts.
 struct Start<'a> {
     /// The statements that belong to it, functions and classes aside.
@@ -204,9 +341,9 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Whether more than `call` wants an event loop here: it stands in a loop, or another coroutine
-    /// is made or run that is not in another branch.
-    fn runs_more_than(&self, file: &File<'a, '_>, call: &'a ast::ExprCall) -> bool {
+    /// Whether more than `calls` want an event loop here: one of them stands in a loop, or another
+    /// coroutine is made or run that is not in another branch.
+    fn runs_more_than(&self, file: &File<'a, '_>, calls: &[&'a ast::ExprCall]) -> bool {
         let mut search = Runs {
             file,
             path: Vec::new(),
@@ -216,19 +353,16 @@ impl<'a> Start<'a> {
         for suite in &self.suites {
             search.suite(suite, None);
         }
-        let Some(own) = search
-            .found
-            .iter()
-            .find(|run| run.range == call.range())
-            .cloned()
-        else {
-            return true;
-        };
-        own.in_loop
-            || search
-                .found
-                .iter()
-                .any(|other| other.range != own.range && !own.excludes(other))
+        let is_own = |run: &Run| calls.iter().any(|call| call.range() == run.range);
+        let own: Vec<&Run> = search.found.iter().filter(|run| is_own(run)).collect();
+        own.len() != calls.len()
+            || own.iter().any(|own| {
+                own.in_loop
+                    || search
+                        .found
+                        .iter()
+                        .any(|other| !is_own(other) && !own.excludes(other))
+            })
     }
 }
 

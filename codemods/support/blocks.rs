@@ -407,6 +407,11 @@ impl Block<'_> {
         &self.base
     }
 
+    /// Whether the block has its lines to itself.
+    pub fn stands_alone(&self) -> bool {
+        self.opening.is_none() && self.closing.is_none()
+    }
+
     /// The edits that put the block into a compound statement: `header` on a line above it, and the
     /// lines of `trailer`, such as an `except` clause, below. Each line of the trailer is given
     /// with the indentation it has inside the suite.
@@ -438,7 +443,7 @@ impl Block<'_> {
     ///
     /// `Err` with the reason where the block cannot be moved, or does not have its lines to itself.
     pub fn indented(&self) -> Result<Vec<Edit>, &'static str> {
-        if self.opening.is_some() || self.closing.is_some() {
+        if !self.stands_alone() {
             return Err("the statement shares its line with another one");
         }
         Ok(self.moved_lines()?.map(insertion).collect())
