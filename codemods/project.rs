@@ -500,11 +500,7 @@ impl Project {
     }
 
     /// The files in which `name` stands. `read` gives the text of a file; every file is read once.
-    pub fn mentioning(
-        &self,
-        name: &str,
-        read: impl Fn(&Path) -> Option<String>,
-    ) -> Vec<PathBuf> {
+    pub fn mentioning(&self, name: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<PathBuf> {
         let mentions = self.mentions.get_or_init(|| {
             let mut mentions: FxHashMap<Key, Vec<u32>> = FxHashMap::default();
             for ((path, _), number) in self.files.iter().zip(0..) {

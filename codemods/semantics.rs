@@ -748,8 +748,7 @@ impl<'db> Semantics<'db> {
             .is_function_def()
             .then(|| Function {
                 definition,
-                module: parsed_module(self.db(), definition.python_file(self.db()))
-                    .load(self.db()),
+                module: parsed_module(self.db(), definition.python_file(self.db())).load(self.db()),
             })
     }
 

@@ -244,7 +244,10 @@ pub fn run(
         .iter()
         .any(|file| changes_others(file.prospects.certain.iter().copied()));
     if changes_others {
-        let folders: Vec<PathBuf> = roots.iter().map(|root| root.as_std_path().to_path_buf()).collect();
+        let folders: Vec<PathBuf> = roots
+            .iter()
+            .map(|root| root.as_std_path().to_path_buf())
+            .collect();
         let beside = discovery::discover(&folders, resolver)?.files;
         let beside = beside.into_iter().map(|found| found.path).collect();
         project.set_files(paths.clone(), beside);
@@ -460,7 +463,11 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         summary.add_traces(writer.finish());
     }
     if let Some(scopes) = &scopes {
-        summary.add_calls(calls::write(scopes, &source.text, &config.settings.blocking));
+        summary.add_calls(calls::write(
+            scopes,
+            &source.text,
+            &config.settings.blocking,
+        ));
     }
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
@@ -598,12 +605,7 @@ fn changes_others(mut codemods: impl Iterator<Item = &'static dyn Codemod>) -> b
 }
 
 /// Makes the rewrites that change several files. Each is made in all of them, or in none.
-fn across(
-    active: &mut Vec<Active>,
-    database: &mut Database,
-    project: &Project,
-    given: &Given<'_>,
-) {
+fn across(active: &mut Vec<Active>, database: &mut Database, project: &Project, given: &Given<'_>) {
     for _ in 0..MOST_ROUNDS {
         let wanted: Vec<(usize, &'static str, Vec<Elsewhere>)> = active
             .par_iter()

@@ -570,7 +570,10 @@ fn a_fix_of_several_files_is_made_whole_or_not_at_all() {
     // One patch.
     let diff = asyncfix(&folder).arg("--diff").assert().code(1);
     let diff = String::from_utf8_lossy(&diff.get_output().stdout).into_owned();
-    assert!(diff.contains("--- ./store.py") && diff.contains("--- ./main.py"), "{diff}");
+    assert!(
+        diff.contains("--- ./store.py") && diff.contains("--- ./main.py"),
+        "{diff}"
+    );
     asyncfix(&folder).arg("--write").assert().code(0);
     assert!(read(&folder, "store.py").contains("async def load(key):"));
     assert!(read(&folder, "main.py").contains("print(await load(1))"));

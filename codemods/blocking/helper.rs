@@ -52,9 +52,7 @@ impl Codemod for BlockingHelper {
             return Candidate::No;
         };
         match last_name(&call.func) {
-            Some(name)
-                if !is_awaited(site) && site.is_asynchronous(spellings.await_at_top()) =>
-            {
+            Some(name) if !is_awaited(site) && site.is_asynchronous(spellings.await_at_top()) => {
                 let source = spellings.sources(name).first().map_or(name, |name| name);
                 let key = name_key(source);
                 Candidate::If(key, Sought::Blocking(key))
@@ -149,7 +147,12 @@ fn shown(owner: Option<&str>, names: &[String]) -> String {
         .chain(names.iter().map(String::as_str))
         .collect();
     let (start, end) = SHOWN;
-    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let quoted = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+    };
     let left = names.len().saturating_sub(start + end);
     // To say that one is left out takes as much room as the one.
     if left < 2 {

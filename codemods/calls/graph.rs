@@ -233,11 +233,7 @@ impl Graph {
         })
     }
 
-    fn follow_blocked(
-        &mut self,
-        mut pending: VecDeque<(Id, Next, usize)>,
-        callers: &Callers,
-    ) {
+    fn follow_blocked(&mut self, mut pending: VecDeque<(Id, Next, usize)>, callers: &Callers) {
         for allowed in 0..=CONDITIONS {
             let mut left = VecDeque::new();
             while let Some((id, next, conditions)) = pending.pop_front() {
@@ -265,11 +261,7 @@ impl Graph {
         }
     }
 
-    fn follow_bonds(
-        &mut self,
-        mut pending: VecDeque<(Id, Bond)>,
-        callers: &Callers,
-    ) {
+    fn follow_bonds(&mut self, mut pending: VecDeque<(Id, Bond)>, callers: &Callers) {
         while let Some((id, bond)) = pending.pop_front() {
             if self.bonds.contains_key(&id) {
                 continue;

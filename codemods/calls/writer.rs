@@ -341,18 +341,16 @@ impl<'a> Writer<'_, 'a> {
     fn value(&self, expr: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
         match expr {
             Expr::Name(name) => self.value_of_name(&name.id, scope, steps),
-            Expr::Attribute(attribute) => {
-                match self.value(&attribute.value, scope, steps)? {
-                    Value::Target(Target::Import(mut path)) => {
-                        path.components.push(attribute.attr.to_string());
-                        Some(Value::Target(Target::Import(path)))
-                    }
-                    Value::Instance(Target::Class(class)) => {
-                        self.attribute(class, &attribute.attr, steps.checked_sub(1)?)
-                    }
-                    _ => None,
+            Expr::Attribute(attribute) => match self.value(&attribute.value, scope, steps)? {
+                Value::Target(Target::Import(mut path)) => {
+                    path.components.push(attribute.attr.to_string());
+                    Some(Value::Target(Target::Import(path)))
                 }
-            }
+                Value::Instance(Target::Class(class)) => {
+                    self.attribute(class, &attribute.attr, steps.checked_sub(1)?)
+                }
+                _ => None,
+            },
             Expr::Call(call) => match self.value(&call.func, scope, steps)? {
                 Value::Target(target @ (Target::Class(_) | Target::Import(_))) => {
                     Some(Value::Instance(target))
@@ -438,6 +436,18 @@ impl<'a> Writer<'_, 'a> {
 /// From the first statement of a suite to the last.
 fn range_of(suite: &[Stmt]) -> Option<TextRange> {
     Some(TextRange::new(suite.first()?.start(), suite.last()?.end()))
+}
+
+/// Whether the methods of a class may change its instances, as `append` does.
+fn is_container(class: &Target) -> bool {
+    const FIXED: [&str; 6] = ["str", "bytes", "int", "float", "tuple", "frozenset"];
+    matches!(class, Target::Import(path) if !path.is_relative
+    && match path.components.as_slice() {
+        [package, class] => {
+            package == "builtins" && !FIXED.contains(&class.as_str()) || package == "collections"
+        }
+        _ => false,
+    })
 }
 
 /// Whether a base class brings no methods that matter.
@@ -583,16 +593,14 @@ impl<'a> Walk<'_, '_, 'a> {
         if self.writer.scopes.shared.contains(name.id.as_str()) {
             return false;
         }
-        own.bindings
-            .get(name.id.as_str())
-            .is_some_and(|bindings| {
-                bindings.iter().all(|binding| {
-                    matches!(binding, Binding::Value(value)
+        own.bindings.get(name.id.as_str()).is_some_and(|bindings| {
+            bindings.iter().all(|binding| {
+                matches!(binding, Binding::Value(value)
                         if matches!(self.writer.value(value, self.scope, STEPS),
                             Some(Value::Made))
                             || self.is_fresh_call(value))
-                })
             })
+        })
     }
 
     /// Whether what is called gives something new each time.
@@ -620,7 +628,11 @@ impl<'a> Walk<'_, '_, 'a> {
                         self.add(call, Callee::Method(target, attribute.attr.to_string()));
                     }
                     Some(Value::Instance(class)) => {
-                        self.method_called(call, class, &attribute.attr, is_kept);
+                        if is_container(&class) && !self.is_own(&attribute.value) {
+                            self.unknown(call);
+                        } else {
+                            self.method_called(call, class, &attribute.attr, is_kept);
+                        }
                     }
                     Some(Value::Made) => {}
                     Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
@@ -692,6 +704,9 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         if let Some((name, row)) = self.writer.table.method(&path, method) {
             self.blocking(call, name, row, is_kept);
+        } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
+            let reason = format!("`{path}` belongs to the thread of the event loop");
+            self.written.bonds.push(Bond::Tied(reason));
         } else if !is_thread_safe(&path) && !is_thread_safe(&format!("{path}.{method}")) {
             self.add(call, Callee::Method(class, method.to_owned()));
         }

@@ -133,15 +133,21 @@ fn rewrite<'a>(
         && !travel.is_called_by_coroutine(definition, &function.name)?
     {
         let operand = only.value.start();
-        let (edits, import) = run_edits(file, only.range(), operand_start(file, only, operand), &only.value)?;
-        return Ok(
-            Rewrite::safe("Run the coroutine with `asyncio.run`", edits).with_shared(import),
-        );
+        let (edits, import) = run_edits(
+            file,
+            only.range(),
+            operand_start(file, only, operand),
+            &only.value,
+        )?;
+        return Ok(Rewrite::safe("Run the coroutine with `asyncio.run`", edits).with_shared(import));
     }
     travel.convert(definition, &function.name)?;
     let own = file.semantics.path().map(std::path::Path::to_path_buf);
     let mut rewrite = Rewrite::safe(
-        format!("Make `{}` and its callers coroutine functions", function.name),
+        format!(
+            "Make `{}` and its callers coroutine functions",
+            function.name
+        ),
         Vec::new(),
     )
     .unsafe_if(travel.doubt.take());

@@ -65,7 +65,9 @@ pub(super) struct Reference<'db> {
 #[derive(Clone)]
 enum Kind<'db> {
     /// It is imported, or listed; with whether a package's `__init__.py` does so.
-    Import { by_package: bool },
+    Import {
+        by_package: bool,
+    },
     Call(Call<'db>),
     /// It is passed on; how the place is written.
     Value(String),
@@ -415,7 +417,9 @@ const TRANSPARENT: [&str; 4] = [
 fn can_be_async(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Result<(), String> {
     let name = &function.name;
     if name.starts_with("__") && name.ends_with("__") {
-        return Err(format!("Python itself calls `{name}`, and does not await it"));
+        return Err(format!(
+            "Python itself calls `{name}`, and does not await it"
+        ));
     }
     for decorator in &function.decorator_list {
         let callee = match &decorator.expression {
@@ -551,7 +555,11 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
     }
 
     fn import(&mut self, alias: &ast::Alias) {
-        if alias.asname.as_ref().is_some_and(|other| other.as_str() != self.name) {
+        if alias
+            .asname
+            .as_ref()
+            .is_some_and(|other| other.as_str() != self.name)
+        {
             let place = self.place(alias);
             self.doubt
                 .get_or_insert(format!("it is imported under another name in {place}"));
@@ -651,14 +659,15 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
 
 /// Whether code at `site` may run more than once each time the function around it does.
 pub(super) fn repeats(site: &Site<'_, '_>) -> bool {
-    site.enclosing_in_function().any(|(node, child)| match node {
-        AnyNodeRef::StmtWhile(_) | AnyNodeRef::ExprGenerator(_) => true,
-        AnyNodeRef::StmtFor(statement) => statement.iter.range() != child.range(),
-        AnyNodeRef::ExprListComp(_) | AnyNodeRef::ExprSetComp(_) | AnyNodeRef::ExprDictComp(_) => {
-            true
-        }
-        _ => false,
-    })
+    site.enclosing_in_function()
+        .any(|(node, child)| match node {
+            AnyNodeRef::StmtWhile(_) | AnyNodeRef::ExprGenerator(_) => true,
+            AnyNodeRef::StmtFor(statement) => statement.iter.range() != child.range(),
+            AnyNodeRef::ExprListComp(_)
+            | AnyNodeRef::ExprSetComp(_)
+            | AnyNodeRef::ExprDictComp(_) => true,
+            _ => false,
+        })
 }
 
 /// The edits, and the import, that write `asyncio.run(…)` over `before` and behind `range`. `head` is an
@@ -670,7 +679,9 @@ pub(super) fn run_edits(
     head: &Expr,
 ) -> Result<(Vec<Edit>, Option<Edit>), String> {
     if !matches!(file.library(), Some(Library::Asyncio)) {
-        return Err("only asyncio's loop can be started here, and the code uses another library".to_owned());
+        return Err(
+            "only asyncio's loop can be started here, and the code uses another library".to_owned(),
+        );
     }
     let scope = file
         .semantics
@@ -733,4 +744,3 @@ pub(super) fn needs_coroutine(function: &ast::StmtFunctionDef) -> bool {
     let found = awaited_in(function);
     !found.awaits.is_empty() || found.other.is_some()
 }
-

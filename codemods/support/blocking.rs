@@ -153,7 +153,10 @@ impl Row {
                 .split_once('=')
                 .is_some_and(|(which, _)| argument(call, which).is_some())
         };
+        let streams = |keyword: &String| argument(call, keyword).is_some();
         self.only.is_empty()
+            // What it gives goes on blocking where it is read.
+            && !self.streams.iter().any(streams)
             && !self.harmless.iter().any(is_given)
             && !self.bounded
             && !self.shared
