@@ -240,12 +240,15 @@ pub fn run(
     environment::add_own(&mut project, &roots);
     project.settle();
     // What changes in one file may have to change in others, whichever were given.
-    let changes_others = active
+    let changing: Vec<&Active> = active
         .iter()
-        .any(|file| changes_others(file.prospects.certain.iter().copied()));
-    if changes_others {
+        .filter(|file| changes_others(file.prospects.certain.iter().copied()))
+        .collect();
+    if !changing.is_empty() {
+        // The working folder is one of the roots, and may have nothing to do with the files.
         let folders: Vec<PathBuf> = roots
             .iter()
+            .filter(|root| changing.iter().any(|file| file.path.starts_with(root)))
             .map(|root| root.as_std_path().to_path_buf())
             .collect();
         let beside = discovery::discover(&folders, resolver)?.files;
@@ -601,7 +604,7 @@ fn rounds(
 }
 
 fn changes_others(mut codemods: impl Iterator<Item = &'static dyn Codemod>) -> bool {
-    codemods.any(|codemod| codemod.changes_other_files())
+    codemods.any(Codemod::changes_other_files)
 }
 
 /// Makes the rewrites that change several files. Each is made in all of them, or in none.
@@ -746,7 +749,7 @@ fn put(
         }
         let index = project.number_of(path);
         let index = index.ok_or(format!("{} was not given", path.display()))?;
-        let source = source::read(path).map_err(|reason| reason.to_string())?;
+        let source = source::read(path).map_err(|reason| reason.clone())?;
         positions.insert(path.clone(), active.len() + new.len());
         new.push(Active {
             index,

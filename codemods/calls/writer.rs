@@ -440,11 +440,12 @@ fn range_of(suite: &[Stmt]) -> Option<TextRange> {
 
 /// Whether the methods of a class may change its instances, as `append` does.
 fn is_container(class: &Target) -> bool {
-    const FIXED: [&str; 6] = ["str", "bytes", "int", "float", "tuple", "frozenset"];
+    const CHANGING: [&str; 4] = ["list", "dict", "set", "bytearray"];
     matches!(class, Target::Import(path) if !path.is_relative
     && match path.components.as_slice() {
         [package, class] => {
-            package == "builtins" && !FIXED.contains(&class.as_str()) || package == "collections"
+            package == "builtins" && CHANGING.contains(&class.as_str())
+                    || package == "collections"
         }
         _ => false,
     })

@@ -284,9 +284,7 @@ impl<'a> Search<'_, 'a, '_> {
         for around in self.ancestors.iter().rev() {
             match around {
                 AnyNodeRef::ExprCall(call) if call.func.range() == child.range() => {
-                    if given.is_none() {
-                        is_called = true;
-                    }
+                    is_called |= given.is_none();
                 }
                 AnyNodeRef::ExprCall(call) => {
                     let name = last_name(&call.func).unwrap_or_default();

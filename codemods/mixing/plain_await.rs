@@ -77,7 +77,7 @@ impl Codemod for AwaitInSyncFunction {
         let range = first
             .into_iter()
             .chain(found.other)
-            .min_by_key(|range| range.start())?;
+            .min_by_key(Ranged::start)?;
         Some(Finding {
             rule: &RULE,
             range,
@@ -189,7 +189,7 @@ fn operand_start(
         expr.into(),
         file.tokens(),
     );
-    range.map_or(start, |range| range.start())
+    range.map_or(start, TextRange::start)
 }
 
 /// Whether what is awaited is a coroutine, which a new event loop can run. A future or task belongs to

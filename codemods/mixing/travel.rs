@@ -661,9 +661,10 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
 pub(super) fn repeats(site: &Site<'_, '_>) -> bool {
     site.enclosing_in_function()
         .any(|(node, child)| match node {
-            AnyNodeRef::StmtWhile(_) | AnyNodeRef::ExprGenerator(_) => true,
             AnyNodeRef::StmtFor(statement) => statement.iter.range() != child.range(),
-            AnyNodeRef::ExprListComp(_)
+            AnyNodeRef::StmtWhile(_)
+            | AnyNodeRef::ExprGenerator(_)
+            | AnyNodeRef::ExprListComp(_)
             | AnyNodeRef::ExprSetComp(_)
             | AnyNodeRef::ExprDictComp(_) => true,
             _ => false,
