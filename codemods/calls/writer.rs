@@ -34,6 +34,17 @@ const AWARE: [&str; 5] = [
     "sniffio.current_async_library",
 ];
 
+/// Built-in functions that may do anything to what they are given.
+const CHANGING: [&str; 7] = [
+    "builtins.setattr",
+    "builtins.delattr",
+    "builtins.exec",
+    "builtins.eval",
+    "builtins.next",
+    "builtins.vars",
+    "builtins.globals",
+];
+
 /// The rule of single calls of the system.
 const PATH_CALL: &str = "AF208";
 
@@ -440,11 +451,11 @@ fn range_of(suite: &[Stmt]) -> Option<TextRange> {
 
 /// Whether the methods of a class may change its instances, as `append` does.
 fn is_container(class: &Target) -> bool {
-    const CHANGING: [&str; 4] = ["list", "dict", "set", "bytearray"];
+    const CONTAINERS: [&str; 4] = ["list", "dict", "set", "bytearray"];
     matches!(class, Target::Import(path) if !path.is_relative
     && match path.components.as_slice() {
         [package, class] => {
-            package == "builtins" && CHANGING.contains(&class.as_str())
+            package == "builtins" && CONTAINERS.contains(&class.as_str())
                     || package == "collections"
         }
         _ => false,
@@ -488,7 +499,13 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     }
                 }
             }
-            AnyNodeRef::StmtAugAssign(statement) => self.assigned(&statement.target),
+            AnyNodeRef::StmtAugAssign(statement) => {
+                self.assigned(&statement.target);
+                // `rows += more` changes a list in place.
+                if statement.target.is_name_expr() && !self.is_own(&statement.target) {
+                    self.changes(&statement.target);
+                }
+            }
             AnyNodeRef::StmtAnnAssign(statement) if statement.value.is_some() => {
                 self.assigned(&statement.target);
             }
@@ -535,15 +552,19 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
+    fn changes(&mut self, target: &'a Expr) {
+        let text = self.writer.text(target);
+        let reason = format!("it changes `{text}`, which other code may use meanwhile");
+        self.written.bonds.push(Bond::Shared(reason));
+    }
+
     fn assigned(&mut self, target: &'a Expr) {
         match target {
             Expr::Attribute(ast::ExprAttribute { value, .. })
             | Expr::Subscript(ast::ExprSubscript { value, .. })
                 if !self.is_own(value) =>
             {
-                let text = self.writer.text(target);
-                let reason = format!("it changes `{text}`, which other code may use meanwhile");
-                self.written.bonds.push(Bond::Shared(reason));
+                self.changes(target);
             }
             Expr::Starred(starred) => self.assigned(&starred.value),
             Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
@@ -683,7 +704,7 @@ impl<'a> Walk<'_, '_, 'a> {
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
             let reason = format!("`{path}` belongs to the thread of the event loop");
             self.written.bonds.push(Bond::Tied(reason));
-        } else if !is_thread_safe(&path) {
+        } else if CHANGING.contains(&path.as_str()) || !is_thread_safe(&path) {
             self.add(call, Callee::Plain(target));
         }
     }
