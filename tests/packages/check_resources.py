@@ -40,7 +40,6 @@ TABLE = ROOT / "codemods" / "data" / "resources.toml"
 REQUIREMENTS = [HERE / "stubs.txt", HERE / "resources.txt"]
 
 KEYS = {
-    "idle_with": dict,
     "class": str, "open": list, "method": list, "tuple": int, "idle_with": dict, "awaited": (bool, str), "form": str, "close": list,
     "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "exit": str, "late": bool,
     "unclosed": str, "note": str,
