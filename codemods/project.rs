@@ -521,9 +521,25 @@ impl Project {
             .collect()
     }
 
-    /// Why a method of this name in the file at `place` cannot change alone, if it cannot.
-    pub fn stands_alone(&self, place: &Place, name: &str) -> Result<(), String> {
-        self.graph.stands_alone(place, name)
+    /// The other plain methods that have to become coroutine functions together with the one of this
+    /// name in the file at `place`, each with its file. `Err` with the reason where one of them is not
+    /// known.
+    pub fn family(&self, place: &Place, name: &str) -> Result<Vec<(PathBuf, String)>, String> {
+        let members = self.graph.family(place, name)?;
+        members
+            .into_iter()
+            .map(|member| {
+                let path = self
+                    .files
+                    .iter()
+                    .map(|(path, _)| path)
+                    .find(|path| Place::of(path).components() == member.components);
+                match path {
+                    Some(path) => Ok((path.clone(), member.name)),
+                    None => Err(format!("the file of `{}` is not found", member.name)),
+                }
+            })
+            .collect()
     }
 
     /// Takes note of installed packages, and of what they define asynchronously, as

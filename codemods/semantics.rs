@@ -765,9 +765,24 @@ impl<'db> Semantics<'db> {
 
     /// Whether a definition stands directly in the body of a class, in whatever file.
     pub fn is_in_class(&self, definition: Definition<'db>) -> bool {
+        self.class_around(definition).is_some()
+    }
+
+    /// The name of the class in whose body a definition stands directly, in whatever file.
+    pub fn class_around(&self, definition: Definition<'db>) -> Option<String> {
         let index = semantic_index(self.db(), definition.program_file(self.db()));
         let scope = index.scope(definition.file_scope(self.db()));
-        scope.node().as_class().is_some()
+        let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
+        Some(scope.node().as_class()?.node(&module).name.to_string())
+    }
+
+    /// The dotted name of the module that a definition stands in.
+    pub fn module_name_of(&self, definition: Definition<'db>) -> Option<String> {
+        file_to_module(
+            self.db(),
+            definition.program_file(self.db()).resolver_file(self.db()),
+        )
+        .map(|module| module.name(self.db()).to_string())
     }
 
     /// Another file of the same program.

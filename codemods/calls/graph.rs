@@ -50,6 +50,15 @@ pub struct Chain {
     pub is_overridden: bool,
 }
 
+/// A method of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The components of its file's path, without the ending.
+    pub components: Vec<String>,
+    /// Its name, behind those of the classes around it.
+    pub name: String,
+}
+
 /// The linked functions of a project.
 #[derive(Debug, Default)]
 pub struct Graph {
@@ -64,7 +73,8 @@ pub struct Graph {
     next: FxHashMap<Id, Next>,
     /// For each function: why it, or one it calls, cannot simply run in a thread.
     bonds: FxHashMap<Id, Bond>,
-    overridden: FxHashSet<Id>,
+    /// For each method that subclasses have in another form: theirs, `None` where that is no method.
+    overridden: FxHashMap<Id, Vec<Option<Id>>>,
     /// The last names of the functions that block.
     names: FxHashSet<Key>,
 }
@@ -184,53 +194,108 @@ impl Graph {
         Some(Chain {
             names,
             bond: self.bonds.get(&first).cloned(),
-            is_overridden: self.overridden.contains(&first),
+            is_overridden: self.overridden.contains_key(&first),
         })
     }
 
-    /// Why the method of this name in the file at `place` cannot change alone, if it cannot: it is part
-    /// of a family of methods with one name.
-    pub fn stands_alone(&self, place: &Place, name: &str) -> Result<(), String> {
+    /// The other plain methods that have to become coroutine functions together with the one of this
+    /// name in the file at `place`: those that override it, and those it overrides. `Err` with the
+    /// reason where one of them is not known.
+    pub fn family(&self, place: &Place, name: &str) -> Result<Vec<Member>, String> {
         let Some((class, method)) = name.rsplit_once('.') else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let key = (place.components().to_vec(), name.to_owned());
         let Some(id) = self.by_name.get(&key) else {
             return Err(format!("what `{name}` overrides is not known"));
         };
-        if self.overridden.contains(id) {
-            return Err(format!("a subclass overrides `{name}`"));
-        }
-        let file = self.first.partition_point(|first| first <= id) - 1;
-        let number = u32::try_from(file).unwrap_or(u32::MAX);
-        let Some(index) = self.class_of_method(number, *id) else {
-            return Err(format!("what `{class}` inherits is not known"));
-        };
-        let bases = self
-            .file(number)
-            .and_then(|file| file.classes.get(index))
-            .map(|class| class.bases.as_slice());
-        for base in bases.into_iter().flatten() {
-            match self.target(number, base, STEPS) {
-                Some(Found::Class(base)) => {
-                    if self.method(base, method, BASES).is_some() {
-                        return Err(format!("`{name}` overrides a method of a base class"));
-                    }
+        let mut family = vec![*id];
+        let mut at = 0;
+        while let Some(id) = family.get(at).copied() {
+            at += 1;
+            let mut related = self.overridden.get(&id).cloned().unwrap_or_default();
+            let (file, class) = self
+                .class_of_method(id)
+                .ok_or_else(|| format!("what `{class}` inherits is not known"))?;
+            related.extend(self.overrides((file, class), method, BASES)?.map(Some));
+            for member in related {
+                let member = member.ok_or_else(|| {
+                    format!("a subclass has something else than a method as `{name}`")
+                })?;
+                if !family.contains(&member) {
+                    family.push(member);
                 }
-                _ => return Err(format!("what `{class}` inherits is not known")),
             }
         }
-        Ok(())
+        let others = family.iter().filter(|other| *other != id);
+        let members = others.filter_map(|other| {
+            let (file, _) = self.place_of(*other)?;
+            let function = self.function(*other)?;
+            (!function.is_async).then(|| Member {
+                components: file.components.clone(),
+                name: function.name.clone(),
+            })
+        });
+        Ok(members.collect())
     }
 
-    /// The place, in its file, of the class that has this method.
-    fn class_of_method(&self, file: u32, id: Id) -> Option<usize> {
-        let calls = self.file(file)?;
-        let first = *self.first.get(file as usize)?;
-        calls.classes.iter().position(|class| {
+    /// The nearest method of this name in the bases of a class. `Err` where a base is not known.
+    fn overrides(
+        &self,
+        class: ClassId,
+        method: &str,
+        depth: usize,
+    ) -> Result<impl Iterator<Item = Id> + use<>, String> {
+        let mut found = Vec::new();
+        let mut pending = vec![(class, depth)];
+        while let Some(((file, index), depth)) = pending.pop() {
+            let known = self
+                .file(file)
+                .and_then(|calls| calls.classes.get(index as usize));
+            let Some(known) = known else {
+                continue;
+            };
+            for base in &known.bases {
+                let Some(Found::Class(base)) = self.target(file, base, STEPS) else {
+                    return Err(format!(
+                        "what the class of `{method}` inherits is not known"
+                    ));
+                };
+                let members = self
+                    .file(base.0)
+                    .and_then(|calls| calls.classes.get(base.1 as usize))
+                    .map(|class| class.members.get(method));
+                match members.flatten() {
+                    Some(Some(method)) => found.push(self.id(base.0, *method as usize)),
+                    Some(None) => {
+                        return Err(format!("`{method}` is no method of a base class"));
+                    }
+                    None if depth > 0 => pending.push((base, depth - 1)),
+                    None => {
+                        return Err(format!(
+                            "what the class of `{method}` inherits is not known"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(found.into_iter())
+    }
+
+    /// The class that has this method.
+    fn class_of_method(&self, id: Id) -> Option<ClassId> {
+        let (calls, file) = self.place_of(id)?;
+        let index = calls.classes.iter().position(|class| {
             let mut methods = class.members.values().flatten();
-            methods.any(|method| first + method == id)
-        })
+            methods.any(|method| self.id(file, *method as usize) == id)
+        })?;
+        Some((file, u32::try_from(index).ok()?))
+    }
+
+    /// The file that a function stands in, and its number.
+    fn place_of(&self, id: Id) -> Option<(&Calls, u32)> {
+        let file = self.first.partition_point(|first| *first <= id) - 1;
+        Some((self.files.get(file)?, u32::try_from(file).ok()?))
     }
 
     fn follow_blocked(&mut self, mut pending: VecDeque<(Id, Next, usize)>, callers: &Callers) {
@@ -250,7 +315,7 @@ impl Graph {
                 }
                 self.next.insert(id, next);
                 // Which function runs is not known then.
-                if self.overridden.contains(&id) {
+                if self.overridden.contains_key(&id) {
                     continue;
                 }
                 for (caller, more) in callers.get(&id).into_iter().flatten() {
@@ -283,14 +348,14 @@ impl Graph {
     }
 
     fn function(&self, id: Id) -> Option<&Function> {
-        let file = self.first.partition_point(|first| *first <= id) - 1;
-        let index = id - self.first.get(file)?;
-        self.files.get(file)?.functions.get(index as usize)
+        let (calls, file) = self.place_of(id)?;
+        let index = id - self.first.get(file as usize)?;
+        calls.functions.get(index as usize)
     }
 
     /// Notes every method that a subclass has in another form.
     fn find_overridden(&mut self) {
-        let mut overridden = FxHashSet::default();
+        let mut overridden: FxHashMap<Id, Vec<Option<Id>>> = FxHashMap::default();
         for (number, file) in self.files.iter().enumerate() {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             for class in &file.classes {
@@ -310,7 +375,10 @@ impl Graph {
                     };
                     for name in few.keys().filter(|name| many.contains_key(*name)) {
                         if let Some(Some(method)) = base.members.get(name) {
-                            overridden.insert(self.id(of, *method as usize));
+                            let own = class.members.get(name).copied().flatten();
+                            let own = own.map(|own| self.id(number, own as usize));
+                            let method = self.id(of, *method as usize);
+                            overridden.entry(method).or_default().push(own);
                         }
                     }
                     if depth > 0 {

@@ -78,11 +78,12 @@ pub enum Bond {
     Shared(String),
 }
 
-/// A function that is no coroutine function.
+/// A function.
 #[derive(Debug, Clone)]
 struct Function {
     /// Its name, behind those of the classes around it.
     name: String,
+    is_async: bool,
     /// Whether calling it runs its body, and a decorator does not make something else of it.
     is_plain: bool,
     calls: Vec<Call>,

@@ -215,6 +215,7 @@ impl<'a> Writer<'_, 'a> {
         });
         let mut written = Function {
             name: self.qualified(&function.name, parent),
+            is_async: function.is_async,
             is_plain: is_only && is_transparent && !function.is_async && !yields(function),
             calls: Vec::new(),
             blocked: None,

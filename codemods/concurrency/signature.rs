@@ -66,6 +66,38 @@ impl<'db> Signature<'db> {
             .or(parameters.vararg.as_deref())
     }
 
+    /// Whether the parameter that takes the positional argument with this index, or this keyword, takes
+    /// something to await. `None` where its annotation does not say.
+    pub fn takes_awaitable(
+        &self,
+        db: &'db dyn Db,
+        index: usize,
+        keyword: Option<&str>,
+    ) -> Option<bool> {
+        let node = self.function.node(db)?;
+        let parameter = match keyword {
+            Some(name) => &node.parameters.find(name)?.parameter,
+            None => self.positional(node, index)?,
+        };
+        let annotation = parameter.annotation.as_deref()?;
+        let names: Vec<&Expr> = names_in(annotation).collect();
+        let awaitable = ["Awaitable", "Coroutine", "CoroutineType", "Future", "Task"];
+        if names
+            .iter()
+            .any(|name| last_name(name).is_some_and(|name| awaitable.contains(&name)))
+        {
+            return Some(true);
+        }
+        let is_plain = |name: &&Expr| {
+            self.own.qualified_name(name).is_some_and(|path| {
+                path != "builtins.object"
+                    && (path.starts_with("builtins.")
+                        || path.starts_with("typing.") && path != "typing.Any")
+            })
+        };
+        (!names.is_empty() && names.iter().all(is_plain)).then_some(false)
+    }
+
     /// The annotation of what the function gives, for code of `owner` in `file`.
     pub fn returns(&self, file: &File<'_, 'db>, owner: Owner<'_>) -> Option<String> {
         let node = self.function.node(file.semantics.db())?;

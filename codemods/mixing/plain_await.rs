@@ -130,7 +130,8 @@ fn rewrite<'a>(
         && !yields(function)
         && is_coroutine(file, only)
         && !calls_another(file, function)
-        && !travel.is_called_by_coroutine(definition, &function.name)?
+        && function.decorator_list.is_empty()
+        && travel.is_plain_program(definition, &function.name)?
     {
         let operand = only.value.start();
         let (edits, import) = run_edits(

@@ -13,12 +13,14 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 use ty_python_core::definition::Definition;
 
+use crate::concurrency::signature::Signature;
 use crate::file::File;
 use crate::mixing::is_main_guard;
 use crate::outline::{last_name, yields};
 use crate::project::Library;
 use crate::site::{Owner, Site};
 use crate::support::imports;
+use crate::traces::scopes::is_stdlib;
 
 /// The edits of one file.
 #[derive(Default)]
@@ -42,8 +44,10 @@ pub(super) struct Travel<'f, 'a, 'db> {
 /// What a function is that was made a coroutine function.
 struct Made {
     is_generator: bool,
-    /// Whether a test runner calls it.
-    is_test: bool,
+    /// Whether a test runner, a framework or Python itself calls it, and awaits it.
+    is_called_elsewhere: bool,
+    /// The methods that have to be coroutine functions too, each with its file.
+    family: Vec<(PathBuf, String)>,
 }
 
 /// Code that starts event loops.
@@ -83,12 +87,27 @@ struct Call<'db> {
     obstacle: Option<String>,
     /// Whether it stands in a loop or a comprehension.
     repeats: bool,
+    /// What becomes of what it gives.
+    form: Form,
     /// The edits that await it here.
     awaits: Vec<Edit>,
-    /// The one that iterates over it asynchronously, where it is iterated over.
-    iterates: Option<Edit>,
     /// The edits, and the import, that run it in a new event loop here.
     runs: Result<(Vec<Edit>, Option<Edit>), String>,
+}
+
+/// What the code does with what a call gives.
+#[derive(Clone)]
+enum Form {
+    /// It uses it as it is.
+    Value,
+    /// It loops over it; with the edit that does so asynchronously.
+    Loop(Edit),
+    /// It loops over it asynchronously already.
+    AsyncLoop,
+    /// It takes it for a coroutine already: it awaits it, or gives it to a function of asyncio.
+    Coroutine,
+    /// It gives it on, to something that may take either; how it is written.
+    Unclear(String),
 }
 
 /// What a call stands in.
@@ -180,8 +199,9 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         Ok(())
     }
 
-    /// Whether a coroutine calls the function, directly or through plain functions.
-    pub(super) fn is_called_by_coroutine(
+    /// Whether the function only runs where a script starts: its callers, and theirs, are plain
+    /// functions up to the top level of a script, or up to one that nothing in sight calls.
+    pub(super) fn is_plain_program(
         &mut self,
         function: Definition<'db>,
         name: &str,
@@ -189,22 +209,47 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         let mut seen = vec![function];
         let mut pending = vec![(function, name.to_owned())];
         while let Some((function, name)) = pending.pop() {
+            // A method is called by who knows whom.
+            if self.origin.semantics.is_in_class(function) {
+                return Ok(false);
+            }
             self.references(function, &name)?;
-            for reference in self.known.get(&function).into_iter().flatten() {
-                match &reference.kind {
-                    Kind::Call(call) => match &call.around {
-                        Around::Coroutine => return Ok(true),
-                        Around::Plain(caller, name) if !seen.contains(caller) => {
+            let references = self.known.get(&function).into_iter().flatten();
+            let mut is_called = false;
+            for reference in references {
+                let call = match &reference.kind {
+                    Kind::Call(call) => call,
+                    Kind::Import { by_package: false } => continue,
+                    Kind::Import { by_package: true } | Kind::Value(_) => return Ok(false),
+                };
+                is_called = true;
+                match &call.around {
+                    _ if matches!(call.form, Form::Coroutine | Form::AsyncLoop) => {
+                        return Ok(false);
+                    }
+                    Around::Script => {}
+                    Around::Plain(caller, name) => {
+                        if !seen.contains(caller) {
                             seen.push(*caller);
                             pending.push((*caller, name.clone()));
                         }
-                        _ => {}
-                    },
-                    Kind::Value(_) | Kind::Import { .. } => {}
+                    }
+                    Around::Coroutine | Around::Module | Around::Lambda => return Ok(false),
                 }
             }
+            // Whoever uses a package may do so while a loop is running.
+            if !is_called && self.is_in_package(function) {
+                return Ok(false);
+            }
         }
-        Ok(false)
+        Ok(true)
+    }
+
+    fn is_in_package(&self, function: Definition<'db>) -> bool {
+        let semantics = &self.origin.semantics;
+        semantics
+            .module_name_of(function)
+            .is_none_or(|module| module.contains('.'))
     }
 
     /// Makes a coroutine function of this one, and mends everything that calls it.
@@ -214,14 +259,24 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         while let Some((function, name)) = pending.pop_front() {
             let Made {
                 is_generator,
-                is_test,
+                is_called_elsewhere,
+                family,
             } = self.make_async(function)?;
+            // Who calls the one may mean the other.
+            let is_alone = family.is_empty();
+            for (path, qualified) in family {
+                let member = self.method(&path, &qualified)?;
+                if !done.contains(&member) {
+                    done.push(member);
+                    pending.push_back((member, name.clone()));
+                }
+            }
             self.references(function, &name)?;
             let references = self.known.get(&function).cloned().unwrap_or_default();
             let calls = references
                 .iter()
                 .filter(|reference| matches!(reference.kind, Kind::Call(_)));
-            if calls.count() == 0 && !is_test {
+            if calls.count() == 0 && is_alone && !is_called_elsewhere {
                 self.doubt.get_or_insert(format!(
                     "nothing in sight calls `{name}`: whoever does has to await it"
                 ));
@@ -275,15 +330,22 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         if let Some(obstacle) = &call.obstacle {
             return Err(format!("{} calls it: {obstacle}", place()));
         }
-        if is_generator && (call.iterates.is_none() || call.around == Around::Script) {
-            return Err(format!(
-                "{} uses the generator in another way than to loop over it",
-                place()
-            ));
-        }
-        let awaits = match &call.iterates {
-            Some(edit) if is_generator => vec![edit.clone()],
-            _ => call.awaits.clone(),
+        let awaits = match (&call.form, is_generator) {
+            (Form::AsyncLoop, true) | (Form::Coroutine, false) => return Ok(None),
+            (Form::Loop(edit), true) if call.around != Around::Script => vec![edit.clone()],
+            (Form::Value | Form::Loop(_) | Form::AsyncLoop, false) => call.awaits.clone(),
+            (Form::Unclear(given), _) => {
+                return Err(format!(
+                    "whether `{given}` in {} is meant to be a coroutine is not known",
+                    place()
+                ));
+            }
+            (_, true) => {
+                return Err(format!(
+                    "{} uses the generator in another way than to loop over it",
+                    place()
+                ));
+            }
         };
         match &call.around {
             Around::Coroutine => {
@@ -356,6 +418,32 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         shown.display().to_string()
     }
 
+    /// The method of this name, behind that of its class, in the file at `path`.
+    fn method(&self, path: &Path, qualified: &str) -> Result<Definition<'db>, String> {
+        self.with_file(path, |file| {
+            let mut body = file.body();
+            let mut parts = qualified.split('.').peekable();
+            while let Some(part) = parts.next() {
+                if parts.peek().is_none() {
+                    return body.iter().find_map(|statement| match statement {
+                        ast::Stmt::FunctionDef(function) if function.name.as_str() == part => {
+                            file.semantics.definition_of(function)
+                        }
+                        _ => None,
+                    });
+                }
+                body = body.iter().find_map(|statement| match statement {
+                    ast::Stmt::ClassDef(class) if class.name.as_str() == part => {
+                        Some(class.body.as_slice())
+                    }
+                    _ => None,
+                })?;
+            }
+            None
+        })?
+        .ok_or_else(|| format!("`{qualified}` would have to change too, and is not found"))
+    }
+
     /// Writes `async` before the `def`. `Err` with the reason why the function cannot be a coroutine
     /// function.
     fn make_async(&mut self, of: Definition<'db>) -> Result<Made, String> {
@@ -382,9 +470,10 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
             let place = found
                 .as_ref()
                 .and_then(|found| file.semantics.place_of_function(found));
-            if let Some((place, name)) = place {
-                project.stands_alone(&place, &name)?;
-            }
+            let family = match place {
+                Some((place, name)) => project.family(&place, &name)?,
+                None => Vec::new(),
+            };
             let keyword = file
                 .tokens()
                 .in_range(TextRange::new(function.start(), function.name.start()))
@@ -396,7 +485,8 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                 Edit::insertion("async ".to_owned(), keyword),
                 Made {
                     is_generator: yields(function),
-                    is_test: is_test(file, function),
+                    is_called_elsewhere: is_called_elsewhere(file, function),
+                    family,
                 },
             ))
         })??;
@@ -413,25 +503,76 @@ const TRANSPARENT: [&str; 4] = [
     "typing.final",
 ];
 
+/// Methods that Python itself awaits.
+const AWAITED: [&str; 3] = ["__aenter__", "__aexit__", "__anext__"];
+
+/// Whether a decorator takes coroutine functions: in the same file, it stands before one.
+fn takes_coroutines(file: &File<'_, '_>, callee: &Expr) -> bool {
+    struct Search<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        text: &'f str,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtFunctionDef(function) = node
+                && function.is_async
+            {
+                self.is_found |= function
+                    .decorator_list
+                    .iter()
+                    .any(|decorator| self.file.text(called(decorator)) == self.text);
+            }
+            if self.is_found || node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut search = Search {
+        file,
+        text: file.text(callee),
+        is_found: false,
+    };
+    search.visit_body(file.body());
+    search.is_found
+}
+
+/// What a decorator is, without the arguments it is called with.
+fn called(decorator: &ast::Decorator) -> &Expr {
+    match &decorator.expression {
+        Expr::Call(call) => &call.func,
+        other => other,
+    }
+}
+
+/// Whether somebody out of sight calls the function and awaits it.
+fn is_called_elsewhere(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    is_test(file, function)
+        || AWAITED.contains(&function.name.as_str())
+        || function
+            .decorator_list
+            .iter()
+            .any(|decorator| !file.semantics.means(called(decorator), &TRANSPARENT))
+}
+
 /// Why a function cannot be a coroutine function, if it cannot.
 fn can_be_async(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Result<(), String> {
     let name = &function.name;
-    if name.starts_with("__") && name.ends_with("__") {
+    if name.starts_with("__") && name.ends_with("__") && !AWAITED.contains(&name.as_str()) {
         return Err(format!(
             "Python itself calls `{name}`, and does not await it"
         ));
     }
     for decorator in &function.decorator_list {
-        let callee = match &decorator.expression {
-            Expr::Call(call) => &*call.func,
-            other => other,
-        };
+        let callee = called(decorator);
         if file.semantics.means(callee, &["builtins.property"])
             || last_name(callee).is_some_and(|name| matches!(name, "setter" | "cached_property"))
         {
             return Err(format!("`{name}` is a property, whose value nobody awaits"));
         }
-        if !file.semantics.means(callee, &TRANSPARENT) {
+        if !file.semantics.means(callee, &TRANSPARENT) && !takes_coroutines(file, callee) {
             return Err(format!(
                 "the decorator `{}` of `{name}` may not take a coroutine function",
                 file.text(callee)
@@ -582,7 +723,9 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
             Some(_) => return,
             None => {
                 // A method of something unknown may be this one.
-                if node.is_expr_attribute() && self.file.semantics.is_in_class(self.of) {
+                if let ast::ExprRef::Attribute(attribute) = expr
+                    && self.may_be_method(attribute)
+                {
                     let place = self.place(node);
                     self.doubt.get_or_insert(format!(
                         "whether `{}` in {place} is this method is not known",
@@ -607,6 +750,20 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
         self.add(Kind::Call(kind));
     }
 
+    /// Whether a method that is not told apart may be the one that is asked about: as far as the class
+    /// of the receiver is known, it is another class that has it.
+    fn may_be_method(&self, attribute: &ast::ExprAttribute) -> bool {
+        let semantics = &self.file.semantics;
+        let Some(class) = semantics.class_around(self.of) else {
+            return false;
+        };
+        let classes = semantics.classes_up_to(&attribute.value, self.name);
+        classes
+            .last()
+            .and_then(|path| path.rsplit('.').next())
+            .is_none_or(|owner| owner == class)
+    }
+
     fn call(&self, call: &'a ast::ExprCall, site: &Site<'_, 'a>) -> Call<'db> {
         let file = self.file;
         let surroundings = file.surroundings(site);
@@ -629,18 +786,19 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
                 }
             }
         };
-        let iterates = match site.parent() {
-            Some(AnyNodeRef::StmtFor(statement))
-                if statement.iter.range() == call.range() && !statement.is_async =>
-            {
-                Some(statement.start())
+        let looped = match site.parent() {
+            Some(AnyNodeRef::StmtFor(statement)) if statement.iter.range() == call.range() => {
+                Some((statement.start(), statement.is_async))
             }
-            Some(AnyNodeRef::Comprehension(clause))
-                if clause.iter.range() == call.range() && !clause.is_async =>
-            {
-                Some(clause.start())
+            Some(AnyNodeRef::Comprehension(clause)) if clause.iter.range() == call.range() => {
+                Some((clause.start(), clause.is_async))
             }
             _ => None,
+        };
+        let form = match looped {
+            Some((_, true)) => Form::AsyncLoop,
+            Some((at, false)) => Form::Loop(Edit::insertion("async ".to_owned(), at)),
+            None => form_of(file, site, surroundings.owner, VARIABLES),
         };
         Call {
             range: call.range(),
@@ -650,9 +808,154 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
                 .obstacle
                 .map(|obstacle| obstacle.reason().to_owned()),
             repeats: repeats(site),
+            form,
             awaits: file.await_edits(site, TextRange::empty(call.start()), ""),
-            iterates: iterates.map(|at| Edit::insertion("async ".to_owned(), at)),
             runs: run_edits(file, call.range(), call.start(), &call.func),
+        }
+    }
+}
+
+/// Methods of loops and task groups that take a coroutine.
+const TAKERS: [&str; 5] = [
+    "create_task",
+    "ensure_future",
+    "run_coroutine_threadsafe",
+    "run_until_complete",
+    "start_soon",
+];
+
+/// How many variables a value is followed through.
+const VARIABLES: usize = 3;
+
+/// What the code makes of the value at `site`, which is given on until it is used.
+fn form_of<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    owner: Owner<'a>,
+    variables: usize,
+) -> Form {
+    let unclear = || Form::Unclear(file.text(site.node).to_owned());
+    for (node, child) in site.enclosing_in_function() {
+        match node {
+            AnyNodeRef::ExprAwait(_) => return Form::Coroutine,
+            AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
+                return match taken_by(file, call, site.node.range()) {
+                    Some(true) => Form::Coroutine,
+                    Some(false) => Form::Value,
+                    None => unclear(),
+                };
+            }
+            AnyNodeRef::StmtAssign(statement) => {
+                let [Expr::Name(name)] = statement.targets.as_slice() else {
+                    return Form::Value;
+                };
+                return match variables.checked_sub(1) {
+                    Some(left) => form_of_variable(file, name, owner, left),
+                    None => unclear(),
+                };
+            }
+            // It is given on as a part of something.
+            AnyNodeRef::Arguments(_)
+            | AnyNodeRef::Keyword(_)
+            | AnyNodeRef::ExprStarred(_)
+            | AnyNodeRef::ExprListComp(_)
+            | AnyNodeRef::ExprSetComp(_)
+            | AnyNodeRef::ExprGenerator(_)
+            | AnyNodeRef::ExprList(_)
+            | AnyNodeRef::ExprSet(_)
+            | AnyNodeRef::ExprTuple(_) => {}
+            _ => return Form::Value,
+        }
+    }
+    Form::Value
+}
+
+/// The same, for all that is made of a variable in the code of `owner`.
+fn form_of_variable<'a>(
+    file: &File<'a, '_>,
+    name: &'a ast::ExprName,
+    owner: Owner<'a>,
+    variables: usize,
+) -> Form {
+    struct Uses<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        name: &'a str,
+        owner: Owner<'a>,
+        variables: usize,
+        ancestors: Vec<AnyNodeRef<'a>>,
+        form: Form,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Uses<'_, 'a, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprName(name) = node
+                && name.id == self.name
+                && name.ctx.is_load()
+            {
+                let site = Site {
+                    ancestors: &self.ancestors,
+                    node,
+                };
+                match form_of(self.file, &site, self.owner, self.variables) {
+                    Form::Coroutine => self.form = Form::Coroutine,
+                    unclear @ Form::Unclear(_) if matches!(self.form, Form::Value) => {
+                        self.form = unclear;
+                    }
+                    _ => {}
+                }
+            }
+            self.ancestors.push(node);
+            TraversalSignal::Traverse
+        }
+
+        fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+            self.ancestors.pop();
+        }
+    }
+    let (body, around) = match owner {
+        Owner::Function(function) => (
+            function.body.as_slice(),
+            AnyNodeRef::StmtFunctionDef(function),
+        ),
+        _ => (file.body(), AnyNodeRef::ModModule(file.syntax())),
+    };
+    let mut uses = Uses {
+        file,
+        name: &name.id,
+        owner,
+        variables,
+        ancestors: vec![around],
+        form: Form::Value,
+    };
+    uses.visit_body(body);
+    uses.form
+}
+
+/// Whether a call takes the argument at `range` for a coroutine, and not for the value it gives. `None`
+/// where that cannot be told.
+fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Option<bool> {
+    let path = file.semantics.qualified_name(&call.func);
+    let package = path.as_deref().and_then(|path| path.split('.').next());
+    match package {
+        Some("asyncio" | "anyio" | "contextlib") => return Some(true),
+        Some(package) if package == "builtins" || is_stdlib(package) => return Some(false),
+        _ => {}
+    }
+    let is_method = call.func.is_attribute_expr();
+    if is_method && last_name(&call.func).is_some_and(|name| TAKERS.contains(&name)) {
+        return Some(true);
+    }
+    let arguments = &call.arguments;
+    let holds = |expr: &Expr| expr.range().contains_range(range);
+    let signature = Signature::of(&file.semantics, &call.func, arguments.args.len())?;
+    let db = file.semantics.db();
+    match arguments.args.iter().position(holds) {
+        Some(index) => signature.takes_awaitable(db, index, None),
+        None => {
+            let keyword = arguments
+                .keywords
+                .iter()
+                .find(|keyword| holds(&keyword.value))?;
+            signature.takes_awaitable(db, 0, keyword.arg.as_deref())
         }
     }
 }
