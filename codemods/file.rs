@@ -20,6 +20,9 @@ use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
 use crate::traces::Place;
 
+/// How many folders up from a file may be the one for tests, where the name of its module is not known.
+const FOLDERS: usize = 4;
+
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
     /// The text, as it is now.
@@ -153,6 +156,34 @@ impl<'a, 'db> File<'a, 'db> {
         *self
             .awaits_at_top
             .get_or_init(|| awaits_at_top(self.syntax()))
+    }
+
+    /// Whether the file is a module of a package, and no script.
+    pub fn is_in_package(&self) -> bool {
+        self.semantics
+            .module_name()
+            .is_none_or(|module| module.contains('.'))
+    }
+
+    /// Whether code is that of a test, or stands in a file of tests.
+    pub fn is_test_code(&self, owner: Owner<'_>) -> bool {
+        let is_test = |name: &str| {
+            matches!(name, "test" | "tests" | "testing" | "conftest")
+                || name.starts_with("test_")
+                || name.ends_with("_test")
+                || name.ends_with("_tests")
+        };
+        matches!(owner, Owner::Function(function) if is_test(&function.name))
+            || self
+                .semantics
+                .module_name()
+                .is_some_and(|module| module.split('.').any(is_test))
+            || self.semantics.path().is_some_and(|path| {
+                let stem = path.file_stem().and_then(|stem| stem.to_str());
+                let mut folders = path.iter().rev().skip(1).take(FOLDERS);
+                stem.is_some_and(is_test)
+                    || folders.any(|folder| folder == "tests" || folder == "test")
+            })
     }
 
     /// Whether another file of the project may import this module. Modules are told apart by their

@@ -18,6 +18,7 @@ pub mod forgotten_await;
 pub mod gather;
 pub mod key;
 pub mod mixing;
+mod narrowing;
 pub mod outline;
 pub mod project;
 pub mod proof;

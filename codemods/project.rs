@@ -559,6 +559,11 @@ impl Project {
         }
     }
 
+    /// Whether the files of this top-level package are those of the project.
+    pub fn owns(&self, package: &str) -> bool {
+        self.traces.owns(package)
+    }
+
     /// Follows aliases, once every name is there.
     pub fn settle(&mut self) {
         self.names.extend(stdlib_names());

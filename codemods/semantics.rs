@@ -20,7 +20,7 @@ use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
 };
 use ty_python_core::place::PlaceExprRef;
-use ty_python_core::scope::{FileScopeId, NodeWithScopeRef};
+use ty_python_core::scope::{FileScopeId, NodeWithScopeKind, NodeWithScopeRef};
 use ty_python_core::{
     BindingWithConstraintsIterator, EnclosingSnapshotResult, ProgramFile, SemanticIndex,
     semantic_index,
@@ -33,6 +33,7 @@ use ty_python_semantic::{
 };
 
 use crate::STUB_ROOT;
+use crate::narrowing;
 use crate::outline::last_name;
 use crate::site::{Owner, suites_in};
 use crate::spelling::{Explained, Names, Spellings};
@@ -40,9 +41,6 @@ use crate::traces::Place;
 
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
 const ALIAS_DEPTH: usize = 4;
-
-/// How many branches a function may have for the type engine to be asked about it.
-const BRANCHES: usize = 60;
 
 /// How many base classes up a method is looked for.
 const BASES: usize = 8;
@@ -55,8 +53,8 @@ pub struct Semantics<'db> {
     index: OnceCell<&'db SemanticIndex<'db>>,
     spellings: OnceCell<Spellings>,
     names: OnceCell<Names>,
-    /// Which functions have too many branches.
-    branched: RefCell<FxHashMap<FileScopeId, bool>>,
+    /// In which scopes the type engine may not come to an end.
+    endless: RefCell<FxHashMap<FileScopeId, bool>>,
     module: ParsedModuleRef,
 }
 
@@ -91,7 +89,7 @@ impl<'db> Semantics<'db> {
             index: OnceCell::new(),
             spellings: OnceCell::new(),
             names: OnceCell::new(),
-            branched: RefCell::default(),
+            endless: RefCell::default(),
             module,
         }
     }
@@ -447,50 +445,42 @@ impl<'db> Semantics<'db> {
     /// The type of an expression, where the function around it can be inferred in good time.
     fn type_of<'e>(&self, expr: impl Into<ast::ExprRef<'e>>) -> Option<Type<'db>> {
         let expr = expr.into();
-        if self.is_branched(expr) {
+        if self.is_endless(expr) {
             None
         } else {
             expr.inferred_type(&self.model)
         }
     }
 
-    /// Whether the function around an expression has so many branches that the type engine may not
-    /// come to an end: the time it takes to narrow a name down can double with every branch.
-    fn is_branched(&self, expr: ast::ExprRef<'_>) -> bool {
-        struct Branches(usize);
-        impl<'a> SourceOrderVisitor<'a> for Branches {
-            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-                self.0 += usize::from(matches!(
-                    node,
-                    AnyNodeRef::StmtIf(_)
-                        | AnyNodeRef::ElifElseClause(_)
-                        | AnyNodeRef::StmtWhile(_)
-                        | AnyNodeRef::MatchCase(_)
-                        | AnyNodeRef::ExceptHandlerExceptHandler(_)
-                        | AnyNodeRef::ExprIf(_)
-                        | AnyNodeRef::ExprBoolOp(_)
-                ));
-                TraversalSignal::Traverse
-            }
-        }
-        let Some(scope) = self.scope_of(expr) else {
-            return false;
-        };
-        if let Some(known) = self.branched.borrow().get(&scope) {
+    /// Whether the code around an expression has conditions with which the type engine may not come
+    /// to an end: those of its function, and of the functions and the module around that, whose
+    /// names it sees.
+    fn is_endless(&self, expr: ast::ExprRef<'_>) -> bool {
+        self.scope_of(expr)
+            .is_some_and(|scope| self.is_endless_scope(scope))
+    }
+
+    fn is_endless_scope(&self, scope: FileScopeId) -> bool {
+        if let Some(known) = self.endless.borrow().get(&scope) {
             return *known;
         }
-        // A comprehension is inferred with the function around it.
-        let is_branched = self
-            .index()
-            .ancestor_scopes(scope)
-            .find_map(|(_, scope)| scope.node().as_function())
-            .is_some_and(|function| {
-                let mut branches = Branches(0);
-                branches.visit_body(&function.node(&self.module).body);
-                branches.0 > BRANCHES
-            });
-        self.branched.borrow_mut().insert(scope, is_branched);
-        is_branched
+        let node = self.index().scope(scope);
+        let body = match node.node() {
+            NodeWithScopeKind::Module => Some(self.module.syntax().body.as_slice()),
+            NodeWithScopeKind::Function(function) => {
+                Some(function.node(&self.module).body.as_slice())
+            }
+            // Classes and comprehensions are inferred with what is around them.
+            _ => None,
+        };
+        let own =
+            body.is_some_and(|body| narrowing::is_endless(body, self.index().place_table(scope)));
+        let is_endless = own
+            || node
+                .parent()
+                .is_some_and(|parent| self.is_endless_scope(parent));
+        self.endless.borrow_mut().insert(scope, is_endless);
+        is_endless
     }
 
     /// The scope of a function's body.
@@ -701,7 +691,7 @@ impl<'db> Semantics<'db> {
                     ImportAliasResolution::ResolveAliases,
                 )
             }
-            ast::ExprRef::Attribute(attribute) if self.is_branched(attribute.into()) => {
+            ast::ExprRef::Attribute(attribute) if self.is_endless(attribute.into()) => {
                 return None;
             }
             ast::ExprRef::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
@@ -774,15 +764,6 @@ impl<'db> Semantics<'db> {
         let scope = index.scope(definition.file_scope(self.db()));
         let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
         Some(scope.node().as_class()?.node(&module).name.to_string())
-    }
-
-    /// The dotted name of the module that a definition stands in.
-    pub fn module_name_of(&self, definition: Definition<'db>) -> Option<String> {
-        file_to_module(
-            self.db(),
-            definition.program_file(self.db()).resolver_file(self.db()),
-        )
-        .map(|module| module.name(self.db()).to_string())
     }
 
     /// Another file of the same program.

@@ -6,10 +6,12 @@
     reason = "a test that cannot go on must stop"
 )]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
+use std::time::Duration;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -732,4 +734,67 @@ async def show(client, urls):
         }
         assert_eq!(read(&folder, "a.py"), after, "{order:?}");
     }
+}
+
+#[test]
+fn conditions_that_double_the_work_of_the_type_engine_do_not_stop_it() {
+    // Each leaves two possibilities for `item`, and the engine makes a type of every combination: it
+    // has no end that anybody would wait for.
+    let mut text = "class Timer:\n    async def stop(self):\n        pass\n\n\n".to_owned();
+    let mut conditions = String::new();
+    for number in 0..12 {
+        let _ = write!(
+            text,
+            "class A{number}:\n    pass\n\n\nclass B{number}(A{number}):\n    pass\n\n\n"
+        );
+        let _ = write!(
+            conditions,
+            "        {}if isinstance(item, A{number}) and not isinstance(item, B{number}):\n            \
+             print(item)\n",
+            if number == 0 { "" } else { "el" }
+        );
+    }
+    text += "async def load(timer: Timer, items):\n    for item in items:\n";
+    text += &conditions;
+    text += "        else:\n            print(item)\n    timer.stop()\n";
+    let folder = folder(&[("main.py", &text)]);
+    asyncfix(&folder)
+        .args(["--isolated", "--select", "AF101"])
+        .timeout(Duration::from_secs(60))
+        .assert()
+        .success();
+}
+
+#[test]
+fn many_conditions_alone_are_no_reason_not_to_ask() {
+    let timer = "class Timer:\n    async def stop(self):\n        pass\n\n\n";
+    let end = "    timer.stop()\n";
+    let mut names = format!("{timer}async def run(timer: Timer):\n");
+    let mut chain = format!(
+        "{timer}async def run(timer: Timer, item):\n    if item is None:\n        return\n"
+    );
+    for number in 0..100 {
+        let _ = write!(
+            names,
+            "    name{number} = input()\n    if name{number} and name{number} != 'a':\n        print(name{number})\n"
+        );
+    }
+    for number in 0..50 {
+        let _ = write!(
+            chain,
+            "    elif item == 'a{number}':\n        print({number} if timer else 0)\n"
+        );
+    }
+    let folder = folder(&[("names.py", &(names + end)), ("chain.py", &(chain + end))]);
+    asyncfix(&folder)
+        .args([
+            "--isolated",
+            "--select",
+            "AF101",
+            "--output-format",
+            "concise",
+        ])
+        .assert()
+        .code(1)
+        .stdout(contains("names.py").and(contains("chain.py")));
 }

@@ -70,6 +70,8 @@ impl Codemod for BlockingHelper {
         if !file.is_async(surroundings.owner)
             || surroundings.obstacle == Some(Obstacle::Signature)
             || is_given_to_runner(site)
+            // A test that waits keeps nobody else waiting.
+            || file.is_test_code(surroundings.owner)
             || library == Some(Library::Other)
         {
             return None;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Bond, Call, Callee, Calls, Function, Path, Target};
+use super::{Blocked, Bond, Call, Callee, Calls, Function, Path, Target};
 use crate::key::{Key, name_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
@@ -110,7 +110,12 @@ impl Graph {
             let mut known: FxHashMap<&Callee, Option<Id>> = FxHashMap::default();
             for (index, function) in file.functions.iter().enumerate() {
                 let id = self.id(number, index);
-                if let Some(call) = &function.blocked {
+                // A package of the project that has the name of another one is not that.
+                let is_own = |call: &Blocked| {
+                    let root = call.name.split('.').next().unwrap_or_default();
+                    self.module(number, &[root.to_owned()], false).is_some()
+                };
+                if let Some(call) = function.blocked.as_ref().filter(|call| !is_own(call)) {
                     blocked.push_back((id, Next::Call, call.conditions));
                 }
                 for bond in &function.bonds {
@@ -125,6 +130,13 @@ impl Graph {
                         .or_insert_with(|| self.callee(number, &call.callee));
                     match target {
                         Some(target) => {
+                            // Its body is not looked into, or does not run here.
+                            let is_open = self
+                                .function(target)
+                                .is_some_and(|function| function.is_plain || function.is_async);
+                            if !is_open {
+                                unknown.entry(id).or_insert_with(|| call.written.clone());
+                            }
                             let caller = (id, call.conditions);
                             callers.entry(target).or_default().push(caller);
                         }

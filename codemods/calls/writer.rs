@@ -1,28 +1,34 @@
 //! Writes down what the functions of a file call, and what they do to what they share.
 
+use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use super::{Blocked, Bond, Call, Callee, Calls, Class, Function, Path, Target};
-use crate::outline::{last_name, yields};
-use crate::support::blocking::{Kind, Row, Table, is_thread_safe};
+use crate::outline::{is_property, last_name, yields};
+use crate::site::suites_in;
+use crate::support::blocking::{Kind, Row, Table, is_consumer, is_thread_safe};
+use crate::support::coroutines;
 use crate::traces::Scopes;
 use crate::traces::scopes::{Binding, Kind as ScopeKind};
 
 /// How many assignments are followed to find out what a name stands for.
 const STEPS: usize = 4;
 
-/// Decorators that leave calling the function what it is, by the last part of their names. One that
-/// remembers results blocks once at most, and is none of them.
-const TRANSPARENT: [&str; 6] = [
-    "staticmethod",
-    "classmethod",
-    "override",
-    "final",
-    "deprecated",
-    "abstractmethod",
+/// Decorators that leave calling the function what it is. One that remembers results blocks once at
+/// most, and is none of them.
+const TRANSPARENT: [&str; 9] = [
+    "builtins.staticmethod",
+    "builtins.classmethod",
+    "typing.override",
+    "typing_extensions.override",
+    "typing.final",
+    "typing_extensions.final",
+    "warnings.deprecated",
+    "typing_extensions.deprecated",
+    "abc.abstractmethod",
 ];
 
 /// Functions that say on which loop they run: whoever calls them knows about coroutines.
@@ -32,6 +38,15 @@ const AWARE: [&str; 5] = [
     "asyncio.current_task",
     "anyio.get_current_task",
     "sniffio.current_async_library",
+];
+
+/// Built-in functions that give what somebody else has already.
+const HANDING_OUT: [&str; 5] = [
+    "builtins.getattr",
+    "builtins.vars",
+    "builtins.globals",
+    "builtins.locals",
+    "builtins.next",
 ];
 
 /// Built-in functions that may do anything to what they are given.
@@ -145,6 +160,8 @@ impl<'a> Writer<'_, 'a> {
                 .iter()
                 .map(|(name, bindings)| {
                     let method = match bindings.as_slice() {
+                        // What is assigned from outside hides the method.
+                        _ if self.scopes.placed.contains_key(*name) => None,
                         [Binding::Function(function)] => self.function_number(function),
                         _ => None,
                     };
@@ -211,7 +228,11 @@ impl<'a> Writer<'_, 'a> {
                 Expr::Call(call) => &*call.func,
                 other => other,
             };
-            last_name(expr).is_some_and(|name| TRANSPARENT.contains(&name))
+            let path = match self.target(expr, parent) {
+                Target::Import(path) => path.dotted(),
+                _ => None,
+            };
+            path.is_some_and(|path| TRANSPARENT.contains(&path.as_str()))
         });
         let mut written = Function {
             name: self.qualified(&function.name, parent),
@@ -229,10 +250,12 @@ impl<'a> Writer<'_, 'a> {
             scope,
             function,
             written: &mut written,
-            kept: Vec::new(),
+            used_up: Vec::new(),
+            lazy: Vec::new(),
             conditional: Vec::new(),
             is_aware: false,
         };
+        walk.exits(&function.body);
         walk.visit_body(&function.body);
         if walk.is_aware {
             written.is_plain = false;
@@ -285,10 +308,13 @@ impl<'a> Writer<'_, 'a> {
             });
         };
         let own = self.scopes.all.get(at)?;
-        let [binding] = own.bindings.get(name)?.as_slice() else {
-            return None;
+        let binding = match own.bindings.get(name)?.as_slice() {
+            [binding] => *binding,
+            // `import os` beside `import os.path`.
+            [first @ Binding::Import(_), rest @ ..] if rest.iter().all(is_whole_import) => *first,
+            _ => return None,
         };
-        match *binding {
+        match binding {
             Binding::Import(alias) => {
                 let path = match &alias.asname {
                     Some(_) => alias.name.as_str(),
@@ -438,6 +464,28 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
+    /// Whether a call takes all that it is given before it returns.
+    fn consumes(&self, call: &'a ast::ExprCall, scope: usize) -> bool {
+        match self.target(&call.func, scope) {
+            Target::Import(path) => path.dotted().is_some_and(|path| is_consumer(&path)),
+            _ => false,
+        }
+    }
+
+    /// Whether a class has a property of this name.
+    fn is_property(&self, class: u32, name: &str) -> bool {
+        let scope = self
+            .classes
+            .iter()
+            .find_map(|(scope, number)| (*number == class).then_some(*scope));
+        let own = scope.and_then(|scope| self.scopes.all.get(scope));
+        let bindings = own.and_then(|own| own.bindings.get(name));
+        bindings
+            .into_iter()
+            .flatten()
+            .any(|binding| matches!(binding, Binding::Function(function) if is_property(function)))
+    }
+
     fn text(&self, node: impl Ranged) -> &str {
         self.source
             .get(node.range().to_std_range())
@@ -445,22 +493,63 @@ impl<'a> Writer<'_, 'a> {
     }
 }
 
+/// More conditions than a chain may depend on.
+const MANY: usize = 2;
+
+/// Whether an `if` makes something only where it is not there yet: `if table is None: table = load()`.
+fn is_remembered(statement: &ast::StmtIf) -> bool {
+    let asked = match &*statement.test {
+        Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+            ([ast::CmpOp::Is], [Expr::NoneLiteral(_)]) => &*compare.left,
+            _ => return false,
+        },
+        Expr::UnaryOp(negated) if negated.op == ast::UnaryOp::Not => &*negated.operand,
+        _ => return false,
+    };
+    assigns(&statement.body, asked)
+}
+
+/// Whether a statement of the suite assigns to this name or attribute.
+fn assigns(suite: &[Stmt], asked: &Expr) -> bool {
+    let what = ComparableExpr::from(asked);
+    suite.iter().any(|statement| {
+        let is_it = |target: &Expr| ComparableExpr::from(target) == what;
+        match statement {
+            Stmt::Assign(assign) => assign.targets.iter().any(is_it),
+            Stmt::AnnAssign(assign) => is_it(&assign.target),
+            other => suites_in(other)
+                .into_iter()
+                .any(|suite| assigns(suite, asked)),
+        }
+    })
+}
+
 /// From the first statement of a suite to the last.
 fn range_of(suite: &[Stmt]) -> Option<TextRange> {
     Some(TextRange::new(suite.first()?.start(), suite.last()?.end()))
 }
 
-/// Whether the methods of a class may change its instances, as `append` does.
-fn is_container(class: &Target) -> bool {
+/// Whether a method of an instance of a class may change it, as `append` does, where it may be somebody
+/// else's too. What a function hands out counts as an instance of it.
+fn may_be_shared(class: &Target) -> bool {
     const CONTAINERS: [&str; 4] = ["list", "dict", "set", "bytearray"];
-    matches!(class, Target::Import(path) if !path.is_relative
-    && match path.components.as_slice() {
-        [package, class] => {
-            package == "builtins" && CONTAINERS.contains(&class.as_str())
-                    || package == "collections"
+    let Target::Import(path) = class else {
+        return false;
+    };
+    let Some(dotted) = path.dotted() else {
+        return false;
+    };
+    HANDING_OUT.contains(&dotted.as_str())
+        || match dotted.split_once('.') {
+            Some(("builtins", class)) => CONTAINERS.contains(&class),
+            Some((package, _)) => package == "collections",
+            None => false,
         }
-        _ => false,
-    })
+}
+
+/// Whether an import binds the first name of its module's path.
+fn is_whole_import(binding: &Binding<'_>) -> bool {
+    matches!(binding, Binding::Import(alias) if alias.asname.is_none())
 }
 
 /// Whether a base class brings no methods that matter.
@@ -476,8 +565,10 @@ struct Walk<'w, 's, 'a> {
     scope: usize,
     function: &'a ast::StmtFunctionDef,
     written: &'w mut Function,
-    /// Calls whose values outlive the function, or are kept.
-    kept: Vec<TextRange>,
+    /// Values that the function uses up itself: it enters them, loops over them or reads them.
+    used_up: Vec<TextRange>,
+    /// Generator expressions.
+    lazy: Vec<TextRange>,
     /// Code that runs under a condition.
     conditional: Vec<TextRange>,
     is_aware: bool,
@@ -495,9 +586,11 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::StmtAssign(statement) => {
                 for target in &statement.targets {
                     self.assigned(target);
-                    if !matches!(target, Expr::Name(name) if !self.returns(&name.id)) {
-                        self.kept.push(statement.value.range());
-                    }
+                }
+                let is_used_up = matches!(statement.targets.as_slice(),
+                    [Expr::Name(name)] if self.uses_up(&name.id));
+                if is_used_up {
+                    self.used_up.push(statement.value.range());
                 }
             }
             AnyNodeRef::StmtAugAssign(statement) => {
@@ -515,11 +608,45 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     self.assigned(target);
                 }
             }
-            AnyNodeRef::StmtReturn(ast::StmtReturn {
-                value: Some(value), ..
-            }) => self.kept.push(value.range()),
+            AnyNodeRef::StmtWith(statement) => {
+                let items = statement.items.iter();
+                self.used_up
+                    .extend(items.map(|item| item.context_expr.range()));
+                self.exits(&statement.body);
+            }
+            AnyNodeRef::StmtFor(statement) => {
+                self.assigned(&statement.target);
+                self.used_up.push(statement.iter.range());
+                self.exits(&statement.body);
+            }
+            AnyNodeRef::StmtWhile(statement) => {
+                self.exits(&statement.body);
+                if coroutines::is_endless(&statement.test)
+                    && !coroutines::leaves_loop(&statement.body)
+                {
+                    let reason = "it loops for ever, and so would the thread".to_owned();
+                    self.written.bonds.push(Bond::Tied(reason));
+                }
+            }
+            AnyNodeRef::StmtTry(statement) => self.exits(&statement.body),
+            AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
+            | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
+            | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. }) => {
+                self.used_up
+                    .extend(generators.iter().map(|clause| clause.iter.range()));
+            }
+            // It runs when it is asked for more, wherever that is.
+            AnyNodeRef::ExprGenerator(generator) => self.lazy.push(generator.range()),
+            AnyNodeRef::ExprAttribute(attribute) => self.attribute_used(attribute),
             AnyNodeRef::StmtIf(statement) => {
                 self.conditional.extend(range_of(&statement.body));
+                if is_remembered(statement) {
+                    // It runs once, and every other call finds what it made.
+                    for _ in 0..MANY {
+                        self.conditional.extend(range_of(&statement.body));
+                    }
+                }
+                self.exits(&statement.body);
                 let clauses = statement.elif_else_clauses.iter().map(Ranged::range);
                 self.conditional.extend(clauses);
             }
@@ -577,32 +704,108 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    /// Whether the function returns what `name` stands for.
-    fn returns(&self, name: &str) -> bool {
-        struct Search<'n> {
-            name: &'n str,
-            is_found: bool,
+    /// Whether the function uses up what the local `name` stands for, and gives it to nobody.
+    fn uses_up(&self, name: &str) -> bool {
+        struct Search<'w, 'a> {
+            writer: &'w Writer<'w, 'a>,
+            scope: usize,
+            name: &'w str,
+            ancestors: Vec<AnyNodeRef<'a>>,
+            uses: usize,
+            leaves: bool,
         }
-        impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a> {
             fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-                if let AnyNodeRef::StmtReturn(statement) = node {
-                    let value = statement.value.as_deref();
-                    self.is_found |=
-                        matches!(value, Some(Expr::Name(value)) if value.id == self.name);
+                if let AnyNodeRef::ExprName(name) = node
+                    && name.ctx.is_load()
+                    && name.id == self.name
+                {
+                    self.uses += 1;
+                    self.leaves |= !self.is_use(node);
                 }
-                if self.is_found || node.is_expression() {
-                    TraversalSignal::Skip
-                } else {
-                    TraversalSignal::Traverse
+                self.ancestors.push(node);
+                TraversalSignal::Traverse
+            }
+
+            fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+                self.ancestors.pop();
+            }
+        }
+        impl<'a> Search<'_, 'a> {
+            fn is_use(&self, node: AnyNodeRef<'a>) -> bool {
+                match self.ancestors.as_slice() {
+                    [.., AnyNodeRef::ExprAttribute(_) | AnyNodeRef::WithItem(_)] => true,
+                    [.., AnyNodeRef::StmtFor(statement)] => statement.iter.range() == node.range(),
+                    [.., AnyNodeRef::ExprCall(call), AnyNodeRef::Arguments(_)] => {
+                        self.writer.consumes(call, self.scope)
+                    }
+                    _ => false,
                 }
             }
         }
         let mut search = Search {
+            writer: self.writer,
+            scope: self.scope,
             name,
-            is_found: false,
+            ancestors: Vec::new(),
+            uses: 0,
+            leaves: false,
         };
         search.visit_body(&self.function.body);
-        search.is_found
+        search.uses > 0 && !search.leaves
+    }
+
+    /// Notes what an early end of a suite means for the statements behind it.
+    fn exits(&mut self, suite: &[Stmt]) {
+        let Some(end) = suite.last().map(Ranged::end) else {
+            return;
+        };
+        for statement in suite {
+            let Stmt::If(branch) = statement else {
+                continue;
+            };
+            let suites = suites_in(statement);
+            let returned = suites.iter().find_map(|suite| match suite.last() {
+                Some(Stmt::Return(returned)) => Some(returned),
+                _ => None,
+            });
+            let Some(returned) = returned else {
+                continue;
+            };
+            let behind = TextRange::new(branch.end(), end);
+            self.conditional.push(behind);
+            let is_remembered = matches!(returned.value.as_deref(),
+                Some(value @ (Expr::Name(_) | Expr::Attribute(_)))
+                    if assigns(suite, value) && self.writer.text(&*branch.test)
+                        .contains(self.writer.text(value)));
+            if is_remembered {
+                for _ in 0..MANY {
+                    self.conditional.push(behind);
+                }
+            }
+        }
+    }
+
+    /// Notes an attribute that runs code of its class, or depends on the thread.
+    fn attribute_used(&mut self, attribute: &'a ast::ExprAttribute) {
+        let Expr::Name(receiver) = &*attribute.value else {
+            return;
+        };
+        let own = self.writer.value_of_name(&receiver.id, self.scope, STEPS);
+        if let Some(Value::Instance(Target::Import(path))) = &own
+            && path.dotted().as_deref() == Some("threading.local")
+        {
+            let text = self.writer.text(attribute);
+            let reason = format!("`{text}` is another value in another thread");
+            self.written.bonds.push(Bond::Tied(reason));
+        }
+        if let Some(Value::Instance(Target::Class(class))) = own
+            && self.writer.is_property(class, &attribute.attr)
+        {
+            let text = self.writer.text(attribute);
+            let reason = format!("what the property `{text}` does in another thread is not known");
+            self.written.bonds.push(Bond::Shared(reason));
+        }
     }
 
     /// Whether the value was made by this function, for itself.
@@ -633,28 +836,36 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         match self.writer.target(&call.func, self.scope) {
             Target::Class(_) => true,
-            Target::Import(path) => path.dotted().is_some_and(|path| is_thread_safe(&path)),
+            Target::Import(path) => path
+                .dotted()
+                .is_some_and(|path| is_thread_safe(&path) && !HANDING_OUT.contains(&path.as_str())),
             _ => false,
         }
     }
 
     fn call(&mut self, call: &'a ast::ExprCall) {
-        let is_kept = self.kept.contains(&call.range());
+        if let Expr::Attribute(method) = &*call.func {
+            self.used_up.push(method.value.range());
+        }
+        if self.writer.consumes(call, self.scope) {
+            let given = call.arguments.args.iter();
+            self.used_up.extend(given.map(Ranged::range));
+        }
         match &*call.func {
             Expr::Attribute(attribute) => {
                 match self.writer.value(&attribute.value, self.scope, STEPS) {
                     Some(Value::Target(Target::Import(mut path))) => {
                         path.components.push(attribute.attr.to_string());
-                        self.function_called(call, Target::Import(path), is_kept);
+                        self.function_called(call, Target::Import(path));
                     }
                     Some(Value::Target(target @ Target::Class(_))) => {
                         self.add(call, Callee::Method(target, attribute.attr.to_string()));
                     }
                     Some(Value::Instance(class)) => {
-                        if is_container(&class) && !self.is_own(&attribute.value) {
+                        if may_be_shared(&class) && !self.is_own(&attribute.value) {
                             self.unknown(call);
                         } else {
-                            self.method_called(call, class, &attribute.attr, is_kept);
+                            self.method_called(call, class, &attribute.attr);
                         }
                     }
                     Some(Value::Made) => {}
@@ -667,14 +878,19 @@ impl<'a> Walk<'_, '_, 'a> {
             }
             func => match self.writer.value(func, self.scope, STEPS) {
                 Some(Value::Target(Target::Unknown)) | None => self.unknown(call),
-                Some(Value::Target(target)) => self.function_called(call, target, is_kept),
+                Some(Value::Target(target)) => self.function_called(call, target),
                 Some(_) => self.unknown(call),
             },
         }
     }
 
     fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
-        let written = self.writer.text(&*call.func).to_owned();
+        // A callee over several lines is no part of a sentence.
+        let written = match self.writer.text(&*call.func) {
+            text if text.contains(['\n', '\r']) => last_name(&call.func).unwrap_or_default(),
+            text => text,
+        };
+        let written = written.to_owned();
         let conditions = self.conditions(call);
         self.written.calls.push(Call {
             callee,
@@ -687,7 +903,7 @@ impl<'a> Walk<'_, '_, 'a> {
         self.add(call, Callee::Plain(Target::Unknown));
     }
 
-    fn function_called(&mut self, call: &'a ast::ExprCall, target: Target, is_kept: bool) {
+    fn function_called(&mut self, call: &'a ast::ExprCall, target: Target) {
         let path = match &target {
             Target::Import(path) => path.dotted(),
             _ => None,
@@ -701,7 +917,7 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         }
         if let Some(row) = self.writer.table.function(&path) {
-            self.blocking(call, path.trim_start_matches("builtins."), row, is_kept);
+            self.blocking(call, path.trim_start_matches("builtins."), row, false);
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
             let reason = format!("`{path}` belongs to the thread of the event loop");
             self.written.bonds.push(Bond::Tied(reason));
@@ -710,13 +926,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn method_called(
-        &mut self,
-        call: &'a ast::ExprCall,
-        class: Target,
-        method: &str,
-        is_kept: bool,
-    ) {
+    fn method_called(&mut self, call: &'a ast::ExprCall, class: Target, method: &str) {
         let path = match &class {
             Target::Import(path) => path.dotted(),
             _ => None,
@@ -726,7 +936,7 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         };
         if let Some((name, row)) = self.writer.table.method(&path, method) {
-            self.blocking(call, name, row, is_kept);
+            self.blocking(call, name, row, true);
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
             let reason = format!("`{path}` belongs to the thread of the event loop");
             self.written.bonds.push(Bond::Tied(reason));
@@ -735,14 +945,18 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn blocking(&mut self, call: &'a ast::ExprCall, name: &str, row: &Row, is_kept: bool) {
+    fn blocking(&mut self, call: &'a ast::ExprCall, name: &str, row: &Row, is_method: bool) {
         // Single calls of the system are a rule of their own, off unless it is asked for.
         if row.code == PATH_CALL || row.direct {
             return;
         }
-        // What a factory makes blocks where it is used.
-        let is_made = is_kept && matches!(row.kind, Kind::Outline | Kind::Report);
-        if is_made || !row.always_blocks(call) {
+        // What a factory makes blocks where it is used, and what is lazy where it is asked for more.
+        let is_made = matches!(row.kind, Kind::Outline | Kind::Report) && !is_method || row.lazy;
+        let is_lazy = self
+            .lazy
+            .iter()
+            .any(|lazy| lazy.contains_range(call.range()));
+        if is_made && !self.is_used_up(call) || is_lazy {
             return;
         }
         if row.kind == Kind::Report {
@@ -750,6 +964,9 @@ impl<'a> Walk<'_, '_, 'a> {
             self.written.bonds.push(Bond::Tied(reason));
         } else if let Some(reason) = row.unsafe_because(call) {
             self.written.bonds.push(Bond::Shared(reason.to_owned()));
+        }
+        if !row.always_blocks(call) {
+            return;
         }
         let conditions = self.conditions(call);
         let is_better = self
@@ -763,6 +980,10 @@ impl<'a> Walk<'_, '_, 'a> {
                 conditions,
             });
         }
+    }
+
+    fn is_used_up(&self, call: &ast::ExprCall) -> bool {
+        self.used_up.contains(&call.range())
     }
 
     /// How many conditions a call depends on.

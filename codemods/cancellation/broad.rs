@@ -97,7 +97,7 @@ impl Codemod for BroadExcept {
 /// what is to be done however it ends.
 fn is_end_of_a_task<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> bool {
     !handler.is_idle()
-        && handlers::in_package(handler.file)
+        && handler.file.is_in_package()
         && !Outcome::of(handler, exits).goes_on
         && handler.callers().is_some_and(|callers| callers.are_tasks())
 }

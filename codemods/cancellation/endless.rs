@@ -93,7 +93,7 @@ impl Codemod for UnhandledCancellation {
             }
             _ => return None,
         };
-        if handlers::is_test_code(file, Owner::Function(function)) {
+        if file.is_test_code(Owner::Function(function)) {
             return None;
         }
         let endless = Endless {
@@ -104,7 +104,7 @@ impl Codemod for UnhandledCancellation {
         };
         // Tasks of a program's own parts are cancelled all the time, and nothing is lost where they hold
         // nothing. A script speaks to the people who run it.
-        let has_to_clean_up = !handlers::in_package(file)
+        let has_to_clean_up = !file.is_in_package()
             || file.settings.cancellation_cleanup.is_some()
             || !endless.closing().is_empty();
         if !has_to_clean_up || Callers::of(file, function, endless.class).watch_its_end() {

@@ -167,7 +167,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             || self.is_entry_point(function)
             || callers.await_its_task(self.file)
             // A script shows all of its tasks, and who awaits them where.
-            || in_package(self.file)
+            || self.file.is_in_package()
                 && (callers.are_tasks() || callers.are_elsewhere() && self.is_around_loop())
     }
 
@@ -523,28 +523,6 @@ pub fn is_generator(function: &ast::StmtFunctionDef) -> bool {
     let mut search = Yields(false);
     search.visit_body(&function.body);
     search.0
-}
-
-/// Whether a file is a module of a package, and no script.
-pub fn in_package(file: &File<'_, '_>) -> bool {
-    file.semantics
-        .module_name()
-        .is_none_or(|module| module.contains('.'))
-}
-
-/// Whether code is that of a test, or stands in a file of tests.
-pub fn is_test_code(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
-    let is_test = |name: &str| {
-        matches!(name, "test" | "tests" | "testing" | "conftest")
-            || name.starts_with("test_")
-            || name.ends_with("_test")
-            || name.ends_with("_tests")
-    };
-    matches!(owner, Owner::Function(function) if is_test(&function.name))
-        || file
-            .semantics
-            .module_name()
-            .is_some_and(|module| module.split('.').any(is_test))
 }
 
 /// Whether code of its own, not of a function inside, awaits in a suite.

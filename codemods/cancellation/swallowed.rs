@@ -78,7 +78,7 @@ impl Codemod for SwallowedCancellation {
             || handlers::only_closes(&handler.statement.body)
             || handler.is_quiet_end(&exits)
             || !handler.goes_on_for_ever() && is_decided(&handler, kind)
-            || handlers::is_test_code(file, handler.owner)
+            || file.is_test_code(handler.owner)
         {
             return None;
         }

@@ -246,10 +246,13 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
     }
 
     fn is_in_package(&self, function: Definition<'db>) -> bool {
-        let semantics = &self.origin.semantics;
-        semantics
-            .module_name_of(function)
-            .is_none_or(|module| module.contains('.'))
+        let path = self.origin.semantics.file_of(function);
+        #[allow(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is not general enough in its lifetimes"
+        )]
+        let is_in_package = path.map(|path| self.with_file(&path, |file| file.is_in_package()));
+        !matches!(is_in_package, Some(Ok(false)))
     }
 
     /// Makes a coroutine function of this one, and mends everything that calls it.
@@ -948,16 +951,12 @@ fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Opti
     let holds = |expr: &Expr| expr.range().contains_range(range);
     let signature = Signature::of(&file.semantics, &call.func, arguments.args.len())?;
     let db = file.semantics.db();
-    match arguments.args.iter().position(holds) {
-        Some(index) => signature.takes_awaitable(db, index, None),
-        None => {
-            let keyword = arguments
-                .keywords
-                .iter()
-                .find(|keyword| holds(&keyword.value))?;
-            signature.takes_awaitable(db, 0, keyword.arg.as_deref())
-        }
+    if let Some(index) = arguments.args.iter().position(holds) {
+        return signature.takes_awaitable(db, index, None);
     }
+    let mut keywords = arguments.keywords.iter();
+    let keyword = keywords.find(|keyword| holds(&keyword.value))?;
+    signature.takes_awaitable(db, 0, keyword.arg.as_deref())
 }
 
 /// Whether code at `site` may run more than once each time the function around it does.

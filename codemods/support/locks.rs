@@ -82,11 +82,20 @@ enum Kind {
 fn kind(file: &File<'_, '_>, expr: &Expr) -> Kind {
     match file.semantics.class_of(expr) {
         ClassOf::Known(class) if is_lock_class(&class) => Kind::ThreadLock,
+        ClassOf::Known(class) if runs_own_code(file, &class) => Kind::Unknown,
         ClassOf::Known(_) | ClassOf::Other => Kind::Harmless,
         // Calling something makes a new context manager far more often than it hands out a lock,
         // but it may do just that.
         ClassOf::Unknown => Kind::Unknown,
     }
+}
+
+/// Whether a context manager of this class runs code of the project, which may hold a lock meanwhile.
+fn runs_own_code(file: &File<'_, '_>, class: &str) -> bool {
+    class == "contextlib._GeneratorContextManager"
+        || file
+            .project
+            .owns(class.split('.').next().unwrap_or_default())
 }
 
 /// Whether the value of `expr` is a lock of `threading` or `multiprocessing`.

@@ -97,6 +97,11 @@ impl Linked {
         search.run()
     }
 
+    /// Whether the files of this top-level package are those of the project.
+    pub fn owns(&self, package: &str) -> bool {
+        self.own.contains(&name_key(package))
+    }
+
     /// Takes note of the methods that block, each with the name of its class.
     pub fn set_blocking(&mut self, methods: FxHashSet<(Key, Key)>) {
         self.blocking = methods;
