@@ -160,9 +160,11 @@ impl<'a, 'db> File<'a, 'db> {
 
     /// Whether the file is a module of a package, and no script.
     pub fn is_in_package(&self) -> bool {
-        self.semantics
-            .module_name()
-            .is_none_or(|module| module.contains('.'))
+        self.is_package
+            || self
+                .semantics
+                .module_name()
+                .is_none_or(|module| module.contains('.'))
     }
 
     /// Whether code is that of a test, or stands in a file of tests.

@@ -17,7 +17,7 @@ use asyncfix_codemods::traversal::Prospects;
 use asyncfix_codemods::{CODEMODS, Codemod, calls, proof, rewrite, traversal};
 use memchr::memmem;
 use rayon::prelude::*;
-use ruff_db::parsed::parsed_module;
+use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
 use ruff_db::system::{SystemPath, SystemPathBuf};
 use ruff_diagnostics::{Applicability, Edit};
@@ -669,7 +669,7 @@ fn rewrites_across(
         .filter(|codemod| codemod.changes_other_files())
         .collect();
     let attempt = catch_unwind(AssertUnwindSafe(|| {
-        with_context(database, file, project, |context| {
+        with_context(database, file, project, |context, _| {
             traversal::check(context, &codemods)
         })
     }));
@@ -815,29 +815,19 @@ fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
 }
 
 fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
-    let version = file.config.settings.target_version;
-    let Some(program_file) = database.file(&file.path, version) else {
-        return Step::Failed(format!("{}: it is gone", file.shown.display()));
-    };
-    let python_file = program_file.python_file(database);
-    let parsed = parsed_module(database, python_file);
-    let module = parsed.load(database);
-    let text = source_text(database, python_file.file(database));
-    let context = File::new(
-        database,
-        program_file,
-        &module,
-        text.as_str(),
-        &file.config.settings,
-        project,
-        file.index,
-    );
-    let mut findings = traversal::check(&context, &file.codemods);
+    with_context(database, file, project, |context, module| {
+        look_at(context, module, file, mode)
+    })
+    .unwrap_or_else(|| Step::Failed(format!("{}: it is gone", file.shown.display())))
+}
+
+fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode: Mode) -> Step {
+    let mut findings = traversal::check(context, &file.codemods);
     let round = match mode {
         Mode::Report => None,
-        Mode::Fix => rewrite::round(&context, &findings, least(file)),
+        Mode::Fix => rewrite::round(context, &findings, least(file)),
     };
-    let step = if let Some(round) = round {
+    if let Some(round) = round {
         let fixed: Vec<&'static str> = round
             .applied
             .iter()
@@ -845,8 +835,8 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
             .map(|finding| finding.rule.code)
             .collect();
         match proof::prove(
-            text.as_str(),
-            &module,
+            context.source,
+            module,
             &round.text,
             &round.edits,
             &round.removed,
@@ -863,17 +853,12 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
         }
     } else {
         for finding in &mut findings {
-            if let Some(complete) = rewrite::edits_of(&context, finding) {
+            if let Some(complete) = rewrite::edits_of(context, finding) {
                 finding.remedy = Remedy::Rewrite(complete);
             }
         }
         Step::Done(findings)
-    };
-    drop(context);
-    drop(module);
-    // The tree is the largest part of what the engine remembers, and rarely needed again.
-    parsed.clear();
-    step
+    }
 }
 
 /// The least applicability of what is applied to a file.
@@ -890,12 +875,13 @@ fn with_context<T>(
     database: &Database,
     file: &Active,
     project: &Project,
-    what: impl FnOnce(&File<'_, '_>) -> T,
+    what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {
     let version = file.config.settings.target_version;
     let program_file = database.file(&file.path, version)?;
     let python_file = program_file.python_file(database);
-    let module = parsed_module(database, python_file).load(database);
+    let parsed = parsed_module(database, python_file);
+    let module = parsed.load(database);
     let text = source_text(database, python_file.file(database));
     let context = File::new(
         database,
@@ -906,7 +892,12 @@ fn with_context<T>(
         project,
         file.index,
     );
-    Some(what(&context))
+    let told = what(&context, &module);
+    drop(context);
+    drop(module);
+    // The tree is the largest part of what the engine remembers, and rarely needed again.
+    parsed.clear();
+    Some(told)
 }
 
 fn distinct(codes: &[&'static str]) -> Vec<&'static str> {

@@ -760,7 +760,7 @@ fn conditions_that_double_the_work_of_the_type_engine_do_not_stop_it() {
     let folder = folder(&[("main.py", &text)]);
     asyncfix(&folder)
         .args(["--isolated", "--select", "AF101"])
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .assert()
         .success();
 }

@@ -73,13 +73,7 @@ impl Codemod for BlockingCall {
             AnyNodeRef::StmtWith(with) => return self.held_lock(file, with),
             _ => return None,
         };
-        let surroundings = file.surroundings(site);
-        if !file.is_async(surroundings.owner)
-            || surroundings.obstacle == Some(Obstacle::Signature)
-            || is_given_to_runner(site)
-        {
-            return None;
-        }
+        let surroundings = on_loop(file, site)?;
         let called = called(file, site, call, self.rule.code)?;
         let library = file.library();
         if library == Some(Library::Other)
@@ -142,9 +136,19 @@ pub(super) fn is_awaited(site: &Site<'_, '_>) -> bool {
     matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
 }
 
+/// What is around a call that runs on an event loop. `None` where it does not, or is given to a thread
+/// already.
+pub(super) fn on_loop<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Surroundings<'a>> {
+    let surroundings = file.surroundings(site);
+    (file.is_async(surroundings.owner)
+        && surroundings.obstacle != Some(Obstacle::Signature)
+        && !is_given_to_runner(site))
+    .then_some(surroundings)
+}
+
 /// Whether the call is an argument of a function that runs things in a thread: what is meant there
 /// is not to call it yet.
-pub(super) fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
+fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
     site.ancestors
         .iter()
         .rev()

@@ -4,7 +4,7 @@ use ruff_python_ast::AnyNodeRef;
 use ruff_text_size::Ranged;
 
 use crate::blocking::PITFALL;
-use crate::blocking::call::{Blocking, is_awaited, is_given_to_runner};
+use crate::blocking::call::{Blocking, is_awaited, on_loop};
 use crate::calls::Bond;
 use crate::calls::graph::{Chain, DEPTH};
 use crate::file::File;
@@ -13,7 +13,7 @@ use crate::key::name_key;
 use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
-use crate::site::{Obstacle, Owner, Site};
+use crate::site::{Owner, Site};
 use crate::spelling::Spellings;
 use crate::support::blocking::{Called, Kind, Row};
 use crate::traces::search::Sought;
@@ -65,15 +65,10 @@ impl Codemod for BlockingHelper {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return None;
         };
-        let surroundings = file.surroundings(site);
+        let surroundings = on_loop(file, site)?;
         let library = file.library();
-        if !file.is_async(surroundings.owner)
-            || surroundings.obstacle == Some(Obstacle::Signature)
-            || is_given_to_runner(site)
-            // A test that waits keeps nobody else waiting.
-            || file.is_test_code(surroundings.owner)
-            || library == Some(Library::Other)
-        {
+        // A test that waits keeps nobody else waiting.
+        if library == Some(Library::Other) || file.is_test_code(surroundings.owner) {
             return None;
         }
         let semantics = &file.semantics;

@@ -3,7 +3,7 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
 use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
@@ -72,7 +72,7 @@ impl Codemod for AwaitInSyncFunction {
         let found = awaited_in(function);
         let first = found.awaits.first().map(|expr| {
             // The keyword alone: what is awaited is all right.
-            TextRange::at(expr.start(), ruff_text_size::TextSize::of("await"))
+            TextRange::at(expr.start(), TextSize::of("await"))
         });
         let range = first
             .into_iter()
@@ -102,8 +102,7 @@ fn first_await(expr: &Expr) -> Option<TextRange> {
             match node {
                 AnyNodeRef::ExprLambda(_) | AnyNodeRef::ExprGenerator(_) => TraversalSignal::Skip,
                 AnyNodeRef::ExprAwait(expr) => {
-                    let keyword =
-                        TextRange::at(expr.start(), ruff_text_size::TextSize::of("await"));
+                    let keyword = TextRange::at(expr.start(), TextSize::of("await"));
                     self.0.get_or_insert(keyword);
                     TraversalSignal::Skip
                 }
@@ -165,6 +164,13 @@ fn rewrite<'a>(
     }
     rewrite.edits = distinct(rewrite.edits);
     rewrite.shared = distinct(rewrite.shared);
+    let elsewhere = rewrite.elsewhere.iter().map(|elsewhere| &elsewhere.edits);
+    if std::iter::once(&rewrite.edits)
+        .chain(elsewhere)
+        .any(|edits| meet(edits))
+    {
+        return Err("two calls that begin at one place would both have to be awaited".to_owned());
+    }
     Ok(rewrite)
 }
 
@@ -179,12 +185,16 @@ fn distinct(edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
     all
 }
 
+/// Whether two edits begin at one place: `f().g()` with both to be awaited.
+fn meet(edits: &[Edit]) -> bool {
+    edits
+        .iter()
+        .zip(edits.iter().skip(1))
+        .any(|(one, other)| one.start() == other.start())
+}
+
 /// Where what is awaited begins, its parentheses included.
-fn operand_start(
-    file: &File<'_, '_>,
-    expr: &ast::ExprAwait,
-    start: ruff_text_size::TextSize,
-) -> ruff_text_size::TextSize {
+fn operand_start(file: &File<'_, '_>, expr: &ast::ExprAwait, start: TextSize) -> TextSize {
     let range = ruff_python_ast::token::parenthesized_range(
         (&*expr.value).into(),
         expr.into(),

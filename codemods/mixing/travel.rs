@@ -18,6 +18,7 @@ use crate::file::File;
 use crate::mixing::is_main_guard;
 use crate::outline::{last_name, yields};
 use crate::project::Library;
+use crate::semantics::{Awaitability, ClassOf};
 use crate::site::{Owner, Site};
 use crate::support::imports;
 use crate::traces::scopes::is_stdlib;
@@ -48,6 +49,8 @@ struct Made {
     is_called_elsewhere: bool,
     /// The methods that have to be coroutine functions too, each with its file.
     family: Vec<(PathBuf, String)>,
+    /// Why it is not certain that it can be a coroutine function.
+    doubt: Option<String>,
 }
 
 /// Code that starts event loops.
@@ -259,18 +262,24 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
     pub(super) fn convert(&mut self, function: Definition<'db>, name: &str) -> Result<(), String> {
         let mut done = vec![function];
         let mut pending = VecDeque::from([(function, name.to_owned())]);
+        let mut members = Vec::new();
         while let Some((function, name)) = pending.pop_front() {
             let Made {
                 is_generator,
                 is_called_elsewhere,
                 family,
-            } = self.make_async(function)?;
+                doubt,
+            } = self.make_async(function, members.contains(&function))?;
+            if let Some(doubt) = doubt {
+                self.doubt.get_or_insert(doubt);
+            }
             // Who calls the one may mean the other.
             let is_alone = family.is_empty();
             for (path, qualified) in family {
                 let member = self.method(&path, &qualified)?;
                 if !done.contains(&member) {
                     done.push(member);
+                    members.push(member);
                     pending.push_back((member, name.clone()));
                 }
             }
@@ -447,9 +456,10 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         .ok_or_else(|| format!("`{qualified}` would have to change too, and is not found"))
     }
 
-    /// Writes `async` before the `def`. `Err` with the reason why the function cannot be a coroutine
+    /// Writes `async` before the `def`. `is_member` where the function only changes because another one
+    /// of its name does. `Err` with the reason why the function cannot be a coroutine
     /// function.
-    fn make_async(&mut self, of: Definition<'db>) -> Result<Made, String> {
+    fn make_async(&mut self, of: Definition<'db>, is_member: bool) -> Result<Made, String> {
         let path = self
             .origin
             .semantics
@@ -470,6 +480,21 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                 .and_then(|found| found.node(file.semantics.db()))
                 .ok_or("a function it would have to change is not found")?;
             can_be_async(file, function)?;
+            let doubt = match gives_awaitable(file, function) {
+                Some(true) => {
+                    return Err(format!(
+                        "`{}` gives something to await already",
+                        function.name
+                    ));
+                }
+                Some(false) => None,
+                // What a caller gives is mostly made of what it is given, and that is mended.
+                None if !is_member => None,
+                None => Some(format!(
+                    "whether `{}` gives something to await already is not known",
+                    function.name
+                )),
+            };
             let place = found
                 .as_ref()
                 .and_then(|found| file.semantics.place_of_function(found));
@@ -490,6 +515,7 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                     is_generator: yields(function),
                     is_called_elsewhere: is_called_elsewhere(file, function),
                     family,
+                    doubt,
                 },
             ))
         })??;
@@ -505,6 +531,38 @@ const TRANSPARENT: [&str; 4] = [
     "typing.override",
     "typing.final",
 ];
+
+/// Whether a plain function that awaits nothing itself gives something to await: as a coroutine
+/// function, it would have to be awaited twice. `None` where that is not known.
+fn gives_awaitable(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<bool> {
+    struct Returns<'a>(Vec<&'a Expr>);
+    impl<'a> SourceOrderVisitor<'a> for Returns<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                    return TraversalSignal::Skip;
+                }
+                AnyNodeRef::StmtReturn(statement) => self.0.extend(statement.value.as_deref()),
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    if needs_coroutine(function) || yields(function) {
+        return Some(false);
+    }
+    let mut returns = Returns(Vec::new());
+    returns.visit_body(&function.body);
+    let mut is_known = true;
+    for value in returns.0 {
+        match file.semantics.awaitability(value.into()) {
+            Awaitability::No => {}
+            Awaitability::Unknown => is_known = false,
+            _ => return Some(true),
+        }
+    }
+    is_known.then_some(false)
+}
 
 /// Methods that Python itself awaits.
 const AWAITED: [&str; 3] = ["__aenter__", "__aexit__", "__anext__"];
@@ -760,6 +818,12 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
         let Some(class) = semantics.class_around(self.of) else {
             return false;
         };
+        // What is imported is a module or a class, and no instance of one; nor is a text.
+        if semantics.qualified_name(&attribute.value).is_some()
+            || semantics.class_of(&attribute.value) == ClassOf::Other
+        {
+            return false;
+        }
         let classes = semantics.classes_up_to(&attribute.value, self.name);
         classes
             .last()
