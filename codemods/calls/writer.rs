@@ -4,7 +4,7 @@ use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Blocked, Bond, Call, Callee, Calls, Class, Function, Path, Target};
 use crate::outline::{is_property, last_name, yields};
@@ -250,7 +250,8 @@ impl<'a> Writer<'_, 'a> {
             scope,
             function,
             written: &mut written,
-            used_up: Vec::new(),
+            used_up: FxHashSet::default(),
+            named: FxHashMap::default(),
             lazy: Vec::new(),
             conditional: Vec::new(),
             is_aware: false,
@@ -566,11 +567,13 @@ struct Walk<'w, 's, 'a> {
     function: &'a ast::StmtFunctionDef,
     written: &'w mut Function,
     /// Values that the function uses up itself: it enters them, loops over them or reads them.
-    used_up: Vec<TextRange>,
+    used_up: FxHashSet<TextRange>,
+    /// Values that are assigned to a local name, which may use them up.
+    named: FxHashMap<TextRange, &'a str>,
     /// Generator expressions.
     lazy: Vec<TextRange>,
-    /// Code that runs under a condition.
-    conditional: Vec<TextRange>,
+    /// Code that runs under conditions, with how many these are; without what lies behind.
+    conditional: Vec<(TextRange, usize)>,
     is_aware: bool,
 }
 
@@ -587,10 +590,8 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 for target in &statement.targets {
                     self.assigned(target);
                 }
-                let is_used_up = matches!(statement.targets.as_slice(),
-                    [Expr::Name(name)] if self.uses_up(&name.id));
-                if is_used_up {
-                    self.used_up.push(statement.value.range());
+                if let [Expr::Name(name)] = statement.targets.as_slice() {
+                    self.named.insert(statement.value.range(), &name.id);
                 }
             }
             AnyNodeRef::StmtAugAssign(statement) => {
@@ -616,7 +617,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             }
             AnyNodeRef::StmtFor(statement) => {
                 self.assigned(&statement.target);
-                self.used_up.push(statement.iter.range());
+                self.used_up.insert(statement.iter.range());
                 self.exits(&statement.body);
             }
             AnyNodeRef::StmtWhile(statement) => {
@@ -639,28 +640,27 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::ExprGenerator(generator) => self.lazy.push(generator.range()),
             AnyNodeRef::ExprAttribute(attribute) => self.attribute_used(attribute),
             AnyNodeRef::StmtIf(statement) => {
-                self.conditional.extend(range_of(&statement.body));
-                if is_remembered(statement) {
-                    // It runs once, and every other call finds what it made.
-                    for _ in 0..MANY {
-                        self.conditional.extend(range_of(&statement.body));
-                    }
-                }
+                // What is remembered is made once, and every other call finds it.
+                let weight = if is_remembered(statement) { MANY } else { 1 };
+                let body = range_of(&statement.body).map(|range| (range, weight));
+                self.conditional.extend(body);
                 self.exits(&statement.body);
-                let clauses = statement.elif_else_clauses.iter().map(Ranged::range);
-                self.conditional.extend(clauses);
+                for clause in &statement.elif_else_clauses {
+                    self.depends(clause.range());
+                }
             }
             AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                self.conditional.push(handler.range());
+                self.depends(handler.range());
             }
-            AnyNodeRef::MatchCase(case) => self.conditional.push(case.range()),
+            AnyNodeRef::MatchCase(case) => self.depends(case.range()),
             AnyNodeRef::ExprIf(expr) => {
-                self.conditional
-                    .extend([expr.body.range(), expr.orelse.range()]);
+                self.depends(expr.body.range());
+                self.depends(expr.orelse.range());
             }
             AnyNodeRef::ExprBoolOp(expr) => {
-                let behind = expr.values.iter().skip(1).map(Ranged::range);
-                self.conditional.extend(behind);
+                for behind in expr.values.iter().skip(1) {
+                    self.depends(behind.range());
+                }
             }
             AnyNodeRef::ExprCall(call) => self.call(call),
             AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_) => {
@@ -773,16 +773,12 @@ impl<'a> Walk<'_, '_, 'a> {
                 continue;
             };
             let behind = TextRange::new(branch.end(), end);
-            self.conditional.push(behind);
             let is_remembered = matches!(returned.value.as_deref(),
                 Some(value @ (Expr::Name(_) | Expr::Attribute(_)))
                     if assigns(suite, value) && self.writer.text(&*branch.test)
                         .contains(self.writer.text(value)));
-            if is_remembered {
-                for _ in 0..MANY {
-                    self.conditional.push(behind);
-                }
-            }
+            let weight = if is_remembered { MANY } else { 1 };
+            self.conditional.push((behind, weight));
         }
     }
 
@@ -845,7 +841,7 @@ impl<'a> Walk<'_, '_, 'a> {
 
     fn call(&mut self, call: &'a ast::ExprCall) {
         if let Expr::Attribute(method) = &*call.func {
-            self.used_up.push(method.value.range());
+            self.used_up.insert(method.value.range());
         }
         if self.writer.consumes(call, self.scope) {
             let given = call.arguments.args.iter();
@@ -984,11 +980,26 @@ impl<'a> Walk<'_, '_, 'a> {
 
     fn is_used_up(&self, call: &ast::ExprCall) -> bool {
         self.used_up.contains(&call.range())
+            || self
+                .named
+                .get(&call.range())
+                .is_some_and(|name| self.uses_up(name))
+    }
+
+    /// Notes that code runs under a condition.
+    fn depends(&mut self, range: TextRange) {
+        self.conditional.push((range, 1));
     }
 
     /// How many conditions a call depends on.
-    fn conditions(&self, call: &ast::ExprCall) -> usize {
-        let around = |range: &&TextRange| range.contains_range(call.range());
-        self.conditional.iter().filter(around).count()
+    fn conditions(&mut self, call: &ast::ExprCall) -> usize {
+        // Calls are met in the order of the source.
+        self.conditional
+            .retain(|(range, _)| range.end() > call.start());
+        self.conditional
+            .iter()
+            .filter(|(range, _)| range.contains_range(call.range()))
+            .map(|(_, weight)| weight)
+            .sum()
     }
 }
