@@ -12,6 +12,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::ProgramFile;
 use ty_python_semantic::Db;
 
+use crate::mixing::conversion::Memory;
 use crate::project::{Library, Project};
 use crate::semantics::Semantics;
 use crate::settings::Settings;
@@ -43,6 +44,8 @@ pub struct File<'a, 'db> {
     pub semantics: Semantics<'db>,
     module: &'a ParsedModuleRef,
     library: OnceCell<Option<Library>>,
+    /// What making coroutine functions of plain ones has come to so far.
+    pub(crate) conversions: Memory<'db>,
     awaits_at_top: OnceCell<bool>,
 }
 
@@ -73,6 +76,7 @@ impl<'a, 'db> File<'a, 'db> {
             semantics,
             module,
             library: OnceCell::new(),
+            conversions: Memory::default(),
             awaits_at_top: OnceCell::new(),
         }
     }
@@ -176,16 +180,15 @@ impl<'a, 'db> File<'a, 'db> {
                 || name.ends_with("_tests")
         };
         matches!(owner, Owner::Function(function) if is_test(&function.name))
-            || self
-                .semantics
-                .module_name()
-                .is_some_and(|module| module.split('.').any(is_test))
-            || self.semantics.path().is_some_and(|path| {
-                let stem = path.file_stem().and_then(|stem| stem.to_str());
-                let mut folders = path.iter().rev().skip(1).take(FOLDERS);
-                stem.is_some_and(is_test)
-                    || folders.any(|folder| folder == "tests" || folder == "test")
-            })
+            || match self.semantics.module_name() {
+                Some(module) => module.split('.').any(is_test),
+                None => self.semantics.path().is_some_and(|path| {
+                    let stem = path.file_stem().and_then(|stem| stem.to_str());
+                    let mut folders = path.iter().rev().skip(1).take(FOLDERS);
+                    stem.is_some_and(is_test)
+                        || folders.any(|folder| folder == "tests" || folder == "test")
+                }),
+            }
     }
 
     /// Whether another file of the project may import this module. Modules are told apart by their

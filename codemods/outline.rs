@@ -343,7 +343,7 @@ pub(crate) fn yields(function: &ast::StmtFunctionDef) -> bool {
     struct Yields(bool);
     impl<'a> SourceOrderVisitor<'a> for Yields {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= node.is_expr_yield();
+            self.0 |= node.is_expr_yield() || node.is_expr_yield_from();
             let own_scope = matches!(
                 node,
                 AnyNodeRef::StmtFunctionDef(_)

@@ -489,6 +489,11 @@ impl Project {
             .collect();
     }
 
+    /// The files, those that were given and those beside them.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
     /// Whether the file was given, and so may be written.
     pub fn is_given(&self, path: &Path) -> bool {
         self.numbers.contains_key(path)

@@ -78,7 +78,7 @@ pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) ->
     if applied.is_empty() {
         return None;
     }
-    edits.extend(shared);
+    let mut edits = in_order(shared, edits);
     let orphans = imports::orphaned(file, &edits);
     let removed = orphans.iter().map(Ranged::range).collect();
     edits.extend(orphans);
@@ -184,6 +184,15 @@ fn touches(one: TextRange, other: TextRange) -> bool {
 
 fn overlaps(one: TextRange, other: TextRange) -> bool {
     one.start() < other.end() && other.start() < one.end()
+}
+
+/// Edits in the order of their places: of two that insert at one place, a shared one goes first, since
+/// an import stands before what uses it.
+pub fn in_order(shared: Vec<Edit>, own: Vec<Edit>) -> Vec<Edit> {
+    let mut edits = shared;
+    edits.extend(own);
+    edits.sort_by_key(|edit| (edit.start(), edit.end()));
+    edits
 }
 
 /// The text with `edits` made. They must be in order and must not overlap.

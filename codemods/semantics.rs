@@ -672,6 +672,15 @@ impl<'db> Semantics<'db> {
 
     /// The same, for an expression that need not be called.
     pub fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
+        let [definition] = self.definitions_named(callee)[..] else {
+            return None;
+        };
+        self.function_of(definition)
+    }
+
+    /// Everything that an expression may name, followed through imports, attributes and inferred
+    /// receivers. Empty where something of it is not known.
+    pub fn definitions_named(&self, callee: ast::ExprRef<'_>) -> Vec<Definition<'db>> {
         let resolved = match callee {
             ast::ExprRef::Name(name) => {
                 // The exact answer first: a function of this file.
@@ -679,10 +688,7 @@ impl<'db> Semantics<'db> {
                     && let [definition] = definitions.as_slice()
                     && definition.kind(self.db()).is_function_def()
                 {
-                    return Some(Function {
-                        definition: *definition,
-                        module: self.module.clone(),
-                    });
+                    return vec![*definition];
                 }
                 definitions_for_name(
                     &self.model,
@@ -692,21 +698,19 @@ impl<'db> Semantics<'db> {
                 )
             }
             ast::ExprRef::Attribute(attribute) if self.is_endless(attribute.into()) => {
-                return None;
+                return Vec::new();
             }
             ast::ExprRef::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
-            _ => return None,
+            _ => return Vec::new(),
         };
-        let [ResolvedDefinition::Definition(definition)] = resolved.as_slice() else {
-            return None;
-        };
-        if !definition.kind(self.db()).is_function_def() {
-            return None;
-        }
-        Some(Function {
-            definition: *definition,
-            module: parsed_module(self.db(), definition.python_file(self.db())).load(self.db()),
-        })
+        let definitions: Option<Vec<_>> = resolved
+            .iter()
+            .map(|resolved| match resolved {
+                ResolvedDefinition::Definition(definition) => Some(*definition),
+                _ => None,
+            })
+            .collect();
+        definitions.unwrap_or_default()
     }
 
     /// The path of the stub of this tool in which a function stands, where it stands in one.
@@ -751,6 +755,36 @@ impl<'db> Semantics<'db> {
     /// The definition of a function of this file.
     pub fn definition_of(&self, function: &ast::StmtFunctionDef) -> Option<Definition<'db>> {
         self.index().try_definition(function)
+    }
+
+    /// Whether the scope of a definition has others of the same name.
+    pub fn has_other_definitions(&self, definition: Definition<'db>) -> bool {
+        let index = semantic_index(self.db(), definition.program_file(self.db()));
+        let scope = definition.file_scope(self.db());
+        let place = definition.place(self.db());
+        index
+            .use_def_map(scope)
+            .reachable_bindings(place)
+            .filter_map(|binding| binding.binding.definition())
+            .any(|other| other != definition)
+    }
+
+    /// Whether a definition stands in the body of a protocol: anything that has such a member may be
+    /// meant.
+    pub fn is_in_protocol(&self, definition: Definition<'db>) -> bool {
+        let index = semantic_index(self.db(), definition.program_file(self.db()));
+        let scope = index.scope(definition.file_scope(self.db()));
+        let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
+        scope.node().as_class().is_some_and(|class| {
+            let mut bases = class.node(&module).bases().iter();
+            bases.any(|base| {
+                let base = match base {
+                    Expr::Subscript(generic) => &generic.value,
+                    base => base,
+                };
+                last_name(base) == Some("Protocol")
+            })
+        })
     }
 
     /// Whether a definition stands directly in the body of a class, in whatever file.

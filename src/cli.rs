@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -470,16 +471,9 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
             }
         }
     } else if args.write {
-        for outcome in &outcomes.files {
-            if let Some(rewritten) = &outcome.rewritten
-                && let Err(reason) = write_back(outcome, rewritten)
-            {
-                complain(&format!(
-                    "{}: not written: {reason}",
-                    outcome.shown.display()
-                ));
-                failed = true;
-            }
+        for complaint in write_back(&outcomes.files) {
+            complain(&complaint);
+            failed = true;
         }
     } else if counts.left > 0 {
         code = FOUND;
@@ -492,10 +486,54 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     Ok(if failed { ERROR } else { code })
 }
 
-fn write_back(outcome: &run::Outcome, rewritten: &str) -> Result<(), String> {
+/// Writes what was rewritten, and gives the complaints about what could not be. Of files that were
+/// changed together, none is written where one cannot be.
+fn write_back(outcomes: &[run::Outcome]) -> Vec<String> {
+    let rewritten = |outcome: &run::Outcome| outcome.rewritten.is_some();
+    let mut complaints = Vec::new();
+    let mut groups: BTreeMap<usize, Vec<&run::Outcome>> = BTreeMap::new();
+    let mut single = Vec::new();
+    for outcome in outcomes.iter().filter(|outcome| rewritten(outcome)) {
+        match outcome.group {
+            Some(group) => groups.entry(group).or_default().push(outcome),
+            None => single.push(vec![outcome]),
+        }
+    }
+    for together in single.into_iter().chain(groups.into_values()) {
+        let mut staged = Vec::new();
+        for outcome in &together {
+            match stage(outcome) {
+                Ok(file) => staged.push((outcome, file)),
+                Err(reason) => {
+                    let shown = outcome.shown.display();
+                    complaints.push(format!("{shown}: not written: {reason}"));
+                }
+            }
+        }
+        if staged.len() < together.len() {
+            let others = staged.iter().map(|(outcome, _)| {
+                let shown = outcome.shown.display();
+                format!(
+                    "{shown}: not written: it changes together with a file that cannot be written"
+                )
+            });
+            complaints.extend(others);
+            continue;
+        }
+        for (outcome, file) in staged {
+            if let Err(reason) = file.persist() {
+                let shown = outcome.shown.display();
+                complaints.push(format!("{shown}: not written: {reason}"));
+            }
+        }
+    }
+    complaints
+}
+
+fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
     let old = outcome.source.encode(&outcome.source.text)?;
-    let new = outcome.source.encode(rewritten)?;
-    write::replace(&outcome.path, &old, &new)
+    let new = outcome.source.encode(outcome.text())?;
+    write::Staged::new(&outcome.path, &old, &new)
 }
 
 fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {

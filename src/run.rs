@@ -20,11 +20,10 @@ use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
 use ruff_db::system::{SystemPath, SystemPathBuf};
-use ruff_diagnostics::{Applicability, Edit};
+use ruff_diagnostics::Applicability;
 use ruff_python_ast::{PySourceType, PythonVersion};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
-use ruff_text_size::Ranged;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::{Config, ConfigError, Resolver};
@@ -66,6 +65,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// Whether unsafe rewrites were applied.
     pub unsafe_fixes: bool,
+    /// Files with the same number were changed together: they are written together, or not at all.
+    pub group: Option<usize>,
 }
 
 impl Outcome {
@@ -121,6 +122,8 @@ struct Active {
     fixed: Vec<&'static str>,
     findings: Vec<Finding>,
     error: Option<String>,
+    /// The number of those that it was changed together with.
+    group: Option<usize>,
 }
 
 /// What the first look at a file brings.
@@ -240,6 +243,7 @@ pub fn run(
     environment::add_own(&mut project, &roots);
     project.settle();
     // What changes in one file may have to change in others, whichever were given.
+    let mut decoded = Vec::new();
     let changing: Vec<&Active> = active
         .iter()
         .filter(|file| changes_others(file.prospects.certain.iter().copied()))
@@ -254,6 +258,15 @@ pub fn run(
         let beside = discovery::discover(&folders, resolver)?.files;
         let beside = beside.into_iter().map(|found| found.path).collect();
         project.set_files(paths.clone(), beside);
+        // The type engine reads UTF-8 alone.
+        decoded = project
+            .files()
+            .par_bridge()
+            .filter_map(|path| {
+                let source = source::read(path).ok().filter(|source| !source.is_utf8())?;
+                Some((system_path(path)?, Arc::from(source.text)))
+            })
+            .collect();
     }
     active.par_iter_mut().for_each(|file| {
         file.codemods = std::mem::take(&mut file.prospects).settle(&project, file.index);
@@ -272,6 +285,7 @@ pub fn run(
             roots: &roots,
             site_packages,
             tables: &tables,
+            decoded,
         };
         let given = Given {
             shown: &shown,
@@ -295,6 +309,7 @@ pub fn run(
             fixed: file.fixed,
             findings: file.findings,
             unsafe_fixes: file.config.unsafe_fixes,
+            group: file.group,
         });
     }
     errors.sort();
@@ -495,6 +510,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             fixed: Vec::new(),
             findings: Vec::new(),
             error: None,
+            group: None,
         }),
         summary,
     ))
@@ -509,6 +525,8 @@ struct Places<'a> {
     site_packages: Vec<SystemPathBuf>,
     /// Files that it is not shown.
     tables: &'a [SystemPathBuf],
+    /// The texts of files that are not in UTF-8.
+    decoded: Vec<(SystemPathBuf, Arc<str>)>,
 }
 
 /// The files of a run, by their numbers.
@@ -535,6 +553,9 @@ fn rounds(
     let mut database = Database::new(places.cwd, places.roots, places.site_packages, &versions)?;
     for table in places.tables {
         database.preload(table, Arc::from(ANYTHING));
+    }
+    for (path, text) in places.decoded {
+        database.preload(&path, text);
     }
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
@@ -599,6 +620,7 @@ fn rounds(
         ));
         finished.push(file);
     }
+    give_up_together(&mut finished);
     finished.sort_by_key(|file| file.index);
     Ok((finished, database))
 }
@@ -656,6 +678,28 @@ fn across(active: &mut Vec<Active>, database: &mut Database, project: &Project, 
     }
 }
 
+/// Takes back what was changed together with a file that has to be left as it was.
+fn give_up_together(finished: &mut [Active]) {
+    let failed: FxHashMap<usize, String> = finished
+        .iter()
+        .filter(|file| file.error.is_some())
+        .filter_map(|file| Some((file.group?, file.shown.display().to_string())))
+        .collect();
+    for file in finished {
+        let Some(other) = file.group.and_then(|group| failed.get(&group)) else {
+            continue;
+        };
+        file.text = Arc::from(file.source.text.as_str());
+        file.fixed.clear();
+        // They are those of the text that is given up.
+        file.findings.clear();
+        file.error.get_or_insert(format!(
+            "{}: left as it was, because it changes together with {other}",
+            file.shown.display()
+        ));
+    }
+}
+
 /// The rewrites of a file that change others too: the rule's code, and what changes.
 fn rewrites_across(
     database: &Database,
@@ -681,12 +725,9 @@ fn rewrites_across(
             Remedy::Rewrite(rewrite)
                 if !rewrite.elsewhere.is_empty() && rewrite.applicability >= least(file) =>
             {
-                let mut edits: Vec<Edit> =
-                    rewrite.edits.into_iter().chain(rewrite.shared).collect();
-                edits.sort_by_key(|edit| (edit.start(), edit.end()));
                 let own = Elsewhere {
                     path: file.path.as_std_path().to_path_buf(),
-                    edits,
+                    edits: rewrite::in_order(rewrite.shared, rewrite.edits),
                 };
                 let changes = std::iter::once(own).chain(rewrite.elsewhere).collect();
                 Some((finding.rule.code, changes))
@@ -763,9 +804,28 @@ fn put(
             fixed: Vec::new(),
             findings: Vec::new(),
             error: None,
+            group: None,
         });
     }
     active.extend(new);
+    // What each of them was changed together with before comes along.
+    let touched: FxHashSet<usize> = texts
+        .iter()
+        .filter_map(|(path, _)| positions.get(path).copied())
+        .collect();
+    let Some(group) = touched.iter().min().copied() else {
+        return Ok(());
+    };
+    let joined: FxHashSet<usize> = touched
+        .iter()
+        .filter_map(|position| active.get(*position)?.group)
+        .collect();
+    for (position, file) in active.iter_mut().enumerate() {
+        let is_joined = file.group.is_some_and(|group| joined.contains(&group));
+        if is_joined || touched.contains(&position) {
+            file.group = Some(group);
+        }
+    }
     for (path, text) in texts {
         let position = positions.get(&path);
         if let Some(file) = position.and_then(|position| active.get_mut(*position)) {

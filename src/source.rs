@@ -50,6 +50,11 @@ impl Source {
         }
     }
 
+    /// Whether the file is in UTF-8.
+    pub fn is_utf8(&self) -> bool {
+        self.encoding == UTF_8
+    }
+
     /// Encodes `text` the way this file was. `Err` where a character has no place in the encoding.
     pub fn encode(&self, text: &str) -> Result<Vec<u8>, String> {
         if self.encoding == UTF_8 {

@@ -576,6 +576,19 @@ fn a_fix_of_several_files_is_made_whole_or_not_at_all() {
         diff.contains("--- ./store.py") && diff.contains("--- ./main.py"),
         "{diff}"
     );
+    // One of them cannot be written, and so none is.
+    let main_path = folder.path().join("main.py");
+    let read_only = |yes: bool| {
+        let mut permissions = fs::metadata(&main_path).expect("a file").permissions();
+        permissions.set_readonly(yes);
+        fs::set_permissions(&main_path, permissions).expect("it is ours");
+    };
+    read_only(true);
+    asyncfix(&folder).arg("--write").assert().code(2).stderr(
+        contains("main.py: not written: it is read-only").and(contains("store.py: not written")),
+    );
+    assert_eq!(read(&folder, "store.py"), store);
+    read_only(false);
     asyncfix(&folder).arg("--write").assert().code(0);
     assert!(read(&folder, "store.py").contains("async def load(key):"));
     assert!(read(&folder, "main.py").contains("print(await load(1))"));

@@ -25,7 +25,7 @@ type Id = u32;
 type ClassId = (u32, u32);
 
 /// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
-const CONDITIONS: usize = 1;
+pub(super) const CONDITIONS: usize = 1;
 
 /// The functions that call a function, each with how many conditions that depends on.
 type Callers = FxHashMap<Id, Vec<(Id, usize)>>;
@@ -433,8 +433,16 @@ impl Graph {
     /// Whether a call that leads to no function of the project runs none of its code.
     fn is_harmless(&self, file: u32, call: &Call) -> bool {
         // A class without a constructor of its own, such as an exception.
-        matches!(&call.callee, Callee::Plain(target)
-            if matches!(self.target(file, target, STEPS), Some(Found::Class(_))))
+        let class = match &call.callee {
+            Callee::Plain(target) => self.target(file, target, STEPS),
+            Callee::Method(..) => None,
+        };
+        let Some(Found::Class(class)) = class else {
+            return false;
+        };
+        ["__new__", "__post_init__"]
+            .iter()
+            .all(|name| self.method(class, name, BASES).is_none())
     }
 
     fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {

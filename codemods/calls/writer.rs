@@ -1,35 +1,25 @@
 //! Writes down what the functions of a file call, and what they do to what they share.
 
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::graph::CONDITIONS;
 use super::{Blocked, Bond, Call, Callee, Calls, Class, Function, Path, Target};
 use crate::outline::{is_property, last_name, yields};
 use crate::site::suites_in;
-use crate::support::blocking::{Kind, Row, Table, is_consumer, is_thread_safe};
+use crate::support::blocking::{
+    Kind, Row, Table, changes, hands_out, is_consumer, is_fresh, is_thread_safe,
+};
 use crate::support::coroutines;
+use crate::support::decorators::{KEEPING, called};
 use crate::traces::Scopes;
 use crate::traces::scopes::{Binding, Kind as ScopeKind};
 
 /// How many assignments are followed to find out what a name stands for.
 const STEPS: usize = 4;
-
-/// Decorators that leave calling the function what it is. One that remembers results blocks once at
-/// most, and is none of them.
-const TRANSPARENT: [&str; 9] = [
-    "builtins.staticmethod",
-    "builtins.classmethod",
-    "typing.override",
-    "typing_extensions.override",
-    "typing.final",
-    "typing_extensions.final",
-    "warnings.deprecated",
-    "typing_extensions.deprecated",
-    "abc.abstractmethod",
-];
 
 /// Functions that say on which loop they run: whoever calls them knows about coroutines.
 const AWARE: [&str; 5] = [
@@ -38,26 +28,6 @@ const AWARE: [&str; 5] = [
     "asyncio.current_task",
     "anyio.get_current_task",
     "sniffio.current_async_library",
-];
-
-/// Built-in functions that give what somebody else has already.
-const HANDING_OUT: [&str; 5] = [
-    "builtins.getattr",
-    "builtins.vars",
-    "builtins.globals",
-    "builtins.locals",
-    "builtins.next",
-];
-
-/// Built-in functions that may do anything to what they are given.
-const CHANGING: [&str; 7] = [
-    "builtins.setattr",
-    "builtins.delattr",
-    "builtins.exec",
-    "builtins.eval",
-    "builtins.next",
-    "builtins.vars",
-    "builtins.globals",
 ];
 
 /// The rule of single calls of the system.
@@ -224,15 +194,11 @@ impl<'a> Writer<'_, 'a> {
             .and_then(|around| around.bindings.get(function.name.as_str()))
             .is_some_and(|bindings| bindings.len() == 1);
         let is_transparent = function.decorator_list.iter().all(|decorator| {
-            let expr = match &decorator.expression {
-                Expr::Call(call) => &*call.func,
-                other => other,
-            };
-            let path = match self.target(expr, parent) {
+            let path = match self.target(called(decorator), parent) {
                 Target::Import(path) => path.dotted(),
                 _ => None,
             };
-            path.is_some_and(|path| TRANSPARENT.contains(&path.as_str()))
+            path.is_some_and(|path| KEEPING.contains(&path.as_str()))
         });
         let mut written = Function {
             name: self.qualified(&function.name, parent),
@@ -495,7 +461,7 @@ impl<'a> Writer<'_, 'a> {
 }
 
 /// More conditions than a chain may depend on.
-const MANY: usize = 2;
+const MANY: usize = CONDITIONS + 1;
 
 /// Whether an `if` makes something only where it is not there yet: `if table is None: table = load()`.
 fn is_remembered(statement: &ast::StmtIf) -> bool {
@@ -525,6 +491,44 @@ fn assigns(suite: &[Stmt], asked: &Expr) -> bool {
     })
 }
 
+/// Whether evaluating an expression calls something.
+fn runs_code(expr: &Expr) -> bool {
+    struct Search(bool);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            self.0 |= expr.is_call_expr();
+            if !self.0 {
+                walk_expr(self, expr);
+            }
+        }
+    }
+    let mut search = Search(false);
+    search.visit_expr(expr);
+    search.0
+}
+
+/// Whether `expr` holds `part`.
+fn mentions(expr: &Expr, part: &Expr) -> bool {
+    struct Search<'a> {
+        part: ComparableExpr<'a>,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            self.is_found |= ComparableExpr::from(expr) == self.part;
+            if !self.is_found {
+                walk_expr(self, expr);
+            }
+        }
+    }
+    let mut search = Search {
+        part: ComparableExpr::from(part),
+        is_found: false,
+    };
+    search.visit_expr(expr);
+    search.is_found
+}
+
 /// From the first statement of a suite to the last.
 fn range_of(suite: &[Stmt]) -> Option<TextRange> {
     Some(TextRange::new(suite.first()?.start(), suite.last()?.end()))
@@ -540,7 +544,7 @@ fn may_be_shared(class: &Target) -> bool {
     let Some(dotted) = path.dotted() else {
         return false;
     };
-    HANDING_OUT.contains(&dotted.as_str())
+    hands_out(&dotted)
         || match dotted.split_once('.') {
             Some(("builtins", class)) => CONTAINERS.contains(&class),
             Some((package, _)) => package == "collections",
@@ -610,9 +614,13 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 }
             }
             AnyNodeRef::StmtWith(statement) => {
-                let items = statement.items.iter();
-                self.used_up
-                    .extend(items.map(|item| item.context_expr.range()));
+                for item in &statement.items {
+                    self.used_up.insert(item.context_expr.range());
+                    self.entered(&item.context_expr);
+                    if let Some(target) = item.optional_vars.as_deref() {
+                        self.assigned(target);
+                    }
+                }
                 self.exits(&statement.body);
             }
             AnyNodeRef::StmtFor(statement) => {
@@ -630,6 +638,17 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 }
             }
             AnyNodeRef::StmtTry(statement) => self.exits(&statement.body),
+            AnyNodeRef::Comprehension(clause) => self.assigned(&clause.target),
+            AnyNodeRef::StmtRaise(statement) => {
+                let raised = statement.exc.as_deref().map(|exc| match exc {
+                    Expr::Call(call) => &*call.func,
+                    other => other,
+                });
+                if raised.and_then(last_name) == Some("StopIteration") {
+                    let reason = "a `StopIteration` cannot leave a thread".to_owned();
+                    self.written.bonds.push(Bond::Tied(reason));
+                }
+            }
             AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
             | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
             | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. }) => {
@@ -775,11 +794,29 @@ impl<'a> Walk<'_, '_, 'a> {
             let behind = TextRange::new(branch.end(), end);
             let is_remembered = matches!(returned.value.as_deref(),
                 Some(value @ (Expr::Name(_) | Expr::Attribute(_)))
-                    if assigns(suite, value) && self.writer.text(&*branch.test)
-                        .contains(self.writer.text(value)));
+                    if assigns(suite, value) && mentions(&branch.test, value));
             let weight = if is_remembered { MANY } else { 1 };
             self.conditional.push((behind, weight));
         }
+    }
+
+    /// Notes a context manager that runs code of the project, or holds a lock of the thread.
+    fn entered(&mut self, expr: &'a Expr) {
+        let reason =
+            match self.writer.value(expr, self.scope, STEPS) {
+                Some(Value::Instance(Target::Class(_))) => Bond::Shared(format!(
+                    "what entering `{}` does in another thread is not known",
+                    self.writer.text(expr)
+                )),
+                Some(
+                    Value::Instance(Target::Import(path)) | Value::Target(Target::Import(path)),
+                ) if path.dotted().as_deref() == Some("threading.RLock") => Bond::Tied(format!(
+                    "`{}` belongs to the thread that holds it",
+                    self.writer.text(expr)
+                )),
+                _ => return,
+            };
+        self.written.bonds.push(reason);
     }
 
     /// Notes an attribute that runs code of its class, or depends on the thread.
@@ -832,9 +869,7 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         match self.writer.target(&call.func, self.scope) {
             Target::Class(_) => true,
-            Target::Import(path) => path
-                .dotted()
-                .is_some_and(|path| is_thread_safe(&path) && !HANDING_OUT.contains(&path.as_str())),
+            Target::Import(path) => path.dotted().is_some_and(|path| is_fresh(&path)),
             _ => false,
         }
     }
@@ -847,6 +882,7 @@ impl<'a> Walk<'_, '_, 'a> {
             let given = call.arguments.args.iter();
             self.used_up.extend(given.map(Ranged::range));
         }
+        self.given(call);
         match &*call.func {
             Expr::Attribute(attribute) => {
                 match self.writer.value(&attribute.value, self.scope, STEPS) {
@@ -874,9 +910,36 @@ impl<'a> Walk<'_, '_, 'a> {
             }
             func => match self.writer.value(func, self.scope, STEPS) {
                 Some(Value::Target(Target::Unknown)) | None => self.unknown(call),
+                // Which class comes next depends on the instance.
+                Some(Value::Target(Target::Import(path)))
+                    if path.dotted().as_deref() == Some("builtins.super") =>
+                {
+                    self.unknown(call);
+                }
                 Some(Value::Target(target)) => self.function_called(call, target),
                 Some(_) => self.unknown(call),
             },
+        }
+    }
+
+    /// Notes the functions that a call is given, and may call.
+    fn given(&mut self, call: &'a ast::ExprCall) {
+        let values = call.arguments.args.iter();
+        let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+        for value in values.chain(keywords) {
+            let is_unknown = match value {
+                Expr::Lambda(lambda) => runs_code(&lambda.body),
+                Expr::Name(_) | Expr::Attribute(_) => matches!(
+                    self.writer.value(value, self.scope, STEPS),
+                    Some(Value::Target(Target::Function(_)))
+                ),
+                _ => false,
+            };
+            if is_unknown {
+                let text = last_name(&call.func).unwrap_or_default();
+                let reason = format!("what is given to `{text}` may do anything in another thread");
+                self.written.bonds.push(Bond::Shared(reason));
+            }
         }
     }
 
@@ -917,7 +980,7 @@ impl<'a> Walk<'_, '_, 'a> {
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
             let reason = format!("`{path}` belongs to the thread of the event loop");
             self.written.bonds.push(Bond::Tied(reason));
-        } else if CHANGING.contains(&path.as_str()) || !is_thread_safe(&path) {
+        } else if changes(&path) || !is_thread_safe(&path) {
             self.add(call, Callee::Plain(target));
         }
     }

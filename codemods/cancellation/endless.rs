@@ -10,6 +10,7 @@ use super::callers::Callers;
 use super::handlers::{self, own_code};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::yields;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::instance_values;
@@ -156,7 +157,7 @@ fn is_unhandled(site: &Site<'_, '_>, body: &[Stmt]) -> bool {
     inside.visit_body(body);
     let mut raises = Raises(false);
     raises.visit_body(body);
-    !handled_around && !inside.0 && !raises.0 && !handlers::is_generator(function)
+    !handled_around && !inside.0 && !raises.0 && !yields(function)
 }
 
 fn is_in(suite: &[Stmt], node: AnyNodeRef<'_>) -> bool {

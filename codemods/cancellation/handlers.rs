@@ -10,10 +10,11 @@ use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 use super::callers::Callers;
 use super::outcome::Outcome;
 use crate::file::File;
-use crate::outline::last_name;
+use crate::outline::{last_name, yields};
 use crate::project::Library;
 use crate::site::{Owner, Site};
 use crate::support::coroutines;
+use crate::support::decorators::{KEEPING, called};
 use crate::support::flow::Exits;
 
 /// The names of the exception. `concurrent.futures.CancelledError` is another class since 3.8.
@@ -43,28 +44,6 @@ const EXPLANATIONS: &[&str] = &[
 /// What a docstring says of a function that keeps everything to itself. Being wrong about one only means
 /// to hold back.
 const DECLARATIONS: &[&str] = &["baseexception", "cancellederror", "never mask", "swallow"];
-
-/// Methods that end something.
-const CLOSING: &[&str] = &[
-    "__aexit__",
-    "aclose",
-    "cleanup",
-    "close",
-    "disconnect",
-    "dispose",
-    "shutdown",
-    "stop",
-    "wait_closed",
-];
-
-/// Decorators that leave a function what it is to its callers.
-const PLAIN_DECORATORS: &[&str] = &[
-    "abstractmethod",
-    "classmethod",
-    "final",
-    "override",
-    "staticmethod",
-];
 
 /// One handler of a `try` around awaits in asynchronous code.
 pub struct Handler<'f, 's, 'a, 'db> {
@@ -156,14 +135,14 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         let Owner::Function(function) = self.owner else {
             return false;
         };
-        let is_decorated = function.decorator_list.iter().any(|decorator| {
-            !last_name(&decorator.expression).is_some_and(|name| PLAIN_DECORATORS.contains(&name))
-        });
+        let mut decorators = function.decorator_list.iter();
+        let is_decorated =
+            decorators.any(|decorator| !self.file.semantics.means(called(decorator), &KEEPING));
         let Some(callers) = self.callers() else {
             return false;
         };
         is_decorated
-            || is_generator(function)
+            || yields(function)
             || self.is_entry_point(function)
             || callers.await_its_task(self.file)
             // A script shows all of its tasks, and who awaits them where.
@@ -429,7 +408,7 @@ pub fn only_closes(suite: &[Stmt]) -> bool {
             matches!(&**value, Expr::Await(awaited)
                 if matches!(&*awaited.value, Expr::Call(call)
                     if last_name(&call.func)
-                        .is_some_and(|name| CLOSING.contains(&name) || name.contains("shield"))))
+                        .is_some_and(|name| coroutines::cleans_up(name) || name.contains("shield"))))
         })
 }
 
@@ -506,23 +485,6 @@ pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
             file.semantics.means(kind, CANCELLED)
                 || file.semantics.means(kind, &["builtins.BaseException"])
         }))
-}
-
-/// Whether a function has `yield` in its own code: it is iterated over.
-pub fn is_generator(function: &ast::StmtFunctionDef) -> bool {
-    struct Yields(bool);
-    impl<'a> SourceOrderVisitor<'a> for Yields {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= matches!(
-                node,
-                AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_)
-            );
-            own_code(node)
-        }
-    }
-    let mut search = Yields(false);
-    search.visit_body(&function.body);
-    search.0
 }
 
 /// Whether code of its own, not of a function inside, awaits in a suite.

@@ -42,6 +42,8 @@ struct Table {
     spawning_words: FxHashSet<String>,
     awaiting_words: FxHashSet<String>,
     awaitable_words: FxHashSet<String>,
+    takers: FxHashSet<String>,
+    takers_of_one: FxHashSet<String>,
     meeting: FxHashSet<String>,
     meeting_methods: FxHashSet<String>,
     scarce: Vec<String>,
@@ -89,6 +91,31 @@ impl Callee {
         let mut look = Look::new(semantics);
         look.callee(function);
         look.seen
+    }
+}
+
+/// Which arguments of a function are coroutines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// Each of them.
+    Every,
+    /// The first one.
+    First,
+}
+
+/// Which arguments of `callee` are coroutines, where it is known to take any.
+pub fn takes_coroutine(semantics: &Semantics<'_>, callee: &Expr) -> Option<Position> {
+    let path = semantics.qualified_name(callee).or_else(|| {
+        let method = callee.as_attribute_expr()?;
+        let classes = semantics.classes_up_to(&method.value, &method.attr);
+        Some(format!("{}.{}", classes.last()?, method.attr))
+    })?;
+    if TABLE.takers.contains(&path) {
+        Some(Position::Every)
+    } else if TABLE.takers_of_one.contains(&path) {
+        Some(Position::First)
+    } else {
+        None
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pitfall 5: creating too many tasks.
 
-mod callee;
+pub(crate) mod callee;
 mod fan_out;
 pub(crate) mod signature;
 mod size;

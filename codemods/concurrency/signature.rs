@@ -81,11 +81,14 @@ impl<'db> Signature<'db> {
         };
         let annotation = parameter.annotation.as_deref()?;
         let names: Vec<&Expr> = names_in(annotation).collect();
-        let awaitable = ["Awaitable", "Coroutine", "CoroutineType", "Future", "Task"];
-        if names
-            .iter()
-            .any(|name| last_name(name).is_some_and(|name| awaitable.contains(&name)))
-        {
+        let awaitable = [
+            "typing.Awaitable",
+            "typing.Coroutine",
+            "collections.abc.Awaitable",
+            "collections.abc.Coroutine",
+            "types.CoroutineType",
+        ];
+        if names.iter().any(|name| self.own.means(name, &awaitable)) {
             return Some(true);
         }
         let is_plain = |name: &&Expr| {

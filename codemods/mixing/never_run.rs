@@ -22,6 +22,7 @@ use crate::semantics::Awaitability;
 use crate::site::{Obstacle, Owner, Place, Site, suites_in};
 use crate::spelling::Spellings;
 use crate::support::blocks::Block;
+use crate::support::decorators::called;
 use crate::support::expected::is_expected;
 use crate::support::{imports, names};
 use crate::suppression::Suppressions;
@@ -139,13 +140,10 @@ fn is_run_otherwise(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     let Owner::Function(function) = owner else {
         return false;
     };
-    function.decorator_list.iter().any(|decorator| {
-        let callee = match &decorator.expression {
-            Expr::Call(call) => &*call.func,
-            other => other,
-        };
-        !file.semantics.means(callee, TRANSPARENT)
-    })
+    function
+        .decorator_list
+        .iter()
+        .any(|decorator| !file.semantics.means(called(decorator), TRANSPARENT))
 }
 
 fn rewrite<'a>(
@@ -471,7 +469,9 @@ impl<'a> SourceOrderVisitor<'a> for Expressions<'a> {
 fn script<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Result<Start<'a>, String> {
     let guarded = site
         .enclosing_in_function()
-        .any(|(node, _)| matches!(node, AnyNodeRef::StmtIf(statement) if is_main_guard(statement)));
+        .any(|(node, child)| {
+            matches!(node, AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child))
+        });
     if !guarded && file.is_imported() {
         return Err(
             "the module is imported by another one, and a loop may be running by then".to_owned(),

@@ -7,8 +7,11 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
 use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
-use crate::mixing::travel::{Awaited, Travel, awaited_in, needs_coroutine, run_edits};
+use crate::mixing::conversion::{
+    Awaited, Conversion, Edits, awaited_in, needs_coroutine, run_edits,
+};
 use crate::outline::yields;
+use crate::rewrite::in_order;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::site::Site;
@@ -124,13 +127,13 @@ fn rewrite<'a>(
         .semantics
         .definition_of(function)
         .ok_or("its scope is not known")?;
-    let mut travel = Travel::new(file);
+    let mut conversion = Conversion::new(file);
     if let ([only], None) = (found.awaits.as_slice(), found.other)
         && !yields(function)
         && is_coroutine(file, only)
         && !calls_another(file, function)
         && function.decorator_list.is_empty()
-        && travel.is_plain_program(definition, &function.name)?
+        && conversion.is_plain_program(definition, &function.name)?
     {
         let operand = only.value.start();
         let (edits, import) = run_edits(
@@ -141,7 +144,10 @@ fn rewrite<'a>(
         )?;
         return Ok(Rewrite::safe("Run the coroutine with `asyncio.run`", edits).with_shared(import));
     }
-    travel.convert(definition, &function.name)?;
+    if let Some(known) = file.conversions.rewrite_of(definition) {
+        return Ok(known);
+    }
+    conversion.convert(definition, &function.name)?;
     let own = file.semantics.path().map(std::path::Path::to_path_buf);
     let mut rewrite = Rewrite::safe(
         format!(
@@ -150,27 +156,28 @@ fn rewrite<'a>(
         ),
         Vec::new(),
     )
-    .unsafe_if(travel.doubt.take());
-    for (path, edits) in travel.edits {
+    .unsafe_if(conversion.doubt.take());
+    for (path, edits) in conversion.edits {
+        let edits = Edits {
+            own: distinct(edits.own),
+            shared: distinct(edits.shared),
+        };
+        if meet(&edits.own) {
+            return Err(
+                "two calls that begin at one place would both have to be awaited".to_owned(),
+            );
+        }
         if Some(&path) == own.as_ref() {
             rewrite.edits.extend(edits.own);
             rewrite.shared.extend(edits.shared);
         } else {
             rewrite.elsewhere.push(Elsewhere {
                 path,
-                edits: distinct(edits.own.into_iter().chain(edits.shared)),
+                edits: in_order(edits.shared, edits.own),
             });
         }
     }
-    rewrite.edits = distinct(rewrite.edits);
-    rewrite.shared = distinct(rewrite.shared);
-    let elsewhere = rewrite.elsewhere.iter().map(|elsewhere| &elsewhere.edits);
-    if std::iter::once(&rewrite.edits)
-        .chain(elsewhere)
-        .any(|edits| meet(edits))
-    {
-        return Err("two calls that begin at one place would both have to be awaited".to_owned());
-    }
+    file.conversions.add(conversion.functions, &rewrite);
     Ok(rewrite)
 }
 

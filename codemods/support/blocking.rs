@@ -223,6 +223,9 @@ pub struct Table {
 struct Data {
     consumers: Vec<String>,
     thread_safe: Vec<String>,
+    fresh: Vec<String>,
+    changing: Vec<String>,
+    handing_out: Vec<String>,
     call: Vec<Row>,
 }
 
@@ -254,6 +257,27 @@ pub fn is_consumer(path: &str) -> bool {
 pub fn is_thread_safe(path: &str) -> bool {
     DATA.as_ref()
         .is_some_and(|data| data.thread_safe.iter().any(|known| path.starts_with(known)))
+}
+
+/// Whether what a function or class with this path gives is new each time, and nobody else's.
+pub fn is_fresh(path: &str) -> bool {
+    DATA.as_ref()
+        .is_some_and(|data| data.fresh.iter().any(|known| path.starts_with(known)))
+}
+
+/// Whether a function with this path may change what it is given, or what all code shares.
+pub fn changes(path: &str) -> bool {
+    // A method of a built-in class, called with the instance: `dict.update(seen, …)`.
+    path.matches('.').count() > 1 && path.starts_with("builtins.")
+        || DATA
+            .as_ref()
+            .is_some_and(|data| data.changing.iter().any(|known| known == path))
+}
+
+/// Whether a function with this path gives what somebody else may have too.
+pub fn hands_out(path: &str) -> bool {
+    DATA.as_ref()
+        .is_some_and(|data| data.handing_out.iter().any(|known| known == path))
 }
 
 impl Table {

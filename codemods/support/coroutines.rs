@@ -32,6 +32,7 @@ struct Endings {
     as_arguments: Vec<String>,
     never: FxHashSet<String>,
     waits: FxHashSet<String>,
+    cleaning: FxHashSet<String>,
     closing: FxHashSet<String>,
 }
 
@@ -41,6 +42,7 @@ static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
         as_arguments: Vec::new(),
         never: FxHashSet::default(),
         waits: FxHashSet::default(),
+        cleaning: FxHashSet::default(),
         closing: FxHashSet::default(),
     })
 });
@@ -509,6 +511,12 @@ impl BuiltList<'_, '_> {
 pub fn is_closing(callee: &Expr) -> bool {
     callee.is_attribute_expr()
         && last_name(callee).is_some_and(|name| ENDINGS.closing.contains(name))
+}
+
+/// Whether a method of this name ends something, in code that cleans up. Being wrong about one only
+/// means to hold back.
+pub fn cleans_up(method: &str) -> bool {
+    ENDINGS.cleaning.contains(method)
 }
 
 /// The callee's last name: `f` of `f()`, `c` of `a.b.c()`.

@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod blocks;
 pub mod coroutines;
+pub mod decorators;
 pub mod expected;
 pub mod flow;
 pub mod imports;

@@ -1,7 +1,9 @@
 //! Making coroutine functions of plain ones, and of everything that calls them, through all files.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ruff_db::parsed::parsed_module;
 use ruff_db::source::source_text;
@@ -10,17 +12,20 @@ use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use ty_python_core::definition::Definition;
 
+use crate::concurrency::callee::{self, Position};
 use crate::concurrency::signature::Signature;
 use crate::file::File;
+use crate::finding::Rewrite;
 use crate::mixing::is_main_guard;
 use crate::outline::{last_name, yields};
 use crate::project::Library;
 use crate::semantics::{Awaitability, ClassOf};
-use crate::site::{Owner, Site};
-use crate::support::imports;
+use crate::site::{Obstacle, Owner, Site};
+use crate::support::decorators::{KEEPING, called};
+use crate::support::{imports, locks};
 use crate::traces::scopes::is_stdlib;
 
 /// The edits of one file.
@@ -31,19 +36,47 @@ pub(super) struct Edits {
 }
 
 /// What has to change so that some functions can be coroutine functions.
-pub(super) struct Travel<'f, 'a, 'db> {
+pub(super) struct Conversion<'f, 'a, 'db> {
     origin: &'f File<'a, 'db>,
-    /// The references to each function that was asked about.
-    known: FxHashMap<Definition<'db>, Vec<Reference<'db>>>,
     pub(super) edits: BTreeMap<PathBuf, Edits>,
+    /// The functions that become coroutine functions.
+    pub(super) functions: FxHashSet<Definition<'db>>,
     /// Why all this is unsafe.
     pub(super) doubt: Option<String>,
     /// Where the program starts: a place that runs a new event loop, which has to be the only one.
     started: FxHashMap<Start<'db>, TextRange>,
 }
 
+/// What is known from the findings of a file that were looked at before.
+#[derive(Default)]
+pub struct Memory<'db> {
+    /// The places that name each function that was asked about.
+    references: RefCell<References<'db>>,
+    /// The functions that become coroutine functions together, with the rewrite.
+    rewrites: RefCell<Vec<(FxHashSet<Definition<'db>>, Rewrite)>>,
+}
+
+type References<'db> = FxHashMap<Definition<'db>, Rc<Vec<Reference<'db>>>>;
+
+impl<'db> Memory<'db> {
+    /// The rewrite that makes a coroutine function of this one, among others.
+    pub(super) fn rewrite_of(&self, function: Definition<'db>) -> Option<Rewrite> {
+        let rewrites = self.rewrites.borrow();
+        let known = rewrites
+            .iter()
+            .find(|(functions, _)| functions.contains(&function));
+        known.map(|(_, rewrite)| rewrite.clone())
+    }
+
+    pub(super) fn add(&self, functions: FxHashSet<Definition<'db>>, rewrite: &Rewrite) {
+        self.rewrites
+            .borrow_mut()
+            .push((functions, rewrite.clone()));
+    }
+}
+
 /// What a function is that was made a coroutine function.
-struct Made {
+struct Converted {
     is_generator: bool,
     /// Whether a test runner, a framework or Python itself calls it, and awaits it.
     is_called_elsewhere: bool,
@@ -64,7 +97,7 @@ enum Start<'db> {
 
 /// A place that names a function.
 #[derive(Clone)]
-pub(super) struct Reference<'db> {
+struct Reference<'db> {
     path: PathBuf,
     kind: Kind<'db>,
 }
@@ -78,20 +111,23 @@ enum Kind<'db> {
     Call(Call<'db>),
     /// It is passed on; how the place is written.
     Value(String),
+    /// A text holds its name; how the place is written.
+    Text(String),
 }
 
 /// A call of the function.
 #[derive(Clone)]
 struct Call<'db> {
     range: TextRange,
-    line: usize,
     around: Around<'db>,
     /// Why no `await` may stand here.
     obstacle: Option<String>,
+    /// Why it is not certain that one may.
+    doubt: Option<String>,
     /// Whether it stands in a loop or a comprehension.
     repeats: bool,
     /// What becomes of what it gives.
-    form: Form,
+    used: Use,
     /// The edits that await it here.
     awaits: Vec<Edit>,
     /// The edits, and the import, that run it in a new event loop here.
@@ -100,7 +136,7 @@ struct Call<'db> {
 
 /// What the code does with what a call gives.
 #[derive(Clone)]
-enum Form {
+enum Use {
     /// It uses it as it is.
     Value,
     /// It loops over it; with the edit that does so asynchronously.
@@ -125,12 +161,12 @@ enum Around<'db> {
     Lambda,
 }
 
-impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
+impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
     pub(super) fn new(origin: &'f File<'a, 'db>) -> Self {
         Self {
             origin,
-            known: FxHashMap::default(),
             edits: BTreeMap::new(),
+            functions: FxHashSet::default(),
             doubt: None,
             started: FxHashMap::default(),
         }
@@ -149,7 +185,13 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
             .ok_or_else(|| format!("`{}` cannot be read", path.display()))?;
         let python_file = program_file.python_file(db);
         let module = parsed_module(db, python_file).load(db);
+        if !module.errors().is_empty() {
+            return Err(format!("`{}` has a syntax error", self.shown(path)));
+        }
         let text = source_text(db, python_file.file(db));
+        if text.read_error().is_some() {
+            return Err(format!("`{}` cannot be read", self.shown(path)));
+        }
         let project = self.origin.project;
         let file = File::new(
             db,
@@ -164,9 +206,14 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
     }
 
     /// Every place of the project that names the function.
-    fn references(&mut self, of: Definition<'db>, name: &str) -> Result<(), String> {
-        if self.known.contains_key(&of) {
-            return Ok(());
+    fn references(
+        &self,
+        of: Definition<'db>,
+        name: &str,
+    ) -> Result<Rc<Vec<Reference<'db>>>, String> {
+        let known = &self.origin.conversions.references;
+        if let Some(known) = known.borrow().get(&of) {
+            return Ok(Rc::clone(known));
         }
         let db = self.origin.semantics.db();
         let mut paths = self.origin.project.mentioning(name, |path| {
@@ -188,52 +235,58 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                     path: &path,
                     ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
                     found: Vec::new(),
-                    doubt: None,
+                    unclear: None,
                 };
                 search.visit_body(file.body());
-                match search.doubt {
+                match search.unclear {
                     Some(reason) => Err(reason),
                     None => Ok(search.found),
                 }
             })??;
             all.extend(found);
         }
-        self.known.insert(of, all);
-        Ok(())
+        let all = Rc::new(all);
+        known.borrow_mut().insert(of, Rc::clone(&all));
+        Ok(all)
     }
 
     /// Whether the function only runs where a script starts: its callers, and theirs, are plain
     /// functions up to the top level of a script, or up to one that nothing in sight calls.
     pub(super) fn is_plain_program(
-        &mut self,
+        &self,
         function: Definition<'db>,
         name: &str,
     ) -> Result<bool, String> {
-        let mut seen = vec![function];
+        let mut seen = FxHashSet::from_iter([function]);
         let mut pending = vec![(function, name.to_owned())];
         while let Some((function, name)) = pending.pop() {
             // A method is called by who knows whom.
             if self.origin.semantics.is_in_class(function) {
                 return Ok(false);
             }
-            self.references(function, &name)?;
-            let references = self.known.get(&function).into_iter().flatten();
-            let mut is_called = false;
-            for reference in references {
+            let references = self.references(function, &name)?;
+            let mut calls = 0;
+            for reference in &*references {
                 let call = match &reference.kind {
                     Kind::Call(call) => call,
                     Kind::Import { by_package: false } => continue,
-                    Kind::Import { by_package: true } | Kind::Value(_) => return Ok(false),
-                };
-                is_called = true;
-                match &call.around {
-                    _ if matches!(call.form, Form::Coroutine | Form::AsyncLoop) => {
+                    Kind::Import { by_package: true } | Kind::Value(_) | Kind::Text(_) => {
                         return Ok(false);
                     }
-                    Around::Script => {}
+                };
+                calls += 1;
+                // Each time would be another event loop.
+                if calls > 1 || call.repeats || !matches!(call.used, Use::Value | Use::Loop(_)) {
+                    return Ok(false);
+                }
+                match &call.around {
+                    Around::Script => {
+                        if self.runs_loop(&reference.path)? {
+                            return Ok(false);
+                        }
+                    }
                     Around::Plain(caller, name) => {
-                        if !seen.contains(caller) {
-                            seen.push(*caller);
+                        if seen.insert(*caller) {
                             pending.push((*caller, name.clone()));
                         }
                     }
@@ -241,11 +294,39 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                 }
             }
             // Whoever uses a package may do so while a loop is running.
-            if !is_called && self.is_in_package(function) {
+            if calls == 0 && self.is_in_package(function) {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether a file runs an event loop somewhere.
+    fn runs_loop(&self, path: &Path) -> Result<bool, String> {
+        struct Runs<'f, 'a, 'db> {
+            file: &'f File<'a, 'db>,
+            is_found: bool,
+        }
+        impl<'a> SourceOrderVisitor<'a> for Runs<'_, 'a, '_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                if let AnyNodeRef::ExprCall(call) = node {
+                    self.is_found |= match last_name(&call.func) {
+                        Some("run") => self.file.semantics.means(&call.func, &["asyncio.run"]),
+                        Some("run_until_complete" | "run_forever") => true,
+                        _ => false,
+                    };
+                }
+                TraversalSignal::Traverse
+            }
+        }
+        self.with_file(path, |file| {
+            let mut search = Runs {
+                file,
+                is_found: false,
+            };
+            search.visit_body(file.body());
+            search.is_found
+        })
     }
 
     fn is_in_package(&self, function: Definition<'db>) -> bool {
@@ -260,11 +341,11 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
 
     /// Makes a coroutine function of this one, and mends everything that calls it.
     pub(super) fn convert(&mut self, function: Definition<'db>, name: &str) -> Result<(), String> {
-        let mut done = vec![function];
+        self.functions.insert(function);
         let mut pending = VecDeque::from([(function, name.to_owned())]);
-        let mut members = Vec::new();
+        let mut members = FxHashSet::default();
         while let Some((function, name)) = pending.pop_front() {
-            let Made {
+            let Converted {
                 is_generator,
                 is_called_elsewhere,
                 family,
@@ -277,14 +358,12 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
             let is_alone = family.is_empty();
             for (path, qualified) in family {
                 let member = self.method(&path, &qualified)?;
-                if !done.contains(&member) {
-                    done.push(member);
-                    members.push(member);
+                if self.functions.insert(member) {
+                    members.insert(member);
                     pending.push_back((member, name.clone()));
                 }
             }
-            self.references(function, &name)?;
-            let references = self.known.get(&function).cloned().unwrap_or_default();
+            let references = self.references(function, &name)?;
             let calls = references
                 .iter()
                 .filter(|reference| matches!(reference.kind, Kind::Call(_)));
@@ -293,12 +372,11 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                     "nothing in sight calls `{name}`: whoever does has to await it"
                 ));
             }
-            for reference in references {
-                let caller = self.mend(&name, &reference, is_generator)?;
+            for reference in &*references {
+                let caller = self.mend(&name, reference, is_generator)?;
                 if let Some((caller, name)) = caller
-                    && !done.contains(&caller)
+                    && self.functions.insert(caller)
                 {
-                    done.push(caller);
                     pending.push_back((caller, name));
                 }
             }
@@ -329,9 +407,15 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                     "`{name}` is passed on in {place}, and whoever gets it would have to await it"
                 ));
             }
-            Kind::Call(call) => call.clone(),
+            Kind::Text(place) => {
+                self.doubt.get_or_insert(format!(
+                    "a text in {place} names `{name}`, and may lead to a call of it"
+                ));
+                return Ok(None);
+            }
+            Kind::Call(call) => call,
         };
-        let place = || format!("{}:{}", self.shown(path), call.line);
+        let place = || self.place(path, call.range);
         if !self.origin.project.is_given(path) {
             return Err(format!(
                 "{} calls it and is not among the files given: `asyncfix --write .` in the project's \
@@ -342,11 +426,15 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         if let Some(obstacle) = &call.obstacle {
             return Err(format!("{} calls it: {obstacle}", place()));
         }
-        let awaits = match (&call.form, is_generator) {
-            (Form::AsyncLoop, true) | (Form::Coroutine, false) => return Ok(None),
-            (Form::Loop(edit), true) if call.around != Around::Script => vec![edit.clone()],
-            (Form::Value | Form::Loop(_) | Form::AsyncLoop, false) => call.awaits.clone(),
-            (Form::Unclear(given), _) => {
+        if let Some(doubt) = &call.doubt {
+            self.doubt.get_or_insert(doubt.clone());
+        }
+        let place = || self.place(path, call.range);
+        let awaits = match (&call.used, is_generator) {
+            (Use::AsyncLoop, true) | (Use::Coroutine, false) => return Ok(None),
+            (Use::Loop(edit), true) if call.around != Around::Script => vec![edit.clone()],
+            (Use::Value | Use::Loop(_) | Use::AsyncLoop, false) => call.awaits.clone(),
+            (Use::Unclear(given), _) => {
                 return Err(format!(
                     "whether `{given}` in {} is meant to be a coroutine is not known",
                     place()
@@ -365,7 +453,7 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                 Ok(None)
             }
             Around::Script => {
-                self.start(path, &call, Start::Script(path.clone()))?;
+                self.start(path, call, Start::Script(path.clone()))?;
                 Ok(None)
             }
             Around::Module => Err(format!(
@@ -374,27 +462,32 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
             )),
             Around::Lambda => Err(format!("{} calls it in a lambda", place())),
             Around::Plain(caller, caller_name) => {
-                self.references(*caller, caller_name)?;
-                let is_called = self
-                    .known
-                    .get(caller)
-                    .is_some_and(|all| all.iter().any(|one| matches!(one.kind, Kind::Call(_))));
+                let references = self.references(*caller, caller_name)?;
+                let mut kinds = references.iter().map(|reference| &reference.kind);
+                let is_called = kinds.any(|kind| matches!(kind, Kind::Call(_)));
                 let function = self.origin.semantics.function_of(*caller);
-                let awaits_itself = function
+                let node = function
                     .as_ref()
-                    .and_then(|function| function.node(self.origin.semantics.db()))
-                    .is_some_and(needs_coroutine);
-                if is_called || awaits_itself {
+                    .and_then(|function| function.node(self.origin.semantics.db()));
+                if is_called || node.is_some_and(needs_coroutine) {
                     self.edits_of(path).own.extend(awaits);
                     return Ok(Some((*caller, caller_name.clone())));
                 }
-                // Nobody would await the caller: it is where the program starts.
-                if is_generator {
+                // Nobody would await the caller: it is where the program starts, if nobody else runs it.
+                let is_used = references
+                    .iter()
+                    .any(|reference| !matches!(reference.kind, Kind::Import { by_package: false }));
+                if is_generator
+                    || is_used
+                    || node.is_none_or(|node| !node.decorator_list.is_empty())
+                    || self.origin.semantics.is_in_class(*caller)
+                    || self.is_in_package(*caller)
+                {
                     return Err(format!(
                         "nothing in sight calls `{caller_name}`, which would have to be awaited"
                     ));
                 }
-                self.start(path, &call, Start::Function(*caller))?;
+                self.start(path, call, Start::Function(*caller))?;
                 Ok(None)
             }
         }
@@ -405,10 +498,15 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         let other = self.started.insert(start, call.range);
         if call.repeats || other.is_some_and(|other| other != call.range) {
             return Err(format!(
-                "{}:{} calls it, and several coroutines want one event loop: put them into one \
+                "{} calls it, and several coroutines want one event loop: put them into one \
                  coroutine function",
-                self.shown(path),
-                call.line
+                self.place(path, call.range)
+            ));
+        }
+        if self.runs_loop(path)? {
+            return Err(format!(
+                "{} calls it, and the file runs an event loop already: call it in there",
+                self.place(path, call.range)
             ));
         }
         let (edits, import) = call.runs.clone()?;
@@ -420,6 +518,12 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
 
     pub(super) fn edits_of(&mut self, path: &Path) -> &mut Edits {
         self.edits.entry(path.to_path_buf()).or_default()
+    }
+
+    /// A place for a message.
+    fn place(&self, path: &Path, range: TextRange) -> String {
+        let line = self.with_file(path, |file| line_of(file, range));
+        format!("{}:{}", self.shown(path), line.unwrap_or_default())
     }
 
     /// A path for a message: from the folder on that the files have in common.
@@ -459,7 +563,7 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
     /// Writes `async` before the `def`. `is_member` where the function only changes because another one
     /// of its name does. `Err` with the reason why the function cannot be a coroutine
     /// function.
-    fn make_async(&mut self, of: Definition<'db>, is_member: bool) -> Result<Made, String> {
+    fn make_async(&mut self, of: Definition<'db>, is_member: bool) -> Result<Converted, String> {
         let path = self
             .origin
             .semantics
@@ -479,6 +583,15 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                 .as_ref()
                 .and_then(|found| found.node(file.semantics.db()))
                 .ok_or("a function it would have to change is not found")?;
+            if file.semantics.has_other_definitions(of) {
+                return Err(format!("`{}` is defined more than once", function.name));
+            }
+            if file.semantics.beside(&path.with_extension("pyi")).is_some() {
+                return Err(format!(
+                    "a stub describes `{}`, and would have to change too",
+                    function.name
+                ));
+            }
             can_be_async(file, function)?;
             let doubt = match gives_awaitable(file, function) {
                 Some(true) => {
@@ -511,7 +624,7 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
                 .ok_or("its `def` is not found")?;
             Ok::<_, String>((
                 Edit::insertion("async ".to_owned(), keyword),
-                Made {
+                Converted {
                     is_generator: yields(function),
                     is_called_elsewhere: is_called_elsewhere(file, function),
                     family,
@@ -523,14 +636,6 @@ impl<'f, 'a, 'db> Travel<'f, 'a, 'db> {
         Ok(made)
     }
 }
-
-/// Decorators that leave a function what it is.
-const TRANSPARENT: [&str; 4] = [
-    "builtins.staticmethod",
-    "builtins.classmethod",
-    "typing.override",
-    "typing.final",
-];
 
 /// Whether a plain function that awaits nothing itself gives something to await: as a coroutine
 /// function, it would have to be awaited twice. `None` where that is not known.
@@ -565,7 +670,7 @@ fn gives_awaitable(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Opti
 }
 
 /// Methods that Python itself awaits.
-const AWAITED: [&str; 3] = ["__aenter__", "__aexit__", "__anext__"];
+const AWAITED_BY_PYTHON: [&str; 3] = ["__aenter__", "__aexit__", "__anext__"];
 
 /// Whether a decorator takes coroutine functions: in the same file, it stands before one.
 fn takes_coroutines(file: &File<'_, '_>, callee: &Expr) -> bool {
@@ -600,28 +705,21 @@ fn takes_coroutines(file: &File<'_, '_>, callee: &Expr) -> bool {
     search.is_found
 }
 
-/// What a decorator is, without the arguments it is called with.
-fn called(decorator: &ast::Decorator) -> &Expr {
-    match &decorator.expression {
-        Expr::Call(call) => &call.func,
-        other => other,
-    }
-}
-
 /// Whether somebody out of sight calls the function and awaits it.
 fn is_called_elsewhere(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
     is_test(file, function)
-        || AWAITED.contains(&function.name.as_str())
+        || AWAITED_BY_PYTHON.contains(&function.name.as_str())
         || function
             .decorator_list
             .iter()
-            .any(|decorator| !file.semantics.means(called(decorator), &TRANSPARENT))
+            .any(|decorator| !file.semantics.means(called(decorator), &KEEPING))
 }
 
 /// Why a function cannot be a coroutine function, if it cannot.
 fn can_be_async(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Result<(), String> {
     let name = &function.name;
-    if name.starts_with("__") && name.ends_with("__") && !AWAITED.contains(&name.as_str()) {
+    if name.starts_with("__") && name.ends_with("__") && !AWAITED_BY_PYTHON.contains(&name.as_str())
+    {
         return Err(format!(
             "Python itself calls `{name}`, and does not await it"
         ));
@@ -633,7 +731,7 @@ fn can_be_async(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Result<
         {
             return Err(format!("`{name}` is a property, whose value nobody awaits"));
         }
-        if !file.semantics.means(callee, &TRANSPARENT) && !takes_coroutines(file, callee) {
+        if !file.semantics.means(callee, &KEEPING) && !takes_coroutines(file, callee) {
             return Err(format!(
                 "the decorator `{}` of `{name}` may not take a coroutine function",
                 file.text(callee)
@@ -693,6 +791,12 @@ fn returns_value(function: &ast::StmtFunctionDef) -> bool {
     search.0
 }
 
+/// The number of the line that something starts on.
+fn line_of(file: &File<'_, '_>, at: impl Ranged) -> usize {
+    let before = file.source.get(..at.start().to_usize());
+    before.unwrap_or_default().matches('\n').count() + 1
+}
+
 /// Finds the places of a file that name a function.
 struct Search<'s, 'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
@@ -701,7 +805,8 @@ struct Search<'s, 'f, 'a, 'db> {
     path: &'s Path,
     ancestors: Vec<AnyNodeRef<'a>>,
     found: Vec<Reference<'db>>,
-    doubt: Option<String>,
+    /// Why not every place can be told.
+    unclear: Option<String>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a, '_> {
@@ -710,22 +815,17 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a, '_> {
             AnyNodeRef::ExprName(name) if name.id == self.name && name.ctx.is_load() => {
                 self.name_or_attribute(node);
             }
-            AnyNodeRef::ExprAttribute(attribute)
-                if attribute.attr.as_str() == self.name && attribute.ctx.is_load() =>
-            {
-                self.name_or_attribute(node);
-            }
-            AnyNodeRef::Alias(alias) if alias.name.as_str() == self.name => self.import(alias),
-            AnyNodeRef::ExprStringLiteral(text) if text.value.to_str() == self.name => {
-                let in_list = self.ancestors.iter().rev().any(|node| {
-                    matches!(node, AnyNodeRef::StmtAssign(statement)
-                        if statement.targets.iter().any(|target|
-                            matches!(target, Expr::Name(name) if name.id == "__all__")))
-                });
-                if in_list {
-                    self.add(Kind::Import { by_package: true });
+            AnyNodeRef::ExprAttribute(attribute) if attribute.attr.as_str() == self.name => {
+                if attribute.ctx.is_load() {
+                    self.name_or_attribute(node);
+                } else {
+                    let place = self.place(node);
+                    self.unclear
+                        .get_or_insert(format!("`{}` is replaced in {place}", self.name));
                 }
             }
+            AnyNodeRef::Alias(alias) if alias.name.as_str() == self.name => self.import(alias),
+            AnyNodeRef::ExprStringLiteral(text) => self.text(text),
             _ => {}
         }
         self.ancestors.push(node);
@@ -745,25 +845,64 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
         });
     }
 
+    /// A name in a text: in `__all__`, or for `getattr` or a test that replaces it.
+    fn text(&mut self, text: &ast::ExprStringLiteral) {
+        let value = text.value.to_str();
+        let is_path = value
+            .strip_suffix(self.name)
+            .is_some_and(|before| before.ends_with(['.', ':']));
+        if value != self.name && !is_path {
+            return;
+        }
+        let statement = self.ancestors.iter().rev().find(|node| node.is_statement());
+        let is_listed = statement.is_some_and(|statement| {
+            self.file
+                .text(*statement)
+                .trim_start()
+                .starts_with("__all__")
+        });
+        let is_given = is_path
+            || matches!(
+                self.ancestors.last(),
+                Some(AnyNodeRef::Arguments(_) | AnyNodeRef::ExprSubscript(_))
+            );
+        if is_listed {
+            self.add(Kind::Import { by_package: true });
+        } else if is_given {
+            let place = self.place(text);
+            self.add(Kind::Text(place));
+        }
+    }
+
     fn place(&self, at: impl Ranged) -> String {
-        let line = self.line(at);
+        let line = line_of(self.file, at);
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         format!("{name}:{line}")
     }
 
-    fn line(&self, at: impl Ranged) -> usize {
-        let before = &self.file.source[..at.start().to_usize()];
-        before.matches('\n').count() + 1
-    }
-
     fn import(&mut self, alias: &ast::Alias) {
+        // Something else may have the name too.
+        let own = self.file.semantics.file_of(self.of);
+        let is_own = |module: &str| {
+            let last = module.rsplit('.').next().unwrap_or_default();
+            own.as_ref().is_some_and(|own| {
+                own.with_extension("")
+                    .iter()
+                    .any(|component| component == last)
+            })
+        };
+        match self.ancestors.last() {
+            Some(AnyNodeRef::StmtImportFrom(import))
+                if import.module.as_deref().is_none_or(is_own) => {}
+            _ => return,
+        }
         if alias
             .asname
             .as_ref()
             .is_some_and(|other| other.as_str() != self.name)
         {
             let place = self.place(alias);
-            self.doubt
+            self.unclear
                 .get_or_insert(format!("it is imported under another name in {place}"));
         }
         self.add(Kind::Import {
@@ -779,22 +918,40 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
             ancestors: &self.ancestors,
             node,
         };
-        match self.file.semantics.function_named(expr) {
-            Some(function) if function.definition() == self.of => {}
-            Some(_) => return,
-            None => {
-                // A method of something unknown may be this one.
-                if let ast::ExprRef::Attribute(attribute) = expr
-                    && self.may_be_method(attribute)
-                {
-                    let place = self.place(node);
-                    self.doubt.get_or_insert(format!(
-                        "whether `{}` in {place} is this method is not known",
-                        self.file.text(node)
-                    ));
+        let meant = self.file.semantics.definitions_named(expr);
+        let is_unclear = match meant.as_slice() {
+            [one] if *one == self.of => false,
+            // One of several, or what anything with such a method may be.
+            several if several.contains(&self.of) => true,
+            [_, ..] => {
+                let is_protocol = |one: &Definition<'db>| self.file.semantics.is_in_protocol(*one);
+                if !meant.iter().any(is_protocol) {
+                    return;
                 }
-                return;
+                true
             }
+            [] => match expr {
+                ast::ExprRef::Attribute(attribute) if self.may_be_method(attribute) => true,
+                // Nothing in the file binds it: it comes from a star import.
+                ast::ExprRef::Name(name)
+                    if self
+                        .file
+                        .semantics
+                        .bindings(name)
+                        .is_none_or(|all| all.is_empty()) =>
+                {
+                    true
+                }
+                _ => return,
+            },
+        };
+        if is_unclear {
+            let place = self.place(node);
+            self.unclear.get_or_insert(format!(
+                "whether `{}` in {place} is this function is not known",
+                self.file.text(node)
+            ));
+            return;
         }
         let call = match site.parent() {
             Some(AnyNodeRef::ExprCall(call)) if call.func.range() == node.range() => call,
@@ -811,24 +968,13 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
         self.add(Kind::Call(kind));
     }
 
-    /// Whether a method that is not told apart may be the one that is asked about: as far as the class
-    /// of the receiver is known, it is another class that has it.
+    /// Whether an attribute of which nothing is known may be the method that is asked about.
     fn may_be_method(&self, attribute: &ast::ExprAttribute) -> bool {
         let semantics = &self.file.semantics;
-        let Some(class) = semantics.class_around(self.of) else {
-            return false;
-        };
         // What is imported is a module or a class, and no instance of one; nor is a text.
-        if semantics.qualified_name(&attribute.value).is_some()
-            || semantics.class_of(&attribute.value) == ClassOf::Other
-        {
-            return false;
-        }
-        let classes = semantics.classes_up_to(&attribute.value, self.name);
-        classes
-            .last()
-            .and_then(|path| path.rsplit('.').next())
-            .is_none_or(|owner| owner == class)
+        semantics.is_in_class(self.of)
+            && semantics.qualified_name(&attribute.value).is_none()
+            && semantics.class_of(&attribute.value) != ClassOf::Other
     }
 
     fn call(&self, call: &'a ast::ExprCall, site: &Site<'_, 'a>) -> Call<'db> {
@@ -843,8 +989,8 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
             Owner::Lambda(_) => Around::Lambda,
             Owner::Module if file.awaits_at_top_level() => Around::Coroutine,
             Owner::Module => {
-                let is_guarded = site.enclosing_in_function().any(|(node, _)| {
-                    matches!(node, AnyNodeRef::StmtIf(statement) if is_main_guard(statement))
+                let is_guarded = site.enclosing_in_function().any(|(node, child)| {
+                    matches!(node, AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child))
                 });
                 if is_guarded || !file.is_imported() {
                     Around::Script
@@ -853,7 +999,15 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
                 }
             }
         };
+        let obstacle = surroundings.obstacle.map(Obstacle::reason);
+        let held = locks::allow_await(file, site, surroundings.owner);
+        // It runs when somebody asks for more, and then as what it is: no asynchronous one.
+        let is_lazy = matches!(
+            site.outer().and_then(|site| site.parent()),
+            Some(AnyNodeRef::ExprGenerator(_))
+        );
         let looped = match site.parent() {
+            _ if is_lazy => None,
             Some(AnyNodeRef::StmtFor(statement)) if statement.iter.range() == call.range() => {
                 Some((statement.start(), statement.is_async))
             }
@@ -862,62 +1016,47 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
             }
             _ => None,
         };
-        let form = match looped {
-            Some((_, true)) => Form::AsyncLoop,
-            Some((at, false)) => Form::Loop(Edit::insertion("async ".to_owned(), at)),
-            None => form_of(file, site, surroundings.owner, VARIABLES),
+        let used = match looped {
+            Some((_, true)) => Use::AsyncLoop,
+            Some((at, false)) => Use::Loop(Edit::insertion("async ".to_owned(), at)),
+            None if is_lazy => Use::Value,
+            None => use_of(file, site, surroundings.owner, VARIABLES),
         };
         Call {
             range: call.range(),
-            line: self.line(call),
+            obstacle: obstacle.map(str::to_owned).or(held.as_ref().err().cloned()),
+            doubt: held.ok().flatten(),
             around,
-            obstacle: surroundings
-                .obstacle
-                .map(|obstacle| obstacle.reason().to_owned()),
             repeats: repeats(site),
-            form,
+            used,
             awaits: file.await_edits(site, TextRange::empty(call.start()), ""),
             runs: run_edits(file, call.range(), call.start(), &call.func),
         }
     }
 }
 
-/// Methods of loops and task groups that take a coroutine.
-const TAKERS: [&str; 5] = [
-    "create_task",
-    "ensure_future",
-    "run_coroutine_threadsafe",
-    "run_until_complete",
-    "start_soon",
-];
-
 /// How many variables a value is followed through.
 const VARIABLES: usize = 3;
 
 /// What the code makes of the value at `site`, which is given on until it is used.
-fn form_of<'a>(
-    file: &File<'a, '_>,
-    site: &Site<'_, 'a>,
-    owner: Owner<'a>,
-    variables: usize,
-) -> Form {
-    let unclear = || Form::Unclear(file.text(site.node).to_owned());
+fn use_of<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>, variables: usize) -> Use {
+    let unclear = || Use::Unclear(file.text(site.node).to_owned());
     for (node, child) in site.enclosing_in_function() {
         match node {
-            AnyNodeRef::ExprAwait(_) => return Form::Coroutine,
+            AnyNodeRef::ExprAwait(_) => return Use::Coroutine,
             AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
                 return match taken_by(file, call, site.node.range()) {
-                    Some(true) => Form::Coroutine,
-                    Some(false) => Form::Value,
+                    Some(true) => Use::Coroutine,
+                    Some(false) => Use::Value,
                     None => unclear(),
                 };
             }
             AnyNodeRef::StmtAssign(statement) => {
                 let [Expr::Name(name)] = statement.targets.as_slice() else {
-                    return Form::Value;
+                    return Use::Value;
                 };
                 return match variables.checked_sub(1) {
-                    Some(left) => form_of_variable(file, name, owner, left),
+                    Some(left) => use_of_variable(file, name, owner, left),
                     None => unclear(),
                 };
             }
@@ -931,44 +1070,41 @@ fn form_of<'a>(
             | AnyNodeRef::ExprList(_)
             | AnyNodeRef::ExprSet(_)
             | AnyNodeRef::ExprTuple(_) => {}
-            _ => return Form::Value,
+            _ => return Use::Value,
         }
     }
-    Form::Value
+    Use::Value
 }
 
 /// The same, for all that is made of a variable in the code of `owner`.
-fn form_of_variable<'a>(
+fn use_of_variable<'a>(
     file: &File<'a, '_>,
     name: &'a ast::ExprName,
     owner: Owner<'a>,
     variables: usize,
-) -> Form {
+) -> Use {
     struct Uses<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
         name: &'a str,
+        binding: TextRange,
         owner: Owner<'a>,
         variables: usize,
         ancestors: Vec<AnyNodeRef<'a>>,
-        form: Form,
+        found: Vec<Use>,
     }
     impl<'a> SourceOrderVisitor<'a> for Uses<'_, 'a, '_> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             if let AnyNodeRef::ExprName(name) = node
                 && name.id == self.name
                 && name.ctx.is_load()
+                && self.may_be_it(name)
             {
                 let site = Site {
                     ancestors: &self.ancestors,
                     node,
                 };
-                match form_of(self.file, &site, self.owner, self.variables) {
-                    Form::Coroutine => self.form = Form::Coroutine,
-                    unclear @ Form::Unclear(_) if matches!(self.form, Form::Value) => {
-                        self.form = unclear;
-                    }
-                    _ => {}
-                }
+                let used = use_of(self.file, &site, self.owner, self.variables);
+                self.found.push(used);
             }
             self.ancestors.push(node);
             TraversalSignal::Traverse
@@ -976,6 +1112,19 @@ fn form_of_variable<'a>(
 
         fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
             self.ancestors.pop();
+        }
+    }
+    impl Uses<'_, '_, '_> {
+        /// Whether a use of the name may find what is assigned here.
+        fn may_be_it(&self, name: &ast::ExprName) -> bool {
+            let semantics = &self.file.semantics;
+            semantics.bindings(name).is_none_or(|definitions| {
+                definitions.iter().any(|definition| {
+                    semantics
+                        .definition_range(*definition)
+                        .is_none_or(|range| range.contains_range(self.binding))
+                })
+            })
         }
     }
     let (body, around) = match owner {
@@ -988,28 +1137,47 @@ fn form_of_variable<'a>(
     let mut uses = Uses {
         file,
         name: &name.id,
+        binding: name.range(),
         owner,
         variables,
         ancestors: vec![around],
-        form: Form::Value,
+        found: Vec::new(),
     };
     uses.visit_body(body);
-    uses.form
+    let coroutines = uses
+        .found
+        .iter()
+        .filter(|used| matches!(used, Use::Coroutine));
+    if uses.found.is_empty() || uses.found.iter().all(|used| matches!(used, Use::Value)) {
+        Use::Value
+    } else if coroutines.count() == uses.found.len() {
+        Use::Coroutine
+    } else {
+        Use::Unclear(name.id.to_string())
+    }
 }
 
 /// Whether a call takes the argument at `range` for a coroutine, and not for the value it gives. `None`
 /// where that cannot be told.
 fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Option<bool> {
+    if let Some(position) = callee::takes_coroutine(&file.semantics, &call.func) {
+        let index = call
+            .arguments
+            .args
+            .iter()
+            .position(|argument| argument.range().contains_range(range));
+        return Some(match position {
+            Position::Every => true,
+            Position::First => index == Some(0),
+        });
+    }
     let path = file.semantics.qualified_name(&call.func);
     let package = path.as_deref().and_then(|path| path.split('.').next());
     match package {
-        Some("asyncio" | "anyio" | "contextlib") => return Some(true),
+        // Whatever is given to these may be awaited, or handed back.
+        Some("anyio" | "trio" | "contextlib" | "functools") => return None,
         Some(package) if package == "builtins" || is_stdlib(package) => return Some(false),
         _ => {}
-    }
-    let is_method = call.func.is_attribute_expr();
-    if is_method && last_name(&call.func).is_some_and(|name| TAKERS.contains(&name)) {
-        return Some(true);
     }
     let arguments = &call.arguments;
     let holds = |expr: &Expr| expr.range().contains_range(range);
@@ -1049,6 +1217,12 @@ pub(super) fn run_edits(
         return Err(
             "only asyncio's loop can be started here, and the code uses another library".to_owned(),
         );
+    }
+    if file
+        .comments
+        .intersects(TextRange::new(range.start(), before))
+    {
+        return Err("a comment would be lost".to_owned());
     }
     let scope = file
         .semantics
