@@ -1,6 +1,6 @@
 //! How a file uses one of its own functions: who awaits it, and where.
 //!
-//! Told by names, because what is made of it only ever means to hold back.
+//! Told by names, because what is made of it means to hold back, or to choose the milder of two fixes.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
