@@ -574,7 +574,7 @@ impl Project {
         self.names.extend(stdlib_names());
         self.names.link();
         self.graph.link();
-        self.traces.set_blocking(self.graph.blocking_methods());
+        self.traces.set_blocking(self.graph.blocking_functions());
     }
 
     /// Whether something in sight with the name of this key may be what is sought.

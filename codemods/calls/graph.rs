@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Blocked, Bond, Call, Callee, Calls, Function, Path, Target};
+use super::{Blocked, Bond, Call, Callee, Calls, Function, Path, Target, find};
 use crate::key::{Key, name_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
@@ -39,6 +40,17 @@ enum Next {
     Call,
 }
 
+/// Why a function, or one that it calls, cannot simply run in a thread.
+#[derive(Debug, Clone, Copy)]
+enum Reason {
+    /// This function is tied to its thread.
+    Tied(Id),
+    /// This one shares something.
+    Shared(Id),
+    /// Of the calls of this one, that with this number leads to something unknown.
+    Unknown(Id, u32),
+}
+
 /// What is known of a function that blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
@@ -66,13 +78,11 @@ pub struct Graph {
     /// The number of the first function of each file.
     first: Vec<Id>,
     /// The files, by the last component of their modules' names.
-    modules: FxHashMap<String, Vec<u32>>,
-    /// The functions by the components of their files and their names.
-    by_name: FxHashMap<(Vec<String>, String), Id>,
+    modules: FxHashMap<Name, Vec<u32>>,
     /// For each function that blocks: the next one on the shortest way to the call.
     next: FxHashMap<Id, Next>,
     /// For each function: why it, or one it calls, cannot simply run in a thread.
-    bonds: FxHashMap<Id, Bond>,
+    bonds: FxHashMap<Id, Reason>,
     /// For each method that subclasses have in another form: theirs, `None` where that is no method.
     overridden: FxHashMap<Id, Vec<Option<Id>>>,
     /// The last names of the functions that block.
@@ -90,21 +100,18 @@ impl Graph {
         let mut count = 0;
         for (number, file) in self.files.iter().enumerate() {
             self.first.push(count);
-            let last = file.components.last().cloned().unwrap_or_default();
+            let last = file.place.components().last();
+            let last = Name::new(last.map_or("", String::as_str));
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             self.modules.entry(last).or_default().push(number);
-            for function in &file.functions {
-                let key = (file.components.clone(), function.name.clone());
-                self.by_name.insert(key, count);
-                count += 1;
-            }
+            count += u32::try_from(file.functions.len()).unwrap_or_default();
         }
         self.find_overridden();
         let mut callers = Callers::default();
         let mut blocked = VecDeque::new();
         let mut tied = VecDeque::new();
         let mut shared = VecDeque::new();
-        let mut unknown: FxHashMap<Id, String> = FxHashMap::default();
+        let mut unknown = VecDeque::new();
         for (number, file) in self.files.iter().enumerate() {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             let mut known: FxHashMap<&Callee, Option<Id>> = FxHashMap::default();
@@ -113,48 +120,43 @@ impl Graph {
                 // A package of the project that has the name of another one is not that.
                 let is_own = |call: &Blocked| {
                     let root = call.name.split('.').next().unwrap_or_default();
-                    self.module(number, &[root.to_owned()], false).is_some()
+                    self.module(number, &[root], false).is_some()
                 };
                 if let Some(call) = function.blocked.as_ref().filter(|call| !is_own(call)) {
                     blocked.push_back((id, Next::Call, call.conditions));
                 }
-                for bond in &function.bonds {
-                    match bond {
-                        Bond::Tied(_) => tied.push_back((id, bond.clone())),
-                        Bond::Shared(_) => shared.push_back((id, bond.clone())),
-                    }
+                if function.tied.is_some() {
+                    tied.push_back((id, Reason::Tied(id)));
                 }
-                for call in &function.calls {
+                if function.shared.is_some() {
+                    shared.push_back((id, Reason::Shared(id)));
+                }
+                let mut is_known = true;
+                for (call, at) in function.calls.iter().zip(0..) {
                     let target = *known
                         .entry(&call.callee)
                         .or_insert_with(|| self.callee(number, &call.callee));
-                    match target {
-                        Some(target) => {
-                            // Its body is not looked into, or does not run here.
-                            let is_open = self
-                                .function(target)
-                                .is_some_and(|function| function.is_plain || function.is_async);
-                            if !is_open {
-                                unknown.entry(id).or_insert_with(|| call.written.clone());
-                            }
-                            let caller = (id, call.conditions);
-                            callers.entry(target).or_default().push(caller);
+                    if let Some(target) = target {
+                        let caller = (id, call.conditions);
+                        callers.entry(target).or_default().push(caller);
+                    }
+                    let is_harmless = match target.map(|target| self.function(target)) {
+                        // Otherwise its body is not looked into, or does not run here.
+                        Some(called) => {
+                            called.is_some_and(|called| called.is_plain || called.is_async)
                         }
-                        None if self.is_harmless(number, call) => {}
-                        None => {
-                            unknown.entry(id).or_insert_with(|| call.written.clone());
-                        }
+                        None => self.is_harmless(number, call),
+                    };
+                    if is_known && !is_harmless {
+                        is_known = false;
+                        unknown.push_back((id, Reason::Unknown(id, at)));
                     }
                 }
             }
         }
         self.follow_blocked(blocked, &callers);
-        for (id, written) in unknown {
-            let reason = format!("what `{written}` does in another thread is not known");
-            shared.push_back((id, Bond::Shared(reason)));
-        }
         // What belongs to its thread weighs more than what is shared.
-        for reasons in [tied, shared] {
+        for reasons in [tied, shared, unknown] {
             self.follow_bonds(reasons, &callers);
         }
         self.names = self
@@ -170,44 +172,73 @@ impl Graph {
         self.names.contains(&name)
     }
 
-    /// The methods that block, each behind the name of its class.
-    pub fn blocking_methods(&self) -> FxHashSet<(Key, Key)> {
-        let mut methods: FxHashSet<(Key, Key)> = FxHashSet::default();
-        for id in self.next.keys() {
-            let Some(function) = self.function(*id) else {
-                continue;
-            };
-            let mut names = function.name.rsplit('.');
-            if let (Some(method), Some(class)) = (names.next(), names.next()) {
-                methods.insert((name_key(class), name_key(method)));
-            }
-        }
-        methods
+    /// The names of the functions that block, those of methods behind the names of their classes.
+    pub fn blocking_functions(&self) -> FxHashSet<(Option<Key>, Key)> {
+        let functions = self.next.keys().filter_map(|id| self.function(*id));
+        functions
+            .map(|function| match function.name.rsplit_once('.') {
+                Some((around, method)) => (Some(name_key(last(around))), name_key(method)),
+                None => (None, name_key(&function.name)),
+            })
+            .collect()
     }
 
     /// How the function of this name in the file at `place` blocks, if it does. `name` has the names
     /// of the classes around it.
     pub fn chain(&self, place: &Place, name: &str) -> Option<Chain> {
-        let key = (place.components().to_vec(), name.to_owned());
-        let first = *self.by_name.get(&key)?;
+        let first = self.function_at(place, name)?;
         let mut names = Vec::new();
         let mut id = first;
         loop {
             let function = self.function(id)?;
-            names.push(function.name.clone());
+            names.push(function.name.to_string());
             match self.next.get(&id)? {
                 Next::Function(next) => id = *next,
                 Next::Call => {
-                    names.extend(function.blocked.as_ref().map(|call| call.name.clone()));
+                    names.extend(function.blocked.as_ref().map(|call| call.name.to_string()));
                     break;
                 }
             }
         }
         Some(Chain {
             names,
-            bond: self.bonds.get(&first).cloned(),
+            bond: self.bonds.get(&first).map(|reason| self.bond(*reason)),
             is_overridden: self.overridden.contains_key(&first),
         })
+    }
+
+    /// The last function of this name in the file at `place`.
+    fn function_at(&self, place: &Place, name: &str) -> Option<Id> {
+        let components: Vec<&str> = place.components().iter().map(String::as_str).collect();
+        let named = self.modules.get(*components.last()?)?;
+        named.iter().rev().find_map(|number| {
+            let calls = self.file(*number)?;
+            if !is_at(calls, &components) {
+                return None;
+            }
+            let mut functions = calls.functions.iter();
+            let index = functions.rposition(|function| function.name == name)?;
+            Some(self.id(*number, index))
+        })
+    }
+
+    fn bond(&self, reason: Reason) -> Bond {
+        let text = |id: Id, of: fn(&Function) -> Option<&str>| {
+            let text = self.function(id).and_then(of);
+            text.unwrap_or_default().to_owned()
+        };
+        match reason {
+            Reason::Tied(id) => Bond::Tied(text(id, |function| function.tied.as_deref())),
+            Reason::Shared(id) => Bond::Shared(text(id, |function| function.shared.as_deref())),
+            Reason::Unknown(id, call) => {
+                let calls = self.function(id).map(|function| &function.calls);
+                let call = calls.and_then(|calls| calls.get(call as usize));
+                let written = call.map_or("", |call| call.written.as_str());
+                Bond::Shared(format!(
+                    "what `{written}` does in another thread is not known"
+                ))
+            }
+        }
     }
 
     /// The other plain methods that have to become coroutine functions together with the one of this
@@ -217,11 +248,10 @@ impl Graph {
         let Some((class, method)) = name.rsplit_once('.') else {
             return Ok(Vec::new());
         };
-        let key = (place.components().to_vec(), name.to_owned());
-        let Some(id) = self.by_name.get(&key) else {
+        let Some(first) = self.function_at(place, name) else {
             return Err(format!("what `{name}` overrides is not known"));
         };
-        let mut family = vec![*id];
+        let mut family = vec![first];
         let mut at = 0;
         while let Some(id) = family.get(at).copied() {
             at += 1;
@@ -239,13 +269,13 @@ impl Graph {
                 }
             }
         }
-        let others = family.iter().filter(|other| *other != id);
+        let others = family.iter().filter(|other| **other != first);
         let members = others.filter_map(|other| {
             let (file, _) = self.place_of(*other)?;
             let function = self.function(*other)?;
             (!function.is_async).then(|| Member {
-                components: file.components.clone(),
-                name: function.name.clone(),
+                components: file.place.components().to_vec(),
+                name: function.name.to_string(),
             })
         });
         Ok(members.collect())
@@ -276,9 +306,9 @@ impl Graph {
                 let members = self
                     .file(base.0)
                     .and_then(|calls| calls.classes.get(base.1 as usize))
-                    .map(|class| class.members.get(method));
-                match members.flatten() {
-                    Some(Some(method)) => found.push(self.id(base.0, *method as usize)),
+                    .and_then(|class| class.member(method));
+                match members {
+                    Some(Some(method)) => found.push(self.id(base.0, method as usize)),
                     Some(None) => {
                         return Err(format!("`{method}` is no method of a base class"));
                     }
@@ -298,8 +328,8 @@ impl Graph {
     fn class_of_method(&self, id: Id) -> Option<ClassId> {
         let (calls, file) = self.place_of(id)?;
         let index = calls.classes.iter().position(|class| {
-            let mut methods = class.members.values().flatten();
-            methods.any(|method| self.id(file, *method as usize) == id)
+            let mut methods = class.members.iter().filter_map(|(_, method)| *method);
+            methods.any(|method| self.id(file, method as usize) == id)
         })?;
         Some((file, u32::try_from(index).ok()?))
     }
@@ -338,15 +368,15 @@ impl Graph {
         }
     }
 
-    fn follow_bonds(&mut self, mut pending: VecDeque<(Id, Bond)>, callers: &Callers) {
-        while let Some((id, bond)) = pending.pop_front() {
+    fn follow_bonds(&mut self, mut pending: VecDeque<(Id, Reason)>, callers: &Callers) {
+        while let Some((id, reason)) = pending.pop_front() {
             if self.bonds.contains_key(&id) {
                 continue;
             }
             for (caller, _) in callers.get(&id).into_iter().flatten() {
-                pending.push_back((*caller, bond.clone()));
+                pending.push_back((*caller, reason));
             }
-            self.bonds.insert(id, bond);
+            self.bonds.insert(id, reason);
         }
     }
 
@@ -385,11 +415,11 @@ impl Graph {
                     } else {
                         (&base.members, &class.members)
                     };
-                    for name in few.keys().filter(|name| many.contains_key(*name)) {
-                        if let Some(Some(method)) = base.members.get(name) {
-                            let own = class.members.get(name).copied().flatten();
+                    for (name, _) in few.iter().filter(|(name, _)| find(many, name).is_some()) {
+                        if let Some(Some(method)) = base.member(name) {
+                            let own = class.member(name).flatten();
                             let own = own.map(|own| self.id(number, own as usize));
-                            let method = self.id(of, *method as usize);
+                            let method = self.id(of, method as usize);
                             overridden.entry(method).or_default().push(own);
                         }
                     }
@@ -448,7 +478,7 @@ impl Graph {
     fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
         let (file, index) = class;
         let known = self.file(file)?.classes.get(index as usize)?;
-        if let Some(member) = known.members.get(name) {
+        if let Some(member) = known.member(name) {
             return member.map(|method| self.id(file, method as usize));
         }
         let depth = depth.checked_sub(1)?;
@@ -474,9 +504,16 @@ impl Graph {
     }
 
     fn import(&self, from: u32, path: &Path, steps: usize) -> Option<Found> {
-        for split in (1..=path.components.len()).rev() {
-            let (module, names) = path.components.split_at(split);
-            let Some(file) = self.module(from, module, path.is_relative) else {
+        let is_relative = path.level > 0;
+        let base = match path.level {
+            0 => &[],
+            level => self.file(from)?.place.base(level),
+        };
+        let below = path.below.split('.').filter(|part| !part.is_empty());
+        let components: Vec<&str> = base.iter().map(String::as_str).chain(below).collect();
+        for split in (1..=components.len()).rev() {
+            let (module, names) = components.split_at(split);
+            let Some(file) = self.module(from, module, is_relative) else {
                 continue;
             };
             return match names {
@@ -495,7 +532,7 @@ impl Graph {
 
     fn name(&self, file: u32, name: &str, steps: usize) -> Option<Found> {
         let calls = self.file(file)?;
-        if let Some(target) = calls.names.get(name) {
+        if let Some(target) = find(&calls.names, name) {
             return self.target(file, target, steps);
         }
         let steps = steps.checked_sub(1)?;
@@ -513,26 +550,31 @@ impl Graph {
     /// Whether there is a module, or a package with `__init__.py`, at this place: imports do not start
     /// inside of it.
     fn is_module(&self, components: &[String]) -> bool {
-        let named = components.last().and_then(|last| self.modules.get(last));
+        let last = components.last().map(String::as_str);
+        let named = last.and_then(|last| self.modules.get(last));
         named.into_iter().flatten().any(|number| {
             self.file(*number)
-                .is_some_and(|file| file.components == components)
+                .is_some_and(|file| file.place.components() == components)
         })
     }
 
     /// The file of the module that code in the file `from` imports by this name.
-    fn module(&self, from: u32, module: &[String], is_relative: bool) -> Option<u32> {
+    fn module(&self, from: u32, module: &[&str], is_relative: bool) -> Option<u32> {
         if !is_relative && is_stdlib(module.first()?) {
             return None;
         }
-        let named = self.modules.get(module.last()?)?;
+        let named = self.modules.get(*module.last()?)?;
         let mut fitting = named.iter().copied().filter(|number| {
             self.file(*number).is_some_and(|file| {
                 if is_relative {
-                    return file.components == module;
+                    return is_at(file, module);
                 }
-                let root = file.components.strip_suffix(module);
-                root.is_some_and(|root| !self.is_module(root))
+                let components = file.place.components();
+                let Some(root) = components.len().checked_sub(module.len()) else {
+                    return false;
+                };
+                let (root, below) = components.split_at(root);
+                below.iter().zip(module).all(|(own, asked)| own == asked) && !self.is_module(root)
             })
         });
         let first = fitting.next()?;
@@ -541,11 +583,12 @@ impl Graph {
             return Some(first);
         }
         // Of several with this name, the one nearest to where it is asked for.
-        let own = &self.file(from)?.components;
+        let own = self.file(from)?.place.components();
         let common = |number: u32| {
             self.file(number).map_or(0, |file| {
-                let root = file.components.len() - module.len();
-                let root = file.components.get(..root).unwrap_or_default();
+                let components = file.place.components();
+                let root = components.len().saturating_sub(module.len());
+                let root = components.get(..root).unwrap_or_default();
                 if own.starts_with(root) { root.len() } else { 0 }
             })
         };
@@ -563,6 +606,11 @@ enum Found {
     Function(Id),
     Class(ClassId),
     Module(u32),
+}
+
+/// Whether a file lies there.
+fn is_at(file: &Calls, components: &[&str]) -> bool {
+    file.place.components() == components
 }
 
 /// The last component of a dotted name.

@@ -9,10 +9,11 @@
 pub mod graph;
 mod writer;
 
-use rustc_hash::FxHashMap;
+use ruff_python_ast::name::Name;
 
 pub use self::graph::Graph;
 pub use self::writer::write;
+use crate::traces::Place;
 
 /// What a name stands for, as far as its file tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,17 +28,35 @@ enum Target {
     Unknown,
 }
 
-/// A dotted path, split.
+/// What an import names. There are very many of them, so they are kept as they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Path {
-    /// From the file system's root where the import is relative, else from where imports start.
-    components: Vec<String>,
-    is_relative: bool,
+    /// How many folders up the import starts, as in an `import` statement: none where it starts from
+    /// where imports start.
+    level: u32,
+    /// The dotted name, from there on.
+    below: Name,
 }
 
 impl Path {
-    fn dotted(&self) -> Option<String> {
-        (!self.is_relative).then(|| self.components.join("."))
+    fn absolute(dotted: Name) -> Self {
+        Self {
+            level: 0,
+            below: dotted,
+        }
+    }
+
+    /// The path of an attribute of what this one leads to.
+    fn attribute(self, name: &str) -> Self {
+        Self {
+            level: self.level,
+            below: Name::join(&[self.below.as_str(), name], "."),
+        }
+    }
+
+    /// The dotted name by which it can be imported from anywhere.
+    fn dotted(&self) -> Option<&str> {
+        (self.level == 0).then_some(&*self.below)
     }
 }
 
@@ -47,7 +66,7 @@ enum Callee {
     /// A function or a class.
     Plain(Target),
     /// A method, of an instance of a class or of the class.
-    Method(Target, String),
+    Method(Target, Name),
 }
 
 /// A call in a function.
@@ -55,7 +74,7 @@ enum Callee {
 struct Call {
     callee: Callee,
     /// How the callee is written.
-    written: String,
+    written: Name,
     /// How many conditions it depends on.
     conditions: usize,
 }
@@ -64,7 +83,7 @@ struct Call {
 #[derive(Debug, Clone)]
 struct Blocked {
     /// What the table calls it.
-    name: String,
+    name: Name,
     /// How many conditions it depends on.
     conditions: usize,
 }
@@ -82,34 +101,47 @@ pub enum Bond {
 #[derive(Debug, Clone)]
 struct Function {
     /// Its name, behind those of the classes around it.
-    name: String,
+    name: Name,
     is_async: bool,
     /// Whether calling it runs its body, and a decorator does not make something else of it.
     is_plain: bool,
     calls: Vec<Call>,
     /// The first call of it that blocks, of several the one that depends on the fewest conditions.
     blocked: Option<Blocked>,
-    /// What it does itself.
-    bonds: Vec<Bond>,
+    /// The first reason for which what it does itself belongs to the thread it runs in.
+    tied: Option<Box<str>>,
+    /// The first thing that it does itself with something it shares.
+    shared: Option<Box<str>>,
 }
 
 /// A class.
 #[derive(Debug, Clone)]
 struct Class {
     bases: Vec<Target>,
-    /// `None` for what is no method, or is defined twice.
-    members: FxHashMap<String, Option<u32>>,
+    /// In the order of their names. `None` for what is no method, or is defined twice.
+    members: Vec<(Name, Option<u32>)>,
+}
+
+impl Class {
+    fn member(&self, name: &str) -> Option<Option<u32>> {
+        find(&self.members, name).copied()
+    }
 }
 
 /// The functions of one file, and what they call. Plain data: it outlives the tree.
 #[derive(Debug, Default, Clone)]
 pub struct Calls {
-    /// The components of the file's path, without the ending.
-    components: Vec<String>,
-    /// The names at the module's top level.
-    names: FxHashMap<String, Target>,
+    place: Place,
+    /// The names at the module's top level, in order.
+    names: Vec<(Name, Target)>,
     /// The modules of which everything is imported.
     stars: Vec<Path>,
     classes: Vec<Class>,
     functions: Vec<Function>,
+}
+
+/// What stands behind a name, in a list in the order of the names.
+fn find<'t, T>(list: &'t [(Name, T)], name: &str) -> Option<&'t T> {
+    let at = list.binary_search_by(|(other, _)| (**other).cmp(name));
+    list.get(at.ok()?).map(|(_, found)| found)
 }

@@ -1,13 +1,16 @@
 //! Writes down what the functions of a file call, and what they do to what they share.
 
+use std::collections::BTreeMap;
+
 use ruff_python_ast::comparable::ComparableExpr;
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::CONDITIONS;
-use super::{Blocked, Bond, Call, Callee, Calls, Class, Function, Path, Target};
+use super::{Blocked, Call, Callee, Calls, Class, Function, Path, Target};
 use crate::outline::{is_property, last_name, yields};
 use crate::site::suites_in;
 use crate::support::blocking::{
@@ -45,7 +48,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
         functions: FxHashMap::default(),
         classes: FxHashMap::default(),
         calls: Calls {
-            components: scopes.place.components().to_vec(),
+            place: scopes.place.clone(),
             ..Calls::default()
         },
     };
@@ -100,10 +103,11 @@ impl<'a> Writer<'_, 'a> {
         let Some(module) = self.scopes.all.first() else {
             return;
         };
-        for name in module.bindings.keys() {
-            let target = self.named(name, 0, STEPS);
-            self.calls.names.insert((*name).to_owned(), target);
-        }
+        let names = module.bindings.keys();
+        self.calls.names = names
+            .map(|name| (Name::new(name), self.named(name, 0, STEPS)))
+            .collect();
+        self.calls.names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for import in &self.scopes.stars {
             let path = self.path_of(import, None);
             self.calls.stars.push(path);
@@ -125,7 +129,7 @@ impl<'a> Writer<'_, 'a> {
                 // Where methods come from is not known behind these.
                 .filter(|base| !is_plain_base(base))
                 .collect();
-            let members = scope
+            let members: BTreeMap<&str, Option<u32>> = scope
                 .bindings
                 .iter()
                 .map(|(name, bindings)| {
@@ -135,21 +139,26 @@ impl<'a> Writer<'_, 'a> {
                         [Binding::Function(function)] => self.function_number(function),
                         _ => None,
                     };
-                    ((*name).to_owned(), method)
+                    (*name, method)
                 })
                 .chain(
                     // What is assigned to instances hides the methods.
                     scope
                         .members
                         .iter()
-                        .map(|(name, ..)| ((*name).to_owned(), None)),
+                        .map(|(name, ..)| (*name, None)),
                 )
                 .collect();
+            let members = members.into_iter();
+            let members = members.map(|(name, method)| (Name::new(name), method));
             debug_assert_eq!(
                 self.classes.get(&index).map(|number| *number as usize),
                 Some(self.calls.classes.len())
             );
-            self.calls.classes.push(Class { bases, members });
+            self.calls.classes.push(Class {
+                bases,
+                members: members.collect(),
+            });
         }
     }
 
@@ -194,19 +203,17 @@ impl<'a> Writer<'_, 'a> {
             .and_then(|around| around.bindings.get(function.name.as_str()))
             .is_some_and(|bindings| bindings.len() == 1);
         let is_transparent = function.decorator_list.iter().all(|decorator| {
-            let path = match self.target(called(decorator), parent) {
-                Target::Import(path) => path.dotted(),
-                _ => None,
-            };
-            path.is_some_and(|path| KEEPING.contains(&path.as_str()))
+            matches!(self.target(called(decorator), parent), Target::Import(path)
+                if path.dotted().is_some_and(|path| KEEPING.contains(&path)))
         });
         let mut written = Function {
-            name: self.qualified(&function.name, parent),
+            name: Name::new(self.qualified(&function.name, parent)),
             is_async: function.is_async,
             is_plain: is_only && is_transparent && !function.is_async && !yields(function),
             calls: Vec::new(),
             blocked: None,
-            bonds: Vec::new(),
+            tied: None,
+            shared: None,
         };
         if !written.is_plain {
             return written;
@@ -268,10 +275,8 @@ impl<'a> Writer<'_, 'a> {
         let Some(at) = self.scope_of(name, scope) else {
             // What a star import brings may hide what is built in.
             return self.scopes.stars.is_empty().then(|| {
-                Value::Target(Target::Import(Path {
-                    components: vec!["builtins".to_owned(), name.to_owned()],
-                    is_relative: false,
-                }))
+                let dotted = Name::concat(&["builtins.", name]);
+                Value::Target(Target::Import(Path::absolute(dotted)))
             });
         };
         let own = self.scopes.all.get(at)?;
@@ -287,10 +292,8 @@ impl<'a> Writer<'_, 'a> {
                     Some(_) => alias.name.as_str(),
                     None => alias.name.split('.').next().unwrap_or_default(),
                 };
-                Some(Value::Target(Target::Import(Path {
-                    components: path.split('.').map(str::to_owned).collect(),
-                    is_relative: false,
-                })))
+                let path = Path::absolute(Name::new(path));
+                Some(Value::Target(Target::Import(path)))
             }
             Binding::ImportFrom(import, alias) => Some(Value::Target(Target::Import(
                 self.path_of(import, Some(alias)),
@@ -347,8 +350,8 @@ impl<'a> Writer<'_, 'a> {
         match expr {
             Expr::Name(name) => self.value_of_name(&name.id, scope, steps),
             Expr::Attribute(attribute) => match self.value(&attribute.value, scope, steps)? {
-                Value::Target(Target::Import(mut path)) => {
-                    path.components.push(attribute.attr.to_string());
+                Value::Target(Target::Import(path)) => {
+                    let path = path.attribute(&attribute.attr);
                     Some(Value::Target(Target::Import(path)))
                 }
                 Value::Instance(Target::Class(class)) => {
@@ -414,27 +417,21 @@ impl<'a> Writer<'_, 'a> {
 
     fn path_of(&self, import: &ast::StmtImportFrom, alias: Option<&ast::Alias>) -> Path {
         let module = import.module.as_deref().unwrap_or_default();
-        let below = module
-            .split('.')
-            .filter(|part| !part.is_empty())
-            .chain(alias.map(|alias| alias.name.as_str()))
-            .map(str::to_owned);
-        let is_relative = import.level > 0;
-        let base = if is_relative {
-            self.scopes.place.base(import.level)
-        } else {
-            &[]
+        let below = match alias {
+            Some(alias) if module.is_empty() => alias.name.id.clone(),
+            Some(alias) => Name::join(&[module, alias.name.as_str()], "."),
+            None => Name::new(module),
         };
         Path {
-            components: base.iter().cloned().chain(below).collect(),
-            is_relative,
+            level: import.level,
+            below,
         }
     }
 
     /// Whether a call takes all that it is given before it returns.
     fn consumes(&self, call: &'a ast::ExprCall, scope: usize) -> bool {
         match self.target(&call.func, scope) {
-            Target::Import(path) => path.dotted().is_some_and(|path| is_consumer(&path)),
+            Target::Import(path) => path.dotted().is_some_and(is_consumer),
             _ => false,
         }
     }
@@ -544,7 +541,7 @@ fn may_be_shared(class: &Target) -> bool {
     let Some(dotted) = path.dotted() else {
         return false;
     };
-    hands_out(&dotted)
+    hands_out(dotted)
         || match dotted.split_once('.') {
             Some(("builtins", class)) => CONTAINERS.contains(&class),
             Some((package, _)) => package == "collections",
@@ -559,9 +556,10 @@ fn is_whole_import(binding: &Binding<'_>) -> bool {
 
 /// Whether a base class brings no methods that matter.
 fn is_plain_base(base: &Target) -> bool {
-    matches!(base, Target::Import(path) if !path.is_relative
-        && matches!(path.components.first().map(String::as_str),
-            Some("builtins" | "abc" | "typing" | "typing_extensions" | "enum")))
+    matches!(base, Target::Import(path) if path.dotted().is_some_and(|path| {
+        let root = path.split('.').next();
+        matches!(root, Some("builtins" | "abc" | "typing" | "typing_extensions" | "enum"))
+    }))
 }
 
 /// Walks through the body of one function.
@@ -633,8 +631,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 if coroutines::is_endless(&statement.test)
                     && !coroutines::leaves_loop(&statement.body)
                 {
-                    let reason = "it loops for ever, and so would the thread".to_owned();
-                    self.written.bonds.push(Bond::Tied(reason));
+                    self.ties(|| "it loops for ever, and so would the thread".to_owned());
                 }
             }
             AnyNodeRef::StmtTry(statement) => self.exits(&statement.body),
@@ -645,8 +642,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     other => other,
                 });
                 if raised.and_then(last_name) == Some("StopIteration") {
-                    let reason = "a `StopIteration` cannot leave a thread".to_owned();
-                    self.written.bonds.push(Bond::Tied(reason));
+                    self.ties(|| "a `StopIteration` cannot leave a thread".to_owned());
                 }
             }
             AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
@@ -694,15 +690,13 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
 impl<'a> Walk<'_, '_, 'a> {
     fn shares_names(&mut self, names: &[ast::Identifier]) {
         if let Some(name) = names.first() {
-            let reason = format!("it assigns to `{name}`, which other code uses as well");
-            self.written.bonds.push(Bond::Shared(reason));
+            self.shares(|| format!("it assigns to `{name}`, which other code uses as well"));
         }
     }
 
     fn changes(&mut self, target: &'a Expr) {
         let text = self.writer.text(target);
-        let reason = format!("it changes `{text}`, which other code may use meanwhile");
-        self.written.bonds.push(Bond::Shared(reason));
+        self.shares(|| format!("it changes `{text}`, which other code may use meanwhile"));
     }
 
     fn assigned(&mut self, target: &'a Expr) {
@@ -802,21 +796,18 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Notes a context manager that runs code of the project, or holds a lock of the thread.
     fn entered(&mut self, expr: &'a Expr) {
-        let reason =
-            match self.writer.value(expr, self.scope, STEPS) {
-                Some(Value::Instance(Target::Class(_))) => Bond::Shared(format!(
-                    "what entering `{}` does in another thread is not known",
-                    self.writer.text(expr)
-                )),
-                Some(
-                    Value::Instance(Target::Import(path)) | Value::Target(Target::Import(path)),
-                ) if path.dotted().as_deref() == Some("threading.RLock") => Bond::Tied(format!(
-                    "`{}` belongs to the thread that holds it",
-                    self.writer.text(expr)
-                )),
-                _ => return,
-            };
-        self.written.bonds.push(reason);
+        let text = self.writer.text(expr);
+        match self.writer.value(expr, self.scope, STEPS) {
+            Some(Value::Instance(Target::Class(_))) => self.shares(|| {
+                format!("what entering `{text}` does in another thread is not known")
+            }),
+            Some(Value::Instance(Target::Import(path)) | Value::Target(Target::Import(path)))
+                if path.dotted() == Some("threading.RLock") =>
+            {
+                self.ties(|| format!("`{text}` belongs to the thread that holds it"));
+            }
+            _ => {}
+        }
     }
 
     /// Notes an attribute that runs code of its class, or depends on the thread.
@@ -826,18 +817,18 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         let own = self.writer.value_of_name(&receiver.id, self.scope, STEPS);
         if let Some(Value::Instance(Target::Import(path))) = &own
-            && path.dotted().as_deref() == Some("threading.local")
+            && path.dotted() == Some("threading.local")
         {
             let text = self.writer.text(attribute);
-            let reason = format!("`{text}` is another value in another thread");
-            self.written.bonds.push(Bond::Tied(reason));
+            self.ties(|| format!("`{text}` is another value in another thread"));
         }
         if let Some(Value::Instance(Target::Class(class))) = own
             && self.writer.is_property(class, &attribute.attr)
         {
             let text = self.writer.text(attribute);
-            let reason = format!("what the property `{text}` does in another thread is not known");
-            self.written.bonds.push(Bond::Shared(reason));
+            self.shares(|| {
+                format!("what the property `{text}` does in another thread is not known")
+            });
         }
     }
 
@@ -869,7 +860,7 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         match self.writer.target(&call.func, self.scope) {
             Target::Class(_) => true,
-            Target::Import(path) => path.dotted().is_some_and(|path| is_fresh(&path)),
+            Target::Import(path) => path.dotted().is_some_and(is_fresh),
             _ => false,
         }
     }
@@ -886,12 +877,12 @@ impl<'a> Walk<'_, '_, 'a> {
         match &*call.func {
             Expr::Attribute(attribute) => {
                 match self.writer.value(&attribute.value, self.scope, STEPS) {
-                    Some(Value::Target(Target::Import(mut path))) => {
-                        path.components.push(attribute.attr.to_string());
+                    Some(Value::Target(Target::Import(path))) => {
+                        let path = path.attribute(&attribute.attr);
                         self.function_called(call, Target::Import(path));
                     }
                     Some(Value::Target(target @ Target::Class(_))) => {
-                        self.add(call, Callee::Method(target, attribute.attr.to_string()));
+                        self.add(call, Callee::Method(target, attribute.attr.id.clone()));
                     }
                     Some(Value::Instance(class)) => {
                         if may_be_shared(&class) && !self.is_own(&attribute.value) {
@@ -912,7 +903,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 Some(Value::Target(Target::Unknown)) | None => self.unknown(call),
                 // Which class comes next depends on the instance.
                 Some(Value::Target(Target::Import(path)))
-                    if path.dotted().as_deref() == Some("builtins.super") =>
+                    if path.dotted() == Some("builtins.super") =>
                 {
                     self.unknown(call);
                 }
@@ -937,8 +928,9 @@ impl<'a> Walk<'_, '_, 'a> {
             };
             if is_unknown {
                 let text = last_name(&call.func).unwrap_or_default();
-                let reason = format!("what is given to `{text}` may do anything in another thread");
-                self.written.bonds.push(Bond::Shared(reason));
+                self.shares(|| {
+                    format!("what is given to `{text}` may do anything in another thread")
+                });
             }
         }
     }
@@ -949,7 +941,7 @@ impl<'a> Walk<'_, '_, 'a> {
             text if text.contains(['\n', '\r']) => last_name(&call.func).unwrap_or_default(),
             text => text,
         };
-        let written = written.to_owned();
+        let written = Name::new(written);
         let conditions = self.conditions(call);
         self.written.calls.push(Call {
             callee,
@@ -958,8 +950,24 @@ impl<'a> Walk<'_, '_, 'a> {
         });
     }
 
+    /// Notes a call of something unknown. The first one tells all that there is to know.
     fn unknown(&mut self, call: &'a ast::ExprCall) {
-        self.add(call, Callee::Plain(Target::Unknown));
+        let is_known = |known: &Call| matches!(known.callee, Callee::Plain(Target::Unknown));
+        if !self.written.calls.iter().any(is_known) {
+            self.add(call, Callee::Plain(Target::Unknown));
+        }
+    }
+
+    /// Notes a reason for which the function belongs to its thread.
+    fn ties(&mut self, reason: impl FnOnce() -> String) {
+        let known = &mut self.written.tied;
+        known.get_or_insert_with(|| reason().into_boxed_str());
+    }
+
+    /// Notes that the function does something to what it shares.
+    fn shares(&mut self, reason: impl FnOnce() -> String) {
+        let known = &mut self.written.shared;
+        known.get_or_insert_with(|| reason().into_boxed_str());
     }
 
     fn function_called(&mut self, call: &'a ast::ExprCall, target: Target) {
@@ -971,16 +979,15 @@ impl<'a> Walk<'_, '_, 'a> {
             self.add(call, Callee::Plain(target));
             return;
         };
-        if AWARE.contains(&path.as_str()) {
+        if AWARE.contains(&path) {
             self.is_aware = true;
             return;
         }
-        if let Some(row) = self.writer.table.function(&path) {
+        if let Some(row) = self.writer.table.function(path) {
             self.blocking(call, path.trim_start_matches("builtins."), row, false);
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
-            let reason = format!("`{path}` belongs to the thread of the event loop");
-            self.written.bonds.push(Bond::Tied(reason));
-        } else if changes(&path) || !is_thread_safe(&path) {
+            self.ties(|| format!("`{path}` belongs to the thread of the event loop"));
+        } else if changes(path) || !is_thread_safe(path) {
             self.add(call, Callee::Plain(target));
         }
     }
@@ -991,16 +998,15 @@ impl<'a> Walk<'_, '_, 'a> {
             _ => None,
         };
         let Some(path) = path else {
-            self.add(call, Callee::Method(class, method.to_owned()));
+            self.add(call, Callee::Method(class, Name::new(method)));
             return;
         };
-        if let Some((name, row)) = self.writer.table.method(&path, method) {
+        if let Some((name, row)) = self.writer.table.method(path, method) {
             self.blocking(call, name, row, true);
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
-            let reason = format!("`{path}` belongs to the thread of the event loop");
-            self.written.bonds.push(Bond::Tied(reason));
-        } else if !is_thread_safe(&path) && !is_thread_safe(&format!("{path}.{method}")) {
-            self.add(call, Callee::Method(class, method.to_owned()));
+            self.ties(|| format!("`{path}` belongs to the thread of the event loop"));
+        } else if !is_thread_safe(path) && !is_thread_safe(&format!("{path}.{method}")) {
+            self.add(call, Callee::Method(class, Name::new(method)));
         }
     }
 
@@ -1019,10 +1025,9 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         }
         if row.kind == Kind::Report {
-            let reason = row.reason.clone().unwrap_or_default();
-            self.written.bonds.push(Bond::Tied(reason));
+            self.ties(|| row.reason.clone().unwrap_or_default());
         } else if let Some(reason) = row.unsafe_because(call) {
-            self.written.bonds.push(Bond::Shared(reason.to_owned()));
+            self.shares(|| reason.to_owned());
         }
         if !row.always_blocks(call) {
             return;
@@ -1035,7 +1040,7 @@ impl<'a> Walk<'_, '_, 'a> {
             .is_none_or(|known| known.conditions > conditions);
         if is_better {
             self.written.blocked = Some(Blocked {
-                name: name.to_owned(),
+                name: Name::new(name),
                 conditions,
             });
         }

@@ -133,6 +133,7 @@ enum Origin {
 /// A function or method.
 #[derive(Debug, Clone)]
 struct Function {
+    name: Key,
     is_async: bool,
     is_generator: bool,
     is_property: bool,

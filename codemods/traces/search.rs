@@ -51,8 +51,8 @@ pub struct Linked {
     files: Vec<Traces>,
     /// By the last components of their names.
     modules: FxHashMap<Key, Vec<u32>>,
-    /// The methods that block, behind the names of their classes.
-    blocking: FxHashSet<(Key, Key)>,
+    /// The functions that block, methods behind the names of their classes.
+    blocking: FxHashSet<(Option<Key>, Key)>,
     /// Packages whose files are those of the project.
     own: FxHashSet<Key>,
     /// Installed packages, which nothing is written down of but the names of their asynchronous
@@ -102,9 +102,9 @@ impl Linked {
         self.own.contains(&name_key(package))
     }
 
-    /// Takes note of the methods that block, each with the name of its class.
-    pub fn set_blocking(&mut self, methods: FxHashSet<(Key, Key)>) {
-        self.blocking = methods;
+    /// Takes note of the functions that block, methods with the names of their classes.
+    pub fn set_blocking(&mut self, functions: FxHashSet<(Option<Key>, Key)>) {
+        self.blocking = functions;
     }
 
     /// Whether an import is found, among the files or among what is installed.
@@ -592,7 +592,7 @@ impl<'p> Search<'p> {
 
     fn has_sought(&self, file: u32, traces: &'p Traces, class: &super::Class, name: Key) -> bool {
         if let Sought::Blocking(method) = self.sought {
-            return self.linked.blocking.contains(&(class.name, method));
+            return self.linked.blocking.contains(&(Some(class.name), method));
         }
         class
             .members(name)
@@ -645,8 +645,12 @@ impl<'p> Search<'p> {
                     && (is_direct && !function.is_generator
                         || function.is_generator && GENERATOR.contains(&name))
             }
-            // Its name is the one that is called.
-            Sought::Blocking(_) => is_direct && !function.is_async,
+            // What is called is a function of the module; methods are those of their classes.
+            Sought::Blocking(name) => {
+                is_direct
+                    && function.name == name
+                    && self.linked.blocking.contains(&(None, name))
+            }
             Sought::Property(_) | Sought::Manager => false,
             Sought::Iterable => function.is_generator,
         };

@@ -245,6 +245,7 @@ impl<'s, 'a> Writer<'s, 'a> {
         }
         let new = index(self.traces.functions.len());
         self.traces.functions.push(Function {
+            name: name_key(&function.name),
             is_async: function.is_async,
             is_generator: function.is_async && yields(function),
             is_property: is_property(function),
