@@ -26,6 +26,7 @@ pub mod rewrite;
 pub mod rule;
 pub mod semantics;
 pub mod settings;
+mod sight;
 pub mod site;
 pub mod sketch;
 pub mod spelling;

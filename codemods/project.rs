@@ -19,6 +19,7 @@ use crate::calls::{Calls, Graph};
 use crate::key::{Key, context_key, iteration_key, name_key, property_key};
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
+use crate::support::blocking::Table;
 use crate::traces::search::{Linked, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
@@ -569,6 +570,11 @@ impl Project {
         self.traces.owns(package)
     }
 
+    /// Takes note of the classes whose methods block.
+    pub fn add_table(&mut self, table: &Table) {
+        self.traces.add_receivers(table.methods());
+    }
+
     /// Follows aliases, once every name is there.
     pub fn settle(&mut self) {
         self.names.extend(stdlib_names());
@@ -581,6 +587,7 @@ impl Project {
     pub fn may_be_meant(&self, name: Key, sought: Sought) -> bool {
         match sought {
             Sought::Blocking(_) => self.graph.may_block(name),
+            Sought::Receiver(_) => true,
             _ => self.may_be_awaitable(name),
         }
     }

@@ -43,7 +43,7 @@ use crate::traces::Place;
 const ALIAS_DEPTH: usize = 4;
 
 /// How many base classes up a method is looked for.
-const BASES: usize = 8;
+pub(crate) const BASES: usize = 8;
 
 /// The semantics of one file.
 pub struct Semantics<'db> {
@@ -442,9 +442,21 @@ impl<'db> Semantics<'db> {
         self.index().try_expression_scope_id(&expr.into())
     }
 
-    /// The type of an expression, where the function around it can be inferred in good time.
-    fn type_of<'e>(&self, expr: impl Into<ast::ExprRef<'e>>) -> Option<Type<'db>> {
+    pub(crate) fn model(&self) -> &SemanticModel<'db> {
+        &self.model
+    }
+
+    pub(crate) fn file(&self) -> ProgramFile<'db> {
+        self.file
+    }
+
+    /// The type of an expression, where it is in sight, or the function around it can be inferred in
+    /// good time.
+    pub(crate) fn type_of<'e>(&self, expr: impl Into<ast::ExprRef<'e>>) -> Option<Type<'db>> {
         let expr = expr.into();
+        if let Some(ty) = self.type_in_sight(expr) {
+            return Some(ty);
+        }
         if self.is_endless(expr) {
             None
         } else {
@@ -697,10 +709,15 @@ impl<'db> Semantics<'db> {
                     ImportAliasResolution::ResolveAliases,
                 )
             }
-            ast::ExprRef::Attribute(attribute) if self.is_endless(attribute.into()) => {
-                return Vec::new();
+            ast::ExprRef::Attribute(attribute) => {
+                if let Some(definition) = self.method_in_sight(attribute) {
+                    return vec![definition];
+                }
+                if self.is_endless(attribute.into()) {
+                    return Vec::new();
+                }
+                definitions_for_attribute(&self.model, attribute)
             }
-            ast::ExprRef::Attribute(attribute) => definitions_for_attribute(&self.model, attribute),
             _ => return Vec::new(),
         };
         let definitions: Option<Vec<_>> = resolved
@@ -821,6 +838,9 @@ impl<'db> Semantics<'db> {
     /// `threading.Lock`.
     pub fn class_of(&self, expr: &Expr) -> ClassOf {
         let env = self.model.program_environment();
+        if let Some(class) = self.class_in_sight(expr) {
+            return ClassOf::Known(self.path_of_class(class));
+        }
         match self.type_of(expr) {
             Some(Type::NominalInstance(instance)) => {
                 let name = instance.class_name(self.db(), &env);
@@ -840,6 +860,14 @@ impl<'db> Semantics<'db> {
             ) => ClassOf::Unknown,
             Some(_) => ClassOf::Other,
         }
+    }
+
+    fn path_of_class(&self, class: Definition<'db>) -> String {
+        let db = self.db();
+        let module = file_to_module(db, class.program_file(db).resolver_file(db));
+        let module = module.map(|module| module.name(db).to_string());
+        let name = class.name(db).unwrap_or_default();
+        format!("{}.{name}", module.unwrap_or_default())
     }
 
     /// The dotted paths of the class that the value of `expr` is an instance of and of its bases, up
@@ -888,10 +916,7 @@ impl<'db> Semantics<'db> {
         };
         let parsed = parsed_module(db, class.python_file(db)).load(db);
         let node = node.node(&parsed);
-        let module = file_to_module(db, program_file.resolver_file(db))
-            .map(|module| module.name(db).to_string())
-            .unwrap_or_default();
-        paths.push(format!("{module}.{}", node.name));
+        paths.push(self.path_of_class(class));
         let own = node.body.iter().any(|statement| defines(statement, method));
         if own || rebinds(node, method) {
             return true;
@@ -980,14 +1005,18 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    fn class_definition(&self, ty: Type<'db>) -> Option<Definition<'db>> {
+    pub(crate) fn class_definition(&self, ty: Type<'db>) -> Option<Definition<'db>> {
         match ty.definition(self.db(), &self.model.program_environment())? {
             TypeDefinition::StaticClass(definition) => Some(definition),
             _ => None,
         }
     }
 
-    fn awaitability_of_class(&self, class: Definition<'db>, depth: usize) -> Awaitability {
+    pub(crate) fn awaitability_of_class(
+        &self,
+        class: Definition<'db>,
+        depth: usize,
+    ) -> Awaitability {
         let db = self.db();
         let program_file = class.program_file(db);
         let module = file_to_module(db, program_file.resolver_file(db))
@@ -1063,6 +1092,9 @@ impl<'db> Semantics<'db> {
 
     /// The class that the value of `expr` is an instance of.
     fn instance_class(&self, expr: &Expr) -> Option<Definition<'db>> {
+        if let Some(class) = self.class_in_sight(expr) {
+            return Some(class);
+        }
         let ty = match self.type_of(expr)? {
             Type::TypeAlias(alias) => alias.value_type(self.db()),
             ty => ty,

@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::DefinitionKind;
 
-use crate::semantics::{Awaitability, Origin, Semantics, rebinds};
+use crate::semantics::{Awaitability, BASES, Origin, Semantics, rebinds};
 use crate::spelling::Explained;
 
 /// How many functions without annotations are looked into, one behind the other.
@@ -43,7 +43,7 @@ impl Semantics<'_> {
                     DefinitionKind::For(_)
                     | DefinitionKind::Comprehension(_)
                     | DefinitionKind::LambdaParameter(_) => return Some(Awaitability::Unknown),
-                    _ => return None,
+                    _ => return self.awaitability_in_view(call),
                 }
             }
             Expr::Attribute(attribute) => {
@@ -66,11 +66,26 @@ impl Semantics<'_> {
                         }
                         _ => None,
                     });
-                method?
+                match method {
+                    Some(method) => method,
+                    None => return self.awaitability_in_view(call),
+                }
             }
             _ => return None,
         };
-        if !function.decorator_list.is_empty() {
+        self.awaitability_of_function(function)
+    }
+
+    /// The same, for what is defined in another file, or by a class that is not the one around.
+    fn awaitability_in_view(&self, call: &ast::ExprCall) -> Option<Awaitability> {
+        let function = self.function_in_view(&call.func)?;
+        let own = self.of_function(&function);
+        own.awaitability_of_function(function.node(self.db())?)
+    }
+
+    fn awaitability_of_function(&self, function: &ast::StmtFunctionDef) -> Option<Awaitability> {
+        let mut decorators = function.decorator_list.iter();
+        if !decorators.all(|decorator| self.is_kept_by(&decorator.expression)) {
             return None;
         }
         if function.is_async {
@@ -83,7 +98,19 @@ impl Semantics<'_> {
             });
         }
         // A plain function gives a coroutine only where it says so, or returns one.
-        (function.returns.is_none() && !returns_call(function)).then_some(Awaitability::Unknown)
+        match function.returns.as_deref() {
+            None => (!returns_call(function)).then_some(Awaitability::Unknown),
+            Some(Expr::NoneLiteral(_)) => Some(Awaitability::No),
+            Some(Expr::Name(name))
+                if matches!(self.names().explained(&name.id), Some(Explained::Builtin)) =>
+            {
+                Some(Awaitability::No)
+            }
+            Some(annotation) => {
+                let class = self.class_named(annotation)?;
+                Some(self.awaitability_of_class(class, BASES))
+            }
+        }
     }
 
     /// What awaiting the value of a call would mean that the type engine does not know, because the

@@ -241,6 +241,9 @@ pub fn run(
         environment::add_installed(&mut project, &site_packages);
     }
     environment::add_own(&mut project, &roots);
+    for config in &configs {
+        project.add_table(&config.settings.blocking);
+    }
     project.settle();
     // What changes in one file may have to change in others, whichever were given.
     let mut decoded = Vec::new();

@@ -61,10 +61,11 @@ impl Codemod for BlockingCall {
             _ => return Candidate::No,
         };
         let table = spellings.blocking();
-        Candidate::when(
-            table.may_hold(self.rule.code, &call.func, is_awaited(site), spellings)
-                && site.is_asynchronous(spellings.await_at_top()),
-        )
+        match table.candidate(self.rule.code, &call.func, is_awaited(site), spellings) {
+            Candidate::No => Candidate::No,
+            _ if !site.is_asynchronous(spellings.await_at_top()) => Candidate::No,
+            candidate => candidate,
+        }
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {

@@ -143,10 +143,7 @@ impl<'a> Writer<'_, 'a> {
                 })
                 .chain(
                     // What is assigned to instances hides the methods.
-                    scope
-                        .members
-                        .iter()
-                        .map(|(name, ..)| (*name, None)),
+                    scope.members.iter().map(|(name, ..)| (*name, None)),
                 )
                 .collect();
             let members = members.into_iter();
@@ -798,9 +795,8 @@ impl<'a> Walk<'_, '_, 'a> {
     fn entered(&mut self, expr: &'a Expr) {
         let text = self.writer.text(expr);
         match self.writer.value(expr, self.scope, STEPS) {
-            Some(Value::Instance(Target::Class(_))) => self.shares(|| {
-                format!("what entering `{text}` does in another thread is not known")
-            }),
+            Some(Value::Instance(Target::Class(_))) => self
+                .shares(|| format!("what entering `{text}` does in another thread is not known")),
             Some(Value::Instance(Target::Import(path)) | Value::Target(Target::Import(path)))
                 if path.dotted() == Some("threading.RLock") =>
             {

@@ -76,9 +76,13 @@ pub struct Callee {
 }
 
 impl Callee {
-    /// What is seen of the coroutine that `call` makes.
-    pub fn of_call(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Self {
-        let mut look = Look::new(semantics);
+    /// What is seen of the coroutine that `call` makes. Once it `is_enough`, nothing more is looked for.
+    pub fn of_call(
+        semantics: &Semantics<'_>,
+        call: &ast::ExprCall,
+        is_enough: fn(Self) -> bool,
+    ) -> Self {
+        let mut look = Look::new(semantics, is_enough);
         look.awaited_call(call);
         for argument in call.arguments.iter_source_order() {
             look.argument(argument.value());
@@ -87,8 +91,12 @@ impl Callee {
     }
 
     /// What is seen of the coroutine that calling `function` makes.
-    pub fn of_function(semantics: &Semantics<'_>, function: &Expr) -> Self {
-        let mut look = Look::new(semantics);
+    pub fn of_function(
+        semantics: &Semantics<'_>,
+        function: &Expr,
+        is_enough: fn(Self) -> bool,
+    ) -> Self {
+        let mut look = Look::new(semantics, is_enough);
         look.callee(function);
         look.seen
     }
@@ -203,20 +211,31 @@ struct Look<'s, 'db> {
     /// How many time limits stand around the code.
     timed: usize,
     seen: Callee,
+    /// Whether what was seen is all that counts, this deep down.
+    is_enough: fn(Callee) -> bool,
     /// The functions that were looked at, each with how deep it was called.
     looked_at: FxHashMap<Definition<'db>, usize>,
 }
 
 impl<'s, 'db> Look<'s, 'db> {
-    fn new(semantics: &'s Semantics<'db>) -> Self {
+    fn new(semantics: &'s Semantics<'db>, is_enough: fn(Callee) -> bool) -> Self {
         Self {
             semantics,
             function: None,
             depth: 0,
             timed: 0,
             seen: Callee::default(),
+            is_enough,
             looked_at: FxHashMap::default(),
         }
+    }
+
+    /// Whether there is nothing more to find out. Further down than it counts that something waits for
+    /// its turn, only what was asked for is left.
+    fn is_done(&self) -> bool {
+        self.seen.is_limited
+            || self.seen.never_ends
+            || self.depth > LIMITED_DEPTH && (self.is_enough)(self.seen)
     }
 
     fn unknown(&mut self) {
@@ -391,6 +410,7 @@ impl<'s, 'db> Look<'s, 'db> {
             depth: self.depth + 1,
             timed: self.timed,
             seen: self.seen,
+            is_enough: self.is_enough,
             looked_at: std::mem::take(&mut self.looked_at),
         };
         look.visit_body(&node.body);
@@ -549,6 +569,7 @@ fn is_plain<'db>(
 impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
+            _ if self.is_done() => {}
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
             Stmt::While(inner) => {
                 if is_endless(&inner.test) {

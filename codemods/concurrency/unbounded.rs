@@ -75,7 +75,13 @@ impl Codemod for UnboundedConcurrency {
         if made.is_worker(&fan_out) || made.is_made_elsewhere(file, &fan_out) {
             return None;
         }
-        let seen = made.look(file)?;
+        // The rewrite is unsafe then, whatever else there is.
+        let is_enough: fn(Callee) -> bool = if known.is_some() {
+            |seen| seen.meets_others
+        } else {
+            |seen| seen.meets_others || seen.is_unknown
+        };
+        let seen = made.look(file, is_enough)?;
         let has_limits = || body_around(site).is_some_and(callee::limits_connections);
         if seen.is_limited || seen.never_ends || has_limits() {
             return None;
@@ -240,20 +246,20 @@ impl<'a> Made<'a> {
     }
 
     /// What is seen of the coroutine; `None` where it is over soon whatever is done.
-    fn look(&self, file: &File<'_, '_>) -> Option<Callee> {
+    fn look(&self, file: &File<'_, '_>, is_enough: fn(Callee) -> bool) -> Option<Callee> {
         let semantics = &file.semantics;
         if let Element::Mapped(map) = self.element {
             let function = map.arguments.args.first()?;
             if coroutines::ends(semantics, function) || coroutines::is_closing(function) {
                 return None;
             }
-            return Some(Callee::of_function(semantics, function));
+            return Some(Callee::of_function(semantics, function, is_enough));
         }
         let call = wrapper::innermost(semantics, self.call);
         if coroutines::ends(semantics, &call.func) || coroutines::is_closing(&call.func) {
             return None;
         }
-        Some(Callee::of_call(semantics, call))
+        Some(Callee::of_call(semantics, call, is_enough))
     }
 
     /// Whether the tasks are nothing but what `gather` would make itself.

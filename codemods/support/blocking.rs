@@ -8,11 +8,14 @@ use ruff_text_size::Ranged;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
+use crate::Candidate;
 use crate::file::File;
+use crate::key::name_key;
 use crate::outline::last_name;
 use crate::semantics::{ClassOf, Origin};
 use crate::site::Site;
 use crate::spelling::Spellings;
+use crate::traces::search::Sought;
 
 /// What becomes of a blocking call in a coroutine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -317,6 +320,16 @@ impl Table {
             });
     }
 
+    /// The methods, each behind the top-level package of its class.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().flat_map(|(name, entries)| {
+            let methods = entries
+                .iter()
+                .filter(|entry| entry.found == Found::AsMethod);
+            methods.map(|entry| (entry.package(), name.as_str()))
+        })
+    }
+
     fn named(&self, last: &str) -> impl Iterator<Item = &Entry> {
         self.entries.get(last).into_iter().flatten()
     }
@@ -350,35 +363,48 @@ impl Table {
             .map(|entry| &*entry.row)
     }
 
-    /// Whether a call of `callee` could be one that the rule `code` speaks of, by its spelling.
-    /// An awaited one can only be if it is to be replaced: `await time.sleep(1)`.
-    pub fn may_hold(
+    /// Whether a call of `callee` could be one that the rule `code` speaks of, by its spelling: as a
+    /// function, or only as a method of what it is called on. An awaited one can only be if it is to be
+    /// replaced: `await time.sleep(1)`.
+    pub fn candidate(
         &self,
         code: &str,
         callee: &Expr,
         awaited: bool,
         spellings: &Spellings,
-    ) -> bool {
+    ) -> Candidate {
         let Some(last) = last_name(callee) else {
-            return false;
+            return Candidate::No;
         };
-        let possible = |name: &str| {
+        let possible = |name: &str, found: Found| {
             self.named(name).any(|entry| {
-                if entry.row.code != code || awaited && !entry.may_be_awaited(callee) {
+                if entry.found != found
+                    || entry.row.code != code
+                    || awaited && !entry.may_be_awaited(callee)
+                {
                     return false;
                 }
                 let package = entry.package();
-                match entry.found {
-                    Found::AsFunction => package == "builtins" || spellings.import(package),
-                    Found::AsMethod => {
-                        callee.is_attribute_expr()
-                            && (!entry.row.imported || spellings.import(package))
+                match found {
+                    Found::AsFunction => {
+                        (package == "builtins" || spellings.import(package))
+                            && spellings.allow(callee, &[entry.path.as_str()])
                     }
+                    Found::AsMethod => !entry.row.imported || spellings.import(package),
                 }
             })
         };
-        possible(last)
-            || callee.is_name_expr() && spellings.sources(last).iter().any(|name| possible(name))
+        let function = |name: &str| possible(name, Found::AsFunction);
+        if function(last)
+            || callee.is_name_expr() && spellings.sources(last).iter().any(|name| function(name))
+        {
+            Candidate::Yes
+        } else if callee.is_attribute_expr() && possible(last, Found::AsMethod) {
+            let method = name_key(last);
+            Candidate::If(method, Sought::Receiver(method))
+        } else {
+            Candidate::No
+        }
     }
 }
 

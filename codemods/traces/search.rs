@@ -27,6 +27,8 @@ pub enum Sought {
     /// A function of the project that blocks with the name of this key, or a class that has it as a
     /// method.
     Blocking(Key),
+    /// An object of a library that has a method with the name of this key which blocks.
+    Receiver(Key),
     /// A property with the name of this key that gives something awaitable.
     Property(Key),
     /// Something that can be iterated asynchronously.
@@ -53,6 +55,8 @@ pub struct Linked {
     modules: FxHashMap<Key, Vec<u32>>,
     /// The functions that block, methods behind the names of their classes.
     blocking: FxHashSet<(Option<Key>, Key)>,
+    /// The packages with classes that have a method which blocks, by the names of the methods.
+    receivers: FxHashMap<Key, FxHashSet<Key>>,
     /// Packages whose files are those of the project.
     own: FxHashSet<Key>,
     /// Installed packages, which nothing is written down of but the names of their asynchronous
@@ -105,6 +109,22 @@ impl Linked {
     /// Takes note of the functions that block, methods with the names of their classes.
     pub fn set_blocking(&mut self, functions: FxHashSet<(Option<Key>, Key)>) {
         self.blocking = functions;
+    }
+
+    /// Takes note of the top-level packages with classes that have a method which blocks, each with the
+    /// name of the method.
+    pub fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, &'p str)>) {
+        for (package, method) in methods {
+            let packages = self.receivers.entry(name_key(method)).or_default();
+            packages.insert(name_key(package));
+        }
+    }
+
+    /// Whether a package has a class with a method of this name which blocks.
+    fn receives(&self, package: Key, method: Key) -> bool {
+        self.receivers
+            .get(&method)
+            .is_some_and(|packages| packages.contains(&package))
     }
 
     /// Whether an import is found, among the files or among what is installed.
@@ -189,12 +209,16 @@ struct Stdlib {
     coroutines: FxHashSet<Key>,
     iterables: FxHashSet<Key>,
     managers: FxHashSet<Key>,
+    /// Modules that hand out nothing but their own objects, and what they are given.
+    closed: FxHashSet<Key>,
+    open: Key,
 }
 
 #[derive(Default, Deserialize)]
 struct Protocols {
     iterables: Vec<String>,
     managers: Vec<String>,
+    closed: Vec<String>,
 }
 
 /// A package of the standard library with asynchronous objects.
@@ -242,6 +266,8 @@ static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| {
             .collect(),
         iterables: keys(&protocols.iterables),
         managers: keys(&protocols.managers),
+        closed: keys(&protocols.closed),
+        open: name_key("open"),
     }
 });
 
@@ -437,6 +463,7 @@ impl<'p> Search<'p> {
                 is_direct && [name_key("anext"), name_key("aiter")].contains(&name)
             }
             Sought::Property(_) | Sought::Manager | Sought::Blocking(_) => false,
+            Sought::Receiver(_) => name == stdlib.open,
             Sought::Iterable => stdlib.iterables.contains(&name),
         };
     }
@@ -446,6 +473,14 @@ impl<'p> Search<'p> {
         let names: Vec<Key> = path.components.iter().chain(chain).copied().collect();
         if path.origin == Origin::Stdlib {
             self.stdlib(&names, is_direct);
+            return;
+        }
+        let root = names.first().copied().unwrap_or_default();
+        if let Sought::Receiver(method) = self.sought
+            && path.origin == Origin::Other
+            && self.linked.receives(root, method)
+        {
+            self.is_found = true;
             return;
         }
         let mut is_seen = false;
@@ -469,7 +504,6 @@ impl<'p> Search<'p> {
                 }
             }
         }
-        let root = names.first().copied().unwrap_or_default();
         let is_own = path.origin == Origin::Own || self.linked.own.contains(&root);
         if is_own && !is_seen {
             // A file that could not be looked at, or that is none of Python's.
@@ -481,7 +515,7 @@ impl<'p> Search<'p> {
                 Sought::Called => is_direct,
                 Sought::Coroutine(name) => names.contains(&name) || is_direct,
                 Sought::Property(name) => names.contains(&as_property(name)),
-                Sought::Iterable | Sought::Manager => true,
+                Sought::Iterable | Sought::Manager | Sought::Receiver(_) => true,
                 // What is installed is none of the project's.
                 Sought::Blocking(_) => false,
             };
@@ -493,6 +527,11 @@ impl<'p> Search<'p> {
         let Some((root, names)) = names.split_first() else {
             return;
         };
+        if let Sought::Receiver(method) = self.sought {
+            // Some modules hand out objects of others: `tempfile` files, `urllib` connections.
+            self.is_found |= self.linked.receives(*root, method) || !stdlib.closed.contains(root);
+            return;
+        }
         let names = match names {
             [module, names @ ..] if stdlib.modules.contains(&(*root, *module)) => names,
             names => names,
@@ -516,7 +555,7 @@ impl<'p> Search<'p> {
                     || methods.is_some_and(|methods| methods.contains(&name))
                     || is_unknown && stdlib.coroutines.contains(&name)
             }
-            Sought::Property(_) | Sought::Blocking(_) => false,
+            Sought::Property(_) | Sought::Blocking(_) | Sought::Receiver(_) => false,
             Sought::Iterable => is_of_asyncio && gives_some || stdlib.iterables.contains(object),
             Sought::Manager => is_of_asyncio && gives_some || stdlib.managers.contains(object),
         };
@@ -564,7 +603,10 @@ impl<'p> Search<'p> {
         };
         // A class may be a coroutine by its bases, and what is called may be an instance of it.
         self.follow(file, class.bases, &[], is_direct);
-        if is_direct && self.has_sought(file, traces, class, name_key("__call__")) {
+        if is_direct
+            && !matches!(self.sought, Sought::Receiver(_))
+            && self.has_sought(file, traces, class, name_key("__call__"))
+        {
             self.is_found = true;
             return;
         }
@@ -573,7 +615,7 @@ impl<'p> Search<'p> {
         }
         self.classes.push((file, id));
         let sought = match self.sought {
-            Sought::Called => None,
+            Sought::Called | Sought::Receiver(_) => None,
             Sought::Coroutine(name) | Sought::Property(name) | Sought::Blocking(name) => Some(name),
             Sought::Iterable => Some(name_key("__aiter__")),
             Sought::Manager => Some(name_key("__aenter__")),
@@ -608,7 +650,9 @@ impl<'p> Search<'p> {
         match (self.sought, function, member) {
             (Sought::Iterable | Sought::Manager, ..)
             | (Sought::Called | Sought::Coroutine(_), None, Member::Method(_)) => true,
-            (Sought::Property(_), None, _) | (Sought::Blocking(_), ..) => false,
+            (Sought::Property(_), None, _) | (Sought::Blocking(_) | Sought::Receiver(_), ..) => {
+                false
+            }
             (Sought::Property(_), Some(function), _) => {
                 function.is_property && (function.is_async || self.gives(file, function.gives))
             }
@@ -647,11 +691,9 @@ impl<'p> Search<'p> {
             }
             // What is called is a function of the module; methods are those of their classes.
             Sought::Blocking(name) => {
-                is_direct
-                    && function.name == name
-                    && self.linked.blocking.contains(&(None, name))
+                is_direct && function.name == name && self.linked.blocking.contains(&(None, name))
             }
-            Sought::Property(_) | Sought::Manager => false,
+            Sought::Property(_) | Sought::Manager | Sought::Receiver(_) => false,
             Sought::Iterable => function.is_generator,
         };
         self.follow(file, function.gives, &[], is_direct);

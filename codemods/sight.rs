@@ -1,0 +1,526 @@
+//! What values are, told from what is in sight.
+//!
+//! The type engine infers a whole function to answer one question about an expression in it. A
+//! parameter with an annotation, a module, or an attribute that one method assigns needs no more than
+//! the definition of it. The answers are those that the type engine gives; where something may make a
+//! difference (a condition that narrows a name down, a second assignment), there is none, and the
+//! types must be asked.
+
+use ruff_db::parsed::parsed_module;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ty_python_core::ast_ids::HasScopedUseId;
+use ty_python_core::definition::{
+    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
+};
+use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
+use ty_python_core::place::{PlaceExpr, PlaceExprRef};
+use ty_python_core::scope::{FileScopeId, NodeWithScopeRef};
+use ty_python_core::{NarrowingEvaluator, semantic_index};
+use ty_python_semantic::HasType;
+use ty_python_semantic::types::{Type, TypeDefinition};
+
+use crate::semantics::{BASES, Function, Semantics, rebinds};
+
+/// How many attributes and assignments are followed, one behind the other.
+const STEPS: usize = 4;
+
+impl<'db> Semantics<'db> {
+    /// The type of an expression, where that is in sight.
+    pub(crate) fn type_in_sight(&self, expr: ast::ExprRef<'_>) -> Option<Type<'db>> {
+        match expr {
+            ast::ExprRef::Name(name) => self.type_of_name(name),
+            _ => None,
+        }
+    }
+
+    /// What a name stands for that has one binding, and none that is assigned to it.
+    fn type_of_name(&self, name: &ast::ExprName) -> Option<Type<'db>> {
+        if name.ctx != ast::ExprContext::Load {
+            return None;
+        }
+        let definitions = self.bindings(name)?;
+        let [definition] = definitions.as_slice() else {
+            return None;
+        };
+        match definition.kind(self.db()) {
+            DefinitionKind::Class(class) => class.node(self.module()).inferred_type(self.model()),
+            DefinitionKind::Import(import) => {
+                import.alias(self.module()).inferred_type(self.model())
+            }
+            DefinitionKind::ImportFrom(import) => {
+                let ty = import.alias(self.module()).inferred_type(self.model())?;
+                // Of a variable, it may be known what it is at this place.
+                matches!(
+                    ty,
+                    Type::ModuleLiteral(_) | Type::ClassLiteral(_) | Type::FunctionLiteral(_)
+                )
+                .then_some(ty)
+            }
+            DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
+                if self.is_as_bound(name.into(), definition.file_scope(self.db())) =>
+            {
+                parameter.node(self.module()).inferred_type(self.model())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is known of a name or attribute at this place but what was said where its name
+    /// is bound, in the scope `bound`: no condition was asked, and nothing was assigned to an
+    /// attribute.
+    fn is_as_bound(&self, expr: ast::ExprRef<'_>, bound: FileScopeId) -> bool {
+        let (Some(scope), Some(place)) = (self.scope_of(expr), PlaceExpr::try_from_expr(expr))
+        else {
+            return false;
+        };
+        let is_name = matches!(expr, ast::ExprRef::Name(_));
+        let place = PlaceExprRef::from(&place);
+        let is_narrowed = |scope: FileScopeId, known: NarrowingEvaluator<'_, 'db>| {
+            known.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE
+                && self
+                    .index()
+                    .place_table(scope)
+                    .place_id(place)
+                    .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
+        };
+        if scope == bound || !is_name {
+            let use_id = expr.scoped_use_id(self.db(), self.file());
+            let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
+            let is_plain = bindings.all(|binding| {
+                matches!(binding.binding, DefinitionState::Defined(_)) == is_name
+                    && !is_narrowed(scope, binding.narrowing_constraint)
+            });
+            if !is_plain {
+                return false;
+            }
+        }
+        // What the scopes around say counts wherever in them they say it: a function runs later.
+        let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
+        around
+            .take_while(|around| *around != bound)
+            .skip(1)
+            .chain((scope != bound).then_some(bound))
+            .all(|around| {
+                let Some(place) = self.index().place_table(around).place_id(place) else {
+                    return true;
+                };
+                let use_def = self.index().use_def_map(around);
+                let is_rebound = !is_name
+                    && use_def
+                        .reachable_bindings(place)
+                        .any(|binding| matches!(binding.binding, DefinitionState::Defined(_)));
+                let known = use_def.narrowing_evaluator(ScopedNarrowingConstraint::ALWAYS_TRUE);
+                !is_rebound && !known.predicate_narrowing_targets().contains_place(place)
+            })
+    }
+
+    /// Whether an attribute that is read is what the class of the receiver says.
+    fn is_untouched(&self, attribute: &ast::ExprAttribute) -> bool {
+        let mut root = &*attribute.value;
+        while let Expr::Attribute(inner) = root {
+            root = &inner.value;
+        }
+        let Expr::Name(root) = root else {
+            return false;
+        };
+        match self.bindings(root).as_deref() {
+            Some([definition]) => {
+                attribute.ctx == ast::ExprContext::Load
+                    && self.is_as_bound(attribute.into(), definition.file_scope(self.db()))
+            }
+            _ => false,
+        }
+    }
+
+    /// The class that a value of this type is an instance of, where that is a `class` statement.
+    fn plain_class(&self, ty: Type<'db>) -> Option<Definition<'db>> {
+        match ty {
+            Type::NominalInstance(_) => self.class_definition(ty),
+            _ => None,
+        }
+    }
+
+    /// The class that the value of an expression is an instance of, where that is in sight.
+    pub(crate) fn class_in_sight(&self, expr: &Expr) -> Option<Definition<'db>> {
+        self.class_to(expr, STEPS)
+    }
+
+    fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+        if let Some(ty) = self.type_in_sight(expr.into()) {
+            return self.plain_class(ty);
+        }
+        let steps = steps.checked_sub(1)?;
+        match expr {
+            Expr::Name(name) => {
+                let definitions = self.bindings(name)?;
+                let [definition] = definitions.as_slice() else {
+                    return None;
+                };
+                let DefinitionKind::Assignment(assignment) = definition.kind(self.db()) else {
+                    return None;
+                };
+                let scope = definition.file_scope(self.db());
+                let is_whole = assignment.unpack().is_none() && !scope.is_global();
+                (is_whole && self.is_as_bound(name.into(), scope))
+                    .then(|| self.class_to(assignment.value(self.module()), steps))?
+            }
+            Expr::Attribute(attribute) => {
+                if !self.is_untouched(attribute) {
+                    return None;
+                }
+                let class = match self.class_of_receiver(&attribute.value) {
+                    Some(class) => self.index().try_definition(class)?,
+                    None => self.class_to(&attribute.value, steps)?,
+                };
+                self.class_of_member(class, &attribute.attr, BASES)
+            }
+            Expr::Call(call) => self.class_made_by(call, false),
+            Expr::Await(awaited) => match &*awaited.value {
+                Expr::Call(call) => self.class_made_by(call, true),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The class of an attribute of the instances of a class, where its annotation says that, or the one
+    /// statement that assigns to it.
+    fn class_of_member(
+        &self,
+        class: Definition<'db>,
+        name: &str,
+        depth: usize,
+    ) -> Option<Definition<'db>> {
+        let db = self.db();
+        let depth = depth.checked_sub(1)?;
+        let DefinitionKind::Class(node) = class.kind(db) else {
+            return None;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        let own = Semantics::new(db, class.program_file(db), parsed.clone());
+        let mut told = Told::default();
+        told.collect(node, name);
+        match (told.annotation, told.values.as_slice()) {
+            _ if told.has_others => None,
+            (Some(annotation), _) => own.class_named(annotation),
+            (None, []) => {
+                let mut bases = own.bases_of(node);
+                let first = bases.next()??;
+                if bases.next().is_some() {
+                    return None;
+                }
+                own.class_of_member(first, name, depth)
+            }
+            // A base may say more of it.
+            (None, [value]) if node.bases().is_empty() => own.plain_class(own.type_of(*value)?),
+            _ => None,
+        }
+    }
+
+    /// The class that an annotation names.
+    pub(crate) fn class_named(&self, annotation: &Expr) -> Option<Definition<'db>> {
+        match self.type_in_sight(annotation.into())? {
+            ty @ Type::ClassLiteral(_) => self.class_definition(ty),
+            _ => None,
+        }
+    }
+
+    /// The class of what a call gives: the one that is called, or the one that the annotation of a
+    /// function names.
+    fn class_made_by(&self, call: &ast::ExprCall, is_awaited: bool) -> Option<Definition<'db>> {
+        let db = self.db();
+        if !is_awaited
+            && let Some(ty @ Type::ClassLiteral(_)) = self.type_in_sight((&*call.func).into())
+        {
+            let class = self.class_definition(ty)?;
+            return self.makes_instances(class, BASES).then_some(class);
+        }
+        let function = self.function_in_view(&call.func)?;
+        let node = function.node(db)?;
+        let own = self.of_function(&function);
+        let is_kept = node
+            .decorator_list
+            .iter()
+            .all(|decorator| own.is_kept_by(&decorator.expression));
+        if node.is_async != is_awaited || !is_kept {
+            return None;
+        }
+        own.class_named(node.returns.as_deref()?)
+    }
+
+    /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
+    /// annotations have the same type variable for that and for what it gives.
+    pub(crate) fn is_kept_by(&self, decorator: &Expr) -> bool {
+        let Some(function) = self.function_in_view(decorator) else {
+            return false;
+        };
+        let Some(node) = function.node(self.db()) else {
+            return false;
+        };
+        let parameters: Vec<_> = node.parameters.iter().collect();
+        let ([parameter], Some(Expr::Name(given))) =
+            (parameters.as_slice(), node.returns.as_deref())
+        else {
+            return false;
+        };
+        let taken = match parameter.annotation() {
+            Some(Expr::Name(taken)) => taken,
+            _ => return false,
+        };
+        taken.id == given.id
+            && !node.is_async
+            && node.decorator_list.is_empty()
+            && self.of_function(&function).is_type_variable(given)
+    }
+
+    fn is_type_variable(&self, name: &ast::ExprName) -> bool {
+        match self.bindings(name).as_deref() {
+            Some([definition]) => match definition.kind(self.db()) {
+                DefinitionKind::TypeVar(_) => true,
+                DefinitionKind::Assignment(assignment) => {
+                    matches!(assignment.value(self.module()), Expr::Call(call)
+                        if self.means(&call.func, &["typing.TypeVar", "typing_extensions.TypeVar"]))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether calling a class gives an instance of it: no class above it has a say in that.
+    fn makes_instances(&self, class: Definition<'db>, depth: usize) -> bool {
+        let db = self.db();
+        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
+        else {
+            return false;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        let has_new = node.body.iter().any(|statement| {
+            matches!(statement, Stmt::FunctionDef(function) if function.name.as_str() == "__new__")
+        });
+        let own = Semantics::new(db, class.program_file(db), parsed.clone());
+        let is_made_otherwise = has_new
+            || node.arguments.iter().any(|arguments| {
+                let mut keywords = arguments.keywords.iter();
+                keywords.any(|keyword| !own.means(&keyword.value, &["abc.ABCMeta"]))
+            });
+        !is_made_otherwise
+            && node.decorator_list.is_empty()
+            && own
+                .bases_of(node)
+                .all(|base| base.is_some_and(|base| own.makes_instances(base, depth)))
+    }
+
+    /// The bases of a class of this file, but for those that only say something to type checkers. `None`
+    /// for each that is not in sight.
+    fn bases_of<'a>(
+        &'a self,
+        class: &'a ast::StmtClassDef,
+    ) -> impl Iterator<Item = Option<Definition<'db>>> + 'a {
+        let bases = class.bases().iter().map(|base| match base {
+            Expr::Subscript(generic) => &*generic.value,
+            other => other,
+        });
+        let says_nothing = |base: &&Expr| {
+            !self.means(
+                base,
+                &[
+                    "typing.Generic",
+                    "typing_extensions.Generic",
+                    "typing.Protocol",
+                    "typing_extensions.Protocol",
+                    "abc.ABC",
+                ],
+            )
+        };
+        bases.filter(says_nothing).map(|base| {
+            let ty = self.type_in_sight(base.into())?;
+            self.class_definition(ty)
+        })
+    }
+
+    /// The function that a method call leads to, where that is in sight: the method that the class of
+    /// the receiver, or the nearest of its bases, has under this name, or the function of a module.
+    pub(crate) fn method_in_sight(&self, method: &ast::ExprAttribute) -> Option<Definition<'db>> {
+        if let Some(class) = self.class_of_receiver(&method.value) {
+            let class = self.index().try_definition(class)?;
+            return self.method_of(class, &method.attr, BASES);
+        }
+        if let Some(ty @ Type::ModuleLiteral(_)) = self.type_in_sight((&*method.value).into()) {
+            return self.function_of_module(ty, &method.attr);
+        }
+        self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
+    }
+
+    /// The function that a callee leads to, where that is in sight.
+    pub(crate) fn function_in_view(&self, callee: &Expr) -> Option<Function<'db>> {
+        let definition = match callee {
+            Expr::Name(name) => match self.type_of_name(name)? {
+                ty @ Type::FunctionLiteral(_) => {
+                    match ty.definition(self.db(), &self.model().program_environment())? {
+                        TypeDefinition::Function(definition) => definition,
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            },
+            Expr::Attribute(method) => self.method_in_sight(method)?,
+            _ => return None,
+        };
+        self.function_of(definition)
+    }
+
+    fn function_of_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
+        let db = self.db();
+        let env = self.model().program_environment();
+        let TypeDefinition::Module(module) = module.definition(db, &env)? else {
+            return None;
+        };
+        let file = self.file().program(db).program_file(db, module.file(db)?);
+        let index = semantic_index(db, file);
+        let scope = FileScopeId::global();
+        let symbol = index.place_table(scope).symbol_id(name)?;
+        let use_def = index.use_def_map(scope);
+        let mut bindings = use_def
+            .reachable_symbol_bindings(symbol)
+            .filter_map(|binding| binding.binding.definition());
+        let definition = bindings.next()?;
+        (bindings.next().is_none() && definition.kind(db).is_function_def()).then_some(definition)
+    }
+
+    fn method_of(
+        &self,
+        class: Definition<'db>,
+        name: &str,
+        depth: usize,
+    ) -> Option<Definition<'db>> {
+        let db = self.db();
+        let depth = depth.checked_sub(1)?;
+        let DefinitionKind::Class(node) = class.kind(db) else {
+            return None;
+        };
+        let file = class.program_file(db);
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        if rebinds(node, name) {
+            return None;
+        }
+        let index = semantic_index(db, file);
+        let scope = index.try_node_scope(NodeWithScopeRef::Class(node))?;
+        if let Some(symbol) = index.place_table(scope).symbol_id(name) {
+            let use_def = index.use_def_map(scope);
+            let mut bindings = use_def
+                .reachable_symbol_bindings(symbol)
+                .filter_map(|binding| binding.binding.definition());
+            if let Some(definition) = bindings.next() {
+                let is_only = bindings.next().is_none() && definition.kind(db).is_function_def();
+                return is_only.then_some(definition);
+            }
+            if index.place_table(scope).symbol(symbol).is_declared() {
+                return None;
+            }
+        }
+        let own = Semantics::new(db, file, parsed.clone());
+        let mut bases = own.bases_of(node);
+        let first = bases.next()??;
+        // Of several, only the first one is sure to come before all others.
+        let depth = if bases.next().is_some() { 1 } else { depth };
+        own.method_of(first, name, depth)
+    }
+}
+
+/// What a class says of an attribute of its instances.
+#[derive(Default)]
+struct Told<'a> {
+    /// Its annotation in the body of the class.
+    annotation: Option<&'a Expr>,
+    /// What its methods assign to it.
+    values: Vec<&'a Expr>,
+    /// Whether there is something else.
+    has_others: bool,
+}
+
+impl<'a> Told<'a> {
+    fn collect(&mut self, class: &'a ast::StmtClassDef, name: &str) {
+        for statement in &class.body {
+            match statement {
+                Stmt::FunctionDef(function) => {
+                    self.has_others |= function.name.as_str() == name;
+                    let mut search = Assigned { name, told: self };
+                    search.visit_body(&function.body);
+                }
+                Stmt::AnnAssign(declaration) if matches!(&*declaration.target, Expr::Name(target) if target.id == name) =>
+                {
+                    self.has_others |= self.annotation.is_some();
+                    self.annotation = Some(&declaration.annotation);
+                }
+                other => {
+                    let mut search = Bound { name, found: false };
+                    search.visit_stmt(other);
+                    self.has_others |= search.found;
+                }
+            }
+        }
+    }
+}
+
+/// Looks for what a method assigns to an attribute of something.
+struct Assigned<'t, 'a, 'n> {
+    name: &'n str,
+    told: &'t mut Told<'a>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Assigned<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let is_it = |target: &Expr| {
+            matches!(target, Expr::Attribute(target)
+                if target.attr.as_str() == self.name && target.value.is_name_expr())
+        };
+        match node {
+            AnyNodeRef::StmtAssign(assign) => {
+                if let [target] = assign.targets.as_slice()
+                    && is_it(target)
+                {
+                    self.told.values.push(&assign.value);
+                    return TraversalSignal::Skip;
+                }
+            }
+            AnyNodeRef::ExprAttribute(attribute)
+                if attribute.attr.as_str() == self.name
+                    && attribute.ctx != ast::ExprContext::Load =>
+            {
+                // With an annotation, all assignments are of that type.
+                self.told.has_others |= self.told.annotation.is_none();
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Looks for anything in the body of a class that may bind or declare a name.
+struct Bound<'n> {
+    name: &'n str,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Bound<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.found |= match node {
+            AnyNodeRef::ExprName(name) => {
+                name.id == self.name && name.ctx != ast::ExprContext::Load
+            }
+            AnyNodeRef::StmtFunctionDef(function) => function.name.as_str() == self.name,
+            AnyNodeRef::StmtClassDef(class) => class.name.as_str() == self.name,
+            AnyNodeRef::Alias(alias) => {
+                let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                bound.as_str() == self.name
+            }
+            _ => false,
+        };
+        TraversalSignal::Traverse
+    }
+}
