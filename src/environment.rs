@@ -5,6 +5,7 @@ use std::path::Path;
 use asyncfix_codemods::project::{Project, Summary, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
+use rustc_hash::FxHashMap;
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
@@ -105,29 +106,67 @@ pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
     project.add_installed(packages, &names);
 }
 
-/// The files below `roots` that a file at `path` imports, by what its summary says.
-pub fn imported_files(
-    path: &SystemPath,
-    summary: &Summary,
-    roots: &[SystemPathBuf],
-) -> Vec<SystemPathBuf> {
-    let mut files = Vec::new();
-    for (level, module) in summary.imports() {
-        let below = module.replace('.', "/");
-        let starts: Vec<&SystemPath> = match (level as usize).checked_sub(1) {
-            None => roots.iter().map(SystemPathBuf::as_path).collect(),
-            Some(up) => path
-                .parent()
-                .and_then(|folder| folder.ancestors().nth(up))
-                .into_iter()
-                .collect(),
-        };
-        files.extend(starts.into_iter().find_map(|start| {
-            [format!("{below}.py"), format!("{below}/__init__.py")]
-                .into_iter()
-                .map(|name| start.join(name.trim_start_matches('/')))
-                .find(|file| file.as_std_path().is_file())
-        }));
+/// Finds the files that others import. It remembers what is where: files of one project import much
+/// the same.
+pub struct Importer<'r> {
+    roots: &'r [SystemPathBuf],
+    /// The modules and packages that were looked for, by their paths without the ending.
+    known: FxHashMap<SystemPathBuf, Option<SystemPathBuf>>,
+    /// Whether there is anything with the first component of a module's name.
+    starts: FxHashMap<SystemPathBuf, bool>,
+}
+
+impl<'r> Importer<'r> {
+    /// An importer of what lies below `roots`.
+    pub fn new(roots: &'r [SystemPathBuf]) -> Self {
+        Self {
+            roots,
+            known: FxHashMap::default(),
+            starts: FxHashMap::default(),
+        }
     }
-    files
+
+    /// The files that a file at `path` imports, by what its summary says.
+    pub fn files_of(&mut self, path: &SystemPath, summary: &Summary) -> Vec<SystemPathBuf> {
+        let mut files = Vec::new();
+        for (level, module) in summary.imports() {
+            let below = module.replace('.', "/");
+            let file = match (level as usize).checked_sub(1) {
+                None => {
+                    let mut roots = self.roots.iter();
+                    roots.find_map(|root| self.find(root, &below))
+                }
+                Some(up) => path
+                    .parent()
+                    .and_then(|folder| folder.ancestors().nth(up))
+                    .and_then(|start| self.find(start, &below)),
+            };
+            files.extend(file);
+        }
+        files
+    }
+
+    fn find(&mut self, start: &SystemPath, below: &str) -> Option<SystemPathBuf> {
+        let below = below.trim_start_matches('/');
+        if let Some((first, _)) = below.split_once('/') {
+            let first = start.join(first);
+            let is_there = self
+                .starts
+                .entry(first)
+                .or_insert_with_key(|folder| folder.as_std_path().is_dir());
+            if !*is_there {
+                return None;
+            }
+        }
+        let found = self
+            .known
+            .entry(start.join(below))
+            .or_insert_with_key(|path| {
+                [format!("{path}.py"), format!("{path}/__init__.py")]
+                    .into_iter()
+                    .map(SystemPathBuf::from)
+                    .find(|file| file.as_std_path().is_file())
+            });
+        found.clone()
+    }
 }

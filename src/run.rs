@@ -29,7 +29,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::{self, Found};
-use crate::environment;
+use crate::environment::{self, Importer};
 use crate::source::{self, Source};
 
 /// How many rounds a file may take. A rewrite never brings a new one about more often than this;
@@ -337,31 +337,35 @@ fn look_beside(
 ) -> Vec<(String, Summary)> {
     let mut known: FxHashSet<SystemPathBuf> = active.iter().map(|file| file.path.clone()).collect();
     let mut beside: Vec<(String, Summary)> = Vec::new();
+    let mut importer = Importer::new(roots);
     let mut pending: Vec<SystemPathBuf> = Vec::new();
     for file in active {
         if let Some(Some(summary)) = summaries.get(file.index) {
-            pending.extend(environment::imported_files(&file.path, summary, roots));
+            pending.extend(importer.files_of(&file.path, summary));
         }
     }
     for _ in 0..BESIDE {
-        let mut next = Vec::new();
-        for path in pending.drain(..) {
-            if !known.insert(path.clone()) {
-                continue;
-            }
-            let Ok(source) = source::read(path.as_std_path()) else {
-                continue;
-            };
-            let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
-            let place = Place::of(path.as_std_path());
-            let scopes = Scopes::of(parsed.syntax(), &source.text, place);
-            let mut summary = Summary::of(parsed.syntax(), &source.text, true);
-            summary.add_traces(Writer::new(&scopes).finish());
-            summary.add_calls(calls::write(&scopes, &source.text, table));
-            next.extend(environment::imported_files(&path, &summary, roots));
+        let new: Vec<SystemPathBuf> = pending
+            .drain(..)
+            .filter(|path| known.insert(path.clone()))
+            .collect();
+        let found: Vec<(SystemPathBuf, Summary)> = new
+            .into_par_iter()
+            .filter_map(|path| {
+                let source = source::read(path.as_std_path()).ok()?;
+                let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
+                let place = Place::of(path.as_std_path());
+                let scopes = Scopes::of(parsed.syntax(), &source.text, place);
+                let mut summary = Summary::of(parsed.syntax(), &source.text, true);
+                summary.add_traces(Writer::new(&scopes).finish());
+                summary.add_calls(calls::write(&scopes, &source.text, table));
+                Some((path, summary))
+            })
+            .collect();
+        for (path, summary) in found {
+            pending.extend(importer.files_of(&path, &summary));
             beside.push((module_name(path.as_std_path()), summary));
         }
-        pending = next;
     }
     beside
 }
