@@ -779,6 +779,43 @@ fn conditions_that_double_the_work_of_the_type_engine_do_not_stop_it() {
 }
 
 #[test]
+fn star_imports_in_a_circle_are_followed_once() {
+    // Each module imports everything from all others: there are more ways through them than can be
+    // walked, and none leads to `missing`.
+    let names: Vec<String> = (0..12).map(|number| format!("part{number}")).collect();
+    let main = "import time
+from package.part0 import missing
+
+
+def work():
+    missing()
+    time.sleep(1)
+
+
+async def main():
+    work()
+";
+    let folder = folder(&[("package/__init__.py", ""), ("main.py", main)]);
+    for name in &names {
+        let others = names.iter().filter(|other| *other != name);
+        let text: String = others
+            .map(|other| format!("from .{other} import *\n"))
+            .collect();
+        write(
+            folder.path(),
+            &format!("package/{name}.py"),
+            text.as_bytes(),
+        );
+    }
+    asyncfix(&folder)
+        .args(["--output-format", "concise", "--select", "AF206", "."])
+        .timeout(Duration::from_mins(1))
+        .assert()
+        .code(1)
+        .stdout(contains("main.py:11:5: AF206"));
+}
+
+#[test]
 fn many_conditions_alone_are_no_reason_not_to_ask() {
     let timer = "class Timer:\n    async def stop(self):\n        pass\n\n\n";
     let end = "    timer.stop()\n";

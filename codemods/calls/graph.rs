@@ -495,15 +495,33 @@ impl Graph {
     }
 
     fn target(&self, file: u32, target: &Target, steps: usize) -> Option<Found> {
+        self.target_behind(file, target, steps, &mut FxHashSet::default())
+    }
+
+    /// `seen` has the names that were looked for behind star imports: these lead in circles, and many
+    /// ways lead to one module.
+    fn target_behind(
+        &self,
+        file: u32,
+        target: &Target,
+        steps: usize,
+        seen: &mut FxHashSet<(u32, Key)>,
+    ) -> Option<Found> {
         match target {
             Target::Function(index) => Some(Found::Function(self.id(file, *index as usize))),
             Target::Class(index) => Some(Found::Class((file, *index))),
-            Target::Import(path) => self.import(file, path, steps.checked_sub(1)?),
+            Target::Import(path) => self.import(file, path, steps.checked_sub(1)?, seen),
             Target::Unknown => None,
         }
     }
 
-    fn import(&self, from: u32, path: &Path, steps: usize) -> Option<Found> {
+    fn import(
+        &self,
+        from: u32,
+        path: &Path,
+        steps: usize,
+        seen: &mut FxHashSet<(u32, Key)>,
+    ) -> Option<Found> {
         let is_relative = path.level > 0;
         let base = match path.level {
             0 => &[],
@@ -518,10 +536,10 @@ impl Graph {
             };
             return match names {
                 [] => Some(Found::Module(file)),
-                [name] => self.name(file, name, steps),
-                [class, method] => match self.name(file, class, steps)? {
+                [name] => self.name(file, name, steps, seen),
+                [class, method] => match self.name(file, class, steps, seen)? {
                     Found::Class(class) => self.method(class, method, BASES).map(Found::Function),
-                    Found::Module(inner) => self.name(inner, method, steps),
+                    Found::Module(inner) => self.name(inner, method, steps, seen),
                     Found::Function(_) => None,
                 },
                 _ => None,
@@ -530,17 +548,26 @@ impl Graph {
         None
     }
 
-    fn name(&self, file: u32, name: &str, steps: usize) -> Option<Found> {
+    fn name(
+        &self,
+        file: u32,
+        name: &str,
+        steps: usize,
+        seen: &mut FxHashSet<(u32, Key)>,
+    ) -> Option<Found> {
         let calls = self.file(file)?;
         if let Some(target) = find(&calls.names, name) {
-            return self.target(file, target, steps);
+            return self.target_behind(file, target, steps, seen);
         }
         let steps = steps.checked_sub(1)?;
+        if calls.stars.is_empty() || !seen.insert((file, name_key(name))) {
+            return None;
+        }
         let mut found = calls.stars.iter().filter_map(|star| {
-            let Found::Module(module) = self.import(file, star, steps)? else {
+            let Found::Module(module) = self.import(file, star, steps, seen)? else {
                 return None;
             };
-            self.name(module, name, steps)
+            self.name(module, name, steps, seen)
         });
         let first = found.next()?;
         // The last one would win, if both have it.
