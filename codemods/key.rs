@@ -38,3 +38,8 @@ pub fn iteration_key(name: Key) -> Key {
 pub fn context_key(name: Key) -> Key {
     name ^ 8
 }
+
+/// The [`Key`] of what an annotation with this name speaks of.
+pub(crate) fn alias_key(name: Key) -> Key {
+    name ^ 16
+}

@@ -2,10 +2,13 @@
 //! the definitions of these names tell: the first and cheapest answer about a call.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
+use ruff_python_stdlib::builtins::is_python_builtin;
 use rustc_hash::FxHashSet;
 
-use crate::key::{Key, context_key, instance_key, iteration_key, name_key, property_key};
+use crate::key::{
+    Key, alias_key, context_key, instance_key, iteration_key, name_key, property_key,
+};
 
 /// What one file says of its names. Plain data: it outlives the tree.
 #[derive(Debug, Default, Clone)]
@@ -73,7 +76,7 @@ impl AwaitableNames {
         loop {
             let mut found = Vec::new();
             for (name, other) in &self.stands_for {
-                for facet in [|key| key, instance_key] {
+                for facet in [|key| key, instance_key, alias_key] {
                     if self.names.contains(&facet(*other)) {
                         found.push(facet(*name));
                     }
@@ -146,6 +149,11 @@ impl<'a> SourceOrderVisitor<'a> for Search {
                 Some(&assign.annotation),
                 assign.value.as_deref(),
             ),
+            AnyNodeRef::StmtTypeAlias(alias) => {
+                if let Expr::Name(name) = &*alias.name {
+                    self.alias(&name.id, &alias.value);
+                }
+            }
             _ => {}
         }
         if node.is_expression() {
@@ -207,6 +215,8 @@ impl Search {
         } else if let Some(annotation) = &function.returns {
             if names_awaitable(annotation) {
                 self.outline.awaitable.push(key);
+            } else {
+                self.named_by(key, annotation);
             }
         } else if !is_property {
             let pairs = returned_calls(function)
@@ -258,6 +268,33 @@ impl Search {
         self.outline.made_by.extend(pairs);
     }
 
+    /// Notes that what has `key` gives what the names of an annotation stand for.
+    fn named_by(&mut self, key: Key, annotation: &Expr) {
+        struct Names<'o>(Key, &'o mut Vec<(Key, Key)>);
+        impl<'a> SourceOrderVisitor<'a> for Names<'_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                let name = match node {
+                    AnyNodeRef::ExprName(name) => name.id.as_str(),
+                    AnyNodeRef::ExprAttribute(attribute) => attribute.attr.as_str(),
+                    _ => return TraversalSignal::Traverse,
+                };
+                // The names of built-in classes are most of them.
+                if !is_python_builtin(name, PythonVersion::latest().minor, false) {
+                    self.1.push((self.0, alias_key(name_key(name))));
+                }
+                TraversalSignal::Traverse
+            }
+        }
+        Names(key, &mut self.outline.stands_for).visit_expr(annotation);
+    }
+
+    /// Notes a name for something that can be awaited, as annotations use it.
+    fn alias(&mut self, name: &str, value: &Expr) {
+        if matches!(value, Expr::Subscript(_) | Expr::BinOp(_)) && names_awaitable(value) {
+            self.outline.awaitable.push(alias_key(name_key(name)));
+        }
+    }
+
     fn assigned(&mut self, target: &Expr, annotation: Option<&Expr>, value: Option<&Expr>) {
         if target.is_subscript_expr() && self.functions == 0 && self.classes.is_empty() {
             self.outline.items += 1;
@@ -288,6 +325,9 @@ impl Search {
         let annotation = annotation.filter(|annotation| last_name(annotation) != Some("Final"));
         if let Some(annotation) = annotation {
             self.variable(name, annotation);
+        }
+        if let Some(value) = value {
+            self.alias(name, value);
         }
         match value {
             Some(Expr::Call(call)) => {
