@@ -98,8 +98,42 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Where the target version came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionOrigin {
+    /// It was given, in a configuration or on the command line, under this name.
+    Given(&'static str),
+    /// It is the oldest one that this `pyproject.toml` lets in.
+    RequiresPython(PathBuf),
+    /// Nobody said anything.
+    Default,
+}
+
+impl Config {
+    /// The version whose standard library types are told by. Where nobody said which one is meant, code
+    /// may use names of the newest, and has no type without them.
+    pub fn version_of_types(&self) -> PythonVersion {
+        match self.target_version_origin {
+            VersionOrigin::Default => PythonVersion::latest(),
+            VersionOrigin::Given(_) | VersionOrigin::RequiresPython(_) => {
+                self.settings.target_version
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for VersionOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Given(name) => f.write_str(name),
+            Self::RequiresPython(path) => write!(f, "requires-python in {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
 /// What applies to the files of a folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The file it was read from; `None` for the defaults.
     pub origin: Option<PathBuf>,
@@ -109,8 +143,8 @@ pub struct Config {
     pub codes: selection::Codes,
     /// The options of the codemods.
     pub settings: Settings,
-    /// Where the target version came from, for people.
-    pub target_version_origin: String,
+    /// Where the target version came from.
+    pub target_version_origin: VersionOrigin,
     /// Whether unsafe fixes are applied.
     pub unsafe_fixes: bool,
     /// Whether files that git ignores are left out.
@@ -342,7 +376,18 @@ impl Resolver {
             }
         }
         if let Some(parent) = folder.parent() {
-            self.for_folder(parent)
+            let inherited = self.for_folder(parent)?;
+            let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
+            match requires_python(folder) {
+                // A project says for which versions it is, whether it configures this tool or not.
+                Some((version, path)) if !is_given => {
+                    let mut config = Config::clone(&inherited);
+                    config.settings.target_version = version;
+                    config.target_version_origin = VersionOrigin::RequiresPython(path);
+                    Ok(Arc::new(config))
+                }
+                _ => Ok(inherited),
+            }
         } else {
             let config = self.config(Options::default(), None, folder.to_path_buf())?;
             Ok(Arc::new(config))
@@ -381,15 +426,15 @@ impl Resolver {
             .collect::<Result<_, ConfigError>>()?;
         let (target_version, target_version_origin) =
             if let Some(version) = overrides.target_version {
-                (version, "--target-version".to_owned())
+                (version, VersionOrigin::Given("--target-version"))
             } else if let Some(version) = inline.target_version {
-                (version, "--config".to_owned())
+                (version, VersionOrigin::Given("--config"))
             } else if let Some(version) = options.target_version {
-                (version, "target-version".to_owned())
-            } else if let Some((version, path)) = requires_python(&root) {
-                (version, format!("requires-python in {}", path.display()))
+                (version, VersionOrigin::Given("target-version"))
+            } else if let Some((version, path)) = root.ancestors().find_map(requires_python) {
+                (version, VersionOrigin::RequiresPython(path))
             } else {
-                (Settings::default().target_version, "default".to_owned())
+                (Settings::default().target_version, VersionOrigin::Default)
             };
         let defaults = Settings::default();
         let mut blocking = options.blocking;
@@ -888,26 +933,14 @@ pub fn parse_version(text: &str) -> Result<PythonVersion, String> {
         })
 }
 
-/// The oldest version that `requires-python` of the nearest `pyproject.toml` above `folder` lets in.
+/// The oldest version that `requires-python` of the `pyproject.toml` in `folder` lets in.
 fn requires_python(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
-    for folder in folder.ancestors() {
-        let path = folder.join("pyproject.toml");
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            continue;
-        };
-        let document = DeTable::parse(&text).ok()?;
-        let specifier = document
-            .get_ref()
-            .get("project")?
-            .get_ref()
-            .as_table()?
-            .get("requires-python")?
-            .get_ref()
-            .as_str()?
-            .to_owned();
-        return oldest_version(&specifier).map(|version| (version, path));
-    }
-    None
+    let path = folder.join("pyproject.toml");
+    let text = std::fs::read_to_string(&path).ok()?;
+    let document = DeTable::parse(&text).ok()?;
+    let project = document.get_ref().get("project")?.get_ref().as_table()?;
+    let specifier = project.get("requires-python")?.get_ref().as_str()?;
+    oldest_version(specifier).map(|version| (version, path))
 }
 
 fn oldest_version(specifier: &str) -> Option<PythonVersion> {

@@ -553,7 +553,7 @@ fn rounds(
 ) -> anyhow::Result<(Vec<Active>, Database)> {
     let mut versions: Vec<PythonVersion> = active
         .iter()
-        .map(|file| file.config.settings.target_version)
+        .map(|file| file.config.version_of_types())
         .collect();
     versions.sort();
     versions.dedup();
@@ -756,7 +756,7 @@ fn rewritten(
         let config = config_of(&change.path, given)?;
         let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
         let program_file = database
-            .file(&path, config.settings.target_version)
+            .file(&path, config.version_of_types())
             .ok_or(format!("{shown} is gone"))?;
         let python_file = program_file.python_file(database);
         let module = parsed_module(database, python_file).load(database);
@@ -944,7 +944,7 @@ fn with_context<T>(
     project: &Project,
     what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {
-    let version = file.config.settings.target_version;
+    let version = file.config.version_of_types();
     let program_file = database.file(&file.path, version)?;
     let python_file = program_file.python_file(database);
     let parsed = parsed_module(database, python_file);

@@ -368,6 +368,60 @@ fn the_nearest_configuration_wins_and_says_where_it_came_from() {
 }
 
 #[test]
+fn a_project_says_which_python_it_is_for_without_a_section_of_this_tool() {
+    let project = "[project]\nrequires-python = \">=3.12\"\n";
+    let folder = folder(&[
+        (
+            "old/pyproject.toml",
+            "[project]\nrequires-python = \">=3.9\"\n",
+        ),
+        ("old/a.py", MISTAKE),
+        ("set/asyncfix.toml", "target-version = \"3.10\"\n"),
+        ("set/sub/pyproject.toml", project),
+        ("set/sub/a.py", MISTAKE),
+        ("none/a.py", MISTAKE),
+    ]);
+    for (file, expected) in [
+        ("old/a.py", "target-version = \"3.9\"  # requires-python in"),
+        (
+            "set/sub/a.py",
+            "target-version = \"3.10\"  # target-version",
+        ),
+        ("none/a.py", "target-version = \"3.10\"  # default"),
+    ] {
+        asyncfix(&folder)
+            .args(["config", file])
+            .assert()
+            .success()
+            .stdout(contains(expected));
+    }
+}
+
+#[test]
+fn types_are_told_by_the_newest_python_where_nobody_says_which_one_is_meant() {
+    let text = "from typing import Self
+
+
+class Query:
+    def where(self) -> Self:
+        return self
+
+    async def run(self) -> None:
+        pass
+
+
+async def main() -> None:
+    Query().where().run()
+";
+    let folder = folder(&[("a.py", text)]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise", "--select", "AF101", "a.py"])
+        .assert()
+        .code(1)
+        .stdout(contains("a.py:13:5: AF101"));
+}
+
+#[test]
 fn a_wrong_configuration_is_an_error_with_its_place() {
     let folder = folder(&[
         ("pyproject.toml", "[tool.asyncfix]\nselct = [\"AF2\"]\n"),
@@ -767,9 +821,10 @@ fn conditions_that_double_the_work_of_the_type_engine_do_not_stop_it() {
             if number == 0 { "" } else { "el" }
         );
     }
-    text += "async def load(timer: Timer, items):\n    for item in items:\n";
+    // What is called on an item of a list has no answer but the engine's.
+    text += "async def load(timers: list[Timer], items):\n    for item in items:\n";
     text += &conditions;
-    text += "        else:\n            print(item)\n    timer.stop()\n";
+    text += "        else:\n            print(item)\n    timers[0].stop()\n";
     let folder = folder(&[("main.py", &text)]);
     asyncfix(&folder)
         .args(["--isolated", "--select", "AF101"])
