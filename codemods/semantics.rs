@@ -996,11 +996,21 @@ impl<'db> Semantics<'db> {
                 .reduce(Awaitability::or)
                 .unwrap_or(Awaitability::Unknown),
             Type::TypeAlias(alias) => self.awaitability_of(alias.value_type(db)),
-            Type::Dynamic(_)
-            | Type::Divergent(_)
-            | Type::Never
-            | Type::Intersection(_)
-            | Type::TypeVar(_) => Awaitability::Unknown,
+            // What a test says of a value of which nothing else is known, it is.
+            Type::Intersection(intersection) => {
+                let mut known = intersection
+                    .iter_positive(db)
+                    .filter(|part| !matches!(part, Type::Dynamic(_)));
+                match (known.next(), known.next()) {
+                    (Some(part), None) if intersection.iter_positive(db).count() > 1 => {
+                        self.awaitability_of(part)
+                    }
+                    _ => Awaitability::Unknown,
+                }
+            }
+            Type::Dynamic(_) | Type::Divergent(_) | Type::Never | Type::TypeVar(_) => {
+                Awaitability::Unknown
+            }
             _ => Awaitability::No,
         }
     }

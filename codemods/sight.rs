@@ -20,7 +20,9 @@ use ty_python_core::{NarrowingEvaluator, semantic_index};
 use ty_python_semantic::HasType;
 use ty_python_semantic::types::{Type, TypeDefinition};
 
+use crate::outline::last_name;
 use crate::semantics::{BASES, Function, Semantics, rebinds};
+use crate::support::decorators::called;
 
 /// How many attributes and assignments are followed, one behind the other.
 const STEPS: usize = 4;
@@ -45,6 +47,9 @@ impl<'db> Semantics<'db> {
         };
         match definition.kind(self.db()) {
             DefinitionKind::Class(class) => class.node(self.module()).inferred_type(self.model()),
+            DefinitionKind::Function(function) => {
+                function.node(self.module()).inferred_type(self.model())
+            }
             DefinitionKind::Import(import) => {
                 import.alias(self.module()).inferred_type(self.model())
             }
@@ -53,7 +58,11 @@ impl<'db> Semantics<'db> {
                 // Of a variable, it may be known what it is at this place.
                 matches!(
                     ty,
-                    Type::ModuleLiteral(_) | Type::ClassLiteral(_) | Type::FunctionLiteral(_)
+                    Type::ModuleLiteral(_)
+                        | Type::ClassLiteral(_)
+                        | Type::FunctionLiteral(_)
+                        | Type::SubclassOf(_)
+                        | Type::Dynamic(_)
                 )
                 .then_some(ty)
             }
@@ -148,7 +157,10 @@ impl<'db> Semantics<'db> {
 
     fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
         if let Some(ty) = self.type_in_sight(expr.into()) {
-            return self.plain_class(ty);
+            return match (ty, expr) {
+                (Type::Dynamic(_), Expr::Name(name)) => self.class_named(self.annotation_of(name)?),
+                _ => self.plain_class(ty),
+            };
         }
         let steps = steps.checked_sub(1)?;
         match expr {
@@ -219,12 +231,63 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// The annotation of the parameter that a name is bound to.
+    fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
+        match self.bindings(name)?.as_slice() {
+            [definition] => match definition.kind(self.db()) {
+                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                    parameter.node(self.module()).annotation()
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The class that an annotation names.
     pub(crate) fn class_named(&self, annotation: &Expr) -> Option<Definition<'db>> {
         match self.type_in_sight(annotation.into())? {
-            ty @ Type::ClassLiteral(_) => self.class_definition(ty),
-            _ => None,
+            ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_)) => self.class_definition(ty),
+            _ => self.class_behind_decorators(annotation),
         }
+    }
+
+    /// The class that a name stands for of which the type engine knows nothing more, because of its
+    /// decorators. One of a package that is not installed gives the class back, as nearly all do: type
+    /// checkers go by that too. One of the project does where its annotation says so.
+    fn class_behind_decorators(&self, name: &Expr) -> Option<Definition<'db>> {
+        let db = self.db();
+        let definitions = self.definitions_named(name.into());
+        let [definition] = definitions.as_slice() else {
+            return None;
+        };
+        let DefinitionKind::Class(node) = definition.kind(db) else {
+            return None;
+        };
+        let parsed = parsed_module(db, definition.python_file(db)).load(db);
+        let own = Semantics::new(db, definition.program_file(db), parsed.clone());
+        let is_unknown = |decorator: &ast::Decorator| {
+            let mut callee = called(decorator);
+            while let Expr::Attribute(attribute) = callee {
+                callee = &attribute.value;
+            }
+            matches!(own.type_in_sight(callee.into()), Some(Type::Dynamic(_)))
+        };
+        let class = node.node(&parsed);
+        let gives_back = |decorator: &ast::Decorator| {
+            let function = own.function_in_view(called(decorator));
+            function.is_some_and(|function| {
+                let node = function.node(db);
+                matches!(node.and_then(|node| node.returns.as_deref()),
+                    Some(Expr::Subscript(ast::ExprSubscript { value, slice, .. }))
+                        if last_name(slice) == Some(class.name.as_str())
+                            && own.of_function(&function).means(value, &["builtins.type", "typing.Type"]))
+            })
+        };
+        let mut decorators = class.decorator_list.iter();
+        (!class.decorator_list.is_empty()
+            && decorators.all(|decorator| is_unknown(decorator) || gives_back(decorator)))
+        .then_some(*definition)
     }
 
     /// The class of what a call gives: the one that is called, or the one that the annotation of a
