@@ -225,10 +225,42 @@ impl<'db> Semantics<'db> {
                 }
                 own.class_of_member(first, name, depth)
             }
-            // A base may say more of it.
-            (None, [value]) if node.bases().is_empty() => own.plain_class(own.type_of(*value)?),
+            // A base may say more of it, unless it is not there to ask.
+            (None, [value]) => {
+                let is_told_here = node.bases().iter().all(|base| {
+                    let base = generic(base);
+                    match own.type_in_sight(base.into()) {
+                        Some(Type::Dynamic(_)) => true,
+                        Some(ty) => own
+                            .class_definition(ty)
+                            .is_some_and(|base| !own.speaks_of(base, name, depth)),
+                        None => own.says_nothing(base),
+                    }
+                });
+                is_told_here.then(|| own.plain_class(own.type_of(*value)?))?
+            }
             _ => None,
         }
+    }
+
+    /// Whether a class, or one above it, has an attribute of this name, or may have it.
+    fn speaks_of(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+        let db = self.db();
+        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
+        else {
+            return true;
+        };
+        let parsed = parsed_module(db, class.python_file(db)).load(db);
+        let node = node.node(&parsed);
+        let own = Semantics::new(db, class.program_file(db), parsed.clone());
+        let mut told = Told::default();
+        told.collect(node, name);
+        told.has_others
+            || told.annotation.is_some()
+            || !told.values.is_empty()
+            || own
+                .bases_of(node)
+                .any(|base| base.is_none_or(|base| own.speaks_of(base, name, depth)))
     }
 
     /// The annotation of the parameter that a name is bound to.
@@ -294,10 +326,7 @@ impl<'db> Semantics<'db> {
     /// function names.
     fn class_made_by(&self, call: &ast::ExprCall, is_awaited: bool) -> Option<Definition<'db>> {
         let db = self.db();
-        if !is_awaited
-            && let Some(ty @ Type::ClassLiteral(_)) = self.type_in_sight((&*call.func).into())
-        {
-            let class = self.class_definition(ty)?;
+        if !is_awaited && let Some(class) = self.class_named(&call.func) {
             return self.makes_instances(class, BASES).then_some(class);
         }
         let function = self.function_in_view(&call.func)?;
@@ -371,10 +400,23 @@ impl<'db> Semantics<'db> {
                 keywords.any(|keyword| !own.means(&keyword.value, &["abc.ABCMeta"]))
             });
         !is_made_otherwise
-            && node.decorator_list.is_empty()
             && own
                 .bases_of(node)
                 .all(|base| base.is_some_and(|base| own.makes_instances(base, depth)))
+    }
+
+    /// Whether a base class is one that only says something to type checkers, or to people.
+    fn says_nothing(&self, base: &Expr) -> bool {
+        self.means(
+            base,
+            &[
+                "typing.Generic",
+                "typing_extensions.Generic",
+                "typing.Protocol",
+                "typing_extensions.Protocol",
+                "abc.ABC",
+            ],
+        )
     }
 
     /// The bases of a class of this file, but for those that only say something to type checkers. `None`
@@ -383,23 +425,8 @@ impl<'db> Semantics<'db> {
         &'a self,
         class: &'a ast::StmtClassDef,
     ) -> impl Iterator<Item = Option<Definition<'db>>> + 'a {
-        let bases = class.bases().iter().map(|base| match base {
-            Expr::Subscript(generic) => &*generic.value,
-            other => other,
-        });
-        let says_nothing = |base: &&Expr| {
-            !self.means(
-                base,
-                &[
-                    "typing.Generic",
-                    "typing_extensions.Generic",
-                    "typing.Protocol",
-                    "typing_extensions.Protocol",
-                    "abc.ABC",
-                ],
-            )
-        };
-        bases.filter(says_nothing).map(|base| {
+        let bases = class.bases().iter().map(generic);
+        bases.filter(|base| !self.says_nothing(base)).map(|base| {
             let ty = self.type_in_sight(base.into())?;
             self.class_definition(ty)
         })
@@ -492,6 +519,14 @@ impl<'db> Semantics<'db> {
         // Of several, only the first one is sure to come before all others.
         let depth = if bases.next().is_some() { 1 } else { depth };
         own.method_of(first, name, depth)
+    }
+}
+
+/// What is subscripted in `Base[int]`.
+fn generic(base: &Expr) -> &Expr {
+    match base {
+        Expr::Subscript(subscript) => &subscript.value,
+        other => other,
     }
 }
 
