@@ -933,15 +933,31 @@ impl<'db> Semantics<'db> {
         })
     }
 
-    /// The last name of the class that the value of `expr` is an instance of, where it is known.
-    pub fn class_name_of(&self, expr: &Expr) -> Option<String> {
+    /// The last names of the classes that the value of `expr` may be an instance of, as far as they are
+    /// known.
+    pub fn class_names_of(&self, expr: &Expr) -> Vec<String> {
         if let Some(class) = self.class_of_receiver(expr) {
-            return Some(class.name.to_string());
+            return vec![class.name.to_string()];
         }
-        match self.class_of(expr) {
-            ClassOf::Known(path) => path.rsplit('.').next().map(str::to_owned),
-            ClassOf::Other | ClassOf::Unknown => None,
-        }
+        let classes: Vec<Definition<'db>> = match self.class_in_sight(expr) {
+            Some(class) => vec![class],
+            None => match self.type_of(expr) {
+                Some(Type::Union(union)) => {
+                    let parts = union.elements(self.db()).iter();
+                    parts
+                        .filter_map(|part| self.class_definition(*part))
+                        .collect()
+                }
+                Some(ty @ Type::NominalInstance(_)) => {
+                    self.class_definition(ty).into_iter().collect()
+                }
+                _ => Vec::new(),
+            },
+        };
+        classes
+            .into_iter()
+            .filter_map(|class| class.name(self.db()))
+            .collect()
     }
 
     /// Whether the class of the value of `receiver`, or a base of it, assigns something else to the

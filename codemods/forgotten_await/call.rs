@@ -184,8 +184,9 @@ impl Codemod for ForgottenAwait {
 /// function: the object may be of that class.
 pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
     file.semantics
-        .class_name_of(&method.value)
-        .is_some_and(|class| file.project.is_overridden_plainly(&class, &method.attr))
+        .class_names_of(&method.value)
+        .iter()
+        .any(|class| file.project.is_overridden_plainly(class, &method.attr))
 }
 
 /// Whether the code knows which it is, where a value may be a coroutine or not: the file asks what
