@@ -90,8 +90,9 @@ pub trait Codemod: Sync {
         false
     }
 
-    /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node;
-    /// a file without a candidate is never indexed.
+    /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node but
+    /// names, literals and the parts of calls and signatures; a file without a candidate is never
+    /// indexed.
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate;
 
     /// The mistake at `site`, if there is one. Called for every candidate.

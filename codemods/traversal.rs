@@ -44,6 +44,27 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
     findings
 }
 
+/// Whether a mistake may stand at a node of this kind. Names, literals and the parts of calls and
+/// signatures are most of a tree, and none of them is one.
+fn may_be_mistake(node: AnyNodeRef<'_>) -> bool {
+    !matches!(
+        node,
+        AnyNodeRef::ExprName(_)
+            | AnyNodeRef::ExprStringLiteral(_)
+            | AnyNodeRef::ExprNumberLiteral(_)
+            | AnyNodeRef::ExprBooleanLiteral(_)
+            | AnyNodeRef::ExprNoneLiteral(_)
+            | AnyNodeRef::StringLiteral(_)
+            | AnyNodeRef::Arguments(_)
+            | AnyNodeRef::Keyword(_)
+            | AnyNodeRef::Identifier(_)
+            | AnyNodeRef::Parameters(_)
+            | AnyNodeRef::Parameter(_)
+            | AnyNodeRef::ParameterWithDefault(_)
+            | AnyNodeRef::Alias(_)
+    )
+}
+
 struct Traversal<'f, 's, 'a, 'db> {
     file: &'f File<'a, 'db>,
     codemods: &'f [&'static dyn Codemod],
@@ -59,7 +80,12 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
             ancestors: &self.ancestors,
             node,
         };
-        for codemod in self.codemods {
+        let codemods = if may_be_mistake(node) {
+            self.codemods
+        } else {
+            &[]
+        };
+        for codemod in codemods {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
@@ -167,6 +193,10 @@ struct Search<'w, 's, 'a> {
 
 impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if !may_be_mistake(node) {
+            self.ancestors.push(node);
+            return TraversalSignal::Traverse;
+        }
         let site = Site {
             ancestors: &self.ancestors,
             node,
