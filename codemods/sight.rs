@@ -357,9 +357,8 @@ impl<'db> Semantics<'db> {
         else {
             return false;
         };
-        let taken = match parameter.annotation() {
-            Some(Expr::Name(taken)) => taken,
-            _ => return false,
+        let Some(Expr::Name(taken)) = parameter.annotation() else {
+            return false;
         };
         taken.id == given.id
             && !node.is_async

@@ -852,10 +852,10 @@ async def main():
 ";
     let folder = folder(&[("package/__init__.py", ""), ("main.py", main)]);
     for name in &names {
-        let others = names.iter().filter(|other| *other != name);
-        let text: String = others
-            .map(|other| format!("from .{other} import *\n"))
-            .collect();
+        let mut text = String::new();
+        for other in names.iter().filter(|other| *other != name) {
+            let _ = writeln!(text, "from .{other} import *");
+        }
         write(
             folder.path(),
             &format!("package/{name}.py"),

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Blocked, Bond, Call, Callee, Calls, Function, Path, Target, find};
+use super::{
+    Blocked, Bond, Call, Callee, Calls, Function, Member as ClassMember, Path, Target, find,
+};
 use crate::key::{Key, name_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
@@ -308,8 +310,10 @@ impl Graph {
                     .and_then(|calls| calls.classes.get(base.1 as usize))
                     .and_then(|class| class.member(method));
                 match members {
-                    Some(Some(method)) => found.push(self.id(base.0, method as usize)),
-                    Some(None) => {
+                    Some(ClassMember::Method(method)) => {
+                        found.push(self.id(base.0, method as usize));
+                    }
+                    Some(ClassMember::Other) => {
                         return Err(format!("`{method}` is no method of a base class"));
                     }
                     None if depth > 0 => pending.push((base, depth - 1)),
@@ -328,8 +332,8 @@ impl Graph {
     fn class_of_method(&self, id: Id) -> Option<ClassId> {
         let (calls, file) = self.place_of(id)?;
         let index = calls.classes.iter().position(|class| {
-            let mut methods = class.members.iter().filter_map(|(_, method)| *method);
-            methods.any(|method| self.id(file, method as usize) == id)
+            let mut methods = class.members.iter().map(|(_, member)| *member);
+            methods.any(|member| self.method_id(file, member) == Some(id))
         })?;
         Some((file, u32::try_from(index).ok()?))
     }
@@ -385,6 +389,13 @@ impl Graph {
         first + u32::try_from(index).unwrap_or_default()
     }
 
+    fn method_id(&self, file: u32, member: ClassMember) -> Option<Id> {
+        match member {
+            ClassMember::Method(index) => Some(self.id(file, index as usize)),
+            ClassMember::Other => None,
+        }
+    }
+
     fn file(&self, number: u32) -> Option<&Calls> {
         self.files.get(number as usize)
     }
@@ -416,10 +427,13 @@ impl Graph {
                         (&base.members, &class.members)
                     };
                     for (name, _) in few.iter().filter(|(name, _)| find(many, name).is_some()) {
-                        if let Some(Some(method)) = base.member(name) {
-                            let own = class.member(name).flatten();
-                            let own = own.map(|own| self.id(number, own as usize));
-                            let method = self.id(of, method as usize);
+                        let method = base
+                            .member(name)
+                            .and_then(|method| self.method_id(of, method));
+                        if let Some(method) = method {
+                            let own = class
+                                .member(name)
+                                .and_then(|own| self.method_id(number, own));
                             overridden.entry(method).or_default().push(own);
                         }
                     }
@@ -479,7 +493,7 @@ impl Graph {
         let (file, index) = class;
         let known = self.file(file)?.classes.get(index as usize)?;
         if let Some(member) = known.member(name) {
-            return member.map(|method| self.id(file, method as usize));
+            return self.method_id(file, member);
         }
         let depth = depth.checked_sub(1)?;
         for base in &known.bases {

@@ -118,12 +118,21 @@ struct Function {
 #[derive(Debug, Clone)]
 struct Class {
     bases: Vec<Target>,
-    /// In the order of their names. `None` for what is no method, or is defined twice.
-    members: Vec<(Name, Option<u32>)>,
+    /// In the order of their names.
+    members: Vec<(Name, Member)>,
+}
+
+/// What a class has under a name.
+#[derive(Debug, Clone, Copy)]
+enum Member {
+    /// This function of the file.
+    Method(u32),
+    /// No method, or several.
+    Other,
 }
 
 impl Class {
-    fn member(&self, name: &str) -> Option<Option<u32>> {
+    fn member(&self, name: &str) -> Option<Member> {
         find(&self.members, name).copied()
     }
 }

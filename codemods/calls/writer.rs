@@ -10,7 +10,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::CONDITIONS;
-use super::{Blocked, Call, Callee, Calls, Class, Function, Path, Target};
+use super::{Blocked, Call, Callee, Calls, Class, Function, Member, Path, Target};
 use crate::outline::{is_property, last_name, yields};
 use crate::site::suites_in;
 use crate::support::blocking::{
@@ -109,7 +109,7 @@ impl<'a> Writer<'_, 'a> {
             .collect();
         self.calls.names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for import in &self.scopes.stars {
-            let path = self.path_of(import, None);
+            let path = path_of(import, None);
             self.calls.stars.push(path);
         }
     }
@@ -129,7 +129,7 @@ impl<'a> Writer<'_, 'a> {
                 // Where methods come from is not known behind these.
                 .filter(|base| !is_plain_base(base))
                 .collect();
-            let members: BTreeMap<&str, Option<u32>> = scope
+            let members: BTreeMap<&str, Member> = scope
                 .bindings
                 .iter()
                 .map(|(name, bindings)| {
@@ -139,15 +139,18 @@ impl<'a> Writer<'_, 'a> {
                         [Binding::Function(function)] => self.function_number(function),
                         _ => None,
                     };
-                    (*name, method)
+                    (*name, method.map_or(Member::Other, Member::Method))
                 })
                 .chain(
                     // What is assigned to instances hides the methods.
-                    scope.members.iter().map(|(name, ..)| (*name, None)),
+                    scope
+                        .members
+                        .iter()
+                        .map(|(name, ..)| (*name, Member::Other)),
                 )
                 .collect();
             let members = members.into_iter();
-            let members = members.map(|(name, method)| (Name::new(name), method));
+            let members = members.map(|(name, member)| (Name::new(name), member));
             debug_assert_eq!(
                 self.classes.get(&index).map(|number| *number as usize),
                 Some(self.calls.classes.len())
@@ -292,9 +295,9 @@ impl<'a> Writer<'_, 'a> {
                 let path = Path::absolute(Name::new(path));
                 Some(Value::Target(Target::Import(path)))
             }
-            Binding::ImportFrom(import, alias) => Some(Value::Target(Target::Import(
-                self.path_of(import, Some(alias)),
-            ))),
+            Binding::ImportFrom(import, alias) => {
+                Some(Value::Target(Target::Import(path_of(import, Some(alias)))))
+            }
             Binding::Function(function) => self
                 .function_number(function)
                 .map(|number| Value::Target(Target::Function(number))),
@@ -412,19 +415,6 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn path_of(&self, import: &ast::StmtImportFrom, alias: Option<&ast::Alias>) -> Path {
-        let module = import.module.as_deref().unwrap_or_default();
-        let below = match alias {
-            Some(alias) if module.is_empty() => alias.name.id.clone(),
-            Some(alias) => Name::join(&[module, alias.name.as_str()], "."),
-            None => Name::new(module),
-        };
-        Path {
-            level: import.level,
-            below,
-        }
-    }
-
     /// Whether a call takes all that it is given before it returns.
     fn consumes(&self, call: &'a ast::ExprCall, scope: usize) -> bool {
         match self.target(&call.func, scope) {
@@ -451,6 +441,20 @@ impl<'a> Writer<'_, 'a> {
         self.source
             .get(node.range().to_std_range())
             .unwrap_or_default()
+    }
+}
+
+/// What an import names, or the module that it imports from.
+fn path_of(import: &ast::StmtImportFrom, alias: Option<&ast::Alias>) -> Path {
+    let module = import.module.as_deref().unwrap_or_default();
+    let below = match alias {
+        Some(alias) if module.is_empty() => alias.name.id.clone(),
+        Some(alias) => Name::join(&[module, alias.name.as_str()], "."),
+        None => Name::new(module),
+    };
+    Path {
+        level: import.level,
+        below,
     }
 }
 
