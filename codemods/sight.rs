@@ -5,6 +5,10 @@
 //! the definition of it. The answers are those that the type engine gives; where something may make a
 //! difference (a condition that narrows a name down, a second assignment), there is none, and the
 //! types must be asked.
+//!
+//! In two places it says more than the engine does, as type checkers do: a class keeps what it is where
+//! its decorator comes from a package that is not installed, and what a class says of its attributes
+//! holds where its base does.
 
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
