@@ -158,12 +158,11 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             };
             argument(call, position)
         });
-        let writes = mode.is_some_and(|mode| {
-            matches!(mode, Expr::StringLiteral(text) if text.value.to_str().contains(['w', 'a', 'x', '+']))
-        });
-        match (is_file, writes) {
-            (true, true) => "write_file",
-            (true, false) => "read_file",
+        match (is_file, mode.map_or(Some(false), writes)) {
+            (true, Some(true)) => "write_file",
+            (true, Some(false)) => "read_file",
+            // Which one it is depends.
+            (true, None) => "use_file",
             (false, _) => "in_thread",
         }
     }
@@ -341,6 +340,18 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
                 }),
                 _ => false,
             })
+    }
+}
+
+/// Whether a file that is opened in this mode is written, where that can be told.
+fn writes(mode: &Expr) -> Option<bool> {
+    match mode {
+        Expr::StringLiteral(text) => Some(text.value.to_str().contains(['w', 'a', 'x', '+'])),
+        Expr::If(either) => {
+            let [one, other] = [writes(&either.body)?, writes(&either.orelse)?];
+            (one == other).then_some(one)
+        }
+        _ => None,
     }
 }
 
