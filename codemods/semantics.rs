@@ -16,6 +16,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use ty_module_resolver::file_to_module;
 use ty_python_core::ast_ids::HasScopedUseId;
+use ty_python_core::ast_node_ref::AstNodeRef;
 use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
 };
@@ -77,6 +78,51 @@ impl<'db> Function<'db> {
             DefinitionKind::Function(node) => Some(node.node(&self.module)),
             _ => None,
         }
+    }
+}
+
+/// A class of the project or of a stub, with the semantics of the file it stands in.
+pub(crate) struct Class<'db> {
+    node: &'db AstNodeRef<ast::StmtClassDef>,
+    pub(crate) own: Semantics<'db>,
+}
+
+impl<'db> Class<'db> {
+    /// The class that `definition` is one of, whatever file it stands in.
+    pub(crate) fn of(db: &'db dyn Db, definition: Definition<'db>) -> Option<Self> {
+        let DefinitionKind::Class(node) = definition.kind(db) else {
+            return None;
+        };
+        let module = parsed_module(db, definition.python_file(db)).load(db);
+        let own = Semantics::new(db, definition.program_file(db), module);
+        Some(Self { node, own })
+    }
+
+    /// The statement.
+    pub(crate) fn node(&self) -> &ast::StmtClassDef {
+        self.node.node(&self.own.module)
+    }
+
+    /// What it says it inherits from, without what is in brackets, but for what only says something to
+    /// type checkers.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &Expr> {
+        const SILENT: [&str; 5] = [
+            "typing.Generic",
+            "typing_extensions.Generic",
+            "typing.Protocol",
+            "typing_extensions.Protocol",
+            "abc.ABC",
+        ];
+        let bases = self.node().bases().iter().map(|base| match base {
+            Expr::Subscript(subscript) => &*subscript.value,
+            other => other,
+        });
+        bases.filter(|base| !self.own.means(base, &SILENT))
+    }
+
+    /// The classes it inherits from, as far as they are known.
+    fn base_classes(&self) -> impl Iterator<Item = Definition<'db>> {
+        self.bases().filter_map(|base| self.own.class_of_base(base))
     }
 }
 
@@ -589,9 +635,9 @@ impl<'db> Semantics<'db> {
             .then(|| definition.kind(self.db()).full_range(&self.module))
     }
 
-    /// The function that a callee expression names, where that can be told without types: a
-    /// function of this file or imported into it, or a method of the class around the call or of a
-    /// base of it in this file. `None` for anything else.
+    /// The function that a callee expression names, where that can be told without inferring the code
+    /// around: a function of this file or imported into it or into a module, or a method of a class in
+    /// sight. `None` for anything else.
     pub fn function_in_sight(&self, callee: &Expr) -> Option<Function<'db>> {
         match callee {
             Expr::Name(name) => {
@@ -604,11 +650,8 @@ impl<'db> Semantics<'db> {
                 }
             }
             Expr::Attribute(attribute) => {
-                if !self.names().define_function(&attribute.attr) {
-                    return None;
-                }
-                let class = self.class_of_receiver(&attribute.value)?;
-                self.method(class, &attribute.attr, BASES)
+                let definition = self.method_in_sight(attribute)?;
+                self.function_of(definition)
             }
             _ => None,
         }
@@ -645,35 +688,6 @@ impl<'db> Semantics<'db> {
             }
             _ => None,
         }
-    }
-
-    fn method(&self, class: &ast::StmtClassDef, name: &str, depth: usize) -> Option<Function<'db>> {
-        let own = class
-            .body
-            .iter()
-            .rev()
-            .find_map(|statement| match statement {
-                Stmt::FunctionDef(function) if function.name.as_str() == name => Some(function),
-                _ => None,
-            });
-        if let Some(function) = own {
-            return Some(Function {
-                definition: self.index().try_definition(function)?,
-                module: self.module.clone(),
-            });
-        }
-        let depth = depth.checked_sub(1)?;
-        class.bases().iter().find_map(|base| {
-            let Expr::Name(base) = base else {
-                return None;
-            };
-            let definitions = self.bindings(base)?;
-            let [definition] = definitions.as_slice() else {
-                return None;
-            };
-            let class = definition.kind(self.db()).as_class()?;
-            self.method(class.node(&self.module), name, depth)
-        })
     }
 
     /// The one function that a callee expression names, followed through imports, attributes and
@@ -908,29 +922,16 @@ impl<'db> Semantics<'db> {
         depth: usize,
         paths: &mut Vec<String>,
     ) -> bool {
-        let db = self.db();
-        let program_file = class.program_file(db);
-        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
-        else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return true;
         };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
         paths.push(self.path_of_class(class));
+        let node = known.node();
         let own = node.body.iter().any(|statement| defines(statement, method));
-        if own || rebinds(node, method) {
-            return true;
-        }
-        let semantics = Semantics::new(db, program_file, parsed.clone());
-        node.bases().iter().any(|base| {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
-            };
-            base.inferred_type(&semantics.model)
-                .and_then(|ty| semantics.class_definition(ty))
-                .is_some_and(|base| semantics.add_classes_up_to(base, method, depth, paths))
-        })
+        own || rebinds(node, method)
+            || known
+                .base_classes()
+                .any(|base| known.own.add_classes_up_to(base, method, depth, paths))
     }
 
     /// The last names of the classes that the value of `expr` may be an instance of, as far as they are
@@ -969,26 +970,18 @@ impl<'db> Semantics<'db> {
     }
 
     fn class_rebinds(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
-        let db = self.db();
-        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
-        else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
-        if rebinds(node, method) {
-            return true;
-        }
-        let own = Semantics::new(db, class.program_file(db), parsed.clone());
-        node.bases().iter().any(|base| {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
-            };
-            base.inferred_type(&own.model)
-                .and_then(|ty| own.class_definition(ty))
-                .is_some_and(|base| own.class_rebinds(base, method, depth))
-        })
+        rebinds(known.node(), method)
+            || known
+                .base_classes()
+                .any(|base| known.own.class_rebinds(base, method, depth))
+    }
+
+    /// The class that an expression behind the name of a class stands for.
+    fn class_of_base(&self, base: &Expr) -> Option<Definition<'db>> {
+        self.type_of(base).and_then(|ty| self.class_definition(ty))
     }
 
     /// What awaiting the value of `expr` would mean, as far as its type tells.
@@ -1064,30 +1057,17 @@ impl<'db> Semantics<'db> {
         }
         // A class that says it is a coroutine, as aiohttp's requests do, has not started; one that
         // only has `__await__` may well have.
-        let Some(depth) = depth.checked_sub(1) else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(db, class)) else {
             return Awaitability::No;
         };
-        let DefinitionKind::Class(node) = class.kind(db) else {
-            return Awaitability::No;
-        };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let own = Semantics::new(db, program_file, parsed.clone());
-        for base in node.node(&parsed).bases() {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
-            };
-            let definition = match base.inferred_type(&own.model) {
-                Some(ty) => own.class_definition(ty),
-                None => None,
-            };
-            if let Some(definition) = definition
-                && own.awaitability_of_class(definition, depth) == Awaitability::Coroutine
-            {
-                return Awaitability::Coroutine;
-            }
+        let is_coroutine = known
+            .base_classes()
+            .any(|base| known.own.awaitability_of_class(base, depth) == Awaitability::Coroutine);
+        if is_coroutine {
+            Awaitability::Coroutine
+        } else {
+            Awaitability::No
         }
-        Awaitability::No
     }
 
     /// Whether the class of the value of `expr` has the method `asynchronous` and plainly has no
@@ -1138,49 +1118,34 @@ impl<'db> Semantics<'db> {
         method: &str,
         depth: usize,
     ) -> Option<Definition<'db>> {
-        let db = self.db();
         let depth = depth.checked_sub(1)?;
-        let DefinitionKind::Class(node) = class.kind(db) else {
-            return None;
-        };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
-        let semantics = Semantics::new(db, class.program_file(db), parsed.clone());
-        let own = node.body.iter().find_map(|statement| match statement {
+        let known = Class::of(self.db(), class)?;
+        let mut body = known.node().body.iter();
+        let own = body.find_map(|statement| match statement {
             Stmt::FunctionDef(function) if function.name.as_str() == method => Some(function),
             _ => None,
         });
-        let class_of = |expr: &Expr| {
-            expr.inferred_type(&semantics.model)
-                .and_then(|ty| semantics.class_definition(ty))
-        };
         match own {
             Some(function) => {
                 let annotation = function.returns.as_deref()?;
                 if last_name(annotation) == Some("Self") {
                     Some(class)
                 } else {
-                    class_of(annotation)
+                    known.own.class_of_base(annotation)
                 }
             }
-            None => node
-                .bases()
-                .iter()
-                .filter_map(class_of)
-                .find_map(|base| semantics.result_class(base, method, depth)),
+            None => known
+                .base_classes()
+                .find_map(|base| known.own.result_class(base, method, depth)),
         }
     }
 
     /// Whether a class, or a base of it, has a method that does more than raise. `None` where a base
     /// is not known.
     fn class_has(&self, class: Definition<'db>, method: &str, depth: usize) -> Option<bool> {
-        let db = self.db();
         let depth = depth.checked_sub(1)?;
-        let DefinitionKind::Class(node) = class.kind(db) else {
-            return None;
-        };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
+        let known = Class::of(self.db(), class)?;
+        let node = known.node();
         if rebinds(node, method) || rebinds(node, "__getattr__") {
             return None;
         }
@@ -1200,22 +1165,14 @@ impl<'db> Semantics<'db> {
         if branches.any(|branch| defines(branch, method)) {
             return None;
         }
-        let semantics = Semantics::new(db, class.program_file(db), parsed.clone());
-        for base in node.bases() {
-            let base = match base {
-                Expr::Subscript(subscript) => &*subscript.value,
-                other => other,
-            };
-            let definition = base
-                .inferred_type(&semantics.model)
-                .and_then(|ty| semantics.class_definition(ty));
-            let definition = match (definition, last_name(base)) {
+        for base in known.bases() {
+            let definition = match (known.own.class_of_base(base), last_name(base)) {
                 (Some(definition), _) => definition,
-                // Special forms, and no classes.
+                // In the module that has them, these are special forms, and no classes.
                 (None, Some("Generic" | "Protocol")) => continue,
                 (None, _) => return None,
             };
-            if semantics.class_has(definition, method, depth)? {
+            if known.own.class_has(definition, method, depth)? {
                 return Some(true);
             }
         }

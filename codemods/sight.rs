@@ -10,7 +10,6 @@
 //! its decorator comes from a package that is not installed, and what a class says of its attributes
 //! holds where its base does.
 
-use ruff_db::parsed::parsed_module;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::ast_ids::HasScopedUseId;
@@ -25,7 +24,7 @@ use ty_python_semantic::HasType;
 use ty_python_semantic::types::{Type, TypeDefinition};
 
 use crate::outline::last_name;
-use crate::semantics::{BASES, Function, Semantics, rebinds};
+use crate::semantics::{BASES, Class, Semantics, rebinds};
 use crate::support::decorators::called;
 
 /// How many attributes and assignments are followed, one behind the other.
@@ -208,22 +207,16 @@ impl<'db> Semantics<'db> {
         name: &str,
         depth: usize,
     ) -> Option<Definition<'db>> {
-        let db = self.db();
         let depth = depth.checked_sub(1)?;
-        let DefinitionKind::Class(node) = class.kind(db) else {
-            return None;
-        };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
-        let own = Semantics::new(db, class.program_file(db), parsed.clone());
-        let mut told = Told::default();
-        told.collect(node, name);
+        let class = Class::of(self.db(), class)?;
+        let own = &class.own;
+        let told = Told::of(class.node(), name);
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => None,
             (Some(annotation), _) => own.class_named(annotation),
             (None, []) => {
-                let mut bases = own.bases_of(node);
-                let first = bases.next()??;
+                let mut bases = class.bases();
+                let first = own.base_in_sight(bases.next()?)?;
                 if bases.next().is_some() {
                     return None;
                 }
@@ -231,16 +224,15 @@ impl<'db> Semantics<'db> {
             }
             // A base may say more of it, unless it is not there to ask.
             (None, [value]) => {
-                let is_told_here = node.bases().iter().all(|base| {
-                    let base = generic(base);
-                    match own.type_in_sight(base.into()) {
+                let is_told_here = class
+                    .bases()
+                    .all(|base| match own.type_in_sight(base.into()) {
                         Some(Type::Dynamic(_)) => true,
                         Some(ty) => own
                             .class_definition(ty)
                             .is_some_and(|base| !own.speaks_of(base, name, depth)),
-                        None => own.says_nothing(base),
-                    }
-                });
+                        None => false,
+                    });
                 is_told_here.then(|| own.plain_class(own.type_of(*value)?))?
             }
             _ => None,
@@ -249,22 +241,22 @@ impl<'db> Semantics<'db> {
 
     /// Whether a class, or one above it, has an attribute of this name, or may have it.
     fn speaks_of(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let db = self.db();
-        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
-        else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return true;
         };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
-        let own = Semantics::new(db, class.program_file(db), parsed.clone());
-        let mut told = Told::default();
-        told.collect(node, name);
+        let told = Told::of(class.node(), name);
         told.has_others
             || told.annotation.is_some()
             || !told.values.is_empty()
-            || own
-                .bases_of(node)
-                .any(|base| base.is_none_or(|base| own.speaks_of(base, name, depth)))
+            || class.bases().any(|base| {
+                let base = class.own.base_in_sight(base);
+                base.is_none_or(|base| class.own.speaks_of(base, name, depth))
+            })
+    }
+
+    /// The class that the name of a base stands for, where that is in sight.
+    fn base_in_sight(&self, base: &Expr) -> Option<Definition<'db>> {
+        self.class_definition(self.type_in_sight(base.into())?)
     }
 
     /// The annotation of the parameter that a name is bound to.
@@ -297,11 +289,8 @@ impl<'db> Semantics<'db> {
         let [definition] = definitions.as_slice() else {
             return None;
         };
-        let DefinitionKind::Class(node) = definition.kind(db) else {
-            return None;
-        };
-        let parsed = parsed_module(db, definition.python_file(db)).load(db);
-        let own = Semantics::new(db, definition.program_file(db), parsed.clone());
+        let class = Class::of(db, *definition)?;
+        let (own, class) = (&class.own, class.node());
         let is_unknown = |decorator: &ast::Decorator| {
             let mut callee = called(decorator);
             while let Expr::Attribute(attribute) = callee {
@@ -309,9 +298,8 @@ impl<'db> Semantics<'db> {
             }
             matches!(own.type_in_sight(callee.into()), Some(Type::Dynamic(_)))
         };
-        let class = node.node(&parsed);
         let gives_back = |decorator: &ast::Decorator| {
-            let function = own.function_in_view(called(decorator));
+            let function = own.function_in_sight(called(decorator));
             function.is_some_and(|function| {
                 let node = function.node(db);
                 matches!(node.and_then(|node| node.returns.as_deref()),
@@ -333,7 +321,7 @@ impl<'db> Semantics<'db> {
         if !is_awaited && let Some(class) = self.class_named(&call.func) {
             return self.makes_instances(class, BASES).then_some(class);
         }
-        let function = self.function_in_view(&call.func)?;
+        let function = self.function_in_sight(&call.func)?;
         let node = function.node(db)?;
         let own = self.of_function(&function);
         let is_kept = node
@@ -349,7 +337,7 @@ impl<'db> Semantics<'db> {
     /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
     /// annotations have the same type variable for that and for what it gives.
     pub(crate) fn is_kept_by(&self, decorator: &Expr) -> bool {
-        let Some(function) = self.function_in_view(decorator) else {
+        let Some(function) = self.function_in_sight(decorator) else {
             return false;
         };
         let Some(node) = function.node(self.db()) else {
@@ -386,53 +374,23 @@ impl<'db> Semantics<'db> {
 
     /// Whether calling a class gives an instance of it: no class above it has a say in that.
     fn makes_instances(&self, class: Definition<'db>, depth: usize) -> bool {
-        let db = self.db();
-        let (Some(depth), DefinitionKind::Class(node)) = (depth.checked_sub(1), class.kind(db))
-        else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
+        let (own, node) = (&class.own, class.node());
         let has_new = node.body.iter().any(|statement| {
             matches!(statement, Stmt::FunctionDef(function) if function.name.as_str() == "__new__")
         });
-        let own = Semantics::new(db, class.program_file(db), parsed.clone());
         let is_made_otherwise = has_new
             || node.arguments.iter().any(|arguments| {
                 let mut keywords = arguments.keywords.iter();
                 keywords.any(|keyword| !own.means(&keyword.value, &["abc.ABCMeta"]))
             });
         !is_made_otherwise
-            && own
-                .bases_of(node)
-                .all(|base| base.is_some_and(|base| own.makes_instances(base, depth)))
-    }
-
-    /// Whether a base class is one that only says something to type checkers, or to people.
-    fn says_nothing(&self, base: &Expr) -> bool {
-        self.means(
-            base,
-            &[
-                "typing.Generic",
-                "typing_extensions.Generic",
-                "typing.Protocol",
-                "typing_extensions.Protocol",
-                "abc.ABC",
-            ],
-        )
-    }
-
-    /// The bases of a class of this file, but for those that only say something to type checkers. `None`
-    /// for each that is not in sight.
-    fn bases_of<'a>(
-        &'a self,
-        class: &'a ast::StmtClassDef,
-    ) -> impl Iterator<Item = Option<Definition<'db>>> + 'a {
-        let bases = class.bases().iter().map(generic);
-        bases.filter(|base| !self.says_nothing(base)).map(|base| {
-            let ty = self.type_in_sight(base.into())?;
-            self.class_definition(ty)
-        })
+            && class.bases().all(|base| {
+                let base = own.base_in_sight(base);
+                base.is_some_and(|base| own.makes_instances(base, depth))
+            })
     }
 
     /// The function that a method call leads to, where that is in sight: the method that the class of
@@ -446,24 +404,6 @@ impl<'db> Semantics<'db> {
             return self.function_of_module(ty, &method.attr);
         }
         self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
-    }
-
-    /// The function that a callee leads to, where that is in sight.
-    pub(crate) fn function_in_view(&self, callee: &Expr) -> Option<Function<'db>> {
-        let definition = match callee {
-            Expr::Name(name) => match self.type_of_name(name)? {
-                ty @ Type::FunctionLiteral(_) => {
-                    match ty.definition(self.db(), &self.model().program_environment())? {
-                        TypeDefinition::Function(definition) => definition,
-                        _ => return None,
-                    }
-                }
-                _ => return None,
-            },
-            Expr::Attribute(method) => self.method_in_sight(method)?,
-            _ => return None,
-        };
-        self.function_of(definition)
     }
 
     fn function_of_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
@@ -492,17 +432,13 @@ impl<'db> Semantics<'db> {
     ) -> Option<Definition<'db>> {
         let db = self.db();
         let depth = depth.checked_sub(1)?;
-        let DefinitionKind::Class(node) = class.kind(db) else {
-            return None;
-        };
-        let file = class.program_file(db);
-        let parsed = parsed_module(db, class.python_file(db)).load(db);
-        let node = node.node(&parsed);
-        if rebinds(node, name) {
+        let class = Class::of(db, class)?;
+        let own = &class.own;
+        if rebinds(class.node(), name) {
             return None;
         }
-        let index = semantic_index(db, file);
-        let scope = index.try_node_scope(NodeWithScopeRef::Class(node))?;
+        let index = own.index();
+        let scope = index.try_node_scope(NodeWithScopeRef::Class(class.node()))?;
         if let Some(symbol) = index.place_table(scope).symbol_id(name) {
             let use_def = index.use_def_map(scope);
             let mut bindings = use_def
@@ -516,20 +452,11 @@ impl<'db> Semantics<'db> {
                 return None;
             }
         }
-        let own = Semantics::new(db, file, parsed.clone());
-        let mut bases = own.bases_of(node);
-        let first = bases.next()??;
+        let mut bases = class.bases();
+        let first = own.base_in_sight(bases.next()?)?;
         // Of several, only the first one is sure to come before all others.
         let depth = if bases.next().is_some() { 1 } else { depth };
         own.method_of(first, name, depth)
-    }
-}
-
-/// What is subscripted in `Base[int]`.
-fn generic(base: &Expr) -> &Expr {
-    match base {
-        Expr::Subscript(subscript) => &subscript.value,
-        other => other,
     }
 }
 
@@ -545,26 +472,31 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn collect(&mut self, class: &'a ast::StmtClassDef, name: &str) {
+    fn of(class: &'a ast::StmtClassDef, name: &str) -> Self {
+        let mut told = Self::default();
         for statement in &class.body {
             match statement {
                 Stmt::FunctionDef(function) => {
-                    self.has_others |= function.name.as_str() == name;
-                    let mut search = Assigned { name, told: self };
+                    told.has_others |= function.name.as_str() == name;
+                    let mut search = Assigned {
+                        name,
+                        told: &mut told,
+                    };
                     search.visit_body(&function.body);
                 }
                 Stmt::AnnAssign(declaration) if matches!(&*declaration.target, Expr::Name(target) if target.id == name) =>
                 {
-                    self.has_others |= self.annotation.is_some();
-                    self.annotation = Some(&declaration.annotation);
+                    told.has_others |= told.annotation.is_some();
+                    told.annotation = Some(&declaration.annotation);
                 }
                 other => {
                     let mut search = Bound { name, found: false };
                     search.visit_stmt(other);
-                    self.has_others |= search.found;
+                    told.has_others |= search.found;
                 }
             }
         }
+        told
     }
 }
 

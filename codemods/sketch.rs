@@ -43,7 +43,7 @@ impl Semantics<'_> {
                     DefinitionKind::For(_)
                     | DefinitionKind::Comprehension(_)
                     | DefinitionKind::LambdaParameter(_) => return Some(Awaitability::Unknown),
-                    _ => return self.awaitability_in_view(call),
+                    _ => return self.awaitability_elsewhere(call),
                 }
             }
             Expr::Attribute(attribute) => {
@@ -68,7 +68,7 @@ impl Semantics<'_> {
                     });
                 match method {
                     Some(method) => method,
-                    None => return self.awaitability_in_view(call),
+                    None => return self.awaitability_elsewhere(call),
                 }
             }
             _ => return None,
@@ -77,8 +77,8 @@ impl Semantics<'_> {
     }
 
     /// The same, for what is defined in another file, or by a class that is not the one around.
-    fn awaitability_in_view(&self, call: &ast::ExprCall) -> Option<Awaitability> {
-        let function = self.function_in_view(&call.func)?;
+    fn awaitability_elsewhere(&self, call: &ast::ExprCall) -> Option<Awaitability> {
+        let function = self.function_in_sight(&call.func)?;
         let own = self.of_function(&function);
         own.awaitability_of_function(function.node(self.db())?)
     }

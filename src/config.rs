@@ -109,19 +109,6 @@ pub enum VersionOrigin {
     Default,
 }
 
-impl Config {
-    /// The version whose standard library types are told by. Where nobody said which one is meant, code
-    /// may use names of the newest, and has no type without them.
-    pub fn version_of_types(&self) -> PythonVersion {
-        match self.target_version_origin {
-            VersionOrigin::Default => PythonVersion::latest(),
-            VersionOrigin::Given(_) | VersionOrigin::RequiresPython(_) => {
-                self.settings.target_version
-            }
-        }
-    }
-}
-
 impl std::fmt::Display for VersionOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -163,6 +150,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// The version whose standard library types are told by. Where nobody said which one is meant, code
+    /// may use names of the newest, and has no type without them.
+    pub fn version_of_types(&self) -> PythonVersion {
+        match self.target_version_origin {
+            VersionOrigin::Default => PythonVersion::latest(),
+            VersionOrigin::Given(_) | VersionOrigin::RequiresPython(_) => {
+                self.settings.target_version
+            }
+        }
+    }
+
     /// Whether a file, or a folder it is in, is excluded. `path` is absolute.
     pub fn excludes_with_parents(&self, path: &Path) -> bool {
         path.ancestors()

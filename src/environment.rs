@@ -162,10 +162,12 @@ impl<'r> Importer<'r> {
             .known
             .entry(start.join(below))
             .or_insert_with_key(|path| {
-                [format!("{path}.py"), format!("{path}/__init__.py")]
-                    .into_iter()
-                    .map(SystemPathBuf::from)
-                    .find(|file| file.as_std_path().is_file())
+                [
+                    SystemPathBuf::from(format!("{path}.py")),
+                    path.join("__init__.py"),
+                ]
+                .into_iter()
+                .find(|file| file.as_std_path().is_file())
             });
         found.clone()
     }

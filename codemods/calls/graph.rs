@@ -5,9 +5,7 @@ use std::collections::VecDeque;
 use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{
-    Blocked, Bond, Call, Callee, Calls, Function, Member as ClassMember, Path, Target, find,
-};
+use super::{Blocked, Bond, Call, Callee, Calls, ClassMember, Function, Path, Target, find};
 use crate::key::{Key, name_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;

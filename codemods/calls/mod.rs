@@ -119,12 +119,12 @@ struct Function {
 struct Class {
     bases: Vec<Target>,
     /// In the order of their names.
-    members: Vec<(Name, Member)>,
+    members: Vec<(Name, ClassMember)>,
 }
 
 /// What a class has under a name.
 #[derive(Debug, Clone, Copy)]
-enum Member {
+enum ClassMember {
     /// This function of the file.
     Method(u32),
     /// No method, or several.
@@ -132,7 +132,7 @@ enum Member {
 }
 
 impl Class {
-    fn member(&self, name: &str) -> Option<Member> {
+    fn member(&self, name: &str) -> Option<ClassMember> {
         find(&self.members, name).copied()
     }
 }

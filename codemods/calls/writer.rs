@@ -10,7 +10,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::CONDITIONS;
-use super::{Blocked, Call, Callee, Calls, Class, Function, Member, Path, Target};
+use super::{Blocked, Call, Callee, Calls, Class, ClassMember, Function, Path, Target};
 use crate::outline::{is_property, last_name, yields};
 use crate::site::suites_in;
 use crate::support::blocking::{
@@ -129,7 +129,7 @@ impl<'a> Writer<'_, 'a> {
                 // Where methods come from is not known behind these.
                 .filter(|base| !is_plain_base(base))
                 .collect();
-            let members: BTreeMap<&str, Member> = scope
+            let members: BTreeMap<&str, ClassMember> = scope
                 .bindings
                 .iter()
                 .map(|(name, bindings)| {
@@ -139,14 +139,17 @@ impl<'a> Writer<'_, 'a> {
                         [Binding::Function(function)] => self.function_number(function),
                         _ => None,
                     };
-                    (*name, method.map_or(Member::Other, Member::Method))
+                    (
+                        *name,
+                        method.map_or(ClassMember::Other, ClassMember::Method),
+                    )
                 })
                 .chain(
                     // What is assigned to instances hides the methods.
                     scope
                         .members
                         .iter()
-                        .map(|(name, ..)| (*name, Member::Other)),
+                        .map(|(name, ..)| (*name, ClassMember::Other)),
                 )
                 .collect();
             let members = members.into_iter();

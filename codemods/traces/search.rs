@@ -603,10 +603,7 @@ impl<'p> Search<'p> {
         };
         // A class may be a coroutine by its bases, and what is called may be an instance of it.
         self.follow(file, class.bases, &[], is_direct);
-        if is_direct
-            && !matches!(self.sought, Sought::Receiver(_))
-            && self.has_sought(file, traces, class, name_key("__call__"))
-        {
+        if is_direct && self.has_sought(file, traces, class, name_key("__call__")) {
             self.is_found = true;
             return;
         }
