@@ -1,6 +1,8 @@
 //! AF101 forgotten-await: a coroutine that nobody awaits never runs, and is not the value that the
 //! code around it expects.
 
+use ruff_python_ast::comparable::ComparableExpr;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
 use ruff_text_size::{Ranged, TextRange};
 
@@ -125,7 +127,7 @@ impl Codemod for ForgottenAwait {
             {
                 Some("it may be a task or future, which runs by itself")
             }
-            Awaitability::Mixed if is_told_apart(file, site.node) => return None,
+            Awaitability::Mixed if is_told_apart(file, site) => return None,
             Awaitability::Mixed => {
                 return Some(Finding {
                     rule: &RULE,
@@ -190,20 +192,44 @@ pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttri
 }
 
 /// Whether the code knows which it is, where a value may be a coroutine or not: the file asks what
-/// is a coroutine (function) somewhere, or the method is that of the superclass and no other.
-/// Judged by names, because being wrong here only means to hold back.
-fn is_told_apart(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
-    let of_superclass = || {
-        let AnyNodeRef::ExprCall(call) = node else {
-            return false;
-        };
-        let Expr::Attribute(method) = &*call.func else {
-            return false;
-        };
-        matches!(&*method.value, Expr::Call(inner)
-            if last_name(&inner.func) == Some("super"))
+/// is a coroutine (function) somewhere, another branch awaits the same, or the method is that of the
+/// superclass and no other. Judged by names, because being wrong here only means to hold back.
+fn is_told_apart(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
+    let AnyNodeRef::ExprCall(call) = site.node else {
+        return false;
     };
-    file.source.contains("iscoroutine") || file.source.contains("isawaitable") || of_superclass()
+    let is_of_superclass = matches!(&*call.func, Expr::Attribute(method)
+        if matches!(&*method.value, Expr::Call(inner) if last_name(&inner.func) == Some("super")));
+    is_of_superclass
+        || file.source.contains("iscoroutine")
+        || file.source.contains("isawaitable")
+        || site.enclosing_in_function().any(|(node, _)| {
+            matches!(node, AnyNodeRef::StmtIf(_)) && awaits_callee(node, &call.func)
+        })
+}
+
+/// Whether there is an `await` of a call of `callee` in a statement.
+fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
+    struct Search<'c> {
+        callee: ComparableExpr<'c>,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprAwait(awaited) = node
+                && let Expr::Call(call) = &*awaited.value
+            {
+                self.is_found |= ComparableExpr::from(&*call.func) == self.callee;
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search {
+        callee: ComparableExpr::from(callee),
+        is_found: false,
+    };
+    statement.visit_source_order(&mut search);
+    search.is_found
 }
 
 /// The package whose older versions have a plain function in the place of the coroutine function
