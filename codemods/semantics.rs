@@ -640,15 +640,10 @@ impl<'db> Semantics<'db> {
     /// sight. `None` for anything else.
     pub fn function_in_sight(&self, callee: &Expr) -> Option<Function<'db>> {
         match callee {
-            Expr::Name(name) => {
-                let imported =
-                    matches!(self.names().explained(&name.id), Some(Explained::Import(_)));
-                if imported || self.names().define_function(&name.id) {
-                    self.function(callee)
-                } else {
-                    None
-                }
-            }
+            Expr::Name(name) => match self.names().explained(&name.id) {
+                Some(Explained::Builtin) => None,
+                Some(Explained::Import(_)) | None => self.function(callee),
+            },
             Expr::Attribute(attribute) => {
                 let definition = self.method_in_sight(attribute)?;
                 self.function_of(definition)

@@ -18,7 +18,7 @@ impl Semantics<'_> {
     /// What awaiting the value of a call would mean, where that needs no types. `None` where the
     /// types must be asked.
     pub fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
-        let function = match &*call.func {
+        match &*call.func {
             Expr::Name(name) => {
                 if let Some(Explained::Builtin) = self.names().explained(&name.id) {
                     return Some(Awaitability::No);
@@ -34,16 +34,18 @@ impl Semantics<'_> {
                     return (!functions_only).then_some(Awaitability::Unknown);
                 };
                 match definition.kind(self.db()) {
-                    DefinitionKind::Function(function) => function.node(self.module()),
+                    DefinitionKind::Function(function) => {
+                        self.awaitability_of_function(function.node(self.module()))
+                    }
                     // `work = wrap(work)`: the type engine goes by the `def`, whatever the wrapper
                     // made of it.
                     DefinitionKind::Assignment(_) if self.is_function_too(*definition) => {
-                        return Some(Awaitability::Unknown);
+                        Some(Awaitability::Unknown)
                     }
                     DefinitionKind::For(_)
                     | DefinitionKind::Comprehension(_)
-                    | DefinitionKind::LambdaParameter(_) => return Some(Awaitability::Unknown),
-                    _ => return self.awaitability_elsewhere(call),
+                    | DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
+                    _ => self.awaitability_of_callee(&call.func),
                 }
             }
             Expr::Attribute(attribute) => {
@@ -57,28 +59,14 @@ impl Semantics<'_> {
                 {
                     return Some(Awaitability::Unknown);
                 }
-                let method = own
-                    .into_iter()
-                    .flat_map(|class| class.body.iter().rev())
-                    .find_map(|statement| match statement {
-                        Stmt::FunctionDef(function) if function.name.id == attribute.attr.id => {
-                            Some(function)
-                        }
-                        _ => None,
-                    });
-                match method {
-                    Some(method) => method,
-                    None => return self.awaitability_elsewhere(call),
-                }
+                self.awaitability_of_callee(&call.func)
             }
-            _ => return None,
-        };
-        self.awaitability_of_function(function)
+            _ => None,
+        }
     }
 
-    /// The same, for what is defined in another file, or by a class that is not the one around.
-    fn awaitability_elsewhere(&self, call: &ast::ExprCall) -> Option<Awaitability> {
-        let function = self.function_in_sight(&call.func)?;
+    fn awaitability_of_callee(&self, callee: &Expr) -> Option<Awaitability> {
+        let function = self.function_in_sight(callee)?;
         let own = self.of_function(&function);
         own.awaitability_of_function(function.node(self.db())?)
     }
