@@ -20,7 +20,7 @@ use crate::key::{Key, context_key, iteration_key, name_key, property_key};
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
 use crate::support::blocking::Table;
-use crate::traces::search::{Linked, Sought, stdlib_names};
+use crate::traces::search::{Defined, Linked, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -601,6 +601,11 @@ impl Project {
     /// Whether something in sight with the name of this key may give something awaitable.
     pub fn may_be_awaitable(&self, name: Key) -> bool {
         self.names.contains(name)
+    }
+
+    /// What has the name of this key in the project and in stubs.
+    pub fn defined(&self, name: Key) -> Defined {
+        self.traces.defined(name)
     }
 
     /// Whether what is sought may be reached from `node` of the file with this number, and something

@@ -847,8 +847,8 @@ impl<'db> Semantics<'db> {
     /// `threading.Lock`.
     pub fn class_of(&self, expr: &Expr) -> ClassOf {
         let env = self.model.program_environment();
-        if let Some(class) = self.class_in_sight(expr) {
-            return ClassOf::Known(self.path_of_class(class));
+        if let Some(path) = self.class_path_in_sight(expr) {
+            return ClassOf::Known(path);
         }
         match self.type_of(expr) {
             Some(Type::NominalInstance(instance)) => {
@@ -869,6 +869,12 @@ impl<'db> Semantics<'db> {
             ) => ClassOf::Unknown,
             Some(_) => ClassOf::Other,
         }
+    }
+
+    /// The same, where that can be told without types.
+    pub fn class_path_in_sight(&self, expr: &Expr) -> Option<String> {
+        self.class_in_sight(expr)
+            .map(|class| self.path_of_class(class))
     }
 
     fn path_of_class(&self, class: Definition<'db>) -> String {

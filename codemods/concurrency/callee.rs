@@ -76,16 +76,18 @@ pub struct Callee {
 }
 
 impl Callee {
-    /// What is seen of the coroutine that `call` makes. Once it `is_enough`, nothing more is looked for.
+    /// What is seen of the coroutine that `call` makes, where `own` are the names of what each of many
+    /// has for itself. Once it `is_enough`, nothing more is looked for but what is in sight.
     pub fn of_call(
         semantics: &Semantics<'_>,
         call: &ast::ExprCall,
+        own: &FxHashSet<&str>,
         is_enough: fn(Self) -> bool,
     ) -> Self {
         let mut look = Look::new(semantics, is_enough);
         look.awaited_call(call);
         for argument in call.arguments.iter_source_order() {
-            look.argument(argument.value());
+            look.argument(argument.value(), own);
         }
         look.seen
     }
@@ -136,16 +138,27 @@ pub fn spawns(callee: &Expr) -> bool {
 /// Whether a call is given something that is awaited there, as far as the names of the function and of
 /// its parameters say. They are enough, because being wrong here only means to hold back.
 pub fn takes_awaitables(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
-    let is_given_call = call
-        .arguments
-        .iter_source_order()
-        .any(|argument| argument.value().is_call_expr());
+    let is_given = |is_one: fn(&Expr) -> bool| {
+        let mut arguments = call.arguments.iter_source_order();
+        arguments.any(|argument| is_one(argument.value()))
+    };
+    let is_given_call = is_given(Expr::is_call_expr);
     if is_given_call
         && last_name(&call.func).is_some_and(|name| has_word(name, &TABLE.awaiting_words))
     {
         return true;
     }
-    semantics.function(&call.func).is_some_and(|function| {
+    if is_given(|argument| {
+        last_name(argument).is_some_and(|name| has_word(name, &TABLE.awaitable_words))
+    }) {
+        return true;
+    }
+    let function = if is_given_call {
+        semantics.function(&call.func)
+    } else {
+        semantics.function_in_sight(&call.func)
+    };
+    function.is_some_and(|function| {
         function.node(semantics.db()).is_some_and(|node| {
             node.parameters.iter_non_variadic_params().any(|parameter| {
                 has_word(&parameter.parameter.name, &TABLE.awaitable_words)
@@ -260,10 +273,23 @@ impl<'s, 'db> Look<'s, 'db> {
         self.semantics.means(expr, &paths)
     }
 
+    /// The class of a value. Where the rest makes little difference, types are not asked for it.
     fn class_of(&self, expr: &Expr) -> Option<String> {
+        if (self.is_enough)(self.seen) {
+            return self.semantics.class_path_in_sight(expr);
+        }
         match self.semantics.class_of(expr) {
             ClassOf::Known(path) => Some(path),
             ClassOf::Other | ClassOf::Unknown => None,
+        }
+    }
+
+    /// The function that is called. The same holds for it.
+    fn function_of(&self, callee: &Expr) -> Option<Function<'db>> {
+        if (self.is_enough)(self.seen) {
+            self.semantics.function_in_sight(callee)
+        } else {
+            self.semantics.function(callee)
         }
     }
 
@@ -297,7 +323,7 @@ impl<'s, 'db> Look<'s, 'db> {
         if let Expr::Attribute(method) = &*call.func
             && waits
             && self.class_of(&method.value).is_none()
-            && self.semantics.function(&call.func).is_none()
+            && self.function_of(&call.func).is_none()
         {
             self.meet_others();
         }
@@ -363,7 +389,7 @@ impl<'s, 'db> Look<'s, 'db> {
                 return;
             }
         }
-        match self.semantics.function(callee) {
+        match self.function_of(callee) {
             Some(function) => self.function(&function),
             None => self.unknown(),
         }
@@ -419,12 +445,18 @@ impl<'s, 'db> Look<'s, 'db> {
     }
 
     /// What it says of a coroutine that it is given this.
-    fn argument(&mut self, argument: &Expr) {
+    fn argument(&mut self, argument: &Expr, own: &FxHashSet<&str>) {
         let is_given = match argument {
             Expr::Name(_) | Expr::Attribute(_) => argument,
             _ => return,
         };
-        match self.class_of(is_given) {
+        let is_own = root_name(is_given).is_some_and(|name| own.contains(name));
+        let class = if is_own {
+            self.semantics.class_path_in_sight(is_given)
+        } else {
+            self.class_of(is_given)
+        };
+        match class {
             Some(class) => {
                 self.seen.is_limited |= TABLE.limiters.contains(&class);
                 self.seen.meets_others |= TABLE.meeting.contains(&class);
@@ -650,6 +682,15 @@ impl Look<'_, '_> {
         } else {
             self.unknown();
         }
+    }
+}
+
+/// The name that a chain of attributes starts from.
+fn root_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => root_name(&attribute.value),
+        _ => None,
     }
 }
 

@@ -12,6 +12,8 @@ use super::wrapper;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::forgotten_await::call::awaitability_of;
+use crate::key::name_key;
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::{Awaitability, Semantics};
@@ -19,6 +21,7 @@ use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::coroutines;
 use crate::tasks::dangling::makes_task;
+use crate::traces::search::Defined;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF501.
@@ -81,7 +84,7 @@ impl Codemod for UnboundedConcurrency {
         } else {
             |seen| seen.meets_others || seen.is_unknown
         };
-        let seen = made.look(file, is_enough)?;
+        let seen = made.look(file, &fan_out, is_enough)?;
         let has_limits = || body_around(site).is_some_and(callee::limits_connections);
         if seen.is_limited || seen.never_ends || has_limits() {
             return None;
@@ -221,32 +224,39 @@ impl<'a> Made<'a> {
         if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
             return true;
         }
-        let is_else = match awaitability_of(file, call) {
-            Awaitability::Coroutine => false,
-            Awaitability::Running => true,
-            _ if is_plain_function(semantics, &call.func) => true,
-            // An object whose class says how it is awaited is more than a coroutine. A name that
-            // nothing binds says nothing.
-            Awaitability::No if is_bound(semantics, &call.func) => self.task.is_none(),
-            Awaitability::No
-            | Awaitability::Awaitable
-            | Awaitability::Mixed
-            | Awaitability::Unknown => {
-                self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
-            }
+        let is_unclear =
+            || self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses;
+        let is_else = match told_by_name(file, call) {
+            Some(Told::Coroutine) => false,
+            Some(Told::Nothing) => is_unclear(),
+            None => match awaitability_of(file, call) {
+                Awaitability::Coroutine => false,
+                Awaitability::Running => true,
+                _ if is_plain_function(semantics, &call.func) => true,
+                // An object whose class says how it is awaited is more than a coroutine. A name that
+                // nothing binds says nothing.
+                Awaitability::No if is_bound(semantics, &call.func) => self.task.is_none(),
+                Awaitability::No
+                | Awaitability::Awaitable
+                | Awaitability::Mixed
+                | Awaitability::Unknown => is_unclear(),
+            },
         };
         is_else
             || callee::takes_awaitables(semantics, call)
-            || call.arguments.iter_source_order().any(|argument| {
-                matches!(argument.value(), Expr::Call(inner) if matches!(
-                    awaitability_of(file, inner),
-                    Awaitability::Coroutine | Awaitability::Running | Awaitability::Awaitable
-                ))
-            })
+            || call
+                .arguments
+                .iter_source_order()
+                .any(|argument| gives_awaitable(file, argument.value()))
     }
 
     /// What is seen of the coroutine; `None` where it is over soon whatever is done.
-    fn look(&self, file: &File<'_, '_>, is_enough: fn(Callee) -> bool) -> Option<Callee> {
+    fn look(
+        &self,
+        file: &File<'_, '_>,
+        fan_out: &FanOut<'_, 'a>,
+        is_enough: fn(Callee) -> bool,
+    ) -> Option<Callee> {
         let semantics = &file.semantics;
         if let Element::Mapped(map) = self.element {
             let function = map.arguments.args.first()?;
@@ -259,7 +269,7 @@ impl<'a> Made<'a> {
         if coroutines::ends(semantics, &call.func) || coroutines::is_closing(&call.func) {
             return None;
         }
-        Some(Callee::of_call(semantics, call, is_enough))
+        Some(Callee::of_call(semantics, call, &fan_out.bound, is_enough))
     }
 
     /// Whether the tasks are nothing but what `gather` would make itself.
@@ -275,6 +285,39 @@ impl<'a> Made<'a> {
             );
         is_bare && fan_out.takers.are_gathered() && fan_out.is_run_at_once()
     }
+}
+
+/// What the name of a method says of what calling it gives.
+enum Told {
+    Coroutine,
+    Nothing,
+}
+
+/// What a call gives by the name of the method alone, whatever has it: types are asked where that
+/// makes a difference. `None` where it may.
+fn told_by_name(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Told> {
+    let method = call.func.as_attribute_expr()?;
+    if let Some(known) = file.semantics.awaitability_in_sight(call) {
+        return (known == Awaitability::Coroutine).then_some(Told::Coroutine);
+    }
+    let name = name_key(&method.attr);
+    match file.project.defined(name) {
+        Defined::Coroutines => Some(Told::Coroutine),
+        Defined::Nothing if !file.project.may_be_awaitable(name) => Some(Told::Nothing),
+        Defined::Nothing | Defined::Others => None,
+    }
+}
+
+/// Whether an argument is a call that gives something to be awaited.
+fn gives_awaitable(file: &File<'_, '_>, argument: &Expr) -> bool {
+    let Expr::Call(call) = argument else {
+        return false;
+    };
+    last_name(&call.func).is_none_or(|name| file.project.may_be_awaitable(name_key(name)))
+        && matches!(
+            awaitability_of(file, call),
+            Awaitability::Coroutine | Awaitability::Running | Awaitability::Awaitable
+        )
 }
 
 /// Whether a name is bound somewhere in the file.

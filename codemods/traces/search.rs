@@ -1,7 +1,7 @@
 //! Follows the traces of a project from an expression, until something is reached that would make
 //! the answer interesting, or nothing is left.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use ruff_python_ast::{self as ast, Expr};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -63,6 +63,19 @@ pub struct Linked {
     /// functions.
     installed: FxHashSet<Key>,
     installed_names: FxHashSet<Key>,
+    /// What has a name, made when the first question comes.
+    defined: OnceLock<FxHashMap<Key, Defined>>,
+}
+
+/// What the functions, methods and attributes of one name are, in all files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defined {
+    /// Coroutine functions, without decorators.
+    Coroutines,
+    /// Something else, or not all the same.
+    Others,
+    /// Nothing has the name in any file, and nothing is installed.
+    Nothing,
 }
 
 impl Linked {
@@ -99,6 +112,50 @@ impl Linked {
         let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
         search.follow(file, node, &[], true);
         search.run()
+    }
+
+    /// What has this name, as a function, as a member of a class or at the top level of a module.
+    pub fn defined(&self, name: Key) -> Defined {
+        let defined = self.defined.get_or_init(|| self.all_defined());
+        match defined.get(&name) {
+            Some(defined) => *defined,
+            None if self.installed.is_empty() => Defined::Nothing,
+            None => Defined::Others,
+        }
+    }
+
+    fn all_defined(&self) -> FxHashMap<Key, Defined> {
+        let mut all: FxHashMap<Key, Defined> = FxHashMap::default();
+        let mut note = |name: Key, is_coroutine_function: bool| {
+            let defined = all.entry(name).or_insert(Defined::Coroutines);
+            if !is_coroutine_function {
+                *defined = Defined::Others;
+            }
+        };
+        for file in &self.files {
+            for function in &file.functions {
+                let is_plain = function.is_async
+                    && !function.is_generator
+                    && !function.is_property
+                    && file.steps(function.decorators).is_empty();
+                note(function.name, is_plain);
+            }
+            for class in &file.classes {
+                note(class.name, false);
+                for (name, member) in &class.members {
+                    if matches!(member, Member::Value(_)) {
+                        note(*name, false);
+                    }
+                }
+            }
+            for (name, node) in &file.names {
+                let mut steps = file.steps(*node).iter();
+                if steps.any(|step| !matches!(step, Step::Function(_) | Step::Import(_))) {
+                    note(*name, false);
+                }
+            }
+        }
+        all
     }
 
     /// Whether the files of this top-level package are those of the project.
