@@ -159,6 +159,12 @@ impl<'db> Semantics<'db> {
     }
 
     fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+        if let Expr::Name(name) = expr
+            && let Some(annotation) = self.annotation_of(name)
+            && let Some(class) = self.class_of_instance(annotation)
+        {
+            return Some(class);
+        }
         if let Some(ty) = self.type_in_sight(expr.into()) {
             return match (ty, expr) {
                 (Type::Dynamic(_), Expr::Name(name)) => self.class_named(self.annotation_of(name)?),
@@ -259,17 +265,38 @@ impl<'db> Semantics<'db> {
         self.class_definition(self.type_in_sight(base.into())?)
     }
 
-    /// The annotation of the parameter that a name is bound to.
+    /// The annotation of the parameter that a name is bound to, of which nothing more is known.
     fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
         match self.bindings(name)?.as_slice() {
             [definition] => match definition.kind(self.db()) {
-                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
+                    if self.is_as_bound(name.into(), definition.file_scope(self.db())) =>
+                {
                     parameter.node(self.module()).annotation()
                 }
                 _ => None,
             },
             _ => None,
         }
+    }
+
+    /// The class that an annotation says a value is an instance of. To infer a parameter, the type
+    /// engine infers all that stands around its function.
+    fn class_of_instance(&self, annotation: &Expr) -> Option<Definition<'db>> {
+        let Some(ty @ Type::ClassLiteral(_)) = self.type_in_sight(annotation.into()) else {
+            return None;
+        };
+        let class = self.class_definition(ty)?;
+        let known = Class::of(self.db(), class)?;
+        // Their instances are more than those of a class.
+        let is_special = known.node().bases().iter().any(|base| {
+            let base = match base {
+                Expr::Subscript(generic) => &generic.value,
+                base => base,
+            };
+            matches!(last_name(base), Some("Protocol" | "TypedDict" | "Any"))
+        });
+        (!is_special).then_some(class)
     }
 
     /// The class that an annotation names.
