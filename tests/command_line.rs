@@ -871,6 +871,41 @@ async def main():
 }
 
 #[test]
+fn names_that_are_made_of_themselves_are_followed_once() {
+    let main = "import asyncio
+import event
+import time
+
+
+class Message:
+    event: event.Event
+
+    def send(self):
+        self.event.send()
+
+
+def read():
+    with lock(1) as lock:
+        lock.read()
+    for item in item.items:
+        item.send()
+    path = path / 1
+    time.sleep(1)
+
+
+async def main(handler: handler.Handler):
+    handler.run()
+    read()
+";
+    let folder = folder(&[("main.py", main)]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise", "--select", "AF206", "."])
+        .assert()
+        .code(1)
+        .stdout(contains("main.py:24:5: AF206"));
+}
+
+#[test]
 fn many_conditions_alone_are_no_reason_not_to_ask() {
     let timer = "class Timer:\n    async def stop(self):\n        pass\n\n\n";
     let end = "    timer.stop()\n";

@@ -21,8 +21,8 @@ use crate::support::decorators::{KEEPING, called};
 use crate::traces::Scopes;
 use crate::traces::scopes::{Binding, Kind as ScopeKind};
 
-/// How many assignments are followed to find out what a name stands for.
-const STEPS: usize = 4;
+/// How many bindings are followed to find out what a name stands for.
+const STEPS: usize = 5;
 
 /// Functions that say on which loop they run: whoever calls them knows about coroutines.
 const AWARE: [&str; 5] = [
@@ -249,7 +249,11 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn target(&self, expr: &'a Expr, scope: usize) -> Target {
-        match self.value(expr, scope, STEPS) {
+        self.target_to(expr, scope, STEPS)
+    }
+
+    fn target_to(&self, expr: &'a Expr, scope: usize, steps: usize) -> Target {
+        match self.value(expr, scope, steps) {
             Some(Value::Target(target)) => target,
             _ => Target::Unknown,
         }
@@ -289,6 +293,8 @@ impl<'a> Writer<'_, 'a> {
             [first @ Binding::Import(_), rest @ ..] if rest.iter().all(is_whole_import) => *first,
             _ => return None,
         };
+        // A name may be bound to something that is made of the same name.
+        let steps = steps.checked_sub(1)?;
         match binding {
             Binding::Import(alias) => {
                 let path = match &alias.asname {
@@ -310,13 +316,13 @@ impl<'a> Writer<'_, 'a> {
                 Some(Value::Target(Target::Class(*number)))
             }
             Binding::Value(value) => {
-                let found = self.value(value, at, steps.checked_sub(1)?);
+                let found = self.value(value, at, steps);
                 match found {
                     Some(Value::Made) if at != scope => Some(Value::Outside),
                     found => found,
                 }
             }
-            Binding::Annotated(annotation, _) => self.annotated(annotation, at),
+            Binding::Annotated(annotation, _) => self.annotated(annotation, at, steps),
             Binding::Parameter(parameter) => {
                 if let ScopeKind::Function(function) = own.kind
                     && let Some(class) = self.scopes.own_class(function, own.parent, name)
@@ -326,11 +332,11 @@ impl<'a> Writer<'_, 'a> {
                     return Some(Value::Instance(Target::Class(*number)));
                 }
                 match parameter.annotation() {
-                    Some(annotation) => self.annotated(annotation, own.parent),
+                    Some(annotation) => self.annotated(annotation, own.parent, steps),
                     None => Some(Value::Given),
                 }
             }
-            Binding::Entered(Expr::Call(call)) => match self.target(&call.func, at) {
+            Binding::Entered(Expr::Call(call)) => match self.target_to(&call.func, at, steps) {
                 // What a library's class gives when it is entered is itself, or of the table.
                 target @ Target::Import(_) => Some(Value::Instance(target)),
                 _ => None,
@@ -339,9 +345,9 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn annotated(&self, annotation: &'a Expr, scope: usize) -> Option<Value> {
+    fn annotated(&self, annotation: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
         match annotation {
-            Expr::Name(_) | Expr::Attribute(_) => match self.target(annotation, scope) {
+            Expr::Name(_) | Expr::Attribute(_) => match self.target_to(annotation, scope, steps) {
                 Target::Unknown => None,
                 target => Some(Value::Instance(target)),
             },
@@ -413,7 +419,7 @@ impl<'a> Writer<'_, 'a> {
                 instance @ Value::Instance(_) => Some(instance),
                 _ => None,
             },
-            Binding::Annotated(annotation, _) => self.annotated(annotation, *at),
+            Binding::Annotated(annotation, _) => self.annotated(annotation, *at, steps),
             _ => None,
         }
     }
