@@ -20,7 +20,7 @@ use crate::key::{Key, context_key, iteration_key, name_key, property_key};
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
 use crate::support::blocking::Table;
-use crate::traces::search::{Defined, Linked, Sought, stdlib_names};
+use crate::traces::search::{Given, Linked, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -603,9 +603,9 @@ impl Project {
         self.names.contains(name)
     }
 
-    /// What has the name of this key in the project and in stubs.
-    pub fn defined(&self, name: Key) -> Defined {
-        self.traces.defined(name)
+    /// What calling something with the name of this key gives, in the project and in stubs.
+    pub fn given_by(&self, name: Key) -> Given {
+        self.traces.given_by(name)
     }
 
     /// Whether what is sought may be reached from `node` of the file with this number, and something

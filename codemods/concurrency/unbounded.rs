@@ -21,7 +21,7 @@ use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::coroutines;
 use crate::tasks::dangling::makes_task;
-use crate::traces::search::Defined;
+use crate::traces::search::Given;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF501.
@@ -224,12 +224,11 @@ impl<'a> Made<'a> {
         if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
             return true;
         }
-        let is_unclear =
-            || self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses;
-        let is_else = match told_by_name(file, call) {
-            Some(Told::Coroutine) => false,
-            Some(Told::Nothing) => is_unclear(),
-            None => match awaitability_of(file, call) {
+        let is_unclear = || {
+            self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
+        };
+        let is_else = (is_unclear() || !gives_coroutine_if_any(file, call))
+            && match awaitability_of(file, call) {
                 Awaitability::Coroutine => false,
                 Awaitability::Running => true,
                 _ if is_plain_function(semantics, &call.func) => true,
@@ -240,8 +239,7 @@ impl<'a> Made<'a> {
                 | Awaitability::Awaitable
                 | Awaitability::Mixed
                 | Awaitability::Unknown => is_unclear(),
-            },
-        };
+            };
         is_else
             || callee::takes_awaitables(semantics, call)
             || call
@@ -287,24 +285,17 @@ impl<'a> Made<'a> {
     }
 }
 
-/// What the name of a method says of what calling it gives.
-enum Told {
-    Coroutine,
-    Nothing,
-}
-
-/// What a call gives by the name of the method alone, whatever has it: types are asked where that
-/// makes a difference. `None` where it may.
-fn told_by_name(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Told> {
-    let method = call.func.as_attribute_expr()?;
-    if let Some(known) = file.semantics.awaitability_in_sight(call) {
-        return (known == Awaitability::Coroutine).then_some(Told::Coroutine);
-    }
+/// Whether what a method call gives can only be a coroutine, if it is something to be awaited, by the
+/// name of the method alone: whatever has it in the project is a coroutine function, or nothing has it.
+fn gives_coroutine_if_any(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
     let name = name_key(&method.attr);
-    match file.project.defined(name) {
-        Defined::Coroutines => Some(Told::Coroutine),
-        Defined::Nothing if !file.project.may_be_awaitable(name) => Some(Told::Nothing),
-        Defined::Nothing | Defined::Others => None,
+    match file.project.given_by(name) {
+        Given::Coroutines => true,
+        Given::Unknown => !file.project.may_be_awaitable(name),
+        Given::Others => false,
     }
 }
 

@@ -63,19 +63,28 @@ pub struct Linked {
     /// functions.
     installed: FxHashSet<Key>,
     installed_names: FxHashSet<Key>,
-    /// What has a name, made when the first question comes.
-    defined: OnceLock<FxHashMap<Key, Defined>>,
+    /// What has a name, in the order of the names. Made when the first question comes.
+    holders: OnceLock<Vec<Holder>>,
 }
 
-/// What the functions, methods and attributes of one name are, in all files.
+/// Something that has a name, in the file of this number.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    name: Key,
+    file: u32,
+    /// A function, as an index into [`Traces::functions`]; none where it is anything else.
+    function: Option<u32>,
+}
+
+/// What calling the functions and attributes of one name gives, in all files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Defined {
-    /// Coroutine functions, without decorators.
+pub enum Given {
+    /// A coroutine.
     Coroutines,
-    /// Something else, or not all the same.
+    /// Something else to be awaited, perhaps.
     Others,
     /// Nothing has the name in any file, and nothing is installed.
-    Nothing,
+    Unknown,
 }
 
 impl Linked {
@@ -114,48 +123,79 @@ impl Linked {
         search.run()
     }
 
-    /// What has this name, as a function, as a member of a class or at the top level of a module.
-    pub fn defined(&self, name: Key) -> Defined {
-        let defined = self.defined.get_or_init(|| self.all_defined());
-        match defined.get(&name) {
-            Some(defined) => *defined,
-            None if self.installed.is_empty() => Defined::Nothing,
-            None => Defined::Others,
+    /// What calling something of this name gives: a function, a member of a class, or what stands at
+    /// the top level of a module.
+    pub fn given_by(&self, name: Key) -> Given {
+        let holders = self.holders.get_or_init(|| self.all_holders());
+        let first = holders.partition_point(|holder| holder.name < name);
+        let mut own = holders
+            .iter()
+            .skip(first)
+            .take_while(|holder| holder.name == name)
+            .peekable();
+        if own.peek().is_none() {
+            return if self.installed.is_empty() {
+                Given::Unknown
+            } else {
+                Given::Others
+            };
+        }
+        let mut has_coroutine_function = false;
+        for holder in own {
+            let Some(file) = self.files.get(holder.file as usize) else {
+                return Given::Others;
+            };
+            let function = holder
+                .function
+                .and_then(|function| file.functions.get(function as usize));
+            match function {
+                Some(function) if function.is_property => return Given::Others,
+                Some(function) if function.is_async => {
+                    if function.is_generator || !file.steps(function.decorators).is_empty() {
+                        return Given::Others;
+                    }
+                    has_coroutine_function = true;
+                }
+                Some(_) | None => return Given::Others,
+            }
+        }
+        if has_coroutine_function {
+            Given::Coroutines
+        } else {
+            Given::Others
         }
     }
 
-    fn all_defined(&self) -> FxHashMap<Key, Defined> {
-        let mut all: FxHashMap<Key, Defined> = FxHashMap::default();
-        let mut note = |name: Key, is_coroutine_function: bool| {
-            let defined = all.entry(name).or_insert(Defined::Coroutines);
-            if !is_coroutine_function {
-                *defined = Defined::Others;
-            }
-        };
-        for file in &self.files {
-            for function in &file.functions {
-                let is_plain = function.is_async
-                    && !function.is_generator
-                    && !function.is_property
-                    && file.steps(function.decorators).is_empty();
-                note(function.name, is_plain);
+    fn all_holders(&self) -> Vec<Holder> {
+        let mut holders = Vec::new();
+        for (file, number) in self.files.iter().zip(0..) {
+            let mut note = |name: Key, function: Option<u32>| {
+                holders.push(Holder {
+                    name,
+                    file: number,
+                    function,
+                });
+            };
+            for (function, id) in file.functions.iter().zip(0..) {
+                note(function.name, Some(id));
             }
             for class in &file.classes {
-                note(class.name, false);
+                note(class.name, None);
                 for (name, member) in &class.members {
                     if matches!(member, Member::Value(_)) {
-                        note(*name, false);
+                        note(*name, None);
                     }
                 }
             }
             for (name, node) in &file.names {
                 let mut steps = file.steps(*node).iter();
                 if steps.any(|step| !matches!(step, Step::Function(_) | Step::Import(_))) {
-                    note(*name, false);
+                    note(*name, None);
                 }
             }
         }
-        all
+        holders.sort_unstable_by_key(|holder| holder.name);
+        holders
     }
 
     /// Whether the files of this top-level package are those of the project.
