@@ -248,7 +248,7 @@ impl<'s, 'db> Look<'s, 'db> {
     fn is_done(&self) -> bool {
         self.seen.is_limited
             || self.seen.never_ends
-            || self.depth > LIMITED_DEPTH && (self.is_enough)(self.seen)
+            || self.depth > LIMITED_DEPTH && self.has_enough()
     }
 
     fn unknown(&mut self) {
@@ -273,20 +273,28 @@ impl<'s, 'db> Look<'s, 'db> {
         self.semantics.means(expr, &paths)
     }
 
-    /// The class of a value. Where the rest makes little difference, types are not asked for it.
+    /// Whether the rest makes so little difference that types are not asked for it.
+    fn has_enough(&self) -> bool {
+        (self.is_enough)(self.seen)
+    }
+
     fn class_of(&self, expr: &Expr) -> Option<String> {
-        if (self.is_enough)(self.seen) {
-            return self.semantics.class_path_in_sight(expr);
+        if self.has_enough() {
+            self.semantics.class_path_in_sight(expr)
+        } else {
+            self.inferred_class_of(expr)
         }
+    }
+
+    fn inferred_class_of(&self, expr: &Expr) -> Option<String> {
         match self.semantics.class_of(expr) {
             ClassOf::Known(path) => Some(path),
             ClassOf::Other | ClassOf::Unknown => None,
         }
     }
 
-    /// The function that is called. The same holds for it.
     fn function_of(&self, callee: &Expr) -> Option<Function<'db>> {
-        if (self.is_enough)(self.seen) {
+        if self.has_enough() {
             self.semantics.function_in_sight(callee)
         } else {
             self.semantics.function(callee)
@@ -322,6 +330,7 @@ impl<'s, 'db> Look<'s, 'db> {
         };
         if let Expr::Attribute(method) = &*call.func
             && waits
+            && !self.has_enough()
             && self.class_of(&method.value).is_none()
             && self.function_of(&call.func).is_none()
         {
@@ -454,7 +463,7 @@ impl<'s, 'db> Look<'s, 'db> {
         let class = if is_own {
             self.semantics.class_path_in_sight(is_given)
         } else {
-            self.class_of(is_given)
+            self.inferred_class_of(is_given)
         };
         match class {
             Some(class) => {

@@ -51,6 +51,10 @@ impl Codemod for UnboundedConcurrency {
         ]
     }
 
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
         let allow = |expr: &Expr, paths: &[&str]| spellings.allow(expr, paths);
         Candidate::when(FanOut::at(site, &allow).is_some())

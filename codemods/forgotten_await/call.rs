@@ -3,7 +3,7 @@
 
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
+use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
@@ -127,7 +127,9 @@ impl Codemod for ForgottenAwait {
             {
                 Some("it may be a task or future, which runs by itself")
             }
-            Awaitability::Mixed if is_told_apart(file, site) => return None,
+            Awaitability::Mixed if is_asked_about(site) || is_told_apart(file, site) => {
+                return None;
+            }
             Awaitability::Mixed => {
                 return Some(Finding {
                     rule: &RULE,
@@ -145,8 +147,12 @@ impl Codemod for ForgottenAwait {
                 .map(|package| format!("older versions of `{package}` have a plain function here")),
             _ => None,
         };
+        let is_overridden = method.is_some_and(|method| is_overridden_plainly(file, method));
+        if is_overridden && is_placeholder(file, site.node) {
+            return None;
+        }
         let remedy = match surroundings.obstacle {
-            _ if method.is_some_and(|method| is_overridden_plainly(file, method)) => {
+            _ if is_overridden => {
                 Remedy::NotFixed(
                     "a class in sight overrides the method with a plain one".to_owned(),
                 )
@@ -189,6 +195,48 @@ pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttri
         .class_names_of(&method.value)
         .iter()
         .any(|class| file.project.is_overridden_plainly(class, &method.attr))
+}
+
+/// Whether the method that is called does nothing itself: what overrides it is what is meant.
+fn is_placeholder(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+    let AnyNodeRef::ExprCall(call) = node else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    semantics.function(&call.func).is_some_and(|function| {
+        function.node(semantics.db()).is_some_and(|node| {
+            !function.definition.file(semantics.db()).is_stub(semantics.db())
+                && node.body.iter().all(|statement| match statement {
+                    Stmt::Pass(_) | Stmt::Raise(_) => true,
+                    Stmt::Expr(statement) => {
+                        statement.value.is_string_literal_expr()
+                            || statement.value.is_ellipsis_literal_expr()
+                    }
+                    _ => false,
+                })
+        })
+    })
+}
+
+/// Whether a value that may be a coroutine or not is asked which it is: it is compared with `None`, or
+/// it is an attribute that is asked for its truth.
+fn is_asked_about(site: &Site<'_, '_>) -> bool {
+    match site.parent() {
+        Some(AnyNodeRef::ExprCompare(comparison)) => {
+            let mut operators = comparison.ops.iter();
+            operators.all(|operator| matches!(operator, CmpOp::Is | CmpOp::IsNot))
+        }
+        Some(
+            AnyNodeRef::StmtIf(_)
+            | AnyNodeRef::ElifElseClause(_)
+            | AnyNodeRef::StmtWhile(_)
+            | AnyNodeRef::StmtAssert(_)
+            | AnyNodeRef::ExprIf(_)
+            | AnyNodeRef::ExprBoolOp(_)
+            | AnyNodeRef::ExprUnaryOp(_),
+        ) => site.node.is_expr_attribute(),
+        _ => false,
+    }
 }
 
 /// Whether the code knows which it is, where a value may be a coroutine or not: the file asks what
