@@ -974,7 +974,10 @@ impl<'db> Semantics<'db> {
         let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };
-        rebinds(known.node(), method)
+        // One coroutine function in the place of another one makes no difference.
+        let is_other = |value: &&Expr| !known.own.is_coroutine_function(value);
+        rebinds_in_body(known.node(), method)
+            || instance_values(known.node(), method).iter().any(is_other)
             || known
                 .base_classes()
                 .any(|base| known.own.class_rebinds(base, method, depth))
@@ -1200,11 +1203,15 @@ impl<'db> Semantics<'db> {
 
 /// Whether a class assigns to `name` in its body, or to the attribute of that name of an instance.
 pub(crate) fn rebinds(class: &ast::StmtClassDef, name: &str) -> bool {
-    let in_body = class.body.iter().any(|statement| {
+    rebinds_in_body(class, name) || !instance_values(class, name).is_empty()
+}
+
+/// Whether a class assigns to `name` in its body.
+fn rebinds_in_body(class: &ast::StmtClassDef, name: &str) -> bool {
+    class.body.iter().any(|statement| {
         matches!(statement, Stmt::Assign(assign)
             if assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id == name)))
-    });
-    in_body || !instance_values(class, name).is_empty()
+    })
 }
 
 /// What the code of a class assigns to the attribute `name` of a variable.

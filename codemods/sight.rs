@@ -10,15 +10,16 @@
 //! its decorator comes from a package that is not installed, and what a class says of its attributes
 //! holds where its base does.
 
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::comparable::ComparableExpr;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
-    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
+    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
 };
 use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
 use ty_python_core::place::{PlaceExpr, PlaceExprRef};
-use ty_python_core::scope::{FileScopeId, NodeWithScopeRef};
+use ty_python_core::scope::{FileScopeId, NodeWithScopeKind, NodeWithScopeRef};
 use ty_python_core::{NarrowingEvaluator, semantic_index};
 use ty_python_semantic::HasType;
 use ty_python_semantic::types::{Type, TypeDefinition};
@@ -95,6 +96,7 @@ impl<'db> Semantics<'db> {
                     .place_table(scope)
                     .place_id(place)
                     .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
+                && !self.is_only_receiver(expr, scope)
         };
         if scope == bound || !is_name {
             let use_id = expr.scoped_use_id(self.db(), self.file());
@@ -125,6 +127,41 @@ impl<'db> Semantics<'db> {
                 let known = use_def.narrowing_evaluator(ScopedNarrowingConstraint::ALWAYS_TRUE);
                 !is_rebound && !known.predicate_narrowing_targets().contains_place(place)
             })
+    }
+
+    /// Whether a function only ever takes attributes of what an expression stands for. What it asks about
+    /// those tells parts of a union apart, and nothing about an instance of one class.
+    fn is_only_receiver(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
+        struct Uses {
+            place: PlaceExpr,
+            is_other: bool,
+        }
+        impl Uses {
+            fn is_it(&self, expr: &Expr) -> bool {
+                PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
+            }
+        }
+        impl<'a> SourceOrderVisitor<'a> for Uses {
+            fn visit_expr(&mut self, expr: &'a Expr) {
+                match expr {
+                    Expr::Attribute(attribute) if self.is_it(&attribute.value) => {}
+                    Expr::Name(_) | Expr::Attribute(_) if self.is_it(expr) => self.is_other = true,
+                    other => walk_expr(self, other),
+                }
+            }
+        }
+        let Some(place) = PlaceExpr::try_from_expr(expr) else {
+            return false;
+        };
+        let NodeWithScopeKind::Function(function) = self.index().scope(scope).node() else {
+            return false;
+        };
+        let mut uses = Uses {
+            place,
+            is_other: false,
+        };
+        uses.visit_body(&function.node(self.module()).body);
+        !uses.is_other
     }
 
     /// Whether an attribute that is read is what the class of the receiver says.
@@ -178,23 +215,38 @@ impl<'db> Semantics<'db> {
                 let [definition] = definitions.as_slice() else {
                     return None;
                 };
-                let DefinitionKind::Assignment(assignment) = definition.kind(self.db()) else {
-                    return None;
-                };
                 let scope = definition.file_scope(self.db());
-                let is_whole = assignment.unpack().is_none() && !scope.is_global();
-                (is_whole && self.is_as_bound(name.into(), scope))
-                    .then(|| self.class_to(assignment.value(self.module()), steps))?
-            }
-            Expr::Attribute(attribute) => {
-                if !self.is_untouched(attribute) {
+                if !self.is_as_bound(name.into(), scope) {
                     return None;
                 }
-                let class = match self.class_of_receiver(&attribute.value) {
-                    Some(class) => self.index().try_definition(class)?,
-                    None => self.class_to(&attribute.value, steps)?,
-                };
-                self.class_of_member(class, &attribute.attr, BASES)
+                match definition.kind(self.db()) {
+                    DefinitionKind::Assignment(assignment)
+                        if assignment.unpack().is_none() && !scope.is_global() =>
+                    {
+                        self.class_to(assignment.value(self.module()), steps)
+                    }
+                    DefinitionKind::For(clause)
+                        if !clause.is_async() && clause.target_kind() == TargetKind::Single =>
+                    {
+                        self.class_of_part(clause.iterable(self.module()), Part::Item, steps)
+                    }
+                    DefinitionKind::Comprehension(clause)
+                        if !clause.is_async() && clause.target_kind() == TargetKind::Single =>
+                    {
+                        self.class_of_part(clause.iterable(self.module()), Part::Item, steps)
+                    }
+                    _ => None,
+                }
+            }
+            Expr::Attribute(attribute) => {
+                let class = self.class_with(attribute, steps)?;
+                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+                    own.class_of_told(told, steps)
+                })
+            }
+            Expr::Subscript(subscript) => {
+                let is_one = !matches!(&*subscript.slice, Expr::Slice(_) | Expr::Tuple(_));
+                is_one.then(|| self.class_of_part(&subscript.value, Part::Value, steps))?
             }
             Expr::Call(call) => self.class_made_by(call, false),
             Expr::Await(awaited) => match &*awaited.value {
@@ -205,13 +257,115 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// The class of an attribute of the instances of a class, where its annotation says that, or the one
-    /// statement that assigns to it.
-    fn class_of_member(
+    /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
+    fn class_with(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<Definition<'db>> {
+        if !self.is_untouched(attribute) {
+            return None;
+        }
+        match self.class_of_receiver(&attribute.value) {
+            Some(class) => self.index().try_definition(class),
+            None => self.class_to(&attribute.value, steps),
+        }
+    }
+
+    /// The class of what a collection holds, where its annotation says that.
+    fn class_of_part(&self, expr: &Expr, part: Part, steps: usize) -> Option<Definition<'db>> {
+        let steps = steps.checked_sub(1)?;
+        match expr {
+            Expr::Name(name) => {
+                let definitions = self.bindings(name)?;
+                let [definition] = definitions.as_slice() else {
+                    return None;
+                };
+                if !self.is_as_bound(name.into(), definition.file_scope(self.db())) {
+                    return None;
+                }
+                match definition.kind(self.db()) {
+                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
+                        parameter,
+                    )) => {
+                        let annotation = parameter.node(self.module()).annotation()?;
+                        self.class_in_brackets(annotation, part)
+                    }
+                    DefinitionKind::AnnotatedAssignment(assignment) => {
+                        self.class_in_brackets(assignment.annotation(self.module()), part)
+                    }
+                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                        match assignment.value(self.module()) {
+                            value @ (Expr::Attribute(_) | Expr::Call(_)) => {
+                                self.class_of_part(value, part, steps)
+                            }
+                            _ => None,
+                        }
+                    }
+                    _ => None,
+                }
+            }
+            Expr::Attribute(attribute) => {
+                let class = self.class_with(attribute, steps)?;
+                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+                    own.class_in_brackets(told.annotation?, part)
+                })
+            }
+            Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
+                (Expr::Attribute(method), [])
+                    if method.attr.as_str() == "values" && part == Part::Item =>
+                {
+                    self.class_of_part(&method.value, Part::Value, steps)
+                }
+                (Expr::Name(_), [given])
+                    if part == Part::Item
+                        && self.means(
+                            &call.func,
+                            &["builtins.list", "builtins.tuple", "builtins.sorted"],
+                        ) =>
+                {
+                    self.class_of_part(given, part, steps)
+                }
+                _ => {
+                    let function = self.function_in_sight(&call.func)?;
+                    let own = self.of_function(&function);
+                    let node = function.node(self.db())?;
+                    if node.is_async || !node.decorator_list.is_empty() {
+                        return None;
+                    }
+                    own.class_in_brackets(node.returns.as_deref()?, part)
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// The class that an annotation such as `list[Job]` says a collection holds.
+    fn class_in_brackets(&self, annotation: &Expr, part: Part) -> Option<Definition<'db>> {
+        let Expr::Subscript(generic) = annotation else {
+            return None;
+        };
+        let is_one = |paths: &[&str]| self.means(&generic.value, paths);
+        let held = match &*generic.slice {
+            Expr::Tuple(pair) => match (&*pair.elts, part) {
+                ([held, _], Part::Item) | ([_, held], Part::Value) if is_one(MAPPINGS) => held,
+                ([held, Expr::EllipsisLiteral(_)], _)
+                    if is_one(&["builtins.tuple", "typing.Tuple"]) =>
+                {
+                    held
+                }
+                _ => return None,
+            },
+            held if is_one(SEQUENCES) || part == Part::Item && is_one(ITERABLES) => held,
+            _ => return None,
+        };
+        self.class_of_instance(held)
+    }
+
+    /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
+    /// bases that says something of it.
+    fn told_by_class(
         &self,
         class: Definition<'db>,
         name: &str,
         depth: usize,
+        tell: &dyn Fn(&Self, &Told<'_>) -> Option<Definition<'db>>,
     ) -> Option<Definition<'db>> {
         let depth = depth.checked_sub(1)?;
         let class = Class::of(self.db(), class)?;
@@ -219,17 +373,17 @@ impl<'db> Semantics<'db> {
         let told = Told::of(class.node(), name);
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => None,
-            (Some(annotation), _) => own.class_named(annotation),
+            (Some(_), _) => tell(own, &told),
             (None, []) => {
                 let mut bases = class.bases();
                 let first = own.base_in_sight(bases.next()?)?;
                 if bases.next().is_some() {
                     return None;
                 }
-                own.class_of_member(first, name, depth)
+                own.told_by_class(first, name, depth, tell)
             }
             // A base may say more of it, unless it is not there to ask.
-            (None, [value]) => {
+            (None, [_]) => {
                 let is_told_here = class
                     .bases()
                     .all(|base| match own.type_in_sight(base.into()) {
@@ -239,8 +393,21 @@ impl<'db> Semantics<'db> {
                             .is_some_and(|base| !own.speaks_of(base, name, depth)),
                         None => false,
                     });
-                is_told_here.then(|| own.plain_class(own.type_of(*value)?))?
+                is_told_here.then(|| tell(own, &told))?
             }
+            _ => None,
+        }
+    }
+
+    /// The class of an attribute, where its annotation says that, or the one statement that assigns to
+    /// it.
+    fn class_of_told(&self, told: &Told<'_>, steps: usize) -> Option<Definition<'db>> {
+        match (told.annotation, told.values.as_slice()) {
+            (Some(annotation @ Expr::Subscript(_)), _) => self.class_of_instance(annotation),
+            (Some(annotation), _) => self.class_named(annotation),
+            (None, [value]) => self
+                .class_to(value, steps)
+                .or_else(|| self.plain_class(self.type_of(*value)?)),
             _ => None,
         }
     }
@@ -262,7 +429,10 @@ impl<'db> Semantics<'db> {
 
     /// The class that the name of a base stands for, where that is in sight.
     fn base_in_sight(&self, base: &Expr) -> Option<Definition<'db>> {
-        self.class_definition(self.type_in_sight(base.into())?)
+        match self.type_in_sight(base.into()) {
+            Some(ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_))) => self.class_definition(ty),
+            _ => self.class_named(base),
+        }
     }
 
     /// The annotation of the parameter that a name is bound to, of which nothing more is known.
@@ -283,10 +453,20 @@ impl<'db> Semantics<'db> {
     /// The class that an annotation says a value is an instance of. To infer a parameter, the type
     /// engine infers all that stands around its function.
     fn class_of_instance(&self, annotation: &Expr) -> Option<Definition<'db>> {
-        let Some(ty @ Type::ClassLiteral(_)) = self.type_in_sight(annotation.into()) else {
-            return None;
+        let named = match annotation {
+            // What is in the brackets of a class makes it no other class.
+            Expr::Subscript(generic)
+                if !self.means(&generic.value, &["builtins.type", "typing.Type"]) =>
+            {
+                &generic.value
+            }
+            other => other,
         };
-        let class = self.class_definition(ty)?;
+        let class = match self.type_in_sight(named.into())? {
+            ty @ Type::ClassLiteral(_) => self.class_definition(ty)?,
+            Type::Dynamic(_) | Type::SubclassOf(_) => self.class_behind_decorators(named)?,
+            _ => return None,
+        };
         let known = Class::of(self.db(), class)?;
         // Their instances are more than those of a class.
         let is_special = known.node().bases().iter().any(|base| {
@@ -301,6 +481,12 @@ impl<'db> Semantics<'db> {
 
     /// The class that an annotation names.
     pub(crate) fn class_named(&self, annotation: &Expr) -> Option<Definition<'db>> {
+        if let Expr::Attribute(member) = annotation {
+            let module = self.type_in_sight((&*member.value).into())?;
+            let class = self.definition_in_module(module, &member.attr)?;
+            let is_class = matches!(class.kind(self.db()), DefinitionKind::Class(_));
+            return is_class.then_some(class);
+        }
         match self.type_in_sight(annotation.into())? {
             ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_)) => self.class_definition(ty),
             _ => self.class_behind_decorators(annotation),
@@ -328,11 +514,22 @@ impl<'db> Semantics<'db> {
         let gives_back = |decorator: &ast::Decorator| {
             let function = own.function_in_sight(called(decorator));
             function.is_some_and(|function| {
-                let node = function.node(db);
-                matches!(node.and_then(|node| node.returns.as_deref()),
-                    Some(Expr::Subscript(ast::ExprSubscript { value, slice, .. }))
-                        if last_name(slice) == Some(class.name.as_str())
-                            && own.of_function(&function).means(value, &["builtins.type", "typing.Type"]))
+                let Some(node) = function.node(db) else {
+                    return false;
+                };
+                let Some(given @ Expr::Subscript(ast::ExprSubscript { value, slice, .. })) =
+                    node.returns.as_deref()
+                else {
+                    return false;
+                };
+                let mut parameters = node.parameters.iter();
+                let is_as_taken = parameters.next().is_some_and(|taken| {
+                    taken.annotation().map(ComparableExpr::from) == Some(given.into())
+                });
+                (is_as_taken || last_name(slice) == Some(class.name.as_str()))
+                    && own
+                        .of_function(&function)
+                        .means(value, &["builtins.type", "typing.Type"])
             })
         };
         let mut decorators = class.decorator_list.iter();
@@ -427,14 +624,28 @@ impl<'db> Semantics<'db> {
             let class = self.index().try_definition(class)?;
             return self.method_of(class, &method.attr, BASES);
         }
-        if let Some(ty @ Type::ModuleLiteral(_)) = self.type_in_sight((&*method.value).into()) {
-            return self.function_of_module(ty, &method.attr);
+        if let Some(module @ Type::ModuleLiteral(_)) = self.type_in_sight((&*method.value).into()) {
+            let function = self.definition_in_module(module, &method.attr)?;
+            return function
+                .kind(self.db())
+                .is_function_def()
+                .then_some(function);
+        }
+        if let Expr::Call(call) = &*method.value
+            && call.arguments.is_empty()
+            && self.means(&call.func, &["builtins.super"])
+        {
+            return self.method_of(self.first_base_around(call)?, &method.attr, BASES);
         }
         self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
     }
 
-    fn function_of_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
+    /// The one definition that a name has at the top level of a module.
+    fn definition_in_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
         let db = self.db();
+        let Type::ModuleLiteral(_) = module else {
+            return None;
+        };
         let env = self.model().program_environment();
         let TypeDefinition::Module(module) = module.definition(db, &env)? else {
             return None;
@@ -448,7 +659,17 @@ impl<'db> Semantics<'db> {
             .reachable_symbol_bindings(symbol)
             .filter_map(|binding| binding.binding.definition());
         let definition = bindings.next()?;
-        (bindings.next().is_none() && definition.kind(db).is_function_def()).then_some(definition)
+        bindings.next().is_none().then_some(definition)
+    }
+
+    /// The first base of the class whose method an expression stands in.
+    fn first_base_around(&self, call: &ast::ExprCall) -> Option<Definition<'db>> {
+        let scope = self.scope_of(call)?;
+        let class = self.index().class_definition_of_method(scope)?;
+        let class = Class::of(self.db(), class)?;
+        let mut bases = class.bases();
+        let first = class.own.base_in_sight(bases.next()?)?;
+        bases.next().is_none().then_some(first)
     }
 
     fn method_of(
@@ -487,10 +708,59 @@ impl<'db> Semantics<'db> {
     }
 }
 
+/// What of a collection is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// What iterating over it gives.
+    Item,
+    /// What stands in it under an index or a key.
+    Value,
+}
+
+/// Collections that have an item under every index.
+const SEQUENCES: &[&str] = &[
+    "builtins.list",
+    "typing.List",
+    "collections.deque",
+    "typing.Deque",
+    "collections.abc.Sequence",
+    "typing.Sequence",
+    "collections.abc.MutableSequence",
+    "typing.MutableSequence",
+];
+
+/// Collections that can only be iterated over.
+const ITERABLES: &[&str] = &[
+    "builtins.set",
+    "typing.Set",
+    "builtins.frozenset",
+    "typing.FrozenSet",
+    "collections.abc.Iterable",
+    "typing.Iterable",
+    "collections.abc.Collection",
+    "typing.Collection",
+    "collections.abc.Set",
+    "typing.AbstractSet",
+];
+
+/// Collections that have values under keys.
+const MAPPINGS: &[&str] = &[
+    "builtins.dict",
+    "typing.Dict",
+    "collections.abc.Mapping",
+    "typing.Mapping",
+    "collections.abc.MutableMapping",
+    "typing.MutableMapping",
+    "collections.defaultdict",
+    "typing.DefaultDict",
+    "collections.OrderedDict",
+    "typing.OrderedDict",
+];
+
 /// What a class says of an attribute of its instances.
 #[derive(Default)]
 struct Told<'a> {
-    /// Its annotation in the body of the class.
+    /// Its annotation, in the body of the class or where a method assigns to it, or that of a property.
     annotation: Option<&'a Expr>,
     /// What its methods assign to it.
     values: Vec<&'a Expr>,
@@ -504,7 +774,15 @@ impl<'a> Told<'a> {
         for statement in &class.body {
             match statement {
                 Stmt::FunctionDef(function) => {
-                    told.has_others |= function.name.as_str() == name;
+                    if function.name.as_str() == name && !is_setter(function) {
+                        let is_known = told.annotation.is_some();
+                        match function.returns.as_deref() {
+                            Some(annotation) if is_plain_property(function) && !is_known => {
+                                told.annotation = Some(annotation);
+                            }
+                            _ => told.has_others = true,
+                        }
+                    }
                     let mut search = Assigned {
                         name,
                         told: &mut told,
@@ -527,6 +805,33 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Whether a method is a property of instances that gives what its annotation says.
+fn is_plain_property(function: &ast::StmtFunctionDef) -> bool {
+    let mut names = function
+        .decorator_list
+        .iter()
+        .map(|decorator| last_name(&decorator.expression).unwrap_or_default());
+    let is_property = names
+        .clone()
+        .any(|name| matches!(name, "property" | "cached_property"));
+    is_property
+        && !function.is_async
+        && names.all(|name| {
+            matches!(
+                name,
+                "property" | "cached_property" | "abstractmethod" | "override" | "final"
+            )
+        })
+}
+
+/// Whether a method is what is called when something is assigned to a property, or when it is deleted.
+fn is_setter(function: &ast::StmtFunctionDef) -> bool {
+    function.decorator_list.iter().any(|decorator| {
+        matches!(&decorator.expression, Expr::Attribute(decorator)
+            if matches!(decorator.attr.as_str(), "setter" | "deleter"))
+    })
+}
+
 /// Looks for what a method assigns to an attribute of something.
 struct Assigned<'t, 'a, 'n> {
     name: &'n str,
@@ -547,6 +852,11 @@ impl<'a> SourceOrderVisitor<'a> for Assigned<'_, 'a, '_> {
                     self.told.values.push(&assign.value);
                     return TraversalSignal::Skip;
                 }
+            }
+            AnyNodeRef::StmtAnnAssign(declaration) if is_it(&declaration.target) => {
+                self.told.has_others |= self.told.annotation.is_some();
+                self.told.annotation = Some(&declaration.annotation);
+                return TraversalSignal::Skip;
             }
             AnyNodeRef::ExprAttribute(attribute)
                 if attribute.attr.as_str() == self.name

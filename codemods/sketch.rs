@@ -6,7 +6,7 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ty_python_core::definition::DefinitionKind;
+use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::semantics::{Awaitability, BASES, Origin, Semantics, rebinds};
 use crate::spelling::Explained;
@@ -27,6 +27,9 @@ impl Semantics<'_> {
                     return Some(Awaitability::Unknown);
                 };
                 let [definition] = definitions.as_slice() else {
+                    if self.are_coroutine_functions(&definitions) {
+                        return Some(Awaitability::Coroutine);
+                    }
                     // The type engine goes by the `def`, whatever else is bound to its name.
                     let functions_only = definitions
                         .iter()
@@ -62,6 +65,30 @@ impl Semantics<'_> {
                 self.awaitability_of_callee(&call.func)
             }
             _ => None,
+        }
+    }
+
+    /// Whether each of some bindings gives its name to a coroutine function.
+    fn are_coroutine_functions(&self, definitions: &[Definition<'_>]) -> bool {
+        !definitions.is_empty()
+            && definitions
+                .iter()
+                .all(|definition| match definition.kind(self.db()) {
+                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                        self.is_coroutine_function(assignment.value(self.module()))
+                    }
+                    _ => false,
+                })
+    }
+
+    /// Whether a value is plainly a coroutine function.
+    pub(crate) fn is_coroutine_function(&self, value: &Expr) -> bool {
+        match value {
+            Expr::If(conditional) => {
+                self.is_coroutine_function(&conditional.body)
+                    && self.is_coroutine_function(&conditional.orelse)
+            }
+            value => self.awaitability_of_callee(value) == Some(Awaitability::Coroutine),
         }
     }
 

@@ -197,7 +197,8 @@ pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttri
         .any(|class| file.project.is_overridden_plainly(class, &method.attr))
 }
 
-/// Whether the method that is called does nothing itself: what overrides it is what is meant.
+/// Whether the method that is called does nothing itself, and no decorator or exception says that others
+/// have to: what overrides it is what is meant.
 fn is_placeholder(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     let AnyNodeRef::ExprCall(call) = node else {
         return false;
@@ -205,9 +206,10 @@ fn is_placeholder(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     let semantics = &file.semantics;
     semantics.function(&call.func).is_some_and(|function| {
         function.node(semantics.db()).is_some_and(|node| {
-            !function.definition.file(semantics.db()).is_stub(semantics.db())
+            node.decorator_list.is_empty()
+                && !function.definition.file(semantics.db()).is_stub(semantics.db())
                 && node.body.iter().all(|statement| match statement {
-                    Stmt::Pass(_) | Stmt::Raise(_) => true,
+                    Stmt::Pass(_) => true,
                     Stmt::Expr(statement) => {
                         statement.value.is_string_literal_expr()
                             || statement.value.is_ellipsis_literal_expr()
