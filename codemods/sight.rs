@@ -10,9 +10,13 @@
 //! its decorator comes from a package that is not installed, and what a class says of its attributes
 //! holds where its base does.
 
+use ruff_db::files::File;
+use ruff_db::parsed::parsed_module;
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::visitor::source_order::{
+    SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
+};
+use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Operator, Stmt, UnaryOp};
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
@@ -21,7 +25,7 @@ use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
 use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind, NodeWithScopeRef};
 use ty_python_core::{NarrowingEvaluator, semantic_index};
-use ty_python_semantic::HasType;
+use ty_python_semantic::{HasType, SemanticModel};
 use ty_python_semantic::types::{Type, TypeDefinition};
 
 use crate::outline::last_name;
@@ -30,6 +34,9 @@ use crate::support::decorators::called;
 
 /// How many attributes and assignments are followed, one behind the other.
 const STEPS: usize = 4;
+
+/// How many imports are followed from one module to the next.
+const IMPORTS: usize = 6;
 
 impl<'db> Semantics<'db> {
     /// The type of an expression, where that is in sight.
@@ -71,7 +78,7 @@ impl<'db> Semantics<'db> {
                 .then_some(ty)
             }
             DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
-                if self.is_as_bound(name.into(), definition.file_scope(self.db())) =>
+                if self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Type) =>
             {
                 parameter.node(self.module()).inferred_type(self.model())
             }
@@ -80,9 +87,9 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether nothing is known of a name or attribute at this place but what was said where its name
-    /// is bound, in the scope `bound`: no condition was asked, and nothing was assigned to an
-    /// attribute.
-    fn is_as_bound(&self, expr: ast::ExprRef<'_>, bound: FileScopeId) -> bool {
+    /// is bound, in the scope `bound`: no condition was asked that makes a difference to what is `asked`,
+    /// and nothing was assigned to an attribute.
+    fn is_as_bound(&self, expr: ast::ExprRef<'_>, bound: FileScopeId, asked: Asked) -> bool {
         let (Some(scope), Some(place)) = (self.scope_of(expr), PlaceExpr::try_from_expr(expr))
         else {
             return false;
@@ -96,7 +103,7 @@ impl<'db> Semantics<'db> {
                     .place_table(scope)
                     .place_id(place)
                     .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
-                && !self.is_only_receiver(expr, scope)
+                && !(asked == Asked::Class && self.keeps_class(expr, scope))
         };
         if scope == bound || !is_name {
             let use_id = expr.scoped_use_id(self.db(), self.file());
@@ -129,39 +136,23 @@ impl<'db> Semantics<'db> {
             })
     }
 
-    /// Whether a function only ever takes attributes of what an expression stands for. What it asks about
-    /// those tells parts of a union apart, and nothing about an instance of one class.
-    fn is_only_receiver(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
-        struct Uses {
-            place: PlaceExpr,
-            is_other: bool,
-        }
-        impl Uses {
-            fn is_it(&self, expr: &Expr) -> bool {
-                PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
-            }
-        }
-        impl<'a> SourceOrderVisitor<'a> for Uses {
-            fn visit_expr(&mut self, expr: &'a Expr) {
-                match expr {
-                    Expr::Attribute(attribute) if self.is_it(&attribute.value) => {}
-                    Expr::Name(_) | Expr::Attribute(_) if self.is_it(expr) => self.is_other = true,
-                    other => walk_expr(self, other),
-                }
-            }
-        }
-        let Some(place) = PlaceExpr::try_from_expr(expr) else {
+    /// Whether the conditions of a function leave the class of what an expression stands for as it is:
+    /// they ask about attributes of it, which tells the parts of a union apart, or whether there is
+    /// anything at all.
+    fn keeps_class(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
+        let (Some(place), NodeWithScopeKind::Function(function)) = (
+            PlaceExpr::try_from_expr(expr),
+            self.index().scope(scope).node(),
+        ) else {
             return false;
         };
-        let NodeWithScopeKind::Function(function) = self.index().scope(scope).node() else {
-            return false;
-        };
-        let mut uses = Uses {
+        let mut conditions = Conditions {
             place,
-            is_other: false,
+            is_inside: false,
+            asks_more: false,
         };
-        uses.visit_body(&function.node(self.module()).body);
-        !uses.is_other
+        conditions.visit_body(&function.node(self.module()).body);
+        !conditions.asks_more
     }
 
     /// Whether an attribute that is read is what the class of the receiver says.
@@ -176,7 +167,11 @@ impl<'db> Semantics<'db> {
         match self.bindings(root).as_deref() {
             Some([definition]) => {
                 attribute.ctx == ast::ExprContext::Load
-                    && self.is_as_bound(attribute.into(), definition.file_scope(self.db()))
+                    && self.is_as_bound(
+                        attribute.into(),
+                        definition.file_scope(self.db()),
+                        Asked::Class,
+                    )
             }
             _ => false,
         }
@@ -216,7 +211,7 @@ impl<'db> Semantics<'db> {
                     return None;
                 };
                 let scope = definition.file_scope(self.db());
-                if !self.is_as_bound(name.into(), scope) {
+                if !self.is_as_bound(name.into(), scope, Asked::Class) {
                     return None;
                 }
                 match definition.kind(self.db()) {
@@ -277,7 +272,7 @@ impl<'db> Semantics<'db> {
                 let [definition] = definitions.as_slice() else {
                     return None;
                 };
-                if !self.is_as_bound(name.into(), definition.file_scope(self.db())) {
+                if !self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class) {
                     return None;
                 }
                 match definition.kind(self.db()) {
@@ -338,7 +333,7 @@ impl<'db> Semantics<'db> {
 
     /// The class that an annotation such as `list[Job]` says a collection holds.
     fn class_in_brackets(&self, annotation: &Expr, part: Part) -> Option<Definition<'db>> {
-        let Expr::Subscript(generic) = annotation else {
+        let Expr::Subscript(generic) = self.without_none(annotation) else {
             return None;
         };
         let is_one = |paths: &[&str]| self.means(&generic.value, paths);
@@ -403,8 +398,7 @@ impl<'db> Semantics<'db> {
     /// it.
     fn class_of_told(&self, told: &Told<'_>, steps: usize) -> Option<Definition<'db>> {
         match (told.annotation, told.values.as_slice()) {
-            (Some(annotation @ Expr::Subscript(_)), _) => self.class_of_instance(annotation),
-            (Some(annotation), _) => self.class_named(annotation),
+            (Some(annotation), _) => self.class_given(annotation),
             (None, [value]) => self
                 .class_to(value, steps)
                 .or_else(|| self.plain_class(self.type_of(*value)?)),
@@ -440,7 +434,7 @@ impl<'db> Semantics<'db> {
         match self.bindings(name)?.as_slice() {
             [definition] => match definition.kind(self.db()) {
                 DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
-                    if self.is_as_bound(name.into(), definition.file_scope(self.db())) =>
+                    if self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class) =>
                 {
                     parameter.node(self.module()).annotation()
                 }
@@ -450,10 +444,25 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// What an annotation says of a value that is there: `None` has no attributes worth asking for.
+    fn without_none<'e>(&self, annotation: &'e Expr) -> &'e Expr {
+        match annotation {
+            Expr::BinOp(union) if union.op == Operator::BitOr => match (&*union.left, &*union.right)
+            {
+                (known, Expr::NoneLiteral(_)) | (Expr::NoneLiteral(_), known) => known,
+                _ => annotation,
+            },
+            Expr::Subscript(optional) if self.means(&optional.value, &["typing.Optional"]) => {
+                &optional.slice
+            }
+            _ => annotation,
+        }
+    }
+
     /// The class that an annotation says a value is an instance of. To infer a parameter, the type
     /// engine infers all that stands around its function.
     fn class_of_instance(&self, annotation: &Expr) -> Option<Definition<'db>> {
-        let named = match annotation {
+        let named = match self.without_none(annotation) {
             // What is in the brackets of a class makes it no other class.
             Expr::Subscript(generic)
                 if !self.means(&generic.value, &["builtins.type", "typing.Type"]) =>
@@ -462,6 +471,9 @@ impl<'db> Semantics<'db> {
             }
             other => other,
         };
+        if named.is_attribute_expr() {
+            return self.class_named(named);
+        }
         let class = match self.type_in_sight(named.into())? {
             ty @ Type::ClassLiteral(_) => self.class_definition(ty)?,
             Type::Dynamic(_) | Type::SubclassOf(_) => self.class_behind_decorators(named)?,
@@ -483,9 +495,14 @@ impl<'db> Semantics<'db> {
     pub(crate) fn class_named(&self, annotation: &Expr) -> Option<Definition<'db>> {
         if let Expr::Attribute(member) = annotation {
             let module = self.type_in_sight((&*member.value).into())?;
-            let class = self.definition_in_module(module, &member.attr)?;
-            let is_class = matches!(class.kind(self.db()), DefinitionKind::Class(_));
-            return is_class.then_some(class);
+            let definition = self.definition_in_module(module, &member.attr)?;
+            let class = Class::of(self.db(), definition)?;
+            let is_class = match class.node().inferred_type(class.own.model())? {
+                Type::ClassLiteral(_) | Type::SubclassOf(_) => true,
+                Type::Dynamic(_) => class.is_behind_decorators(),
+                _ => false,
+            };
+            return is_class.then_some(definition);
         }
         match self.type_in_sight(annotation.into())? {
             ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_)) => self.class_definition(ty),
@@ -494,48 +511,16 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class that a name stands for of which the type engine knows nothing more, because of its
-    /// decorators. One of a package that is not installed gives the class back, as nearly all do: type
-    /// checkers go by that too. One of the project does where its annotation says so.
+    /// decorators.
     fn class_behind_decorators(&self, name: &Expr) -> Option<Definition<'db>> {
         let db = self.db();
         let definitions = self.definitions_named(name.into());
         let [definition] = definitions.as_slice() else {
             return None;
         };
-        let class = Class::of(db, *definition)?;
-        let (own, class) = (&class.own, class.node());
-        let is_unknown = |decorator: &ast::Decorator| {
-            let mut callee = called(decorator);
-            while let Expr::Attribute(attribute) = callee {
-                callee = &attribute.value;
-            }
-            matches!(own.type_in_sight(callee.into()), Some(Type::Dynamic(_)))
-        };
-        let gives_back = |decorator: &ast::Decorator| {
-            let function = own.function_in_sight(called(decorator));
-            function.is_some_and(|function| {
-                let Some(node) = function.node(db) else {
-                    return false;
-                };
-                let Some(given @ Expr::Subscript(ast::ExprSubscript { value, slice, .. })) =
-                    node.returns.as_deref()
-                else {
-                    return false;
-                };
-                let mut parameters = node.parameters.iter();
-                let is_as_taken = parameters.next().is_some_and(|taken| {
-                    taken.annotation().map(ComparableExpr::from) == Some(given.into())
-                });
-                (is_as_taken || last_name(slice) == Some(class.name.as_str()))
-                    && own
-                        .of_function(&function)
-                        .means(value, &["builtins.type", "typing.Type"])
-            })
-        };
-        let mut decorators = class.decorator_list.iter();
-        (!class.decorator_list.is_empty()
-            && decorators.all(|decorator| is_unknown(decorator) || gives_back(decorator)))
-        .then_some(*definition)
+        Class::of(db, *definition)?
+            .is_behind_decorators()
+            .then_some(*definition)
     }
 
     /// The class of what a call gives: the one that is called, or the one that the annotation of a
@@ -555,7 +540,13 @@ impl<'db> Semantics<'db> {
         if node.is_async != is_awaited || !is_kept {
             return None;
         }
-        own.class_named(node.returns.as_deref()?)
+        own.class_given(node.returns.as_deref()?)
+    }
+
+    /// The class of what an annotation describes, if it is there.
+    fn class_given(&self, annotation: &Expr) -> Option<Definition<'db>> {
+        self.class_of_instance(annotation)
+            .or_else(|| self.class_named(annotation))
     }
 
     /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
@@ -640,7 +631,7 @@ impl<'db> Semantics<'db> {
         self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
     }
 
-    /// The one definition that a name has at the top level of a module.
+    /// The one definition that a name has at the top level of a module, followed through imports.
     fn definition_in_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
         let db = self.db();
         let Type::ModuleLiteral(_) = module else {
@@ -650,7 +641,13 @@ impl<'db> Semantics<'db> {
         let TypeDefinition::Module(module) = module.definition(db, &env)? else {
             return None;
         };
-        let file = self.file().program(db).program_file(db, module.file(db)?);
+        self.definition_in_file(module.file(db)?, name, IMPORTS)
+    }
+
+    fn definition_in_file(&self, file: File, name: &str, steps: usize) -> Option<Definition<'db>> {
+        let db = self.db();
+        let steps = steps.checked_sub(1)?;
+        let file = self.file().program(db).program_file(db, file);
         let index = semantic_index(db, file);
         let scope = FileScopeId::global();
         let symbol = index.place_table(scope).symbol_id(name)?;
@@ -659,7 +656,23 @@ impl<'db> Semantics<'db> {
             .reachable_symbol_bindings(symbol)
             .filter_map(|binding| binding.binding.definition());
         let definition = bindings.next()?;
-        bindings.next().is_none().then_some(definition)
+        if bindings.next().is_some() {
+            return None;
+        }
+        let parsed = || parsed_module(db, definition.python_file(db)).load(db);
+        let imported = |import: &ast::StmtImportFrom, name: &str| {
+            let model = SemanticModel::new(db, file);
+            let module = model.resolve_module(import.module.as_deref(), import.level)?;
+            self.definition_in_file(module.file(db)?, name, steps)
+        };
+        match definition.kind(db) {
+            DefinitionKind::ImportFrom(import) => {
+                let parsed = parsed();
+                imported(import.import(&parsed), &import.alias(&parsed).name)
+            }
+            DefinitionKind::StarImport(import) => imported(import.import(&parsed()), name),
+            _ => Some(definition),
+        }
     }
 
     /// The first base of the class whose method an expression stands in.
@@ -705,6 +718,140 @@ impl<'db> Semantics<'db> {
         // Of several, only the first one is sure to come before all others.
         let depth = if bases.next().is_some() { 1 } else { depth };
         own.method_of(first, name, depth)
+    }
+}
+
+impl Class<'_> {
+    /// Whether a class that the type engine knows nothing more of, because of its decorators, is what its
+    /// statement says. A decorator of a package that is not installed gives the class back, as nearly all
+    /// do: type checkers go by that too. One of the project does where its annotation says so.
+    fn is_behind_decorators(&self) -> bool {
+        let (own, class) = (&self.own, self.node());
+        let db = own.db();
+        let is_unknown = |decorator: &ast::Decorator| {
+            let mut callee = called(decorator);
+            while let Expr::Attribute(attribute) = callee {
+                callee = &attribute.value;
+            }
+            matches!(own.type_in_sight(callee.into()), Some(Type::Dynamic(_)))
+        };
+        let gives_back = |decorator: &ast::Decorator| {
+            let function = own.function_in_sight(called(decorator));
+            function.is_some_and(|function| {
+                let Some(node) = function.node(db) else {
+                    return false;
+                };
+                let Some(given @ Expr::Subscript(ast::ExprSubscript { value, slice, .. })) =
+                    node.returns.as_deref()
+                else {
+                    return false;
+                };
+                let mut parameters = node.parameters.iter();
+                let is_as_taken = parameters.next().is_some_and(|taken| {
+                    taken.annotation().map(ComparableExpr::from) == Some(given.into())
+                });
+                (is_as_taken || last_name(slice) == Some(class.name.as_str()))
+                    && own
+                        .of_function(&function)
+                        .means(value, &["builtins.type", "typing.Type"])
+            })
+        };
+        let mut decorators = class.decorator_list.iter();
+        !class.decorator_list.is_empty()
+            && decorators.all(|decorator| is_unknown(decorator) || gives_back(decorator))
+    }
+}
+
+/// What is asked about a name or an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Its type, with all that a condition says of it.
+    Type,
+    /// The class that it is an instance of, if it is there at all.
+    Class,
+}
+
+/// Looks for conditions that say more of something than whether it is there.
+struct Conditions {
+    place: PlaceExpr,
+    /// Whether this is a condition.
+    is_inside: bool,
+    asks_more: bool,
+}
+
+impl Conditions {
+    fn is_it(&self, expr: &Expr) -> bool {
+        PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
+    }
+
+    fn condition(&mut self, test: &Expr) {
+        let outer = std::mem::replace(&mut self.is_inside, true);
+        if !self.is_it(test) {
+            self.visit_expr(test);
+        }
+        self.is_inside = outer;
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Conditions {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::If(inner) => {
+                self.condition(&inner.test);
+                self.visit_body(&inner.body);
+                for clause in &inner.elif_else_clauses {
+                    if let Some(test) = &clause.test {
+                        self.condition(test);
+                    }
+                    self.visit_body(&clause.body);
+                }
+            }
+            Stmt::While(inner) => {
+                self.condition(&inner.test);
+                self.visit_body(&inner.body);
+                self.visit_body(&inner.orelse);
+            }
+            Stmt::Assert(inner) => self.condition(&inner.test),
+            Stmt::Match(inner) => {
+                self.asks_more |= self.is_it(&inner.subject);
+                walk_stmt(self, statement);
+            }
+            _ => walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Attribute(attribute) if self.is_it(&attribute.value) => {}
+            Expr::Name(_) | Expr::Attribute(_) if self.is_it(expr) => {
+                self.asks_more |= self.is_inside;
+            }
+            Expr::Compare(comparison)
+                if self.is_it(&comparison.left)
+                    && matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
+                    && matches!(&*comparison.comparators, [Expr::NoneLiteral(_)]) => {}
+            Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {
+                self.condition(&operation.operand);
+            }
+            Expr::BoolOp(operation) => {
+                for value in &operation.values {
+                    self.condition(value);
+                }
+            }
+            Expr::If(conditional) => {
+                self.condition(&conditional.test);
+                self.visit_expr(&conditional.body);
+                self.visit_expr(&conditional.orelse);
+            }
+            other => walk_expr(self, other),
+        }
+    }
+
+    fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
+        self.visit_expr(&comprehension.iter);
+        for test in &comprehension.ifs {
+            self.condition(test);
+        }
     }
 }
 
