@@ -25,8 +25,8 @@ use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
 use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind, NodeWithScopeRef};
 use ty_python_core::{NarrowingEvaluator, semantic_index};
-use ty_python_semantic::{HasType, SemanticModel};
 use ty_python_semantic::types::{Type, TypeDefinition};
+use ty_python_semantic::{HasType, SemanticModel};
 
 use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics, rebinds};
@@ -434,7 +434,11 @@ impl<'db> Semantics<'db> {
         match self.bindings(name)?.as_slice() {
             [definition] => match definition.kind(self.db()) {
                 DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
-                    if self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class) =>
+                    if self.is_as_bound(
+                        name.into(),
+                        definition.file_scope(self.db()),
+                        Asked::Class,
+                    ) =>
                 {
                     parameter.node(self.module()).annotation()
                 }
@@ -447,11 +451,12 @@ impl<'db> Semantics<'db> {
     /// What an annotation says of a value that is there: `None` has no attributes worth asking for.
     fn without_none<'e>(&self, annotation: &'e Expr) -> &'e Expr {
         match annotation {
-            Expr::BinOp(union) if union.op == Operator::BitOr => match (&*union.left, &*union.right)
-            {
-                (known, Expr::NoneLiteral(_)) | (Expr::NoneLiteral(_), known) => known,
-                _ => annotation,
-            },
+            Expr::BinOp(union) if union.op == Operator::BitOr => {
+                match (&*union.left, &*union.right) {
+                    (known, Expr::NoneLiteral(_)) | (Expr::NoneLiteral(_), known) => known,
+                    _ => annotation,
+                }
+            }
             Expr::Subscript(optional) if self.means(&optional.value, &["typing.Optional"]) => {
                 &optional.slice
             }

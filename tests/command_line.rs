@@ -871,6 +871,43 @@ async def main():
 }
 
 #[test]
+fn the_classes_of_a_client_package_are_its_own_affair() {
+    let store = "import asyncio
+
+
+class Store:
+    async def save(self, key): ...
+
+
+class Application:
+    def __init__(self, store: Store):
+        self.store = store
+
+    async def save(self, keys):
+        await asyncio.gather(*(self.store.save(key) for key in keys))
+";
+    let arguments = ["--output-format", "concise", "--select", "AF501", "."];
+    let folder = folder(&[
+        ("telegram/__init__.py", ""),
+        ("telegram/store.py", store),
+        ("bot/__init__.py", ""),
+        (
+            "bot/run.py",
+            &store.replace(
+                "class Store:\n    async def save(self, key): ...\n",
+                "from telegram.store import Store\n",
+            ),
+        ),
+    ]);
+    asyncfix(&folder)
+        .args(arguments)
+        .assert()
+        .code(1)
+        .stdout(contains("bot/run.py:12:32: AF501 [*]"))
+        .stdout(contains("telegram/store.py:13:32: AF501 nothing"));
+}
+
+#[test]
 fn names_that_are_made_of_themselves_are_followed_once() {
     let main = "import asyncio
 import event

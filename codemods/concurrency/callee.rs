@@ -226,6 +226,8 @@ struct Look<'s, 'db> {
     seen: Callee,
     /// Whether what was seen is all that counts, this deep down.
     is_enough: fn(Callee) -> bool,
+    /// The top-level package of the file that the coroutines are made in.
+    package: Option<String>,
     /// The functions that were looked at, each with how deep it was called.
     looked_at: FxHashMap<Definition<'db>, usize>,
 }
@@ -239,6 +241,10 @@ impl<'s, 'db> Look<'s, 'db> {
             timed: 0,
             seen: Callee::default(),
             is_enough,
+            package: semantics.module_name().map(|name| {
+                let package = name.split('.').next();
+                package.unwrap_or_default().to_owned()
+            }),
             looked_at: FxHashMap::default(),
         }
     }
@@ -249,6 +255,24 @@ impl<'s, 'db> Look<'s, 'db> {
         self.seen.is_limited
             || self.seen.never_ends
             || self.depth > LIMITED_DEPTH && self.has_enough()
+    }
+
+    /// Whether an object of this class talks to somebody else. In the package of such classes itself,
+    /// most classes do other things.
+    fn is_client(&self, class: &str) -> bool {
+        let package = class.split('.').next().unwrap_or_default();
+        let is_excluded = TABLE
+            .not_clients
+            .iter()
+            .any(|module| class.starts_with(module.as_str()));
+        let is_named = TABLE.client_classes.iter().any(|other| {
+            other.split('.').next() == Some(package)
+                && other.rsplit('.').next() == class.rsplit('.').next()
+        });
+        is_named
+            || TABLE.clients.contains(package)
+                && !is_excluded
+                && self.package.as_deref() != Some(package)
     }
 
     fn unknown(&mut self) {
@@ -390,7 +414,7 @@ impl<'s, 'db> Look<'s, 'db> {
                 }
                 return;
             }
-            if is_client(&class) {
+            if self.is_client(&class) {
                 self.use_scarce();
                 if TABLE.waiting_methods.contains(name) {
                     self.unknown();
@@ -446,10 +470,12 @@ impl<'s, 'db> Look<'s, 'db> {
             timed: self.timed,
             seen: self.seen,
             is_enough: self.is_enough,
+            package: self.package.take(),
             looked_at: std::mem::take(&mut self.looked_at),
         };
         look.visit_body(&node.body);
         self.seen = look.seen;
+        self.package = look.package;
         self.looked_at = look.looked_at;
     }
 
@@ -523,7 +549,7 @@ impl<'s, 'db> Look<'s, 'db> {
                 // `async with session.get(url) as response:`
                 let is_client_object = self
                     .class_of(manager)
-                    .is_some_and(|class| is_client(&class));
+                    .is_some_and(|class| self.is_client(&class));
                 if is_client_object {
                     self.use_scarce();
                 } else {
@@ -532,7 +558,7 @@ impl<'s, 'db> Look<'s, 'db> {
             }
             Expr::Await(_) => {}
             other => match self.class_of(other) {
-                Some(class) if is_client(&class) => self.use_scarce(),
+                Some(class) if self.is_client(&class) => self.use_scarce(),
                 _ => self.unknown(),
             },
         }
@@ -568,20 +594,6 @@ impl<'s, 'db> Look<'s, 'db> {
             self.meet_others();
         }
     }
-}
-
-/// Whether an object of this class talks to somebody else.
-fn is_client(class: &str) -> bool {
-    let package = class.split('.').next().unwrap_or_default();
-    let is_excluded = TABLE
-        .not_clients
-        .iter()
-        .any(|module| class.starts_with(module.as_str()));
-    let is_named = TABLE.client_classes.iter().any(|other| {
-        other.split('.').next() == Some(package)
-            && other.rsplit('.').next() == class.rsplit('.').next()
-    });
-    is_named || TABLE.clients.contains(package) && !is_excluded
 }
 
 /// Whether no decorator stands before a function but those that leave it as it is.
@@ -681,9 +693,10 @@ impl Look<'_, '_> {
             },
             other => other,
         };
-        let is_of_client = [iter, receiver]
-            .into_iter()
-            .any(|expr| self.class_of(expr).is_some_and(|class| is_client(&class)));
+        let is_of_client = [iter, receiver].into_iter().any(|expr| {
+            self.class_of(expr)
+                .is_some_and(|class| self.is_client(&class))
+        });
         if is_of_client
             && !last_name_of_call(iter).is_some_and(|name| TABLE.waiting_methods.contains(name))
         {

@@ -228,9 +228,8 @@ impl<'a> Made<'a> {
         if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
             return true;
         }
-        let is_unclear = || {
-            self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses
-        };
+        let is_unclear =
+            || self.task.is_none() && fan_out.list.is_some() && fan_out.takers.have_other_uses;
         let is_else = (is_unclear() || !gives_coroutine_if_any(file, call))
             && match awaitability_of(file, call) {
                 Awaitability::Coroutine => false,

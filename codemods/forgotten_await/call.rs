@@ -207,7 +207,10 @@ fn is_placeholder(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     semantics.function(&call.func).is_some_and(|function| {
         function.node(semantics.db()).is_some_and(|node| {
             node.decorator_list.is_empty()
-                && !function.definition.file(semantics.db()).is_stub(semantics.db())
+                && !function
+                    .definition
+                    .file(semantics.db())
+                    .is_stub(semantics.db())
                 && node.body.iter().all(|statement| match statement {
                     Stmt::Pass(_) => true,
                     Stmt::Expr(statement) => {
