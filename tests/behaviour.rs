@@ -29,6 +29,18 @@ fn python(program: &Path) -> (bool, String, String) {
     )
 }
 
+/// The same, for a program that is cured. A machine that stands still for a moment makes a callback slow
+/// that is not, but hardly twice.
+fn cured_python(program: &Path) -> (bool, String, String) {
+    let first = python(program);
+    let mut complaints = first.2.lines();
+    if !first.2.is_empty() && complaints.all(|line| line.starts_with("Executing <")) {
+        python(program)
+    } else {
+        first
+    }
+}
+
 #[test]
 fn every_pitfall_is_there_before_and_gone_after() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour");
@@ -66,7 +78,7 @@ fn every_pitfall_is_there_before_and_gone_after() {
             "{name} was not rewritten: {said}"
         );
 
-        let (ok, after, complaint) = python(&copy);
+        let (ok, after, complaint) = cured_python(&copy);
         assert!(ok, "{name} fails after the fix:\n{complaint}\n{source}");
         assert_eq!(complaint, "", "{name} complains after the fix:\n{source}");
         assert_eq!(after.trim(), "cured", "{name} after the fix:\n{source}");
@@ -112,7 +124,7 @@ fn projects_that_did_not_compile_run_after() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{name}: {said}");
 
-        let (ok, after, complaint) = python(&main);
+        let (ok, after, complaint) = cured_python(&main);
         assert!(ok, "{name} fails after the fix:\n{complaint}");
         assert_eq!(complaint, "", "{name} complains after the fix");
         assert_eq!(after.trim(), "cured", "{name} after the fix");

@@ -160,15 +160,17 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     /// Whether the author wants the first exception at once, or does not want this one changed.
     fn is_meant(&self) -> bool {
-        self.members.iter().any(|member| {
-            member.callee().is_some_and(|callee| {
-                coroutines::ending_of(&self.file.semantics, callee) == Ending::Never
-                    || self.returns_exceptions(callee)
-            })
-        }) || matches!(&*self.call.arguments.args, [only] if !only.is_starred_expr())
+        // What the tree alone tells comes first: to follow the members may take many other files.
+        matches!(&*self.call.arguments.args, [only] if !only.is_starred_expr())
             || self.cancels_the_rest()
             || self.is_under_timeout()
             || self.are_done()
+            || self.members.iter().any(|member| {
+                member.callee().is_some_and(|callee| {
+                    coroutines::ending_of(&self.file.semantics, callee) == Ending::Never
+                        || self.returns_exceptions(callee)
+                })
+            })
     }
 
     /// A member that gives exceptions back as values: its results look like failures.
