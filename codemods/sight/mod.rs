@@ -10,13 +10,14 @@
 //! its decorator comes from a package that is not installed, and what a class says of its attributes
 //! holds where its base does.
 
+mod collections;
+mod conditions;
+mod told;
+
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::visitor::source_order::{
-    SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
-};
-use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Operator, Stmt, UnaryOp};
+use ruff_python_ast::{self as ast, Expr, Operator, Stmt};
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
@@ -28,6 +29,8 @@ use ty_python_core::{NarrowingEvaluator, semantic_index};
 use ty_python_semantic::types::{Type, TypeDefinition};
 use ty_python_semantic::{HasType, SemanticModel};
 
+use self::collections::Part;
+use self::told::Told;
 use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics, rebinds};
 use crate::support::decorators::called;
@@ -136,23 +139,18 @@ impl<'db> Semantics<'db> {
             })
     }
 
-    /// Whether the conditions of a function leave the class of what an expression stands for as it is:
-    /// they ask about attributes of it, which tells the parts of a union apart, or whether there is
-    /// anything at all.
+    /// Whether the conditions of the function with this scope leave the class of what an expression
+    /// stands for as it is.
     fn keeps_class(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
-        let (Some(place), NodeWithScopeKind::Function(function)) = (
+        match (
             PlaceExpr::try_from_expr(expr),
             self.index().scope(scope).node(),
-        ) else {
-            return false;
-        };
-        let mut conditions = Conditions {
-            place,
-            is_inside: false,
-            asks_more: false,
-        };
-        conditions.visit_body(&function.node(self.module()).body);
-        !conditions.asks_more
+        ) {
+            (Some(place), NodeWithScopeKind::Function(function)) => {
+                conditions::keep_class(&function.node(self.module()).body, place)
+            }
+            _ => false,
+        }
     }
 
     /// Whether an attribute that is read is what the class of the receiver says.
@@ -261,96 +259,6 @@ impl<'db> Semantics<'db> {
             Some(class) => self.index().try_definition(class),
             None => self.class_to(&attribute.value, steps),
         }
-    }
-
-    /// The class of what a collection holds, where its annotation says that.
-    fn class_of_part(&self, expr: &Expr, part: Part, steps: usize) -> Option<Definition<'db>> {
-        let steps = steps.checked_sub(1)?;
-        match expr {
-            Expr::Name(name) => {
-                let definitions = self.bindings(name)?;
-                let [definition] = definitions.as_slice() else {
-                    return None;
-                };
-                if !self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class) {
-                    return None;
-                }
-                match definition.kind(self.db()) {
-                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
-                        parameter,
-                    )) => {
-                        let annotation = parameter.node(self.module()).annotation()?;
-                        self.class_in_brackets(annotation, part)
-                    }
-                    DefinitionKind::AnnotatedAssignment(assignment) => {
-                        self.class_in_brackets(assignment.annotation(self.module()), part)
-                    }
-                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                        match assignment.value(self.module()) {
-                            value @ (Expr::Attribute(_) | Expr::Call(_)) => {
-                                self.class_of_part(value, part, steps)
-                            }
-                            _ => None,
-                        }
-                    }
-                    _ => None,
-                }
-            }
-            Expr::Attribute(attribute) => {
-                let class = self.class_with(attribute, steps)?;
-                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
-                    own.class_in_brackets(told.annotation?, part)
-                })
-            }
-            Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
-                (Expr::Attribute(method), [])
-                    if method.attr.as_str() == "values" && part == Part::Item =>
-                {
-                    self.class_of_part(&method.value, Part::Value, steps)
-                }
-                (Expr::Name(_), [given])
-                    if part == Part::Item
-                        && self.means(
-                            &call.func,
-                            &["builtins.list", "builtins.tuple", "builtins.sorted"],
-                        ) =>
-                {
-                    self.class_of_part(given, part, steps)
-                }
-                _ => {
-                    let function = self.function_in_sight(&call.func)?;
-                    let own = self.of_function(&function);
-                    let node = function.node(self.db())?;
-                    if node.is_async || !node.decorator_list.is_empty() {
-                        return None;
-                    }
-                    own.class_in_brackets(node.returns.as_deref()?, part)
-                }
-            },
-            _ => None,
-        }
-    }
-
-    /// The class that an annotation such as `list[Job]` says a collection holds.
-    fn class_in_brackets(&self, annotation: &Expr, part: Part) -> Option<Definition<'db>> {
-        let Expr::Subscript(generic) = self.without_none(annotation) else {
-            return None;
-        };
-        let is_one = |paths: &[&str]| self.means(&generic.value, paths);
-        let held = match &*generic.slice {
-            Expr::Tuple(pair) => match (&*pair.elts, part) {
-                ([held, _], Part::Item) | ([_, held], Part::Value) if is_one(MAPPINGS) => held,
-                ([held, Expr::EllipsisLiteral(_)], _)
-                    if is_one(&["builtins.tuple", "typing.Tuple"]) =>
-                {
-                    held
-                }
-                _ => return None,
-            },
-            held if is_one(SEQUENCES) || part == Part::Item && is_one(ITERABLES) => held,
-            _ => return None,
-        };
-        self.class_of_instance(held)
     }
 
     /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
@@ -774,275 +682,4 @@ enum Asked {
     Type,
     /// The class that it is an instance of, if it is there at all.
     Class,
-}
-
-/// Looks for conditions that say more of something than whether it is there.
-struct Conditions {
-    place: PlaceExpr,
-    /// Whether this is a condition.
-    is_inside: bool,
-    asks_more: bool,
-}
-
-impl Conditions {
-    fn is_it(&self, expr: &Expr) -> bool {
-        PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
-    }
-
-    fn condition(&mut self, test: &Expr) {
-        let outer = std::mem::replace(&mut self.is_inside, true);
-        if !self.is_it(test) {
-            self.visit_expr(test);
-        }
-        self.is_inside = outer;
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Conditions {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::If(inner) => {
-                self.condition(&inner.test);
-                self.visit_body(&inner.body);
-                for clause in &inner.elif_else_clauses {
-                    if let Some(test) = &clause.test {
-                        self.condition(test);
-                    }
-                    self.visit_body(&clause.body);
-                }
-            }
-            Stmt::While(inner) => {
-                self.condition(&inner.test);
-                self.visit_body(&inner.body);
-                self.visit_body(&inner.orelse);
-            }
-            Stmt::Assert(inner) => self.condition(&inner.test),
-            Stmt::Match(inner) => {
-                self.asks_more |= self.is_it(&inner.subject);
-                walk_stmt(self, statement);
-            }
-            _ => walk_stmt(self, statement),
-        }
-    }
-
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::Attribute(attribute) if self.is_it(&attribute.value) => {}
-            Expr::Name(_) | Expr::Attribute(_) if self.is_it(expr) => {
-                self.asks_more |= self.is_inside;
-            }
-            Expr::Compare(comparison)
-                if self.is_it(&comparison.left)
-                    && matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
-                    && matches!(&*comparison.comparators, [Expr::NoneLiteral(_)]) => {}
-            Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {
-                self.condition(&operation.operand);
-            }
-            Expr::BoolOp(operation) => {
-                for value in &operation.values {
-                    self.condition(value);
-                }
-            }
-            Expr::If(conditional) => {
-                self.condition(&conditional.test);
-                self.visit_expr(&conditional.body);
-                self.visit_expr(&conditional.orelse);
-            }
-            other => walk_expr(self, other),
-        }
-    }
-
-    fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
-        self.visit_expr(&comprehension.iter);
-        for test in &comprehension.ifs {
-            self.condition(test);
-        }
-    }
-}
-
-/// What of a collection is asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// What iterating over it gives.
-    Item,
-    /// What stands in it under an index or a key.
-    Value,
-}
-
-/// Collections that have an item under every index.
-const SEQUENCES: &[&str] = &[
-    "builtins.list",
-    "typing.List",
-    "collections.deque",
-    "typing.Deque",
-    "collections.abc.Sequence",
-    "typing.Sequence",
-    "collections.abc.MutableSequence",
-    "typing.MutableSequence",
-];
-
-/// Collections that can only be iterated over.
-const ITERABLES: &[&str] = &[
-    "builtins.set",
-    "typing.Set",
-    "builtins.frozenset",
-    "typing.FrozenSet",
-    "collections.abc.Iterable",
-    "typing.Iterable",
-    "collections.abc.Collection",
-    "typing.Collection",
-    "collections.abc.Set",
-    "typing.AbstractSet",
-];
-
-/// Collections that have values under keys.
-const MAPPINGS: &[&str] = &[
-    "builtins.dict",
-    "typing.Dict",
-    "collections.abc.Mapping",
-    "typing.Mapping",
-    "collections.abc.MutableMapping",
-    "typing.MutableMapping",
-    "collections.defaultdict",
-    "typing.DefaultDict",
-    "collections.OrderedDict",
-    "typing.OrderedDict",
-];
-
-/// What a class says of an attribute of its instances.
-#[derive(Default)]
-struct Told<'a> {
-    /// Its annotation, in the body of the class or where a method assigns to it, or that of a property.
-    annotation: Option<&'a Expr>,
-    /// What its methods assign to it.
-    values: Vec<&'a Expr>,
-    /// Whether there is something else.
-    has_others: bool,
-}
-
-impl<'a> Told<'a> {
-    fn of(class: &'a ast::StmtClassDef, name: &str) -> Self {
-        let mut told = Self::default();
-        for statement in &class.body {
-            match statement {
-                Stmt::FunctionDef(function) => {
-                    if function.name.as_str() == name && !is_setter(function) {
-                        let is_known = told.annotation.is_some();
-                        match function.returns.as_deref() {
-                            Some(annotation) if is_plain_property(function) && !is_known => {
-                                told.annotation = Some(annotation);
-                            }
-                            _ => told.has_others = true,
-                        }
-                    }
-                    let mut search = Assigned {
-                        name,
-                        told: &mut told,
-                    };
-                    search.visit_body(&function.body);
-                }
-                Stmt::AnnAssign(declaration) if matches!(&*declaration.target, Expr::Name(target) if target.id == name) =>
-                {
-                    told.has_others |= told.annotation.is_some();
-                    told.annotation = Some(&declaration.annotation);
-                }
-                other => {
-                    let mut search = Bound { name, found: false };
-                    search.visit_stmt(other);
-                    told.has_others |= search.found;
-                }
-            }
-        }
-        told
-    }
-}
-
-/// Whether a method is a property of instances that gives what its annotation says.
-fn is_plain_property(function: &ast::StmtFunctionDef) -> bool {
-    let mut names = function
-        .decorator_list
-        .iter()
-        .map(|decorator| last_name(&decorator.expression).unwrap_or_default());
-    let is_property = names
-        .clone()
-        .any(|name| matches!(name, "property" | "cached_property"));
-    is_property
-        && !function.is_async
-        && names.all(|name| {
-            matches!(
-                name,
-                "property" | "cached_property" | "abstractmethod" | "override" | "final"
-            )
-        })
-}
-
-/// Whether a method is what is called when something is assigned to a property, or when it is deleted.
-fn is_setter(function: &ast::StmtFunctionDef) -> bool {
-    function.decorator_list.iter().any(|decorator| {
-        matches!(&decorator.expression, Expr::Attribute(decorator)
-            if matches!(decorator.attr.as_str(), "setter" | "deleter"))
-    })
-}
-
-/// Looks for what a method assigns to an attribute of something.
-struct Assigned<'t, 'a, 'n> {
-    name: &'n str,
-    told: &'t mut Told<'a>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Assigned<'_, 'a, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let is_it = |target: &Expr| {
-            matches!(target, Expr::Attribute(target)
-                if target.attr.as_str() == self.name && target.value.is_name_expr())
-        };
-        match node {
-            AnyNodeRef::StmtAssign(assign) => {
-                if let [target] = assign.targets.as_slice()
-                    && is_it(target)
-                {
-                    self.told.values.push(&assign.value);
-                    return TraversalSignal::Skip;
-                }
-            }
-            AnyNodeRef::StmtAnnAssign(declaration) if is_it(&declaration.target) => {
-                self.told.has_others |= self.told.annotation.is_some();
-                self.told.annotation = Some(&declaration.annotation);
-                return TraversalSignal::Skip;
-            }
-            AnyNodeRef::ExprAttribute(attribute)
-                if attribute.attr.as_str() == self.name
-                    && attribute.ctx != ast::ExprContext::Load =>
-            {
-                // With an annotation, all assignments are of that type.
-                self.told.has_others |= self.told.annotation.is_none();
-            }
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// Looks for anything in the body of a class that may bind or declare a name.
-struct Bound<'n> {
-    name: &'n str,
-    found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Bound<'_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.found |= match node {
-            AnyNodeRef::ExprName(name) => {
-                name.id == self.name && name.ctx != ast::ExprContext::Load
-            }
-            AnyNodeRef::StmtFunctionDef(function) => function.name.as_str() == self.name,
-            AnyNodeRef::StmtClassDef(class) => class.name.as_str() == self.name,
-            AnyNodeRef::Alias(alias) => {
-                let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                bound.as_str() == self.name
-            }
-            _ => false,
-        };
-        TraversalSignal::Traverse
-    }
 }

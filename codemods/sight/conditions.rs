@@ -1,0 +1,101 @@
+//! Which conditions of a function say something of what a name or an attribute stands for.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
+use ruff_python_ast::{self as ast, CmpOp, Expr, Stmt, UnaryOp};
+use ty_python_core::place::PlaceExpr;
+
+/// Whether the conditions of a function leave the class of what stands at `place` as it is: they ask
+/// about attributes of it, which tells the parts of a union apart, or whether there is anything at all.
+pub(super) fn keep_class(body: &[Stmt], place: PlaceExpr) -> bool {
+    let mut conditions = Conditions {
+        place,
+        is_inside: false,
+        asks_more: false,
+    };
+    conditions.visit_body(body);
+    !conditions.asks_more
+}
+
+/// Looks for conditions that say more of something than whether it is there.
+struct Conditions {
+    place: PlaceExpr,
+    /// Whether this is a condition.
+    is_inside: bool,
+    asks_more: bool,
+}
+
+impl Conditions {
+    fn is_it(&self, expr: &Expr) -> bool {
+        PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
+    }
+
+    fn condition(&mut self, test: &Expr) {
+        let outer = std::mem::replace(&mut self.is_inside, true);
+        if !self.is_it(test) {
+            self.visit_expr(test);
+        }
+        self.is_inside = outer;
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Conditions {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::If(inner) => {
+                self.condition(&inner.test);
+                self.visit_body(&inner.body);
+                for clause in &inner.elif_else_clauses {
+                    if let Some(test) = &clause.test {
+                        self.condition(test);
+                    }
+                    self.visit_body(&clause.body);
+                }
+            }
+            Stmt::While(inner) => {
+                self.condition(&inner.test);
+                self.visit_body(&inner.body);
+                self.visit_body(&inner.orelse);
+            }
+            Stmt::Assert(inner) => self.condition(&inner.test),
+            Stmt::Match(inner) => {
+                self.asks_more |= self.is_it(&inner.subject);
+                walk_stmt(self, statement);
+            }
+            _ => walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Attribute(attribute) if self.is_it(&attribute.value) => {}
+            Expr::Name(_) | Expr::Attribute(_) if self.is_it(expr) => {
+                self.asks_more |= self.is_inside;
+            }
+            Expr::Compare(comparison)
+                if self.is_it(&comparison.left)
+                    && matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
+                    && matches!(&*comparison.comparators, [Expr::NoneLiteral(_)]) => {}
+            Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {
+                self.condition(&operation.operand);
+            }
+            Expr::BoolOp(operation) => {
+                for value in &operation.values {
+                    self.condition(value);
+                }
+            }
+            Expr::If(conditional) => {
+                self.condition(&conditional.test);
+                self.visit_expr(&conditional.body);
+                self.visit_expr(&conditional.orelse);
+            }
+            other => walk_expr(self, other),
+        }
+    }
+
+    fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
+        self.visit_expr(&comprehension.iter);
+        for test in &comprehension.ifs {
+            self.condition(test);
+        }
+    }
+}
