@@ -8,6 +8,7 @@ use std::cell::{OnceCell, RefCell};
 
 use ruff_db::files::system_path_to_file;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
+use ruff_db::source::{SourceText, source_text};
 use ruff_db::system::SystemPath;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -1181,6 +1182,11 @@ impl<'db> Semantics<'db> {
             }
         }
         Some(false)
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(&self) -> SourceText {
+        source_text(self.db(), self.file.python_file(self.db()).file(self.db()))
     }
 
     /// The file's path, where it is on disk.

@@ -12,10 +12,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use ty_python_core::definition::Definition;
 
+use crate::key::name_key;
 use crate::outline::{last_name, names_awaitable};
+use crate::project::Project;
 use crate::semantics::{ClassOf, Function, Semantics, contains};
 use crate::support::coroutines::{self, is_endless, leaves_loop_by_itself};
 use crate::support::timeouts::is_timeout;
+use crate::traces::search::Given;
 
 /// How many calls deep the coroutine is followed.
 const DEPTH: usize = 6;
@@ -80,11 +83,12 @@ impl Callee {
     /// has for itself. Once it `is_enough`, nothing more is looked for but what is in sight.
     pub fn of_call(
         semantics: &Semantics<'_>,
+        project: &Project,
         call: &ast::ExprCall,
         own: &FxHashSet<&str>,
         is_enough: fn(Self) -> bool,
     ) -> Self {
-        let mut look = Look::new(semantics, is_enough);
+        let mut look = Look::new(semantics, project, is_enough);
         look.awaited_call(call);
         for argument in call.arguments.iter_source_order() {
             look.argument(argument.value(), own);
@@ -95,10 +99,11 @@ impl Callee {
     /// What is seen of the coroutine that calling `function` makes.
     pub fn of_function(
         semantics: &Semantics<'_>,
+        project: &Project,
         function: &Expr,
         is_enough: fn(Self) -> bool,
     ) -> Self {
-        let mut look = Look::new(semantics, is_enough);
+        let mut look = Look::new(semantics, project, is_enough);
         look.callee(function);
         look.seen
     }
@@ -217,6 +222,7 @@ fn split_camel(part: &str) -> Vec<String> {
 /// One function body that is looked at.
 struct Look<'s, 'db> {
     semantics: &'s Semantics<'db>,
+    project: &'s Project,
     /// The function whose body it is.
     function: Option<TextRange>,
     /// How many calls deep this is.
@@ -233,9 +239,14 @@ struct Look<'s, 'db> {
 }
 
 impl<'s, 'db> Look<'s, 'db> {
-    fn new(semantics: &'s Semantics<'db>, is_enough: fn(Callee) -> bool) -> Self {
+    fn new(
+        semantics: &'s Semantics<'db>,
+        project: &'s Project,
+        is_enough: fn(Callee) -> bool,
+    ) -> Self {
         Self {
             semantics,
+            project,
             function: None,
             depth: 0,
             timed: 0,
@@ -295,6 +306,13 @@ impl<'s, 'db> Look<'s, 'db> {
     fn means(&self, expr: &Expr, paths: &[String]) -> bool {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         self.semantics.means(expr, &paths)
+    }
+
+    /// Whether nothing has this name in the project, in stubs, or in the standard library as something to
+    /// be awaited.
+    fn is_unheard_of(&self, name: &str) -> bool {
+        let name = name_key(name);
+        self.project.given_by(name) == Given::Unknown && !self.project.may_be_awaitable(name)
     }
 
     /// Whether the rest makes so little difference that types are not asked for it.
@@ -397,8 +415,13 @@ impl<'s, 'db> Look<'s, 'db> {
             self.seen.is_limited = true;
             return;
         }
+        // Where nothing in sight has the name, types have nothing to say.
         if let Expr::Attribute(method) = callee
-            && let Some(class) = self.class_of(&method.value)
+            && let Some(class) = if self.is_unheard_of(name) {
+                self.semantics.class_path_in_sight(&method.value)
+            } else {
+                self.class_of(&method.value)
+            }
         {
             if TABLE.limiters.contains(&class) {
                 self.take_turns(&method.value, LIMITED_DEPTH);
@@ -422,7 +445,12 @@ impl<'s, 'db> Look<'s, 'db> {
                 return;
             }
         }
-        match self.function_of(callee) {
+        let function = if self.is_unheard_of(name) {
+            self.semantics.function_in_sight(callee)
+        } else {
+            self.function_of(callee)
+        };
+        match function {
             Some(function) => self.function(&function),
             None => self.unknown(),
         }
@@ -465,6 +493,7 @@ impl<'s, 'db> Look<'s, 'db> {
         let own = self.semantics.of_function(function);
         let mut look = Look {
             semantics: &own,
+            project: self.project,
             function: Some(node.range()),
             depth: self.depth + 1,
             timed: self.timed,
@@ -486,7 +515,8 @@ impl<'s, 'db> Look<'s, 'db> {
             _ => return,
         };
         let is_own = root_name(is_given).is_some_and(|name| own.contains(name));
-        let class = if is_own {
+        // What lets only so many in counts whatever else is known, if the file speaks of such a thing.
+        let class = if is_own || self.has_enough() && !self.speaks_of_limiters() {
             self.semantics.class_path_in_sight(is_given)
         } else {
             self.inferred_class_of(is_given)
@@ -501,6 +531,16 @@ impl<'s, 'db> Look<'s, 'db> {
                     last_name(is_given).is_some_and(|name| has_word(name, &TABLE.limiter_words));
             }
         }
+    }
+
+    /// Whether the name of a class whose instances let only so many in stands in the file.
+    fn speaks_of_limiters(&self) -> bool {
+        let text = self.semantics.text();
+        let mut names = TABLE
+            .limiters
+            .iter()
+            .filter_map(|path| path.rsplit('.').next());
+        names.any(|name| text.contains(name))
     }
 
     /// Whether each of the coroutines has one of its own: the function that is looked at makes it.

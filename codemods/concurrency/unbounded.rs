@@ -264,13 +264,24 @@ impl<'a> Made<'a> {
             if coroutines::ends(semantics, function) || coroutines::is_closing(function) {
                 return None;
             }
-            return Some(Callee::of_function(semantics, function, is_enough));
+            return Some(Callee::of_function(
+                semantics,
+                file.project,
+                function,
+                is_enough,
+            ));
         }
         let call = wrapper::innermost(semantics, self.call);
         if coroutines::ends(semantics, &call.func) || coroutines::is_closing(&call.func) {
             return None;
         }
-        Some(Callee::of_call(semantics, call, &fan_out.bound, is_enough))
+        Some(Callee::of_call(
+            semantics,
+            file.project,
+            call,
+            &fan_out.bound,
+            is_enough,
+        ))
     }
 
     /// Whether the tasks are nothing but what `gather` would make itself.
