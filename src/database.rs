@@ -18,7 +18,7 @@ use ruff_db::system::{
 use ruff_db::vendored::VendoredFileSystem;
 use ruff_notebook::{Notebook, NotebookError};
 use ruff_python_ast::PythonVersion;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use ty_module_resolver::{Db as ModuleResolverDb, FallibleStrategy, SearchPathSettings};
 use ty_python_core::platform::PythonPlatform;
 use ty_python_core::program::ProgramSettings;
@@ -69,12 +69,38 @@ fn not_found() -> std::io::Error {
 struct LayeredSystem {
     os: OsSystem,
     overlay: Overlay,
+    /// Packages that are there themselves, so that their stubs say nothing. A package that looks for more
+    /// of itself on the search path (`pkgutil.extend_path`) would find its stub.
+    present: Arc<FxHashSet<String>>,
+}
+
+impl LayeredSystem {
+    /// What stands at `path` among the fallback stubs of packages that are not there.
+    fn stub_entry(&self, path: &SystemPath) -> Option<StubEntry> {
+        let package = path.strip_prefix(STUB_ROOT).ok()?.components().next();
+        let is_present = package.is_some_and(|package| self.present.contains(package.as_str()));
+        (!is_present).then(|| stub_entry(path))?
+    }
+}
+
+/// The packages with fallback stubs that one of `folders` has.
+fn present_in<'p>(folders: impl Iterator<Item = &'p SystemPathBuf>) -> FxHashSet<String> {
+    let packages = || STUBS.dirs().filter_map(|package| package.path().to_str());
+    folders
+        .flat_map(|folder| {
+            packages().filter(move |package| {
+                let init = folder.join(package).join("__init__.py");
+                init.as_std_path().is_file()
+            })
+        })
+        .map(str::to_owned)
+        .collect()
 }
 
 impl System for LayeredSystem {
     fn path_metadata(&self, path: &SystemPath) -> ruff_db::system::Result<Metadata> {
         let Some(text) = self.overlay.get(path) else {
-            return match stub_entry(path) {
+            return match self.stub_entry(path) {
                 Some(entry) => Ok(Metadata::new(
                     FileRevision::from(0u64),
                     None,
@@ -97,7 +123,7 @@ impl System for LayeredSystem {
     }
 
     fn canonicalize_path(&self, path: &SystemPath) -> ruff_db::system::Result<SystemPathBuf> {
-        if stub_entry(path).is_some() {
+        if self.stub_entry(path).is_some() {
             return Ok(path.to_path_buf());
         }
         self.os.canonicalize_path(path)
@@ -118,7 +144,7 @@ impl System for LayeredSystem {
     fn read_to_string(&self, path: &SystemPath) -> ruff_db::system::Result<String> {
         match self.overlay.get(path) {
             Some(text) => Ok(text.to_string()),
-            None => match stub_entry(path) {
+            None => match self.stub_entry(path) {
                 Some(StubEntry::File(text)) => Ok(text.to_owned()),
                 Some(StubEntry::Folder(_)) => Err(not_found()),
                 None => self.os.read_to_string(path),
@@ -162,7 +188,7 @@ impl System for LayeredSystem {
     ) -> ruff_db::system::Result<
         Box<dyn Iterator<Item = ruff_db::system::Result<DirectoryEntry>> + 'a>,
     > {
-        match stub_entry(path) {
+        match self.stub_entry(path) {
             Some(StubEntry::Folder(folder)) => {
                 Ok(Box::new(folder.entries().iter().filter_map(|entry| {
                     let kind = match entry {
@@ -232,6 +258,7 @@ impl Database {
         let system = LayeredSystem {
             os: OsSystem::new(cwd),
             overlay: Overlay::default(),
+            present: Arc::new(present_in(roots.iter().chain(&site_packages))),
         };
         let mut database = Self {
             storage: salsa::Storage::new(None),

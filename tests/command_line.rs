@@ -821,10 +821,10 @@ fn conditions_that_double_the_work_of_the_type_engine_do_not_stop_it() {
             if number == 0 { "" } else { "el" }
         );
     }
-    // What is called on an item of a list has no answer but the engine's.
+    // What is called on one of two things has no answer but the engine's.
     text += "async def load(timers: list[Timer], items):\n    for item in items:\n";
     text += &conditions;
-    text += "        else:\n            print(item)\n    timers[0].stop()\n";
+    text += "        else:\n            print(item)\n    (timers or [items])[0].stop()\n";
     let folder = folder(&[("main.py", &text)]);
     asyncfix(&folder)
         .args(["--isolated", "--select", "AF101"])
@@ -868,6 +868,34 @@ async def main():
         .assert()
         .code(1)
         .stdout(contains("main.py:11:5: AF206"));
+}
+
+#[test]
+fn a_package_that_looks_for_more_of_itself_does_not_find_its_stub() {
+    let init = "__path__ = __import__(\"pkgutil\").extend_path(__path__, __name__)
+
+from .client import Client as NATS
+";
+    let client = "class Client:
+    async def shout(self):
+        print(\"here\")
+";
+    let main = "from nats import NATS
+
+
+async def main(client: NATS):
+    client.shout()
+";
+    let folder = folder(&[
+        ("nats/__init__.py", init),
+        ("nats/client.py", client),
+        ("main.py", main),
+    ]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise", "--select", "AF101", "."])
+        .assert()
+        .code(1)
+        .stdout(contains("main.py:5:5: AF101 [*]"));
 }
 
 #[test]
