@@ -88,6 +88,12 @@ impl Semantics<'_> {
                 self.is_coroutine_function(&conditional.body)
                     && self.is_coroutine_function(&conditional.orelse)
             }
+            Expr::Call(call) => {
+                self.means(&call.func, &["functools.partial"])
+                    && call.arguments.args.first().is_some_and(|function| {
+                        !function.is_call_expr() && self.is_coroutine_function(function)
+                    })
+            }
             value => self.awaitability_of_callee(value) == Some(Awaitability::Coroutine),
         }
     }
