@@ -436,6 +436,15 @@ pub fn last_name(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// The name that a chain of attributes starts from.
+pub(crate) fn root_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => root_name(&attribute.value),
+        _ => None,
+    }
+}
+
 /// Whether an annotation speaks of something that can be awaited.
 pub fn names_awaitable(annotation: &Expr) -> bool {
     struct Found(bool);

@@ -20,7 +20,7 @@ use crate::key::{Key, context_key, iteration_key, name_key, property_key};
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
 use crate::support::blocking::Table;
-use crate::traces::search::{Given, Linked, Sought, stdlib_names};
+use crate::traces::search::{Linked, Namesakes, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -603,9 +603,13 @@ impl Project {
         self.names.contains(name)
     }
 
-    /// What calling something with the name of this key gives, in the project and in stubs.
-    pub fn given_by(&self, name: Key) -> Given {
-        self.traces.given_by(name)
+    /// What has the name of this key in the project, in stubs and, where it may give something awaitable,
+    /// in the standard library.
+    pub fn namesakes(&self, name: Key) -> Namesakes {
+        match self.traces.namesakes(name) {
+            Namesakes::None if self.may_be_awaitable(name) => Namesakes::Others,
+            namesakes => namesakes,
+        }
     }
 
     /// Whether what is sought may be reached from `node` of the file with this number, and something

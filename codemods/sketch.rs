@@ -90,9 +90,11 @@ impl Semantics<'_> {
             }
             Expr::Call(call) => {
                 self.means(&call.func, &["functools.partial"])
-                    && call.arguments.args.first().is_some_and(|function| {
-                        !function.is_call_expr() && self.is_coroutine_function(function)
-                    })
+                    && call
+                        .arguments
+                        .args
+                        .first()
+                        .is_some_and(|function| self.is_coroutine_function(function))
             }
             value => self.awaitability_of_callee(value) == Some(Awaitability::Coroutine),
         }

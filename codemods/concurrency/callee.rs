@@ -13,12 +13,12 @@ use serde::Deserialize;
 use ty_python_core::definition::Definition;
 
 use crate::key::name_key;
-use crate::outline::{last_name, names_awaitable};
+use crate::outline::{last_name, names_awaitable, root_name};
 use crate::project::Project;
 use crate::semantics::{ClassOf, Function, Semantics, contains};
 use crate::support::coroutines::{self, is_endless, leaves_loop_by_itself};
 use crate::support::timeouts::is_timeout;
-use crate::traces::search::Given;
+use crate::traces::search::Namesakes;
 
 /// How many calls deep the coroutine is followed.
 const DEPTH: usize = 6;
@@ -308,38 +308,33 @@ impl<'s, 'db> Look<'s, 'db> {
         self.semantics.means(expr, &paths)
     }
 
-    /// Whether nothing has this name in the project, in stubs, or in the standard library as something to
-    /// be awaited.
-    fn is_unheard_of(&self, name: &str) -> bool {
-        let name = name_key(name);
-        self.project.given_by(name) == Given::Unknown && !self.project.may_be_awaitable(name)
-    }
-
     /// Whether the rest makes so little difference that types are not asked for it.
     fn has_enough(&self) -> bool {
         (self.is_enough)(self.seen)
     }
 
-    fn class_of(&self, expr: &Expr) -> Option<String> {
-        if self.has_enough() {
-            self.semantics.class_path_in_sight(expr)
-        } else {
-            self.inferred_class_of(expr)
-        }
+    /// Whether types have something to say about what is called by this name.
+    fn asks_types_of(&self, name: &str) -> bool {
+        !self.has_enough() && self.project.namesakes(name_key(name)) != Namesakes::None
     }
 
-    fn inferred_class_of(&self, expr: &Expr) -> Option<String> {
+    /// The class of a value: what is in sight of it, or what types say.
+    fn class_of(&self, expr: &Expr, asks_types: bool) -> Option<String> {
+        if !asks_types {
+            return self.semantics.class_path_in_sight(expr);
+        }
         match self.semantics.class_of(expr) {
             ClassOf::Known(path) => Some(path),
             ClassOf::Other | ClassOf::Unknown => None,
         }
     }
 
-    fn function_of(&self, callee: &Expr) -> Option<Function<'db>> {
-        if self.has_enough() {
-            self.semantics.function_in_sight(callee)
-        } else {
+    /// The function that is called: the one in sight, or the one that types lead to.
+    fn function_of(&self, callee: &Expr, asks_types: bool) -> Option<Function<'db>> {
+        if asks_types {
             self.semantics.function(callee)
+        } else {
+            self.semantics.function_in_sight(callee)
         }
     }
 
@@ -373,8 +368,8 @@ impl<'s, 'db> Look<'s, 'db> {
         if let Expr::Attribute(method) = &*call.func
             && waits
             && !self.has_enough()
-            && self.class_of(&method.value).is_none()
-            && self.function_of(&call.func).is_none()
+            && self.class_of(&method.value, true).is_none()
+            && self.function_of(&call.func, true).is_none()
         {
             self.meet_others();
         }
@@ -415,13 +410,9 @@ impl<'s, 'db> Look<'s, 'db> {
             self.seen.is_limited = true;
             return;
         }
-        // Where nothing in sight has the name, types have nothing to say.
+        let asks_types = self.asks_types_of(name);
         if let Expr::Attribute(method) = callee
-            && let Some(class) = if self.is_unheard_of(name) {
-                self.semantics.class_path_in_sight(&method.value)
-            } else {
-                self.class_of(&method.value)
-            }
+            && let Some(class) = self.class_of(&method.value, asks_types)
         {
             if TABLE.limiters.contains(&class) {
                 self.take_turns(&method.value, LIMITED_DEPTH);
@@ -445,12 +436,7 @@ impl<'s, 'db> Look<'s, 'db> {
                 return;
             }
         }
-        let function = if self.is_unheard_of(name) {
-            self.semantics.function_in_sight(callee)
-        } else {
-            self.function_of(callee)
-        };
-        match function {
+        match self.function_of(callee, asks_types) {
             Some(function) => self.function(&function),
             None => self.unknown(),
         }
@@ -516,12 +502,8 @@ impl<'s, 'db> Look<'s, 'db> {
         };
         let is_own = root_name(is_given).is_some_and(|name| own.contains(name));
         // What lets only so many in counts whatever else is known, if the file speaks of such a thing.
-        let class = if is_own || self.has_enough() && !self.speaks_of_limiters() {
-            self.semantics.class_path_in_sight(is_given)
-        } else {
-            self.inferred_class_of(is_given)
-        };
-        match class {
+        let asks_types = !is_own && (!self.has_enough() || self.speaks_of_limiters());
+        match self.class_of(is_given, asks_types) {
             Some(class) => {
                 self.seen.is_limited |= TABLE.limiters.contains(&class);
                 self.seen.meets_others |= TABLE.meeting.contains(&class);
@@ -571,7 +553,7 @@ impl<'s, 'db> Look<'s, 'db> {
             Expr::Call(call) => &*call.func,
             other => other,
         };
-        let class = self.class_of(manager);
+        let class = self.class_of(manager, !self.has_enough());
         let is_one = |classes: &FxHashSet<String>, words: &FxHashSet<String>| {
             class.as_ref().is_some_and(|class| classes.contains(class))
                 || last_name(callee).is_some_and(|name| has_word(name, words))
@@ -588,7 +570,7 @@ impl<'s, 'db> Look<'s, 'db> {
             Expr::Call(call) => {
                 // `async with session.get(url) as response:`
                 let is_client_object = self
-                    .class_of(manager)
+                    .class_of(manager, !self.has_enough())
                     .is_some_and(|class| self.is_client(&class));
                 if is_client_object {
                     self.use_scarce();
@@ -597,7 +579,7 @@ impl<'s, 'db> Look<'s, 'db> {
                 }
             }
             Expr::Await(_) => {}
-            other => match self.class_of(other) {
+            other => match self.class_of(other, !self.has_enough()) {
                 Some(class) if self.is_client(&class) => self.use_scarce(),
                 _ => self.unknown(),
             },
@@ -734,7 +716,7 @@ impl Look<'_, '_> {
             other => other,
         };
         let is_of_client = [iter, receiver].into_iter().any(|expr| {
-            self.class_of(expr)
+            self.class_of(expr, !self.has_enough())
                 .is_some_and(|class| self.is_client(&class))
         });
         if is_of_client
@@ -744,15 +726,6 @@ impl Look<'_, '_> {
         } else {
             self.unknown();
         }
-    }
-}
-
-/// The name that a chain of attributes starts from.
-fn root_name(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Name(name) => Some(&name.id),
-        Expr::Attribute(attribute) => root_name(&attribute.value),
-        _ => None,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::site::Site;
 use crate::spelling::Spellings;
 use crate::support::coroutines;
 use crate::tasks::dangling::makes_task;
-use crate::traces::search::Given;
+use crate::traces::search::Namesakes;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF501.
@@ -302,15 +302,10 @@ impl<'a> Made<'a> {
 /// Whether what a method call gives can only be a coroutine, if it is something to be awaited, by the
 /// name of the method alone: whatever has it in the project is a coroutine function, or nothing has it.
 fn gives_coroutine_if_any(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
-    let Expr::Attribute(method) = &*call.func else {
-        return false;
-    };
-    let name = name_key(&method.attr);
-    match file.project.given_by(name) {
-        Given::Coroutines => true,
-        Given::Unknown => !file.project.may_be_awaitable(name),
-        Given::Others => false,
-    }
+    call.func.as_attribute_expr().is_some_and(|method| {
+        let namesakes = file.project.namesakes(name_key(&method.attr));
+        matches!(namesakes, Namesakes::CoroutineFunctions | Namesakes::None)
+    })
 }
 
 /// Whether an argument is a call that gives something to be awaited.

@@ -3,7 +3,7 @@
 
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
@@ -226,20 +226,24 @@ fn is_placeholder(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
 /// Whether a value that may be a coroutine or not is asked which it is: it is compared with `None`, or
 /// it is an attribute that is asked for its truth.
 fn is_asked_about(site: &Site<'_, '_>) -> bool {
+    let is_it = |expr: &Expr| site.node.is_expr_attribute() && expr.range() == site.node.range();
     match site.parent() {
         Some(AnyNodeRef::ExprCompare(comparison)) => {
-            let mut operators = comparison.ops.iter();
-            operators.all(|operator| matches!(operator, CmpOp::Is | CmpOp::IsNot))
+            matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
+                && comparison
+                    .comparators
+                    .iter()
+                    .all(Expr::is_none_literal_expr)
         }
-        Some(
-            AnyNodeRef::StmtIf(_)
-            | AnyNodeRef::ElifElseClause(_)
-            | AnyNodeRef::StmtWhile(_)
-            | AnyNodeRef::StmtAssert(_)
-            | AnyNodeRef::ExprIf(_)
-            | AnyNodeRef::ExprBoolOp(_)
-            | AnyNodeRef::ExprUnaryOp(_),
-        ) => site.node.is_expr_attribute(),
+        Some(AnyNodeRef::StmtIf(statement)) => is_it(&statement.test),
+        Some(AnyNodeRef::ElifElseClause(clause)) => clause.test.as_ref().is_some_and(is_it),
+        Some(AnyNodeRef::StmtWhile(statement)) => is_it(&statement.test),
+        Some(AnyNodeRef::StmtAssert(statement)) => is_it(&statement.test),
+        Some(AnyNodeRef::ExprIf(conditional)) => is_it(&conditional.test),
+        Some(AnyNodeRef::ExprBoolOp(_)) => site.node.is_expr_attribute(),
+        Some(AnyNodeRef::ExprUnaryOp(operation)) => {
+            operation.op == UnaryOp::Not && is_it(&operation.operand)
+        }
         _ => false,
     }
 }

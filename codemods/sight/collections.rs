@@ -6,7 +6,6 @@ use ruff_python_ast::Expr;
 use serde::Deserialize;
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
-use super::Asked;
 use crate::semantics::{BASES, Semantics};
 
 /// What of a collection is asked about.
@@ -40,35 +39,24 @@ impl<'db> Semantics<'db> {
     ) -> Option<Definition<'db>> {
         let steps = steps.checked_sub(1)?;
         match expr {
-            Expr::Name(name) => {
-                let definitions = self.bindings(name)?;
-                let [definition] = definitions.as_slice() else {
-                    return None;
-                };
-                if !self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class) {
-                    return None;
+            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
+                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                    let annotation = parameter.node(self.module()).annotation()?;
+                    self.class_in_brackets(annotation, part)
                 }
-                match definition.kind(self.db()) {
-                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
-                        parameter,
-                    )) => {
-                        let annotation = parameter.node(self.module()).annotation()?;
-                        self.class_in_brackets(annotation, part)
-                    }
-                    DefinitionKind::AnnotatedAssignment(assignment) => {
-                        self.class_in_brackets(assignment.annotation(self.module()), part)
-                    }
-                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                        match assignment.value(self.module()) {
-                            value @ (Expr::Attribute(_) | Expr::Call(_)) => {
-                                self.class_of_part(value, part, steps)
-                            }
-                            _ => None,
+                DefinitionKind::AnnotatedAssignment(assignment) => {
+                    self.class_in_brackets(assignment.annotation(self.module()), part)
+                }
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    match assignment.value(self.module()) {
+                        value @ (Expr::Attribute(_) | Expr::Call(_)) => {
+                            self.class_of_part(value, part, steps)
                         }
+                        _ => None,
                     }
-                    _ => None,
                 }
-            }
+                _ => None,
+            },
             Expr::Attribute(attribute) => {
                 let class = self.class_with(attribute, steps)?;
                 self.told_by_class(class, &attribute.attr, BASES, &|own, told| {

@@ -58,8 +58,15 @@ impl<'a> SourceOrderVisitor<'a> for Conditions {
             }
             Stmt::Assert(inner) => self.condition(&inner.test),
             Stmt::Match(inner) => {
+                // Patterns ask for classes.
                 self.asks_more |= self.is_it(&inner.subject);
-                walk_stmt(self, statement);
+                self.condition(&inner.subject);
+                for case in &inner.cases {
+                    if let Some(guard) = &case.guard {
+                        self.condition(guard);
+                    }
+                    self.visit_body(&case.body);
+                }
             }
             _ => walk_stmt(self, statement),
         }

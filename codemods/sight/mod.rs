@@ -196,25 +196,16 @@ impl<'db> Semantics<'db> {
             return Some(class);
         }
         if let Some(ty) = self.type_in_sight(expr.into()) {
-            return match (ty, expr) {
-                (Type::Dynamic(_), Expr::Name(name)) => self.class_named(self.annotation_of(name)?),
-                _ => self.plain_class(ty),
-            };
+            return self.plain_class(ty);
         }
         let steps = steps.checked_sub(1)?;
         match expr {
             Expr::Name(name) => {
-                let definitions = self.bindings(name)?;
-                let [definition] = definitions.as_slice() else {
-                    return None;
-                };
-                let scope = definition.file_scope(self.db());
-                if !self.is_as_bound(name.into(), scope, Asked::Class) {
-                    return None;
-                }
+                let definition = self.one_binding(name)?;
                 match definition.kind(self.db()) {
                     DefinitionKind::Assignment(assignment)
-                        if assignment.unpack().is_none() && !scope.is_global() =>
+                        if assignment.unpack().is_none()
+                            && !definition.file_scope(self.db()).is_global() =>
                     {
                         self.class_to(assignment.value(self.module()), steps)
                     }
@@ -287,15 +278,10 @@ impl<'db> Semantics<'db> {
             }
             // A base may say more of it, unless it is not there to ask.
             (None, [_]) => {
-                let is_told_here = class
-                    .bases()
-                    .all(|base| match own.type_in_sight(base.into()) {
-                        Some(Type::Dynamic(_)) => true,
-                        Some(ty) => own
-                            .class_definition(ty)
-                            .is_some_and(|base| !own.speaks_of(base, name, depth)),
-                        None => false,
-                    });
+                let is_told_here = class.bases().all(|base| match own.base_in_sight(base) {
+                    Some(base) => !own.speaks_of(base, name, depth),
+                    None => own.is_not_there(base),
+                });
                 is_told_here.then(|| tell(own, &told))?
             }
             _ => None,
@@ -306,7 +292,7 @@ impl<'db> Semantics<'db> {
     /// it.
     fn class_of_told(&self, told: &Told<'_>, steps: usize) -> Option<Definition<'db>> {
         match (told.annotation, told.values.as_slice()) {
-            (Some(annotation), _) => self.class_given(annotation),
+            (Some(annotation), _) => self.class_of_instance(annotation),
             (None, [value]) => self
                 .class_to(value, steps)
                 .or_else(|| self.plain_class(self.type_of(*value)?)),
@@ -337,21 +323,31 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// The annotation of the parameter that a name is bound to, of which nothing more is known.
-    fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
+    /// The one binding of a name, where no condition says more of the class of what it stands for.
+    fn one_binding(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
         match self.bindings(name)?.as_slice() {
-            [definition] => match definition.kind(self.db()) {
-                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
-                    if self.is_as_bound(
-                        name.into(),
-                        definition.file_scope(self.db()),
-                        Asked::Class,
-                    ) =>
-                {
-                    parameter.node(self.module()).annotation()
-                }
-                _ => None,
-            },
+            [definition] => self
+                .is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class)
+                .then_some(*definition),
+            _ => None,
+        }
+    }
+
+    /// Whether a name, or an attribute of what it stands for, comes from a package that is not installed.
+    fn is_not_there(&self, expr: &Expr) -> bool {
+        let mut root = expr;
+        while let Expr::Attribute(attribute) = root {
+            root = &attribute.value;
+        }
+        matches!(self.type_in_sight(root.into()), Some(Type::Dynamic(_)))
+    }
+
+    /// The annotation of the parameter that a name is bound to.
+    fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
+        match self.one_binding(name)?.kind(self.db()) {
+            DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                parameter.node(self.module()).annotation()
+            }
             _ => None,
         }
     }
@@ -384,24 +380,7 @@ impl<'db> Semantics<'db> {
             }
             other => other,
         };
-        if named.is_attribute_expr() {
-            return self.class_named(named);
-        }
-        let class = match self.type_in_sight(named.into())? {
-            ty @ Type::ClassLiteral(_) => self.class_definition(ty)?,
-            Type::Dynamic(_) | Type::SubclassOf(_) => self.class_behind_decorators(named)?,
-            _ => return None,
-        };
-        let known = Class::of(self.db(), class)?;
-        // Their instances are more than those of a class.
-        let is_special = known.node().bases().iter().any(|base| {
-            let base = match base {
-                Expr::Subscript(generic) => &generic.value,
-                base => base,
-            };
-            matches!(last_name(base), Some("Protocol" | "TypedDict" | "Any"))
-        });
-        (!is_special).then_some(class)
+        self.class_named(named)
     }
 
     /// The class that an annotation names.
@@ -453,13 +432,7 @@ impl<'db> Semantics<'db> {
         if node.is_async != is_awaited || !is_kept {
             return None;
         }
-        own.class_given(node.returns.as_deref()?)
-    }
-
-    /// The class of what an annotation describes, if it is there.
-    fn class_given(&self, annotation: &Expr) -> Option<Definition<'db>> {
-        self.class_of_instance(annotation)
-            .or_else(|| self.class_named(annotation))
+        own.class_of_instance(node.returns.as_deref()?)
     }
 
     /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
@@ -641,13 +614,7 @@ impl Class<'_> {
     fn is_behind_decorators(&self) -> bool {
         let (own, class) = (&self.own, self.node());
         let db = own.db();
-        let is_unknown = |decorator: &ast::Decorator| {
-            let mut callee = called(decorator);
-            while let Expr::Attribute(attribute) = callee {
-                callee = &attribute.value;
-            }
-            matches!(own.type_in_sight(callee.into()), Some(Type::Dynamic(_)))
-        };
+        let is_unknown = |decorator: &ast::Decorator| own.is_not_there(called(decorator));
         let gives_back = |decorator: &ast::Decorator| {
             let function = own.function_in_sight(called(decorator));
             function.is_some_and(|function| {

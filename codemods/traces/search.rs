@@ -63,28 +63,21 @@ pub struct Linked {
     /// functions.
     installed: FxHashSet<Key>,
     installed_names: FxHashSet<Key>,
-    /// What has a name, in the order of the names. Made when the first question comes.
-    holders: OnceLock<Vec<Holder>>,
+    /// By the names that something has in a file, whether all of that are coroutine functions. Made when
+    /// the first question comes.
+    named: OnceLock<FxHashMap<Key, bool>>,
 }
 
-/// Something that has a name, in the file of this number.
-#[derive(Debug, Clone, Copy)]
-struct Holder {
-    name: Key,
-    file: u32,
-    /// A function, as an index into [`Traces::functions`]; none where it is anything else.
-    function: Option<u32>,
-}
-
-/// What calling the functions and attributes of one name gives, in all files.
+/// What has one name, in all files: functions, members of classes, and what stands at the top level of
+/// modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given {
-    /// A coroutine.
-    Coroutines,
-    /// Something else to be awaited, perhaps.
+pub enum Namesakes {
+    /// Coroutine functions without decorators, and nothing else.
+    CoroutineFunctions,
+    /// Other things, or these as well.
     Others,
-    /// Nothing has the name in any file, and nothing is installed.
-    Unknown,
+    /// Nothing, and nothing is installed.
+    None,
 }
 
 impl Linked {
@@ -123,79 +116,44 @@ impl Linked {
         search.run()
     }
 
-    /// What calling something of this name gives: a function, a member of a class, or what stands at
-    /// the top level of a module.
-    pub fn given_by(&self, name: Key) -> Given {
-        let holders = self.holders.get_or_init(|| self.all_holders());
-        let first = holders.partition_point(|holder| holder.name < name);
-        let mut own = holders
-            .iter()
-            .skip(first)
-            .take_while(|holder| holder.name == name)
-            .peekable();
-        if own.peek().is_none() {
-            return if self.installed.is_empty() {
-                Given::Unknown
-            } else {
-                Given::Others
-            };
-        }
-        let mut has_coroutine_function = false;
-        for holder in own {
-            let Some(file) = self.files.get(holder.file as usize) else {
-                return Given::Others;
-            };
-            let function = holder
-                .function
-                .and_then(|function| file.functions.get(function as usize));
-            match function {
-                Some(function) if function.is_property => return Given::Others,
-                Some(function) if function.is_async => {
-                    if function.is_generator || !file.steps(function.decorators).is_empty() {
-                        return Given::Others;
-                    }
-                    has_coroutine_function = true;
-                }
-                Some(_) | None => return Given::Others,
-            }
-        }
-        if has_coroutine_function {
-            Given::Coroutines
-        } else {
-            Given::Others
+    /// What has this name.
+    pub fn namesakes(&self, name: Key) -> Namesakes {
+        match self.named.get_or_init(|| self.all_named()).get(&name) {
+            Some(true) => Namesakes::CoroutineFunctions,
+            None if self.installed.is_empty() => Namesakes::None,
+            Some(false) | None => Namesakes::Others,
         }
     }
 
-    fn all_holders(&self) -> Vec<Holder> {
-        let mut holders = Vec::new();
-        for (file, number) in self.files.iter().zip(0..) {
-            let mut note = |name: Key, function: Option<u32>| {
-                holders.push(Holder {
-                    name,
-                    file: number,
-                    function,
-                });
-            };
-            for (function, id) in file.functions.iter().zip(0..) {
-                note(function.name, Some(id));
+    fn all_named(&self) -> FxHashMap<Key, bool> {
+        let mut named: FxHashMap<Key, bool> = FxHashMap::default();
+        let mut note = |name: Key, is_coroutine_function: bool| {
+            *named.entry(name).or_insert(true) &= is_coroutine_function;
+        };
+        for file in &self.files {
+            for function in &file.functions {
+                let is_coroutine_function = function.is_async
+                    && !function.is_generator
+                    && !function.is_property
+                    && file.steps(function.decorators).is_empty();
+                note(function.name, is_coroutine_function);
             }
             for class in &file.classes {
-                note(class.name, None);
+                note(class.name, false);
                 for (name, member) in &class.members {
                     if matches!(member, Member::Value(_)) {
-                        note(*name, None);
+                        note(*name, false);
                     }
                 }
             }
             for (name, node) in &file.names {
                 let mut steps = file.steps(*node).iter();
                 if steps.any(|step| !matches!(step, Step::Function(_) | Step::Import(_))) {
-                    note(*name, None);
+                    note(*name, false);
                 }
             }
         }
-        holders.sort_unstable_by_key(|holder| holder.name);
-        holders
+        named
     }
 
     /// Whether the files of this top-level package are those of the project.

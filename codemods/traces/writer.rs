@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::scopes::{Binding, Kind, Scopes, imported_module, is_stdlib, literal_key};
 use super::{ANY_CHAIN, Chain, Class, Function, ImportPath, Member, Node, Origin, Step, Traces};
 use crate::key::{Key, name_key};
-use crate::outline::{is_property, last_name, yields};
+use crate::outline::{is_property, last_name, root_name, yields};
 use crate::site::Site;
 
 /// Writes the traces of one file.
@@ -875,15 +875,6 @@ struct Results {
 static RESULTS: LazyLock<Results> = LazyLock::new(|| {
     toml::from_str(include_str!("../data/stdlib_results.toml")).unwrap_or_default()
 });
-
-/// The name that a chain of attributes starts from.
-fn root_name(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Name(name) => Some(&name.id),
-        Expr::Attribute(attribute) => root_name(&attribute.value),
-        _ => None,
-    }
-}
 
 /// The clauses of a comprehension.
 fn generators<'a>(node: &AnyNodeRef<'a>) -> impl Iterator<Item = &'a ast::Comprehension> {
