@@ -242,8 +242,9 @@ impl<'a> Manual<'_, 'a, '_> {
     ) -> Result<Rewrite, &'static str> {
         let lines = self.file.lines();
         let keyword = TextRange::at(statement.start(), TextSize::of("try"));
+        let taken = lines.delete(self.place.suite, index)?;
         let edits = vec![
-            lines.delete(self.place.suite, index)?,
+            lines.with_blank_lines_behind(taken),
             Edit::range_replacement(self.header(), keyword),
             lines.without_finally(&statement.finalbody)?,
         ];
@@ -268,7 +269,7 @@ impl<'a> Manual<'_, 'a, '_> {
             .ok_or("the block is empty")?;
         let mut edits = block.wrap(&format!("{}:", self.header()), &[])?;
         blocks::leave_out(&mut edits, std::slice::from_ref(&release));
-        edits.push(lines.delete(suite, index)?);
+        edits.push(lines.with_blank_lines_behind(lines.delete(suite, index)?));
         edits.push(release);
         let mut rewrite = Rewrite::safe("Hold the lock with `async with`", edits);
         rewrite.moves = Some(block.range());

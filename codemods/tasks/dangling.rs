@@ -10,6 +10,7 @@ use ty_python_core::scope::FileScopeId;
 use super::keepers;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::{ClassOf, Origin};
@@ -348,6 +349,14 @@ fn is_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
     }
 }
 
+/// The last name of the class that an annotation names, whatever is in its brackets.
+fn type_name(annotation: &Expr) -> Option<&str> {
+    match annotation {
+        Expr::Subscript(generic) => last_name(&generic.value),
+        other => last_name(other),
+    }
+}
+
 /// Whether an annotation speaks of an event loop.
 fn names_loop(annotation: &Expr) -> bool {
     struct Search(bool);
@@ -668,9 +677,15 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             format!("{set}.add({task})"),
             format!("{task}.add_done_callback({set}.discard)"),
         ]));
+        // `Future[None]` is no `Task[object]`, and people run type checkers.
+        let is_annotated_otherwise = matches!(self.place.statement, Stmt::AnnAssign(assign)
+            if type_name(&assign.annotation) != Some("Task"));
         Ok(
             Rewrite::safe(format!("Keep the task in `{set}` until it is done"), edits)
-                .with_shared(new_set),
+                .with_shared(new_set)
+                .unsafe_if(is_annotated_otherwise.then_some(
+                    "the annotation does not say that it is a task, as that of the set does",
+                )),
         )
     }
 
