@@ -504,6 +504,9 @@ impl<'db> Semantics<'db> {
         if let Some(ty) = self.type_in_sight(expr) {
             return Some(ty);
         }
+        if self.is_unknown(expr) {
+            return Some(Type::unknown());
+        }
         if self.is_endless(expr) {
             None
         } else {
@@ -723,7 +726,8 @@ impl<'db> Semantics<'db> {
                 if let Some(definition) = self.method_in_sight(attribute) {
                     return vec![definition];
                 }
-                if self.is_endless(attribute.into()) {
+                if self.is_unknown((&*attribute.value).into()) || self.is_endless(attribute.into())
+                {
                     return Vec::new();
                 }
                 definitions_for_attribute(&self.model, attribute)

@@ -24,10 +24,16 @@ struct Table {
     mappings: Vec<String>,
     tuples: Vec<String>,
     copies: Vec<String>,
+    lookups: Vec<String>,
 }
 
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("../data/collections.toml")).unwrap_or_default());
+
+/// Whether a method of this name gives what stands in a mapping under a key, or what it is given.
+pub(super) fn is_lookup(method: &str) -> bool {
+    TABLE.lookups.iter().any(|name| name == method)
+}
 
 impl<'db> Semantics<'db> {
     /// The class of what a collection holds, where its annotation says that.
@@ -37,20 +43,35 @@ impl<'db> Semantics<'db> {
         part: Part,
         steps: usize,
     ) -> Option<Definition<'db>> {
+        self.part(expr, part, steps, &|own, held| own.class_of_instance(held?))
+    }
+
+    /// What `tell` makes of the annotation of what a collection holds, which is `None` where the annotation
+    /// of the collection leaves that open.
+    pub(super) fn part<T>(
+        &self,
+        expr: &Expr,
+        part: Part,
+        steps: usize,
+        tell: &dyn Fn(&Self, Option<&Expr>) -> Option<T>,
+    ) -> Option<T> {
         let steps = steps.checked_sub(1)?;
         match expr {
             Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
                 DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
                     let annotation = parameter.node(self.module()).annotation()?;
-                    self.class_in_brackets(annotation, part)
+                    self.in_brackets(annotation, part, tell)
                 }
+                DefinitionKind::Parameter(
+                    ParameterDefinitionNodeKind::VariadicKeywordParameter(parameter),
+                ) if part == Part::Value => tell(self, parameter.node(self.module()).annotation()),
                 DefinitionKind::AnnotatedAssignment(assignment) => {
-                    self.class_in_brackets(assignment.annotation(self.module()), part)
+                    self.in_brackets(assignment.annotation(self.module()), part, tell)
                 }
                 DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                     match assignment.value(self.module()) {
                         value @ (Expr::Attribute(_) | Expr::Call(_)) => {
-                            self.class_of_part(value, part, steps)
+                            self.part(value, part, steps, tell)
                         }
                         _ => None,
                     }
@@ -60,19 +81,19 @@ impl<'db> Semantics<'db> {
             Expr::Attribute(attribute) => {
                 let class = self.class_with(attribute, steps)?;
                 self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
-                    own.class_in_brackets(told.annotation?, part)
+                    own.in_brackets(told.annotation?, part, tell)
                 })
             }
             Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
                 (Expr::Attribute(method), [])
                     if method.attr.as_str() == "values" && part == Part::Item =>
                 {
-                    self.class_of_part(&method.value, Part::Value, steps)
+                    self.part(&method.value, Part::Value, steps, tell)
                 }
                 (Expr::Name(_), [given])
                     if part == Part::Item && self.is_one_of(&call.func, &TABLE.copies) =>
                 {
-                    self.class_of_part(given, part, steps)
+                    self.part(given, part, steps, tell)
                 }
                 _ => {
                     let function = self.function_in_sight(&call.func)?;
@@ -81,17 +102,27 @@ impl<'db> Semantics<'db> {
                     if node.is_async || !node.decorator_list.is_empty() {
                         return None;
                     }
-                    own.class_in_brackets(node.returns.as_deref()?, part)
+                    own.in_brackets(node.returns.as_deref()?, part, tell)
                 }
             },
             _ => None,
         }
     }
 
-    /// The class that an annotation such as `list[Job]` says a collection holds.
-    fn class_in_brackets(&self, annotation: &Expr, part: Part) -> Option<Definition<'db>> {
-        let Expr::Subscript(generic) = self.without_none(annotation) else {
-            return None;
+    /// What `tell` makes of what an annotation such as `list[Job]` says a collection holds.
+    fn in_brackets<T>(
+        &self,
+        annotation: &Expr,
+        part: Part,
+        tell: &dyn Fn(&Self, Option<&Expr>) -> Option<T>,
+    ) -> Option<T> {
+        let annotation = self.without_none(annotation);
+        let Expr::Subscript(generic) = annotation else {
+            let holds_values = [&TABLE.sequences, &TABLE.mappings, &TABLE.tuples];
+            let is_open = holds_values
+                .iter()
+                .any(|paths| self.is_one_of(annotation, paths));
+            return is_open.then(|| tell(self, None))?;
         };
         let is_one = |paths: &[String]| self.is_one_of(&generic.value, paths);
         let held = match &*generic.slice {
@@ -107,7 +138,7 @@ impl<'db> Semantics<'db> {
             }
             _ => return None,
         };
-        self.class_of_instance(held)
+        tell(self, Some(held))
     }
 
     fn is_one_of(&self, expr: &Expr, paths: &[String]) -> bool {

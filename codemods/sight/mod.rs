@@ -13,6 +13,7 @@
 mod collections;
 mod conditions;
 mod told;
+mod unknown;
 
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
@@ -153,23 +154,31 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// Whether an attribute that is read is what the class of the receiver says.
-    fn is_untouched(&self, attribute: &ast::ExprAttribute) -> bool {
-        let mut root = &*attribute.value;
-        while let Expr::Attribute(inner) = root {
-            root = &inner.value;
+    /// Whether an attribute or item that is read is what its receiver says: nothing else was assigned to it,
+    /// and no condition says more of it.
+    fn is_untouched(&self, expr: ast::ExprRef<'_>) -> bool {
+        if PlaceExpr::try_from_expr(expr).is_none() {
+            return matches!(
+                expr,
+                ast::ExprRef::Attribute(_) | ast::ExprRef::Subscript(_)
+            );
         }
-        let Expr::Name(root) = root else {
-            return false;
+        let mut root = expr;
+        let root = loop {
+            root = match root {
+                ast::ExprRef::Attribute(inner) if inner.ctx == ast::ExprContext::Load => {
+                    (&*inner.value).into()
+                }
+                ast::ExprRef::Subscript(inner) if inner.ctx == ast::ExprContext::Load => {
+                    (&*inner.value).into()
+                }
+                ast::ExprRef::Name(name) => break name,
+                _ => return false,
+            };
         };
         match self.bindings(root).as_deref() {
             Some([definition]) => {
-                attribute.ctx == ast::ExprContext::Load
-                    && self.is_as_bound(
-                        attribute.into(),
-                        definition.file_scope(self.db()),
-                        Asked::Class,
-                    )
+                self.is_as_bound(expr, definition.file_scope(self.db()), Asked::Class)
             }
             _ => false,
         }
@@ -243,7 +252,7 @@ impl<'db> Semantics<'db> {
 
     /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
     fn class_with(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<Definition<'db>> {
-        if !self.is_untouched(attribute) {
+        if !self.is_untouched(attribute.into()) {
             return None;
         }
         match self.class_of_receiver(&attribute.value) {
@@ -254,13 +263,13 @@ impl<'db> Semantics<'db> {
 
     /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
     /// bases that says something of it.
-    fn told_by_class(
+    fn told_by_class<T>(
         &self,
         class: Definition<'db>,
         name: &str,
         depth: usize,
-        tell: &dyn Fn(&Self, &Told<'_>) -> Option<Definition<'db>>,
-    ) -> Option<Definition<'db>> {
+        tell: &dyn Fn(&Self, &Told<'_>) -> Option<T>,
+    ) -> Option<T> {
         let depth = depth.checked_sub(1)?;
         let class = Class::of(self.db(), class)?;
         let own = &class.own;
@@ -276,14 +285,7 @@ impl<'db> Semantics<'db> {
                 }
                 own.told_by_class(first, name, depth, tell)
             }
-            // A base may say more of it, unless it is not there to ask.
-            (None, [_]) => {
-                let is_told_here = class.bases().all(|base| match own.base_in_sight(base) {
-                    Some(base) => !own.speaks_of(base, name, depth),
-                    None => own.is_not_there(base),
-                });
-                is_told_here.then(|| tell(own, &told))?
-            }
+            (None, [_]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
             _ => None,
         }
     }
@@ -608,6 +610,14 @@ impl<'db> Semantics<'db> {
 }
 
 impl Class<'_> {
+    /// Whether no base says more of an attribute, as far as the bases are there to ask.
+    fn says_alone(&self, name: &str, depth: usize) -> bool {
+        self.bases().all(|base| match self.own.base_in_sight(base) {
+            Some(base) => !self.own.speaks_of(base, name, depth),
+            None => self.own.is_not_there(base),
+        })
+    }
+
     /// Whether a class that the type engine knows nothing more of, because of its decorators, is what its
     /// statement says. A decorator of a package that is not installed gives the class back, as nearly all
     /// do: type checkers go by that too. One of the project does where its annotation says so.

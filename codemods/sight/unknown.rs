@@ -1,0 +1,179 @@
+//! Values of which nothing is known: what comes from packages that are not installed, from code without
+//! annotations, and what is annotated as anything.
+//!
+//! The type engine finds out by inferring all that stands around them, and all that this imports.
+
+use ruff_python_ast::{self as ast, Expr};
+use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
+use ty_python_semantic::types::Type;
+
+use super::collections::Part;
+use super::told::Told;
+use crate::semantics::{BASES, Class, Semantics};
+use crate::support::decorators::called;
+
+/// How many expressions are looked into, one behind the other.
+const STEPS: usize = 8;
+
+impl<'db> Semantics<'db> {
+    /// Whether the type engine plainly has nothing to say of a value. Where this says no, it may still
+    /// have nothing to say.
+    pub(crate) fn is_unknown(&self, expr: ast::ExprRef<'_>) -> bool {
+        self.is_unknown_behind(expr, STEPS)
+    }
+
+    fn is_unknown_behind(&self, expr: ast::ExprRef<'_>, steps: usize) -> bool {
+        let Some(steps) = steps.checked_sub(1) else {
+            return false;
+        };
+        let is_unknown = |expr: &Expr| self.is_unknown_behind(expr.into(), steps);
+        match expr {
+            ast::ExprRef::Name(name) => self.is_unknown_name(name, steps),
+            ast::ExprRef::Attribute(attribute) => {
+                self.is_untouched(expr) && self.is_unknown_attribute(attribute, steps)
+            }
+            ast::ExprRef::Subscript(subscript) => {
+                self.is_untouched(expr)
+                    && (is_unknown(&subscript.value)
+                        || self.holds_unknown(&subscript.value, Part::Value))
+            }
+            ast::ExprRef::Call(call) => is_unknown(&call.func) || self.gives_unknown(call, false),
+            ast::ExprRef::Await(awaited) => {
+                is_unknown(&awaited.value)
+                    || matches!(&*awaited.value, Expr::Call(call) if self.gives_unknown(call, true))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_unknown_name(&self, name: &ast::ExprName, steps: usize) -> bool {
+        let Some(definition) = self.one_binding(name) else {
+            return false;
+        };
+        let is_unknown = |expr: &Expr| self.is_unknown_behind(expr.into(), steps);
+        match definition.kind(self.db()) {
+            DefinitionKind::Import(_) | DefinitionKind::ImportFrom(_) => {
+                matches!(self.type_in_sight(name.into()), Some(Type::Dynamic(_)))
+            }
+            DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                let parameter = parameter.node(self.module());
+                match parameter.annotation() {
+                    Some(annotation) => self.says_nothing(annotation),
+                    None => {
+                        parameter.default().is_none()
+                            && self.class_of_receiver(&Expr::Name(name.clone())).is_none()
+                    }
+                }
+            }
+            DefinitionKind::Assignment(assignment) => {
+                !self.is_declared(definition) && is_unknown(assignment.value(self.module()))
+            }
+            DefinitionKind::AnnotatedAssignment(assignment) => {
+                self.says_nothing(assignment.annotation(self.module()))
+            }
+            DefinitionKind::For(clause) => {
+                let iterable = clause.iterable(self.module());
+                is_unknown(iterable)
+                    || !clause.is_async() && self.holds_unknown(iterable, Part::Item)
+            }
+            DefinitionKind::Comprehension(clause) => {
+                let iterable = clause.iterable(self.module());
+                is_unknown(iterable)
+                    || !clause.is_async() && self.holds_unknown(iterable, Part::Item)
+            }
+            DefinitionKind::WithItem(item) => is_unknown(item.context_expr(self.module())),
+            _ => false,
+        }
+    }
+
+    /// Whether somebody says what a name is, so that it does not depend on what it is bound to.
+    fn is_declared(&self, definition: Definition<'db>) -> bool {
+        let table = self.index().place_table(definition.file_scope(self.db()));
+        table.place(definition.place(self.db())).is_declared()
+    }
+
+    fn is_unknown_attribute(&self, attribute: &ast::ExprAttribute, steps: usize) -> bool {
+        let class = match self.class_of_receiver(&attribute.value) {
+            Some(class) => self.index().try_definition(class),
+            None if self.is_unknown_behind((&*attribute.value).into(), steps) => return true,
+            None => self.class_in_sight(&attribute.value),
+        };
+        class.is_some_and(|class| self.has_unknown(class, &attribute.attr, BASES))
+    }
+
+    /// Whether nothing is known of an attribute of the instances of a class.
+    fn has_unknown(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return false;
+        };
+        let own = &class.own;
+        let told = Told::of(class.node(), name);
+        match (told.annotation, told.values.as_slice()) {
+            _ if told.has_others => false,
+            (Some(annotation), _) => own.says_nothing(annotation),
+            (None, [value]) => class.says_alone(name, depth) && own.is_unknown((*value).into()),
+            (None, []) => {
+                for base in class.bases() {
+                    match own.base_in_sight(base) {
+                        Some(base) if own.has_unknown(base, name, depth) => return true,
+                        Some(base) if own.speaks_of(base, name, depth) => return false,
+                        Some(_) => {}
+                        None => return own.is_not_there(base),
+                    }
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an annotation says nothing of a value, or names what is not there.
+    fn says_nothing(&self, annotation: &Expr) -> bool {
+        let annotation = self.without_none(annotation);
+        let named = match annotation {
+            Expr::Subscript(generic) => &generic.value,
+            other => other,
+        };
+        self.means(annotation, &["typing.Any", "typing_extensions.Any"])
+            || self.is_not_there(named) && self.class_named(named).is_none()
+    }
+
+    /// Whether a collection holds anything, as far as its annotation says.
+    fn holds_unknown(&self, expr: &Expr, part: Part) -> bool {
+        self.part(expr, part, super::STEPS, &|own, held| {
+            held.is_none_or(|held| own.says_nothing(held)).then_some(())
+        })
+        .is_some()
+    }
+
+    /// Whether nothing says what a call gives, or awaiting it: no annotation of the function does, or the
+    /// function is behind a decorator that is not there.
+    fn gives_unknown(&self, call: &ast::ExprCall, is_awaited: bool) -> bool {
+        if let Expr::Attribute(method) = &*call.func
+            && super::collections::is_lookup(&method.attr)
+            && self.holds_unknown(&method.value, Part::Value)
+        {
+            return !is_awaited;
+        }
+        let Some(function) = self.function_in_sight(&call.func) else {
+            return false;
+        };
+        let Some(node) = function.node(self.db()) else {
+            return false;
+        };
+        let own = self.of_function(&function);
+        let mut decorators = node.decorator_list.iter();
+        if decorators
+            .clone()
+            .any(|decorator| own.is_not_there(called(decorator)))
+        {
+            return true;
+        }
+        node.is_async == is_awaited
+            && decorators.all(|decorator| own.is_kept_by(&decorator.expression))
+            && node
+                .returns
+                .as_deref()
+                .is_none_or(|annotation| own.says_nothing(annotation))
+    }
+}
