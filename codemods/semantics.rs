@@ -1121,7 +1121,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class that the annotation of a method of `class`, or of a base of it, says it gives.
-    fn result_class(
+    pub(crate) fn result_class(
         &self,
         class: Definition<'db>,
         method: &str,

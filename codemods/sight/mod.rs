@@ -207,16 +207,34 @@ impl<'db> Semantics<'db> {
         if let Some(ty) = self.type_in_sight(expr.into()) {
             return self.plain_class(ty);
         }
+        if let Some(name) = literal_class(expr) {
+            return self.builtin_class(name);
+        }
         let steps = steps.checked_sub(1)?;
         match expr {
             Expr::Name(name) => {
+                if let Some(class) = self.class_of_receiver(expr) {
+                    return self.index().try_definition(class);
+                }
                 let definition = self.one_binding(name)?;
                 match definition.kind(self.db()) {
-                    DefinitionKind::Assignment(assignment)
-                        if assignment.unpack().is_none()
-                            && !definition.file_scope(self.db()).is_global() =>
-                    {
+                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                         self.class_to(assignment.value(self.module()), steps)
+                    }
+                    // The annotation of a variable says less than its value, where that is known.
+                    DefinitionKind::AnnotatedAssignment(assignment) => {
+                        let value = assignment.value(self.module());
+                        if value.is_none_or(|value| self.is_unknown(value.into())) {
+                            self.class_of_instance(assignment.annotation(self.module()))
+                        } else {
+                            self.class_to(value?, steps)
+                        }
+                    }
+                    DefinitionKind::WithItem(item)
+                        if !item.is_async() && item.target_kind() == TargetKind::Single =>
+                    {
+                        let manager = self.class_to(item.context_expr(self.module()), steps)?;
+                        self.result_class(manager, "__enter__", BASES)
                     }
                     DefinitionKind::For(clause)
                         if !clause.is_async() && clause.target_kind() == TargetKind::Single =>
@@ -248,6 +266,12 @@ impl<'db> Semantics<'db> {
             },
             _ => None,
         }
+    }
+
+    /// A class that is built in.
+    fn builtin_class(&self, name: &str) -> Option<Definition<'db>> {
+        let builtins = self.model().resolve_module(Some("builtins"), 0)?;
+        self.definition_in_file(builtins.file(self.db())?, name, IMPORTS)
     }
 
     /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
@@ -650,6 +674,19 @@ impl Class<'_> {
         !class.decorator_list.is_empty()
             && decorators.all(|decorator| is_unknown(decorator) || gives_back(decorator))
     }
+}
+
+/// The name of the built-in class that a literal, a display or a comprehension makes an instance of.
+fn literal_class(expr: &Expr) -> Option<&'static str> {
+    Some(match expr {
+        Expr::List(_) | Expr::ListComp(_) => "list",
+        Expr::Dict(_) | Expr::DictComp(_) => "dict",
+        Expr::Set(_) | Expr::SetComp(_) => "set",
+        Expr::Tuple(_) => "tuple",
+        Expr::StringLiteral(_) | Expr::FString(_) => "str",
+        Expr::BytesLiteral(_) => "bytes",
+        _ => return None,
+    })
 }
 
 /// What is asked about a name or an attribute.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::file::File;
 use crate::outline::last_name;
 use crate::semantics::ClassOf;
+use crate::traces::scopes::is_stdlib;
 
 /// One way to open an object, and how it is closed. `data/resources.toml` says more about each key.
 #[derive(Debug, Deserialize)]
@@ -237,10 +238,22 @@ pub fn opened(file: &File<'_, '_>, call: &ast::ExprCall, awaited: bool) -> Vec<&
         .iter()
         .filter_map(|path| path.split('.').next())
         .any(|package| file.semantics.spellings().import(package));
-    if rows.is_empty() || !is_mentioned {
+    if rows.is_empty() || !is_mentioned || is_of_stdlib(file, &call.func) {
         return Vec::new();
     }
     of_method(file, rows, &call.func)
+}
+
+/// Whether a callee is plainly one of the standard library, or a method of an object of it.
+fn is_of_stdlib(file: &File<'_, '_>, callee: &Expr) -> bool {
+    let is_stdlib = |path: &String| is_stdlib(path.split('.').next().unwrap_or_default());
+    let semantics = &file.semantics;
+    semantics
+        .qualified_name(callee)
+        .as_ref()
+        .is_some_and(is_stdlib)
+        || matches!(callee, Expr::Attribute(method)
+            if semantics.class_path_in_sight(&method.value).as_ref().is_some_and(is_stdlib))
 }
 
 /// The rows for what `call` opens by the name of a function, a class or a method.
