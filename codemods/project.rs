@@ -426,35 +426,52 @@ impl Project {
     /// Links summaries. Each comes with the last component of its file's module name, and has the
     /// number of its place among them.
     pub fn link(summaries: impl IntoIterator<Item = (String, Summary)>) -> Self {
-        let mut project = Self::default();
-        for (module, summary) in summaries {
-            if let Some(library) = summary.library
-                && summary.has_coroutine_functions
-            {
-                *project.libraries.entry(library).or_default() += 1;
-            }
-            project.imported.extend(summary.imported);
-            project.modules.extend(summary.modules);
-            project.whole_modules.extend(summary.whole_modules);
-            project.names.add(summary.outline);
-            let traced = summary.traces.map(|traces| project.traces.add(traces));
-            project.traced.push(traced);
-            if let Some(calls) = summary.calls {
-                project.graph.add(calls);
-            }
-            project.packages.extend(summary.packages);
-            for (origin, name) in summary.run {
-                let origin = origin.unwrap_or_else(|| module.clone());
-                project.run.insert((origin, name));
-            }
-        }
-        for package in &project.packages {
-            for (outline, traces) in stubs_of(package) {
-                project.names.add(outline);
-                project.traces.add(traces);
-            }
-        }
+        let mut calls = Vec::new();
+        let summaries: Vec<(String, Summary)> = summaries
+            .into_iter()
+            .map(|(module, mut summary)| {
+                calls.extend(summary.calls.take());
+                (module, summary)
+            })
+            .collect();
+        // One knows nothing of the other, and each takes its time.
+        let (graph, mut project) = rayon::join(
+            || Graph::link(calls),
+            || {
+                let mut project = Self::default();
+                for (module, summary) in summaries {
+                    project.add(&module, summary);
+                }
+                for package in &project.packages {
+                    for (outline, traces) in stubs_of(package) {
+                        project.names.add(outline);
+                        project.traces.add(traces);
+                    }
+                }
+                project
+            },
+        );
+        project.graph = graph;
         project
+    }
+
+    fn add(&mut self, module: &str, summary: Summary) {
+        if let Some(library) = summary.library
+            && summary.has_coroutine_functions
+        {
+            *self.libraries.entry(library).or_default() += 1;
+        }
+        self.imported.extend(summary.imported);
+        self.modules.extend(summary.modules);
+        self.whole_modules.extend(summary.whole_modules);
+        self.names.add(summary.outline);
+        let traced = summary.traces.map(|traces| self.traces.add(traces));
+        self.traced.push(traced);
+        self.packages.extend(summary.packages);
+        for (origin, name) in summary.run {
+            let origin = origin.unwrap_or_else(|| module.to_owned());
+            self.run.insert((origin, name));
+        }
     }
 
     /// The library that drives the coroutines of files that import none themselves: asyncio
@@ -579,7 +596,6 @@ impl Project {
     pub fn settle(&mut self) {
         self.names.extend(stdlib_names());
         self.names.link();
-        self.graph.link();
         self.traces.set_blocking(self.graph.blocking_functions());
     }
 

@@ -9,7 +9,7 @@ use ignore::{WalkBuilder, WalkState};
 use crate::config::{ConfigError, Resolver};
 
 /// A Python file to look at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The path as people wrote it, or below the folder they named: for messages and diffs.
     pub shown: PathBuf,
@@ -69,7 +69,9 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
     for (shown, absolute) in folders {
         walk(&shown, &absolute, resolver, &mut discovered)?;
     }
-    discovered.files.sort();
+    discovered
+        .files
+        .sort_by_cached_key(|found| in_order(&found.shown));
     discovered
         .files
         .dedup_by(|one, other| one.path == other.path);
@@ -160,6 +162,15 @@ fn walk(
 /// Whether `path` is a stub file.
 pub fn is_stub(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "pyi")
+}
+
+/// A key by which paths sort as they do by their components, at a fraction of the time.
+fn in_order(path: &Path) -> Vec<u8> {
+    let is_separator = |byte: u8| std::path::is_separator(char::from(byte));
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
+    bytes
+        .map(|byte| if is_separator(*byte) { 0 } else { *byte })
+        .collect()
 }
 
 /// The path without `.` in it.

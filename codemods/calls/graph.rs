@@ -90,13 +90,17 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Adds the calls of a file.
-    pub fn add(&mut self, calls: Calls) {
-        self.files.push(calls);
+    /// Follows the calls of all files. Takes a time that grows with the number of calls.
+    pub fn link(files: Vec<Calls>) -> Self {
+        let mut graph = Self {
+            files,
+            ..Self::default()
+        };
+        graph.follow();
+        graph
     }
 
-    /// Follows the calls, once all files are there. Takes a time that grows with the number of calls.
-    pub fn link(&mut self) {
+    fn follow(&mut self) {
         let mut count = 0;
         for (number, file) in self.files.iter().enumerate() {
             self.first.push(count);
