@@ -37,6 +37,7 @@ pub mod traces;
 pub mod traversal;
 
 use include_dir::{Dir, include_dir};
+use ruff_python_ast::NodeKind;
 
 use crate::file::File;
 use crate::finding::Finding;
@@ -90,9 +91,11 @@ pub trait Codemod: Sync {
         false
     }
 
-    /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node but
-    /// names, literals and the parts of calls and signatures; a file without a candidate is never
-    /// indexed.
+    /// The kinds of nodes that the mistake stands at.
+    fn nodes(&self) -> &'static [NodeKind];
+
+    /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node of the
+    /// kinds it names; a file without a candidate is never indexed.
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate;
 
     /// The mistake at `site`, if there is one. Called for every candidate.

@@ -25,6 +25,7 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
     let mut traversal = Traversal {
         file,
         codemods,
+        by_node: ByNode::of(codemods.iter()),
         spellings: Spellings::with(file.syntax(), file.settings),
         writer: scopes.as_ref().map(Writer::new),
         ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
@@ -44,30 +45,33 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
     findings
 }
 
-/// Whether a mistake may stand at a node of this kind. Names, literals and the parts of calls and
-/// signatures are most of a tree, and none of them is one.
-fn may_be_mistake(node: AnyNodeRef<'_>) -> bool {
-    !matches!(
-        node,
-        AnyNodeRef::ExprName(_)
-            | AnyNodeRef::ExprStringLiteral(_)
-            | AnyNodeRef::ExprNumberLiteral(_)
-            | AnyNodeRef::ExprBooleanLiteral(_)
-            | AnyNodeRef::ExprNoneLiteral(_)
-            | AnyNodeRef::StringLiteral(_)
-            | AnyNodeRef::Arguments(_)
-            | AnyNodeRef::Keyword(_)
-            | AnyNodeRef::Identifier(_)
-            | AnyNodeRef::Parameters(_)
-            | AnyNodeRef::Parameter(_)
-            | AnyNodeRef::ParameterWithDefault(_)
-            | AnyNodeRef::Alias(_)
-    )
+/// For each kind of node, which of some codemods look at it, as their places among them.
+struct ByNode(Vec<Vec<usize>>);
+
+impl ByNode {
+    fn of<'c>(codemods: impl Iterator<Item = &'c &'static dyn Codemod>) -> Self {
+        let mut by_node: Vec<Vec<usize>> = Vec::new();
+        for (place, codemod) in codemods.enumerate() {
+            for kind in codemod.nodes() {
+                let kind = *kind as usize;
+                if by_node.len() <= kind {
+                    by_node.resize_with(kind + 1, Vec::new);
+                }
+                by_node[kind].push(place);
+            }
+        }
+        Self(by_node)
+    }
+
+    fn at(&self, node: AnyNodeRef<'_>) -> &[usize] {
+        self.0.get(node.kind() as usize).map_or(&[], Vec::as_slice)
+    }
 }
 
 struct Traversal<'f, 's, 'a, 'db> {
     file: &'f File<'a, 'db>,
     codemods: &'f [&'static dyn Codemod],
+    by_node: ByNode,
     spellings: Spellings,
     writer: Option<Writer<'s, 'a>>,
     ancestors: Vec<AnyNodeRef<'a>>,
@@ -80,12 +84,8 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
             ancestors: &self.ancestors,
             node,
         };
-        let codemods = if may_be_mistake(node) {
-            self.codemods
-        } else {
-            &[]
-        };
-        for codemod in codemods {
+        let codemods = self.by_node.at(node).iter();
+        for codemod in codemods.filter_map(|place| self.codemods.get(*place)) {
             let possible = match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
@@ -115,8 +115,11 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
     }
 }
 
-/// A codemod, with the names it waits for, what it seeks, and what the expression there is made of.
-type Waiting = (&'static dyn Codemod, FxHashSet<(Key, Sought, Option<Node>)>);
+/// Names that a codemod waits for, what it seeks, and what the expression there is made of.
+type Waits = FxHashSet<(Key, Sought, Option<Node>)>;
+
+/// A codemod, with what it waits for.
+type Waiting = (&'static dyn Codemod, Waits);
 
 /// What the codemods could find in one file.
 #[derive(Default)]
@@ -140,26 +143,29 @@ impl Prospects {
         if codemods.is_empty() {
             return Self::default();
         }
+        let by_node = ByNode::of(codemods.iter());
         let mut search = Search {
             spellings: Spellings::with(module, settings),
             source,
             writer,
+            left: codemods.len(),
+            by_node,
             open: codemods
                 .into_iter()
-                .map(|codemod| (codemod, FxHashSet::default()))
+                .map(|codemod| (codemod, Some(FxHashSet::default())))
                 .collect(),
-            certain: Vec::new(),
             ancestors: vec![AnyNodeRef::ModModule(module)],
         };
         search.visit_body(&module.body);
-        Self {
-            certain: search.certain,
-            waiting: search
-                .open
-                .into_iter()
-                .filter(|(_, names)| !names.is_empty())
-                .collect(),
+        let mut prospects = Self::default();
+        for (codemod, values) in search.open {
+            match values {
+                None => prospects.certain.push(codemod),
+                Some(values) if values.is_empty() => {}
+                Some(values) => prospects.waiting.push((codemod, values)),
+            }
         }
+        prospects
     }
 
     /// Whether nothing can be found, whatever the other files hold.
@@ -186,45 +192,43 @@ struct Search<'w, 's, 'a> {
     spellings: Spellings,
     source: &'w str,
     writer: Option<&'w mut Writer<'s, 'a>>,
-    open: Vec<Waiting>,
-    certain: Vec<&'static dyn Codemod>,
+    by_node: ByNode,
+    /// With what each codemod waits for; `None` where it has a candidate whatever that is.
+    open: Vec<(&'static dyn Codemod, Option<Waits>)>,
+    /// How many of them wait.
+    left: usize,
     ancestors: Vec<AnyNodeRef<'a>>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if !may_be_mistake(node) {
-            self.ancestors.push(node);
-            return TraversalSignal::Traverse;
-        }
         let site = Site {
             ancestors: &self.ancestors,
             node,
         };
-        let certain = &mut self.certain;
-        let spellings = &self.spellings;
-        let (source, writer) = (self.source, &mut self.writer);
-        self.open.retain_mut(|(codemod, values)| {
-            match codemod.candidate(spellings, &site) {
+        for place in self.by_node.at(node) {
+            let Some((codemod, waits @ Some(_))) = self.open.get_mut(*place) else {
+                continue;
+            };
+            match codemod.candidate(&self.spellings, &site) {
                 Candidate::No => {}
                 Candidate::Yes => {
-                    certain.push(*codemod);
-                    return false;
+                    *waits = None;
+                    self.left -= 1;
                 }
                 Candidate::If(name, sought) => {
                     // Attributes are everywhere and properties that give something awaitable are
                     // rare: their names are enough for now.
-                    let node = match (sought, &mut *writer) {
+                    let node = match (sought, &mut self.writer) {
                         (Sought::Property(_), _) | (_, None) => None,
-                        (_, Some(writer)) => writer.node_at(&site, source),
+                        (_, Some(writer)) => writer.node_at(&site, self.source),
                     };
-                    values.insert((name, sought, node));
+                    waits.get_or_insert_default().insert((name, sought, node));
                 }
             }
-            true
-        });
+        }
         self.ancestors.push(node);
-        if self.open.is_empty() {
+        if self.left == 0 {
             TraversalSignal::Skip
         } else {
             TraversalSignal::Traverse

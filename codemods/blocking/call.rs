@@ -2,7 +2,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::parenthesized_range;
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::scope::FileScopeId;
 
@@ -45,6 +45,10 @@ impl Codemod for BlockingCall {
 
     fn words(&self) -> &'static [&'static str] {
         &["async", "await"]
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprCall, NodeKind::StmtWith]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

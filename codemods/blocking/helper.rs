@@ -1,6 +1,6 @@
 //! AF206: a function of the project that blocks, called in code that runs on an event loop.
 
-use ruff_python_ast::AnyNodeRef;
+use ruff_python_ast::{AnyNodeRef, NodeKind};
 use ruff_text_size::Ranged;
 
 use crate::blocking::PITFALL;
@@ -45,6 +45,10 @@ impl Codemod for BlockingHelper {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprCall]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

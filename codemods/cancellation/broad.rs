@@ -1,7 +1,7 @@
 //! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, NodeKind, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen};
 
 use super::handlers::{self, CANCELLED, Handler};
@@ -34,6 +34,10 @@ impl Codemod for BroadExcept {
 
     fn words(&self) -> &'static [&'static str] {
         &["BaseException", "except:", "except :"]
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExceptHandlerExceptHandler]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

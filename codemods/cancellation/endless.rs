@@ -1,7 +1,7 @@
 //! AF301 unhandled-cancellation: an endless loop that is cancelled without a word.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
-use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprContext, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 use ty_python_core::scope::FileScopeId;
@@ -54,6 +54,10 @@ impl Codemod for UnhandledCancellation {
 
     fn words(&self) -> &'static [&'static str] {
         &["while True", "while 1", "while(", "while (", "count("]
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::StmtWhile, NodeKind::StmtFor]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

@@ -1,7 +1,7 @@
 //! AF302 swallowed-cancellation: a handler of `CancelledError` that does not raise it again.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::handlers::{self, CANCELLED, Handler};
@@ -44,6 +44,10 @@ impl Codemod for SwallowedCancellation {
 
     fn words(&self) -> &'static [&'static str] {
         &["CancelledError"]
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExceptHandlerExceptHandler]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

@@ -1,7 +1,7 @@
 //! AF501 unbounded-concurrency: one coroutine for each of many things, and all of them at once.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
@@ -53,6 +53,15 @@ impl Codemod for UnboundedConcurrency {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[
+            NodeKind::ExprListComp,
+            NodeKind::ExprSetComp,
+            NodeKind::ExprGenerator,
+            NodeKind::ExprCall,
+        ]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

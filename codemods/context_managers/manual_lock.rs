@@ -2,7 +2,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
@@ -47,6 +47,10 @@ impl Codemod for ManualLock {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprAwait]
     }
 
     fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

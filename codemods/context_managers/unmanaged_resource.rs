@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
@@ -82,6 +82,10 @@ impl Codemod for UnmanagedResource {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::StmtAssign, NodeKind::StmtAnnAssign]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

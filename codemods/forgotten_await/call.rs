@@ -3,7 +3,7 @@
 
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Stmt, UnaryOp};
+use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, NodeKind, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
@@ -48,6 +48,10 @@ impl Codemod for ForgottenAwait {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprCall, NodeKind::ExprAttribute]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

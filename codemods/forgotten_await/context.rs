@@ -2,7 +2,7 @@
 //! `with` (Python language reference, 8.9.3).
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{AnyNodeRef, Expr, WithItem};
+use ruff_python_ast::{AnyNodeRef, Expr, NodeKind, WithItem};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
@@ -40,6 +40,10 @@ impl Codemod for MissingAsyncWith {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::WithItem]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

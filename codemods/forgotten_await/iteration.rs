@@ -2,7 +2,7 @@
 //! `for` (Python language reference, 8.9.2; PEP 530 for comprehensions).
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{AnyNodeRef, Expr};
+use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
@@ -40,6 +40,10 @@ impl Codemod for MissingAsyncFor {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::StmtFor, NodeKind::Comprehension]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

@@ -3,7 +3,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::argument;
@@ -50,6 +50,10 @@ impl Codemod for GatherWithoutReturnExceptions {
 
     fn words(&self) -> &'static [&'static str] {
         &["gather"]
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprAwait]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

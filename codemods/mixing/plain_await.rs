@@ -2,7 +2,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
@@ -45,6 +45,10 @@ impl Codemod for AwaitInSyncFunction {
 
     fn changes_other_files(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::StmtFunctionDef, NodeKind::ExprLambda]
     }
 
     fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

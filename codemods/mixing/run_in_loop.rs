@@ -3,7 +3,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::{TokenKind, parenthesized_range};
-use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
@@ -42,6 +42,10 @@ impl Codemod for RunInsideLoop {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprCall]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {

@@ -2,7 +2,7 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, PythonVersion, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
@@ -45,6 +45,10 @@ impl Codemod for DanglingTask {
 
     fn in_plain_code(&self) -> bool {
         true
+    }
+
+    fn nodes(&self) -> &'static [NodeKind] {
+        &[NodeKind::ExprCall]
     }
 
     fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
