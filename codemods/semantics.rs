@@ -53,11 +53,23 @@ pub struct Semantics<'db> {
     file: ProgramFile<'db>,
     /// Built when the first question comes that the tree alone does not answer.
     index: OnceCell<&'db SemanticIndex<'db>>,
-    spellings: OnceCell<Spellings>,
-    names: OnceCell<Names>,
+    spellings: OnceCell<&'db Spellings>,
+    names: OnceCell<&'db Names>,
     /// In which scopes the type engine may not come to an end.
     endless: RefCell<FxHashMap<FileScopeId, bool>>,
     module: ParsedModuleRef,
+}
+
+/// The names of a file. Some files are asked about for most others, and so it is kept.
+#[salsa::tracked(returns(ref), no_eq)]
+fn names_of<'db>(db: &'db dyn Db, file: ProgramFile<'db>) -> Names {
+    Names::of(parsed_module(db, file.python_file(db)).load(db).syntax())
+}
+
+/// The spellings of a file.
+#[salsa::tracked(returns(ref), no_eq)]
+fn spellings_of<'db>(db: &'db dyn Db, file: ProgramFile<'db>) -> Spellings {
+    Spellings::of(parsed_module(db, file.python_file(db)).load(db).syntax())
 }
 
 /// A function of the project or of a stub, found through a call.
@@ -158,13 +170,13 @@ impl<'db> Semantics<'db> {
     }
 
     /// The names of the file, for answers that need no index.
-    pub(crate) fn names(&self) -> &Names {
-        self.names.get_or_init(|| Names::of(self.module.syntax()))
+    pub(crate) fn names(&self) -> &'db Names {
+        self.names.get_or_init(|| names_of(self.db(), self.file))
     }
 
-    pub(crate) fn spellings(&self) -> &Spellings {
+    pub(crate) fn spellings(&self) -> &'db Spellings {
         self.spellings
-            .get_or_init(|| Spellings::of(self.module.syntax()))
+            .get_or_init(|| spellings_of(self.db(), self.file))
     }
 
     /// The database behind the answers.
