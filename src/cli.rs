@@ -589,7 +589,7 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
             path,
             named: true,
         },
-        text: Some(source.text.clone()),
+        text: Some(source.text.to_string()),
     };
     let outcomes = match run::run(vec![input], resolver, cwd, mode(args), &|| {}) {
         Ok(outcomes) => outcomes,

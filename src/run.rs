@@ -115,7 +115,6 @@ struct Active {
     shown: PathBuf,
     path: SystemPathBuf,
     config: Arc<Config>,
-    prospects: Prospects,
     codemods: Vec<&'static dyn Codemod>,
     source: Source,
     text: Arc<str>,
@@ -126,12 +125,65 @@ struct Active {
     group: Option<usize>,
 }
 
+/// A file that may have something for a codemod. Most turn out to have nothing once the others are known,
+/// and so its text is not kept.
+struct Candidate {
+    index: usize,
+    shown: PathBuf,
+    path: SystemPathBuf,
+    config: Arc<Config>,
+    prospects: Prospects,
+    /// The text, where that is not what is on disk.
+    given: Option<Source>,
+}
+
+impl Candidate {
+    /// Makes a file of a run of it, where one of the codemods has something to look at.
+    fn settle(self, project: &Project) -> Settled {
+        let codemods = self.prospects.settle(project, self.index);
+        if codemods.is_empty() {
+            return Settled::Nothing;
+        }
+        let source = match self.given {
+            Some(source) => source,
+            None => match source::read(self.path.as_std_path()) {
+                Ok(source) => source,
+                Err(reason) => {
+                    let error = format!("{}: {reason}", self.shown.display());
+                    return Settled::Error(self.index, error);
+                }
+            },
+        };
+        Settled::Active(Active {
+            index: self.index,
+            shown: self.shown,
+            path: self.path,
+            config: self.config,
+            codemods,
+            text: Arc::clone(&source.text),
+            source,
+            fixed: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+            group: None,
+        })
+    }
+}
+
+/// What a file turns out to have, once the others are known.
+enum Settled {
+    Nothing,
+    Active(Active),
+    /// It cannot be looked at any more. With its place among the files.
+    Error(usize, String),
+}
+
 /// What the first look at a file brings.
 enum FirstLook {
     /// Nothing for any codemod.
     Nothing(Option<Summary>),
     /// Something to look at.
-    Candidate(Box<Active>, Summary),
+    Candidate(Box<Candidate>, Summary),
     /// It cannot be looked at.
     Error(String),
 }
@@ -174,14 +226,14 @@ pub fn run(
             look
         })
         .collect();
-    let mut active = Vec::new();
+    let mut candidates = Vec::new();
     let mut errors: Vec<(usize, String)> = Vec::new();
     let mut summaries: Vec<Option<Summary>> = Vec::with_capacity(looks.len());
     for (index, look) in looks.into_iter().enumerate() {
         summaries.push(match look? {
             FirstLook::Nothing(summary) => summary,
             FirstLook::Candidate(candidate, summary) => {
-                active.push(*candidate);
+                candidates.push(*candidate);
                 Some(summary)
             }
             FirstLook::Error(error) => {
@@ -192,7 +244,7 @@ pub fn run(
     }
     let own = resolver.for_folder(cwd.as_std_path())?;
     let mut configs = vec![Arc::clone(&own)];
-    for file in &active {
+    for file in &candidates {
         if !configs
             .iter()
             .any(|config| Arc::ptr_eq(config, &file.config))
@@ -202,7 +254,7 @@ pub fn run(
     }
     // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
     // Files of one folder have one root.
-    let folders: FxHashSet<&SystemPath> = active
+    let folders: FxHashSet<&SystemPath> = candidates
         .iter()
         .map(|file| file.path.parent().unwrap_or(&file.path))
         .collect();
@@ -222,7 +274,7 @@ pub fn run(
         .collect();
     // What lies outside of the files that were named is read for what it defines.
     let beside = if some_named {
-        look_beside(&active, &summaries, &roots, &own.settings.blocking)
+        look_beside(&candidates, &summaries, &roots, &own.settings.blocking)
     } else {
         Vec::new()
     };
@@ -247,7 +299,7 @@ pub fn run(
     project.settle();
     // What changes in one file may have to change in others, whichever were given.
     let mut decoded = Vec::new();
-    let changing: Vec<&Active> = active
+    let changing: Vec<&Candidate> = candidates
         .iter()
         .filter(|file| changes_others(file.prospects.certain.iter().copied()))
         .collect();
@@ -267,19 +319,25 @@ pub fn run(
             .par_bridge()
             .filter_map(|path| {
                 let source = source::read(path).ok().filter(|source| !source.is_utf8())?;
-                Some((system_path(path)?, Arc::from(source.text)))
+                Some((system_path(path)?, source.text))
             })
             .collect();
     }
-    active.par_iter_mut().for_each(|file| {
-        file.codemods = std::mem::take(&mut file.prospects).settle(&project, file.index);
-    });
-    active.retain(|file| {
-        if file.codemods.is_empty() {
-            tick();
+    let settled: Vec<Settled> = candidates
+        .into_par_iter()
+        .map(|candidate| candidate.settle(&project))
+        .collect();
+    let mut active = Vec::new();
+    for settled in settled {
+        match settled {
+            Settled::Active(file) => active.push(file),
+            Settled::Nothing => tick(),
+            Settled::Error(index, error) => {
+                errors.push((index, error));
+                tick();
+            }
         }
-        !file.codemods.is_empty()
-    });
+    }
     let (finished, database) = if active.is_empty() {
         (Vec::new(), None)
     } else {
@@ -330,16 +388,17 @@ const BESIDE: usize = 3;
 /// The summaries of files that were not given, but that files with candidates import, each with the
 /// last component of its module's name.
 fn look_beside(
-    active: &[Active],
+    candidates: &[Candidate],
     summaries: &[Option<Summary>],
     roots: &[SystemPathBuf],
     table: &Table,
 ) -> Vec<(String, Summary)> {
-    let mut known: FxHashSet<SystemPathBuf> = active.iter().map(|file| file.path.clone()).collect();
+    let mut known: FxHashSet<SystemPathBuf> =
+        candidates.iter().map(|file| file.path.clone()).collect();
     let mut beside: Vec<(String, Summary)> = Vec::new();
     let mut importer = Importer::new(roots);
     let mut pending: Vec<SystemPathBuf> = Vec::new();
-    for file in active {
+    for file in candidates {
         if let Some(Some(summary)) = summaries.get(file.index) {
             pending.extend(importer.files_of(&file.path, summary));
         }
@@ -381,43 +440,68 @@ fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemP
     folders
 }
 
-/// Searches for every word that a file is looked at for, made once for all files.
-static SEARCHES: LazyLock<FxHashMap<&'static str, memmem::Finder<'static>>> = LazyLock::new(|| {
-    CODEMODS
+/// The words that files are looked at for. Codemods share many.
+struct Vocabulary {
+    words: Vec<(&'static str, memmem::Finder<'static>)>,
+    /// By the places of the codemods, the places of their words.
+    of_codemods: Vec<Vec<usize>>,
+    /// Code without these has nothing to do with coroutines, other files' aside.
+    of_coroutines: Vec<usize>,
+}
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let mut words: Vec<(&'static str, memmem::Finder<'static>)> = Vec::new();
+    let mut places = |of: &[&'static str]| {
+        let place = |word: &'static str| {
+            let known = words.iter().position(|(known, _)| *known == word);
+            known.unwrap_or_else(|| {
+                words.push((word, memmem::Finder::new(word)));
+                words.len() - 1
+            })
+        };
+        of.iter().copied().map(place).collect::<Vec<usize>>()
+    };
+    let of_coroutines = places(&["async", "await"]);
+    let of_codemods = CODEMODS
         .iter()
-        .flat_map(|codemod| codemod.words().iter().copied())
-        .chain(["async", "await"])
-        .map(|word| (word, memmem::Finder::new(word)))
-        .collect()
+        .map(|codemod| places(codemod.words()))
+        .collect();
+    Vocabulary {
+        words,
+        of_codemods,
+        of_coroutines,
+    }
 });
 
-/// Which words a text holds. Codemods share many: each is looked for once.
+/// Which words a text holds. Each is looked for once.
 struct Words<'t> {
     text: &'t str,
-    known: Vec<(&'static str, bool)>,
+    known: Vec<Option<bool>>,
 }
 
 impl<'t> Words<'t> {
     fn of(text: &'t str) -> Self {
         Self {
             text,
-            known: Vec::new(),
+            known: vec![None; VOCABULARY.words.len()],
         }
     }
 
-    fn hold(&mut self, word: &'static str) -> bool {
-        if let Some((_, known)) = self.known.iter().find(|(other, _)| *other == word) {
-            return *known;
-        }
-        let found = SEARCHES
-            .get(word)
-            .is_some_and(|search| search.find(self.text.as_bytes()).is_some());
-        self.known.push((word, found));
-        found
+    fn hold_any(&mut self, words: &[usize]) -> bool {
+        words.iter().any(|word| {
+            let (Some(known), Some((_, search))) =
+                (self.known.get_mut(*word), VOCABULARY.words.get(*word))
+            else {
+                return false;
+            };
+            *known.get_or_insert_with(|| search.find(self.text.as_bytes()).is_some())
+        })
     }
 
-    fn hold_any(&mut self, words: &'static [&'static str]) -> bool {
-        words.iter().any(|word| self.hold(word))
+    /// Whether one of the words stands in the text that a codemod has work with.
+    fn are_for(&mut self, place: usize) -> bool {
+        let words = VOCABULARY.of_codemods.get(place);
+        words.is_some_and(|words| self.hold_any(words))
     }
 }
 
@@ -426,6 +510,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     let Found { shown, path, named } = input.found;
     let folder = path.parent().unwrap_or(&path);
     let config = resolver.for_folder(folder)?;
+    let is_given = input.text.is_some();
     let source = match input.text {
         Some(text) => Source::utf8(text),
         None => match source::read(&path) {
@@ -436,19 +521,19 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         },
     };
     let mut words = Words::of(&source.text);
-    // Code without these words has nothing to do with coroutines, other files' aside.
-    let is_plain = !named && !words.hold("async") && !words.hold("await");
+    let is_plain = !named && !words.hold_any(&VOCABULARY.of_coroutines);
     let codes = config.codes_for(&path);
-    let selected: Vec<&'static dyn Codemod> = CODEMODS
+    let selected: Vec<(usize, &'static dyn Codemod)> = CODEMODS
         .iter()
         .copied()
-        .filter(|codemod| codes.contains(&codemod.rule().code))
+        .enumerate()
+        .filter(|(_, codemod)| codes.contains(&codemod.rule().code))
         .collect();
     // Types are decided across files, and so by code without coroutines as well.
-    let for_types = selected.iter().any(|codemod| codemod.asks_for_types());
+    let for_types = selected.iter().any(|(_, codemod)| codemod.asks_for_types());
     let in_plain_code = selected
         .iter()
-        .any(|codemod| codemod.in_plain_code() && words.hold_any(codemod.words()));
+        .any(|(place, codemod)| codemod.in_plain_code() && words.are_for(*place));
     if is_plain && !for_types && !in_plain_code {
         return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
             &source.text,
@@ -474,8 +559,9 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     let mut summary = Summary::of(parsed.syntax(), &source.text, for_types);
     let codemods = selected
         .into_iter()
-        .filter(|codemod| !is_plain || codemod.in_plain_code())
-        .filter(|codemod| words.hold_any(codemod.words()))
+        .filter(|(_, codemod)| !is_plain || codemod.in_plain_code())
+        .filter(|(place, _)| words.are_for(*place))
+        .map(|(_, codemod)| codemod)
         .collect();
     let prospects = Prospects::of(
         parsed.syntax(),
@@ -503,21 +589,14 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     if prospects.is_empty() {
         return Ok(FirstLook::Nothing(Some(summary)));
     }
-    let text = Arc::from(source.text.as_str());
     Ok(FirstLook::Candidate(
-        Box::new(Active {
+        Box::new(Candidate {
             index,
             shown,
             path,
             config,
             prospects,
-            codemods: Vec::new(),
-            source,
-            text,
-            fixed: Vec::new(),
-            findings: Vec::new(),
-            error: None,
-            group: None,
+            given: is_given.then_some(source),
         }),
         summary,
     ))
@@ -592,7 +671,7 @@ fn rounds(
                     }
                     Step::Failed(error) => {
                         // Nothing of the file is kept that cannot be vouched for.
-                        file.text = Arc::from(file.source.text.as_str());
+                        file.text = Arc::clone(&file.source.text);
                         file.fixed.clear();
                         file.error = Some(error);
                         finished.push(file);
@@ -619,7 +698,7 @@ fn rounds(
     }
     for mut file in active {
         let last = file.fixed.last().copied().unwrap_or_default();
-        file.text = Arc::from(file.source.text.as_str());
+        file.text = Arc::clone(&file.source.text);
         file.fixed.clear();
         file.error = Some(format!(
             "{}: still changing after {MOST_ROUNDS} rounds, left as it was; this is a bug in {last}, please report it",
@@ -696,7 +775,7 @@ fn give_up_together(finished: &mut [Active]) {
         let Some(other) = file.group.and_then(|group| failed.get(&group)) else {
             continue;
         };
-        file.text = Arc::from(file.source.text.as_str());
+        file.text = Arc::clone(&file.source.text);
         file.fixed.clear();
         // They are those of the text that is given up.
         file.findings.clear();
@@ -804,9 +883,8 @@ fn put(
             shown: given.shown.get(index).cloned().unwrap_or_default(),
             path: system_path(path).unwrap_or_default(),
             config: config_of(path, given)?,
-            prospects: Prospects::default(),
             codemods: Vec::new(),
-            text: Arc::from(source.text.as_str()),
+            text: Arc::clone(&source.text),
             source,
             fixed: Vec::new(),
             findings: Vec::new(),

@@ -1,6 +1,7 @@
 //! The text of a file and the bytes it came from.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
 
@@ -8,7 +9,7 @@ use encoding_rs::{Encoding, UTF_8};
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The text. A UTF-8 byte order mark is its first character.
-    pub text: String,
+    pub text: Arc<str>,
     encoding: &'static Encoding,
 }
 
@@ -30,11 +31,16 @@ impl Source {
                     error.utf8_error().valid_up_to()
                 )
             })?;
-            return Ok(Self { text, encoding });
+            return Ok(Self {
+                text: Arc::from(text),
+                encoding,
+            });
         }
         let (text, malformed) = encoding.decode_without_bom_handling(&bytes);
-        let text = text.into_owned();
-        let source = Self { text, encoding };
+        let source = Self {
+            text: Arc::from(text),
+            encoding,
+        };
         // What cannot be written back as it was is not touched.
         if malformed || source.encode(&source.text).as_deref() != Ok(bytes.as_slice()) {
             return Err(format!("its bytes are not valid {}", encoding.name()));
@@ -45,7 +51,7 @@ impl Source {
     /// A text that was never encoded otherwise than in UTF-8.
     pub fn utf8(text: String) -> Self {
         Self {
-            text,
+            text: Arc::from(text),
             encoding: UTF_8,
         }
     }
