@@ -130,7 +130,12 @@ impl<'db> Class<'db> {
             Expr::Subscript(subscript) => &*subscript.value,
             other => other,
         });
-        bases.filter(|base| !self.own.means(base, &SILENT))
+        // The module that has them does not import them.
+        let is_special = |base: &Expr| {
+            matches!(base, Expr::Name(name) if matches!(name.id.as_str(), "Generic" | "Protocol"))
+                && self.own.module_name().as_deref() == Some("typing")
+        };
+        bases.filter(move |base| !self.own.means(base, &SILENT) && !is_special(base))
     }
 
     /// The classes it inherits from, as far as they are known.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ruff_python_ast::Expr;
+use ruff_python_ast::{self as ast, Expr};
 use serde::Deserialize;
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
@@ -29,6 +29,19 @@ struct Table {
 
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("../data/collections.toml")).unwrap_or_default());
+
+/// What the pairs are of that an iterable gives: a mapping.
+pub(super) fn items_of(iterable: &Expr) -> Option<&Expr> {
+    let Expr::Call(call) = iterable else {
+        return None;
+    };
+    match &*call.func {
+        Expr::Attribute(method) if method.attr.as_str() == "items" && call.arguments.is_empty() => {
+            Some(&method.value)
+        }
+        _ => None,
+    }
+}
 
 /// Whether a method of this name gives what stands in a mapping under a key, or what it is given.
 pub(super) fn is_lookup(method: &str) -> bool {
@@ -95,18 +108,31 @@ impl<'db> Semantics<'db> {
                 {
                     self.part(given, part, steps, tell)
                 }
-                _ => {
-                    let function = self.function_in_sight(&call.func)?;
-                    let own = self.of_function(&function);
-                    let node = function.node(self.db())?;
-                    if node.is_async || !node.decorator_list.is_empty() {
-                        return None;
-                    }
-                    own.in_brackets(node.returns.as_deref()?, part, tell)
-                }
+                _ => self.part_of_result(call, false, part, tell),
+            },
+            Expr::Await(awaited) => match &*awaited.value {
+                Expr::Call(call) => self.part_of_result(call, true, part, tell),
+                _ => None,
             },
             _ => None,
         }
+    }
+
+    /// The same of what a function gives, or awaiting what it gives.
+    fn part_of_result<T>(
+        &self,
+        call: &ast::ExprCall,
+        is_awaited: bool,
+        part: Part,
+        tell: &dyn Fn(&Self, Option<&Expr>) -> Option<T>,
+    ) -> Option<T> {
+        let function = self.function_in_sight(&call.func)?;
+        let own = self.of_function(&function);
+        let node = function.node(self.db())?;
+        if node.is_async != is_awaited || !node.decorator_list.is_empty() {
+            return None;
+        }
+        own.in_brackets(node.returns.as_deref()?, part, tell)
     }
 
     /// What `tell` makes of what an annotation such as `list[Job]` says a collection holds.

@@ -236,15 +236,15 @@ impl<'db> Semantics<'db> {
                         let manager = self.class_to(item.context_expr(self.module()), steps)?;
                         self.result_class(manager, "__enter__", BASES)
                     }
-                    DefinitionKind::For(clause)
-                        if !clause.is_async() && clause.target_kind() == TargetKind::Single =>
-                    {
-                        self.class_of_part(clause.iterable(self.module()), Part::Item, steps)
+                    DefinitionKind::For(clause) if !clause.is_async() => {
+                        let iterable = clause.iterable(self.module());
+                        let (held, part) = self.taken(name, clause.target_kind(), iterable)?;
+                        self.class_of_part(held, part, steps)
                     }
-                    DefinitionKind::Comprehension(clause)
-                        if !clause.is_async() && clause.target_kind() == TargetKind::Single =>
-                    {
-                        self.class_of_part(clause.iterable(self.module()), Part::Item, steps)
+                    DefinitionKind::Comprehension(clause) if !clause.is_async() => {
+                        let iterable = clause.iterable(self.module());
+                        let (held, part) = self.taken(name, clause.target_kind(), iterable)?;
+                        self.class_of_part(held, part, steps)
                     }
                     _ => None,
                 }
@@ -268,10 +268,31 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// What of which collection a loop over `iterable` gives to a name.
+    fn taken<'e>(
+        &self,
+        name: &ast::ExprName,
+        target: TargetKind<'db>,
+        iterable: &'e Expr,
+    ) -> Option<(&'e Expr, Part)> {
+        let TargetKind::Sequence(_, unpacked) = target else {
+            return Some((iterable, Part::Item));
+        };
+        let Expr::Tuple(target) = unpacked.target(self.db(), self.module()) else {
+            return None;
+        };
+        let held = collections::items_of(iterable)?;
+        match target.elts.as_slice() {
+            [_, Expr::Name(value)] if value.id == name.id => Some((held, Part::Value)),
+            _ => None,
+        }
+    }
+
     /// A class that is built in.
     fn builtin_class(&self, name: &str) -> Option<Definition<'db>> {
         let builtins = self.model().resolve_module(Some("builtins"), 0)?;
-        self.definition_in_file(builtins.file(self.db())?, name, IMPORTS)
+        let definition = self.definition_in_file(builtins.file(self.db())?, name, IMPORTS)?;
+        self.as_class(definition)
     }
 
     /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
@@ -414,18 +435,37 @@ impl<'db> Semantics<'db> {
         if let Expr::Attribute(member) = annotation {
             let module = self.type_in_sight((&*member.value).into())?;
             let definition = self.definition_in_module(module, &member.attr)?;
-            let class = Class::of(self.db(), definition)?;
-            let is_class = match class.node().inferred_type(class.own.model())? {
-                Type::ClassLiteral(_) | Type::SubclassOf(_) => true,
-                Type::Dynamic(_) => class.is_behind_decorators(),
-                _ => false,
-            };
-            return is_class.then_some(definition);
+            return self.as_class(definition);
         }
-        match self.type_in_sight(annotation.into())? {
-            ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_)) => self.class_definition(ty),
-            _ => self.class_behind_decorators(annotation),
+        match self.type_in_sight(annotation.into()) {
+            Some(ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_))) => self.class_definition(ty),
+            Some(_) => self.class_behind_decorators(annotation),
+            None => self.class_named_ahead(annotation.as_name_expr()?),
         }
+    }
+
+    /// The class that a name stands for which nothing binds before it is used: in an annotation, which is
+    /// never run, it may be one that comes later. Else it is built in.
+    fn class_named_ahead(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
+        if !self.bindings(name)?.is_empty() {
+            return None;
+        }
+        match self.lookup(&name.id, self.scope_of(name)?)?.as_slice() {
+            [] => self.builtin_class(&name.id),
+            [definition] => self.as_class(*definition),
+            _ => None,
+        }
+    }
+
+    /// A definition, where it is one of a class.
+    fn as_class(&self, definition: Definition<'db>) -> Option<Definition<'db>> {
+        let class = Class::of(self.db(), definition)?;
+        let is_class = match class.node().inferred_type(class.own.model())? {
+            Type::ClassLiteral(_) | Type::SubclassOf(_) => true,
+            Type::Dynamic(_) => class.is_behind_decorators(),
+            _ => false,
+        };
+        is_class.then_some(definition)
     }
 
     /// The class that a name stands for of which the type engine knows nothing more, because of its

@@ -7,6 +7,7 @@ use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 use ty_python_semantic::types::Type;
 
+use super::Asked;
 use super::collections::Part;
 use super::told::Told;
 use crate::semantics::{BASES, Class, Semantics};
@@ -47,10 +48,30 @@ impl<'db> Semantics<'db> {
     }
 
     fn is_unknown_name(&self, name: &ast::ExprName, steps: usize) -> bool {
-        let Some(definition) = self.one_binding(name) else {
+        let Some(definitions) = self.bindings(name) else {
             return false;
         };
+        let Some(first) = definitions.first() else {
+            return false;
+        };
+        self.is_as_bound(name.into(), first.file_scope(self.db()), Asked::Class)
+            && definitions
+                .iter()
+                .all(|definition| self.binds_unknown(*definition, name, steps))
+    }
+
+    /// Whether a definition gives a value to its name of which nothing is known.
+    fn binds_unknown(
+        &self,
+        definition: Definition<'db>,
+        name: &ast::ExprName,
+        steps: usize,
+    ) -> bool {
         let is_unknown = |expr: &Expr| self.is_unknown_behind(expr.into(), steps);
+        let takes_unknown = |target, iterable: &Expr| {
+            let taken = self.taken(name, target, iterable);
+            is_unknown(iterable) || taken.is_some_and(|(held, part)| self.holds_unknown(held, part))
+        };
         match definition.kind(self.db()) {
             DefinitionKind::Import(_) | DefinitionKind::ImportFrom(_) => {
                 matches!(self.type_in_sight(name.into()), Some(Type::Dynamic(_)))
@@ -73,13 +94,19 @@ impl<'db> Semantics<'db> {
             }
             DefinitionKind::For(clause) => {
                 let iterable = clause.iterable(self.module());
-                is_unknown(iterable)
-                    || !clause.is_async() && self.holds_unknown(iterable, Part::Item)
+                if clause.is_async() {
+                    is_unknown(iterable)
+                } else {
+                    takes_unknown(clause.target_kind(), iterable)
+                }
             }
             DefinitionKind::Comprehension(clause) => {
                 let iterable = clause.iterable(self.module());
-                is_unknown(iterable)
-                    || !clause.is_async() && self.holds_unknown(iterable, Part::Item)
+                if clause.is_async() {
+                    is_unknown(iterable)
+                } else {
+                    takes_unknown(clause.target_kind(), iterable)
+                }
             }
             DefinitionKind::WithItem(item) => is_unknown(item.context_expr(self.module())),
             _ => false,
@@ -154,6 +181,9 @@ impl<'db> Semantics<'db> {
             && self.holds_unknown(&method.value, Part::Value)
         {
             return !is_awaited;
+        }
+        if self.means(&call.func, &["builtins.getattr"]) {
+            return !is_awaited && call.arguments.len() == 2;
         }
         let Some(function) = self.function_in_sight(&call.func) else {
             return false;
