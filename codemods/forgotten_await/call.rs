@@ -6,7 +6,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, NodeKind, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::uses::{PLAIN_VALUES, Use, is_forgotten, use_of};
+use super::uses::{PLAIN_VALUES, Use, is_forgotten, may_be_forgotten, use_of};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{name_key, property_key};
@@ -73,10 +73,7 @@ impl Codemod for ForgottenAwait {
             }
             _ => return Candidate::No,
         };
-        if use_of(site) == Use::Other {
-            return Candidate::No;
-        }
-        if site.is_asynchronous(spellings.await_at_top()) {
+        if may_be_forgotten(spellings, site) && site.is_asynchronous(spellings.await_at_top()) {
             Candidate::If(key, sought)
         } else {
             Candidate::No

@@ -5,10 +5,13 @@ use std::sync::LazyLock;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Operator};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 
 use crate::file::File;
+use crate::outline::last_name;
 use crate::site::{Owner, Site};
+use crate::spelling::Spellings;
 
 #[derive(Deserialize)]
 pub(super) struct PlainValues {
@@ -129,10 +132,30 @@ fn is_of_coroutines(name: &str) -> bool {
         || name.starts_with("__")
 }
 
+/// The paths of the functions that take their arguments as plain values, and their last names.
+static TAKERS: LazyLock<(Vec<&str>, FxHashSet<&str>)> = LazyLock::new(|| {
+    let paths: Vec<&str> = PLAIN_VALUES.functions.iter().map(String::as_str).collect();
+    let names = paths.iter().filter_map(|path| path.rsplit('.').next());
+    let names = names.collect();
+    (paths, names)
+});
+
 /// Whether `call` takes its arguments as plain values.
 fn takes_plain_values(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
-    let paths: Vec<&str> = PLAIN_VALUES.functions.iter().map(String::as_str).collect();
-    file.semantics.means(&call.func, &paths)
+    file.semantics.means(&call.func, &TAKERS.0)
+}
+
+/// Whether the value of the expression at `site` may be forgotten, judged by the tree alone.
+pub(crate) fn may_be_forgotten(spellings: &Spellings, site: &Site<'_, '_>) -> bool {
+    match use_of(site) {
+        Use::Other => false,
+        Use::Dropped | Use::Plain | Use::Bound(_) => true,
+        Use::Argument(taker) => last_name(&taker.func).is_some_and(|name| {
+            let (paths, names) = &*TAKERS;
+            (names.contains(name) || taker.func.is_name_expr())
+                && spellings.allow(&taker.func, paths)
+        }),
+    }
 }
 
 /// Whether the value of the expression at `site`, part of the code of `owner`, is never awaited: it

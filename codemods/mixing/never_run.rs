@@ -12,7 +12,7 @@ use crate::finding::{Finding, Remedy, Rewrite};
 use crate::forgotten_await::call::{
     awaitability_of, is_overridden_plainly, is_synchronized, once_plain,
 };
-use crate::forgotten_await::uses::{Use, is_forgotten, use_of};
+use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use crate::key::name_key;
 use crate::mixing::is_main_guard;
 use crate::outline::last_name;
@@ -74,7 +74,7 @@ impl Codemod for CoroutineNeverRun {
         match last_name(&call.func) {
             Some(name)
                 if !site.is_asynchronous(spellings.await_at_top())
-                    && use_of(site) != Use::Other =>
+                    && may_be_forgotten(spellings, site) =>
             {
                 Candidate::If(name_key(name), Sought::of_call(call))
             }
