@@ -2,7 +2,7 @@
 //! the definitions of these names tell: the first and cheapest answer about a call.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_python_stdlib::builtins::is_python_builtin;
 use rustc_hash::FxHashSet;
 
@@ -223,6 +223,10 @@ impl Search {
                 .into_iter()
                 .map(|other| (key, other));
             self.outline.stands_for.extend(pairs);
+            // What it gives is called later, under the name that it is given then.
+            if defines_what_it_returns(function) {
+                self.outline.awaitable.push(instance_key(name_key(name)));
+            }
         }
         if function.is_async && yields(function) {
             self.outline.awaitable.push(iteration_key(name_key(name)));
@@ -425,6 +429,20 @@ pub fn returned_calls(function: &ast::StmtFunctionDef) -> Vec<Key> {
     let mut returns = Returns(Vec::new());
     returns.visit_body(&function.body);
     returns.0
+}
+
+/// Whether a function returns a coroutine function that it defines.
+fn defines_what_it_returns(function: &ast::StmtFunctionDef) -> bool {
+    let returned = function.body.last().and_then(|last| match last {
+        Stmt::Return(last) => last.value.as_deref()?.as_name_expr(),
+        _ => None,
+    });
+    returned.is_some_and(|returned| {
+        function.body.iter().any(|statement| {
+            matches!(statement, Stmt::FunctionDef(inner)
+                if inner.is_async && inner.name.id == returned.id)
+        })
+    })
 }
 
 /// The last name of a name or attribute.

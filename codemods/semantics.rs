@@ -1157,7 +1157,9 @@ impl<'db> Semantics<'db> {
                 if last_name(annotation) == Some("Self") {
                     Some(class)
                 } else {
-                    known.own.class_of_base(annotation)
+                    let own = &known.own;
+                    own.class_named(annotation)
+                        .or_else(|| own.class_of_base(annotation))
                 }
             }
             None => known

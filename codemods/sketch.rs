@@ -45,6 +45,12 @@ impl Semantics<'_> {
                     DefinitionKind::Assignment(_) if self.is_function_too(*definition) => {
                         Some(Awaitability::Unknown)
                     }
+                    DefinitionKind::Assignment(assignment)
+                        if assignment.unpack().is_none()
+                            && self.is_coroutine_function(assignment.value(self.module())) =>
+                    {
+                        Some(Awaitability::Coroutine)
+                    }
                     DefinitionKind::For(_)
                     | DefinitionKind::Comprehension(_)
                     | DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
@@ -62,7 +68,10 @@ impl Semantics<'_> {
                 {
                     return Some(Awaitability::Unknown);
                 }
-                self.awaitability_of_callee(&call.func)
+                self.awaitability_of_callee(&call.func).or_else(|| {
+                    self.holds_coroutine_function(attribute)
+                        .then_some(Awaitability::Coroutine)
+                })
             }
             _ => None,
         }
@@ -88,16 +97,50 @@ impl Semantics<'_> {
                 self.is_coroutine_function(&conditional.body)
                     && self.is_coroutine_function(&conditional.orelse)
             }
-            Expr::Call(call) => {
-                self.means(&call.func, &["functools.partial"])
-                    && call
-                        .arguments
-                        .args
-                        .first()
-                        .is_some_and(|function| self.is_coroutine_function(function))
-            }
+            Expr::Call(call) if self.means(&call.func, &["functools.partial"]) => call
+                .arguments
+                .args
+                .first()
+                .is_some_and(|function| self.is_coroutine_function(function)),
+            Expr::Call(call) => self.makes_coroutine_functions(&call.func),
             value => self.awaitability_of_callee(value) == Some(Awaitability::Coroutine),
         }
+    }
+
+    /// Whether a function without an annotation gives nothing but a coroutine function that it defines.
+    fn makes_coroutine_functions(&self, callee: &Expr) -> bool {
+        let Some(function) = self.function_in_sight(callee) else {
+            return false;
+        };
+        let Some(node) = function.node(self.db()) else {
+            return false;
+        };
+        if node.is_async
+            || node.returns.is_some()
+            || !node.decorator_list.is_empty()
+            || !always_returns(&node.body)
+        {
+            return false;
+        }
+        let own = self.of_function(&function);
+        let mut returned = Returned(Vec::new());
+        returned.visit_body(&node.body);
+        !returned.0.is_empty()
+            && returned.0.iter().all(|value| {
+                let Some(Expr::Name(name)) = value else {
+                    return false;
+                };
+                match own.bindings(name).as_deref() {
+                    Some([definition]) => match definition.kind(own.db()) {
+                        DefinitionKind::Function(inner) => {
+                            let inner = inner.node(own.module());
+                            own.awaitability_of_function(inner) == Some(Awaitability::Coroutine)
+                        }
+                        _ => false,
+                    },
+                    _ => false,
+                }
+            })
     }
 
     fn awaitability_of_callee(&self, callee: &Expr) -> Option<Awaitability> {

@@ -257,7 +257,8 @@ impl<'db> Semantics<'db> {
             }
             Expr::Subscript(subscript) => {
                 let is_one = !matches!(&*subscript.slice, Expr::Slice(_) | Expr::Tuple(_));
-                is_one.then(|| self.class_of_part(&subscript.value, Part::Value, steps))?
+                (is_one && self.is_untouched(expr.into()))
+                    .then(|| self.class_of_part(&subscript.value, Part::Value, steps))?
             }
             Expr::Call(call) => self.class_made_by(call, false),
             Expr::Await(awaited) => match &*awaited.value {
@@ -345,6 +346,20 @@ impl<'db> Semantics<'db> {
                 .or_else(|| self.plain_class(self.type_of(*value)?)),
             _ => None,
         }
+    }
+
+    /// Whether what is assigned to an attribute is a coroutine function, and nothing else is.
+    pub(crate) fn holds_coroutine_function(&self, attribute: &ast::ExprAttribute) -> bool {
+        let held = self.class_with(attribute, STEPS).and_then(|class| {
+            self.told_by_class(class, &attribute.attr, BASES, &|own, told| match (
+                told.annotation,
+                told.values.as_slice(),
+            ) {
+                (None, [value]) => own.is_coroutine_function(value).then_some(()),
+                _ => None,
+            })
+        });
+        held.is_some()
     }
 
     /// Whether a class, or one above it, has an attribute of this name, or may have it.
