@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use include_dir::Dir;
 use memchr::memmem;
+use rayon::prelude::*;
 use ruff_python_ast::PySourceType;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -167,6 +168,16 @@ pub struct Summary {
 /// bytes at once is a good part of a run faster than the standard library's.
 fn holds(text: &str, word: &str) -> bool {
     memmem::find(text.as_bytes(), word.as_bytes()).is_some()
+}
+
+/// Links the traces of files, and says for each file under which number it has them.
+fn link_traces(traces: Vec<Option<Traces>>) -> (Linked, Vec<Option<usize>>) {
+    let mut linked = Linked::default();
+    let numbers = traces
+        .into_iter()
+        .map(|traces| traces.map(|traces| linked.add(traces)))
+        .collect();
+    (linked, numbers)
 }
 
 /// A number for a name imported from a module with this last component. Two imports with the same
@@ -427,51 +438,53 @@ impl Project {
     /// number of its place among them.
     pub fn link(summaries: impl IntoIterator<Item = (String, Summary)>) -> Self {
         let mut calls = Vec::new();
+        let mut traces = Vec::new();
         let summaries: Vec<(String, Summary)> = summaries
             .into_iter()
             .map(|(module, mut summary)| {
                 calls.extend(summary.calls.take());
+                traces.push(summary.traces.take());
                 (module, summary)
             })
             .collect();
-        // One knows nothing of the other, and each takes its time.
-        let (graph, mut project) = rayon::join(
+        // None knows anything of the others, and each takes its time.
+        let (graph, (linked, mut project)) = rayon::join(
             || Graph::link(calls),
-            || {
-                let mut project = Self::default();
-                for (module, summary) in summaries {
-                    project.add(&module, summary);
-                }
-                for package in &project.packages {
-                    for (outline, traces) in stubs_of(package) {
-                        project.names.add(outline);
-                        project.traces.add(traces);
-                    }
-                }
-                project
-            },
+            || rayon::join(|| link_traces(traces), || Self::of_summaries(summaries)),
         );
         project.graph = graph;
+        (project.traces, project.traced) = linked;
+        let packages: Vec<&Name> = project.packages.iter().collect();
+        let stubs: Vec<(Outline, Traces)> = packages
+            .into_par_iter()
+            .flat_map_iter(|package| stubs_of(package))
+            .collect();
+        for (outline, traces) in stubs {
+            project.names.add(outline);
+            project.traces.add(traces);
+        }
         project
     }
 
-    fn add(&mut self, module: &str, summary: Summary) {
-        if let Some(library) = summary.library
-            && summary.has_coroutine_functions
-        {
-            *self.libraries.entry(library).or_default() += 1;
+    fn of_summaries(summaries: Vec<(String, Summary)>) -> Self {
+        let mut project = Self::default();
+        for (module, summary) in summaries {
+            if let Some(library) = summary.library
+                && summary.has_coroutine_functions
+            {
+                *project.libraries.entry(library).or_default() += 1;
+            }
+            project.imported.extend(summary.imported);
+            project.modules.extend(summary.modules);
+            project.whole_modules.extend(summary.whole_modules);
+            project.names.add(summary.outline);
+            project.packages.extend(summary.packages);
+            for (origin, name) in summary.run {
+                let origin = origin.unwrap_or_else(|| module.clone());
+                project.run.insert((origin, name));
+            }
         }
-        self.imported.extend(summary.imported);
-        self.modules.extend(summary.modules);
-        self.whole_modules.extend(summary.whole_modules);
-        self.names.add(summary.outline);
-        let traced = summary.traces.map(|traces| self.traces.add(traces));
-        self.traced.push(traced);
-        self.packages.extend(summary.packages);
-        for (origin, name) in summary.run {
-            let origin = origin.unwrap_or_else(|| module.to_owned());
-            self.run.insert((origin, name));
-        }
+        project
     }
 
     /// The library that drives the coroutines of files that import none themselves: asyncio

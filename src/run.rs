@@ -258,9 +258,10 @@ pub fn run(
         .iter()
         .map(|file| file.path.parent().unwrap_or(&file.path))
         .collect();
+    let mut known = FxHashMap::default();
     let mut roots: Vec<SystemPathBuf> = folders
         .into_iter()
-        .map(import_root)
+        .map(|folder| import_root(folder, &mut known))
         .chain([cwd.clone()])
         .chain(all_of(&configs, |config| &config.src))
         .collect();
@@ -1071,20 +1072,24 @@ fn module_name(path: &Path) -> String {
 }
 
 /// The folder that imports of the files in `folder` start from: the first one from there upwards that
-/// is no package itself.
-fn import_root(folder: &SystemPath) -> SystemPathBuf {
-    let mut folder = folder;
-    // Standard input may go by the name of a file in a folder that is yet to be made.
-    while !folder.as_std_path().is_dir()
-        || folder.join("__init__.py").as_std_path().is_file()
-        || hides_stdlib(folder)
-    {
-        match folder.parent() {
-            Some(parent) => folder = parent,
-            None => break,
-        }
+/// is no package itself. `known` has those of other folders.
+fn import_root(
+    folder: &SystemPath,
+    known: &mut FxHashMap<SystemPathBuf, SystemPathBuf>,
+) -> SystemPathBuf {
+    if let Some(root) = known.get(folder) {
+        return root.clone();
     }
-    folder.to_path_buf()
+    // Standard input may go by the name of a file in a folder that is yet to be made.
+    let is_inside = !folder.as_std_path().is_dir()
+        || folder.join("__init__.py").as_std_path().is_file()
+        || hides_stdlib(folder);
+    let root = match folder.parent() {
+        Some(parent) if is_inside => import_root(parent, known),
+        _ => folder.to_path_buf(),
+    };
+    known.insert(folder.to_path_buf(), root.clone());
+    root
 }
 
 /// Whether a module of the folder has the name of one that all code needs: imports cannot start

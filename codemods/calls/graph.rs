@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use rayon::prelude::*;
 use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -30,6 +31,17 @@ pub(super) const CONDITIONS: usize = 1;
 
 /// The functions that call a function, each with how many conditions that depends on.
 type Callers = FxHashMap<Id, Vec<(Id, usize)>>;
+
+/// What the functions of one file lead to.
+#[derive(Debug, Default)]
+struct Links {
+    /// The functions that are called, each with its caller, and how many conditions that depends on.
+    calls: Vec<(Id, (Id, usize))>,
+    blocked: Vec<(Id, Next, usize)>,
+    tied: Vec<(Id, Reason)>,
+    shared: Vec<(Id, Reason)>,
+    unknown: Vec<(Id, Reason)>,
+}
 
 /// What a function does sooner or later.
 #[derive(Debug, Clone, Copy)]
@@ -111,52 +123,23 @@ impl Graph {
             count += u32::try_from(file.functions.len()).unwrap_or_default();
         }
         self.find_overridden();
+        let links: Vec<Links> = (0..self.files.len())
+            .into_par_iter()
+            .map(|number| self.links(u32::try_from(number).unwrap_or(u32::MAX)))
+            .collect();
         let mut callers = Callers::default();
         let mut blocked = VecDeque::new();
         let mut tied = VecDeque::new();
         let mut shared = VecDeque::new();
         let mut unknown = VecDeque::new();
-        for (number, file) in self.files.iter().enumerate() {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            let mut known: FxHashMap<&Callee, Option<Id>> = FxHashMap::default();
-            for (index, function) in file.functions.iter().enumerate() {
-                let id = self.id(number, index);
-                // A package of the project that has the name of another one is not that.
-                let is_own = |call: &Blocked| {
-                    let root = call.name.split('.').next().unwrap_or_default();
-                    self.module(number, &[root], false).is_some()
-                };
-                if let Some(call) = function.blocked.as_ref().filter(|call| !is_own(call)) {
-                    blocked.push_back((id, Next::Call, call.conditions));
-                }
-                if function.tied.is_some() {
-                    tied.push_back((id, Reason::Tied(id)));
-                }
-                if function.shared.is_some() {
-                    shared.push_back((id, Reason::Shared(id)));
-                }
-                let mut is_known = true;
-                for (call, at) in function.calls.iter().zip(0..) {
-                    let target = *known
-                        .entry(&call.callee)
-                        .or_insert_with(|| self.callee(number, &call.callee));
-                    if let Some(target) = target {
-                        let caller = (id, call.conditions);
-                        callers.entry(target).or_default().push(caller);
-                    }
-                    let is_harmless = match target.map(|target| self.function(target)) {
-                        // Otherwise its body is not looked into, or does not run here.
-                        Some(called) => {
-                            called.is_some_and(|called| called.is_plain || called.is_async)
-                        }
-                        None => self.is_harmless(number, call),
-                    };
-                    if is_known && !is_harmless {
-                        is_known = false;
-                        unknown.push_back((id, Reason::Unknown(id, at)));
-                    }
-                }
+        for links in links {
+            for (called, caller) in links.calls {
+                callers.entry(called).or_default().push(caller);
             }
+            blocked.extend(links.blocked);
+            tied.extend(links.tied);
+            shared.extend(links.shared);
+            unknown.extend(links.unknown);
         }
         self.follow_blocked(blocked, &callers);
         // What belongs to its thread weighs more than what is shared.
@@ -169,6 +152,51 @@ impl Graph {
             .filter_map(|id| self.function(*id))
             .map(|function| name_key(last(&function.name)))
             .collect();
+    }
+
+    /// What the functions of one file lead to.
+    fn links(&self, number: u32) -> Links {
+        let mut links = Links::default();
+        let Some(file) = self.file(number) else {
+            return links;
+        };
+        let mut known: FxHashMap<&Callee, Option<Id>> = FxHashMap::default();
+        for (index, function) in file.functions.iter().enumerate() {
+            let id = self.id(number, index);
+            // A package of the project that has the name of another one is not that.
+            let is_own = |call: &Blocked| {
+                let root = call.name.split('.').next().unwrap_or_default();
+                self.module(number, &[root], false).is_some()
+            };
+            if let Some(call) = function.blocked.as_ref().filter(|call| !is_own(call)) {
+                links.blocked.push((id, Next::Call, call.conditions));
+            }
+            if function.tied.is_some() {
+                links.tied.push((id, Reason::Tied(id)));
+            }
+            if function.shared.is_some() {
+                links.shared.push((id, Reason::Shared(id)));
+            }
+            let mut is_known = true;
+            for (call, at) in function.calls.iter().zip(0..) {
+                let target = *known
+                    .entry(&call.callee)
+                    .or_insert_with(|| self.callee(number, &call.callee));
+                if let Some(target) = target {
+                    links.calls.push((target, (id, call.conditions)));
+                }
+                let is_harmless = match target.map(|target| self.function(target)) {
+                    // Otherwise its body is not looked into, or does not run here.
+                    Some(called) => called.is_some_and(|called| called.is_plain || called.is_async),
+                    None => self.is_harmless(number, call),
+                };
+                if is_known && !is_harmless {
+                    is_known = false;
+                    links.unknown.push((id, Reason::Unknown(id, at)));
+                }
+            }
+        }
+        links
     }
 
     /// Whether something in the project with this last name blocks.

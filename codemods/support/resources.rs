@@ -238,20 +238,22 @@ pub fn opened(file: &File<'_, '_>, call: &ast::ExprCall, awaited: bool) -> Vec<&
         .iter()
         .filter_map(|path| path.split('.').next())
         .any(|package| file.semantics.spellings().import(package));
-    if rows.is_empty() || !is_mentioned || is_of_stdlib(file, &call.func) {
+    if rows.is_empty() || !is_mentioned || is_no_object(file, &call.func) {
         return Vec::new();
     }
     of_method(file, rows, &call.func)
 }
 
-/// Whether a callee is plainly one of the standard library, or a method of an object of it.
-fn is_of_stdlib(file: &File<'_, '_>, callee: &Expr) -> bool {
+/// Whether a callee is plainly a function or a class, or a method of an object of the standard library.
+fn is_no_object(file: &File<'_, '_>, callee: &Expr) -> bool {
     let is_stdlib = |path: &String| is_stdlib(path.split('.').next().unwrap_or_default());
     let semantics = &file.semantics;
     semantics
         .qualified_name(callee)
         .as_ref()
         .is_some_and(is_stdlib)
+        || semantics.function_in_sight(callee).is_some()
+        || semantics.class_named(callee).is_some()
         || matches!(callee, Expr::Attribute(method)
             if semantics.class_path_in_sight(&method.value).as_ref().is_some_and(is_stdlib))
 }
