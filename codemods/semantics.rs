@@ -37,6 +37,7 @@ use ty_python_semantic::{
 use crate::STUB_ROOT;
 use crate::narrowing;
 use crate::outline::last_name;
+use crate::project::{Import, for_each_import};
 use crate::site::{Owner, suites_in};
 use crate::spelling::{Explained, Names, Spellings};
 use crate::traces::Place;
@@ -1350,6 +1351,39 @@ pub enum ClassOf {
     Other,
     /// The type engine cannot tell, or it depends.
     Unknown,
+}
+
+/// Modules whose types nearly all questions lead to.
+const NEEDED: [&str; 5] = ["builtins", "typing", "types", "collections.abc", "asyncio"];
+
+/// Indexes what most questions about a file lead to: the modules that it imports, and a few of the standard
+/// library. The answers are the same without; they only come later.
+pub fn index_ahead(semantics: &Semantics<'_>) {
+    let (db, file, model) = (semantics.db(), semantics.file, &semantics.model);
+    let index = |module: Option<&str>, level: u32| {
+        let module = model.resolve_module(module, level);
+        if let Some(imported) = module.and_then(|module| module.file(db)) {
+            semantic_index(db, file.program(db).program_file(db, imported));
+        }
+    };
+    for module in NEEDED {
+        index(Some(module), 0);
+    }
+    for_each_import(
+        &semantics.module.syntax().body,
+        &mut |import| match import {
+            Import::Module(names) => names.iter().for_each(|alias| index(Some(&alias.name), 0)),
+            Import::From(statement) => {
+                let from = statement.module.as_deref();
+                index(from, statement.level);
+                // Members of a package may be modules.
+                let prefix = from.map_or_else(String::new, |from| format!("{from}."));
+                for alias in &statement.names {
+                    index(Some(&format!("{prefix}{}", alias.name)), statement.level);
+                }
+            }
+        },
+    );
 }
 
 /// The module that names are imported from, with the dots of a relative import.

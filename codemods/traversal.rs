@@ -18,19 +18,8 @@ use crate::{Candidate, Codemod, suppression};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress.
 pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Finding> {
-    let scopes = codemods
-        .iter()
-        .any(|codemod| codemod.asks_for_types())
-        .then(|| Scopes::of(file.syntax(), file.source, file.place()));
-    let mut traversal = Traversal {
-        file,
-        codemods,
-        by_node: ByNode::of(codemods.iter()),
-        spellings: Spellings::with(file.syntax(), file.settings),
-        writer: scopes.as_ref().map(Writer::new),
-        ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
-        findings: Vec::new(),
-    };
+    let scopes = scopes_for(file, codemods);
+    let mut traversal = Traversal::new(file, codemods, scopes.as_ref());
     traversal.visit_body(file.body());
     let mut findings = traversal.findings;
     let suppressions = suppression::Suppressions::of(file);
@@ -43,6 +32,23 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
         )
     });
     findings
+}
+
+/// Asks the database what [`check`] asks it, from the end of the file to its start. Beside it on another
+/// thread, each finds ready what the other one has asked.
+pub fn ask_from_the_end(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) {
+    let scopes = scopes_for(file, codemods);
+    let mut traversal = Traversal::new(file, codemods, scopes.as_ref());
+    for statement in file.body().iter().rev() {
+        traversal.visit_stmt(statement);
+    }
+}
+
+fn scopes_for<'a>(file: &File<'a, '_>, codemods: &[&'static dyn Codemod]) -> Option<Scopes<'a>> {
+    codemods
+        .iter()
+        .any(|codemod| codemod.asks_for_types())
+        .then(|| Scopes::of(file.syntax(), file.source, file.place()))
 }
 
 /// For each kind of node, which of some codemods look at it, as their places among them.
@@ -76,6 +82,24 @@ struct Traversal<'f, 's, 'a, 'db> {
     writer: Option<Writer<'s, 'a>>,
     ancestors: Vec<AnyNodeRef<'a>>,
     findings: Vec<Finding>,
+}
+
+impl<'f, 's, 'a, 'db> Traversal<'f, 's, 'a, 'db> {
+    fn new(
+        file: &'f File<'a, 'db>,
+        codemods: &'f [&'static dyn Codemod],
+        scopes: Option<&'s Scopes<'a>>,
+    ) -> Self {
+        Self {
+            file,
+            codemods,
+            by_node: ByNode::of(codemods.iter()),
+            spellings: Spellings::with(file.syntax(), file.settings),
+            writer: scopes.map(Writer::new),
+            ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
+            findings: Vec::new(),
+        }
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {

@@ -14,7 +14,7 @@ use asyncfix_codemods::project::{Project, Summary};
 use asyncfix_codemods::support::blocking::Table;
 use asyncfix_codemods::traces::{Place, Scopes, Writer};
 use asyncfix_codemods::traversal::Prospects;
-use asyncfix_codemods::{CODEMODS, Codemod, calls, proof, rewrite, traversal};
+use asyncfix_codemods::{CODEMODS, Codemod, calls, proof, rewrite, semantics, traversal};
 use memchr::memmem;
 use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
@@ -90,7 +90,7 @@ pub struct Outcomes {
 
 /// What a run knows of the project.
 pub struct Knowledge {
-    _project: Project,
+    _project: Arc<Project>,
     _database: Option<Database>,
 }
 
@@ -110,6 +110,7 @@ pub struct Input {
 }
 
 /// A file on its way through the run.
+#[derive(Clone)]
 struct Active {
     index: usize,
     shown: PathBuf,
@@ -339,6 +340,7 @@ pub fn run(
             }
         }
     }
+    let project = Arc::new(project);
     let (finished, database) = if active.is_empty() {
         (Vec::new(), None)
     } else {
@@ -625,7 +627,7 @@ struct Given<'a> {
 /// Looks at the candidates, and rewrites them round by round where that is wanted.
 fn rounds(
     mut active: Vec<Active>,
-    project: &Project,
+    project: &Arc<Project>,
     places: Places<'_>,
     given: &Given<'_>,
     mode: Mode,
@@ -651,6 +653,7 @@ fn rounds(
         across(&mut active, &mut database, project, given);
     }
     let mut finished = Vec::new();
+    ask_ahead(&active, &database, project);
     for number in 0..MOST_ROUNDS {
         let changed: Vec<(Active, Step)> = {
             let looked_at: Vec<(Active, Step)> = active
@@ -942,6 +945,25 @@ enum Step {
     Failed(String),
 }
 
+/// Where there is one file only, lets another processor ask the type engine what the file will ask it.
+///
+/// The answers are those that it gives anyway, and nobody waits for them.
+fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) {
+    let ([file], true) = (active, rayon::current_num_threads() > 1) else {
+        return;
+    };
+    let (file, database, project) = (file.clone(), database.clone(), Arc::clone(project));
+    rayon::spawn(move || {
+        // It is called off when the file changes. What else goes wrong is met again by who asks.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            look_into(&database, &file, &project, |context, _| {
+                semantics::index_ahead(&context.semantics);
+                traversal::ask_from_the_end(context, &file.codemods);
+            })
+        }));
+    });
+}
+
 fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
     let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, mode)));
     match attempt {
@@ -1023,11 +1045,23 @@ fn with_context<T>(
     project: &Project,
     what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {
-    let version = file.config.version_of_types();
-    let program_file = database.file(&file.path, version)?;
+    let told = look_into(database, file, project, what);
+    // The tree is the largest part of what the engine remembers, and rarely needed again.
+    let program_file = database.file(&file.path, file.config.version_of_types())?;
+    parsed_module(database, program_file.python_file(database)).clear();
+    told
+}
+
+/// The same, for a file that is soon looked into again.
+fn look_into<T>(
+    database: &Database,
+    file: &Active,
+    project: &Project,
+    what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
+) -> Option<T> {
+    let program_file = database.file(&file.path, file.config.version_of_types())?;
     let python_file = program_file.python_file(database);
-    let parsed = parsed_module(database, python_file);
-    let module = parsed.load(database);
+    let module = parsed_module(database, python_file).load(database);
     let text = source_text(database, python_file.file(database));
     let context = File::new(
         database,
@@ -1038,12 +1072,7 @@ fn with_context<T>(
         project,
         file.index,
     );
-    let told = what(&context, &module);
-    drop(context);
-    drop(module);
-    // The tree is the largest part of what the engine remembers, and rarely needed again.
-    parsed.clear();
-    Some(told)
+    Some(what(&context, &module))
 }
 
 fn distinct(codes: &[&'static str]) -> Vec<&'static str> {
