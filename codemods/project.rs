@@ -667,6 +667,11 @@ impl Project {
         self.traces.is_overridden_plainly(class, method)
     }
 
+    /// Whether a class may be a subclass of `class`, told apart by their last names alone.
+    pub fn has_subclass(&self, class: &str) -> bool {
+        self.traces.has_subclass(class)
+    }
+
     /// Whether some file imports `name` from a module whose last component is `module`.
     pub fn imports_from(&self, module: &str, name: &str) -> bool {
         self.imported.contains(&import_key(module, name))

@@ -1139,7 +1139,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class that the annotation of a method of `class`, or of a base of it, says it gives.
-    pub(crate) fn result_class(
+    fn result_class(
         &self,
         class: Definition<'db>,
         method: &str,
@@ -1158,9 +1158,7 @@ impl<'db> Semantics<'db> {
                 if last_name(annotation) == Some("Self") {
                     Some(class)
                 } else {
-                    let own = &known.own;
-                    own.class_named(annotation)
-                        .or_else(|| own.class_of_base(annotation))
+                    known.own.class_of_base(annotation)
                 }
             }
             None => known

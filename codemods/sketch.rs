@@ -68,10 +68,7 @@ impl Semantics<'_> {
                 {
                     return Some(Awaitability::Unknown);
                 }
-                self.awaitability_of_callee(&call.func).or_else(|| {
-                    self.holds_coroutine_function(attribute)
-                        .then_some(Awaitability::Coroutine)
-                })
+                self.awaitability_of_callee(&call.func)
             }
             _ => None,
         }

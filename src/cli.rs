@@ -17,7 +17,7 @@ use ruff_python_ast::PythonVersion;
 use crate::config::{self, Overrides, Resolver};
 use crate::discovery::{self, Found};
 use crate::report::{self, Counts};
-use crate::run::{self, Input, Mode, Outcomes};
+use crate::run::{self, Input, Mode, Outcomes, STACK_SIZE};
 use crate::selection::{self, Layer};
 use crate::{diff, write};
 
@@ -27,10 +27,6 @@ const CLEAN: u8 = 0;
 const FOUND: u8 = 1;
 /// Something went wrong, whatever became of the other files.
 const ERROR: u8 = 2;
-
-/// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
-/// of this becomes memory.
-const STACK_SIZE: usize = 256 << 20;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

@@ -36,6 +36,10 @@ use crate::source::{self, Source};
 /// a file that still changes then is left as it was, and the rule is reported.
 const MOST_ROUNDS: usize = 100;
 
+/// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
+/// of this becomes memory.
+pub(crate) const STACK_SIZE: usize = 256 << 20;
+
 /// A module that has everything, of which nothing is known.
 const ANYTHING: &str = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n";
 
@@ -945,23 +949,28 @@ enum Step {
     Failed(String),
 }
 
-/// Where there is one file only, lets another processor ask the type engine what the file will ask it.
+/// Where there is one file only, lets another thread ask the type engine what the file will ask it.
 ///
-/// The answers are those that it gives anyway, and nobody waits for them.
+/// The answers are those that it gives anyway, and a file that changes calls it off. It is a thread of its
+/// own: the change waits until nobody asks any more, and one of the pool might not have begun by then.
 fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) {
     let ([file], true) = (active, rayon::current_num_threads() > 1) else {
         return;
     };
     let (file, database, project) = (file.clone(), database.clone(), Arc::clone(project));
-    rayon::spawn(move || {
-        // It is called off when the file changes. What else goes wrong is met again by who asks.
+    let ask = move || {
+        // What goes wrong here is met again by who waits for the answer.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             look_into(&database, &file, &project, |context, _| {
                 semantics::index_ahead(&context.semantics);
                 traversal::ask_from_the_end(context, &file.codemods);
             })
         }));
-    });
+    };
+    // Without a thread, it only takes longer.
+    let _ = std::thread::Builder::new()
+        .stack_size(STACK_SIZE)
+        .spawn(ask);
 }
 
 fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {

@@ -338,9 +338,25 @@ pub(crate) fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awai
         return known;
     }
     match semantics.awaitability(call.into()) {
-        Awaitability::Unknown => semantics.awaitability_of_body(call),
+        Awaitability::Unknown => match semantics.awaitability_of_body(call) {
+            Awaitability::Unknown if calls_made_function(file, call) => Awaitability::Coroutine,
+            known => known,
+        },
         known => known,
     }
+}
+
+/// Whether what is called is an attribute that holds a coroutine function which its object has made. A
+/// subclass may put anything in its place.
+fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    let Expr::Attribute(attribute) = &*call.func else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    let class = semantics.class_with_made_coroutine_function(attribute);
+    class
+        .and_then(|class| class.name(semantics.db()))
+        .is_some_and(|class| !file.project.has_subclass(&class))
 }
 
 /// Whether an import makes the coroutine functions of a package plain ones for the whole file.

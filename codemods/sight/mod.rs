@@ -6,14 +6,16 @@
 //! difference (a condition that narrows a name down, a second assignment), there is none, and the
 //! types must be asked.
 //!
-//! In two places it says more than the engine does, as type checkers do: a class keeps what it is where
-//! its decorator comes from a package that is not installed, and what a class says of its attributes
-//! holds where its base does.
+//! In some places it says more than the engine does, as type checkers do: a class keeps what it is where
+//! its decorator comes from a package that is not installed, what a class says of its attributes holds
+//! where its base does, and a function without an annotation may plainly give a coroutine function.
 
 mod collections;
 mod conditions;
 mod told;
 mod unknown;
+
+use std::cell::Cell;
 
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
@@ -38,6 +40,31 @@ use crate::support::decorators::called;
 
 /// How many attributes and assignments are followed, one behind the other.
 const STEPS: usize = 4;
+
+/// How often a look may begin anew within another one, as for the receiver of a method whose annotation
+/// says what a call gives. A value may be made of itself.
+const LOOKS: usize = 6;
+
+thread_local! {
+    /// How many looks are under way, one within the other.
+    static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What `look` finds, unless it is one of too many.
+fn look_again<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
+    struct Look;
+    impl Drop for Look {
+        fn drop(&mut self) {
+            UNDER_WAY.with(|count| count.set(count.get() - 1));
+        }
+    }
+    if UNDER_WAY.with(Cell::get) >= LOOKS {
+        return None;
+    }
+    UNDER_WAY.with(|count| count.set(count.get() + 1));
+    let _look = Look;
+    look()
+}
 
 /// How many imports are followed from one module to the next.
 const IMPORTS: usize = 6;
@@ -194,7 +221,7 @@ impl<'db> Semantics<'db> {
 
     /// The class that the value of an expression is an instance of, where that is in sight.
     pub(crate) fn class_in_sight(&self, expr: &Expr) -> Option<Definition<'db>> {
-        self.class_to(expr, STEPS)
+        look_again(|| self.class_to(expr, STEPS))
     }
 
     fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
@@ -221,20 +248,22 @@ impl<'db> Semantics<'db> {
                     DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                         self.class_to(assignment.value(self.module()), steps)
                     }
-                    // The annotation of a variable says less than its value, where that is known.
                     DefinitionKind::AnnotatedAssignment(assignment) => {
-                        let value = assignment.value(self.module());
-                        if value.is_none_or(|value| self.is_unknown(value.into())) {
-                            self.class_of_instance(assignment.annotation(self.module()))
-                        } else {
-                            self.class_to(value?, steps)
+                        // Where it is assigned, its value says more than its annotation.
+                        let value = assignment.value(self.module()).filter(|value| {
+                            self.scope_of(name) == Some(definition.file_scope(self.db()))
+                                && !self.is_unknown((*value).into())
+                        });
+                        match value {
+                            Some(value) => self.class_to(value, steps),
+                            None => self.class_of_instance(assignment.annotation(self.module())),
                         }
                     }
                     DefinitionKind::WithItem(item)
                         if !item.is_async() && item.target_kind() == TargetKind::Single =>
                     {
                         let manager = self.class_to(item.context_expr(self.module()), steps)?;
-                        self.result_class(manager, "__enter__", BASES)
+                        self.class_entered(manager)
                     }
                     DefinitionKind::For(clause) if !clause.is_async() => {
                         let iterable = clause.iterable(self.module());
@@ -266,6 +295,24 @@ impl<'db> Semantics<'db> {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// The class of what entering an instance of a class gives, by the annotation of its method.
+    fn class_entered(&self, manager: Definition<'db>) -> Option<Definition<'db>> {
+        let method = self.method_of(manager, "__enter__", BASES)?;
+        let function = self.function_of(method)?;
+        let node = function.node(self.db())?;
+        let own = self.of_function(&function);
+        let mut decorators = node.decorator_list.iter();
+        if node.is_async || !decorators.all(|decorator| own.is_kept_by(&decorator.expression)) {
+            return None;
+        }
+        let returns = node.returns.as_deref()?;
+        if own.means(returns, &["typing.Self", "typing_extensions.Self"]) {
+            Some(manager)
+        } else {
+            own.class_of_instance(returns)
         }
     }
 
@@ -348,18 +395,28 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// Whether what is assigned to an attribute is a coroutine function, and nothing else is.
-    pub(crate) fn holds_coroutine_function(&self, attribute: &ast::ExprAttribute) -> bool {
-        let held = self.class_with(attribute, STEPS).and_then(|class| {
-            self.told_by_class(class, &attribute.attr, BASES, &|own, told| match (
-                told.annotation,
-                told.values.as_slice(),
-            ) {
-                (None, [value]) => own.is_coroutine_function(value).then_some(()),
-                _ => None,
-            })
-        });
-        held.is_some()
+    /// The class of the receiver of an attribute that holds a coroutine function which a method of it has
+    /// made, where it has no subclass that does it otherwise.
+    pub(crate) fn class_with_made_coroutine_function(
+        &self,
+        attribute: &ast::ExprAttribute,
+    ) -> Option<Definition<'db>> {
+        let class = self.class_with(attribute, STEPS)?;
+        self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+            let (None, [value @ Expr::Call(call)]) = (told.annotation, told.values.as_slice())
+            else {
+                return None;
+            };
+            // A subclass may have another method of this name.
+            let is_same = match &*call.func {
+                Expr::Attribute(maker) if own.class_of_receiver(&maker.value).is_some() => {
+                    own.method_in_sight(maker) == self.method_of(class, &maker.attr, BASES)
+                }
+                _ => true,
+            };
+            (is_same && own.is_coroutine_function(value)).then_some(())
+        })?;
+        Some(class)
     }
 
     /// Whether a class, or one above it, has an attribute of this name, or may have it.

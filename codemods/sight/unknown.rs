@@ -7,9 +7,9 @@ use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 use ty_python_semantic::types::Type;
 
-use super::Asked;
 use super::collections::Part;
 use super::told::Told;
+use super::{Asked, look_again};
 use crate::semantics::{BASES, Class, Semantics};
 use crate::support::decorators::called;
 
@@ -20,7 +20,7 @@ impl<'db> Semantics<'db> {
     /// Whether the type engine plainly has nothing to say of a value. Where this says no, it may still
     /// have nothing to say.
     pub(crate) fn is_unknown(&self, expr: ast::ExprRef<'_>) -> bool {
-        self.is_unknown_behind(expr, STEPS)
+        look_again(|| self.is_unknown_behind(expr, STEPS).then_some(())).is_some()
     }
 
     fn is_unknown_behind(&self, expr: ast::ExprRef<'_>, steps: usize) -> bool {
@@ -125,11 +125,11 @@ impl<'db> Semantics<'db> {
             None if self.is_unknown_behind((&*attribute.value).into(), steps) => return true,
             None => self.class_in_sight(&attribute.value),
         };
-        class.is_some_and(|class| self.has_unknown(class, &attribute.attr, BASES))
+        class.is_some_and(|class| self.has_unknown(class, &attribute.attr, BASES, steps))
     }
 
     /// Whether nothing is known of an attribute of the instances of a class.
-    fn has_unknown(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+    fn has_unknown(&self, class: Definition<'db>, name: &str, depth: usize, steps: usize) -> bool {
         let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };
@@ -138,11 +138,13 @@ impl<'db> Semantics<'db> {
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => false,
             (Some(annotation), _) => own.says_nothing(annotation),
-            (None, [value]) => class.says_alone(name, depth) && own.is_unknown((*value).into()),
+            (None, [value]) => {
+                class.says_alone(name, depth) && own.is_unknown_behind((*value).into(), steps)
+            }
             (None, []) => {
                 for base in class.bases() {
                     match own.base_in_sight(base) {
-                        Some(base) if own.has_unknown(base, name, depth) => return true,
+                        Some(base) if own.has_unknown(base, name, depth, steps) => return true,
                         Some(base) if own.speaks_of(base, name, depth) => return false,
                         Some(_) => {}
                         None => return own.is_not_there(base),

@@ -248,11 +248,16 @@ pub fn opened(file: &File<'_, '_>, call: &ast::ExprCall, awaited: bool) -> Vec<&
 fn is_no_object(file: &File<'_, '_>, callee: &Expr) -> bool {
     let is_stdlib = |path: &String| is_stdlib(path.split('.').next().unwrap_or_default());
     let semantics = &file.semantics;
+    // A decorator may make a property of it.
+    let is_plain_function = semantics.function_in_sight(callee).is_some_and(|function| {
+        let node = function.node(semantics.db());
+        node.is_some_and(|node| node.decorator_list.is_empty())
+    });
     semantics
         .qualified_name(callee)
         .as_ref()
         .is_some_and(is_stdlib)
-        || semantics.function_in_sight(callee).is_some()
+        || is_plain_function
         || semantics.class_named(callee).is_some()
         || matches!(callee, Expr::Attribute(method)
             if semantics.class_path_in_sight(&method.value).as_ref().is_some_and(is_stdlib))

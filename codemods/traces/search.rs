@@ -231,6 +231,13 @@ impl Linked {
         })
     }
 
+    /// Whether a class may be a subclass of `class`, told apart by their last names alone.
+    pub fn has_subclass(&self, class: &str) -> bool {
+        let class = name_key(class);
+        self.classes()
+            .any(|(_, other)| other.base_names.contains(&class))
+    }
+
     fn classes(&self) -> impl Iterator<Item = (&Traces, &super::Class)> {
         self.files
             .iter()
