@@ -63,7 +63,9 @@ impl ByNode {
                 if by_node.len() <= kind {
                     by_node.resize_with(kind + 1, Vec::new);
                 }
-                by_node[kind].push(place);
+                if let Some(places) = by_node.get_mut(kind) {
+                    places.push(place);
+                }
             }
         }
         Self(by_node)
