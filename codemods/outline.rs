@@ -277,16 +277,19 @@ impl Search {
         struct Names<'o>(Key, &'o mut Vec<(Key, Key)>);
         impl<'a> SourceOrderVisitor<'a> for Names<'_> {
             fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-                let name = match node {
-                    AnyNodeRef::ExprName(name) => name.id.as_str(),
-                    AnyNodeRef::ExprAttribute(attribute) => attribute.attr.as_str(),
+                let (name, signal) = match node {
+                    AnyNodeRef::ExprName(name) => (name.id.as_str(), TraversalSignal::Traverse),
+                    // What stands before it are modules.
+                    AnyNodeRef::ExprAttribute(attribute) => {
+                        (attribute.attr.as_str(), TraversalSignal::Skip)
+                    }
                     _ => return TraversalSignal::Traverse,
                 };
                 // The names of built-in classes are most of them.
                 if !is_python_builtin(name, PythonVersion::latest().minor, false) {
                     self.1.push((self.0, alias_key(name_key(name))));
                 }
-                TraversalSignal::Traverse
+                signal
             }
         }
         Names(key, &mut self.outline.stands_for).visit_expr(annotation);
