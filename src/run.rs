@@ -25,6 +25,7 @@ use ruff_python_ast::{PySourceType, PythonVersion};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
+use salsa::{CancellationToken, Database as _};
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
@@ -657,7 +658,7 @@ fn rounds(
         across(&mut active, &mut database, project, given);
     }
     let mut finished = Vec::new();
-    ask_ahead(&active, &database, project);
+    let _ahead = ask_ahead(&active, &database, project);
     for number in 0..MOST_ROUNDS {
         let changed: Vec<(Active, Step)> = {
             let looked_at: Vec<(Active, Step)> = active
@@ -951,13 +952,15 @@ enum Step {
 
 /// Where there is one file only, lets another thread ask the type engine what the file will ask it.
 ///
-/// The answers are those that it gives anyway, and a file that changes calls it off. It is a thread of its
-/// own: the change waits until nobody asks any more, and one of the pool might not have begun by then.
-fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) {
+/// The answers are those that it gives anyway, and a file that changes calls it off, as the end of the run
+/// does. It is a thread of its own: the change waits until nobody asks any more, and one of the pool might
+/// not have begun by then.
+fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) -> Option<Ahead> {
     let ([file], true) = (active, rayon::current_num_threads() > 1) else {
-        return;
+        return None;
     };
     let (file, database, project) = (file.clone(), database.clone(), Arc::clone(project));
+    let ahead = Ahead(database.cancellation_token());
     let ask = move || {
         // What goes wrong here is met again by who waits for the answer.
         let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -971,6 +974,16 @@ fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) {
     let _ = std::thread::Builder::new()
         .stack_size(STACK_SIZE)
         .spawn(ask);
+    Some(ahead)
+}
+
+/// What is asked ahead is called off when this goes.
+struct Ahead(CancellationToken);
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
