@@ -86,6 +86,10 @@ impl AwaitableNames {
                 if self.names.contains(&instance_key(*other)) {
                     found.extend([*name, instance_key(*name)]);
                 }
+                // `listener: Listener`, where that is a `Callable[[], Coroutine]`
+                if self.names.contains(&alias_key(*other)) {
+                    found.push(*name);
+                }
             }
             let known = self.names.len();
             self.names.extend(found);
@@ -297,8 +301,14 @@ impl Search {
 
     /// Notes a name for something that can be awaited, as annotations use it.
     fn alias(&mut self, name: &str, value: &Expr) {
-        if matches!(value, Expr::Subscript(_) | Expr::BinOp(_)) && names_awaitable(value) {
-            self.outline.awaitable.push(alias_key(name_key(name)));
+        if !matches!(value, Expr::Subscript(_) | Expr::BinOp(_)) {
+            return;
+        }
+        let key = alias_key(name_key(name));
+        if names_awaitable(value) {
+            self.outline.awaitable.push(key);
+        } else if self.functions == 0 {
+            self.named_by(key, value);
         }
     }
 

@@ -38,6 +38,7 @@ use crate::STUB_ROOT;
 use crate::narrowing;
 use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
+use crate::sight::literal_class;
 use crate::site::{Owner, suites_in};
 use crate::spelling::{Explained, Names, Spellings};
 use crate::traces::Place;
@@ -988,8 +989,11 @@ impl<'db> Semantics<'db> {
     /// Whether the class of the value of `receiver`, or a base of it, assigns something else to the
     /// name of a method, in its body or on its instances. The type engine goes by the `def`.
     pub fn is_rebound(&self, receiver: &Expr, method: &str) -> bool {
-        self.type_of(receiver)
-            .and_then(|ty| self.class_definition(ty))
+        self.class_in_sight(receiver)
+            .or_else(|| {
+                self.type_of(receiver)
+                    .and_then(|ty| self.class_definition(ty))
+            })
             .is_some_and(|class| self.class_rebinds(class, method, BASES))
     }
 
@@ -1008,7 +1012,8 @@ impl<'db> Semantics<'db> {
 
     /// The class that an expression behind the name of a class stands for.
     fn class_of_base(&self, base: &Expr) -> Option<Definition<'db>> {
-        self.type_of(base).and_then(|ty| self.class_definition(ty))
+        self.base_in_sight(base)
+            .or_else(|| self.type_of(base).and_then(|ty| self.class_definition(ty)))
     }
 
     /// What awaiting the value of `expr` would mean, as far as its type tells.
@@ -1100,8 +1105,25 @@ impl<'db> Semantics<'db> {
     /// Whether the class of the value of `expr` has the method `asynchronous` and plainly has no
     /// usable method `plain`: none at all, or one that only raises to tell people.
     pub fn is_only_asynchronous(&self, expr: &Expr, asynchronous: &str, plain: &str) -> bool {
-        self.instance_class(expr)
-            .is_some_and(|class| self.class_is_only_asynchronous(class, asynchronous, plain))
+        !self.is_written_out(expr)
+            && self
+                .instance_class(expr)
+                .is_some_and(|class| self.class_is_only_asynchronous(class, asynchronous, plain))
+    }
+
+    /// Whether one of the values that an expression may have is a literal or a display.
+    fn is_written_out(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Name(name) => self.origins(name).iter().any(|origin| match origin {
+                Origin::Value(value) => !value.is_name_expr() && self.is_written_out(value),
+                Origin::Annotation(_) | Origin::Unknown => false,
+            }),
+            Expr::BoolOp(either) => either.values.iter().any(|value| self.is_written_out(value)),
+            Expr::If(either) => {
+                self.is_written_out(&either.body) || self.is_written_out(&either.orelse)
+            }
+            expr => expr.is_literal_expr() || literal_class(expr).is_some(),
+        }
     }
 
     /// The same for the value of a call of the method `method` of what entering `manager`
@@ -1124,7 +1146,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class that the value of `expr` is an instance of.
-    fn instance_class(&self, expr: &Expr) -> Option<Definition<'db>> {
+    pub(crate) fn instance_class(&self, expr: &Expr) -> Option<Definition<'db>> {
         if let Some(class) = self.class_in_sight(expr) {
             return Some(class);
         }

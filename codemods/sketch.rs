@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind};
 
-use crate::semantics::{Awaitability, BASES, Origin, Semantics, rebinds};
+use crate::semantics::{Awaitability, Origin, Semantics, rebinds};
 use crate::spelling::Explained;
 
 /// How many functions without annotations are looked into, one behind the other.
@@ -20,7 +20,7 @@ impl Semantics<'_> {
     pub fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
         match &*call.func {
             Expr::Name(name) => {
-                if let Some(Explained::Builtin) = self.names().explained(&name.id) {
+                if self.is_builtin(name) {
                     return Some(Awaitability::No);
                 }
                 let Some(definitions) = self.bindings(name) else {
@@ -51,10 +51,21 @@ impl Semantics<'_> {
                     {
                         Some(Awaitability::Coroutine)
                     }
+                    DefinitionKind::Assignment(assignment)
+                        if assignment.unpack().is_none()
+                            && assignment.value(self.module()).is_attribute_expr()
+                            && self.awaitability_of_callee(assignment.value(self.module()))
+                                == Some(Awaitability::No) =>
+                    {
+                        Some(Awaitability::No)
+                    }
                     DefinitionKind::For(_)
                     | DefinitionKind::Comprehension(_)
                     | DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
-                    _ => self.awaitability_of_callee(&call.func),
+                    _ => self.awaitability_of_callee(&call.func).or_else(|| {
+                        self.gives_no_awaitable(&call.func)
+                            .then_some(Awaitability::No)
+                    }),
                 }
             }
             Expr::Attribute(attribute) => {
@@ -68,10 +79,17 @@ impl Semantics<'_> {
                 {
                     return Some(Awaitability::Unknown);
                 }
-                self.awaitability_of_callee(&call.func)
+                self.awaitability_of_callee(&call.func).or_else(|| {
+                    self.gives_no_awaitable(&call.func)
+                        .then_some(Awaitability::No)
+                })
             }
             _ => None,
         }
+    }
+
+    pub(crate) fn is_builtin(&self, name: &ast::ExprName) -> bool {
+        matches!(self.names().explained(&name.id), Some(Explained::Builtin))
     }
 
     /// Whether each of some bindings gives its name to a coroutine function.
@@ -163,16 +181,7 @@ impl Semantics<'_> {
         // A plain function gives a coroutine only where it says so, or returns one.
         match function.returns.as_deref() {
             None => (!returns_call(function)).then_some(Awaitability::Unknown),
-            Some(Expr::NoneLiteral(_)) => Some(Awaitability::No),
-            Some(Expr::Name(name))
-                if matches!(self.names().explained(&name.id), Some(Explained::Builtin)) =>
-            {
-                Some(Awaitability::No)
-            }
-            Some(annotation) => {
-                let class = self.class_named(annotation)?;
-                Some(self.awaitability_of_class(class, BASES))
-            }
+            Some(annotation) => self.awaitability_by(annotation),
         }
     }
 

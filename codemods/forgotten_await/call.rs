@@ -159,6 +159,13 @@ impl Codemod for ForgottenAwait {
                 )
             }
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+            None if let Some(collection) =
+                method.and_then(|method| file.semantics.collection_of_others(&method.value)) =>
+            {
+                Remedy::NotFixed(format!(
+                    "what is put into `{collection}` may be of another class"
+                ))
+            }
             None if is_awaited_too_late(site) => Remedy::NotFixed(
                 "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
                     .to_owned(),

@@ -6,7 +6,7 @@ use ruff_python_ast::{self as ast, Expr};
 use serde::Deserialize;
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
-use crate::semantics::{BASES, Semantics};
+use crate::semantics::{Class, Semantics};
 
 /// What of a collection is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,37 +15,40 @@ pub(super) enum Part {
     Item,
     /// What stands in it under an index or a key.
     Value,
+    /// What stands at a place of the tuples that iterating over it gives.
+    InItem(usize),
 }
 
 #[derive(Default, Deserialize)]
 struct Table {
     sequences: Vec<String>,
     iterables: Vec<String>,
+    generators: Vec<String>,
     mappings: Vec<String>,
     tuples: Vec<String>,
     copies: Vec<String>,
+    numbering: Vec<String>,
+    pairing: Vec<String>,
     lookups: Vec<String>,
+    additions: Vec<String>,
 }
 
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("../data/collections.toml")).unwrap_or_default());
 
-/// What the pairs are of that an iterable gives: a mapping.
-pub(super) fn items_of(iterable: &Expr) -> Option<&Expr> {
-    let Expr::Call(call) = iterable else {
-        return None;
-    };
-    match &*call.func {
-        Expr::Attribute(method) if method.attr.as_str() == "items" && call.arguments.is_empty() => {
-            Some(&method.value)
-        }
-        _ => None,
-    }
-}
-
 /// Whether a method of this name gives what stands in a mapping under a key, or what it is given.
 pub(super) fn is_lookup(method: &str) -> bool {
     TABLE.lookups.iter().any(|name| name == method)
+}
+
+/// Whether a method of this name puts the last thing that it is given into a collection, or what that holds.
+pub(super) fn is_addition(method: &str) -> bool {
+    TABLE.additions.iter().any(|name| name == method)
+}
+
+/// Whether a function holds what it is given.
+pub(super) fn is_copy(semantics: &Semantics<'_>, function: &Expr) -> bool {
+    semantics.is_one_of(function, &TABLE.copies)
 }
 
 impl<'db> Semantics<'db> {
@@ -57,6 +60,101 @@ impl<'db> Semantics<'db> {
         steps: usize,
     ) -> Option<Definition<'db>> {
         self.part(expr, part, steps, &|own, held| own.class_of_instance(held?))
+            .or_else(|| self.class_in_brackets_before(expr, part, steps))
+            .or_else(|| self.class_of_made(expr, steps))
+    }
+
+    /// The class of what a collection holds that an object has, where what is in the brackets of the class of
+    /// that object says it: `jobs: Jobs[Job]`, and `for job in jobs.all()`.
+    fn class_in_brackets_before(
+        &self,
+        expr: &Expr,
+        part: Part,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let (attribute, is_awaited) = match expr {
+            Expr::Attribute(attribute) => (attribute, false),
+            Expr::Call(call) => (call.func.as_attribute_expr()?, false),
+            Expr::Await(awaited) => {
+                let call = awaited.value.as_call_expr()?;
+                (call.func.as_attribute_expr()?, true)
+            }
+            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    let value = assignment.value(self.module());
+                    let steps = steps.checked_sub(1)?;
+                    return self.class_in_brackets_before(value, part, steps);
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        // The variable must be that of the class which says what it holds.
+        let class = Class::of(self.db(), self.class_to(&attribute.value, steps)?)?;
+        let variable = class.variable()?;
+        let is_held = |own: &Self, held: Option<&Expr>| {
+            matches!(held, Some(Expr::Name(held)) if held.id == variable.id).then(|| own.file())
+        };
+        let own = &class.own;
+        let says_it = if expr.is_attribute_expr() {
+            class
+                .told_here(&attribute.attr)
+                .and_then(|annotation| own.in_brackets(annotation, part, &is_held))
+        } else {
+            let method = class.own_method(&attribute.attr)??;
+            let function = own.function_of(method)?;
+            let node = function.node(self.db())?;
+            let mut decorators = node.decorator_list.iter();
+            if node.is_async != is_awaited
+                || !decorators.all(|decorator| own.is_kept_by(&decorator.expression))
+            {
+                return None;
+            }
+            own.in_brackets(node.returns.as_deref()?, part, &is_held)
+        };
+        says_it?;
+        self.class_given(&attribute.value, steps)
+    }
+
+    /// The class in the brackets of the class of a value.
+    fn class_given(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+        let given = |own: &Self, annotation: &Expr| match own.without_none(annotation) {
+            Expr::Subscript(generic) if !generic.slice.is_tuple_expr() => {
+                own.class_of_instance(&generic.slice)
+            }
+            _ => None,
+        };
+        if let Some(class) = self.annotated(expr, steps, &given) {
+            return Some(class);
+        }
+        let Expr::Name(name) = expr else {
+            return None;
+        };
+        match self.one_binding(name)?.kind(self.db()) {
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                let call = assignment.value(self.module()).as_call_expr()?;
+                given(self, &call.func)
+            }
+            _ => None,
+        }
+    }
+
+    /// The class of what a comprehension makes a list of.
+    fn class_of_made(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+        let steps = steps.checked_sub(1)?;
+        match expr {
+            Expr::ListComp(list) => self.class_to(&list.elt, steps),
+            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    match assignment.value(self.module()) {
+                        list @ Expr::ListComp(_) => self.class_of_made(list, steps),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// What `tell` makes of the annotation of what a collection holds, which is `None` where the annotation
@@ -68,71 +166,102 @@ impl<'db> Semantics<'db> {
         steps: usize,
         tell: &dyn Fn(&Self, Option<&Expr>) -> Option<T>,
     ) -> Option<T> {
-        let steps = steps.checked_sub(1)?;
         match expr {
-            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
-                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
-                    let annotation = parameter.node(self.module()).annotation()?;
-                    self.in_brackets(annotation, part, tell)
-                }
-                DefinitionKind::Parameter(
-                    ParameterDefinitionNodeKind::VariadicKeywordParameter(parameter),
-                ) if part == Part::Value => tell(self, parameter.node(self.module()).annotation()),
-                DefinitionKind::AnnotatedAssignment(assignment) => {
-                    self.in_brackets(assignment.annotation(self.module()), part, tell)
-                }
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    match assignment.value(self.module()) {
-                        value @ (Expr::Attribute(_) | Expr::Call(_)) => {
-                            self.part(value, part, steps, tell)
-                        }
-                        _ => None,
-                    }
-                }
-                _ => None,
-            },
-            Expr::Attribute(attribute) => {
-                let class = self.class_with(attribute, steps)?;
-                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
-                    own.in_brackets(told.annotation?, part, tell)
-                })
-            }
             Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
                 (Expr::Attribute(method), [])
                     if method.attr.as_str() == "values" && part == Part::Item =>
                 {
-                    self.part(&method.value, Part::Value, steps, tell)
+                    return self.part(&method.value, Part::Value, steps.checked_sub(1)?, tell);
                 }
                 (Expr::Name(_), [given])
-                    if part == Part::Item && self.is_one_of(&call.func, &TABLE.copies) =>
+                    if part != Part::Value && self.is_one_of(&call.func, &TABLE.copies) =>
                 {
-                    self.part(given, part, steps, tell)
+                    return self.part(given, part, steps.checked_sub(1)?, tell);
                 }
-                _ => self.part_of_result(call, false, part, tell),
+                _ => {}
             },
-            Expr::Await(awaited) => match &*awaited.value {
-                Expr::Call(call) => self.part_of_result(call, true, part, tell),
+            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
+                DefinitionKind::Parameter(
+                    ParameterDefinitionNodeKind::VariadicKeywordParameter(parameter),
+                ) if part == Part::Value => {
+                    return tell(self, parameter.node(self.module()).annotation());
+                }
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    return match assignment.value(self.module()) {
+                        value @ (Expr::Attribute(_) | Expr::Call(_) | Expr::Await(_)) => {
+                            self.part(value, part, steps.checked_sub(1)?, tell)
+                        }
+                        _ => None,
+                    };
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        self.annotated(expr, steps, &|own, annotation| {
+            own.in_brackets(annotation, part, tell)
+        })
+    }
+
+    /// The class of what an iterable gives, by its annotation.
+    pub(super) fn class_in_brackets(&self, annotation: &Expr) -> Option<Definition<'db>> {
+        self.in_brackets(annotation, Part::Item, &|own, held| {
+            own.class_of_instance(held?)
+        })
+    }
+
+    /// What of which collection stands at a place of the tuples that an iterable gives, each of so many
+    /// parts.
+    pub(super) fn in_tuples<'e>(
+        &self,
+        iterable: &'e Expr,
+        place: usize,
+        count: usize,
+    ) -> Option<(&'e Expr, Part)> {
+        let Expr::Call(call) = iterable else {
+            return None;
+        };
+        let given = &call.arguments.args;
+        match &*call.func {
+            Expr::Attribute(method) if method.attr.as_str() == "items" && given.is_empty() => {
+                match (place, count) {
+                    (0, 2) => Some((&method.value, Part::Item)),
+                    (1, 2) => Some((&method.value, Part::Value)),
+                    _ => None,
+                }
+            }
+            Expr::Name(_) if self.is_one_of(&call.func, &TABLE.numbering) => match (place, count) {
+                (1, 2) => Some((given.first()?, Part::Item)),
                 _ => None,
             },
+            Expr::Name(_) if self.is_one_of(&call.func, &TABLE.pairing) => {
+                let is_plain = given.len() == count && !given.iter().any(Expr::is_starred_expr);
+                is_plain.then(|| Some((given.get(place)?, Part::Item)))?
+            }
             _ => None,
         }
     }
 
-    /// The same of what a function gives, or awaiting what it gives.
-    fn part_of_result<T>(
-        &self,
-        call: &ast::ExprCall,
-        is_awaited: bool,
-        part: Part,
-        tell: &dyn Fn(&Self, Option<&Expr>) -> Option<T>,
-    ) -> Option<T> {
-        let function = self.function_in_sight(&call.func)?;
-        let own = self.of_function(&function);
-        let node = function.node(self.db())?;
-        if node.is_async != is_awaited || !node.decorator_list.is_empty() {
+    /// What stands under a key of a dictionary that is written out, where nothing else is put there.
+    pub(super) fn written_under(&self, subscript: &ast::ExprSubscript) -> Option<&Expr> {
+        let (Expr::StringLiteral(key), Expr::Name(name)) = (&*subscript.slice, &*subscript.value)
+        else {
             return None;
+        };
+        let DefinitionKind::Assignment(assignment) = self.one_binding(name)?.kind(self.db()) else {
+            return None;
+        };
+        let Expr::Dict(display) = assignment.value(self.module()) else {
+            return None;
+        };
+        let mut under = display.items.iter().filter(|item| match &item.key {
+            Some(Expr::StringLiteral(other)) => other.value == key.value,
+            _ => true,
+        });
+        match (under.next(), under.next()) {
+            (Some(item), None) => item.key.as_ref().map(|_| &item.value),
+            _ => None,
         }
-        own.in_brackets(node.returns.as_deref()?, part, tell)
     }
 
     /// What `tell` makes of what an annotation such as `list[Job]` says a collection holds.
@@ -148,23 +277,40 @@ impl<'db> Semantics<'db> {
             let is_open = holds_values
                 .iter()
                 .any(|paths| self.is_one_of(annotation, paths));
-            return is_open.then(|| tell(self, None))?;
+            if is_open {
+                return tell(self, None);
+            }
+            return self.behind_alias(annotation, &|own, value| own.in_brackets(value, part, tell));
         };
         let is_one = |paths: &[String]| self.is_one_of(&generic.value, paths);
+        let is_value = part == Part::Value;
         let held = match &*generic.slice {
-            Expr::Tuple(pair) => match (&*pair.elts, part) {
-                ([held, _], Part::Item) | ([_, held], Part::Value) if is_one(&TABLE.mappings) => {
-                    held
+            Expr::Tuple(pair) => match &*pair.elts {
+                [key, value] if is_one(&TABLE.mappings) => {
+                    if is_value {
+                        value
+                    } else {
+                        key
+                    }
                 }
-                ([held, Expr::EllipsisLiteral(_)], _) if is_one(&TABLE.tuples) => held,
+                [held, Expr::EllipsisLiteral(_)] if is_one(&TABLE.tuples) => held,
+                [held, ..] if !is_value && is_one(&TABLE.generators) => held,
                 _ => return None,
             },
-            held if is_one(&TABLE.sequences) || part == Part::Item && is_one(&TABLE.iterables) => {
-                held
-            }
+            held if is_one(&TABLE.sequences) || !is_value && is_one(&TABLE.iterables) => held,
             _ => return None,
         };
-        tell(self, Some(held))
+        let Part::InItem(place) = part else {
+            return tell(self, Some(held));
+        };
+        match held {
+            Expr::Subscript(tuple) if self.is_one_of(&tuple.value, &TABLE.tuples) => {
+                let parts = &tuple.slice.as_tuple_expr()?.elts;
+                let is_open = parts.iter().any(Expr::is_ellipsis_literal_expr);
+                (!is_open).then(|| tell(self, Some(parts.get(place)?)))?
+            }
+            _ => None,
+        }
     }
 
     fn is_one_of(&self, expr: &Expr, paths: &[String]) -> bool {

@@ -1,30 +1,36 @@
 //! Which conditions of a function say something of what a name or an attribute stands for.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
-use ruff_python_ast::{self as ast, CmpOp, Expr, Stmt, UnaryOp};
+use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Stmt, UnaryOp};
 use ty_python_core::place::PlaceExpr;
 
-/// Whether the conditions of a function leave the class of what stands at `place` as it is: they ask
-/// about attributes of it, which tells the parts of a union apart, or whether there is anything at all.
-pub(super) fn keep_class(body: &[Stmt], place: PlaceExpr) -> bool {
+/// Whether the conditions in a node leave the class of what stands at `place` as it is: they ask about
+/// attributes of it, which tells the parts of a union apart, or whether there is anything at all.
+pub(super) fn keep_class(
+    node: AnyNodeRef<'_>,
+    place: PlaceExpr,
+    is_builtin: &dyn Fn(&ast::ExprName) -> bool,
+) -> bool {
     let mut conditions = Conditions {
         place,
+        is_builtin,
         is_inside: false,
         asks_more: false,
     };
-    conditions.visit_body(body);
+    node.visit_source_order(&mut conditions);
     !conditions.asks_more
 }
 
 /// Looks for conditions that say more of something than whether it is there.
-struct Conditions {
+struct Conditions<'c> {
     place: PlaceExpr,
+    is_builtin: &'c dyn Fn(&ast::ExprName) -> bool,
     /// Whether this is a condition.
     is_inside: bool,
     asks_more: bool,
 }
 
-impl Conditions {
+impl Conditions<'_> {
     fn is_it(&self, expr: &Expr) -> bool {
         PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
     }
@@ -38,7 +44,7 @@ impl Conditions {
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Conditions {
+impl<'a> SourceOrderVisitor<'a> for Conditions<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::If(inner) => {
@@ -82,6 +88,23 @@ impl<'a> SourceOrderVisitor<'a> for Conditions {
                 if self.is_it(&comparison.left)
                     && matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
                     && matches!(&*comparison.comparators, [Expr::NoneLiteral(_)]) => {}
+            // Whether something is in it says nothing of it.
+            Expr::Compare(comparison)
+                if matches!(&*comparison.ops, [CmpOp::In | CmpOp::NotIn])
+                    && matches!(&*comparison.comparators, [container] if self.is_it(container)) =>
+            {
+                self.visit_expr(&comparison.left);
+            }
+            Expr::Call(call)
+                if matches!(&*call.func, Expr::Name(name)
+                    if name.id.as_str() == "hasattr" && (self.is_builtin)(name)) =>
+            {
+                for argument in &call.arguments.args {
+                    if !self.is_it(argument) {
+                        self.visit_expr(argument);
+                    }
+                }
+            }
             Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {
                 self.condition(&operation.operand);
             }

@@ -10,6 +10,8 @@
 //! its decorator comes from a package that is not installed, what a class says of its attributes holds
 //! where its base does, and a function without an annotation may plainly give a coroutine function.
 
+mod added;
+mod annotated;
 mod collections;
 mod conditions;
 mod told;
@@ -20,7 +22,7 @@ use std::cell::Cell;
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::{self as ast, Expr, Operator, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator, Stmt};
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
@@ -163,22 +165,75 @@ impl<'db> Semantics<'db> {
                         .reachable_bindings(place)
                         .any(|binding| matches!(binding.binding, DefinitionState::Defined(_)));
                 let known = use_def.narrowing_evaluator(ScopedNarrowingConstraint::ALWAYS_TRUE);
-                !is_rebound && !known.predicate_narrowing_targets().contains_place(place)
+                let is_narrowed = || {
+                    known.predicate_narrowing_targets().contains_place(place)
+                        && !(asked == Asked::Class && self.keeps_class(expr, around))
+                };
+                !is_rebound && !is_narrowed()
             })
     }
 
-    /// Whether the conditions of the function with this scope leave the class of what an expression
-    /// stands for as it is.
+    /// Whether the conditions in the function or comprehension with this scope leave the class of what an
+    /// expression stands for as it is.
     fn keeps_class(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
-        match (
-            PlaceExpr::try_from_expr(expr),
-            self.index().scope(scope).node(),
-        ) {
-            (Some(place), NodeWithScopeKind::Function(function)) => {
-                conditions::keep_class(&function.node(self.module()).body, place)
+        let Some(place) = PlaceExpr::try_from_expr(expr) else {
+            return false;
+        };
+        let module = self.module();
+        let keeps = |node: AnyNodeRef<'_>| {
+            conditions::keep_class(node, place, &|name| self.is_builtin(name))
+        };
+        match self.index().scope(scope).node() {
+            NodeWithScopeKind::Function(function) => keeps(function.node(module).into()),
+            NodeWithScopeKind::ListComprehension(list) => keeps(list.node(module).into()),
+            NodeWithScopeKind::SetComprehension(set) => keeps(set.node(module).into()),
+            NodeWithScopeKind::DictComprehension(dict) => keeps(dict.node(module).into()),
+            NodeWithScopeKind::GeneratorExpression(generator) => {
+                keeps(generator.node(module).into())
             }
             _ => false,
         }
+    }
+
+    /// What was assigned to an attribute before it is read, where that is all that is known of it, and the
+    /// attribute gives back what it is given.
+    fn assigned_before(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<&Expr> {
+        let expr = ast::ExprRef::from(attribute);
+        PlaceExpr::try_from_expr(expr)?;
+        let scope = self.scope_of(expr)?;
+        let use_id = expr.scoped_use_id(self.db(), self.file());
+        let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
+        let (binding, None) = (bindings.next()?, bindings.next()) else {
+            return None;
+        };
+        let DefinitionState::Defined(definition) = binding.binding else {
+            return None;
+        };
+        if binding.narrowing_constraint.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE {
+            return None;
+        }
+        let value = match definition.kind(self.db()) {
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                assignment.value(self.module())
+            }
+            _ => return None,
+        };
+        let class = self.class_before(attribute, steps)?;
+        self.keeps_what_is_assigned(class, &attribute.attr, BASES)
+            .then_some(value)
+    }
+
+    /// Whether the instances of a class give for an attribute what was assigned to it: neither the class nor
+    /// one above it has a property of this name, or anything else that may be a descriptor.
+    fn keeps_what_is_assigned(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return false;
+        };
+        !told::may_be_descriptor(class.node(), name)
+            && class.bases().all(|base| {
+                let base = class.own.base_in_sight(base);
+                base.is_some_and(|base| class.own.keeps_what_is_assigned(base, name, depth))
+            })
     }
 
     /// Whether an attribute or item that is read is what its receiver says: nothing else was assigned to it,
@@ -262,8 +317,11 @@ impl<'db> Semantics<'db> {
                     DefinitionKind::WithItem(item)
                         if !item.is_async() && item.target_kind() == TargetKind::Single =>
                     {
-                        let manager = self.class_to(item.context_expr(self.module()), steps)?;
-                        self.class_entered(manager)
+                        let manager = item.context_expr(self.module());
+                        match self.class_given_by_manager(manager) {
+                            Some(class) => Some(class),
+                            None => self.class_entered(self.class_to(manager, steps)?),
+                        }
                     }
                     DefinitionKind::For(clause) if !clause.is_async() => {
                         let iterable = clause.iterable(self.module());
@@ -279,6 +337,9 @@ impl<'db> Semantics<'db> {
                 }
             }
             Expr::Attribute(attribute) => {
+                if let Some(value) = self.assigned_before(attribute, steps) {
+                    return self.class_to(value, steps);
+                }
                 let class = self.class_with(attribute, steps)?;
                 self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
                     own.class_of_told(told, steps)
@@ -286,8 +347,13 @@ impl<'db> Semantics<'db> {
             }
             Expr::Subscript(subscript) => {
                 let is_one = !matches!(&*subscript.slice, Expr::Slice(_) | Expr::Tuple(_));
-                (is_one && self.is_untouched(expr.into()))
-                    .then(|| self.class_of_part(&subscript.value, Part::Value, steps))?
+                if !is_one || !self.is_untouched(expr.into()) {
+                    return None;
+                }
+                match self.written_under(subscript) {
+                    Some(value) => self.builtin_class(literal_class(value)?),
+                    None => self.class_of_part(&subscript.value, Part::Value, steps),
+                }
             }
             Expr::Call(call) => self.class_made_by(call, false),
             Expr::Await(awaited) => match &*awaited.value {
@@ -296,6 +362,24 @@ impl<'db> Semantics<'db> {
             },
             _ => None,
         }
+    }
+
+    /// The class of what a function gives to a `with` that `contextlib.contextmanager` makes a context
+    /// manager of.
+    fn class_given_by_manager(&self, manager: &Expr) -> Option<Definition<'db>> {
+        let Expr::Call(call) = manager else {
+            return None;
+        };
+        let function = self.function_in_sight(&call.func)?;
+        let own = self.of_function(&function);
+        let node = function.node(self.db())?;
+        own.makes_manager(node)
+            .then(|| own.class_in_brackets(node.returns.as_deref()?))?
+    }
+
+    fn makes_manager(&self, function: &ast::StmtFunctionDef) -> bool {
+        matches!(function.decorator_list.as_slice(), [decorator]
+            if self.means(&decorator.expression, &["contextlib.contextmanager"]))
     }
 
     /// The class of what entering an instance of a class gives, by the annotation of its method.
@@ -329,25 +413,36 @@ impl<'db> Semantics<'db> {
         let Expr::Tuple(target) = unpacked.target(self.db(), self.module()) else {
             return None;
         };
-        let held = collections::items_of(iterable)?;
-        match target.elts.as_slice() {
-            [_, Expr::Name(value)] if value.id == name.id => Some((held, Part::Value)),
-            _ => None,
-        }
+        let mut targets = target.elts.iter();
+        let place = targets
+            .position(|target| matches!(target, Expr::Name(target) if target.id == name.id))?;
+        self.in_tuples(iterable, place, target.elts.len())
+            .or(Some((iterable, Part::InItem(place))))
     }
 
     /// A class that is built in.
     fn builtin_class(&self, name: &str) -> Option<Definition<'db>> {
-        let builtins = self.model().resolve_module(Some("builtins"), 0)?;
-        let definition = self.definition_in_file(builtins.file(self.db())?, name, IMPORTS)?;
+        self.class_in_module("builtins", name)
+    }
+
+    fn class_in_module(&self, module: &str, name: &str) -> Option<Definition<'db>> {
+        let module = self.model().resolve_module(Some(module), 0)?;
+        let definition = self.definition_in_file(module.file(self.db())?, name, IMPORTS)?;
         self.as_class(definition)
     }
 
     /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
     fn class_with(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<Definition<'db>> {
-        if !self.is_untouched(attribute.into()) {
-            return None;
-        }
+        self.is_untouched(attribute.into())
+            .then(|| self.class_before(attribute, steps))?
+    }
+
+    /// The class of what has an attribute.
+    fn class_before(
+        &self,
+        attribute: &ast::ExprAttribute,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
         match self.class_of_receiver(&attribute.value) {
             Some(class) => self.index().try_definition(class),
             None => self.class_to(&attribute.value, steps),
@@ -371,12 +466,15 @@ impl<'db> Semantics<'db> {
             _ if told.has_others => None,
             (Some(_), _) => tell(own, &told),
             (None, []) => {
-                let mut bases = class.bases();
-                let first = own.base_in_sight(bases.next()?)?;
-                if bases.next().is_some() {
+                let bases = class.bases().map(|base| own.base_in_sight(base));
+                let bases = bases.collect::<Option<Vec<_>>>()?;
+                let mut speaking = bases
+                    .iter()
+                    .filter(|base| bases.len() == 1 || own.speaks_of(**base, name, depth));
+                let (first, None) = (speaking.next()?, speaking.next()) else {
                     return None;
-                }
-                own.told_by_class(first, name, depth, tell)
+                };
+                own.told_by_class(*first, name, depth, tell)
             }
             (None, [_]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
             _ => None,
@@ -435,7 +533,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class that the name of a base stands for, where that is in sight.
-    fn base_in_sight(&self, base: &Expr) -> Option<Definition<'db>> {
+    pub(crate) fn base_in_sight(&self, base: &Expr) -> Option<Definition<'db>> {
         match self.type_in_sight(base.into()) {
             Some(ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_))) => self.class_definition(ty),
             _ => self.class_named(base),
@@ -499,7 +597,10 @@ impl<'db> Semantics<'db> {
             }
             other => other,
         };
-        self.class_named(named)
+        match self.class_named(named) {
+            Some(class) => Some(class),
+            None => self.behind_alias(named, &|own, value| own.class_of_instance(value)),
+        }
     }
 
     /// The class that an annotation names.
@@ -557,12 +658,22 @@ impl<'db> Semantics<'db> {
     /// function names.
     fn class_made_by(&self, call: &ast::ExprCall, is_awaited: bool) -> Option<Definition<'db>> {
         let db = self.db();
-        if !is_awaited && let Some(class) = self.class_named(&call.func) {
+        // What is in the brackets of a class makes it no other class.
+        let named = match &*call.func {
+            Expr::Subscript(generic) => &generic.value,
+            other => other,
+        };
+        if !is_awaited && let Some(class) = self.class_named(named) {
             return self.makes_instances(class, BASES).then_some(class);
         }
-        let function = self.function_in_sight(&call.func)?;
+        let Some(function) = self.function_in_sight(&call.func) else {
+            return self.class_of_text(call);
+        };
         let node = function.node(db)?;
         let own = self.of_function(&function);
+        if own.makes_manager(node) && !is_awaited {
+            return self.class_in_module("contextlib", "_GeneratorContextManager");
+        }
         let is_kept = node
             .decorator_list
             .iter()
@@ -571,6 +682,29 @@ impl<'db> Semantics<'db> {
             return None;
         }
         own.class_of_instance(node.returns.as_deref()?)
+    }
+
+    /// The class of what a method of text gives that has a signature for literals and one for all other text.
+    fn class_of_text(&self, call: &ast::ExprCall) -> Option<Definition<'db>> {
+        let method = call.func.as_attribute_expr()?;
+        let text = self.builtin_class("str")?;
+        if self.class_in_sight(&method.value)? != text {
+            return None;
+        }
+        let class = Class::of(self.db(), text)?;
+        let mut functions = class
+            .node()
+            .body
+            .iter()
+            .filter_map(|statement| match statement {
+                Stmt::FunctionDef(function) if function.name == method.attr => Some(function),
+                _ => None,
+            });
+        let gives_text = functions.all(|function| {
+            matches!(function.returns.as_deref(), Some(Expr::Name(name))
+                if matches!(name.id.as_str(), "str" | "LiteralString"))
+        });
+        gives_text.then_some(text)
     }
 
     /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
@@ -598,12 +732,26 @@ impl<'db> Semantics<'db> {
     }
 
     fn is_type_variable(&self, name: &ast::ExprName) -> bool {
-        match self.bindings(name).as_deref() {
+        // In a stub, it may come later.
+        let definitions = self.bindings(name).and_then(|definitions| {
+            if definitions.is_empty() {
+                self.lookup(&name.id, self.scope_of(name)?)
+            } else {
+                Some(definitions)
+            }
+        });
+        match definitions.as_deref() {
             Some([definition]) => match definition.kind(self.db()) {
                 DefinitionKind::TypeVar(_) => true,
                 DefinitionKind::Assignment(assignment) => {
+                    // The module that has the class does not import it.
+                    let is_class = |callee: &Expr| {
+                        self.means(callee, &["typing.TypeVar", "typing_extensions.TypeVar"])
+                            || matches!(callee, Expr::Name(name) if name.id.as_str() == "TypeVar")
+                                && self.module_name().as_deref() == Some("typing")
+                    };
                     matches!(assignment.value(self.module()), Expr::Call(call)
-                        if self.means(&call.func, &["typing.TypeVar", "typing_extensions.TypeVar"]))
+                        if is_class(&call.func))
                 }
                 _ => false,
             },
@@ -709,39 +857,111 @@ impl<'db> Semantics<'db> {
         bases.next().is_none().then_some(first)
     }
 
+    /// The method that instances of a class have under a name.
     fn method_of(
         &self,
         class: Definition<'db>,
         name: &str,
         depth: usize,
     ) -> Option<Definition<'db>> {
-        let db = self.db();
         let depth = depth.checked_sub(1)?;
-        let class = Class::of(db, class)?;
-        let own = &class.own;
-        if rebinds(class.node(), name) {
-            return None;
-        }
-        let index = own.index();
-        let scope = index.try_node_scope(NodeWithScopeRef::Class(class.node()))?;
-        if let Some(symbol) = index.place_table(scope).symbol_id(name) {
-            let use_def = index.use_def_map(scope);
-            let mut bindings = use_def
-                .reachable_symbol_bindings(symbol)
-                .filter_map(|binding| binding.binding.definition());
-            if let Some(definition) = bindings.next() {
-                let is_only = bindings.next().is_none() && definition.kind(db).is_function_def();
-                return is_only.then_some(definition);
-            }
-            if index.place_table(scope).symbol(symbol).is_declared() {
-                return None;
-            }
+        let class = Class::of(self.db(), class)?;
+        if let Some(method) = class.own_method(name)? {
+            return Some(method);
         }
         let mut bases = class.bases();
-        let first = own.base_in_sight(bases.next()?)?;
-        // Of several, only the first one is sure to come before all others.
-        let depth = if bases.next().is_some() { 1 } else { depth };
-        own.method_of(first, name, depth)
+        let first = class.own.base_in_sight(bases.next()?)?;
+        if bases.next().is_none() {
+            return class.own.method_of(first, name, depth);
+        }
+        // Of several, the first one comes before all others, whatever they are.
+        if let Some(method) = Class::of(self.db(), first)?.own_method(name)? {
+            return Some(method);
+        }
+        for above in class.resolution_order(depth)? {
+            if let Some(method) = Class::of(self.db(), above)?.own_method(name)? {
+                return Some(method);
+            }
+        }
+        None
+    }
+}
+
+impl<'db> Class<'db> {
+    /// The annotation that a class itself has for an attribute of its instances.
+    fn told_here(&self, name: &str) -> Option<&Expr> {
+        let told = Told::of(self.node(), name);
+        told.annotation.filter(|_| !told.has_others)
+    }
+
+    /// The one type variable of a class: `class Jobs(Generic[T])`.
+    fn variable(&self) -> Option<&ast::ExprName> {
+        let generic = ["typing.Generic", "typing_extensions.Generic"];
+        let mut bases = self.node().bases().iter().filter_map(|base| match base {
+            Expr::Subscript(base) if self.own.means(&base.value, &generic) => {
+                base.slice.as_name_expr()
+            }
+            _ => None,
+        });
+        bases.next()
+    }
+
+    /// The method that the body of a class defines: `Some(None)` where it says nothing of the name, `None`
+    /// where it may be something else.
+    #[expect(clippy::option_option, reason = "a method, none, or not known")]
+    fn own_method(&self, name: &str) -> Option<Option<Definition<'db>>> {
+        if rebinds(self.node(), name) {
+            return None;
+        }
+        let index = self.own.index();
+        let scope = index.try_node_scope(NodeWithScopeRef::Class(self.node()))?;
+        let Some(symbol) = index.place_table(scope).symbol_id(name) else {
+            return Some(None);
+        };
+        let use_def = index.use_def_map(scope);
+        let mut bindings = use_def
+            .reachable_symbol_bindings(symbol)
+            .filter_map(|binding| binding.binding.definition());
+        match (bindings.next(), bindings.next()) {
+            (None, _) if index.place_table(scope).symbol(symbol).is_declared() => None,
+            (None, _) => Some(None),
+            (Some(method), None) if method.kind(self.own.db()).is_function_def() => {
+                Some(Some(method))
+            }
+            _ => None,
+        }
+    }
+
+    /// The classes above this one, in the order in which a method is looked for (Python documentation, "The
+    /// Python 2.3 Method Resolution Order"), where all of them are in sight.
+    fn resolution_order(&self, depth: usize) -> Option<Vec<Definition<'db>>> {
+        let depth = depth.checked_sub(1)?;
+        let bases = self.bases().map(|base| self.own.base_in_sight(base));
+        let bases = bases.collect::<Option<Vec<_>>>()?;
+        let mut lists = Vec::new();
+        for base in &bases {
+            let mut list = vec![*base];
+            list.extend(Class::of(self.own.db(), *base)?.resolution_order(depth)?);
+            lists.push(list);
+        }
+        lists.push(bases);
+        let mut order = Vec::new();
+        loop {
+            lists.retain(|list| !list.is_empty());
+            if lists.is_empty() {
+                return Some(order);
+            }
+            let is_behind = |class: &&Definition<'db>| {
+                let mut behind = lists.iter().flat_map(|list| list.iter().skip(1));
+                behind.any(|other| other == *class)
+            };
+            let mut heads = lists.iter().filter_map(|list| list.first());
+            let next = *heads.find(|class| !is_behind(class))?;
+            order.push(next);
+            for list in &mut lists {
+                list.retain(|class| *class != next);
+            }
+        }
     }
 }
 
@@ -789,7 +1009,7 @@ impl Class<'_> {
 }
 
 /// The name of the built-in class that a literal, a display or a comprehension makes an instance of.
-fn literal_class(expr: &Expr) -> Option<&'static str> {
+pub(crate) fn literal_class(expr: &Expr) -> Option<&'static str> {
     Some(match expr {
         Expr::List(_) | Expr::ListComp(_) => "list",
         Expr::Dict(_) | Expr::DictComp(_) => "dict",

@@ -53,6 +53,24 @@ impl<'a> Told<'a> {
     }
 }
 
+/// Whether the body of a class binds a name to something that may say what its instances give for it: a literal
+/// or an annotation alone plainly does not.
+pub(super) fn may_be_descriptor(class: &ast::StmtClassDef, name: &str) -> bool {
+    class.body.iter().any(|statement| match statement {
+        Stmt::FunctionDef(function) => function.name.as_str() == name,
+        Stmt::AnnAssign(declaration) if matches!(&*declaration.target, Expr::Name(target) if target.id == name) => {
+            let value = declaration.value.as_deref();
+            value.is_some_and(|value| !value.is_literal_expr())
+        }
+        Stmt::Assign(assign) if assign.value.is_literal_expr() => false,
+        other => {
+            let mut search = Bound { name, found: false };
+            search.visit_stmt(other);
+            search.found
+        }
+    })
+}
+
 /// Whether a method is a property of instances that gives what its annotation says.
 fn is_plain_property(function: &ast::StmtFunctionDef) -> bool {
     let mut names = function

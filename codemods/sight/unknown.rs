@@ -10,7 +10,7 @@ use ty_python_semantic::types::Type;
 use super::collections::Part;
 use super::told::Told;
 use super::{Asked, look_again};
-use crate::semantics::{BASES, Class, Semantics};
+use crate::semantics::{BASES, Class, Origin, Semantics};
 use crate::support::decorators::called;
 
 /// How many expressions are looked into, one behind the other.
@@ -70,7 +70,10 @@ impl<'db> Semantics<'db> {
         let is_unknown = |expr: &Expr| self.is_unknown_behind(expr.into(), steps);
         let takes_unknown = |target, iterable: &Expr| {
             let taken = self.taken(name, target, iterable);
-            is_unknown(iterable) || taken.is_some_and(|(held, part)| self.holds_unknown(held, part))
+            is_unknown(iterable)
+                || taken.is_some_and(|(held, part)| {
+                    self.holds_unknown(held, part) || self.makes_unknown(held, steps)
+                })
         };
         match definition.kind(self.db()) {
             DefinitionKind::Import(_) | DefinitionKind::ImportFrom(_) => {
@@ -173,6 +176,28 @@ impl<'db> Semantics<'db> {
             held.is_none_or(|held| own.says_nothing(held)).then_some(())
         })
         .is_some()
+    }
+
+    /// Whether a list is made by a comprehension, of what nothing is known of, or nothing is known of the list.
+    fn makes_unknown(&self, expr: &Expr, steps: usize) -> bool {
+        let Some(steps) = steps.checked_sub(1) else {
+            return false;
+        };
+        match expr {
+            Expr::ListComp(list) => self.is_unknown_behind((&*list.elt).into(), steps),
+            Expr::Name(name) => {
+                let origins = self.origins(name);
+                !origins.is_empty()
+                    && origins.iter().all(|origin| match origin {
+                        Origin::Value(value) => {
+                            self.is_unknown_behind((*value).into(), steps)
+                                || self.makes_unknown(value, steps)
+                        }
+                        Origin::Annotation(_) | Origin::Unknown => false,
+                    })
+            }
+            _ => false,
+        }
     }
 
     /// Whether nothing says what a call gives, or awaiting it: no annotation of the function does, or the
