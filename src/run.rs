@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
 use asyncfix_codemods::project::{Project, Summary};
@@ -15,7 +16,6 @@ use asyncfix_codemods::support::blocking::Table;
 use asyncfix_codemods::traces::{Place, Scopes, Writer};
 use asyncfix_codemods::traversal::Prospects;
 use asyncfix_codemods::{CODEMODS, Codemod, calls, proof, rewrite, semantics, traversal};
-use memchr::memmem;
 use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
@@ -450,7 +450,9 @@ fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemP
 
 /// The words that files are looked at for. Codemods share many.
 struct Vocabulary {
-    words: Vec<(&'static str, memmem::Finder<'static>)>,
+    /// Finds all of them in one go; they are many, and most are in no file.
+    search: Option<AhoCorasick>,
+    count: usize,
     /// By the places of the codemods, the places of their words.
     of_codemods: Vec<Vec<usize>>,
     /// Code without these has nothing to do with coroutines, other files' aside.
@@ -458,12 +460,12 @@ struct Vocabulary {
 }
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
-    let mut words: Vec<(&'static str, memmem::Finder<'static>)> = Vec::new();
+    let mut words: Vec<&'static str> = Vec::new();
     let mut places = |of: &[&'static str]| {
         let place = |word: &'static str| {
-            let known = words.iter().position(|(known, _)| *known == word);
+            let known = words.iter().position(|known| *known == word);
             known.unwrap_or_else(|| {
-                words.push((word, memmem::Finder::new(word)));
+                words.push(word);
                 words.len() - 1
             })
         };
@@ -475,39 +477,43 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
         .map(|codemod| places(codemod.words()))
         .collect();
     Vocabulary {
-        words,
+        search: AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&words)
+            .ok(),
+        count: words.len(),
         of_codemods,
         of_coroutines,
     }
 });
 
-/// Which words a text holds. Each is looked for once.
-struct Words<'t> {
-    text: &'t str,
-    known: Vec<Option<bool>>,
+/// Which words a text holds.
+struct Words {
+    are_held: Vec<bool>,
 }
 
-impl<'t> Words<'t> {
-    fn of(text: &'t str) -> Self {
-        Self {
-            text,
-            known: vec![None; VOCABULARY.words.len()],
+impl Words {
+    fn of(text: &str) -> Self {
+        // Without the search, any may be there.
+        let mut are_held = vec![VOCABULARY.search.is_none(); VOCABULARY.count];
+        if let Some(search) = &VOCABULARY.search {
+            for found in search.find_overlapping_iter(text) {
+                if let Some(is_held) = are_held.get_mut(found.pattern().as_usize()) {
+                    *is_held = true;
+                }
+            }
         }
+        Self { are_held }
     }
 
-    fn hold_any(&mut self, words: &[usize]) -> bool {
-        words.iter().any(|word| {
-            let (Some(known), Some((_, search))) =
-                (self.known.get_mut(*word), VOCABULARY.words.get(*word))
-            else {
-                return false;
-            };
-            *known.get_or_insert_with(|| search.find(self.text.as_bytes()).is_some())
-        })
+    fn hold_any(&self, words: &[usize]) -> bool {
+        words
+            .iter()
+            .any(|word| self.are_held.get(*word).is_some_and(|is_held| *is_held))
     }
 
     /// Whether one of the words stands in the text that a codemod has work with.
-    fn are_for(&mut self, place: usize) -> bool {
+    fn are_for(&self, place: usize) -> bool {
         let words = VOCABULARY.of_codemods.get(place);
         words.is_some_and(|words| self.hold_any(words))
     }
@@ -528,7 +534,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             }
         },
     };
-    let mut words = Words::of(&source.text);
+    let words = Words::of(&source.text);
     let is_plain = !named && !words.hold_any(&VOCABULARY.of_coroutines);
     let codes = config.codes_for(&path);
     let selected: Vec<(usize, &'static dyn Codemod)> = CODEMODS

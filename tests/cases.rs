@@ -12,6 +12,8 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use asyncfix::config::{Overrides, Resolver};
 use asyncfix::discovery;
@@ -20,7 +22,6 @@ use asyncfix::run::{self, Input, Mode, Outcomes};
 use asyncfix::selection::Layer;
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::finding::Remedy;
-use rayon::prelude::*;
 use ruff_db::diagnostic::DiagnosticFormat;
 
 /// What a case expects.
@@ -355,6 +356,35 @@ fn slug(heading: &str) -> String {
     slug.trim_matches('-').to_owned()
 }
 
+/// What `look` makes of each case. One after the other they take most of the time that all tests take; each
+/// has one thread, because a second one would only look ahead for what others need now.
+fn side_by_side<T: Send>(cases: &[Case], look: impl Fn(&Case) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        alone.expect("a thread").install(|| {
+            let mut done = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(case) = cases.get(number) else {
+                    return done;
+                };
+                done.push((number, look(case)));
+            }
+        })
+    };
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let workers = thread::available_parallelism().map_or(1, Into::into);
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a case must not panic"))
+            .collect()
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, made)| made).collect()
+}
+
 #[test]
 fn pairs_on_pages_and_in_cases() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -389,16 +419,12 @@ fn pairs_on_pages_and_in_cases() {
         settings.set_omit_expression(true);
         settings.bind(|| {
             let mut used = std::collections::BTreeMap::new();
-            // One after the other they take most of the time that all tests take.
-            let looked_at: Vec<_> = all
-                .par_iter()
-                .map(|case| {
-                    let is_silent = matches!(case.expectation, Expectation::Unchanged);
-                    let report = (!is_silent).then(|| reported(case, rule.code));
-                    (case, check(case, rule.code), report)
-                })
-                .collect();
-            for (case, checked, report) in looked_at {
+            let looked_at = side_by_side(&all, |case| {
+                let is_silent = matches!(case.expectation, Expectation::Unchanged);
+                let report = (!is_silent).then(|| reported(case, rule.code));
+                (check(case, rule.code), report)
+            });
+            for (case, (checked, report)) in all.iter().zip(looked_at) {
                 match checked {
                     Ok(()) => passed += 1,
                     Err(problem) => {
