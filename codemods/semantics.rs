@@ -38,7 +38,7 @@ use crate::STUB_ROOT;
 use crate::narrowing;
 use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
-use crate::sight::literal_class;
+use crate::sight::{literal_class, versions};
 use crate::site::{Owner, suites_in};
 use crate::spelling::{Explained, Names, Spellings};
 use crate::traces::Place;
@@ -95,6 +95,13 @@ impl<'db> Function<'db> {
         }
     }
 }
+
+/// What makes a class a record, and is no class itself.
+const RECORDS: [&str; 3] = [
+    "typing.TypedDict",
+    "typing_extensions.TypedDict",
+    "typing.NamedTuple",
+];
 
 /// A class of the project or of a stub, with the semantics of the file it stands in.
 pub(crate) struct Class<'db> {
@@ -242,6 +249,12 @@ impl<'db> Semantics<'db> {
             None => Some(format!("builtins.{name}")),
             Some(first) => first.filter(|first| paths.all(|path| path.as_ref() == Some(first))),
         }
+    }
+
+    /// Whether an expression plainly names a module: `os.path`.
+    pub fn is_module(&self, expr: &Expr) -> bool {
+        self.qualified_name(expr)
+            .is_some_and(|path| self.model.resolve_module(Some(&path), 0).is_some())
     }
 
     /// Whether a definition is one of this file.
@@ -487,6 +500,7 @@ impl<'db> Semantics<'db> {
                 _ => found.push(definition),
             }
         }
+        versions::keep_those_there(self.db(), &mut found);
         Some(found)
     }
 
@@ -525,6 +539,9 @@ impl<'db> Semantics<'db> {
         }
         if self.is_unknown(expr) {
             return Some(Type::unknown());
+        }
+        if let Some(ty) = self.type_of_parameter(expr) {
+            return Some(ty);
         }
         if self.is_endless(expr) {
             None
@@ -691,11 +708,17 @@ impl<'db> Semantics<'db> {
         let class = self.index().class_definition_of_method(scope)?;
         let function = self.index().scope(scope).node().as_function()?;
         let function = function.node(&self.module);
+        // Of what another class it is, a mixin may say: `def stop(self: "Client")`.
         let is_first = function
             .parameters
             .iter_non_variadic_params()
             .next()
-            .is_some_and(|first| first.name().id == name.id);
+            .is_some_and(|first| {
+                first.name().id == name.id
+                    && first
+                        .annotation()
+                        .is_none_or(|annotation| self.says_own_class(annotation))
+            });
         let is_static = function
             .decorator_list
             .iter()
@@ -901,7 +924,7 @@ impl<'db> Semantics<'db> {
             .map(|class| self.path_of_class(class))
     }
 
-    fn path_of_class(&self, class: Definition<'db>) -> String {
+    pub(crate) fn path_of_class(&self, class: Definition<'db>) -> String {
         let db = self.db();
         let module = file_to_module(db, class.program_file(db).resolver_file(db));
         let module = module.map(|module| module.name(db).to_string());
@@ -994,7 +1017,22 @@ impl<'db> Semantics<'db> {
                 self.type_of(receiver)
                     .and_then(|ty| self.class_definition(ty))
             })
-            .is_some_and(|class| self.class_rebinds(class, method, BASES))
+            .is_some_and(|class| {
+                self.class_defines(class, method, BASES) && self.class_rebinds(class, method, BASES)
+            })
+    }
+
+    /// Whether a class, or one above it, has a method of this name.
+    fn class_defines(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return true;
+        };
+        let mut body = known.node().body.iter();
+        body.any(|statement| {
+            matches!(statement, Stmt::FunctionDef(function) if function.name.as_str() == method)
+        }) || known
+            .base_classes()
+            .any(|base| known.own.class_defines(base, method, depth))
     }
 
     fn class_rebinds(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
@@ -1012,6 +1050,9 @@ impl<'db> Semantics<'db> {
 
     /// The class that an expression behind the name of a class stands for.
     fn class_of_base(&self, base: &Expr) -> Option<Definition<'db>> {
+        if self.means(base, &RECORDS) {
+            return None;
+        }
         self.base_in_sight(base)
             .or_else(|| self.type_of(base).and_then(|ty| self.class_definition(ty)))
     }

@@ -11,6 +11,8 @@ use ty_python_core::definition::{Definition, DefinitionKind};
 use crate::semantics::{Awaitability, Origin, Semantics, rebinds};
 use crate::spelling::Explained;
 
+const OVERLOADS: [&str; 2] = ["typing.overload", "typing_extensions.overload"];
+
 /// How many functions without annotations are looked into, one behind the other.
 const BODIES: usize = 3;
 
@@ -62,10 +64,9 @@ impl Semantics<'_> {
                     DefinitionKind::For(_)
                     | DefinitionKind::Comprehension(_)
                     | DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
-                    _ => self.awaitability_of_callee(&call.func).or_else(|| {
-                        self.gives_no_awaitable(&call.func)
-                            .then_some(Awaitability::No)
-                    }),
+                    _ => self
+                        .awaitability_of_callee(&call.func)
+                        .or_else(|| self.awaitability_by_callable(&call.func)),
                 }
             }
             Expr::Attribute(attribute) => {
@@ -79,13 +80,32 @@ impl Semantics<'_> {
                 {
                     return Some(Awaitability::Unknown);
                 }
-                self.awaitability_of_callee(&call.func).or_else(|| {
-                    self.gives_no_awaitable(&call.func)
-                        .then_some(Awaitability::No)
-                })
+                self.awaitability_of_callee(&call.func)
+                    .or_else(|| self.awaitability_by_callable(&call.func))
+                    .or_else(|| {
+                        self.is_plainly_overloaded(attribute)
+                            .then_some(Awaitability::No)
+                    })
             }
             _ => None,
         }
+    }
+
+    /// Whether a method has several signatures, and all of them give plainly something that cannot be awaited.
+    fn is_plainly_overloaded(&self, method: &ast::ExprAttribute) -> bool {
+        let signatures = self.signatures_in_sight(method);
+        signatures.len() > 1
+            && signatures.iter().all(|signature| {
+                let own = self.of_function(signature);
+                signature.node(self.db()).is_some_and(|node| {
+                    let returns = node.returns.as_deref();
+                    let mut decorators = node.decorator_list.iter();
+                    decorators.all(|decorator| own.means(&decorator.expression, &OVERLOADS))
+                        && !node.is_async
+                        && returns.and_then(|returns| own.awaitability_by(returns))
+                            == Some(Awaitability::No)
+                })
+            })
     }
 
     pub(crate) fn is_builtin(&self, name: &ast::ExprName) -> bool {

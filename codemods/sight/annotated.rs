@@ -34,6 +34,9 @@ impl<'db> Semantics<'db> {
                         _ => None,
                     }
                 }
+                DefinitionKind::NamedExpression(named) => {
+                    self.annotated(&named.node(self.module()).value, steps, tell)
+                }
                 _ => None,
             },
             Expr::Attribute(attribute) => {
@@ -105,7 +108,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The one definition of a name that the module has, or imports.
-    fn definition_behind(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
+    pub(super) fn definition_behind(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
         let definitions = self.bindings(name)?;
         let [definition] = definitions.as_slice() else {
             return None;
@@ -123,28 +126,29 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// What awaiting the value of a call would mean, where the annotation of what is called says that it
-    /// plainly gives something else: `Callable[[], None]`.
-    pub(crate) fn gives_no_awaitable(&self, callee: &Expr) -> bool {
+    /// What awaiting the value of a call would mean, by the annotation of what is called: `Callable[[], None]`.
+    pub(crate) fn awaitability_by_callable(&self, callee: &Expr) -> Option<Awaitability> {
         look_again(|| {
             self.annotated(callee, STEPS, &|own, annotation| {
-                own.is_plain_callable(annotation).then_some(())
+                own.awaitability_of_called(annotation)
             })
         })
-        .is_some()
     }
 
-    fn is_plain_callable(&self, annotation: &Expr) -> bool {
+    fn awaitability_of_called(&self, annotation: &Expr) -> Option<Awaitability> {
         let annotation = self.without_none(annotation);
         if let Expr::Subscript(generic) = annotation
             && self.means(&generic.value, &CALLABLES)
         {
-            return matches!(&*generic.slice, Expr::Tuple(parts)
-                if matches!(parts.elts.as_slice(), [_, result]
-                    if self.awaitability_by(result) == Some(Awaitability::No)));
+            return match &*generic.slice {
+                Expr::Tuple(parts) => match parts.elts.as_slice() {
+                    [_, result] => self.awaitability_by(result),
+                    _ => None,
+                },
+                _ => None,
+            };
         }
-        let is_plain = |own: &Self, value: &Expr| own.is_plain_callable(value).then_some(());
-        self.behind_alias(annotation, &is_plain).is_some()
+        self.behind_alias(annotation, &|own, value| own.awaitability_of_called(value))
     }
 
     /// What awaiting a value would mean that has this annotation, where that needs no types.

@@ -6,7 +6,7 @@ use ruff_python_ast::{self as ast, Expr};
 use serde::Deserialize;
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
-use crate::semantics::{Class, Semantics};
+use crate::semantics::{BASES, Class, Semantics};
 
 /// What of a collection is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,24 @@ impl<'db> Semantics<'db> {
     ) -> Option<Definition<'db>> {
         self.part(expr, part, steps, &|own, held| own.class_of_instance(held?))
             .or_else(|| self.class_in_brackets_before(expr, part, steps))
-            .or_else(|| self.class_of_made(expr, steps))
+            .or_else(|| self.class_of_made(expr, part, steps))
+    }
+
+    /// The class of what stands in a mapping under a key, if it is there at all: `jobs.get(name)`.
+    pub(super) fn class_looked_up(
+        &self,
+        call: &ast::ExprCall,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let method = call.func.as_attribute_expr()?;
+        let is_one = is_lookup(&method.attr)
+            && matches!(&*call.arguments.args, [_] | [_, Expr::NoneLiteral(_)])
+            && call.arguments.keywords.is_empty();
+        let is_mapping = is_one
+            && self
+                .class_to(&method.value, steps)
+                .is_some_and(|class| TABLE.mappings.contains(&self.path_of_class(class)));
+        is_mapping.then(|| self.class_of_part(&method.value, Part::Value, steps))?
     }
 
     /// The class of what a collection holds that an object has, where what is in the brackets of the class of
@@ -139,20 +156,35 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// The class of what a comprehension makes a list of.
-    fn class_of_made(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+    /// The class of what a comprehension makes a list, or a dictionary, of.
+    fn class_of_made(&self, expr: &Expr, part: Part, steps: usize) -> Option<Definition<'db>> {
         let steps = steps.checked_sub(1)?;
-        match expr {
-            Expr::ListComp(list) => self.class_to(&list.elt, steps),
-            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    match assignment.value(self.module()) {
-                        list @ Expr::ListComp(_) => self.class_of_made(list, steps),
-                        _ => None,
-                    }
+        match (expr, part) {
+            (Expr::ListComp(list), Part::Item | Part::Value) => self.class_to(&list.elt, steps),
+            (Expr::DictComp(dict), Part::Value) => self.class_to(&dict.value, steps),
+            (Expr::Call(call), Part::Item) => match &*call.func {
+                Expr::Attribute(method)
+                    if method.attr.as_str() == "values" && call.arguments.is_empty() =>
+                {
+                    self.class_of_made(&method.value, Part::Value, steps)
                 }
                 _ => None,
             },
+            (Expr::Name(name), _) => match self.one_binding(name)?.kind(self.db()) {
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    self.class_of_made(assignment.value(self.module()), part, steps)
+                }
+                _ => None,
+            },
+            (Expr::Attribute(attribute), _) => {
+                let class = self.class_with(attribute, steps)?;
+                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+                    let (None, [made]) = (told.annotation, told.values.as_slice()) else {
+                        return None;
+                    };
+                    own.class_of_made(made, part, steps)
+                })
+            }
             _ => None,
         }
     }
@@ -193,6 +225,10 @@ impl<'db> Semantics<'db> {
                         }
                         _ => None,
                     };
+                }
+                DefinitionKind::NamedExpression(named) => {
+                    let value = &named.node(self.module()).value;
+                    return self.part(value, part, steps.checked_sub(1)?, tell);
                 }
                 _ => {}
             },
@@ -238,28 +274,6 @@ impl<'db> Semantics<'db> {
                 let is_plain = given.len() == count && !given.iter().any(Expr::is_starred_expr);
                 is_plain.then(|| Some((given.get(place)?, Part::Item)))?
             }
-            _ => None,
-        }
-    }
-
-    /// What stands under a key of a dictionary that is written out, where nothing else is put there.
-    pub(super) fn written_under(&self, subscript: &ast::ExprSubscript) -> Option<&Expr> {
-        let (Expr::StringLiteral(key), Expr::Name(name)) = (&*subscript.slice, &*subscript.value)
-        else {
-            return None;
-        };
-        let DefinitionKind::Assignment(assignment) = self.one_binding(name)?.kind(self.db()) else {
-            return None;
-        };
-        let Expr::Dict(display) = assignment.value(self.module()) else {
-            return None;
-        };
-        let mut under = display.items.iter().filter(|item| match &item.key {
-            Some(Expr::StringLiteral(other)) => other.value == key.value,
-            _ => true,
-        });
-        match (under.next(), under.next()) {
-            (Some(item), None) => item.key.as_ref().map(|_| &item.value),
             _ => None,
         }
     }

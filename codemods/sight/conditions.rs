@@ -32,15 +32,27 @@ struct Conditions<'c> {
 
 impl Conditions<'_> {
     fn is_it(&self, expr: &Expr) -> bool {
+        // `(job := find())`
+        let expr = match expr {
+            Expr::Named(named) => &*named.target,
+            other => other,
+        };
         PlaceExpr::try_from_expr(expr).is_some_and(|place| place == self.place)
     }
 
     fn condition(&mut self, test: &Expr) {
         let outer = std::mem::replace(&mut self.is_inside, true);
-        if !self.is_it(test) {
-            self.visit_expr(test);
-        }
+        self.visit_truth(test);
         self.is_inside = outer;
+    }
+
+    /// Looks at something that is only asked whether it is there.
+    fn visit_truth(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Named(named) if self.is_it(expr) => self.visit_expr(&named.value),
+            _ if self.is_it(expr) => {}
+            _ => self.visit_expr(expr),
+        }
     }
 }
 
@@ -80,29 +92,42 @@ impl<'a> SourceOrderVisitor<'a> for Conditions<'_> {
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
-            Expr::Attribute(attribute) if self.is_it(&attribute.value) => {}
+            Expr::Attribute(attribute) if self.is_it(&attribute.value) => {
+                self.visit_truth(&attribute.value);
+            }
+            // What stands under a key tells the kinds of a typed dictionary apart.
+            Expr::Subscript(subscript) if self.is_it(&subscript.value) => {
+                self.visit_truth(&subscript.value);
+                self.visit_expr(&subscript.slice);
+            }
             Expr::Name(_) | Expr::Attribute(_) if self.is_it(expr) => {
                 self.asks_more |= self.is_inside;
             }
             Expr::Compare(comparison)
                 if self.is_it(&comparison.left)
                     && matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
-                    && matches!(&*comparison.comparators, [Expr::NoneLiteral(_)]) => {}
+                    && matches!(&*comparison.comparators, [Expr::NoneLiteral(_)]) =>
+            {
+                self.visit_truth(&comparison.left);
+            }
             // Whether something is in it says nothing of it.
             Expr::Compare(comparison)
                 if matches!(&*comparison.ops, [CmpOp::In | CmpOp::NotIn])
                     && matches!(&*comparison.comparators, [container] if self.is_it(container)) =>
             {
                 self.visit_expr(&comparison.left);
+                comparison
+                    .comparators
+                    .iter()
+                    .for_each(|container| self.visit_truth(container));
             }
             Expr::Call(call)
                 if matches!(&*call.func, Expr::Name(name)
-                    if name.id.as_str() == "hasattr" && (self.is_builtin)(name)) =>
+                    if matches!(name.id.as_str(), "hasattr" | "getattr" | "len")
+                        && (self.is_builtin)(name)) =>
             {
                 for argument in &call.arguments.args {
-                    if !self.is_it(argument) {
-                        self.visit_expr(argument);
-                    }
+                    self.visit_truth(argument);
                 }
             }
             Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {

@@ -12,36 +12,33 @@
 
 mod added;
 mod annotated;
+mod classes;
 mod collections;
 mod conditions;
+mod places;
 mod told;
 mod unknown;
+pub(crate) mod versions;
 
 use std::cell::Cell;
 
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
-use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator, Stmt};
-use ty_python_core::ast_ids::HasScopedUseId;
+use ruff_python_ast::{self as ast, Expr, Operator, Stmt};
 use ty_python_core::definition::{
-    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
+    Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
 };
-use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
-use ty_python_core::place::{PlaceExpr, PlaceExprRef};
-use ty_python_core::scope::{FileScopeId, NodeWithScopeKind, NodeWithScopeRef};
-use ty_python_core::{NarrowingEvaluator, semantic_index};
+use ty_python_core::scope::FileScopeId;
+use ty_python_core::semantic_index;
 use ty_python_semantic::types::{Type, TypeDefinition};
 use ty_python_semantic::{HasType, SemanticModel};
 
 use self::collections::Part;
-use self::told::Told;
-use crate::outline::last_name;
-use crate::semantics::{BASES, Class, Semantics, rebinds};
-use crate::support::decorators::called;
+use self::places::Asked;
+use crate::semantics::{BASES, Class, Function, Semantics};
 
 /// How many attributes and assignments are followed, one behind the other.
-const STEPS: usize = 4;
+const STEPS: usize = 6;
 
 /// How often a look may begin anew within another one, as for the receiver of a method whose annotation
 /// says what a call gives. A value may be made of itself.
@@ -110,159 +107,26 @@ impl<'db> Semantics<'db> {
                 )
                 .then_some(ty)
             }
-            DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
-                if self.is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Type) =>
-            {
-                parameter.node(self.module()).inferred_type(self.model())
-            }
             _ => None,
         }
     }
 
-    /// Whether nothing is known of a name or attribute at this place but what was said where its name
-    /// is bound, in the scope `bound`: no condition was asked that makes a difference to what is `asked`,
-    /// and nothing was assigned to an attribute.
-    fn is_as_bound(&self, expr: ast::ExprRef<'_>, bound: FileScopeId, asked: Asked) -> bool {
-        let (Some(scope), Some(place)) = (self.scope_of(expr), PlaceExpr::try_from_expr(expr))
-        else {
-            return false;
-        };
-        let is_name = matches!(expr, ast::ExprRef::Name(_));
-        let place = PlaceExprRef::from(&place);
-        let is_narrowed = |scope: FileScopeId, known: NarrowingEvaluator<'_, 'db>| {
-            known.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE
-                && self
-                    .index()
-                    .place_table(scope)
-                    .place_id(place)
-                    .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
-                && !(asked == Asked::Class && self.keeps_class(expr, scope))
-        };
-        if scope == bound || !is_name {
-            let use_id = expr.scoped_use_id(self.db(), self.file());
-            let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
-            let is_plain = bindings.all(|binding| {
-                matches!(binding.binding, DefinitionState::Defined(_)) == is_name
-                    && !is_narrowed(scope, binding.narrowing_constraint)
-            });
-            if !is_plain {
-                return false;
-            }
-        }
-        // What the scopes around say counts wherever in them they say it: a function runs later.
-        let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
-        around
-            .take_while(|around| *around != bound)
-            .skip(1)
-            .chain((scope != bound).then_some(bound))
-            .all(|around| {
-                let Some(place) = self.index().place_table(around).place_id(place) else {
-                    return true;
-                };
-                let use_def = self.index().use_def_map(around);
-                let is_rebound = !is_name
-                    && use_def
-                        .reachable_bindings(place)
-                        .any(|binding| matches!(binding.binding, DefinitionState::Defined(_)));
-                let known = use_def.narrowing_evaluator(ScopedNarrowingConstraint::ALWAYS_TRUE);
-                let is_narrowed = || {
-                    known.predicate_narrowing_targets().contains_place(place)
-                        && !(asked == Asked::Class && self.keeps_class(expr, around))
-                };
-                !is_rebound && !is_narrowed()
-            })
-    }
-
-    /// Whether the conditions in the function or comprehension with this scope leave the class of what an
-    /// expression stands for as it is.
-    fn keeps_class(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
-        let Some(place) = PlaceExpr::try_from_expr(expr) else {
-            return false;
-        };
-        let module = self.module();
-        let keeps = |node: AnyNodeRef<'_>| {
-            conditions::keep_class(node, place, &|name| self.is_builtin(name))
-        };
-        match self.index().scope(scope).node() {
-            NodeWithScopeKind::Function(function) => keeps(function.node(module).into()),
-            NodeWithScopeKind::ListComprehension(list) => keeps(list.node(module).into()),
-            NodeWithScopeKind::SetComprehension(set) => keeps(set.node(module).into()),
-            NodeWithScopeKind::DictComprehension(dict) => keeps(dict.node(module).into()),
-            NodeWithScopeKind::GeneratorExpression(generator) => {
-                keeps(generator.node(module).into())
-            }
-            _ => false,
-        }
-    }
-
-    /// What was assigned to an attribute before it is read, where that is all that is known of it, and the
-    /// attribute gives back what it is given.
-    fn assigned_before(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<&Expr> {
-        let expr = ast::ExprRef::from(attribute);
-        PlaceExpr::try_from_expr(expr)?;
-        let scope = self.scope_of(expr)?;
-        let use_id = expr.scoped_use_id(self.db(), self.file());
-        let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
-        let (binding, None) = (bindings.next()?, bindings.next()) else {
+    /// What a parameter stands for of which no condition says more. The engine infers what is around the
+    /// function for it, which is less than all that is in it.
+    pub(crate) fn type_of_parameter(&self, expr: ast::ExprRef<'_>) -> Option<Type<'db>> {
+        let ast::ExprRef::Name(name) = expr else {
             return None;
         };
-        let DefinitionState::Defined(definition) = binding.binding else {
-            return None;
-        };
-        if binding.narrowing_constraint.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE {
-            return None;
-        }
-        let value = match definition.kind(self.db()) {
-            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                assignment.value(self.module())
-            }
-            _ => return None,
-        };
-        let class = self.class_before(attribute, steps)?;
-        self.keeps_what_is_assigned(class, &attribute.attr, BASES)
-            .then_some(value)
-    }
-
-    /// Whether the instances of a class give for an attribute what was assigned to it: neither the class nor
-    /// one above it has a property of this name, or anything else that may be a descriptor.
-    fn keeps_what_is_assigned(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
-            return false;
-        };
-        !told::may_be_descriptor(class.node(), name)
-            && class.bases().all(|base| {
-                let base = class.own.base_in_sight(base);
-                base.is_some_and(|base| class.own.keeps_what_is_assigned(base, name, depth))
-            })
-    }
-
-    /// Whether an attribute or item that is read is what its receiver says: nothing else was assigned to it,
-    /// and no condition says more of it.
-    fn is_untouched(&self, expr: ast::ExprRef<'_>) -> bool {
-        if PlaceExpr::try_from_expr(expr).is_none() {
-            return matches!(
-                expr,
-                ast::ExprRef::Attribute(_) | ast::ExprRef::Subscript(_)
-            );
-        }
-        let mut root = expr;
-        let root = loop {
-            root = match root {
-                ast::ExprRef::Attribute(inner) if inner.ctx == ast::ExprContext::Load => {
-                    (&*inner.value).into()
+        match self.bindings(name)?.as_slice() {
+            [definition] => match definition.kind(self.db()) {
+                DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter))
+                    if self.is_as_bound(expr, definition.file_scope(self.db()), Asked::Type) =>
+                {
+                    parameter.node(self.module()).inferred_type(self.model())
                 }
-                ast::ExprRef::Subscript(inner) if inner.ctx == ast::ExprContext::Load => {
-                    (&*inner.value).into()
-                }
-                ast::ExprRef::Name(name) => break name,
-                _ => return false,
-            };
-        };
-        match self.bindings(root).as_deref() {
-            Some([definition]) => {
-                self.is_as_bound(expr, definition.file_scope(self.db()), Asked::Class)
-            }
-            _ => false,
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -300,6 +164,18 @@ impl<'db> Semantics<'db> {
                 }
                 let definition = self.one_binding(name)?;
                 match definition.kind(self.db()) {
+                    DefinitionKind::ImportFrom(_) => {
+                        self.class_of_variable(self.definition_behind(name)?, steps)
+                    }
+                    DefinitionKind::Parameter(
+                        ParameterDefinitionNodeKind::VariadicPositionalParameter(_),
+                    ) => self.builtin_class("tuple"),
+                    DefinitionKind::Parameter(
+                        ParameterDefinitionNodeKind::VariadicKeywordParameter(_),
+                    ) => self.builtin_class("dict"),
+                    DefinitionKind::NamedExpression(named) => {
+                        self.class_to(&named.node(self.module()).value, steps)
+                    }
                     DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                         self.class_to(assignment.value(self.module()), steps)
                     }
@@ -309,10 +185,11 @@ impl<'db> Semantics<'db> {
                             self.scope_of(name) == Some(definition.file_scope(self.db()))
                                 && !self.is_unknown((*value).into())
                         });
-                        match value {
-                            Some(value) => self.class_to(value, steps),
-                            None => self.class_of_instance(assignment.annotation(self.module())),
-                        }
+                        value
+                            .and_then(|value| self.class_to(value, steps))
+                            .or_else(|| {
+                                self.class_of_instance(assignment.annotation(self.module()))
+                            })
                     }
                     DefinitionKind::WithItem(item)
                         if !item.is_async() && item.target_kind() == TargetKind::Single =>
@@ -340,26 +217,81 @@ impl<'db> Semantics<'db> {
                 if let Some(value) = self.assigned_before(attribute, steps) {
                     return self.class_to(value, steps);
                 }
+                if let Some(module @ Type::ModuleLiteral(_)) =
+                    self.type_in_sight((&*attribute.value).into())
+                {
+                    let variable = self.definition_in_module(module, &attribute.attr)?;
+                    return self
+                        .is_untouched(attribute.into())
+                        .then(|| self.class_of_variable(variable, steps))?;
+                }
                 let class = self.class_with(attribute, steps)?;
                 self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
                     own.class_of_told(told, steps)
                 })
             }
             Expr::Subscript(subscript) => {
+                if let Some(value) = self.written_under(subscript, steps) {
+                    return self.class_to(value, steps);
+                }
                 let is_one = !matches!(&*subscript.slice, Expr::Slice(_) | Expr::Tuple(_));
-                if !is_one || !self.is_untouched(expr.into()) {
-                    return None;
-                }
-                match self.written_under(subscript) {
-                    Some(value) => self.builtin_class(literal_class(value)?),
-                    None => self.class_of_part(&subscript.value, Part::Value, steps),
-                }
+                (is_one && self.is_untouched(expr.into()))
+                    .then(|| self.class_of_part(&subscript.value, Part::Value, steps))?
             }
-            Expr::Call(call) => self.class_made_by(call, false),
+            Expr::Call(call) => self
+                .class_made_by(call, false)
+                .or_else(|| self.class_looked_up(call, steps)),
             Expr::Await(awaited) => match &*awaited.value {
                 Expr::Call(call) => self.class_made_by(call, true),
                 _ => None,
             },
+            Expr::BinOp(operation) => self.class_of_operation(operation, steps),
+            _ => None,
+        }
+    }
+
+    /// The class of what an operator gives, by the annotation of the method of what stands before it:
+    /// `folder / "name"`.
+    fn class_of_operation(
+        &self,
+        operation: &ast::ExprBinOp,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let class = self.class_to(&operation.left, steps)?;
+        let method = self.method_of(class, operation.op.dunder(), BASES)?;
+        let function = self.function_of(method)?;
+        let node = function.node(self.db())?;
+        let own = self.of_function(&function);
+        if node.is_async || !node.decorator_list.is_empty() {
+            return None;
+        }
+        if own.gives_self(node) {
+            Some(class)
+        } else {
+            own.class_of_instance(node.returns.as_deref()?)
+        }
+    }
+
+    /// The class of a variable of another module, which nothing in that module gives another value.
+    fn class_of_variable(
+        &self,
+        definition: Definition<'db>,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let db = self.db();
+        let module = parsed_module(db, definition.python_file(db)).load(db);
+        let own = Semantics::new(db, definition.program_file(db), module);
+        let known = own.lookup(&definition.name(db)?, FileScopeId::global())?;
+        if known != [definition] {
+            return None;
+        }
+        match definition.kind(db) {
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                look_again(|| own.class_to(assignment.value(own.module()), steps))
+            }
+            DefinitionKind::AnnotatedAssignment(assignment) => {
+                own.class_of_instance(assignment.annotation(own.module()))
+            }
             _ => None,
         }
     }
@@ -392,12 +324,18 @@ impl<'db> Semantics<'db> {
         if node.is_async || !decorators.all(|decorator| own.is_kept_by(&decorator.expression)) {
             return None;
         }
-        let returns = node.returns.as_deref()?;
-        if own.means(returns, &["typing.Self", "typing_extensions.Self"]) {
+        if own.gives_self(node) {
             Some(manager)
         } else {
-            own.class_of_instance(returns)
+            own.class_of_instance(node.returns.as_deref()?)
         }
+    }
+
+    /// Whether the annotation of a method says that it gives an instance of the class that it is called on.
+    fn gives_self(&self, method: &ast::StmtFunctionDef) -> bool {
+        let returns = method.returns.as_deref();
+        returns
+            .is_some_and(|returns| self.means(returns, &["typing.Self", "typing_extensions.Self"]))
     }
 
     /// What of which collection a loop over `iterable` gives to a name.
@@ -449,104 +387,11 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
-    /// bases that says something of it.
-    fn told_by_class<T>(
-        &self,
-        class: Definition<'db>,
-        name: &str,
-        depth: usize,
-        tell: &dyn Fn(&Self, &Told<'_>) -> Option<T>,
-    ) -> Option<T> {
-        let depth = depth.checked_sub(1)?;
-        let class = Class::of(self.db(), class)?;
-        let own = &class.own;
-        let told = Told::of(class.node(), name);
-        match (told.annotation, told.values.as_slice()) {
-            _ if told.has_others => None,
-            (Some(_), _) => tell(own, &told),
-            (None, []) => {
-                let bases = class.bases().map(|base| own.base_in_sight(base));
-                let bases = bases.collect::<Option<Vec<_>>>()?;
-                let mut speaking = bases
-                    .iter()
-                    .filter(|base| bases.len() == 1 || own.speaks_of(**base, name, depth));
-                let (first, None) = (speaking.next()?, speaking.next()) else {
-                    return None;
-                };
-                own.told_by_class(*first, name, depth, tell)
-            }
-            (None, [_]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
-            _ => None,
-        }
-    }
-
-    /// The class of an attribute, where its annotation says that, or the one statement that assigns to
-    /// it.
-    fn class_of_told(&self, told: &Told<'_>, steps: usize) -> Option<Definition<'db>> {
-        match (told.annotation, told.values.as_slice()) {
-            (Some(annotation), _) => self.class_of_instance(annotation),
-            (None, [value]) => self
-                .class_to(value, steps)
-                .or_else(|| self.plain_class(self.type_of(*value)?)),
-            _ => None,
-        }
-    }
-
-    /// The class of the receiver of an attribute that holds a coroutine function which a method of it has
-    /// made, where it has no subclass that does it otherwise.
-    pub(crate) fn class_with_made_coroutine_function(
-        &self,
-        attribute: &ast::ExprAttribute,
-    ) -> Option<Definition<'db>> {
-        let class = self.class_with(attribute, STEPS)?;
-        self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
-            let (None, [value @ Expr::Call(call)]) = (told.annotation, told.values.as_slice())
-            else {
-                return None;
-            };
-            // A subclass may have another method of this name.
-            let is_same = match &*call.func {
-                Expr::Attribute(maker) if own.class_of_receiver(&maker.value).is_some() => {
-                    own.method_in_sight(maker) == self.method_of(class, &maker.attr, BASES)
-                }
-                _ => true,
-            };
-            (is_same && own.is_coroutine_function(value)).then_some(())
-        })?;
-        Some(class)
-    }
-
-    /// Whether a class, or one above it, has an attribute of this name, or may have it.
-    fn speaks_of(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
-            return true;
-        };
-        let told = Told::of(class.node(), name);
-        told.has_others
-            || told.annotation.is_some()
-            || !told.values.is_empty()
-            || class.bases().any(|base| {
-                let base = class.own.base_in_sight(base);
-                base.is_none_or(|base| class.own.speaks_of(base, name, depth))
-            })
-    }
-
     /// The class that the name of a base stands for, where that is in sight.
     pub(crate) fn base_in_sight(&self, base: &Expr) -> Option<Definition<'db>> {
         match self.type_in_sight(base.into()) {
             Some(ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_))) => self.class_definition(ty),
             _ => self.class_named(base),
-        }
-    }
-
-    /// The one binding of a name, where no condition says more of the class of what it stands for.
-    fn one_binding(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
-        match self.bindings(name)?.as_slice() {
-            [definition] => self
-                .is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class)
-                .then_some(*definition),
-            _ => None,
         }
     }
 
@@ -557,16 +402,6 @@ impl<'db> Semantics<'db> {
             root = &attribute.value;
         }
         matches!(self.type_in_sight(root.into()), Some(Type::Dynamic(_)))
-    }
-
-    /// The annotation of the parameter that a name is bound to.
-    fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
-        match self.one_binding(name)?.kind(self.db()) {
-            DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
-                parameter.node(self.module()).annotation()
-            }
-            _ => None,
-        }
     }
 
     /// What an annotation says of a value that is there: `None` has no attributes worth asking for.
@@ -663,6 +498,10 @@ impl<'db> Semantics<'db> {
             Expr::Subscript(generic) => &generic.value,
             other => other,
         };
+        // What these give stands for something else.
+        if self.means(named, &["builtins.super", "builtins.type"]) {
+            return None;
+        }
         if !is_awaited && let Some(class) = self.class_named(named) {
             return self.makes_instances(class, BASES).then_some(class);
         }
@@ -707,6 +546,28 @@ impl<'db> Semantics<'db> {
         gives_text.then_some(text)
     }
 
+    /// The signatures of a method that has several, in the class of its receiver or the first one above it
+    /// that speaks of it.
+    pub(crate) fn signatures_in_sight(&self, method: &ast::ExprAttribute) -> Vec<Function<'db>> {
+        let definitions = || {
+            let class = self.class_in_sight(&method.value)?;
+            let above = Class::of(self.db(), class)?.resolution_order(BASES)?;
+            for class in std::iter::once(class).chain(above) {
+                let known = Class::of(self.db(), class)?.own_definitions(&method.attr)?;
+                if !known.is_empty() {
+                    return Some(known);
+                }
+            }
+            None
+        };
+        let functions: Option<Vec<_>> = definitions()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|definition| self.function_of(definition))
+            .collect();
+        functions.unwrap_or_default()
+    }
+
     /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
     /// annotations have the same type variable for that and for what it gives.
     pub(crate) fn is_kept_by(&self, decorator: &Expr) -> bool {
@@ -729,6 +590,12 @@ impl<'db> Semantics<'db> {
             && !node.is_async
             && node.decorator_list.is_empty()
             && self.of_function(&function).is_type_variable(given)
+    }
+
+    /// Whether the annotation of the first parameter of a method names no other class than that of the method.
+    pub(crate) fn says_own_class(&self, annotation: &Expr) -> bool {
+        self.means(annotation, &["typing.Self", "typing_extensions.Self"])
+            || matches!(annotation, Expr::Name(name) if self.is_type_variable(name))
     }
 
     fn is_type_variable(&self, name: &ast::ExprName) -> bool {
@@ -757,27 +624,6 @@ impl<'db> Semantics<'db> {
             },
             _ => false,
         }
-    }
-
-    /// Whether calling a class gives an instance of it: no class above it has a say in that.
-    fn makes_instances(&self, class: Definition<'db>, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
-            return false;
-        };
-        let (own, node) = (&class.own, class.node());
-        let has_new = node.body.iter().any(|statement| {
-            matches!(statement, Stmt::FunctionDef(function) if function.name.as_str() == "__new__")
-        });
-        let is_made_otherwise = has_new
-            || node.arguments.iter().any(|arguments| {
-                let mut keywords = arguments.keywords.iter();
-                keywords.any(|keyword| !own.means(&keyword.value, &["abc.ABCMeta"]))
-            });
-        !is_made_otherwise
-            && class.bases().all(|base| {
-                let base = own.base_in_sight(base);
-                base.is_some_and(|base| own.makes_instances(base, depth))
-            })
     }
 
     /// The function that a method call leads to, where that is in sight: the method that the class of
@@ -824,13 +670,14 @@ impl<'db> Semantics<'db> {
         let scope = FileScopeId::global();
         let symbol = index.place_table(scope).symbol_id(name)?;
         let use_def = index.use_def_map(scope);
-        let mut bindings = use_def
+        let mut definitions: Vec<_> = use_def
             .reachable_symbol_bindings(symbol)
-            .filter_map(|binding| binding.binding.definition());
-        let definition = bindings.next()?;
-        if bindings.next().is_some() {
+            .filter_map(|binding| binding.binding.definition())
+            .collect();
+        versions::keep_those_there(db, &mut definitions);
+        let [definition] = *definitions.as_slice() else {
             return None;
-        }
+        };
         let parsed = || parsed_module(db, definition.python_file(db)).load(db);
         let imported = |import: &ast::StmtImportFrom, name: &str| {
             let model = SemanticModel::new(db, file);
@@ -846,166 +693,6 @@ impl<'db> Semantics<'db> {
             _ => Some(definition),
         }
     }
-
-    /// The first base of the class whose method an expression stands in.
-    fn first_base_around(&self, call: &ast::ExprCall) -> Option<Definition<'db>> {
-        let scope = self.scope_of(call)?;
-        let class = self.index().class_definition_of_method(scope)?;
-        let class = Class::of(self.db(), class)?;
-        let mut bases = class.bases();
-        let first = class.own.base_in_sight(bases.next()?)?;
-        bases.next().is_none().then_some(first)
-    }
-
-    /// The method that instances of a class have under a name.
-    fn method_of(
-        &self,
-        class: Definition<'db>,
-        name: &str,
-        depth: usize,
-    ) -> Option<Definition<'db>> {
-        let depth = depth.checked_sub(1)?;
-        let class = Class::of(self.db(), class)?;
-        if let Some(method) = class.own_method(name)? {
-            return Some(method);
-        }
-        let mut bases = class.bases();
-        let first = class.own.base_in_sight(bases.next()?)?;
-        if bases.next().is_none() {
-            return class.own.method_of(first, name, depth);
-        }
-        // Of several, the first one comes before all others, whatever they are.
-        if let Some(method) = Class::of(self.db(), first)?.own_method(name)? {
-            return Some(method);
-        }
-        for above in class.resolution_order(depth)? {
-            if let Some(method) = Class::of(self.db(), above)?.own_method(name)? {
-                return Some(method);
-            }
-        }
-        None
-    }
-}
-
-impl<'db> Class<'db> {
-    /// The annotation that a class itself has for an attribute of its instances.
-    fn told_here(&self, name: &str) -> Option<&Expr> {
-        let told = Told::of(self.node(), name);
-        told.annotation.filter(|_| !told.has_others)
-    }
-
-    /// The one type variable of a class: `class Jobs(Generic[T])`.
-    fn variable(&self) -> Option<&ast::ExprName> {
-        let generic = ["typing.Generic", "typing_extensions.Generic"];
-        let mut bases = self.node().bases().iter().filter_map(|base| match base {
-            Expr::Subscript(base) if self.own.means(&base.value, &generic) => {
-                base.slice.as_name_expr()
-            }
-            _ => None,
-        });
-        bases.next()
-    }
-
-    /// The method that the body of a class defines: `Some(None)` where it says nothing of the name, `None`
-    /// where it may be something else.
-    #[expect(clippy::option_option, reason = "a method, none, or not known")]
-    fn own_method(&self, name: &str) -> Option<Option<Definition<'db>>> {
-        if rebinds(self.node(), name) {
-            return None;
-        }
-        let index = self.own.index();
-        let scope = index.try_node_scope(NodeWithScopeRef::Class(self.node()))?;
-        let Some(symbol) = index.place_table(scope).symbol_id(name) else {
-            return Some(None);
-        };
-        let use_def = index.use_def_map(scope);
-        let mut bindings = use_def
-            .reachable_symbol_bindings(symbol)
-            .filter_map(|binding| binding.binding.definition());
-        match (bindings.next(), bindings.next()) {
-            (None, _) if index.place_table(scope).symbol(symbol).is_declared() => None,
-            (None, _) => Some(None),
-            (Some(method), None) if method.kind(self.own.db()).is_function_def() => {
-                Some(Some(method))
-            }
-            _ => None,
-        }
-    }
-
-    /// The classes above this one, in the order in which a method is looked for (Python documentation, "The
-    /// Python 2.3 Method Resolution Order"), where all of them are in sight.
-    fn resolution_order(&self, depth: usize) -> Option<Vec<Definition<'db>>> {
-        let depth = depth.checked_sub(1)?;
-        let bases = self.bases().map(|base| self.own.base_in_sight(base));
-        let bases = bases.collect::<Option<Vec<_>>>()?;
-        let mut lists = Vec::new();
-        for base in &bases {
-            let mut list = vec![*base];
-            list.extend(Class::of(self.own.db(), *base)?.resolution_order(depth)?);
-            lists.push(list);
-        }
-        lists.push(bases);
-        let mut order = Vec::new();
-        loop {
-            lists.retain(|list| !list.is_empty());
-            if lists.is_empty() {
-                return Some(order);
-            }
-            let is_behind = |class: &&Definition<'db>| {
-                let mut behind = lists.iter().flat_map(|list| list.iter().skip(1));
-                behind.any(|other| other == *class)
-            };
-            let mut heads = lists.iter().filter_map(|list| list.first());
-            let next = *heads.find(|class| !is_behind(class))?;
-            order.push(next);
-            for list in &mut lists {
-                list.retain(|class| *class != next);
-            }
-        }
-    }
-}
-
-impl Class<'_> {
-    /// Whether no base says more of an attribute, as far as the bases are there to ask.
-    fn says_alone(&self, name: &str, depth: usize) -> bool {
-        self.bases().all(|base| match self.own.base_in_sight(base) {
-            Some(base) => !self.own.speaks_of(base, name, depth),
-            None => self.own.is_not_there(base),
-        })
-    }
-
-    /// Whether a class that the type engine knows nothing more of, because of its decorators, is what its
-    /// statement says. A decorator of a package that is not installed gives the class back, as nearly all
-    /// do: type checkers go by that too. One of the project does where its annotation says so.
-    fn is_behind_decorators(&self) -> bool {
-        let (own, class) = (&self.own, self.node());
-        let db = own.db();
-        let is_unknown = |decorator: &ast::Decorator| own.is_not_there(called(decorator));
-        let gives_back = |decorator: &ast::Decorator| {
-            let function = own.function_in_sight(called(decorator));
-            function.is_some_and(|function| {
-                let Some(node) = function.node(db) else {
-                    return false;
-                };
-                let Some(given @ Expr::Subscript(ast::ExprSubscript { value, slice, .. })) =
-                    node.returns.as_deref()
-                else {
-                    return false;
-                };
-                let mut parameters = node.parameters.iter();
-                let is_as_taken = parameters.next().is_some_and(|taken| {
-                    taken.annotation().map(ComparableExpr::from) == Some(given.into())
-                });
-                (is_as_taken || last_name(slice) == Some(class.name.as_str()))
-                    && own
-                        .of_function(&function)
-                        .means(value, &["builtins.type", "typing.Type"])
-            })
-        };
-        let mut decorators = class.decorator_list.iter();
-        !class.decorator_list.is_empty()
-            && decorators.all(|decorator| is_unknown(decorator) || gives_back(decorator))
-    }
 }
 
 /// The name of the built-in class that a literal, a display or a comprehension makes an instance of.
@@ -1019,13 +706,4 @@ pub(crate) fn literal_class(expr: &Expr) -> Option<&'static str> {
         Expr::BytesLiteral(_) => "bytes",
         _ => return None,
     })
-}
-
-/// What is asked about a name or an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    /// Its type, with all that a condition says of it.
-    Type,
-    /// The class that it is an instance of, if it is there at all.
-    Class,
 }

@@ -14,7 +14,7 @@ use crate::semantics::{BASES, Class, Origin, Semantics};
 use crate::support::decorators::called;
 
 /// How many expressions are looked into, one behind the other.
-const STEPS: usize = 8;
+const STEPS: usize = 12;
 
 impl<'db> Semantics<'db> {
     /// Whether the type engine plainly has nothing to say of a value. Where this says no, it may still
@@ -31,7 +31,11 @@ impl<'db> Semantics<'db> {
         match expr {
             ast::ExprRef::Name(name) => self.is_unknown_name(name, steps),
             ast::ExprRef::Attribute(attribute) => {
-                self.is_untouched(expr) && self.is_unknown_attribute(attribute, steps)
+                if self.is_untouched(expr) {
+                    self.is_unknown_attribute(attribute, steps)
+                } else {
+                    self.is_assigned_unknown(attribute, steps)
+                }
             }
             ast::ExprRef::Subscript(subscript) => {
                 self.is_untouched(expr)
@@ -54,10 +58,11 @@ impl<'db> Semantics<'db> {
         let Some(first) = definitions.first() else {
             return false;
         };
+        // One of several values is enough: nothing is known of all of them together then.
         self.is_as_bound(name.into(), first.file_scope(self.db()), Asked::Class)
             && definitions
                 .iter()
-                .all(|definition| self.binds_unknown(*definition, name, steps))
+                .any(|definition| self.binds_unknown(*definition, name, steps))
     }
 
     /// Whether a definition gives a value to its name of which nothing is known.
@@ -83,14 +88,15 @@ impl<'db> Semantics<'db> {
                 let parameter = parameter.node(self.module());
                 match parameter.annotation() {
                     Some(annotation) => self.says_nothing(annotation),
-                    None => {
-                        parameter.default().is_none()
-                            && self.class_of_receiver(&Expr::Name(name.clone())).is_none()
-                    }
+                    // What it is by default is one of the values that it may have.
+                    None => self.class_of_receiver(&Expr::Name(name.clone())).is_none(),
                 }
             }
             DefinitionKind::Assignment(assignment) => {
                 !self.is_declared(definition) && is_unknown(assignment.value(self.module()))
+            }
+            DefinitionKind::NamedExpression(named) => {
+                !self.is_declared(definition) && is_unknown(&named.node(self.module()).value)
             }
             DefinitionKind::AnnotatedAssignment(assignment) => {
                 self.says_nothing(assignment.annotation(self.module()))
@@ -128,12 +134,54 @@ impl<'db> Semantics<'db> {
             None if self.is_unknown_behind((&*attribute.value).into(), steps) => return true,
             None => self.class_in_sight(&attribute.value),
         };
-        class.is_some_and(|class| self.has_unknown(class, &attribute.attr, BASES, steps))
+        class.is_some_and(|class| {
+            self.has_unknown(class, &attribute.attr, BASES, steps)
+                || self.is_missing(class, &attribute.attr)
+        })
+    }
+
+    /// Whether neither a class nor one above it says anything of an attribute, or has something that stands in
+    /// for what is not there.
+    fn is_missing(&self, class: Definition<'db>, name: &str) -> bool {
+        let speaks = [name, "__getattr__", "__getattribute__"];
+        !name.starts_with("__") && !speaks.iter().any(|name| self.speaks_of(class, name, BASES))
+    }
+
+    /// Whether something of which nothing is known was assigned to an attribute just before, and no annotation
+    /// says what it is.
+    fn is_assigned_unknown(&self, attribute: &ast::ExprAttribute, steps: usize) -> bool {
+        self.assigned_before(attribute, steps)
+            .is_some_and(|value| self.is_unknown_behind(value.into(), steps))
+            && self
+                .class_before(attribute, steps)
+                .is_some_and(|class| self.is_undeclared(class, &attribute.attr, BASES))
+    }
+
+    fn is_undeclared(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return false;
+        };
+        let told = Told::of(class.node(), name);
+        let is_declared = told
+            .annotation
+            .is_some_and(|annotation| !class.own.says_nothing(annotation));
+        !is_declared
+            && class.bases().all(|base| {
+                let base = class.own.base_in_sight(base);
+                base.is_some_and(|base| class.own.is_undeclared(base, name, depth))
+            })
     }
 
     /// Whether nothing is known of an attribute of the instances of a class.
-    fn has_unknown(&self, class: Definition<'db>, name: &str, depth: usize, steps: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+    fn has_unknown(
+        &self,
+        definition: Definition<'db>,
+        name: &str,
+        depth: usize,
+        steps: usize,
+    ) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), definition))
+        else {
             return false;
         };
         let own = &class.own;
@@ -141,8 +189,10 @@ impl<'db> Semantics<'db> {
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => false,
             (Some(annotation), _) => own.says_nothing(annotation),
-            (None, [value]) => {
-                class.says_alone(name, depth) && own.is_unknown_behind((*value).into(), steps)
+            (None, [_, ..]) => {
+                let mut values = told.values.iter();
+                values.any(|value| own.is_unknown_behind((*value).into(), steps))
+                    && class.says_alone(name, depth)
             }
             (None, []) => {
                 for base in class.bases() {
@@ -155,7 +205,6 @@ impl<'db> Semantics<'db> {
                 }
                 false
             }
-            _ => false,
         }
     }
 

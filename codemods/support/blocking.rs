@@ -481,7 +481,7 @@ fn called_method<'t>(
             && entry.row.code == code
             && (!entry.row.imported || spellings.import(entry.package()))
     });
-    if !is_worth_asking {
+    if !is_worth_asking || file.semantics.is_module(&callee.value) {
         return None;
     }
     let known = |class: &str| table.method(class, method);

@@ -1,0 +1,222 @@
+//! What is known of a name, an attribute or an item at the place where it is read.
+
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ty_python_core::NarrowingEvaluator;
+use ty_python_core::ast_ids::HasScopedUseId;
+use ty_python_core::definition::{
+    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
+};
+use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
+use ty_python_core::place::{PlaceExpr, PlaceExprRef};
+use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
+
+use super::{conditions, told};
+use crate::semantics::{BASES, Class, Semantics};
+
+impl<'db> Semantics<'db> {
+    /// Whether nothing is known of a name or attribute at this place but what was said where its name
+    /// is bound, in the scope `bound`: no condition was asked that makes a difference to what is `asked`,
+    /// and nothing was assigned to an attribute.
+    pub(super) fn is_as_bound(
+        &self,
+        expr: ast::ExprRef<'_>,
+        bound: FileScopeId,
+        asked: Asked,
+    ) -> bool {
+        let (Some(scope), Some(place)) = (self.scope_of(expr), PlaceExpr::try_from_expr(expr))
+        else {
+            return false;
+        };
+        let is_name = matches!(expr, ast::ExprRef::Name(_));
+        let place = PlaceExprRef::from(&place);
+        let is_narrowed = |scope: FileScopeId, known: NarrowingEvaluator<'_, 'db>| {
+            known.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE
+                && self
+                    .index()
+                    .place_table(scope)
+                    .place_id(place)
+                    .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
+                && !(asked == Asked::Class && self.keeps_class(expr, scope))
+        };
+        if scope == bound || !is_name {
+            let use_id = expr.scoped_use_id(self.db(), self.file());
+            let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
+            let is_plain = bindings.all(|binding| {
+                matches!(binding.binding, DefinitionState::Defined(_)) == is_name
+                    && !is_narrowed(scope, binding.narrowing_constraint)
+            });
+            if !is_plain {
+                return false;
+            }
+        }
+        // What the scopes around say counts wherever in them they say it: a function runs later.
+        let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
+        around
+            .take_while(|around| *around != bound)
+            .skip(1)
+            .chain((scope != bound).then_some(bound))
+            .all(|around| {
+                let Some(place) = self.index().place_table(around).place_id(place) else {
+                    return true;
+                };
+                let use_def = self.index().use_def_map(around);
+                let is_rebound = !is_name
+                    && use_def
+                        .reachable_bindings(place)
+                        .any(|binding| matches!(binding.binding, DefinitionState::Defined(_)));
+                let known = use_def.narrowing_evaluator(ScopedNarrowingConstraint::ALWAYS_TRUE);
+                let is_narrowed = || {
+                    known.predicate_narrowing_targets().contains_place(place)
+                        && !(asked == Asked::Class && self.keeps_class(expr, around))
+                };
+                !is_rebound && !is_narrowed()
+            })
+    }
+
+    /// Whether the conditions in the function or comprehension with this scope leave the class of what an
+    /// expression stands for as it is.
+    pub(super) fn keeps_class(&self, expr: ast::ExprRef<'_>, scope: FileScopeId) -> bool {
+        let Some(place) = PlaceExpr::try_from_expr(expr) else {
+            return false;
+        };
+        let module = self.module();
+        let keeps = |node: AnyNodeRef<'_>| {
+            conditions::keep_class(node, place, &|name| self.is_builtin(name))
+        };
+        match self.index().scope(scope).node() {
+            NodeWithScopeKind::Function(function) => keeps(function.node(module).into()),
+            NodeWithScopeKind::ListComprehension(list) => keeps(list.node(module).into()),
+            NodeWithScopeKind::SetComprehension(set) => keeps(set.node(module).into()),
+            NodeWithScopeKind::DictComprehension(dict) => keeps(dict.node(module).into()),
+            NodeWithScopeKind::GeneratorExpression(generator) => {
+                keeps(generator.node(module).into())
+            }
+            _ => false,
+        }
+    }
+
+    /// What was assigned to an attribute before it is read, where that is all that is known of it, and the
+    /// attribute gives back what it is given.
+    pub(super) fn assigned_before(
+        &self,
+        attribute: &ast::ExprAttribute,
+        steps: usize,
+    ) -> Option<&Expr> {
+        let value = self.value_at(attribute.into())?;
+        let class = self.class_before(attribute, steps)?;
+        self.keeps_what_is_assigned(class, &attribute.attr, BASES)
+            .then_some(value)
+    }
+
+    /// What was put under a key of a dictionary before it is read, where that is all that is known of it.
+    pub(super) fn written_under(
+        &self,
+        subscript: &ast::ExprSubscript,
+        steps: usize,
+    ) -> Option<&Expr> {
+        let value = self.value_at(subscript.into())?;
+        let class = self.class_to(&subscript.value, steps)?;
+        (Some(class) == self.builtin_class("dict")).then_some(value)
+    }
+
+    /// The one value that an attribute or item may have where it is read, by what was assigned to it before.
+    pub(super) fn value_at(&self, expr: ast::ExprRef<'_>) -> Option<&Expr> {
+        PlaceExpr::try_from_expr(expr)?;
+        let scope = self.scope_of(expr)?;
+        let use_id = expr.scoped_use_id(self.db(), self.file());
+        let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
+        let (binding, None) = (bindings.next()?, bindings.next()) else {
+            return None;
+        };
+        let DefinitionState::Defined(definition) = binding.binding else {
+            return None;
+        };
+        if binding.narrowing_constraint.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE {
+            return None;
+        }
+        match definition.kind(self.db()) {
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                Some(assignment.value(self.module()))
+            }
+            DefinitionKind::DictKeyAssignment(item) => Some(item.value(self.module())),
+            _ => None,
+        }
+    }
+
+    /// Whether the instances of a class give for an attribute what was assigned to it: neither the class nor
+    /// one above it has a property of this name, or anything else that may be a descriptor.
+    pub(super) fn keeps_what_is_assigned(
+        &self,
+        class: Definition<'db>,
+        name: &str,
+        depth: usize,
+    ) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return false;
+        };
+        !told::may_be_descriptor(class.node(), name)
+            && class.bases().all(|base| {
+                let base = class.own.base_in_sight(base);
+                base.is_some_and(|base| class.own.keeps_what_is_assigned(base, name, depth))
+            })
+    }
+
+    /// Whether an attribute or item that is read is what its receiver says: nothing else was assigned to it,
+    /// and no condition says more of it.
+    pub(super) fn is_untouched(&self, expr: ast::ExprRef<'_>) -> bool {
+        if PlaceExpr::try_from_expr(expr).is_none() {
+            return matches!(
+                expr,
+                ast::ExprRef::Attribute(_) | ast::ExprRef::Subscript(_)
+            );
+        }
+        let mut root = expr;
+        let root = loop {
+            root = match root {
+                ast::ExprRef::Attribute(inner) if inner.ctx == ast::ExprContext::Load => {
+                    (&*inner.value).into()
+                }
+                ast::ExprRef::Subscript(inner) if inner.ctx == ast::ExprContext::Load => {
+                    (&*inner.value).into()
+                }
+                ast::ExprRef::Name(name) => break name,
+                _ => return false,
+            };
+        };
+        match self.bindings(root).as_deref() {
+            Some([definition]) => {
+                self.is_as_bound(expr, definition.file_scope(self.db()), Asked::Class)
+            }
+            _ => false,
+        }
+    }
+
+    /// The one binding of a name, where no condition says more of the class of what it stands for.
+    pub(super) fn one_binding(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
+        match self.bindings(name)?.as_slice() {
+            [definition] => self
+                .is_as_bound(name.into(), definition.file_scope(self.db()), Asked::Class)
+                .then_some(*definition),
+            _ => None,
+        }
+    }
+
+    /// The annotation of the parameter that a name is bound to.
+    pub(super) fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
+        match self.one_binding(name)?.kind(self.db()) {
+            DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
+                parameter.node(self.module()).annotation()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is asked about a name or an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Its type, with all that a condition says of it.
+    Type,
+    /// The class that it is an instance of, if it is there at all.
+    Class,
+}
