@@ -71,8 +71,12 @@ impl AwaitableNames {
 
     /// Follows names to what they stand for.
     pub fn link(&mut self) {
-        // Few names are of interest, and few steps lead to them: going over all pairs until nothing
-        // is new is cheaper than an index of them.
+        // The same pairs come from many files. Few names are of interest, and few steps lead to them: going
+        // over all pairs until nothing is new is cheaper than an index of them.
+        for pairs in [&mut self.stands_for, &mut self.made_by] {
+            pairs.sort_unstable();
+            pairs.dedup();
+        }
         loop {
             let mut found = Vec::new();
             for (name, other) in &self.stands_for {

@@ -191,6 +191,9 @@ impl Config {
             })
             .flat_map(|(_, _, selectors)| selectors)
             .collect();
+        if ignored.is_empty() {
+            return self.codes.clone();
+        }
         self.codes
             .iter()
             .copied()
