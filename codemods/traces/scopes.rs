@@ -319,8 +319,11 @@ impl<'a> Scopes<'a> {
             .decorator_list
             .iter()
             .any(|decorator| last_name(&decorator.expression) == Some("staticmethod"));
-        (first.name().as_str() == name && first.annotation().is_none() && !is_static)
-            .then_some(class)
+        // `self: Self` says no more.
+        let is_own = first
+            .annotation()
+            .is_none_or(|annotation| last_name(annotation) == Some("Self"));
+        (first.name().as_str() == name && is_own && !is_static).then_some(class)
     }
 }
 
