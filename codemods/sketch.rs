@@ -82,30 +82,30 @@ impl Semantics<'_> {
                 }
                 self.awaitability_of_callee(&call.func)
                     .or_else(|| self.awaitability_by_callable(&call.func))
-                    .or_else(|| {
-                        self.is_plainly_overloaded(attribute)
-                            .then_some(Awaitability::No)
-                    })
+                    .or_else(|| self.awaitability_by_signatures(attribute))
             }
             _ => None,
         }
     }
 
-    /// Whether a method has several signatures, and all of them give plainly something that cannot be awaited.
-    fn is_plainly_overloaded(&self, method: &ast::ExprAttribute) -> bool {
-        let signatures = self.signatures_in_sight(method);
-        signatures.len() > 1
-            && signatures.iter().all(|signature| {
-                let own = self.of_function(signature);
-                signature.node(self.db()).is_some_and(|node| {
-                    let returns = node.returns.as_deref();
-                    let mut decorators = node.decorator_list.iter();
-                    decorators.all(|decorator| own.means(&decorator.expression, &OVERLOADS))
-                        && !node.is_async
-                        && returns.and_then(|returns| own.awaitability_by(returns))
-                            == Some(Awaitability::No)
-                })
-            })
+    /// What awaiting the value of a call would mean, where what is called has several signatures and all of
+    /// them say the same. Which of them is meant depends on the types of what it is given.
+    fn awaitability_by_signatures(&self, callee: &ast::ExprAttribute) -> Option<Awaitability> {
+        let signatures = self.signatures_in_sight(callee);
+        if signatures.len() < 2 {
+            return None;
+        }
+        let mut answers = signatures.iter().map(|signature| {
+            let own = self.of_function(signature);
+            let node = signature.node(self.db())?;
+            let mut decorators = node.decorator_list.iter();
+            if !decorators.all(|decorator| own.means(&decorator.expression, &OVERLOADS)) {
+                return None;
+            }
+            own.awaitability_of_signature(node)
+        });
+        let first = answers.next()??;
+        answers.all(|other| other == Some(first)).then_some(first)
     }
 
     pub(crate) fn is_builtin(&self, name: &ast::ExprName) -> bool {
@@ -189,6 +189,11 @@ impl Semantics<'_> {
         if !decorators.all(|decorator| self.is_kept_by(&decorator.expression)) {
             return None;
         }
+        self.awaitability_of_signature(function)
+    }
+
+    /// The same of a function whose decorators make no difference.
+    fn awaitability_of_signature(&self, function: &ast::StmtFunctionDef) -> Option<Awaitability> {
         if function.is_async {
             let scope = self.function_scope(function)?;
             let yields = scope.is_generator_function(self.index());

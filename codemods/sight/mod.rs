@@ -546,10 +546,15 @@ impl<'db> Semantics<'db> {
         gives_text.then_some(text)
     }
 
-    /// The signatures of a method that has several, in the class of its receiver or the first one above it
-    /// that speaks of it.
+    /// The signatures of a function of a module that has several, or of a method, in the class of its receiver
+    /// or the first one above it that speaks of it.
     pub(crate) fn signatures_in_sight(&self, method: &ast::ExprAttribute) -> Vec<Function<'db>> {
         let definitions = || {
+            if let Some(module @ Type::ModuleLiteral(_)) =
+                self.type_in_sight((&*method.value).into())
+            {
+                return self.definitions_in_module(module, &method.attr);
+            }
             let class = self.class_in_sight(&method.value)?;
             let above = Class::of(self.db(), class)?.resolution_order(BASES)?;
             for class in std::iter::once(class).chain(above) {
@@ -651,6 +656,13 @@ impl<'db> Semantics<'db> {
 
     /// The one definition that a name has at the top level of a module, followed through imports.
     fn definition_in_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
+        match *self.definitions_in_module(module, name)?.as_slice() {
+            [definition] => Some(definition),
+            _ => None,
+        }
+    }
+
+    fn definitions_in_module(&self, module: Type<'db>, name: &str) -> Option<Vec<Definition<'db>>> {
         let db = self.db();
         let Type::ModuleLiteral(_) = module else {
             return None;
@@ -659,10 +671,24 @@ impl<'db> Semantics<'db> {
         let TypeDefinition::Module(module) = module.definition(db, &env)? else {
             return None;
         };
-        self.definition_in_file(module.file(db)?, name, IMPORTS)
+        self.definitions_in_file(module.file(db)?, name, IMPORTS)
     }
 
     fn definition_in_file(&self, file: File, name: &str, steps: usize) -> Option<Definition<'db>> {
+        match *self.definitions_in_file(file, name, steps)?.as_slice() {
+            [definition] => Some(definition),
+            _ => None,
+        }
+    }
+
+    /// The one definition of a name that a module has, or imports, or the signatures of a function that has
+    /// several.
+    fn definitions_in_file(
+        &self,
+        file: File,
+        name: &str,
+        steps: usize,
+    ) -> Option<Vec<Definition<'db>>> {
         let db = self.db();
         let steps = steps.checked_sub(1)?;
         let file = self.file().program(db).program_file(db, file);
@@ -676,13 +702,14 @@ impl<'db> Semantics<'db> {
             .collect();
         versions::keep_those_there(db, &mut definitions);
         let [definition] = *definitions.as_slice() else {
-            return None;
+            let is_function = |definition: &Definition<'db>| definition.kind(db).is_function_def();
+            return definitions.iter().all(is_function).then_some(definitions);
         };
         let parsed = || parsed_module(db, definition.python_file(db)).load(db);
         let imported = |import: &ast::StmtImportFrom, name: &str| {
             let model = SemanticModel::new(db, file);
             let module = model.resolve_module(import.module.as_deref(), import.level)?;
-            self.definition_in_file(module.file(db)?, name, steps)
+            self.definitions_in_file(module.file(db)?, name, steps)
         };
         match definition.kind(db) {
             DefinitionKind::ImportFrom(import) => {
@@ -690,7 +717,7 @@ impl<'db> Semantics<'db> {
                 imported(import.import(&parsed), &import.alias(&parsed).name)
             }
             DefinitionKind::StarImport(import) => imported(import.import(&parsed()), name),
-            _ => Some(definition),
+            _ => Some(definitions),
         }
     }
 }
