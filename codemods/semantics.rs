@@ -115,8 +115,7 @@ impl<'db> Class<'db> {
         let DefinitionKind::Class(node) = definition.kind(db) else {
             return None;
         };
-        let module = parsed_module(db, definition.python_file(db)).load(db);
-        let own = Semantics::new(db, definition.program_file(db), module);
+        let own = Semantics::of_definition(db, definition);
         Some(Self { node, own })
     }
 
@@ -376,6 +375,25 @@ impl<'db> Semantics<'db> {
                     }
                 }
                 _ => Origin::Unknown,
+            })
+            .collect()
+    }
+
+    /// All that a name is given anywhere in the scope that binds it, and what is joined to it there:
+    /// `flags |= socket.AI_NUMERICHOST`.
+    pub fn values_in_scope(&self, name: &ast::ExprName) -> Vec<&Expr> {
+        self.scope_of(name)
+            .and_then(|scope| self.lookup(&name.id, scope))
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|definition| match definition.kind(self.db()) {
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    Some(assignment.value(&self.module))
+                }
+                DefinitionKind::AugmentedAssignment(assignment) => {
+                    Some(&*assignment.node(&self.module).value)
+                }
+                _ => None,
             })
             .collect()
     }
@@ -878,6 +896,12 @@ impl<'db> Semantics<'db> {
         let path = SystemPath::from_std_path(path)?;
         let file = system_path_to_file(self.db(), path).ok()?;
         Some(self.file.program(self.db()).program_file(self.db(), file))
+    }
+
+    /// The semantics of the file that a definition stands in, to look further from there.
+    pub(crate) fn of_definition(db: &'db dyn Db, definition: Definition<'db>) -> Self {
+        let module = parsed_module(db, definition.python_file(db)).load(db);
+        Self::new(db, definition.program_file(db), module)
     }
 
     /// The semantics of the file a function stands in, to look further from there.

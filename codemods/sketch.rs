@@ -185,11 +185,8 @@ impl Semantics<'_> {
     }
 
     fn awaitability_of_function(&self, function: &ast::StmtFunctionDef) -> Option<Awaitability> {
-        let mut decorators = function.decorator_list.iter();
-        if !decorators.all(|decorator| self.is_kept_by(&decorator.expression)) {
-            return None;
-        }
-        self.awaitability_of_signature(function)
+        self.keeps_function(function)
+            .then(|| self.awaitability_of_signature(function))?
     }
 
     /// The same of a function whose decorators make no difference.

@@ -9,7 +9,7 @@ use ty_python_core::scope::NodeWithScopeKind;
 
 use super::collections::{self, Part};
 use super::told::Told;
-use super::{STEPS, look_again};
+use super::{STEPS, literal_class, look_again};
 use crate::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
@@ -97,17 +97,9 @@ impl<'db> Semantics<'db> {
     }
 }
 
-/// Whether an expression makes a collection.
+/// Whether an expression makes a collection that more can be put into.
 fn is_made(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::List(_)
-            | Expr::Dict(_)
-            | Expr::Set(_)
-            | Expr::ListComp(_)
-            | Expr::DictComp(_)
-            | Expr::SetComp(_)
-    )
+    matches!(literal_class(expr), Some("list" | "dict" | "set"))
 }
 
 /// Looks for what is put into a collection.

@@ -1,6 +1,5 @@
 //! Values told by the annotations that other names have: type aliases, and what can be called.
 
-use ruff_db::parsed::parsed_module;
 use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
@@ -26,18 +25,7 @@ impl<'db> Semantics<'db> {
                 DefinitionKind::AnnotatedAssignment(assignment) => {
                     tell(self, assignment.annotation(self.module()))
                 }
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    match assignment.value(self.module()) {
-                        value @ (Expr::Attribute(_) | Expr::Call(_) | Expr::Await(_)) => {
-                            self.annotated(value, steps, tell)
-                        }
-                        _ => None,
-                    }
-                }
-                DefinitionKind::NamedExpression(named) => {
-                    self.annotated(&named.node(self.module()).value, steps, tell)
-                }
-                _ => None,
+                _ => self.annotated(self.value_behind(name)?, steps, tell),
             },
             Expr::Attribute(attribute) => {
                 let class = self.class_with(attribute, steps)?;
@@ -62,15 +50,7 @@ impl<'db> Semantics<'db> {
         tell: &dyn Fn(&Self, &Expr) -> Option<T>,
     ) -> Option<T> {
         let function = self.function_in_sight(&call.func)?;
-        let own = self.of_function(&function);
-        let node = function.node(self.db())?;
-        let mut decorators = node.decorator_list.iter();
-        if node.is_async != is_awaited
-            || !decorators.all(|decorator| own.is_kept_by(&decorator.expression))
-        {
-            return None;
-        }
-        tell(&own, node.returns.as_deref()?)
+        self.by_result(&function, is_awaited, |own, result| tell(own, result?))
     }
 
     /// What `tell` makes of what a name in an annotation stands for: `Jobs = dict[str, Job]`.
@@ -84,8 +64,7 @@ impl<'db> Semantics<'db> {
         };
         let db = self.db();
         let definition = self.definition_behind(name)?;
-        let module = parsed_module(db, definition.python_file(db)).load(db);
-        let own = Semantics::new(db, definition.program_file(db), module);
+        let own = Semantics::of_definition(db, definition);
         let value = match definition.kind(db) {
             DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                 assignment.value(own.module())

@@ -108,7 +108,8 @@ impl<'db> Semantics<'db> {
         let (own, node) = (&class.own, class.node());
         let has_new = node.body.iter().any(|statement| {
             matches!(statement, Stmt::FunctionDef(function)
-                if function.name.as_str() == "__new__" && !own.gives_self(function))
+                if function.name.as_str() == "__new__"
+                    && !function.returns.as_deref().is_some_and(|result| own.is_self(result)))
         });
         let is_made_otherwise = || {
             let mut keywords = node

@@ -96,14 +96,10 @@ impl<'db> Semantics<'db> {
                 let call = awaited.value.as_call_expr()?;
                 (call.func.as_attribute_expr()?, true)
             }
-            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    let value = assignment.value(self.module());
-                    let steps = steps.checked_sub(1)?;
-                    return self.class_in_brackets_before(value, part, steps);
-                }
-                _ => return None,
-            },
+            Expr::Name(name) => {
+                let value = self.value_behind(name)?;
+                return self.class_in_brackets_before(value, part, steps.checked_sub(1)?);
+            }
             _ => return None,
         };
         // The variable must be that of the class which says what it holds.
@@ -120,14 +116,9 @@ impl<'db> Semantics<'db> {
         } else {
             let method = class.own_method(&attribute.attr)??;
             let function = own.function_of(method)?;
-            let node = function.node(self.db())?;
-            let mut decorators = node.decorator_list.iter();
-            if node.is_async != is_awaited
-                || !decorators.all(|decorator| own.is_kept_by(&decorator.expression))
-            {
-                return None;
-            }
-            own.in_brackets(node.returns.as_deref()?, part, &is_held)
+            own.by_result(&function, is_awaited, |own, result| {
+                own.in_brackets(result?, part, &is_held)
+            })
         };
         says_it?;
         self.class_given(&attribute.value, steps)
@@ -147,13 +138,7 @@ impl<'db> Semantics<'db> {
         let Expr::Name(name) = expr else {
             return None;
         };
-        match self.one_binding(name)?.kind(self.db()) {
-            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                let call = assignment.value(self.module()).as_call_expr()?;
-                given(self, &call.func)
-            }
-            _ => None,
-        }
+        given(self, &self.value_behind(name)?.as_call_expr()?.func)
     }
 
     /// The class of what a comprehension makes a list, or a dictionary, of.
@@ -170,12 +155,7 @@ impl<'db> Semantics<'db> {
                 }
                 _ => None,
             },
-            (Expr::Name(name), _) => match self.one_binding(name)?.kind(self.db()) {
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    self.class_of_made(assignment.value(self.module()), part, steps)
-                }
-                _ => None,
-            },
+            (Expr::Name(name), _) => self.class_of_made(self.value_behind(name)?, part, steps),
             (Expr::Attribute(attribute), _) => {
                 let class = self.class_with(attribute, steps)?;
                 self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
@@ -212,26 +192,19 @@ impl<'db> Semantics<'db> {
                 }
                 _ => {}
             },
-            Expr::Name(name) => match self.one_binding(name)?.kind(self.db()) {
-                DefinitionKind::Parameter(
+            Expr::Name(name) => {
+                let definition = self.one_binding(name)?;
+                if let DefinitionKind::Parameter(
                     ParameterDefinitionNodeKind::VariadicKeywordParameter(parameter),
-                ) if part == Part::Value => {
+                ) = definition.kind(self.db())
+                    && part == Part::Value
+                {
                     return tell(self, parameter.node(self.module()).annotation());
                 }
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    return match assignment.value(self.module()) {
-                        value @ (Expr::Attribute(_) | Expr::Call(_) | Expr::Await(_)) => {
-                            self.part(value, part, steps.checked_sub(1)?, tell)
-                        }
-                        _ => None,
-                    };
-                }
-                DefinitionKind::NamedExpression(named) => {
-                    let value = &named.node(self.module()).value;
+                if let Some(value) = self.value_bound_by(definition) {
                     return self.part(value, part, steps.checked_sub(1)?, tell);
                 }
-                _ => {}
-            },
+            }
             _ => {}
         }
         self.annotated(expr, steps, &|own, annotation| {

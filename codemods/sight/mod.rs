@@ -24,7 +24,7 @@ use std::cell::Cell;
 
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
-use ruff_python_ast::{self as ast, Expr, Operator, Stmt};
+use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{
     Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
 };
@@ -64,6 +64,9 @@ fn look_again<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
     let _look = Look;
     look()
 }
+
+/// Text, for all who do not check types.
+const LITERAL_TEXT: [&str; 2] = ["typing.LiteralString", "typing_extensions.LiteralString"];
 
 /// How many imports are followed from one module to the next.
 const IMPORTS: usize = 6;
@@ -173,11 +176,8 @@ impl<'db> Semantics<'db> {
                     DefinitionKind::Parameter(
                         ParameterDefinitionNodeKind::VariadicKeywordParameter(_),
                     ) => self.builtin_class("dict"),
-                    DefinitionKind::NamedExpression(named) => {
-                        self.class_to(&named.node(self.module()).value, steps)
-                    }
-                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                        self.class_to(assignment.value(self.module()), steps)
+                    DefinitionKind::NamedExpression(_) | DefinitionKind::Assignment(_) => {
+                        self.class_to(self.value_bound_by(definition)?, steps)
                     }
                     DefinitionKind::AnnotatedAssignment(assignment) => {
                         // Where it is assigned, its value says more than its annotation.
@@ -197,7 +197,9 @@ impl<'db> Semantics<'db> {
                         let manager = item.context_expr(self.module());
                         match self.class_given_by_manager(manager) {
                             Some(class) => Some(class),
-                            None => self.class_entered(self.class_to(manager, steps)?),
+                            None => {
+                                self.class_given_by(self.class_to(manager, steps)?, "__enter__")
+                            }
                         }
                     }
                     DefinitionKind::For(clause) if !clause.is_async() => {
@@ -258,18 +260,46 @@ impl<'db> Semantics<'db> {
         steps: usize,
     ) -> Option<Definition<'db>> {
         let class = self.class_to(&operation.left, steps)?;
-        let method = self.method_of(class, operation.op.dunder(), BASES)?;
-        let function = self.function_of(method)?;
-        let node = function.node(self.db())?;
-        let own = self.of_function(&function);
-        if node.is_async || !node.decorator_list.is_empty() {
+        // What stands behind it may have a say, and even the first (Python documentation, "Emulating numeric
+        // types").
+        let other = self.class_to(&operation.right, steps)?;
+        if self.speaks_of(other, operation.op.reflected_dunder(), BASES) {
             return None;
         }
-        if own.gives_self(node) {
-            Some(class)
-        } else {
-            own.class_of_instance(node.returns.as_deref()?)
-        }
+        self.class_given_by(class, operation.op.dunder())
+    }
+
+    /// The class of what a method of the instances of a class gives, by its annotation.
+    fn class_given_by(&self, class: Definition<'db>, method: &str) -> Option<Definition<'db>> {
+        let function = self.function_of(self.method_of(class, method, BASES)?)?;
+        self.by_result(&function, false, |own, result| {
+            let result = result?;
+            if own.is_self(result) {
+                Some(class)
+            } else {
+                own.class_of_instance(result)
+            }
+        })
+    }
+
+    /// What `tell` makes of the annotation of what a function gives, or awaiting what it gives. There is
+    /// nothing to tell where a decorator may make something else of the function.
+    fn by_result<T>(
+        &self,
+        function: &Function<'db>,
+        is_awaited: bool,
+        tell: impl FnOnce(&Self, Option<&Expr>) -> Option<T>,
+    ) -> Option<T> {
+        let node = function.node(self.db())?;
+        let own = self.of_function(function);
+        (node.is_async == is_awaited && own.keeps_function(node))
+            .then(|| tell(&own, node.returns.as_deref()))?
+    }
+
+    /// Whether all decorators of a function give it back as it is.
+    pub(crate) fn keeps_function(&self, function: &ast::StmtFunctionDef) -> bool {
+        let mut decorators = function.decorator_list.iter();
+        decorators.all(|decorator| self.is_kept_by(&decorator.expression))
     }
 
     /// The class of a variable of another module, which nothing in that module gives another value.
@@ -279,8 +309,7 @@ impl<'db> Semantics<'db> {
         steps: usize,
     ) -> Option<Definition<'db>> {
         let db = self.db();
-        let module = parsed_module(db, definition.python_file(db)).load(db);
-        let own = Semantics::new(db, definition.program_file(db), module);
+        let own = Semantics::of_definition(db, definition);
         let known = own.lookup(&definition.name(db)?, FileScopeId::global())?;
         if known != [definition] {
             return None;
@@ -314,28 +343,9 @@ impl<'db> Semantics<'db> {
             if self.means(&decorator.expression, &["contextlib.contextmanager"]))
     }
 
-    /// The class of what entering an instance of a class gives, by the annotation of its method.
-    fn class_entered(&self, manager: Definition<'db>) -> Option<Definition<'db>> {
-        let method = self.method_of(manager, "__enter__", BASES)?;
-        let function = self.function_of(method)?;
-        let node = function.node(self.db())?;
-        let own = self.of_function(&function);
-        let mut decorators = node.decorator_list.iter();
-        if node.is_async || !decorators.all(|decorator| own.is_kept_by(&decorator.expression)) {
-            return None;
-        }
-        if own.gives_self(node) {
-            Some(manager)
-        } else {
-            own.class_of_instance(node.returns.as_deref()?)
-        }
-    }
-
-    /// Whether the annotation of a method says that it gives an instance of the class that it is called on.
-    fn gives_self(&self, method: &ast::StmtFunctionDef) -> bool {
-        let returns = method.returns.as_deref();
-        returns
-            .is_some_and(|returns| self.means(returns, &["typing.Self", "typing_extensions.Self"]))
+    /// Whether an annotation says that a method gives an instance of the class that it is called on.
+    fn is_self(&self, annotation: &Expr) -> bool {
+        self.means(annotation, &["typing.Self", "typing_extensions.Self"])
     }
 
     /// What of which collection a loop over `iterable` gives to a name.
@@ -434,6 +444,7 @@ impl<'db> Semantics<'db> {
         };
         match self.class_named(named) {
             Some(class) => Some(class),
+            None if self.means(named, &LITERAL_TEXT) => self.builtin_class("str"),
             None => self.behind_alias(named, &|own, value| own.class_of_instance(value)),
         }
     }
@@ -506,44 +517,34 @@ impl<'db> Semantics<'db> {
             return self.makes_instances(class, BASES).then_some(class);
         }
         let Some(function) = self.function_in_sight(&call.func) else {
-            return self.class_of_text(call);
+            return self.class_by_signatures(call, is_awaited);
         };
-        let node = function.node(db)?;
-        let own = self.of_function(&function);
-        if own.makes_manager(node) && !is_awaited {
+        if !is_awaited
+            && self
+                .of_function(&function)
+                .makes_manager(function.node(db)?)
+        {
             return self.class_in_module("contextlib", "_GeneratorContextManager");
         }
-        let is_kept = node
-            .decorator_list
-            .iter()
-            .all(|decorator| own.is_kept_by(&decorator.expression));
-        if node.is_async != is_awaited || !is_kept {
-            return None;
-        }
-        own.class_of_instance(node.returns.as_deref()?)
+        self.by_result(&function, is_awaited, |own, result| {
+            own.class_of_instance(result?)
+        })
     }
 
-    /// The class of what a method of text gives that has a signature for literals and one for all other text.
-    fn class_of_text(&self, call: &ast::ExprCall) -> Option<Definition<'db>> {
-        let method = call.func.as_attribute_expr()?;
-        let text = self.builtin_class("str")?;
-        if self.class_in_sight(&method.value)? != text {
-            return None;
-        }
-        let class = Class::of(self.db(), text)?;
-        let mut functions = class
-            .node()
-            .body
-            .iter()
-            .filter_map(|statement| match statement {
-                Stmt::FunctionDef(function) if function.name == method.attr => Some(function),
-                _ => None,
-            });
-        let gives_text = functions.all(|function| {
-            matches!(function.returns.as_deref(), Some(Expr::Name(name))
-                if matches!(name.id.as_str(), "str" | "LiteralString"))
+    /// The class of what a call gives by each of the signatures of what is called.
+    fn class_by_signatures(
+        &self,
+        call: &ast::ExprCall,
+        is_awaited: bool,
+    ) -> Option<Definition<'db>> {
+        let signatures = self.signatures_in_sight(call.func.as_attribute_expr()?);
+        let mut classes = signatures.iter().map(|function| {
+            self.by_result(function, is_awaited, |own, result| {
+                own.class_of_instance(result?)
+            })
         });
-        gives_text.then_some(text)
+        let class = classes.next()??;
+        classes.all(|other| other == Some(class)).then_some(class)
     }
 
     /// The signatures of a function of a module that has several, or of a method, in the class of its receiver
@@ -599,7 +600,7 @@ impl<'db> Semantics<'db> {
 
     /// Whether the annotation of the first parameter of a method names no other class than that of the method.
     pub(crate) fn says_own_class(&self, annotation: &Expr) -> bool {
-        self.means(annotation, &["typing.Self", "typing_extensions.Self"])
+        self.is_self(annotation)
             || matches!(annotation, Expr::Name(name) if self.is_type_variable(name))
     }
 

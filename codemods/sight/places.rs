@@ -201,6 +201,22 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// The value that a name has by its one binding.
+    pub(super) fn value_behind(&self, name: &ast::ExprName) -> Option<&Expr> {
+        self.value_bound_by(self.one_binding(name)?)
+    }
+
+    /// The value that a definition gives to its name: `job = Job()` or `(job := Job())`.
+    pub(super) fn value_bound_by(&self, definition: Definition<'db>) -> Option<&Expr> {
+        match definition.kind(self.db()) {
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                Some(assignment.value(self.module()))
+            }
+            DefinitionKind::NamedExpression(named) => Some(&named.node(self.module()).value),
+            _ => None,
+        }
+    }
+
     /// The annotation of the parameter that a name is bound to.
     pub(super) fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
         match self.one_binding(name)?.kind(self.db()) {

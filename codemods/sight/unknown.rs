@@ -269,17 +269,13 @@ impl<'db> Semantics<'db> {
         };
         let own = self.of_function(&function);
         let mut decorators = node.decorator_list.iter();
-        if decorators
-            .clone()
-            .any(|decorator| own.is_not_there(called(decorator)))
-        {
-            return true;
-        }
-        node.is_async == is_awaited
-            && decorators.all(|decorator| own.is_kept_by(&decorator.expression))
-            && node
-                .returns
-                .as_deref()
-                .is_none_or(|annotation| own.says_nothing(annotation))
+        decorators.any(|decorator| own.is_not_there(called(decorator)))
+            || self
+                .by_result(&function, is_awaited, |own, result| {
+                    result
+                        .is_none_or(|annotation| own.says_nothing(annotation))
+                        .then_some(())
+                })
+                .is_some()
     }
 }
