@@ -1,7 +1,7 @@
 //! Comments that say: leave this as it is.
 
 use ruff_source_file::LineRanges;
-use ruff_text_size::{TextRange, TextSize};
+use ruff_text_size::{TextLen, TextRange, TextSize};
 
 use crate::file::File;
 use crate::finding::Finding;
@@ -47,6 +47,8 @@ impl Suppressions {
             for part in text.split('#').map(str::trim) {
                 if let Some(directive) = part.strip_prefix("asyncfix:") {
                     suppressions.read_own(file, *range, directive.trim());
+                } else if let Some(directive) = of_linter(part) {
+                    suppressions.read_linters(file, *range, directive.trim());
                 } else if let Some(rest) = strip_noqa(part) {
                     let line = file.source.line_range(range.start());
                     suppressions.lines.push((line, codes_after_colon(rest)));
@@ -60,29 +62,56 @@ impl Suppressions {
     }
 
     fn read_own(&mut self, file: &File<'_, '_>, comment: TextRange, directive: &str) {
-        let (word, codes) = match directive.split_once('[') {
-            Some((word, rest)) => {
-                let list = rest.split(']').next().unwrap_or_default();
-                (word.trim(), Suppressed::Codes(split_codes(list)))
-            }
-            None => (
-                directive.split_whitespace().next().unwrap_or_default(),
-                Suppressed::Everything,
-            ),
+        let (word, codes) = word_and_codes(directive);
+        let suppressed = codes.map_or(Suppressed::Everything, Suppressed::Codes);
+        match word {
+            "ignore-file" => self.whole_file.push(suppressed),
+            "ignore" => self
+                .lines
+                .push((Self::spoken_for(file, comment), suppressed)),
+            _ => {}
+        }
+    }
+
+    /// What ruff reads after its own name (ruff documentation, "Error suppression"), and flake8 after its: one
+    /// line, a whole file, or all from one comment to the next.
+    fn read_linters(&mut self, file: &File<'_, '_>, comment: TextRange, directive: &str) {
+        if let Some(rest) = strip_noqa(directive) {
+            self.whole_file.push(codes_after_colon(rest));
+            return;
+        }
+        let (word, Some(codes)) = word_and_codes(directive) else {
+            return;
         };
         match word {
-            "ignore-file" => self.whole_file.push(codes),
+            "file-ignore" => self.whole_file.push(Suppressed::Codes(codes)),
             "ignore" => {
-                let own_line = file.starts_line(comment.start());
-                let line = if own_line {
-                    // On a line of its own it speaks for the next one that is not a comment.
-                    Self::next_code_line(file, comment.end())
-                } else {
-                    file.source.line_range(comment.start())
-                };
-                self.lines.push((line, codes));
+                let line = Self::spoken_for(file, comment);
+                self.lines.push((line, Suppressed::Codes(codes)));
+            }
+            "disable" => {
+                let rest = TextRange::new(comment.start(), file.source.text_len());
+                self.lines.push((rest, Suppressed::Codes(codes)));
+            }
+            "enable" => {
+                let begun = self.lines.iter_mut().rev().find(|(range, suppressed)| {
+                    range.end() == file.source.text_len()
+                        && matches!(suppressed, Suppressed::Codes(disabled) if *disabled == codes)
+                });
+                if let Some((range, _)) = begun {
+                    *range = TextRange::new(range.start(), comment.start());
+                }
             }
             _ => {}
+        }
+    }
+
+    /// The line that a comment speaks for: its own, or the next one that is not a comment.
+    fn spoken_for(file: &File<'_, '_>, comment: TextRange) -> TextRange {
+        if file.starts_line(comment.start()) {
+            Self::next_code_line(file, comment.end())
+        } else {
+            file.source.line_range(comment.start())
         }
     }
 
@@ -116,6 +145,26 @@ impl Suppressions {
     }
 }
 
+/// What follows the name of another linter in a comment.
+fn of_linter(part: &str) -> Option<&str> {
+    part.strip_prefix("ruff:")
+        .or_else(|| part.strip_prefix("flake8:"))
+}
+
+/// The word of a directive, and the codes in brackets behind it.
+fn word_and_codes(directive: &str) -> (&str, Option<Vec<String>>) {
+    match directive.split_once('[') {
+        Some((word, rest)) => {
+            let list = rest.split(']').next().unwrap_or_default();
+            (word.trim(), Some(split_codes(list)))
+        }
+        None => (
+            directive.split_whitespace().next().unwrap_or_default(),
+            None,
+        ),
+    }
+}
+
 /// What follows `noqa` in a comment that starts with it, in any case, as flake8 and ruff read it.
 fn strip_noqa(part: &str) -> Option<&str> {
     let head = part.get(..4)?;
@@ -143,18 +192,17 @@ fn is_code(word: &str) -> bool {
     digits.len() < word.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
 }
 
-/// The codes of `type: ignore[…]` and `pyright: ignore[…]`: only named ones count, a bare one is
-/// about types in general.
+/// The codes of `type: ignore[…]`, and of the same of one type checker: only named ones count, a bare one
+/// is about types in general.
 fn type_ignore(part: &str) -> Option<Vec<String>> {
-    let rest = part
-        .strip_prefix("type:")
-        .or_else(|| part.strip_prefix("pyright:"))?
-        .trim_start();
-    let list = rest
-        .strip_prefix("ignore")?
-        .trim_start()
-        .strip_prefix('[')?;
-    Some(split_codes(list.split(']').next().unwrap_or_default()))
+    const CHECKERS: [&str; 3] = ["type:", "pyright:", "ty:"];
+    let directive = CHECKERS
+        .iter()
+        .find_map(|checker| part.strip_prefix(checker))?;
+    match word_and_codes(directive.trim_start()) {
+        ("ignore", codes) => codes,
+        _ => None,
+    }
 }
 
 fn split_codes(list: &str) -> Vec<String> {

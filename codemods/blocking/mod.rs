@@ -20,7 +20,7 @@ pub static SLEEP: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF201.md"),
         default: true,
-        equivalents: &["ASYNC251", "ASYNC101"],
+        equivalents: &["ASYNC251", "ASYNC101", "blocking-sleep-in-async-function"],
     },
     held_locks: false,
 };
@@ -33,7 +33,14 @@ pub static HTTP: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF202.md"),
         default: true,
-        equivalents: &["ASYNC210", "ASYNC211", "ASYNC212", "ASYNC100"],
+        equivalents: &[
+            "ASYNC210",
+            "ASYNC211",
+            "ASYNC212",
+            "ASYNC100",
+            "blocking-http-call-in-async-function",
+            "blocking-http-call-httpx-in-async-function",
+        ],
     },
     held_locks: false,
 };
@@ -46,7 +53,16 @@ pub static SUBPROCESS: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF203.md"),
         default: true,
-        equivalents: &["ASYNC220", "ASYNC221", "ASYNC222", "ASYNC101", "ASYNC102"],
+        equivalents: &[
+            "ASYNC220",
+            "ASYNC221",
+            "ASYNC222",
+            "ASYNC101",
+            "ASYNC102",
+            "create-subprocess-in-async-function",
+            "run-process-in-async-function",
+            "wait-for-process-in-async-function",
+        ],
     },
     held_locks: false,
 };
@@ -59,7 +75,15 @@ pub static FILE_IO: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF204.md"),
         default: true,
-        equivalents: &["ASYNC230", "ASYNC231", "ASYNC232", "ASYNC240", "ASYNC101"],
+        equivalents: &[
+            "ASYNC230",
+            "ASYNC231",
+            "ASYNC232",
+            "ASYNC240",
+            "ASYNC101",
+            "blocking-open-call-in-async-function",
+            "blocking-path-method-in-async-function",
+        ],
     },
     held_locks: false,
 };
@@ -72,7 +96,7 @@ pub static INPUT: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF205.md"),
         default: true,
-        equivalents: &["ASYNC250"],
+        equivalents: &["ASYNC250", "blocking-input-in-async-function"],
     },
     held_locks: false,
 };
@@ -98,7 +122,11 @@ pub static PATH_CALL: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF208.md"),
         default: false,
-        equivalents: &["ASYNC240", "ASYNC101"],
+        equivalents: &[
+            "ASYNC240",
+            "ASYNC101",
+            "blocking-path-method-in-async-function",
+        ],
     },
     held_locks: false,
 };

@@ -27,7 +27,12 @@ static RULE: Rule = Rule {
     pitfall: "mixing sync and async code",
     page: include_str!("AF401.md"),
     default: true,
-    equivalents: &["PLE1142", "F704"],
+    equivalents: &[
+        "PLE1142",
+        "F704",
+        "await-outside-async",
+        "yield-outside-function",
+    ],
 };
 
 impl Codemod for AwaitInSyncFunction {

@@ -31,7 +31,12 @@ static RULE: Rule = Rule {
     pitfall: "not awaiting tasks",
     page: include_str!("AF801.md"),
     default: true,
-    equivalents: &["RUF006", "unused-awaitable", "unused-coroutine"],
+    equivalents: &[
+        "RUF006",
+        "unused-awaitable",
+        "unused-coroutine",
+        "asyncio-dangling-task",
+    ],
 };
 
 impl Codemod for DanglingTask {
