@@ -11,7 +11,7 @@ use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
 use crate::site::Site;
 use crate::spelling::Spellings;
-use crate::support::flow::Exits;
+use crate::support::flow::{Exits, Jump};
 use crate::support::imports;
 use crate::{Candidate, Codemod};
 
@@ -24,7 +24,16 @@ static RULE: Rule = Rule {
     pitfall: "not handling cancellation",
     page: include_str!("AF303.md"),
     default: true,
-    equivalents: &["ASYNC103", "ASYNC104", "B001", "BLE001", "E722", "S7497"],
+    equivalents: &[
+        "ASYNC103",
+        "ASYNC104",
+        "B001",
+        "BLE001",
+        "E722",
+        "S7497",
+        "blind-except",
+        "bare-except",
+    ],
 };
 
 impl Codemod for BroadExcept {
@@ -118,7 +127,7 @@ fn serves_failure<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
         })
 }
 
-fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewrite, String> {
+fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<Rewrite, String> {
     let file = handler.file;
     let scope = file
         .semantics
@@ -132,6 +141,11 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
         _ => None,
     });
     let returns = value.map(|_| "whoever cancels this may count on the value it returns then");
+    // To break out of a loop is a way to come to what is to be done in the end.
+    let breaks = |jump: &Jump<'_>| jump.statement.is_break_stmt();
+    let skips = (exits.jumps.iter().any(breaks)
+        && Outcome::of(handler, exits).has_more_to_do(file))
+    .then_some("a cancellation would skip what is done after the loop");
     // The others of a tuple go with the one that stands for them all, unless they are no `Exception`.
     let is_alone = handler.node.type_.as_deref().is_none_or(|kind| {
         handlers::members(kind).iter().all(|kind| {
@@ -163,7 +177,9 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
                 handler.node.start() + "except".text_len(),
             ),
         };
-        return Ok(Rewrite::safe("Catch `Exception`", vec![edit]).unsafe_if(returns));
+        return Ok(Rewrite::safe("Catch `Exception`", vec![edit])
+            .unsafe_if(returns)
+            .unsafe_if(skips));
     }
     let imported = imports::import(
         file,
@@ -182,6 +198,7 @@ fn rewrite(handler: &Handler<'_, '_, '_, '_>, exits: &Exits<'_>) -> Result<Rewri
     Ok(Rewrite::safe("Let cancellations pass", vec![edit])
         .with_shared(imported.edit)
         .unsafe_if(returns)
+        .unsafe_if(skips)
         .unsafe_if(
             (!handler.is_idle() || !is_alone)
                 .then_some("what the handler does may be wanted for a cancellation, too"),

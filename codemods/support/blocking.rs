@@ -569,12 +569,27 @@ fn has_argument(file: &File<'_, '_>, call: &ast::ExprCall, written: &str) -> boo
             Number::Float(float) => *float == 0.0 && value == "0",
             Number::Complex { .. } => false,
         },
-        // Flags are joined with `|`.
-        Expr::BinOp(flags) => [&flags.left, &flags.right]
-            .into_iter()
-            .any(|flag| file.semantics.means(flag, &[value])),
-        other => file.semantics.means(other, &[value]),
+        other => has_flag(file, other, value, FLAGS),
     })
+}
+
+/// How many names are followed, one behind the other, to what flags they stand for.
+const FLAGS: usize = 4;
+
+/// Whether a flag is among those that an expression joins with `|`, or may be.
+fn has_flag(file: &File<'_, '_>, flags: &Expr, flag: &str, steps: usize) -> bool {
+    let Some(steps) = steps.checked_sub(1) else {
+        return false;
+    };
+    let has = |flags: &Expr| has_flag(file, flags, flag, steps);
+    match flags {
+        Expr::BinOp(joined) => has(&joined.left) || has(&joined.right),
+        Expr::Name(name) if !file.semantics.means(flags, &[flag]) => {
+            let mut values = file.semantics.values_in_scope(name).into_iter();
+            values.any(has)
+        }
+        other => file.semantics.means(other, &[flag]),
+    }
 }
 
 /// Whether the code around the call at `site` asks the same object whether it has to wait.
