@@ -166,6 +166,12 @@ impl Codemod for ForgottenAwait {
                     "what is put into `{collection}` may be of another class"
                 ))
             }
+            None if method.is_some_and(|method| file.semantics.may_have_plain(method)) => {
+                Remedy::NotFixed(
+                    "one of the values assigned to the variable has a plain method of this name"
+                        .to_owned(),
+                )
+            }
             None if is_awaited_too_late(site) => Remedy::NotFixed(
                 "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
                     .to_owned(),

@@ -165,6 +165,9 @@ impl<'db> Semantics<'db> {
                 if let Some(class) = self.class_of_receiver(expr) {
                     return self.index().try_definition(class);
                 }
+                if let Some(class) = self.class_declared(name, steps) {
+                    return Some(class);
+                }
                 let definition = self.one_binding(name)?;
                 match definition.kind(self.db()) {
                     DefinitionKind::ImportFrom(_) => {
@@ -512,6 +515,10 @@ impl<'db> Semantics<'db> {
         // What these give stands for something else.
         if self.means(named, &["builtins.super", "builtins.type"]) {
             return None;
+        }
+        if self.means(named, &["typing.cast", "typing_extensions.cast"]) {
+            let said = call.arguments.args.first()?;
+            return (!is_awaited).then(|| self.class_of_instance(said))?;
         }
         if !is_awaited && let Some(class) = self.class_named(named) {
             return self.makes_instances(class, BASES).then_some(class);

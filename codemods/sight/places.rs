@@ -1,6 +1,7 @@
 //! What is known of a name, an attribute or an item at the place where it is read.
 
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_text_size::Ranged;
 use ty_python_core::NarrowingEvaluator;
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
@@ -213,6 +214,81 @@ impl<'db> Semantics<'db> {
                 Some(assignment.value(self.module()))
             }
             DefinitionKind::NamedExpression(named) => Some(&named.node(self.module()).value),
+            _ => None,
+        }
+    }
+
+    /// The class that the annotation of a variable of this function names, where nothing is known of what is
+    /// assigned to it, or that is `None` or of this class: type checkers go by the annotation then.
+    pub(super) fn class_declared(
+        &self,
+        name: &ast::ExprName,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let definitions = self.bindings(name)?;
+        let scope = definitions.first()?.file_scope(self.db());
+        let mut annotation: Option<&Expr> = None;
+        let mut values = Vec::new();
+        for definition in definitions {
+            let (said, value) = match definition.kind(self.db()) {
+                DefinitionKind::AnnotatedAssignment(assignment) => (
+                    assignment.annotation(self.module()),
+                    assignment.value(self.module())?,
+                ),
+                _ => (
+                    self.declared_before(definition)?,
+                    self.value_bound_by(definition)?,
+                ),
+            };
+            if annotation.is_some_and(|before| before.range() != said.range()) {
+                return None;
+            }
+            annotation = Some(said);
+            if !value.is_none_literal_expr() {
+                values.push(value);
+            }
+        }
+        let is_unknown = |value: &&Expr| self.is_unknown((*value).into());
+        if self.scope_of(name) != Some(scope)
+            || !values.iter().any(is_unknown)
+            || !self.is_as_bound(name.into(), scope, Asked::Class)
+        {
+            return None;
+        }
+        let class = self.class_of_instance(annotation?)?;
+        let fits = |value: &&Expr| is_unknown(value) || self.class_to(value, steps) == Some(class);
+        values.iter().all(fits).then_some(class)
+    }
+
+    /// Whether one of the values that a name is given has a plain method of this name, whatever the annotation of
+    /// the variable says.
+    pub(crate) fn may_have_plain(&self, method: &ast::ExprAttribute) -> bool {
+        let Expr::Name(name) = &*method.value else {
+            return false;
+        };
+        let is_plain = |definition| {
+            let class = self.class_in_sight(self.value_bound_by(definition)?)?;
+            let function = self.function_of(self.method_of(class, &method.attr, BASES)?)?;
+            self.by_result(&function, false, |_, _| Some(()))
+        };
+        let definitions = self.bindings(name).unwrap_or_default();
+        definitions.len() > 1
+            && definitions
+                .into_iter()
+                .any(|definition| is_plain(definition).is_some())
+    }
+
+    /// The one annotation that holds where a variable is assigned to.
+    fn declared_before(&self, binding: Definition<'db>) -> Option<&Expr> {
+        let use_def = self.index().use_def_map(binding.file_scope(self.db()));
+        let mut declarations = use_def.declarations_at_binding(binding);
+        let (declaration, None) = (declarations.next()?, declarations.next()) else {
+            return None;
+        };
+        match declaration.declaration.definition()?.kind(self.db()) {
+            DefinitionKind::AnnotatedAssignment(assignment) => {
+                Some(assignment.annotation(self.module()))
+            }
             _ => None,
         }
     }

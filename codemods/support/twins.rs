@@ -40,8 +40,8 @@ pub fn has_twin(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
 
 /// Whether a condition may ask if `node` has to do with a coroutine. A question about a function may be
 /// meant for all that are named in the same way: methods of one object, or plain names.
-fn asks_about(file: &File<'_, '_>, test: &Expr, node: AnyNodeRef<'_>) -> bool {
-    let text = file.text(test);
+fn asks_about(file: &File<'_, '_>, condition: &Expr, node: AnyNodeRef<'_>) -> bool {
+    let text = file.text(condition);
     let words: usize = QUESTIONS
         .iter()
         .map(|word| text.matches(word).count())
@@ -49,7 +49,7 @@ fn asks_about(file: &File<'_, '_>, test: &Expr, node: AnyNodeRef<'_>) -> bool {
     if words == 0 {
         return false;
     }
-    let questions = Calls::within(test.into(), &|call| {
+    let questions = Calls::within(condition.into(), &|call| {
         last_name(&call.func).is_some_and(|name| QUESTIONS.iter().any(|word| name.contains(word)))
     });
     let has_to_do = |question: &ast::ExprCall| {
