@@ -15,7 +15,7 @@ pub struct Rule {
     pub page: &'static str,
     /// Whether the rule runs when nothing was selected.
     pub default: bool,
-    /// Codes of other linters for the same thing; a suppression comment that names one of them
+    /// Codes and names of other linters for the same thing; a suppression comment that names one of them
     /// says that the author looked at this site and meant it.
     pub equivalents: &'static [&'static str],
 }

@@ -387,13 +387,10 @@ impl<'db> Semantics<'db> {
             .unwrap_or_default()
             .into_iter()
             .filter_map(|definition| match definition.kind(self.db()) {
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    Some(assignment.value(&self.module))
-                }
                 DefinitionKind::AugmentedAssignment(assignment) => {
                     Some(&*assignment.node(&self.module).value)
                 }
-                _ => None,
+                _ => self.value_bound_by(definition),
             })
             .collect()
     }

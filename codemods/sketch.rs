@@ -184,7 +184,11 @@ impl Semantics<'_> {
         own.awaitability_of_function(function.node(self.db())?)
     }
 
-    fn awaitability_of_function(&self, function: &ast::StmtFunctionDef) -> Option<Awaitability> {
+    /// What awaiting what a function of this file gives would mean, where that is in sight.
+    pub(crate) fn awaitability_of_function(
+        &self,
+        function: &ast::StmtFunctionDef,
+    ) -> Option<Awaitability> {
         self.keeps_function(function)
             .then(|| self.awaitability_of_signature(function))?
     }

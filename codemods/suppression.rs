@@ -76,16 +76,24 @@ impl Suppressions {
     /// What ruff reads after its own name (ruff documentation, "Error suppression"), and flake8 after its: one
     /// line, a whole file, or all from one comment to the next.
     fn read_linters(&mut self, file: &File<'_, '_>, comment: TextRange, directive: &str) {
+        // Behind code, what is for a file is taken to be meant for the line.
+        let is_alone = file.starts_line(comment.start());
         if let Some(rest) = strip_noqa(directive) {
-            self.whole_file.push(codes_after_colon(rest));
+            let suppressed = codes_after_colon(rest);
+            if is_alone {
+                self.whole_file.push(suppressed);
+            } else {
+                self.lines
+                    .push((Self::spoken_for(file, comment), suppressed));
+            }
             return;
         }
         let (word, Some(codes)) = word_and_codes(directive) else {
             return;
         };
         match word {
-            "file-ignore" => self.whole_file.push(Suppressed::Codes(codes)),
-            "ignore" => {
+            "file-ignore" if is_alone => self.whole_file.push(Suppressed::Codes(codes)),
+            "ignore" | "file-ignore" => {
                 let line = Self::spoken_for(file, comment);
                 self.lines.push((line, Suppressed::Codes(codes)));
             }

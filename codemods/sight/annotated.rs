@@ -66,14 +66,11 @@ impl<'db> Semantics<'db> {
         let definition = self.definition_behind(name)?;
         let own = Semantics::of_definition(db, definition);
         let value = match definition.kind(db) {
-            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                assignment.value(own.module())
-            }
             DefinitionKind::AnnotatedAssignment(assignment) => assignment
                 .value(own.module())
                 .filter(|_| own.says_alias(assignment.annotation(own.module())))?,
             DefinitionKind::TypeAlias(alias) => &alias.node(own.module()).value,
-            _ => return None,
+            _ => own.value_bound_by(definition)?,
         };
         matches!(value, Expr::Subscript(_) | Expr::BinOp(_))
             .then(|| look_again(|| tell(&own, value)))?

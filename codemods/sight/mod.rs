@@ -318,13 +318,10 @@ impl<'db> Semantics<'db> {
             return None;
         }
         match definition.kind(db) {
-            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                look_again(|| own.class_to(assignment.value(own.module()), steps))
-            }
             DefinitionKind::AnnotatedAssignment(assignment) => {
                 own.class_of_instance(assignment.annotation(own.module()))
             }
-            _ => None,
+            _ => look_again(|| own.class_to(own.value_bound_by(definition)?, steps)),
         }
     }
 

@@ -12,7 +12,7 @@ use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
 use super::{conditions, told};
-use crate::semantics::{BASES, Class, Semantics};
+use crate::semantics::{Awaitability, BASES, Class, Semantics};
 
 impl<'db> Semantics<'db> {
     /// Whether nothing is known of a name or attribute at this place but what was said where its name
@@ -136,11 +136,8 @@ impl<'db> Semantics<'db> {
             return None;
         }
         match definition.kind(self.db()) {
-            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                Some(assignment.value(self.module()))
-            }
             DefinitionKind::DictKeyAssignment(item) => Some(item.value(self.module())),
-            _ => None,
+            _ => self.value_bound_by(definition),
         }
     }
 
@@ -207,8 +204,8 @@ impl<'db> Semantics<'db> {
         self.value_bound_by(self.one_binding(name)?)
     }
 
-    /// The value that a definition gives to its name: `job = Job()` or `(job := Job())`.
-    pub(super) fn value_bound_by(&self, definition: Definition<'db>) -> Option<&Expr> {
+    /// The value that a definition in this file gives to its name: `job = Job()` or `(job := Job())`.
+    pub(crate) fn value_bound_by(&self, definition: Definition<'db>) -> Option<&Expr> {
         match definition.kind(self.db()) {
             DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
                 Some(assignment.value(self.module()))
@@ -266,16 +263,24 @@ impl<'db> Semantics<'db> {
         let Expr::Name(name) = &*method.value else {
             return false;
         };
-        let is_plain = |definition| {
-            let class = self.class_in_sight(self.value_bound_by(definition)?)?;
+        let has_plain = |definition: Definition<'db>| {
+            let value = match definition.kind(self.db()) {
+                DefinitionKind::AnnotatedAssignment(assignment) => {
+                    assignment.value(self.module())?
+                }
+                _ => self.value_bound_by(definition)?,
+            };
+            let class = self.class_in_sight(value)?;
             let function = self.function_of(self.method_of(class, &method.attr, BASES)?)?;
-            self.by_result(&function, false, |_, _| Some(()))
+            let own = self.of_function(&function);
+            let awaitability = own.awaitability_of_function(function.node(self.db())?)?;
+            Some(matches!(
+                awaitability,
+                Awaitability::No | Awaitability::Unknown
+            ))
         };
-        let definitions = self.bindings(name).unwrap_or_default();
-        definitions.len() > 1
-            && definitions
-                .into_iter()
-                .any(|definition| is_plain(definition).is_some())
+        let mut definitions = self.bindings(name).unwrap_or_default().into_iter();
+        definitions.any(|definition| has_plain(definition) == Some(true))
     }
 
     /// The one annotation that holds where a variable is assigned to.
