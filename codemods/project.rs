@@ -17,10 +17,12 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use crate::STUBS;
 use crate::calls::graph::Chain;
 use crate::calls::{Calls, Graph};
-use crate::key::{Key, context_key, iteration_key, name_key, property_key};
+use crate::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
+use crate::mixing::run_in_loop::RUNNING_METHODS;
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
 use crate::support::blocking::Table;
+use crate::support::resources::opening_methods;
 use crate::traces::search::{Linked, Namesakes, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
@@ -602,7 +604,9 @@ impl Project {
 
     /// Takes note of the classes whose methods block.
     pub fn add_table(&mut self, table: &Table) {
-        self.traces.add_receivers(table.methods());
+        let methods = table.methods();
+        self.traces
+            .add_receivers(methods.map(|(package, method)| (package, name_key(method))));
     }
 
     /// Follows aliases, once every name is there.
@@ -610,6 +614,12 @@ impl Project {
         self.names.extend(stdlib_names());
         self.names.link();
         self.traces.set_blocking(self.graph.blocking_functions());
+        let opening =
+            opening_methods().map(|(package, method)| (package, opening_key(name_key(method))));
+        let running = RUNNING_METHODS
+            .iter()
+            .map(|(package, method)| (*package, name_key(method)));
+        self.traces.add_receivers(opening.chain(running));
     }
 
     /// Whether something in sight with the name of this key may be what is sought.

@@ -40,11 +40,8 @@ use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
 use crate::sight::{literal_class, versions};
 use crate::site::{Owner, suites_in};
-use crate::spelling::{Explained, Names, Spellings};
+use crate::spelling::{ALIAS_DEPTH, Explained, Names, Spellings};
 use crate::traces::Place;
-
-/// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
-const ALIAS_DEPTH: usize = 4;
 
 /// How many base classes up a method is looked for.
 pub(crate) const BASES: usize = 8;

@@ -155,6 +155,12 @@ impl<'s, 'a> Site<'s, 'a> {
         }
     }
 
+    /// What the node is part of the code of.
+    pub fn owner(&self) -> Owner<'a> {
+        // The version only decides where `await` may stand.
+        self.surroundings(true).owner
+    }
+
     /// Whether the nearest function around the node is asynchronous, or the module itself where
     /// `module_awaits`.
     pub fn is_asynchronous(&self, module_awaits: bool) -> bool {

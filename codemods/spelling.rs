@@ -11,24 +11,39 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::outline::last_name;
 use crate::semantics::import_source;
 use crate::settings::Settings;
 use crate::support::blocking::Table;
 
-/// The names that imports and plain assignments bind, in any scope of the file.
+/// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
+pub(crate) const ALIAS_DEPTH: usize = 4;
+
+/// What the names of a file may stand for, as far as imports and plain assignments tell, in any scope.
 #[derive(Default)]
 pub struct Spellings {
-    /// Bound by an import.
-    imported: FxHashSet<Name>,
-    /// Made to stand for something that has another name, each with that name.
-    renamed: FxHashMap<Name, Vec<Name>>,
+    bound: FxHashMap<Name, Vec<Bound>>,
     /// The top-level packages that something is imported from.
     packages: FxHashSet<Name>,
-    has_star: bool,
+    /// The modules that everything is imported from.
+    stars: Vec<String>,
     awaits_at_top: bool,
     /// The calls that block, where the configuration has its say.
     blocking: Arc<Table>,
+}
+
+/// What a name is bound to.
+enum Bound {
+    /// What an import names, as a dotted path.
+    Import(String),
+    /// Another name, or attributes of one.
+    Value(String),
+}
+
+impl Bound {
+    fn last_name(&self) -> &str {
+        let (Self::Import(path) | Self::Value(path)) = self;
+        last_component(path)
+    }
 }
 
 impl Spellings {
@@ -66,77 +81,115 @@ impl Spellings {
     }
 
     /// The last names of what `name` may have been made to stand for, through several steps.
-    pub fn sources(&self, name: &str) -> Vec<&Name> {
-        let mut found: Vec<&Name> = self.renamed.get(name).into_iter().flatten().collect();
+    pub fn sources<'n>(&'n self, name: &'n str) -> Vec<&'n str> {
+        let mut found = vec![name];
         let mut at = 0;
         while let Some(source) = found.get(at).copied() {
             at += 1;
-            for further in self.renamed.get(source).into_iter().flatten() {
+            for further in self.bound.get(source).into_iter().flatten() {
+                let further = further.last_name();
                 if !found.contains(&further) {
                     found.push(further);
                 }
             }
         }
+        found.remove(0);
         found
     }
 
     /// Whether `expr` could stand for one of `paths`, each a dotted path such as `asyncio.gather`.
     pub fn allow(&self, expr: &Expr, paths: &[&str]) -> bool {
-        let spelled = |last: &str| {
-            paths
-                .iter()
-                .any(|path| path.rsplit('.').next() == Some(last))
-        };
+        paths.iter().any(|path| self.allows(expr, path))
+    }
+
+    fn allows(&self, expr: &Expr, path: &str) -> bool {
         match expr {
-            Expr::Name(name) => spelled(&name.id) || self.renamed.contains_key(&name.id),
-            Expr::Attribute(attribute) => {
-                spelled(&attribute.attr)
-                    && root(expr).is_some_and(|root| {
-                        self.has_star
-                            || self.imported.contains(root)
-                            || self.renamed.contains_key(root)
-                    })
-            }
+            Expr::Name(name) => self.allows_name(&name.id, path, ALIAS_DEPTH),
+            Expr::Attribute(attribute) => above(path, &attribute.attr)
+                .is_some_and(|above| self.allows(&attribute.value, above)),
+            Expr::Named(named) => self.allows(&named.value, path),
             _ => false,
         }
+    }
+
+    fn allows_name(&self, name: &str, path: &str, depth: usize) -> bool {
+        let mut bound = self.bound.get(name).into_iter().flatten();
+        above(path, name).is_some_and(|module| {
+            module == "builtins" || self.stars.iter().any(|star| star == module)
+        }) || bound.any(|bound| match bound {
+            Bound::Import(import) => import == path,
+            Bound::Value(value) => {
+                let (root, attributes) = value.split_at(value.find('.').unwrap_or(value.len()));
+                depth > 0
+                    && path
+                        .strip_suffix(attributes)
+                        .is_some_and(|path| self.allows_name(root, path, depth - 1))
+            }
+        })
+    }
+
+    fn bind(&mut self, name: &str, bound: Bound) {
+        self.bound.entry(Name::new(name)).or_default().push(bound);
+    }
+}
+
+/// The path of what has `last` as an attribute, where `path` is the path of that.
+fn above<'p>(path: &'p str, last: &str) -> Option<&'p str> {
+    path.strip_suffix(last)?.strip_suffix('.')
+}
+
+fn last_component(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// A name and the attributes of it, as they are written. Attributes of anything else have nothing before
+/// the first dot.
+fn dotted(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Name(name) => Some(name.id.to_string()),
+        Expr::Attribute(attribute) => {
+            let before = dotted(&attribute.value).unwrap_or_default();
+            Some(format!("{before}.{}", attribute.attr))
+        }
+        _ => None,
     }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Spellings {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
-            AnyNodeRef::Alias(alias) => {
-                self.has_star |= alias.name.as_str() == "*";
-                let first = alias.name.split('.').next().unwrap_or_default();
-                if let Some(name) = &alias.asname {
-                    let last = alias.name.rsplit('.').next().unwrap_or_default();
-                    let sources = self.renamed.entry(name.id.clone()).or_default();
-                    sources.push(Name::new(last));
-                } else {
-                    self.imported.insert(Name::new(first));
-                }
-            }
             AnyNodeRef::StmtImport(import) => {
                 for alias in &import.names {
                     let first = alias.name.split('.').next().unwrap_or_default();
                     self.packages.insert(Name::new(first));
+                    match &alias.asname {
+                        Some(name) => self.bind(name, Bound::Import(alias.name.to_string())),
+                        None => self.bind(first, Bound::Import(first.to_owned())),
+                    }
                 }
             }
-            AnyNodeRef::StmtImportFrom(import) if import.level == 0 => {
-                let module = import.module.as_deref().unwrap_or_default();
-                let first = module.split('.').next().unwrap_or_default();
-                self.packages.insert(Name::new(first));
-            }
-            AnyNodeRef::StmtAssign(assign)
-                if assign.value.is_name_expr() || assign.value.is_attribute_expr() =>
-            {
-                for target in &assign.targets {
-                    if let Expr::Name(name) = target
-                        && let Some(source) = last_name(&assign.value)
-                    {
-                        let sources = self.renamed.entry(name.id.clone()).or_default();
-                        sources.push(Name::new(source));
+            AnyNodeRef::StmtImportFrom(import) => {
+                let module = import_source(import);
+                if import.level == 0 {
+                    let first = module.split('.').next().unwrap_or_default();
+                    self.packages.insert(Name::new(first));
+                }
+                for alias in &import.names {
+                    if alias.name.as_str() == "*" {
+                        self.stars.push(module.clone());
+                    } else {
+                        let path = format!("{module}.{}", alias.name);
+                        let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                        self.bind(name, Bound::Import(path));
                     }
+                }
+            }
+            AnyNodeRef::StmtAssign(assign) => {
+                let Some(value) = dotted(&assign.value) else {
+                    return TraversalSignal::Skip;
+                };
+                for name in assign.targets.iter().filter_map(Expr::as_name_expr) {
+                    self.bind(&name.id, Bound::Value(value.clone()));
                 }
             }
             _ => {}
@@ -285,15 +338,6 @@ impl<'a> SourceOrderVisitor<'a> for Names {
             _ => {}
         }
         TraversalSignal::Traverse
-    }
-}
-
-/// The name that a chain of attributes starts from.
-fn root(expr: &Expr) -> Option<&Name> {
-    match expr {
-        Expr::Name(name) => Some(&name.id),
-        Expr::Attribute(attribute) => root(&attribute.value),
-        _ => None,
     }
 }
 

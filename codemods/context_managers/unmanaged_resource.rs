@@ -11,6 +11,7 @@ use rustc_hash::FxHashSet;
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::key::{name_key, opening_key};
 use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::site::{Owner, Place, Site, suites_in};
@@ -18,8 +19,9 @@ use crate::spelling::Spellings;
 use crate::support::blocks;
 use crate::support::locks;
 use crate::support::resources::{
-    Form, Resource, callable_classes, is_opening_method, opened, opening_names, opening_paths,
+    CALL, Form, Resource, callable_classes, is_opening_method, opened, opening_names, opening_paths,
 };
+use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF601.
@@ -93,16 +95,29 @@ impl Codemod for UnmanagedResource {
             return Candidate::No;
         };
         let callee = &opening.call.func;
-        let by_name = last_name(callee).is_some_and(|name| {
-            let paths: Vec<&str> = opening_paths(name).collect();
-            spellings.allow(callee, &paths) || callee.is_attribute_expr() && is_opening_method(name)
+        let name = last_name(callee);
+        let is_opening = name.is_some_and(|name| {
+            let mut names = std::iter::once(name).chain(spellings.sources(name));
+            names.any(|name| opening_paths(name).any(|path| spellings.allow(callee, &[path])))
         });
-        let possible = by_name
-            || callable_classes()
-                .iter()
-                .filter_map(|path| path.split('.').next())
-                .any(|package| spellings.import(package));
-        Candidate::when(possible && site.is_asynchronous(false))
+        let method = name.filter(|name| callee.is_attribute_expr() && is_opening_method(name));
+        let may_be_object = callable_classes()
+            .iter()
+            .filter_map(|path| path.split('.').next())
+            .any(|package| spellings.import(package));
+        let candidate = match (is_opening, method, may_be_object) {
+            (false, None, false) => return Candidate::No,
+            (true, ..) | (_, Some(_), true) => Candidate::Yes,
+            (false, method, _) => {
+                let method = opening_key(name_key(method.unwrap_or(CALL)));
+                Candidate::If(method, Sought::Receiver(method))
+            }
+        };
+        if site.is_asynchronous(false) {
+            candidate
+        } else {
+            Candidate::No
+        }
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {

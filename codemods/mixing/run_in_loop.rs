@@ -8,12 +8,14 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::key::name_key;
 use crate::rule::Rule;
 use crate::semantics::{Awaitability, ClassOf, Origin};
 use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
+use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF403.
@@ -28,8 +30,18 @@ static RULE: Rule = Rule {
     equivalents: &[],
 };
 
+/// Functions that run a coroutine.
+const RUNNERS: [&str; 1] = ["asyncio.run"];
+
 /// Functions that run a coroutine function, and not a coroutine.
 const FUNCTION_RUNNERS: [&str; 2] = ["anyio.run", "trio.run"];
+
+/// Methods that run a coroutine, each with the packages of their classes.
+pub(crate) const RUNNING_METHODS: [(&str, &str); 3] = [
+    ("asyncio", "run"),
+    ("asyncio", "run_until_complete"),
+    ("uvloop", "run_until_complete"),
+];
 
 impl Codemod for RunInsideLoop {
     fn rule(&self) -> &'static Rule {
@@ -52,13 +64,25 @@ impl Codemod for RunInsideLoop {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };
-        let is_run = match &*call.func {
-            Expr::Attribute(attribute) => {
-                matches!(attribute.attr.as_str(), "run" | "run_until_complete")
-            }
-            callee => spellings.allow(callee, &["asyncio.run", "anyio.run", "trio.run"]),
+        let candidate = if spellings.allow(&call.func, &RUNNERS)
+            || spellings.allow(&call.func, &FUNCTION_RUNNERS)
+        {
+            Candidate::Yes
+        } else if let Expr::Attribute(attribute) = &*call.func
+            && RUNNING_METHODS
+                .iter()
+                .any(|(_, method)| attribute.attr.as_str() == *method)
+        {
+            let method = name_key(&attribute.attr);
+            Candidate::If(method, Sought::Receiver(method))
+        } else {
+            Candidate::No
         };
-        Candidate::when(is_run && site.is_asynchronous(spellings.await_at_top()))
+        match candidate {
+            Candidate::No => Candidate::No,
+            _ if !site.is_asynchronous(spellings.await_at_top()) => Candidate::No,
+            candidate => candidate,
+        }
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -130,7 +154,7 @@ enum Runner {
 
 fn runner(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Runner> {
     let semantics = &file.semantics;
-    if semantics.means(&call.func, &["asyncio.run"]) {
+    if semantics.means(&call.func, &RUNNERS) {
         return Some(Runner::OfCoroutine);
     }
     if semantics.means(&call.func, &FUNCTION_RUNNERS) {

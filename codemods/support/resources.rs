@@ -179,7 +179,7 @@ static BY_NAME: LazyLock<FxHashMap<&'static str, Vec<&'static Resource>>> = Lazy
 });
 
 /// The name under which a class is called like a function.
-const CALL: &str = "__call__";
+pub const CALL: &str = "__call__";
 
 /// The dotted paths of classes whose objects open something when they are called.
 pub fn callable_classes() -> &'static [&'static str] {
@@ -214,6 +214,14 @@ pub fn opening_paths(name: &str) -> impl Iterator<Item = &'static str> {
         .flat_map(|row| &row.open)
         .map(String::as_str)
         .filter(move |path| path.rsplit('.').next() == Some(name))
+}
+
+/// The methods that open an object, by the top-level packages and their names.
+pub fn opening_methods() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE
+        .iter()
+        .flat_map(|row| row.method.all())
+        .filter_map(|path| Some((path.split('.').next()?, path.rsplit('.').next()?)))
 }
 
 /// Whether a method of this name of some object opens another one.
@@ -269,20 +277,21 @@ fn by_last_name(
     call: &ast::ExprCall,
     awaited: bool,
 ) -> Vec<&'static Resource> {
+    let rows_of = |name: &str| -> Vec<&'static Resource> {
+        let rows = BY_NAME.get(name).into_iter().flatten().copied();
+        rows.filter(|row| row.awaited.allows(awaited)).collect()
+    };
+    if let Some(path) = file.semantics.qualified_name(&call.func) {
+        let mut rows = rows_of(path.rsplit('.').next().unwrap_or_default());
+        rows.retain(|row| row.open.contains(&path));
+        if !rows.is_empty() {
+            return rows;
+        }
+    }
     let Some(name) = last_name(&call.func) else {
         return Vec::new();
     };
-    let rows = BY_NAME.get(name).into_iter().flatten().copied();
-    let rows: Vec<&Resource> = rows.filter(|row| row.awaited.allows(awaited)).collect();
-    let path = file.semantics.qualified_name(&call.func);
-    let by_path: Vec<&Resource> = rows
-        .iter()
-        .copied()
-        .filter(|row| path.as_ref().is_some_and(|path| row.open.contains(path)))
-        .collect();
-    if !by_path.is_empty() {
-        return by_path;
-    }
+    let rows = rows_of(name);
     let Expr::Attribute(method) = &*call.func else {
         return Vec::new();
     };

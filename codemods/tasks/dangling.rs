@@ -60,28 +60,15 @@ impl Codemod for DanglingTask {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };
-        let dropped = matches!(
-            site.parent(),
-            Some(
-                AnyNodeRef::StmtExpr(_)
-                    | AnyNodeRef::StmtAssign(_)
-                    | AnyNodeRef::StmtAnnAssign(_)
-                    | AnyNodeRef::ExprListComp(_)
-                    | AnyNodeRef::ExprLambda(_)
-                    | AnyNodeRef::ExprBoolOp(_)
-                    | AnyNodeRef::ExprIf(_)
-            )
-        );
-        let dropped = dropped || in_decorator(site);
         let method = matches!(&*call.func, Expr::Attribute(attribute)
             if attribute.attr.as_str() == "create_task" && may_be_loop(&attribute.value));
         Candidate::when(
-            dropped
-                && (method
-                    || spellings.allow(
-                        &call.func,
-                        &["asyncio.create_task", "asyncio.ensure_future"],
-                    )),
+            (method
+                || spellings.allow(
+                    &call.func,
+                    &["asyncio.create_task", "asyncio.ensure_future"],
+                ))
+                && fate(site, call).is_some(),
         )
     }
 
@@ -93,7 +80,12 @@ impl Codemod for DanglingTask {
         if !matches!(library, None | Some(Library::Asyncio)) {
             return None;
         }
-        let fate = fate(file, site, call)?;
+        let fate = fate(site, call)?;
+        if let Fate::Lambda(lambda) = fate
+            && !drops_result(file, site, lambda)
+        {
+            return None;
+        }
         if !makes_task(file, call) {
             return None;
         }
@@ -116,7 +108,7 @@ impl Codemod for DanglingTask {
             ),
             Fate::Statement => Dangling::new(file, *site, call, owner)?.remedy(None),
             Fate::Unread(name) => Dangling::new(file, *site, call, owner)?.remedy(Some(name)),
-            Fate::Lambda => Remedy::NotFixed(
+            Fate::Lambda(_) => Remedy::NotFixed(
                 "a lambda has no place to keep the task; make it a function".to_owned(),
             ),
             Fate::Operand => Remedy::NotFixed(
@@ -141,8 +133,8 @@ enum Fate<'a> {
     Statement,
     /// The value goes to a local name that nothing reads.
     Unread(&'a ast::ExprName),
-    /// The call is the body of a lambda given to something that drops what it returns.
-    Lambda,
+    /// The call is the body of a lambda, which may be given to something that drops what it returns.
+    Lambda(&'a ast::ExprLambda),
     /// The call is in the argument of a decorator.
     Decorator,
     /// The call is the element of a list that is dropped.
@@ -151,7 +143,7 @@ enum Fate<'a> {
     Operand,
 }
 
-fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
+fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
     let is_call = |expr: &Expr| expr.range() == call.range();
     match site.parent()? {
         AnyNodeRef::StmtExpr(statement) if is_call(&statement.value) => Some(Fate::Statement),
@@ -162,8 +154,7 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
             if name.id == "_" {
                 return Some(Fate::Statement);
             }
-            let owner = file.surroundings(site).owner;
-            let Owner::Function(function) = owner else {
+            let Owner::Function(function) = site.owner() else {
                 return None;
             };
             (!is_read(&function.body, &name.id)).then_some(Fate::Unread(name))
@@ -172,7 +163,7 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
             let Expr::Name(name) = &*statement.target else {
                 return None;
             };
-            let Owner::Function(function) = file.surroundings(site).owner else {
+            let Owner::Function(function) = site.owner() else {
                 return None;
             };
             (!is_read(&function.body, &name.id)).then_some(Fate::Unread(name))
@@ -182,9 +173,7 @@ fn fate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &'a ast::ExprCall) -
             let dropped = matches!(site.outer()?.parent()?, AnyNodeRef::StmtExpr(_));
             dropped.then_some(Fate::Comprehension)
         }
-        AnyNodeRef::ExprLambda(lambda) if is_call(&lambda.body) => {
-            drops_result(file, site, lambda).then_some(Fate::Lambda)
-        }
+        AnyNodeRef::ExprLambda(lambda) if is_call(&lambda.body) => Some(Fate::Lambda(lambda)),
         AnyNodeRef::ExprBoolOp(_) | AnyNodeRef::ExprIf(_) => {
             let outer = site.outer()?;
             let is_statement = matches!(outer.parent()?, AnyNodeRef::StmtExpr(_));

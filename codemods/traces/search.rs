@@ -27,7 +27,7 @@ pub enum Sought {
     /// A function of the project that blocks with the name of this key, or a class that has it as a
     /// method.
     Blocking(Key),
-    /// An object of a library that has a method with the name of this key which blocks.
+    /// An object of a library that has a method with this key which blocks, or opens something.
     Receiver(Key),
     /// A property with the name of this key that gives something awaitable.
     Property(Key),
@@ -55,7 +55,8 @@ pub struct Linked {
     modules: FxHashMap<Key, Vec<u32>>,
     /// The functions that block, methods behind the names of their classes.
     blocking: FxHashSet<(Option<Key>, Key)>,
-    /// The packages with classes that have a method which blocks, by the names of the methods.
+    /// The packages with classes that have a method which blocks or opens something, by the keys of the
+    /// methods.
     receivers: FxHashMap<Key, FxHashSet<Key>>,
     /// Packages whose files are those of the project.
     own: FxHashSet<Key>,
@@ -166,16 +167,16 @@ impl Linked {
         self.blocking = functions;
     }
 
-    /// Takes note of the top-level packages with classes that have a method which blocks, each with the
-    /// name of the method.
-    pub fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, &'p str)>) {
+    /// Takes note of the top-level packages with classes that have a method which blocks or opens
+    /// something, each with the key of the method.
+    pub fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, Key)>) {
         for (package, method) in methods {
-            let packages = self.receivers.entry(name_key(method)).or_default();
+            let packages = self.receivers.entry(method).or_default();
             packages.insert(name_key(package));
         }
     }
 
-    /// Whether a package has a class with a method of this name which blocks.
+    /// Whether a package has a class with a method of this key which blocks or opens something.
     fn receives(&self, package: Key, method: Key) -> bool {
         self.receivers
             .get(&method)

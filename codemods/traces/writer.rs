@@ -86,15 +86,17 @@ impl<'s, 'a> Writer<'s, 'a> {
         self.traces
     }
 
-    /// The node of what is asked about at `site`: of the callee of a call, of an attribute, or of
-    /// what a loop, a clause of a comprehension or a context manager takes. `None` for anything
-    /// else. `source` is the text of the file.
+    /// The node of what is asked about at `site`: of the callee of a call that stands there or is assigned
+    /// there, of an attribute, or of what a loop, a clause of a comprehension or a context manager takes.
+    /// `None` for anything else. `source` is the text of the file.
     pub fn node_at(&mut self, site: &Site<'_, 'a>, source: &str) -> Option<Node> {
         let expr = match site.node {
             AnyNodeRef::ExprCall(call) => &*call.func,
             AnyNodeRef::ExprAttribute(attribute) => {
                 return Some(self.written(&attribute.value, Some(&attribute.attr), site, source));
             }
+            AnyNodeRef::StmtAssign(statement) => callee_of(&statement.value)?,
+            AnyNodeRef::StmtAnnAssign(statement) => callee_of(statement.value.as_deref()?)?,
             AnyNodeRef::StmtFor(statement) => &*statement.iter,
             AnyNodeRef::Comprehension(clause) => &clause.iter,
             AnyNodeRef::WithItem(item) => &item.context_expr,
@@ -896,6 +898,15 @@ fn binds(target: &Expr, name: &str) -> bool {
             elts.iter().any(|target| binds(target, name))
         }
         _ => false,
+    }
+}
+
+/// What is called to give a value, awaited or not.
+fn callee_of(value: &Expr) -> Option<&Expr> {
+    match value {
+        Expr::Call(call) => Some(&call.func),
+        Expr::Await(awaited) => callee_of(&awaited.value),
+        _ => None,
     }
 }
 
