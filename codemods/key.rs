@@ -39,12 +39,12 @@ pub fn context_key(name: Key) -> Key {
     name ^ 8
 }
 
-/// The [`Key`] of a method that opens something, from that of its name.
-pub(crate) fn opening_key(name: Key) -> Key {
-    name ^ 32
-}
-
 /// The [`Key`] of what an annotation with this name speaks of.
 pub(crate) fn alias_key(name: Key) -> Key {
     name ^ 16
+}
+
+/// The [`Key`] of the name of a method that opens something.
+pub(crate) fn opening_key(name: &str) -> Key {
+    name_key(name) ^ 32
 }

@@ -64,6 +64,16 @@ impl Candidate {
     pub fn when(possible: bool) -> Self {
         if possible { Self::Yes } else { Self::No }
     }
+
+    /// The same, where `is_possible` says so as well. It is only asked where that plays a part.
+    #[must_use]
+    pub fn and(self, is_possible: impl FnOnce() -> bool) -> Self {
+        match self {
+            Self::No => Self::No,
+            _ if !is_possible() => Self::No,
+            candidate => candidate,
+        }
+    }
 }
 
 /// One rewrite pass.

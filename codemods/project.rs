@@ -18,10 +18,10 @@ use crate::STUBS;
 use crate::calls::graph::Chain;
 use crate::calls::{Calls, Graph};
 use crate::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
-use crate::mixing::run_in_loop::RUNNING_METHODS;
 use crate::outline::{AwaitableNames, Outline};
 use crate::site::suites_in;
 use crate::support::blocking::Table;
+use crate::support::loops::running_methods;
 use crate::support::resources::opening_methods;
 use crate::traces::search::{Linked, Namesakes, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
@@ -609,16 +609,14 @@ impl Project {
             .add_receivers(methods.map(|(package, method)| (package, name_key(method))));
     }
 
-    /// Follows aliases, once every name is there.
+    /// Follows aliases, once every name is there, and takes note of the methods that open something or run
+    /// a coroutine.
     pub fn settle(&mut self) {
         self.names.extend(stdlib_names());
         self.names.link();
         self.traces.set_blocking(self.graph.blocking_functions());
-        let opening =
-            opening_methods().map(|(package, method)| (package, opening_key(name_key(method))));
-        let running = RUNNING_METHODS
-            .iter()
-            .map(|(package, method)| (*package, name_key(method)));
+        let opening = opening_methods().map(|(package, method)| (package, opening_key(method)));
+        let running = running_methods().map(|(package, method)| (package, name_key(method)));
         self.traces.add_receivers(opening.chain(running));
     }
 

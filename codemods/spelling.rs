@@ -11,6 +11,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::outline::last_name;
 use crate::semantics::import_source;
 use crate::settings::Settings;
 use crate::support::blocking::Table;
@@ -80,20 +81,31 @@ impl Spellings {
         self.packages.contains(package)
     }
 
+    /// The last name of `expr` and, where it is a plain name, those of what that may have been made to stand
+    /// for.
+    pub fn last_names<'n>(&'n self, expr: &'n Expr) -> impl Iterator<Item = &'n str> {
+        let sources = match expr {
+            Expr::Name(name) => self.sources(&name.id),
+            _ => Vec::new(),
+        };
+        last_name(expr).into_iter().chain(sources)
+    }
+
     /// The last names of what `name` may have been made to stand for, through several steps.
-    pub fn sources<'n>(&'n self, name: &'n str) -> Vec<&'n str> {
-        let mut found = vec![name];
+    fn sources<'n>(&'n self, name: &'n str) -> Vec<&'n str> {
+        let mut found = Vec::new();
+        let mut next = Some(name);
         let mut at = 0;
-        while let Some(source) = found.get(at).copied() {
-            at += 1;
-            for further in self.bound.get(source).into_iter().flatten() {
-                let further = further.last_name();
-                if !found.contains(&further) {
-                    found.push(further);
+        while let Some(known) = next {
+            for bound in self.bound.get(known).into_iter().flatten() {
+                let source = bound.last_name();
+                if source != name && !found.contains(&source) {
+                    found.push(source);
                 }
             }
+            next = found.get(at).copied();
+            at += 1;
         }
-        found.remove(0);
         found
     }
 

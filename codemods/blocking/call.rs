@@ -65,11 +65,9 @@ impl Codemod for BlockingCall {
             _ => return Candidate::No,
         };
         let table = spellings.blocking();
-        match table.candidate(self.rule.code, &call.func, is_awaited(site), spellings) {
-            Candidate::No => Candidate::No,
-            _ if !site.is_asynchronous(spellings.await_at_top()) => Candidate::No,
-            candidate => candidate,
-        }
+        table
+            .candidate(self.rule.code, &call.func, is_awaited(site), spellings)
+            .and(|| site.is_asynchronous(spellings.await_at_top()))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {

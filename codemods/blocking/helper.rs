@@ -10,7 +10,6 @@ use crate::calls::graph::{Chain, DEPTH};
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
 use crate::key::name_key;
-use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::site::{Owner, Site};
@@ -55,13 +54,16 @@ impl Codemod for BlockingHelper {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };
-        match last_name(&call.func) {
-            Some(name) if !is_awaited(site) && site.is_asynchronous(spellings.await_at_top()) => {
-                let source = spellings.sources(name).first().map_or(name, |name| name);
-                let key = name_key(source);
+        if is_awaited(site) || !site.is_asynchronous(spellings.await_at_top()) {
+            return Candidate::No;
+        }
+        // What a name was made to stand for is what the function is called.
+        match spellings.last_names(&call.func).take(2).last() {
+            Some(name) => {
+                let key = name_key(name);
                 Candidate::If(key, Sought::Blocking(key))
             }
-            _ => Candidate::No,
+            None => Candidate::No,
         }
     }
 

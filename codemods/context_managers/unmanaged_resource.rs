@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::{name_key, opening_key};
+use crate::key::opening_key;
 use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::site::{Owner, Place, Site, suites_in};
@@ -95,29 +95,25 @@ impl Codemod for UnmanagedResource {
             return Candidate::No;
         };
         let callee = &opening.call.func;
-        let name = last_name(callee);
-        let is_opening = name.is_some_and(|name| {
-            let mut names = std::iter::once(name).chain(spellings.sources(name));
-            names.any(|name| opening_paths(name).any(|path| spellings.allow(callee, &[path])))
-        });
-        let method = name.filter(|name| callee.is_attribute_expr() && is_opening_method(name));
+        let is_opening = spellings
+            .last_names(callee)
+            .flat_map(opening_paths)
+            .any(|path| spellings.allow(callee, &[path]));
+        let method =
+            last_name(callee).filter(|name| callee.is_attribute_expr() && is_opening_method(name));
         let may_be_object = callable_classes()
             .iter()
             .filter_map(|path| path.split('.').next())
             .any(|package| spellings.import(package));
-        let candidate = match (is_opening, method, may_be_object) {
-            (false, None, false) => return Candidate::No,
-            (true, ..) | (_, Some(_), true) => Candidate::Yes,
-            (false, method, _) => {
-                let method = opening_key(name_key(method.unwrap_or(CALL)));
-                Candidate::If(method, Sought::Receiver(method))
-            }
+        let sought = |key| Candidate::If(key, Sought::Receiver(key));
+        let candidate = match method {
+            _ if is_opening => Candidate::Yes,
+            Some(_) if may_be_object => Candidate::Yes,
+            Some(method) => sought(opening_key(method)),
+            None if may_be_object => sought(opening_key(CALL)),
+            None => Candidate::No,
         };
-        if site.is_asynchronous(false) {
-            candidate
-        } else {
-            Candidate::No
-        }
+        candidate.and(|| site.is_asynchronous(false))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {

@@ -15,6 +15,7 @@ use crate::site::{Obstacle, Site};
 use crate::spelling::Spellings;
 use crate::support::expected::is_expected;
 use crate::support::locks;
+use crate::support::loops::{RUNNING_METHODS, is_loop};
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
@@ -35,13 +36,6 @@ const RUNNERS: [&str; 1] = ["asyncio.run"];
 
 /// Functions that run a coroutine function, and not a coroutine.
 const FUNCTION_RUNNERS: [&str; 2] = ["anyio.run", "trio.run"];
-
-/// Methods that run a coroutine, each with the packages of their classes.
-pub(crate) const RUNNING_METHODS: [(&str, &str); 3] = [
-    ("asyncio", "run"),
-    ("asyncio", "run_until_complete"),
-    ("uvloop", "run_until_complete"),
-];
 
 impl Codemod for RunInsideLoop {
     fn rule(&self) -> &'static Rule {
@@ -69,20 +63,14 @@ impl Codemod for RunInsideLoop {
         {
             Candidate::Yes
         } else if let Expr::Attribute(attribute) = &*call.func
-            && RUNNING_METHODS
-                .iter()
-                .any(|(_, method)| attribute.attr.as_str() == *method)
+            && RUNNING_METHODS.contains(&attribute.attr.as_str())
         {
             let method = name_key(&attribute.attr);
             Candidate::If(method, Sought::Receiver(method))
         } else {
             Candidate::No
         };
-        match candidate {
-            Candidate::No => Candidate::No,
-            _ if !site.is_asynchronous(spellings.await_at_top()) => Candidate::No,
-            candidate => candidate,
-        }
+        candidate.and(|| site.is_asynchronous(spellings.await_at_top()))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -171,12 +159,6 @@ fn runner(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Runner> {
         "run_until_complete" if is_loop(&class) => Some(Runner::OfCoroutine),
         _ => None,
     }
-}
-
-/// Whether a class is an event loop of asyncio, or of uvloop.
-fn is_loop(class: &str) -> bool {
-    let (module, name) = class.rsplit_once('.').unwrap_or_default();
-    matches!(module.split('.').next(), Some("asyncio" | "uvloop")) && name.ends_with("Loop")
 }
 
 /// The coroutine that a call runs.

@@ -395,9 +395,7 @@ impl Table {
             })
         };
         let function = |name: &str| possible(name, Found::AsFunction);
-        if function(last)
-            || callee.is_name_expr() && spellings.sources(last).iter().any(|name| function(name))
-        {
+        if spellings.last_names(callee).any(function) {
             Candidate::Yes
         } else if callee.is_attribute_expr() && possible(last, Found::AsMethod) {
             let method = name_key(last);

@@ -8,6 +8,7 @@ pub mod expected;
 pub mod flow;
 pub mod imports;
 pub mod locks;
+pub mod loops;
 pub mod names;
 pub mod resources;
 pub mod slots;

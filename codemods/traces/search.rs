@@ -27,7 +27,8 @@ pub enum Sought {
     /// A function of the project that blocks with the name of this key, or a class that has it as a
     /// method.
     Blocking(Key),
-    /// An object of a library that has a method with this key which blocks, or opens something.
+    /// An object of a library that has a method with this key which blocks, opens
+    /// something or runs a coroutine.
     Receiver(Key),
     /// A property with the name of this key that gives something awaitable.
     Property(Key),
@@ -55,8 +56,8 @@ pub struct Linked {
     modules: FxHashMap<Key, Vec<u32>>,
     /// The functions that block, methods behind the names of their classes.
     blocking: FxHashSet<(Option<Key>, Key)>,
-    /// The packages with classes that have a method which blocks or opens something, by the keys of the
-    /// methods.
+    /// The packages with classes that have a method which blocks, opens something or runs a coroutine, by
+    /// the keys of the methods.
     receivers: FxHashMap<Key, FxHashSet<Key>>,
     /// Packages whose files are those of the project.
     own: FxHashSet<Key>,
@@ -167,8 +168,8 @@ impl Linked {
         self.blocking = functions;
     }
 
-    /// Takes note of the top-level packages with classes that have a method which blocks or opens
-    /// something, each with the key of the method.
+    /// Takes note of the top-level packages with classes that have a method which blocks, opens
+    /// something or runs a coroutine, each with the key of the method.
     pub fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, Key)>) {
         for (package, method) in methods {
             let packages = self.receivers.entry(method).or_default();
@@ -176,7 +177,7 @@ impl Linked {
         }
     }
 
-    /// Whether a package has a class with a method of this key which blocks or opens something.
+    /// Whether a package has a class with a method of this key.
     fn receives(&self, package: Key, method: Key) -> bool {
         self.receivers
             .get(&method)
