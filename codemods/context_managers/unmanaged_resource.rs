@@ -430,10 +430,11 @@ impl<'a> Managed<'_, 'a, '_> {
                 moves = TextRange::new(statement.start(), block.range().end());
             }
             blocks::leave_out(&mut edits, &removals);
+            let header = self.header(row, &removals)?;
             edits.extend(removals);
             if row.form != Form::None {
                 edits.push(Edit::range_replacement(
-                    format!("{}:", self.header(row)?),
+                    format!("{header}:"),
                     statement.range(),
                 ));
             }
@@ -522,7 +523,7 @@ impl<'a> Managed<'_, 'a, '_> {
                     removals.push(lines.delete(finalbody, at)?);
                 }
             }
-            let header = self.header(row)?;
+            let header = self.header(row, &removals)?;
             let is_bare =
                 close == 0 && statement.handlers.is_empty() && statement.orelse.is_empty();
             let rewrite = if is_bare {
@@ -606,6 +607,10 @@ impl<'a> Managed<'_, 'a, '_> {
             let block = lines
                 .block(suite, parent, first..suite.len())
                 .ok_or("the block is empty")?;
+            let mut removals = Vec::new();
+            for at in index + 1..first {
+                removals.push(self.indented(lines.delete(suite, at)?));
+            }
             let mut edits;
             if row.form == Form::None {
                 let close = row.close.first().map_or("close", String::as_str);
@@ -624,13 +629,9 @@ impl<'a> Managed<'_, 'a, '_> {
             } else {
                 edits = block.indented()?;
                 edits.push(Edit::range_replacement(
-                    format!("{}:", self.header(row)?),
+                    format!("{}:", self.header(row, &removals)?),
                     statement.range(),
                 ));
-            }
-            let mut removals = Vec::new();
-            for at in index + 1..first {
-                removals.push(self.indented(lines.delete(suite, at)?));
             }
             blocks::leave_out(&mut edits, &removals);
             edits.extend(removals);
@@ -650,10 +651,9 @@ impl<'a> Managed<'_, 'a, '_> {
         Some(("is never closed", rewrite()))
     }
 
-    /// What `async with` enters, and the name it binds.
-    fn header(&self, row: &Resource) -> Result<String, String> {
+    /// What `async with` enters, and the name it binds, where something reads it once `removals` are gone.
+    fn header(&self, row: &Resource, removals: &[Edit]) -> Result<String, String> {
         let call = self.opening.call;
-        let name = &self.object.id;
         if self.file.text(&*call.func).contains(['\n', '\r']) {
             return Err("what is called stands on several lines".to_owned());
         }
@@ -665,7 +665,14 @@ impl<'a> Managed<'_, 'a, '_> {
             Form::Awaited => format!("await {}", self.file.text(call)),
             Form::Call | Form::None => self.file.text(call).to_owned(),
         };
-        Ok(format!("async with {manager} as {name}"))
+        let is_removed = |used: &Used<'_>| {
+            let mut removals = removals.iter();
+            removals.any(|removal| removal.range().contains_range(used.range))
+        };
+        if self.uses.iter().all(is_removed) {
+            return Ok(format!("async with {manager}"));
+        }
+        Ok(format!("async with {manager} as {}", self.object.id))
     }
 
     /// The lines of a `finally` with the statements `closing` of a suite, and their comments.
