@@ -48,3 +48,8 @@ pub(crate) fn alias_key(name: Key) -> Key {
 pub(crate) fn opening_key(name: &str) -> Key {
     name_key(name) ^ 32
 }
+
+/// The [`Key`] of two components of a module's name that follow each other.
+pub(crate) fn pair_key(before: Key, last: Key) -> Key {
+    before.rotate_left(17) ^ last
+}

@@ -44,7 +44,7 @@ use crate::finding::Finding;
 use crate::key::Key;
 use crate::rule::Rule;
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::traces::search::Sought;
 
 /// Whether a mistake could stand at a place.
@@ -106,7 +106,7 @@ pub trait Codemod: Sync {
 
     /// Whether the mistake could stand at `site`, judged by the tree alone. Asked for every node of the
     /// kinds it names; a file without a candidate is never indexed.
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate;
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate;
 
     /// The mistake at `site`, if there is one. Called for every candidate.
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding>;

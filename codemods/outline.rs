@@ -1,6 +1,7 @@
 //! Which names may give something that can be awaited, iterated or entered asynchronously, as far as
 //! the definitions of these names tell: the first and cheapest answer about a call.
 
+use rayon::prelude::*;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_python_stdlib::builtins::is_python_builtin;
@@ -41,7 +42,13 @@ impl Outline {
             functions: 0,
         };
         search.visit_body(&module.body);
-        search.outline
+        let mut outline = search.outline;
+        // A name is often given the same thing in many places.
+        for pairs in [&mut outline.stands_for, &mut outline.made_by] {
+            pairs.sort_unstable();
+            pairs.dedup();
+        }
+        outline
     }
 }
 
@@ -71,57 +78,65 @@ impl AwaitableNames {
 
     /// Follows names to what they stand for.
     pub fn link(&mut self) {
-        // The same pairs come from many files. Few names are of interest, and few steps lead to them: going
-        // over all pairs until nothing is new is cheaper than an index of them.
-        for pairs in [&mut self.stands_for, &mut self.made_by] {
-            pairs.sort_unstable();
+        // The same pairs come from many files.
+        let in_order = |mut pairs: Vec<(Key, Key)>| {
+            pairs.par_sort_unstable_by_key(|(name, other)| (*other, *name));
             pairs.dedup();
-        }
-        loop {
-            let mut found = Vec::new();
-            for (name, other) in &self.stands_for {
-                for facet in [|key| key, instance_key, alias_key] {
-                    if self.names.contains(&facet(*other)) {
-                        found.push(facet(*name));
-                    }
+            pairs
+        };
+        let stands_for = in_order(std::mem::take(&mut self.stands_for));
+        let made_by = in_order(std::mem::take(&mut self.made_by));
+        let mut pending: Vec<Key> = self.names.iter().copied().collect();
+        while let Some(known) = pending.pop() {
+            let mut note = |name: Key| {
+                if self.names.insert(name) {
+                    pending.push(name);
+                }
+            };
+            for facet in [|key| key, instance_key, alias_key] {
+                for name in first_of(&stands_for, facet(known)) {
+                    note(facet(name));
                 }
             }
-            for (name, other) in &self.made_by {
-                if self.names.contains(&instance_key(*other)) {
-                    found.extend([*name, instance_key(*name)]);
-                }
-                // `listener: Listener`, where that is a `Callable[[], Coroutine]`
-                if self.names.contains(&alias_key(*other)) {
-                    found.push(*name);
-                }
+            for name in first_of(&made_by, instance_key(known)) {
+                note(name);
+                note(instance_key(name));
             }
-            let known = self.names.len();
-            self.names.extend(found);
-            if self.names.len() == known {
-                break;
+            // `listener: Listener`, where that is a `Callable[[], Coroutine]`
+            for name in first_of(&made_by, alias_key(known)) {
+                note(name);
             }
         }
         // What is iterated over or entered is seldom far from where it is made, and every step brings
         // in names that are used for many other things.
+        let mut last: Vec<Key> = self.names.iter().copied().collect();
         for _ in 0..STEPS_TO_PROTOCOLS {
             let mut found = Vec::new();
-            for (name, other) in self.stands_for.iter().chain(&self.made_by) {
+            for known in last {
                 for facet in [iteration_key, context_key] {
-                    if self.names.contains(&facet(*other)) {
-                        found.push(facet(*name));
-                    }
+                    let names = [&stands_for, &made_by].map(|pairs| first_of(pairs, facet(known)));
+                    found.extend(names.into_iter().flatten().map(facet));
                 }
             }
-            self.names.extend(found);
+            found.retain(|name| self.names.insert(*name));
+            last = found;
         }
-        self.stands_for = Vec::new();
-        self.made_by = Vec::new();
     }
 
     /// Whether something with this name may give something awaitable.
     pub fn contains(&self, name: Key) -> bool {
         self.names.contains(&name)
     }
+}
+
+/// The first keys of the pairs with this second one. `pairs` are in the order of their second keys.
+fn first_of(pairs: &[(Key, Key)], second: Key) -> impl Iterator<Item = Key> {
+    let start = pairs.partition_point(|(_, other)| *other < second);
+    pairs
+        .iter()
+        .skip(start)
+        .take_while(move |(_, other)| *other == second)
+        .map(|(first, _)| *first)
 }
 
 /// Collects the names that may give something awaitable.

@@ -254,8 +254,28 @@ impl Summary {
         self.calls = Some(calls);
     }
 
+    /// Adds the modules that the file imports, for where what they define is to be looked for.
+    pub fn add_imports(&mut self, module: &ast::ModModule) {
+        for_each_import(&module.body, &mut |import| match import {
+            Import::Module(names) => {
+                let modules = names.iter().map(|alias| (0, alias.name.id.clone()));
+                self.imports.extend(modules);
+            }
+            Import::From(statement) => {
+                let module = statement.module.as_deref().unwrap_or_default();
+                self.imports.push((statement.level, Name::new(module)));
+                let separator = if statement.module.is_some() { "." } else { "" };
+                let members = statement.names.iter().map(|alias| {
+                    let member = Name::new(format!("{module}{separator}{}", alias.name));
+                    (statement.level, member)
+                });
+                self.imports.extend(members);
+            }
+        });
+    }
+
     /// The modules that the file imports, or may import as members of a package: how many dots
-    /// stand before the name, and the name.
+    /// stand before the name, and the name. None before they were added.
     pub fn imports(&self) -> impl Iterator<Item = (u32, &str)> {
         self.imports
             .iter()
@@ -324,7 +344,6 @@ impl Summary {
                     for alias in names.iter().filter(|_| for_types) {
                         let last = alias.name.rsplit('.').next().unwrap_or_default();
                         summary.whole_modules.push(name_key(last));
-                        summary.imports.push((0, alias.name.id.clone()));
                         let root = alias.name.split('.').next().unwrap_or_default();
                         summary.packages.push(Name::new(root));
                     }
@@ -346,18 +365,11 @@ impl Summary {
                         .unwrap_or_default();
                     if for_types {
                         summary.modules.push(name_key(source));
-                        let module = statement.module.as_ref().map(|module| module.id.clone());
-                        let module = module.unwrap_or_default();
-                        summary.imports.push((statement.level, module));
                     }
                     for alias in &statement.names {
                         summary.imported.push(import_key(source, &alias.name));
                         if for_types {
                             summary.whole_modules.push(name_key(&alias.name));
-                            let separator = if statement.module.is_some() { "." } else { "" };
-                            let module = statement.module.as_deref().unwrap_or_default();
-                            let member = Name::new(format!("{module}{separator}{}", alias.name));
-                            summary.imports.push((statement.level, member));
                         }
                         if runs {
                             let bound = alias.asname.as_ref().unwrap_or(&alias.name);
@@ -612,8 +624,12 @@ impl Project {
     /// Follows aliases, once every name is there, and takes note of the methods that open something or run
     /// a coroutine.
     pub fn settle(&mut self) {
-        self.names.extend(stdlib_names());
-        self.names.link();
+        let Self { names, traces, .. } = self;
+        let follow_aliases = || {
+            names.extend(stdlib_names());
+            names.link();
+        };
+        rayon::join(follow_aliases, || traces.settle());
         self.traces.set_blocking(self.graph.blocking_functions());
         let opening = opening_methods().map(|(package, method)| (package, opening_key(method)));
         let running = running_methods().map(|(package, method)| (package, name_key(method)));

@@ -4,11 +4,13 @@
 //! that makes no other name stand for it, cannot be a call of that function. Only what passes here
 //! is worth indexing a file for. Nothing is ever decided to be something by its spelling.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::collections::hash_map::Entry;
 
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
+use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::outline::last_name;
@@ -22,45 +24,83 @@ pub(crate) const ALIAS_DEPTH: usize = 4;
 /// What the names of a file may stand for, as far as imports and plain assignments tell, in any scope.
 #[derive(Default)]
 pub struct Spellings {
-    bound: FxHashMap<Name, Vec<Bound>>,
+    bound: FxHashMap<Name, AllBound>,
+    /// The modules that something is imported from, by the numbers of the imports.
+    modules: Vec<String>,
     /// The top-level packages that something is imported from.
     packages: FxHashSet<Name>,
     /// The modules that everything is imported from.
     stars: Vec<String>,
     awaits_at_top: bool,
+}
+
+/// What the tree of a file alone tells codemods that look for candidates in it.
+pub struct Hints<'s> {
+    /// What the names of the file may stand for.
+    pub spellings: &'s Spellings,
     /// The calls that block, where the configuration has its say.
-    blocking: Arc<Table>,
+    pub blocking: &'s Table,
+    /// The callee that was asked about last, and whether the table has one of its names.
+    asked: Cell<Option<(TextRange, bool)>>,
+}
+
+impl<'s> Hints<'s> {
+    /// The hints of a file with these names, for codemods with these settings.
+    pub fn new(spellings: &'s Spellings, settings: &'s Settings) -> Self {
+        Self {
+            spellings,
+            blocking: &settings.blocking,
+            asked: Cell::new(None),
+        }
+    }
+
+    /// Whether the table of blocking calls has something with a name of `callee`. All its rules ask that
+    /// about a call, one behind the other.
+    pub fn may_block(&self, callee: &Expr) -> bool {
+        match self.asked.get() {
+            Some((range, known)) if range == callee.range() => known,
+            _ => {
+                let mut names = self.spellings.last_names(callee);
+                let known = names.any(|name| self.blocking.knows(name));
+                self.asked.set(Some((callee.range(), known)));
+                known
+            }
+        }
+    }
 }
 
 /// What a name is bound to.
 enum Bound {
-    /// What an import names, as a dotted path.
-    Import(String),
+    /// A module, as a dotted path.
+    Module(Name),
+    /// What has this name in the module with this number.
+    Member(usize, Name),
     /// Another name, or attributes of one.
     Value(String),
 }
 
 impl Bound {
     fn last_name(&self) -> &str {
-        let (Self::Import(path) | Self::Value(path)) = self;
-        last_component(path)
+        match self {
+            Self::Module(path) | Self::Member(_, path) => last_component(path),
+            Self::Value(path) => last_component(path),
+        }
+    }
+}
+
+/// All that a name is bound to; nearly always, that is one thing.
+struct AllBound {
+    first: Bound,
+    others: Vec<Bound>,
+}
+
+impl AllBound {
+    fn iter(&self) -> impl Iterator<Item = &Bound> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 }
 
 impl Spellings {
-    /// Collects the names of a module, for codemods with these settings.
-    pub fn with(module: &ModModule, settings: &Settings) -> Self {
-        Self {
-            blocking: Arc::clone(&settings.blocking),
-            ..Self::of(module)
-        }
-    }
-
-    /// The calls that block.
-    pub fn blocking(&self) -> &Table {
-        &self.blocking
-    }
-
     /// Collects the names of a module.
     pub fn of(module: &ModModule) -> Self {
         let mut spellings = Self {
@@ -97,7 +137,7 @@ impl Spellings {
         let mut next = Some(name);
         let mut at = 0;
         while let Some(known) = next {
-            for bound in self.bound.get(known).into_iter().flatten() {
+            for bound in self.bound(known) {
                 let source = bound.last_name();
                 if source != name && !found.contains(&source) {
                     found.push(source);
@@ -125,11 +165,16 @@ impl Spellings {
     }
 
     fn allows_name(&self, name: &str, path: &str, depth: usize) -> bool {
-        let mut bound = self.bound.get(name).into_iter().flatten();
+        let mut bound = self.bound(name);
         above(path, name).is_some_and(|module| {
             module == "builtins" || self.stars.iter().any(|star| star == module)
         }) || bound.any(|bound| match bound {
-            Bound::Import(import) => import == path,
+            Bound::Module(module) => module == path,
+            Bound::Member(module, member) => above(path, member).is_some_and(|above| {
+                self.modules
+                    .get(*module)
+                    .is_some_and(|module| module == above)
+            }),
             Bound::Value(value) => {
                 let (root, attributes) = value.split_at(value.find('.').unwrap_or(value.len()));
                 depth > 0
@@ -140,8 +185,20 @@ impl Spellings {
         })
     }
 
-    fn bind(&mut self, name: &str, bound: Bound) {
-        self.bound.entry(Name::new(name)).or_default().push(bound);
+    fn bound(&self, name: &str) -> impl Iterator<Item = &Bound> {
+        self.bound.get(name).into_iter().flat_map(AllBound::iter)
+    }
+
+    fn bind(&mut self, name: Name, bound: Bound) {
+        match self.bound.entry(name) {
+            Entry::Occupied(known) => known.into_mut().others.push(bound),
+            Entry::Vacant(new) => {
+                new.insert(AllBound {
+                    first: bound,
+                    others: Vec::new(),
+                });
+            }
+        }
     }
 }
 
@@ -173,10 +230,13 @@ impl<'a> SourceOrderVisitor<'a> for Spellings {
             AnyNodeRef::StmtImport(import) => {
                 for alias in &import.names {
                     let first = alias.name.split('.').next().unwrap_or_default();
-                    self.packages.insert(Name::new(first));
+                    let first = Name::new(first);
+                    self.packages.insert(first.clone());
                     match &alias.asname {
-                        Some(name) => self.bind(name, Bound::Import(alias.name.to_string())),
-                        None => self.bind(first, Bound::Import(first.to_owned())),
+                        Some(name) => {
+                            self.bind(name.id.clone(), Bound::Module(alias.name.id.clone()));
+                        }
+                        None => self.bind(first.clone(), Bound::Module(first)),
                     }
                 }
             }
@@ -190,18 +250,19 @@ impl<'a> SourceOrderVisitor<'a> for Spellings {
                     if alias.name.as_str() == "*" {
                         self.stars.push(module.clone());
                     } else {
-                        let path = format!("{module}.{}", alias.name);
                         let name = alias.asname.as_ref().unwrap_or(&alias.name);
-                        self.bind(name, Bound::Import(path));
+                        let member = Bound::Member(self.modules.len(), alias.name.id.clone());
+                        self.bind(name.id.clone(), member);
                     }
                 }
+                self.modules.push(module);
             }
             AnyNodeRef::StmtAssign(assign) => {
                 let Some(value) = dotted(&assign.value) else {
                     return TraversalSignal::Skip;
                 };
                 for name in assign.targets.iter().filter_map(Expr::as_name_expr) {
-                    self.bind(&name.id, Bound::Value(value.clone()));
+                    self.bind(name.id.clone(), Bound::Value(value.clone()));
                 }
             }
             _ => {}

@@ -1,5 +1,7 @@
 //! The one walk over a file that feeds all codemods.
 
+use std::cell::OnceCell;
+
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
 use rustc_hash::FxHashSet;
@@ -10,7 +12,7 @@ use crate::key::Key;
 use crate::project::Project;
 use crate::settings::Settings;
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::{Hints, Spellings};
 use crate::support::twins;
 use crate::traces::search::Sought;
 use crate::traces::{Node, Scopes, Writer};
@@ -18,8 +20,8 @@ use crate::{Candidate, Codemod, suppression};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress.
 pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Finding> {
-    let scopes = scopes_for(file, codemods);
-    let mut traversal = Traversal::new(file, codemods, scopes.as_ref());
+    let scopes = OnceCell::new();
+    let mut traversal = Traversal::new(file, codemods, &scopes);
     traversal.visit_body(file.body());
     let mut findings = traversal.findings;
     let suppressions = suppression::Suppressions::of(file);
@@ -37,18 +39,11 @@ pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Find
 /// Asks the database what [`check`] asks it, from the end of the file to its start. Beside it on another
 /// thread, each finds ready what the other one has asked.
 pub fn ask_from_the_end(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) {
-    let scopes = scopes_for(file, codemods);
-    let mut traversal = Traversal::new(file, codemods, scopes.as_ref());
+    let scopes = OnceCell::new();
+    let mut traversal = Traversal::new(file, codemods, &scopes);
     for statement in file.body().iter().rev() {
         traversal.visit_stmt(statement);
     }
-}
-
-fn scopes_for<'a>(file: &File<'a, '_>, codemods: &[&'static dyn Codemod]) -> Option<Scopes<'a>> {
-    codemods
-        .iter()
-        .any(|codemod| codemod.asks_for_types())
-        .then(|| Scopes::of(file.syntax(), file.source, file.place()))
 }
 
 /// For each kind of node, which of some codemods look at it, as their places among them.
@@ -80,8 +75,8 @@ struct Traversal<'f, 's, 'a, 'db> {
     file: &'f File<'a, 'db>,
     codemods: &'f [&'static dyn Codemod],
     by_node: ByNode,
-    spellings: Spellings,
-    writer: Option<Writer<'s, 'a>>,
+    hints: Hints<'f>,
+    written: Written<'s, 'a>,
     ancestors: Vec<AnyNodeRef<'a>>,
     findings: Vec<Finding>,
 }
@@ -90,17 +85,46 @@ impl<'f, 's, 'a, 'db> Traversal<'f, 's, 'a, 'db> {
     fn new(
         file: &'f File<'a, 'db>,
         codemods: &'f [&'static dyn Codemod],
-        scopes: Option<&'s Scopes<'a>>,
+        scopes: &'s OnceCell<Scopes<'a>>,
     ) -> Self {
         Self {
             file,
             codemods,
             by_node: ByNode::of(codemods.iter()),
-            spellings: Spellings::with(file.syntax(), file.settings),
-            writer: scopes.map(Writer::new),
+            hints: Hints::new(file.semantics.spellings(), file.settings),
+            written: Written {
+                scopes,
+                writer: None,
+            },
             ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
             findings: Vec::new(),
         }
+    }
+}
+
+/// What the values of a file are made of, in the text as it is now. Made when the first candidate depends
+/// on it.
+struct Written<'s, 'a> {
+    scopes: &'s OnceCell<Scopes<'a>>,
+    writer: Option<Writer<'s, 'a>>,
+}
+
+impl<'a> Written<'_, 'a> {
+    /// Whether what is sought may be reached from what stands at a site.
+    fn may_reach(
+        &mut self,
+        file: &File<'a, '_>,
+        site: &Site<'_, 'a>,
+        name: Key,
+        sought: Sought,
+    ) -> bool {
+        let writer = self.writer.get_or_insert_with(|| {
+            let scopes = || Scopes::of(file.syntax(), file.source, file.place());
+            Writer::new(self.scopes.get_or_init(scopes))
+        });
+        let node = writer.node_at(site, file.source);
+        file.project
+            .may_hold(file.number, Some(writer.traces()), node, name, sought)
     }
 }
 
@@ -112,17 +136,12 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
         };
         let codemods = self.by_node.at(node).iter();
         for codemod in codemods.filter_map(|place| self.codemods.get(*place)) {
-            let possible = match codemod.candidate(&self.spellings, &site) {
+            let possible = match codemod.candidate(&self.hints, &site) {
                 Candidate::No => false,
                 Candidate::Yes => true,
                 Candidate::If(name, sought) => {
-                    let project = self.file.project;
-                    project.may_be_meant(name, sought)
-                        && self.writer.as_mut().is_none_or(|writer| {
-                            let node = writer.node_at(&site, self.file.source);
-                            let (number, own) = (self.file.number, writer.traces());
-                            project.may_hold(number, Some(own), node, name, sought)
-                        })
+                    self.file.project.may_be_meant(name, sought)
+                        && self.written.may_reach(self.file, &site, name, sought)
                 }
             };
             if possible
@@ -170,8 +189,9 @@ impl Prospects {
             return Self::default();
         }
         let by_node = ByNode::of(codemods.iter());
+        let spellings = Spellings::of(module);
         let mut search = Search {
-            spellings: Spellings::with(module, settings),
+            hints: Hints::new(&spellings, settings),
             source,
             writer,
             left: codemods.len(),
@@ -215,7 +235,7 @@ impl Prospects {
 }
 
 struct Search<'w, 's, 'a> {
-    spellings: Spellings,
+    hints: Hints<'w>,
     source: &'w str,
     writer: Option<&'w mut Writer<'s, 'a>>,
     by_node: ByNode,
@@ -236,7 +256,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
             let Some((codemod, waits @ Some(_))) = self.open.get_mut(*place) else {
                 continue;
             };
-            match codemod.candidate(&self.spellings, &site) {
+            match codemod.candidate(&self.hints, &site) {
                 Candidate::No => {}
                 Candidate::Yes => {
                     *waits = None;

@@ -1,11 +1,12 @@
 //! The Python environment whose packages are looked at: where it is, and what it holds.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use asyncfix_codemods::project::{Project, Summary, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
@@ -54,18 +55,26 @@ pub fn site_packages(
     }
 }
 
+/// What stands in a folder, by name. A project imports many packages: to list a folder once takes a
+/// fraction of the time that it takes to ask for each of them.
+fn entries(folder: &SystemPath) -> FxHashSet<OsString> {
+    std::fs::read_dir(folder.as_std_path())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.file_name()))
+        .collect()
+}
+
 /// Tells `project` which of the packages it imports are its own, below `roots`, the folders that
 /// imports start from.
 pub fn add_own(project: &mut Project, roots: &[SystemPathBuf]) {
+    let there: FxHashSet<OsString> = roots.iter().flat_map(|root| entries(root)).collect();
     let packages: Vec<String> = project
         .packages()
         .filter(|package| {
-            roots.iter().any(|root| {
-                let path = root.join(package);
-                ["", ".py", ".pyi"]
-                    .iter()
-                    .any(|ending| std::path::Path::new(&format!("{path}{ending}")).exists())
-            })
+            ["", ".py", ".pyi"]
+                .iter()
+                .any(|ending| there.contains(OsStr::new(&format!("{package}{ending}"))))
         })
         .map(str::to_owned)
         .collect();
@@ -75,18 +84,17 @@ pub fn add_own(project: &mut Project, roots: &[SystemPathBuf]) {
 /// Tells `project` which of the packages it imports are installed, and what they define
 /// asynchronously.
 pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
-    let places: Vec<(String, SystemPathBuf)> = site_packages
-        .iter()
-        .flat_map(|root| {
-            project.packages().flat_map(move |package| {
-                ["", ".py", ".pyi", "-stubs"].map(|ending| {
-                    let place = root.join(format!("{package}{ending}"));
-                    (package.to_owned(), place)
-                })
-            })
-        })
-        .filter(|(_, place)| place.as_std_path().exists())
-        .collect();
+    let mut places: Vec<(String, SystemPathBuf)> = Vec::new();
+    for root in site_packages {
+        let there = entries(root);
+        for package in project.packages() {
+            let named = ["", ".py", ".pyi", "-stubs"].map(|ending| format!("{package}{ending}"));
+            let named = named
+                .iter()
+                .filter(|name| there.contains(OsStr::new(name.as_str())));
+            places.extend(named.map(|name| (package.to_owned(), root.join(name))));
+        }
+    }
     let names: Vec<u64> = places
         .par_iter()
         .flat_map_iter(|(_, folder)| {

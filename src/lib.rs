@@ -14,4 +14,5 @@ pub mod report;
 pub mod run;
 pub mod selection;
 pub mod source;
+pub mod words;
 pub mod write;

@@ -6,9 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
 use asyncfix_codemods::project::{Project, Summary};
@@ -32,10 +31,15 @@ use crate::database::Database;
 use crate::discovery::{self, Found};
 use crate::environment::{self, Importer};
 use crate::source::{self, Source};
+use crate::words::Words;
 
 /// How many rounds a file may take. A rewrite never brings a new one about more often than this;
 /// a file that still changes then is left as it was, and the rule is reported.
 const MOST_ROUNDS: usize = 100;
+
+/// How many files a thread takes at a time. Some take a hundred times as long as others: with many, all
+/// threads but one wait for the last.
+const FEW: usize = 4;
 
 /// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
 /// of this becomes memory.
@@ -132,15 +136,15 @@ struct Active {
 }
 
 /// A file that may have something for a codemod. Most turn out to have nothing once the others are known,
-/// and so its text is not kept.
+/// and so their texts are not kept.
 struct Candidate {
     index: usize,
     shown: PathBuf,
     path: SystemPathBuf,
     config: Arc<Config>,
     prospects: Prospects,
-    /// The text, where that is not what is on disk.
-    given: Option<Source>,
+    /// The text, where that is not what is on disk, or is sure to be needed.
+    source: Option<Source>,
 }
 
 impl Candidate {
@@ -150,7 +154,7 @@ impl Candidate {
         if codemods.is_empty() {
             return Settled::Nothing;
         }
-        let source = match self.given {
+        let source = match self.source {
             Some(source) => source,
             None => match source::read(self.path.as_std_path()) {
                 Ok(source) => source,
@@ -224,8 +228,9 @@ pub fn run(
     let looks: Vec<Result<FirstLook, ConfigError>> = inputs
         .into_par_iter()
         .enumerate()
+        .with_max_len(FEW)
         .map(|(index, input)| {
-            let look = first_look(index, input, resolver);
+            let look = first_look(index, input, resolver, some_named);
             if !matches!(look, Ok(FirstLook::Candidate(..))) {
                 tick();
             }
@@ -332,6 +337,7 @@ pub fn run(
     }
     let settled: Vec<Settled> = candidates
         .into_par_iter()
+        .with_max_len(FEW)
         .map(|candidate| candidate.settle(&project))
         .collect();
     let mut active = Vec::new();
@@ -424,6 +430,7 @@ fn look_beside(
                 let place = Place::of(path.as_std_path());
                 let scopes = Scopes::of(parsed.syntax(), &source.text, place);
                 let mut summary = Summary::of(parsed.syntax(), &source.text, true);
+                summary.add_imports(parsed.syntax());
                 summary.add_traces(Writer::new(&scopes).finish());
                 summary.add_calls(calls::write(&scopes, &source.text, table));
                 Some((path, summary))
@@ -448,79 +455,14 @@ fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemP
     folders
 }
 
-/// The words that files are looked at for. Codemods share many.
-struct Vocabulary {
-    /// Finds all of them in one go; they are many, and most are in no file.
-    search: Option<AhoCorasick>,
-    count: usize,
-    /// By the places of the codemods, the places of their words.
-    of_codemods: Vec<Vec<usize>>,
-    /// Code without these has nothing to do with coroutines, other files' aside.
-    of_coroutines: Vec<usize>,
-}
-
-static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
-    let mut words: Vec<&'static str> = Vec::new();
-    let mut places = |of: &[&'static str]| {
-        let place = |word: &'static str| {
-            let known = words.iter().position(|known| *known == word);
-            known.unwrap_or_else(|| {
-                words.push(word);
-                words.len() - 1
-            })
-        };
-        of.iter().copied().map(place).collect::<Vec<usize>>()
-    };
-    let of_coroutines = places(&["async", "await"]);
-    let of_codemods = CODEMODS
-        .iter()
-        .map(|codemod| places(codemod.words()))
-        .collect();
-    Vocabulary {
-        search: AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&words)
-            .ok(),
-        count: words.len(),
-        of_codemods,
-        of_coroutines,
-    }
-});
-
-/// Which words a text holds.
-struct Words {
-    are_held: Vec<bool>,
-}
-
-impl Words {
-    fn of(text: &str) -> Self {
-        // Without the search, any may be there.
-        let mut are_held = vec![VOCABULARY.search.is_none(); VOCABULARY.count];
-        if let Some(search) = &VOCABULARY.search {
-            for found in search.find_overlapping_iter(text) {
-                if let Some(is_held) = are_held.get_mut(found.pattern().as_usize()) {
-                    *is_held = true;
-                }
-            }
-        }
-        Self { are_held }
-    }
-
-    fn hold_any(&self, words: &[usize]) -> bool {
-        words
-            .iter()
-            .any(|word| self.are_held.get(*word).is_some_and(|is_held| *is_held))
-    }
-
-    /// Whether one of the words stands in the text that a codemod has work with.
-    fn are_for(&self, place: usize) -> bool {
-        let words = VOCABULARY.of_codemods.get(place);
-        words.is_some_and(|words| self.hold_any(words))
-    }
-}
-
-/// Reads a file, parses it, and says whether any codemod could have work in it.
-fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLook, ConfigError> {
+/// Reads a file, parses it, and says whether any codemod could have work in it. What it imports is only
+/// written down where the run looks at other files than those given.
+fn first_look(
+    index: usize,
+    input: Input,
+    resolver: &Resolver,
+    looks_beside: bool,
+) -> Result<FirstLook, ConfigError> {
     let Found { shown, path, named } = input.found;
     let folder = path.parent().unwrap_or(&path);
     let config = resolver.for_folder(folder)?;
@@ -535,7 +477,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
         },
     };
     let words = Words::of(&source.text);
-    let is_plain = !named && !words.hold_any(&VOCABULARY.of_coroutines);
+    let is_plain = !named && !words.are_of_coroutines();
     let codes = config.codes_for(&path);
     let selected: Vec<(usize, &'static dyn Codemod)> = CODEMODS
         .iter()
@@ -571,6 +513,9 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
     let mut writer = scopes.as_ref().map(Writer::new);
     let mut summary = Summary::of(parsed.syntax(), &source.text, for_types);
+    if looks_beside && for_types {
+        summary.add_imports(parsed.syntax());
+    }
     let codemods = selected
         .into_iter()
         .filter(|(_, codemod)| !is_plain || codemod.in_plain_code())
@@ -603,6 +548,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
     if prospects.is_empty() {
         return Ok(FirstLook::Nothing(Some(summary)));
     }
+    let is_needed = is_given || !prospects.certain.is_empty();
     Ok(FirstLook::Candidate(
         Box::new(Candidate {
             index,
@@ -610,7 +556,7 @@ fn first_look(index: usize, input: Input, resolver: &Resolver) -> Result<FirstLo
             path,
             config,
             prospects,
-            given: is_given.then_some(source),
+            source: is_needed.then_some(source),
         }),
         summary,
     ))
@@ -669,6 +615,7 @@ fn rounds(
         let changed: Vec<(Active, Step)> = {
             let looked_at: Vec<(Active, Step)> = active
                 .into_par_iter()
+                .with_max_len(FEW)
                 .map_with(database.clone(), |database, file| {
                     let step = step(database, &file, project, mode);
                     if number == 0 {

@@ -15,7 +15,7 @@ use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Origin;
 use crate::site::{Obstacle, Owner, Site, Surroundings};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
 use crate::support::{coroutines, imports, locks};
 use crate::{Candidate, Codemod};
@@ -51,7 +51,8 @@ impl Codemod for BlockingCall {
         &[NodeKind::ExprCall, NodeKind::StmtWith]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let call = match site.node {
             AnyNodeRef::ExprCall(call) => call,
             AnyNodeRef::StmtWith(with) if self.held_locks && !with.is_async => {
@@ -64,9 +65,9 @@ impl Codemod for BlockingCall {
             }
             _ => return Candidate::No,
         };
-        let table = spellings.blocking();
-        table
-            .candidate(self.rule.code, &call.func, is_awaited(site), spellings)
+        hints
+            .blocking
+            .candidate(self.rule.code, &call.func, is_awaited(site), hints)
             .and(|| site.is_asynchronous(spellings.await_at_top()))
     }
 

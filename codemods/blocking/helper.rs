@@ -13,7 +13,7 @@ use crate::key::name_key;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::site::{Owner, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::blocking::{Called, Kind, Row};
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
@@ -50,7 +50,8 @@ impl Codemod for BlockingHelper {
         &[NodeKind::ExprCall]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };

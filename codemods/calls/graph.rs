@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 
 use rayon::prelude::*;
-use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Blocked, Bond, Call, Callee, Calls, ClassMember, Function, Path, Target, find};
-use crate::key::{Key, name_key};
+use super::{Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, Target, find};
+use crate::key::{Key, name_key, pair_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
 
@@ -89,8 +88,10 @@ pub struct Graph {
     files: Vec<Calls>,
     /// The number of the first function of each file.
     first: Vec<Id>,
-    /// The files, by the last component of their modules' names.
-    modules: FxHashMap<Name, Vec<u32>>,
+    /// The files, by the last component of their modules' names, and by the last two.
+    modules: FxHashMap<Key, Vec<u32>>,
+    /// For each class of each file: what its bases are, `None` for one that is not known.
+    bases: Vec<Vec<Box<[Option<ClassId>]>>>,
     /// For each function that blocks: the next one on the shortest way to the call.
     next: FxHashMap<Id, Next>,
     /// For each function: why it, or one it calls, cannot simply run in a thread.
@@ -116,17 +117,18 @@ impl Graph {
         let mut count = 0;
         for (number, file) in self.files.iter().enumerate() {
             self.first.push(count);
-            let last = file.place.components().last();
-            let last = Name::new(last.map_or("", String::as_str));
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            self.modules.entry(last).or_default().push(number);
+            for key in module_keys(file.place.components()) {
+                self.modules.entry(key).or_default().push(number);
+            }
             count += u32::try_from(file.functions.len()).unwrap_or_default();
         }
-        self.find_overridden();
-        let links: Vec<Links> = (0..self.files.len())
-            .into_par_iter()
-            .map(|number| self.links(u32::try_from(number).unwrap_or(u32::MAX)))
-            .collect();
+        self.bases = self.of_all_files(Self::bases_in);
+        let overridden = self.of_all_files(Self::overridden_by);
+        for (method, own) in overridden.into_iter().flatten() {
+            self.overridden.entry(method).or_default().push(own);
+        }
+        let links = self.of_all_files(Self::links);
         let mut callers = Callers::default();
         let mut blocked = VecDeque::new();
         let mut tied = VecDeque::new();
@@ -152,6 +154,14 @@ impl Graph {
             .filter_map(|id| self.function(*id))
             .map(|function| name_key(last(&function.name)))
             .collect();
+    }
+
+    /// What `of` says of each file, in their order.
+    fn of_all_files<T: Send>(&self, of: fn(&Self, u32) -> T) -> Vec<T> {
+        (0..self.files.len())
+            .into_par_iter()
+            .map(|number| of(self, u32::try_from(number).unwrap_or(u32::MAX)))
+            .collect()
     }
 
     /// What the functions of one file lead to.
@@ -242,7 +252,7 @@ impl Graph {
     /// The last function of this name in the file at `place`.
     fn function_at(&self, place: &Place, name: &str) -> Option<Id> {
         let components: Vec<&str> = place.components().iter().map(String::as_str).collect();
-        let named = self.modules.get(*components.last()?)?;
+        let named = self.files_named(&components);
         named.iter().rev().find_map(|number| {
             let calls = self.file(*number)?;
             if !is_at(calls, &components) {
@@ -322,24 +332,14 @@ impl Graph {
     ) -> Result<impl Iterator<Item = Id> + use<>, String> {
         let mut found = Vec::new();
         let mut pending = vec![(class, depth)];
-        while let Some(((file, index), depth)) = pending.pop() {
-            let known = self
-                .file(file)
-                .and_then(|calls| calls.classes.get(index as usize));
-            let Some(known) = known else {
-                continue;
-            };
-            for base in &known.bases {
-                let Some(Found::Class(base)) = self.target(file, base, STEPS) else {
+        while let Some((class, depth)) = pending.pop() {
+            for base in self.bases_of(class) {
+                let Some(base) = *base else {
                     return Err(format!(
                         "what the class of `{method}` inherits is not known"
                     ));
                 };
-                let members = self
-                    .file(base.0)
-                    .and_then(|calls| calls.classes.get(base.1 as usize))
-                    .and_then(|class| class.member(method));
-                match members {
+                match self.class(base).and_then(|class| class.member(method)) {
                     Some(ClassMember::Method(method)) => {
                         found.push(self.id(base.0, method as usize));
                     }
@@ -436,58 +436,68 @@ impl Graph {
         calls.functions.get(index as usize)
     }
 
-    /// Notes every method that a subclass has in another form.
-    fn find_overridden(&mut self) {
-        let mut overridden: FxHashMap<Id, Vec<Option<Id>>> = FxHashMap::default();
-        for (number, file) in self.files.iter().enumerate() {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            for class in &file.classes {
-                let mut bases: Vec<(ClassId, usize)> = Vec::new();
-                self.add_bases(number, &class.bases, BASES, &mut bases);
-                while let Some(((of, base), depth)) = bases.pop() {
-                    let Some(base) = self
-                        .file(of)
-                        .and_then(|file| file.classes.get(base as usize))
-                    else {
-                        continue;
-                    };
-                    let (few, many) = if class.members.len() < base.members.len() {
-                        (&class.members, &base.members)
-                    } else {
-                        (&base.members, &class.members)
-                    };
-                    for (name, _) in few.iter().filter(|(name, _)| find(many, name).is_some()) {
-                        let method = base
+    /// What the bases of the classes of one file are.
+    fn bases_in(&self, number: u32) -> Vec<Box<[Option<ClassId>]>> {
+        let classes = self.file(number).map(|file| file.classes.iter());
+        let base = |base: &Target| match self.target(number, base, STEPS) {
+            Some(Found::Class(class)) => Some(class),
+            _ => None,
+        };
+        classes
+            .into_iter()
+            .flatten()
+            .map(|class| class.bases.iter().map(base).collect())
+            .collect()
+    }
+
+    /// What the bases of a class are, `None` for one that is not known.
+    fn bases_of(&self, (file, index): ClassId) -> &[Option<ClassId>] {
+        let classes = self.bases.get(file as usize);
+        let bases = classes.and_then(|classes| classes.get(index as usize));
+        bases.map_or(&[], |bases| &**bases)
+    }
+
+    fn class(&self, (file, index): ClassId) -> Option<&Class> {
+        self.file(file)?.classes.get(index as usize)
+    }
+
+    /// The methods that classes of one file have in another form than a base, each with theirs.
+    fn overridden_by(&self, number: u32) -> Vec<(Id, Option<Id>)> {
+        let mut overridden = Vec::new();
+        let classes = self.file(number).map(|file| file.classes.iter().zip(0..));
+        for (class, index) in classes.into_iter().flatten() {
+            let mut pending: Vec<(ClassId, usize)> = Vec::new();
+            let bases = |of: ClassId, depth: usize| {
+                let known = self.bases_of(of).iter().flatten();
+                known.map(move |base| (*base, depth))
+            };
+            pending.extend(bases((number, index), BASES));
+            while let Some((of, depth)) = pending.pop() {
+                let Some(base) = self.class(of) else {
+                    continue;
+                };
+                let (few, many) = if class.members.len() < base.members.len() {
+                    (&class.members, &base.members)
+                } else {
+                    (&base.members, &class.members)
+                };
+                for (name, _) in few.iter().filter(|(name, _)| find(many, name).is_some()) {
+                    let method = base
+                        .member(name)
+                        .and_then(|method| self.method_id(of.0, method));
+                    if let Some(method) = method {
+                        let own = class
                             .member(name)
-                            .and_then(|method| self.method_id(of, method));
-                        if let Some(method) = method {
-                            let own = class
-                                .member(name)
-                                .and_then(|own| self.method_id(number, own));
-                            overridden.entry(method).or_default().push(own);
-                        }
+                            .and_then(|own| self.method_id(number, own));
+                        overridden.push((method, own));
                     }
-                    if depth > 0 {
-                        self.add_bases(of, &base.bases, depth - 1, &mut bases);
-                    }
+                }
+                if depth > 0 {
+                    pending.extend(bases(of, depth - 1));
                 }
             }
         }
-        self.overridden = overridden;
-    }
-
-    fn add_bases(
-        &self,
-        file: u32,
-        bases: &[Target],
-        depth: usize,
-        found: &mut Vec<(ClassId, usize)>,
-    ) {
-        for base in bases {
-            if let Some(Found::Class(class)) = self.target(file, base, STEPS) {
-                found.push((class, depth));
-            }
-        }
+        overridden
     }
 
     fn callee(&self, file: u32, callee: &Callee) -> Option<Id> {
@@ -520,18 +530,13 @@ impl Graph {
     }
 
     fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
-        let (file, index) = class;
-        let known = self.file(file)?.classes.get(index as usize)?;
-        if let Some(member) = known.member(name) {
-            return self.method_id(file, member);
+        if let Some(member) = self.class(class)?.member(name) {
+            return self.method_id(class.0, member);
         }
         let depth = depth.checked_sub(1)?;
-        for base in &known.bases {
+        for base in self.bases_of(class) {
             // Behind a base that is not known, anything may come.
-            let Found::Class(base) = self.target(file, base, STEPS)? else {
-                return None;
-            };
-            if let Some(method) = self.method(base, name, depth) {
+            if let Some(method) = self.method((*base)?, name, depth) {
                 return Some(method);
             }
         }
@@ -618,12 +623,17 @@ impl Graph {
         found.next().is_none().then_some(first)
     }
 
+    /// The files whose modules may have a name with these last components.
+    fn files_named(&self, components: &[impl AsRef<str>]) -> &[u32] {
+        let key = module_keys(components).last();
+        let files = key.and_then(|key| self.modules.get(&key));
+        files.map_or(&[], Vec::as_slice)
+    }
+
     /// Whether there is a module, or a package with `__init__.py`, at this place: imports do not start
     /// inside of it.
     fn is_module(&self, components: &[String]) -> bool {
-        let last = components.last().map(String::as_str);
-        let named = last.and_then(|last| self.modules.get(last));
-        named.into_iter().flatten().any(|number| {
+        self.files_named(components).iter().any(|number| {
             self.file(*number)
                 .is_some_and(|file| file.place.components() == components)
         })
@@ -634,7 +644,7 @@ impl Graph {
         if !is_relative && is_stdlib(module.first()?) {
             return None;
         }
-        let named = self.modules.get(*module.last()?)?;
+        let named = self.files_named(module);
         let mut fitting = named.iter().copied().filter(|number| {
             self.file(*number).is_some_and(|file| {
                 if is_relative {
@@ -669,6 +679,17 @@ impl Graph {
             _ => None,
         }
     }
+}
+
+/// The keys under which a module is found: by the last component of its name, and by the last two.
+fn module_keys(components: &[impl AsRef<str>]) -> impl Iterator<Item = Key> {
+    let mut from_end = components.iter().rev();
+    let last = from_end.next().map(|last| name_key(last.as_ref()));
+    let before = from_end.next().map(|before| name_key(before.as_ref()));
+    let pair = last
+        .zip(before)
+        .map(|(last, before)| pair_key(before, last));
+    last.into_iter().chain(pair)
 }
 
 /// What a path leads to.

@@ -10,7 +10,7 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::flow::{Exits, Jump};
 use crate::support::imports;
 use crate::{Candidate, Codemod};
@@ -49,7 +49,8 @@ impl Codemod for BroadExcept {
         &[NodeKind::ExceptHandlerExceptHandler]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
             return Candidate::No;
         };

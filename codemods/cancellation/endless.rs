@@ -15,7 +15,7 @@ use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::instance_values;
 use crate::site::{Owner, Place, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::resources::{Resource, opened};
 use crate::support::{coroutines, imports};
 use crate::{Candidate, Codemod};
@@ -60,7 +60,8 @@ impl Codemod for UnhandledCancellation {
         &[NodeKind::StmtWhile, NodeKind::StmtFor]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let body = match site.node {
             AnyNodeRef::StmtWhile(statement) if coroutines::is_endless(&statement.test) => {
                 &statement.body

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rewrite;
 use crate::rule::Rule;
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::flow::Exits;
 use crate::{Candidate, Codemod, file::File};
 
@@ -50,7 +50,8 @@ impl Codemod for SwallowedCancellation {
         &[NodeKind::ExceptHandlerExceptHandler]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
             return Candidate::No;
         };

@@ -18,7 +18,7 @@ use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::{Awaitability, Semantics};
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::coroutines;
 use crate::tasks::dangling::makes_task;
 use crate::traces::search::Namesakes;
@@ -64,7 +64,8 @@ impl Codemod for UnboundedConcurrency {
         ]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let allow = |expr: &Expr, paths: &[&str]| spellings.allow(expr, paths);
         Candidate::when(FanOut::at(site, &allow).is_some())
     }

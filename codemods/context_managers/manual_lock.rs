@@ -11,7 +11,7 @@ use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::ClassOf;
 use crate::site::{Owner, Place, Site, suites_in};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::blocks;
 use crate::support::flow::Exits;
 use crate::{Candidate, Codemod};
@@ -53,7 +53,7 @@ impl Codemod for ManualLock {
         &[NodeKind::ExprAwait]
     }
 
-    fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, _hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let is_statement = matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_)));
         Candidate::when(is_statement && acquired(site.node).is_some_and(is_stable))
     }

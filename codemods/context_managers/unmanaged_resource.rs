@@ -15,7 +15,7 @@ use crate::key::opening_key;
 use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::site::{Owner, Place, Site, suites_in};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::blocks;
 use crate::support::locks;
 use crate::support::resources::{
@@ -90,7 +90,8 @@ impl Codemod for UnmanagedResource {
         &[NodeKind::StmtAssign, NodeKind::StmtAnnAssign]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let Some(opening) = Opening::of(site.node) else {
             return Candidate::No;
         };

@@ -15,7 +15,7 @@ use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::site::{Obstacle, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::expected::is_expected;
 use crate::support::locks;
 use crate::traces::search::Sought;
@@ -54,7 +54,8 @@ impl Codemod for ForgottenAwait {
         &[NodeKind::ExprCall, NodeKind::ExprAttribute]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let (key, sought) = match site.node {
             AnyNodeRef::ExprCall(call) => {
                 let name = match &*call.func {

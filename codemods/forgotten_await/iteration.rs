@@ -11,7 +11,7 @@ use crate::key::{iteration_key, name_key};
 use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::site::{Obstacle, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::expected::is_expected;
 use crate::support::locks;
 use crate::traces::search::Sought;
@@ -46,7 +46,8 @@ impl Codemod for MissingAsyncFor {
         &[NodeKind::StmtFor, NodeKind::Comprehension]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let Some(iterable) = plain_iterable(site.node) else {
             return Candidate::No;
         };

@@ -14,7 +14,7 @@ use crate::rule::Rule;
 use crate::semantics::Semantics;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::coroutines::{self, Ending, Member};
 use crate::support::names;
 use crate::support::slots::Slot;
@@ -56,7 +56,8 @@ impl Codemod for GatherWithoutReturnExceptions {
         &[NodeKind::ExprAwait]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         // An awaited call; a gather kept as a future is looked at where it is awaited, by people.
         let AnyNodeRef::ExprAwait(awaited) = site.node else {
             return Candidate::No;

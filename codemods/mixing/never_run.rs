@@ -20,7 +20,7 @@ use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::site::{Obstacle, Owner, Place, Site, suites_in};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::blocks::Block;
 use crate::support::decorators::called;
 use crate::support::expected::is_expected;
@@ -67,7 +67,8 @@ impl Codemod for CoroutineNeverRun {
         &[NodeKind::ExprCall]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };

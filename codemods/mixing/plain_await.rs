@@ -15,7 +15,7 @@ use crate::rewrite::in_order;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF401.
@@ -56,7 +56,7 @@ impl Codemod for AwaitInSyncFunction {
         &[NodeKind::StmtFunctionDef, NodeKind::ExprLambda]
     }
 
-    fn candidate(&self, _spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, _hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         match site.node {
             AnyNodeRef::StmtFunctionDef(function) if !function.is_async => {
                 Candidate::when(needs_coroutine(function))

@@ -12,7 +12,7 @@ use crate::key::name_key;
 use crate::rule::Rule;
 use crate::semantics::{Awaitability, ClassOf, Origin};
 use crate::site::{Obstacle, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::expected::is_expected;
 use crate::support::locks;
 use crate::support::loops::{RUNNING_METHODS, is_loop};
@@ -54,7 +54,8 @@ impl Codemod for RunInsideLoop {
         &[NodeKind::ExprCall]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };

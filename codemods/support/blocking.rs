@@ -14,7 +14,7 @@ use crate::key::name_key;
 use crate::outline::last_name;
 use crate::semantics::{ClassOf, Origin};
 use crate::site::Site;
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::traces::search::Sought;
 
 /// What becomes of a blocking call in a coroutine.
@@ -330,6 +330,11 @@ impl Table {
         })
     }
 
+    /// Whether something has this last name.
+    pub(crate) fn knows(&self, last: &str) -> bool {
+        self.entries.contains_key(last)
+    }
+
     fn named(&self, last: &str) -> impl Iterator<Item = &Entry> {
         self.entries.get(last).into_iter().flatten()
     }
@@ -371,11 +376,12 @@ impl Table {
         code: &str,
         callee: &Expr,
         awaited: bool,
-        spellings: &Spellings,
+        hints: &Hints<'_>,
     ) -> Candidate {
-        let Some(last) = last_name(callee) else {
+        let Some(last) = last_name(callee).filter(|_| hints.may_block(callee)) else {
             return Candidate::No;
         };
+        let spellings = hints.spellings;
         let possible = |name: &str, found: Found| {
             self.named(name).any(|entry| {
                 if entry.found != found

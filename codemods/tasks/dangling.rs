@@ -16,7 +16,7 @@ use crate::rule::Rule;
 use crate::semantics::{ClassOf, Origin};
 use crate::settings::TaskStrategy;
 use crate::site::{Obstacle, Owner, Place, Site};
-use crate::spelling::Spellings;
+use crate::spelling::Hints;
 use crate::support::coroutines::{self, Ending};
 use crate::support::slots::Slot;
 use crate::support::{imports, names};
@@ -56,7 +56,8 @@ impl Codemod for DanglingTask {
         &[NodeKind::ExprCall]
     }
 
-    fn candidate(&self, spellings: &Spellings, site: &Site<'_, '_>) -> Candidate {
+    fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
+        let spellings = hints.spellings;
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };

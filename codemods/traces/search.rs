@@ -1,14 +1,14 @@
 //! Follows the traces of a project from an expression, until something is reached that would make
 //! the answer interesting, or nothing is left.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use ruff_python_ast::{self as ast, Expr};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use super::{Function, ImportPath, Member, Node, Origin, Step, Traces};
-use crate::key::{Key, as_property, context_key, iteration_key, name_key};
+use crate::key::{Key, as_property, context_key, iteration_key, name_key, pair_key};
 
 /// How many steps are taken; what needs more may be anything.
 const STEPS: usize = 20_000;
@@ -65,9 +65,8 @@ pub struct Linked {
     /// functions.
     installed: FxHashSet<Key>,
     installed_names: FxHashSet<Key>,
-    /// By the names that something has in a file, whether all of that are coroutine functions. Made when
-    /// the first question comes.
-    named: OnceLock<FxHashMap<Key, bool>>,
+    /// By the names that something has in a file, whether all of that are coroutine functions.
+    named: FxHashMap<Key, bool>,
 }
 
 /// What has one name, in all files: functions, members of classes, and what stands at the top level of
@@ -120,14 +119,15 @@ impl Linked {
 
     /// What has this name.
     pub fn namesakes(&self, name: Key) -> Namesakes {
-        match self.named.get_or_init(|| self.all_named()).get(&name) {
+        match self.named.get(&name) {
             Some(true) => Namesakes::CoroutineFunctions,
             None if self.installed.is_empty() => Namesakes::None,
             Some(false) | None => Namesakes::Others,
         }
     }
 
-    fn all_named(&self) -> FxHashMap<Key, bool> {
+    /// Takes note of what has which name, once all files are there.
+    pub fn settle(&mut self) {
         let mut named: FxHashMap<Key, bool> = FxHashMap::default();
         let mut note = |name: Key, is_coroutine_function: bool| {
             *named.entry(name).or_insert(true) &= is_coroutine_function;
@@ -155,7 +155,7 @@ impl Linked {
                 }
             }
         }
-        named
+        self.named = named;
     }
 
     /// Whether the files of this top-level package are those of the project.
@@ -255,10 +255,6 @@ fn module_keys(tail: &[Key]) -> impl Iterator<Item = Key> {
         _ => None,
     };
     last.into_iter().chain(pair)
-}
-
-fn pair_key(before: Key, last: Key) -> Key {
-    before.rotate_left(17) ^ last
 }
 
 /// What the standard library's objects can be asked for.
