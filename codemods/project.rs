@@ -450,10 +450,10 @@ pub struct Project {
 impl Project {
     /// Links summaries. Each comes with the last component of its file's module name, and has the
     /// number of its place among them.
-    pub fn link(summaries: impl IntoIterator<Item = (String, Summary)>) -> Self {
+    pub fn link(summaries: impl IntoIterator<Item = (String, Box<Summary>)>) -> Self {
         let mut calls = Vec::new();
         let mut traces = Vec::new();
-        let summaries: Vec<(String, Summary)> = summaries
+        let summaries: Vec<(String, Box<Summary>)> = summaries
             .into_iter()
             .map(|(module, mut summary)| {
                 calls.extend(summary.calls.take());
@@ -480,7 +480,7 @@ impl Project {
         project
     }
 
-    fn of_summaries(summaries: Vec<(String, Summary)>) -> Self {
+    fn of_summaries(summaries: Vec<(String, Box<Summary>)>) -> Self {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library

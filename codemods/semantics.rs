@@ -79,9 +79,23 @@ pub struct Function<'db> {
 }
 
 impl<'db> Function<'db> {
+    /// The function that a definition is one of, wherever it stands.
+    pub(crate) fn of(db: &'db dyn Db, definition: Definition<'db>) -> Option<Self> {
+        let is_one = definition.kind(db).is_function_def();
+        is_one.then(|| Self {
+            definition,
+            module: parsed_module(db, definition.python_file(db)).load(db),
+        })
+    }
+
     /// The definition in the type engine's terms.
     pub fn definition(&self) -> Definition<'db> {
         self.definition
+    }
+
+    /// The semantics of the file it stands in.
+    pub(crate) fn semantics(&self, db: &'db dyn Db) -> Semantics<'db> {
+        Semantics::new(db, self.definition.program_file(db), self.module.clone())
     }
 
     /// The function's node, in the file it is defined in.
@@ -822,13 +836,7 @@ impl<'db> Semantics<'db> {
 
     /// The function that a definition is one of, wherever it stands.
     pub fn function_of(&self, definition: Definition<'db>) -> Option<Function<'db>> {
-        definition
-            .kind(self.db())
-            .is_function_def()
-            .then(|| Function {
-                definition,
-                module: parsed_module(self.db(), definition.python_file(self.db())).load(self.db()),
-            })
+        Function::of(self.db(), definition)
     }
 
     /// The file that a definition stands in, where it is on disk.
@@ -901,11 +909,7 @@ impl<'db> Semantics<'db> {
     /// The semantics of the file a function stands in, to look further from there.
     #[must_use]
     pub fn of_function(&self, function: &Function<'db>) -> Semantics<'db> {
-        Semantics::new(
-            self.db(),
-            function.definition.program_file(self.db()),
-            function.module.clone(),
-        )
+        function.semantics(self.db())
     }
 
     /// The dotted path of the class that the value of `expr` is an instance of, such as

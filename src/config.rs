@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
+use rustc_hash::FxHashMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -313,7 +315,8 @@ pub struct Resolver {
     overrides: Overrides,
     inline: Options,
     fixed: Option<Arc<Config>>,
-    folders: RwLock<BTreeMap<PathBuf, Result<Arc<Config>, ConfigError>>>,
+    /// By the folders as they are written: to compare paths by their components takes many times as long.
+    folders: RwLock<FxHashMap<OsString, Result<Arc<Config>, ConfigError>>>,
 }
 
 impl Resolver {
@@ -355,13 +358,13 @@ impl Resolver {
             return Ok(Arc::clone(fixed));
         }
         if let Ok(folders) = self.folders.read()
-            && let Some(found) = folders.get(folder)
+            && let Some(found) = folders.get(folder.as_os_str())
         {
             return found.clone();
         }
         let found = self.find(folder);
         if let Ok(mut folders) = self.folders.write() {
-            folders.insert(folder.to_path_buf(), found.clone());
+            folders.insert(folder.as_os_str().to_owned(), found.clone());
         }
         found
     }

@@ -191,9 +191,9 @@ enum Settled {
 /// What the first look at a file brings.
 enum FirstLook {
     /// Nothing for any codemod.
-    Nothing(Option<Summary>),
+    Nothing(Option<Box<Summary>>),
     /// Something to look at.
-    Candidate(Box<Candidate>, Summary),
+    Candidate(Box<Candidate>, Box<Summary>),
     /// It cannot be looked at.
     Error(String),
 }
@@ -239,7 +239,7 @@ pub fn run(
         .collect();
     let mut candidates = Vec::new();
     let mut errors: Vec<(usize, String)> = Vec::new();
-    let mut summaries: Vec<Option<Summary>> = Vec::with_capacity(looks.len());
+    let mut summaries: Vec<Option<Box<Summary>>> = Vec::with_capacity(looks.len());
     for (index, look) in looks.into_iter().enumerate() {
         summaries.push(match look? {
             FirstLook::Nothing(summary) => summary,
@@ -281,7 +281,7 @@ pub fn run(
     let tables: Vec<SystemPathBuf> = summaries
         .iter()
         .zip(&paths)
-        .filter(|(summary, _)| summary.as_ref().is_some_and(Summary::is_table))
+        .filter(|(summary, _)| summary.as_ref().is_some_and(|summary| summary.is_table()))
         .filter_map(|(_, path)| system_path(path))
         .collect();
     // What lies outside of the files that were named is read for what it defines.
@@ -403,13 +403,13 @@ const BESIDE: usize = 3;
 /// last component of its module's name.
 fn look_beside(
     candidates: &[Candidate],
-    summaries: &[Option<Summary>],
+    summaries: &[Option<Box<Summary>>],
     roots: &[SystemPathBuf],
     table: &Table,
-) -> Vec<(String, Summary)> {
+) -> Vec<(String, Box<Summary>)> {
     let mut known: FxHashSet<SystemPathBuf> =
         candidates.iter().map(|file| file.path.clone()).collect();
-    let mut beside: Vec<(String, Summary)> = Vec::new();
+    let mut beside: Vec<(String, Box<Summary>)> = Vec::new();
     let mut importer = Importer::new(roots);
     let mut pending: Vec<SystemPathBuf> = Vec::new();
     for file in candidates {
@@ -422,14 +422,14 @@ fn look_beside(
             .drain(..)
             .filter(|path| known.insert(path.clone()))
             .collect();
-        let found: Vec<(SystemPathBuf, Summary)> = new
+        let found: Vec<(SystemPathBuf, Box<Summary>)> = new
             .into_par_iter()
             .filter_map(|path| {
                 let source = source::read(path.as_std_path()).ok()?;
                 let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
                 let place = Place::of(path.as_std_path());
                 let scopes = Scopes::of(parsed.syntax(), &source.text, place);
-                let mut summary = Summary::of(parsed.syntax(), &source.text, true);
+                let mut summary = Box::new(Summary::of(parsed.syntax(), &source.text, true));
                 summary.add_imports(parsed.syntax());
                 summary.add_traces(Writer::new(&scopes).finish());
                 summary.add_calls(calls::write(&scopes, &source.text, table));
@@ -491,9 +491,8 @@ fn first_look(
         .iter()
         .any(|(place, codemod)| codemod.in_plain_code() && words.are_for(*place));
     if is_plain && !for_types && !in_plain_code {
-        return Ok(FirstLook::Nothing(Some(Summary::of_plain_code(
-            &source.text,
-        ))));
+        let summary = Summary::of_plain_code(&source.text);
+        return Ok(FirstLook::Nothing(Some(Box::new(summary))));
     }
     let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
     if let Some(error) = parsed.errors().first() {
@@ -512,7 +511,7 @@ fn first_look(
     }
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
     let mut writer = scopes.as_ref().map(Writer::new);
-    let mut summary = Summary::of(parsed.syntax(), &source.text, for_types);
+    let mut summary = Box::new(Summary::of(parsed.syntax(), &source.text, for_types));
     if looks_beside && for_types {
         summary.add_imports(parsed.syntax());
     }
@@ -917,7 +916,7 @@ fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) -> 
     let ask = move || {
         // What goes wrong here is met again by who waits for the answer.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            look_into(&database, &file, &project, |context, _| {
+            with_context(&database, &file, &project, |context, _| {
                 semantics::index_ahead(&context.semantics);
                 traversal::ask_from_the_end(context, &file.codemods);
             })
@@ -1014,21 +1013,10 @@ fn least(file: &Active) -> Applicability {
 }
 
 /// Prepares a file for the codemods and asks `what` about it. `None` where it is gone.
+///
+/// Its tree is kept: others look into it as well, and to parse it again takes longer than the memory is
+/// worth.
 fn with_context<T>(
-    database: &Database,
-    file: &Active,
-    project: &Project,
-    what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
-) -> Option<T> {
-    let told = look_into(database, file, project, what);
-    // The tree is the largest part of what the engine remembers, and rarely needed again.
-    let program_file = database.file(&file.path, file.config.version_of_types())?;
-    parsed_module(database, program_file.python_file(database)).clear();
-    told
-}
-
-/// The same, for a file that is soon looked into again.
-fn look_into<T>(
     database: &Database,
     file: &Active,
     project: &Project,
@@ -1084,9 +1072,9 @@ fn import_root(
     if let Some(root) = known.get(folder) {
         return root.clone();
     }
-    // Standard input may go by the name of a file in a folder that is yet to be made.
-    let is_inside = !folder.as_std_path().is_dir()
-        || folder.join("__init__.py").as_std_path().is_file()
+    let is_inside = folder.join("__init__.py").as_std_path().is_file()
+        // Standard input may go by the name of a file in a folder that is yet to be made.
+        || !folder.as_std_path().is_dir()
         || hides_stdlib(folder);
     let root = match folder.parent() {
         Some(parent) if is_inside => import_root(parent, known),

@@ -71,17 +71,7 @@ impl Words {
             words.are_held.fill(true);
             return words;
         };
-        let mut step = |state: &mut StateID, byte: u8| {
-            *state = search.next_state(Anchored::No, *state, byte);
-            if search.is_special(*state) && search.is_match(*state) {
-                for at in 0..search.match_len(*state) {
-                    let word = search.match_pattern(*state, at).as_usize();
-                    if let Some(is_held) = words.are_held.get_mut(word) {
-                        *is_held = true;
-                    }
-                }
-            }
-        };
+        let mut step = |state: &mut StateID, byte: u8| words.step(search, state, byte);
         let bytes = text.as_bytes();
         let length = bytes.len().div_ceil(PARTS);
         // A word may begin in one part and end in the next.
@@ -106,6 +96,25 @@ impl Words {
             }
         }
         words
+    }
+
+    /// Takes a byte, and notes the words that end with it.
+    #[inline(always)]
+    fn step(&mut self, search: &DFA, state: &mut StateID, byte: u8) {
+        *state = search.next_state(Anchored::No, *state, byte);
+        if search.is_special(*state) && search.is_match(*state) {
+            self.note(search, *state);
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, search: &DFA, state: StateID) {
+        for at in 0..search.match_len(state) {
+            let word = search.match_pattern(state, at).as_usize();
+            if let Some(is_held) = self.are_held.get_mut(word) {
+                *is_held = true;
+            }
+        }
     }
 
     /// Whether the text has something to do with coroutines.

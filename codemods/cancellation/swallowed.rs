@@ -1,6 +1,7 @@
 //! AF302 swallowed-cancellation: a handler of `CancelledError` that does not raise it again.
 
 use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
@@ -60,7 +61,11 @@ impl Codemod for SwallowedCancellation {
                 .iter()
                 .any(|kind| spellings.allow(kind, CANCELLED))
         });
-        Candidate::when(spelled && handlers::clause_around_await(site).is_some())
+        Candidate::when(
+            spelled
+                && !raises_plainly(&handler.body)
+                && handlers::clause_around_await(site).is_some(),
+        )
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -261,6 +266,24 @@ impl Swallowed<'_, '_, '_, '_> {
         };
         Ok(Edit::range_deletion(range))
     }
+}
+
+/// Whether a suite ends with a `raise` that nothing in it goes round.
+fn raises_plainly(suite: &[Stmt]) -> bool {
+    struct Jumps(bool);
+    impl<'a> SourceOrderVisitor<'a> for Jumps {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= node.is_stmt_return() || node.is_stmt_break() || node.is_stmt_continue();
+            if node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut jumps = Jumps(false);
+    jumps.visit_body(suite);
+    suite.last().is_some_and(Stmt::is_raise_stmt) && !jumps.0
 }
 
 /// Whether a handler returns what is made for a cancellation: the answer to it, and no mere end.

@@ -232,8 +232,8 @@ struct Look<'s, 'db> {
     seen: Callee,
     /// Whether what was seen is all that counts, this deep down.
     is_enough: fn(Callee) -> bool,
-    /// The top-level package of the file that the coroutines are made in.
-    package: Option<String>,
+    /// What is known of the file that the coroutines are made in.
+    origin: &'s Semantics<'db>,
     /// The functions that were looked at, each with how deep it was called.
     looked_at: FxHashMap<Definition<'db>, usize>,
 }
@@ -252,10 +252,7 @@ impl<'s, 'db> Look<'s, 'db> {
             timed: 0,
             seen: Callee::default(),
             is_enough,
-            package: semantics.module_name().map(|name| {
-                let package = name.split('.').next();
-                package.unwrap_or_default().to_owned()
-            }),
+            origin: semantics,
             looked_at: FxHashMap::default(),
         }
     }
@@ -280,10 +277,11 @@ impl<'s, 'db> Look<'s, 'db> {
             other.split('.').next() == Some(package)
                 && other.rsplit('.').next() == class.rsplit('.').next()
         });
-        is_named
-            || TABLE.clients.contains(package)
-                && !is_excluded
-                && self.package.as_deref() != Some(package)
+        let is_own = || {
+            let module = self.origin.module_name();
+            module.is_some_and(|module| module.split('.').next() == Some(package))
+        };
+        is_named || TABLE.clients.contains(package) && !is_excluded && !is_own()
     }
 
     fn unknown(&mut self) {
@@ -485,12 +483,11 @@ impl<'s, 'db> Look<'s, 'db> {
             timed: self.timed,
             seen: self.seen,
             is_enough: self.is_enough,
-            package: self.package.take(),
+            origin: self.origin,
             looked_at: std::mem::take(&mut self.looked_at),
         };
         look.visit_body(&node.body);
         self.seen = look.seen;
-        self.package = look.package;
         self.looked_at = look.looked_at;
     }
 

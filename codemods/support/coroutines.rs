@@ -8,6 +8,8 @@ use ruff_python_ast::visitor::source_order::{
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::FxHashSet;
 use serde::Deserialize;
+use ty_python_core::definition::Definition;
+use ty_python_semantic::Db;
 
 use crate::file::File;
 use crate::semantics::{Function, Semantics};
@@ -68,7 +70,10 @@ fn ending_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> E
     let Some(function) = semantics.function_in_sight(callee) else {
         return Ending::Unknown;
     };
-    ending_of_function(semantics, &function, depth)
+    match depth.checked_sub(1) {
+        Some(depth) => ending_of_function(semantics.db(), function.definition, depth),
+        None => Ending::Unknown,
+    }
 }
 
 /// Whether `callee` is known to end by itself.
@@ -96,15 +101,13 @@ fn means_one_of(semantics: &Semantics<'_>, callee: &Expr, paths: &[String]) -> b
     semantics.means(callee, &paths)
 }
 
-fn ending_of_function<'db>(
-    semantics: &Semantics<'db>,
-    function: &Function<'db>,
-    depth: usize,
-) -> Ending {
-    let Some(depth) = depth.checked_sub(1) else {
+/// How the coroutine of a function ends. All files of a project await much the same functions, and so it is
+/// kept.
+#[salsa::tracked(returns(copy))]
+fn ending_of_function<'db>(db: &'db dyn Db, function: Definition<'db>, depth: usize) -> Ending {
+    let Some(function) = Function::of(db, function) else {
         return Ending::Unknown;
     };
-    let db = semantics.db();
     let Some(node) = function.node(db) else {
         return Ending::Unknown;
     };
@@ -119,7 +122,7 @@ fn ending_of_function<'db>(
     if !node.is_async || !node.decorator_list.is_empty() {
         return Ending::Unknown;
     }
-    let own = semantics.of_function(function);
+    let own = function.semantics(db);
     ending_of_body(&own, &node.body, depth)
 }
 

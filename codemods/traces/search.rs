@@ -1,10 +1,11 @@
 //! Follows the traces of a project from an expression, until something is reached that would make
 //! the answer interesting, or nothing is left.
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use ruff_python_ast::{self as ast, Expr};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use super::{Function, ImportPath, Member, Node, Origin, Step, Traces};
@@ -128,7 +129,8 @@ impl Linked {
 
     /// Takes note of what has which name, once all files are there.
     pub fn settle(&mut self) {
-        let mut named: FxHashMap<Key, bool> = FxHashMap::default();
+        let count = self.files.iter().map(|file| file.functions.len() / 2).sum();
+        let mut named = FxHashMap::with_capacity_and_hasher(count, FxBuildHasher);
         let mut note = |name: Key, is_coroutine_function: bool| {
             *named.entry(name).or_insert(true) &= is_coroutine_function;
         };
@@ -342,7 +344,7 @@ pub fn stdlib_names() -> FxHashSet<Key> {
 }
 
 /// Methods that are called by syntax, and so whatever attributes an expression names.
-static IMPLICIT: LazyLock<Vec<Key>> = LazyLock::new(|| {
+static IMPLICIT: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     [
         "__enter__",
         "__aenter__",
@@ -369,7 +371,8 @@ static IMPLICIT: LazyLock<Vec<Key>> = LazyLock::new(|| {
         "__lshift__",
     ]
     .map(name_key)
-    .to_vec()
+    .into_iter()
+    .collect()
 });
 
 /// The methods of asynchronous generators.
@@ -382,6 +385,47 @@ static GENERATOR: LazyLock<Vec<Key>> = LazyLock::new(|| {
 /// A node that is to be followed, with the attributes of it that are asked for.
 type Followed = (u32, Node, Vec<Key>, bool);
 
+/// What a search has come by.
+#[derive(Default)]
+struct Seen {
+    /// The attributes that are asked for, and whether they are what is called.
+    attributes: FxHashMap<Key, bool>,
+    classes: Vec<(u32, u32)>,
+    known_classes: FxHashSet<(u32, u32, bool)>,
+    nodes: FxHashSet<Followed>,
+    /// Names that were looked for behind star imports, which may lead in circles.
+    names: FxHashSet<(u32, Key, bool)>,
+    pending: Vec<Followed>,
+}
+
+/// How many nodes a search may have come by for its room to be used again: to empty more takes longer than
+/// to ask for new room.
+const ROOM: usize = 256;
+
+thread_local! {
+    /// The room of searches that are over. There are very many of them, and most are short.
+    static ROOMS: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Seen {
+    fn take() -> Self {
+        ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default()
+    }
+
+    fn give_back(mut self) {
+        if self.nodes.capacity() > ROOM || self.attributes.capacity() > ROOM {
+            return;
+        }
+        self.attributes.clear();
+        self.classes.clear();
+        self.known_classes.clear();
+        self.nodes.clear();
+        self.names.clear();
+        self.pending.clear();
+        ROOMS.with_borrow_mut(|rooms| rooms.push(self));
+    }
+}
+
 /// One search.
 struct Search<'p> {
     linked: &'p Linked,
@@ -390,14 +434,7 @@ struct Search<'p> {
     depth: usize,
     /// Whether what is called has no name of its own, so that all it is made of counts.
     is_value: bool,
-    /// The attributes that are asked for, and whether they are what is called.
-    attributes: FxHashMap<Key, bool>,
-    classes: Vec<(u32, u32)>,
-    seen_classes: FxHashSet<(u32, u32, bool)>,
-    seen: FxHashSet<Followed>,
-    /// Names that were looked for behind star imports, which may lead in circles.
-    seen_names: FxHashSet<(u32, Key, bool)>,
-    pending: Vec<Followed>,
+    seen: Seen,
     left: usize,
     is_found: bool,
 }
@@ -415,12 +452,7 @@ impl<'p> Search<'p> {
             sought,
             depth,
             is_value: false,
-            attributes: FxHashMap::default(),
-            classes: Vec::new(),
-            seen_classes: FxHashSet::default(),
-            seen: FxHashSet::default(),
-            seen_names: FxHashSet::default(),
-            pending: Vec::new(),
+            seen: Seen::take(),
             left: STEPS,
             is_found: false,
         }
@@ -437,13 +469,19 @@ impl<'p> Search<'p> {
     /// something on the way to it.
     fn follow(&mut self, file: u32, node: Node, chain: &[Key], is_direct: bool) {
         let followed = (file, node, chain.to_vec(), is_direct || self.is_value);
-        if self.seen.insert(followed.clone()) {
-            self.pending.push(followed);
+        if self.seen.nodes.insert(followed.clone()) {
+            self.seen.pending.push(followed);
         }
     }
 
     fn run(mut self) -> bool {
-        while let Some((file, node, chain, is_direct)) = self.pending.pop() {
+        let is_found = self.finds();
+        self.seen.give_back();
+        is_found
+    }
+
+    fn finds(&mut self) -> bool {
+        while let Some((file, node, chain, is_direct)) = self.seen.pending.pop() {
             let Some(traces) = self.file(file) else {
                 return true;
             };
@@ -503,7 +541,7 @@ impl<'p> Search<'p> {
             self.follow(file, *node, chain, is_direct);
             return;
         }
-        if traces.stars.is_empty() || !self.seen_names.insert((file, name, is_direct)) {
+        if traces.stars.is_empty() || !self.seen.names.insert((file, name, is_direct)) {
             self.builtin(name, is_direct);
             return;
         }
@@ -622,12 +660,12 @@ impl<'p> Search<'p> {
     }
 
     fn attribute(&mut self, name: Key, is_direct: bool) {
-        match self.attributes.get(&name) {
+        match self.seen.attributes.get(&name) {
             Some(known) if *known || !is_direct => return,
-            _ => self.attributes.insert(name, is_direct),
+            _ => self.seen.attributes.insert(name, is_direct),
         };
-        for at in 0..self.classes.len() {
-            let Some((file, class)) = self.classes.get(at).copied() else {
+        for at in 0..self.seen.classes.len() {
+            let Some((file, class)) = self.seen.classes.get(at).copied() else {
                 break;
             };
             if let Some(traces) = self.file(file)
@@ -653,8 +691,8 @@ impl<'p> Search<'p> {
 
     fn class(&mut self, file: u32, traces: &'p Traces, id: u32, is_direct: bool) {
         let is_direct = is_direct || self.is_value;
-        if self.seen_classes.contains(&(file, id, true))
-            || !self.seen_classes.insert((file, id, is_direct))
+        if self.seen.known_classes.contains(&(file, id, true))
+            || !self.seen.known_classes.insert((file, id, is_direct))
         {
             return;
         }
@@ -667,10 +705,10 @@ impl<'p> Search<'p> {
             self.is_found = true;
             return;
         }
-        if is_direct && self.seen_classes.contains(&(file, id, false)) {
+        if is_direct && self.seen.known_classes.contains(&(file, id, false)) {
             return;
         }
-        self.classes.push((file, id));
+        self.seen.classes.push((file, id));
         let sought = match self.sought {
             Sought::Called | Sought::Receiver(_) => None,
             Sought::Coroutine(name) | Sought::Property(name) | Sought::Blocking(name) => Some(name),
@@ -682,7 +720,7 @@ impl<'p> Search<'p> {
             return;
         }
         for (name, member) in &class.members {
-            let asked = self.attributes.get(name).copied();
+            let asked = self.seen.attributes.get(name).copied();
             if class.is_record || asked.is_some() || IMPLICIT.contains(name) {
                 self.member(file, traces, *member, asked == Some(true));
             }
