@@ -369,7 +369,7 @@ impl Search {
             Some(Expr::Call(call)) => {
                 if let Some(callee) = last_name(&call.func) {
                     let key = name_key(name);
-                    if callee == "partial"
+                    if matches!(callee, "partial" | "partialmethod")
                         && let Some(first) = call.arguments.args.first().and_then(last_name)
                     {
                         self.outline.stands_for.push((key, name_key(first)));
