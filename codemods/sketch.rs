@@ -112,17 +112,28 @@ impl Semantics<'_> {
         matches!(self.names().explained(&name.id), Some(Explained::Builtin))
     }
 
-    /// Whether each of some bindings gives its name to a coroutine function.
+    /// Whether each of some bindings gives its name to a coroutine function, those aside that give it to
+    /// `None`: to call that is an error.
     fn are_coroutine_functions(&self, definitions: &[Definition<'_>]) -> bool {
-        !definitions.is_empty()
-            && definitions
-                .iter()
-                .all(|definition| match definition.kind(self.db()) {
-                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                        self.is_coroutine_function(assignment.value(self.module()))
-                    }
-                    _ => false,
-                })
+        let is_none = |definition: &Definition<'_>| {
+            let value = definition.kind(self.db()).value(self.module());
+            value.is_some_and(Expr::is_none_literal_expr)
+        };
+        let mut others = definitions
+            .iter()
+            .filter(|definition| !is_none(definition))
+            .peekable();
+        others.peek().is_some()
+            && others.all(|definition| match definition.kind(self.db()) {
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    self.is_coroutine_function(assignment.value(self.module()))
+                }
+                DefinitionKind::Function(function) => {
+                    let function = function.node(self.module());
+                    self.awaitability_of_function(function) == Some(Awaitability::Coroutine)
+                }
+                _ => false,
+            })
     }
 
     /// Whether a value is plainly a coroutine function.
