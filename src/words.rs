@@ -99,7 +99,7 @@ impl Words {
     }
 
     /// Takes a byte, and notes the words that end with it.
-    #[inline(always)]
+    #[inline]
     fn step(&mut self, search: &DFA, state: &mut StateID, byte: u8) {
         *state = search.next_state(Anchored::No, *state, byte);
         if search.is_special(*state) && search.is_match(*state) {
