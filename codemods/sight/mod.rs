@@ -459,8 +459,38 @@ impl<'db> Semantics<'db> {
         match self.type_in_sight(annotation.into()) {
             Some(ty @ (Type::ClassLiteral(_) | Type::SubclassOf(_))) => self.class_definition(ty),
             Some(_) => self.class_behind_decorators(annotation),
-            None => self.class_named_ahead(annotation.as_name_expr()?),
+            None => {
+                let name = annotation.as_name_expr()?;
+                let ahead = self.class_named_ahead(name);
+                ahead.or_else(|| self.class_imported(name))
+            }
         }
+    }
+
+    /// The class that a name stands for which `from … import *` binds, or several imports do: all of them
+    /// lead to that one.
+    fn class_imported(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
+        let bindings = self.bindings(name)?;
+        let are_imports = bindings.iter().all(|binding| {
+            matches!(
+                binding.kind(self.db()),
+                DefinitionKind::ImportFrom(_) | DefinitionKind::StarImport(_)
+            )
+        });
+        if bindings.is_empty() || !are_imports {
+            return None;
+        }
+        // One that leads nowhere may be another class.
+        let (definition, count) = self.one_definition(name.into())?;
+        (count == bindings.len()).then(|| self.as_class(definition))?
+    }
+
+    /// The definition that all of what a name is bound to leads to, and how many bindings do.
+    fn one_definition(&self, name: ast::ExprRef<'_>) -> Option<(Definition<'db>, usize)> {
+        let definitions = self.definitions_named(name);
+        let (first, others) = definitions.split_first()?;
+        let are_one = others.iter().all(|other| other == first);
+        are_one.then_some((*first, definitions.len()))
     }
 
     /// The class that a name stands for which nothing binds before it is used: in an annotation, which is
@@ -490,14 +520,10 @@ impl<'db> Semantics<'db> {
     /// The class that a name stands for of which the type engine knows nothing more, because of its
     /// decorators.
     fn class_behind_decorators(&self, name: &Expr) -> Option<Definition<'db>> {
-        let db = self.db();
-        let definitions = self.definitions_named(name.into());
-        let [definition] = definitions.as_slice() else {
-            return None;
-        };
-        Class::of(db, *definition)?
+        let (definition, _) = self.one_definition(name.into())?;
+        Class::of(self.db(), definition)?
             .is_behind_decorators()
-            .then_some(*definition)
+            .then_some(definition)
     }
 
     /// The class of what a call gives: the one that is called, or the one that the annotation of a
