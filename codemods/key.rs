@@ -49,7 +49,14 @@ pub(crate) fn opening_key(name: &str) -> Key {
     name_key(name) ^ 32
 }
 
-/// The [`Key`] of two components of a module's name that follow each other.
-pub(crate) fn pair_key(before: Key, last: Key) -> Key {
-    before.rotate_left(17) ^ last
+/// The [`Key`]s under which a module is found, from those of the components of its name: by the last one and,
+/// behind that, by the last two.
+pub(crate) fn module_keys(
+    components: impl DoubleEndedIterator<Item = Key>,
+) -> impl Iterator<Item = Key> {
+    let mut from_end = components.rev();
+    let last = from_end.next();
+    let both = last.zip(from_end.next());
+    let pair = both.map(|(last, before)| before.rotate_left(17) ^ last);
+    last.into_iter().chain(pair)
 }

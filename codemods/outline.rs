@@ -42,13 +42,7 @@ impl Outline {
             functions: 0,
         };
         search.visit_body(&module.body);
-        let mut outline = search.outline;
-        // A name is often given the same thing in many places.
-        for pairs in [&mut outline.stands_for, &mut outline.made_by] {
-            pairs.sort_unstable();
-            pairs.dedup();
-        }
-        outline
+        search.outline
     }
 }
 

@@ -5,13 +5,13 @@
 //! is worth indexing a file for. Nothing is ever decided to be something by its spelling.
 
 use std::cell::Cell;
-use std::collections::hash_map::Entry;
 
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use crate::outline::last_name;
 use crate::semantics::import_source;
@@ -24,7 +24,8 @@ pub(crate) const ALIAS_DEPTH: usize = 4;
 /// What the names of a file may stand for, as far as imports and plain assignments tell, in any scope.
 #[derive(Default)]
 pub struct Spellings {
-    bound: FxHashMap<Name, AllBound>,
+    /// Nearly always, that is one thing.
+    bound: FxHashMap<Name, SmallVec<[Bound; 1]>>,
     /// The modules that something is imported from, by the numbers of the imports.
     modules: Vec<String>,
     /// The top-level packages that something is imported from.
@@ -39,7 +40,7 @@ pub struct Hints<'s> {
     /// What the names of the file may stand for.
     pub spellings: &'s Spellings,
     /// The calls that block, where the configuration has its say.
-    pub blocking: &'s Table,
+    pub(crate) blocking: &'s Table,
     /// The callee that was asked about last, and whether the table has one of its names.
     asked: Cell<Option<(TextRange, bool)>>,
 }
@@ -56,7 +57,7 @@ impl<'s> Hints<'s> {
 
     /// Whether the table of blocking calls has something with a name of `callee`. All its rules ask that
     /// about a call, one behind the other.
-    pub fn may_block(&self, callee: &Expr) -> bool {
+    pub(crate) fn may_block(&self, callee: &Expr) -> bool {
         match self.asked.get() {
             Some((range, known)) if range == callee.range() => known,
             _ => {
@@ -85,18 +86,6 @@ impl Bound {
             Self::Module(path) | Self::Member(_, path) => last_component(path),
             Self::Value(path) => last_component(path),
         }
-    }
-}
-
-/// All that a name is bound to; nearly always, that is one thing.
-struct AllBound {
-    first: Bound,
-    others: Vec<Bound>,
-}
-
-impl AllBound {
-    fn iter(&self) -> impl Iterator<Item = &Bound> {
-        std::iter::once(&self.first).chain(&self.others)
     }
 }
 
@@ -137,7 +126,7 @@ impl Spellings {
         let mut next = Some(name);
         let mut at = 0;
         while let Some(known) = next {
-            for bound in self.bound(known) {
+            for bound in self.bound.get(known).into_iter().flatten() {
                 let source = bound.last_name();
                 if source != name && !found.contains(&source) {
                     found.push(source);
@@ -165,7 +154,7 @@ impl Spellings {
     }
 
     fn allows_name(&self, name: &str, path: &str, depth: usize) -> bool {
-        let mut bound = self.bound(name);
+        let mut bound = self.bound.get(name).into_iter().flatten();
         above(path, name).is_some_and(|module| {
             module == "builtins" || self.stars.iter().any(|star| star == module)
         }) || bound.any(|bound| match bound {
@@ -185,20 +174,8 @@ impl Spellings {
         })
     }
 
-    fn bound(&self, name: &str) -> impl Iterator<Item = &Bound> {
-        self.bound.get(name).into_iter().flat_map(AllBound::iter)
-    }
-
     fn bind(&mut self, name: Name, bound: Bound) {
-        match self.bound.entry(name) {
-            Entry::Occupied(known) => known.into_mut().others.push(bound),
-            Entry::Vacant(new) => {
-                new.insert(AllBound {
-                    first: bound,
-                    others: Vec::new(),
-                });
-            }
-        }
+        self.bound.entry(name).or_default().push(bound);
     }
 }
 

@@ -39,7 +39,7 @@ const MOST_ROUNDS: usize = 100;
 
 /// How many files a thread takes at a time. Some take a hundred times as long as others: with many, all
 /// threads but one wait for the last.
-const FEW: usize = 4;
+const AT_A_TIME: usize = 4;
 
 /// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
 /// of this becomes memory.
@@ -228,7 +228,7 @@ pub fn run(
     let looks: Vec<Result<FirstLook, ConfigError>> = inputs
         .into_par_iter()
         .enumerate()
-        .with_max_len(FEW)
+        .with_max_len(AT_A_TIME)
         .map(|(index, input)| {
             let look = first_look(index, input, resolver, some_named);
             if !matches!(look, Ok(FirstLook::Candidate(..))) {
@@ -337,7 +337,7 @@ pub fn run(
     }
     let settled: Vec<Settled> = candidates
         .into_par_iter()
-        .with_max_len(FEW)
+        .with_max_len(AT_A_TIME)
         .map(|candidate| candidate.settle(&project))
         .collect();
     let mut active = Vec::new();
@@ -614,7 +614,7 @@ fn rounds(
         let changed: Vec<(Active, Step)> = {
             let looked_at: Vec<(Active, Step)> = active
                 .into_par_iter()
-                .with_max_len(FEW)
+                .with_max_len(AT_A_TIME)
                 .map_with(database.clone(), |database, file| {
                     let step = step(database, &file, project, mode);
                     if number == 0 {

@@ -9,8 +9,8 @@ use asyncfix_codemods::CODEMODS;
 
 /// The words that files are looked at for. Codemods share many.
 struct Vocabulary {
-    /// Finds all of them in one go; they are many, and most are in no file.
-    search: Option<DFA>,
+    /// Finds all of them in one go, from this state on; they are many, and most are in no file.
+    search: Option<(DFA, StateID)>,
     count: usize,
     /// The length of the longest, in bytes.
     longest: usize,
@@ -37,8 +37,12 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
         .iter()
         .map(|codemod| places(codemod.words()))
         .collect();
+    let search = DFA::new(&words).ok().and_then(|search| {
+        let start = search.start_state(Anchored::No).ok()?;
+        Some((search, start))
+    });
     Vocabulary {
-        search: DFA::new(&words).ok(),
+        search,
         count: words.len(),
         longest: words.iter().map(|word| word.len()).max().unwrap_or(0),
         of_codemods,
@@ -58,17 +62,11 @@ const PARTS: usize = 4;
 impl Words {
     /// The words of a text.
     pub fn of(text: &str) -> Self {
-        let Some(search) = &VOCABULARY.search else {
-            // Without the search, any may be there.
-            return Self {
-                are_held: vec![true; VOCABULARY.count],
-            };
-        };
+        // Without the search, any may be there.
         let mut words = Self {
-            are_held: vec![false; VOCABULARY.count],
+            are_held: vec![VOCABULARY.search.is_none(); VOCABULARY.count],
         };
-        let Ok(start) = search.start_state(Anchored::No) else {
-            words.are_held.fill(true);
+        let Some((search, start)) = &VOCABULARY.search else {
             return words;
         };
         let mut step = |state: &mut StateID, byte: u8| words.step(search, state, byte);
@@ -80,7 +78,7 @@ impl Words {
             let end = (start + length + VOCABULARY.longest).min(bytes.len());
             bytes.get(start..end).unwrap_or_default()
         });
-        let mut states = [start; PARTS];
+        let mut states = [*start; PARTS];
         let side_by_side = first.iter().zip(second).zip(third).zip(fourth);
         let [a, b, c, d] = &mut states;
         for (((first, second), third), fourth) in side_by_side {

@@ -66,8 +66,7 @@ impl Codemod for BlockingCall {
             _ => return Candidate::No,
         };
         hints
-            .blocking
-            .candidate(self.rule.code, &call.func, is_awaited(site), hints)
+            .blocking_call(self.rule.code, &call.func, is_awaited(site))
             .and(|| site.is_asynchronous(spellings.await_at_top()))
     }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, Target, find};
-use crate::key::{Key, name_key, pair_key};
+use crate::key::{Key, module_keys, name_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
 
@@ -118,7 +118,8 @@ impl Graph {
         for (number, file) in self.files.iter().enumerate() {
             self.first.push(count);
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            for key in module_keys(file.place.components()) {
+            let components = file.place.components().iter();
+            for key in module_keys(components.map(|component| name_key(component))) {
                 self.modules.entry(key).or_default().push(number);
             }
             count += u32::try_from(file.functions.len()).unwrap_or_default();
@@ -625,7 +626,10 @@ impl Graph {
 
     /// The files whose modules may have a name with these last components.
     fn files_named(&self, components: &[impl AsRef<str>]) -> &[u32] {
-        let key = module_keys(components).last();
+        let keys = components
+            .iter()
+            .map(|component| name_key(component.as_ref()));
+        let key = module_keys(keys).last();
         let files = key.and_then(|key| self.modules.get(&key));
         files.map_or(&[], Vec::as_slice)
     }
@@ -679,17 +683,6 @@ impl Graph {
             _ => None,
         }
     }
-}
-
-/// The keys under which a module is found: by the last component of its name, and by the last two.
-fn module_keys(components: &[impl AsRef<str>]) -> impl Iterator<Item = Key> {
-    let mut from_end = components.iter().rev();
-    let last = from_end.next().map(|last| name_key(last.as_ref()));
-    let before = from_end.next().map(|before| name_key(before.as_ref()));
-    let pair = last
-        .zip(before)
-        .map(|(last, before)| pair_key(before, last));
-    last.into_iter().chain(pair)
 }
 
 /// What a path leads to.

@@ -461,23 +461,28 @@ impl<'db> Semantics<'db> {
             Some(_) => self.class_behind_decorators(annotation),
             None => {
                 let name = annotation.as_name_expr()?;
-                let ahead = self.class_named_ahead(name);
-                ahead.or_else(|| self.class_imported(name))
+                match self.bindings(name)?.as_slice() {
+                    [] => self.class_named_ahead(name),
+                    bindings => self.class_imported(name, bindings),
+                }
             }
         }
     }
 
     /// The class that a name stands for which `from … import *` binds, or several imports do: all of them
     /// lead to that one.
-    fn class_imported(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
-        let bindings = self.bindings(name)?;
+    fn class_imported(
+        &self,
+        name: &ast::ExprName,
+        bindings: &[Definition<'db>],
+    ) -> Option<Definition<'db>> {
         let are_imports = bindings.iter().all(|binding| {
             matches!(
                 binding.kind(self.db()),
                 DefinitionKind::ImportFrom(_) | DefinitionKind::StarImport(_)
             )
         });
-        if bindings.is_empty() || !are_imports {
+        if !are_imports {
             return None;
         }
         // One that leads nowhere may be another class.
@@ -496,9 +501,6 @@ impl<'db> Semantics<'db> {
     /// The class that a name stands for which nothing binds before it is used: in an annotation, which is
     /// never run, it may be one that comes later. Else it is built in.
     fn class_named_ahead(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
-        if !self.bindings(name)?.is_empty() {
-            return None;
-        }
         match self.lookup(&name.id, self.scope_of(name)?)?.as_slice() {
             [] => self.builtin_class(&name.id),
             [definition] => self.as_class(*definition),

@@ -367,23 +367,19 @@ impl Table {
             .find(|entry| entry.path == path)
             .map(|entry| &*entry.row)
     }
+}
 
+impl Hints<'_> {
     /// Whether a call of `callee` could be one that the rule `code` speaks of, by its spelling: as a
     /// function, or only as a method of what it is called on. An awaited one can only be if it is to be
     /// replaced: `await time.sleep(1)`.
-    pub fn candidate(
-        &self,
-        code: &str,
-        callee: &Expr,
-        awaited: bool,
-        hints: &Hints<'_>,
-    ) -> Candidate {
-        let Some(last) = last_name(callee).filter(|_| hints.may_block(callee)) else {
+    pub fn blocking_call(&self, code: &str, callee: &Expr, awaited: bool) -> Candidate {
+        let Some(last) = last_name(callee).filter(|_| self.may_block(callee)) else {
             return Candidate::No;
         };
-        let spellings = hints.spellings;
+        let spellings = self.spellings;
         let possible = |name: &str, found: Found| {
-            self.named(name).any(|entry| {
+            self.blocking.named(name).any(|entry| {
                 if entry.found != found
                     || entry.row.code != code
                     || awaited && !entry.may_be_awaited(callee)

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use ruff_python_ast::{self as ast, Expr};
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use super::{Function, ImportPath, Member, Node, Origin, Step, Traces};
-use crate::key::{Key, as_property, context_key, iteration_key, name_key, pair_key};
+use crate::key::{Key, as_property, context_key, iteration_key, module_keys, name_key};
 
 /// How many steps are taken; what needs more may be anything.
 const STEPS: usize = 20_000;
@@ -87,7 +87,7 @@ impl Linked {
     pub fn add(&mut self, traces: Traces) -> usize {
         let file = self.files.len();
         let number = u32::try_from(file).unwrap_or(u32::MAX);
-        for key in module_keys(&traces.tail) {
+        for key in module_keys(traces.tail.iter().copied()) {
             self.modules.entry(key).or_default().push(number);
         }
         self.files.push(traces);
@@ -129,8 +129,7 @@ impl Linked {
 
     /// Takes note of what has which name, once all files are there.
     pub fn settle(&mut self) {
-        let count = self.files.iter().map(|file| file.functions.len() / 2).sum();
-        let mut named = FxHashMap::with_capacity_and_hasher(count, FxBuildHasher);
+        let mut named: FxHashMap<Key, bool> = FxHashMap::default();
         let mut note = |name: Key, is_coroutine_function: bool| {
             *named.entry(name).or_insert(true) &= is_coroutine_function;
         };
@@ -198,13 +197,10 @@ impl Linked {
 
     /// The files that a module's name may mean.
     fn modules_of(&self, module: &[Key]) -> &[u32] {
-        let key = match module {
-            [.., before, last] => pair_key(*before, *last),
-            // The folder that imports start from may be any.
-            [last] => *last,
-            [] => return &[],
-        };
-        self.modules.get(&key).map_or(&[], Vec::as_slice)
+        // The folder that imports start from may be any.
+        let key = module_keys(module.iter().copied()).last();
+        let files = key.and_then(|key| self.modules.get(&key));
+        files.map_or(&[], Vec::as_slice)
     }
 
     /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
@@ -247,16 +243,6 @@ impl Linked {
             .iter()
             .flat_map(|file| file.classes.iter().map(move |class| (file, class)))
     }
-}
-
-/// The keys under which a module is found: by its last name, and by the last two.
-fn module_keys(tail: &[Key]) -> impl Iterator<Item = Key> {
-    let last = tail.last().copied();
-    let pair = match tail {
-        [.., before, last] => Some(pair_key(*before, *last)),
-        _ => None,
-    };
-    last.into_iter().chain(pair)
 }
 
 /// What the standard library's objects can be asked for.
