@@ -44,6 +44,12 @@ pub(crate) fn alias_key(name: Key) -> Key {
     name ^ 16
 }
 
+/// The [`Key`] of what calling the value of a name gives that is taken out of a collection, or out of which
+/// what is called is taken.
+pub(crate) fn taken_key(name: Key) -> Key {
+    name ^ 64
+}
+
 /// The [`Key`] of the name of a method that opens something.
 pub(crate) fn opening_key(name: &str) -> Key {
     name_key(name) ^ 32

@@ -1,6 +1,8 @@
 //! Which names may give something that can be awaited, iterated or entered asynchronously, as far as
 //! the definitions of these names tell: the first and cheapest answer about a call.
 
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
@@ -8,7 +10,7 @@ use ruff_python_stdlib::builtins::is_python_builtin;
 use rustc_hash::FxHashSet;
 
 use crate::key::{
-    Key, alias_key, context_key, instance_key, iteration_key, name_key, property_key,
+    Key, alias_key, context_key, instance_key, iteration_key, name_key, property_key, taken_key,
 };
 
 /// What one file says of its names. Plain data: it outlives the tree.
@@ -20,6 +22,8 @@ pub struct Outline {
     stands_for: Vec<(Key, Key)>,
     /// The value of the first is made by calling the second, or is of that class.
     made_by: Vec<(Key, Key)>,
+    /// The first is taken from the second by a loop, or holds it.
+    taken_from: Vec<(Key, Key)>,
     /// How many statements at the module's top level assign to an item, as in `names[1] = "one"`.
     items: usize,
 }
@@ -46,6 +50,9 @@ impl Outline {
     }
 }
 
+/// What the attributes are that a class makes when it is asked for them.
+static MAKER: LazyLock<Key> = LazyLock::new(|| instance_key(name_key("__getattr__")));
+
 /// How many steps from an asynchronous iterator, or context manager, its other names are followed.
 const STEPS_TO_PROTOCOLS: usize = 2;
 
@@ -55,6 +62,7 @@ pub struct AwaitableNames {
     names: FxHashSet<Key>,
     stands_for: Vec<(Key, Key)>,
     made_by: Vec<(Key, Key)>,
+    taken_from: Vec<(Key, Key)>,
 }
 
 impl AwaitableNames {
@@ -63,6 +71,7 @@ impl AwaitableNames {
         self.names.extend(outline.awaitable);
         self.stands_for.extend(outline.stands_for);
         self.made_by.extend(outline.made_by);
+        self.taken_from.extend(outline.taken_from);
     }
 
     /// Adds names that are known to give something awaitable.
@@ -80,6 +89,7 @@ impl AwaitableNames {
         };
         let stands_for = in_order(std::mem::take(&mut self.stands_for));
         let made_by = in_order(std::mem::take(&mut self.made_by));
+        let taken_from = in_order(std::mem::take(&mut self.taken_from));
         let mut pending: Vec<Key> = self.names.iter().copied().collect();
         while let Some(known) = pending.pop() {
             let mut note = |name: Key| {
@@ -92,9 +102,15 @@ impl AwaitableNames {
                     note(facet(name));
                 }
             }
+            for name in first_of(&taken_from, instance_key(known)) {
+                note(taken_key(name));
+            }
             for name in first_of(&made_by, instance_key(known)) {
                 note(name);
                 note(instance_key(name));
+            }
+            for name in first_of(&taken_from, known) {
+                note(taken_key(name));
             }
             // `listener: Listener`, where that is a `Callable[[], Coroutine]`
             for name in first_of(&made_by, alias_key(known)) {
@@ -115,6 +131,17 @@ impl AwaitableNames {
             found.retain(|name| self.names.insert(*name));
             last = found;
         }
+    }
+
+    /// Whether calling something that has this name, or is taken out of what has it, may give something
+    /// awaitable.
+    pub fn contains_called(&self, name: Key) -> bool {
+        self.contains(name) || self.names.contains(&taken_key(name))
+    }
+
+    /// Whether a class makes coroutine functions out of whatever names it is asked for.
+    pub fn make_methods(&self) -> bool {
+        self.names.contains(&*MAKER)
     }
 
     /// Whether something with this name may give something awaitable.
@@ -166,6 +193,7 @@ impl<'a> SourceOrderVisitor<'a> for Search {
                 Some(&assign.annotation),
                 assign.value.as_deref(),
             ),
+            AnyNodeRef::StmtFor(clause) => self.taken(&clause.target, &clause.iter),
             AnyNodeRef::StmtTypeAlias(alias) => {
                 if let Expr::Name(name) = &*alias.name {
                     self.alias(&name.id, &alias.value);
@@ -240,9 +268,10 @@ impl Search {
                 .into_iter()
                 .map(|other| (key, other));
             self.outline.stands_for.extend(pairs);
-            // What it gives is called later, under the name that it is given then.
+            // What it gives is called at once, or later, under the name that it is given then.
             if defines_what_it_returns(function) {
-                self.outline.awaitable.push(instance_key(name_key(name)));
+                let made = name_key(name);
+                self.outline.awaitable.extend([made, instance_key(made)]);
             }
         }
         if function.is_async && yields(function) {
@@ -325,6 +354,28 @@ impl Search {
         }
     }
 
+    /// Notes what a loop takes from what: `for name, task in self.tasks.items()`.
+    fn taken(&mut self, target: &Expr, iterable: &Expr) {
+        let held = match iterable {
+            Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
+                (Expr::Attribute(method), []) => last_name(&method.value),
+                (_, [held, ..]) => last_name(held),
+                _ => None,
+            },
+            held => last_name(held),
+        };
+        let Some(held) = held.map(name_key) else {
+            return;
+        };
+        let targets = match target {
+            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+            target => std::slice::from_ref(target),
+        };
+        let names = targets.iter().filter_map(last_name).map(name_key);
+        let pairs = names.map(|name| (name, held));
+        self.outline.taken_from.extend(pairs);
+    }
+
     fn assigned(&mut self, target: &Expr, annotation: Option<&Expr>, value: Option<&Expr>) {
         if target.is_subscript_expr() && self.functions == 0 && self.classes.is_empty() {
             self.outline.items += 1;
@@ -373,6 +424,13 @@ impl Search {
             Some(value @ (Expr::Name(_) | Expr::Attribute(_))) => {
                 if let Some(other) = last_name(value) {
                     self.stands_for(name, other);
+                }
+            }
+            // A table of functions: its first one is like the others.
+            Some(Expr::Dict(table)) => {
+                if let Some(other) = table.items.first().and_then(|item| last_name(&item.value)) {
+                    let pair = (name_key(name), name_key(other));
+                    self.outline.taken_from.push(pair);
                 }
             }
             _ => {}
@@ -458,7 +516,7 @@ pub fn returned_calls(function: &ast::StmtFunctionDef) -> Vec<Key> {
 }
 
 /// Whether a function returns a coroutine function that it defines.
-fn defines_what_it_returns(function: &ast::StmtFunctionDef) -> bool {
+pub(crate) fn defines_what_it_returns(function: &ast::StmtFunctionDef) -> bool {
     let returned = function.body.last().and_then(|last| match last {
         Stmt::Return(last) => last.value.as_deref()?.as_name_expr(),
         _ => None,

@@ -641,6 +641,8 @@ impl Project {
         match sought {
             Sought::Blocking(_) => self.graph.may_block(name),
             Sought::Receiver(_) => true,
+            Sought::Called => self.names.contains_called(name),
+            Sought::Coroutine(_) if self.names.make_methods() => true,
             _ => self.may_be_awaitable(name),
         }
     }
@@ -691,9 +693,9 @@ impl Project {
         self.traces.is_overridden_plainly(class, method)
     }
 
-    /// Whether a class may be a subclass of `class`, told apart by their last names alone.
-    pub fn has_subclass(&self, class: &str) -> bool {
-        self.traces.has_subclass(class)
+    /// Whether a class that may be a subclass of `class` has something of its own under this name.
+    pub fn is_replaced_below(&self, class: &str, name: &str) -> bool {
+        self.traces.is_replaced_below(class, name)
     }
 
     /// Whether some file imports `name` from a module whose last component is `module`.

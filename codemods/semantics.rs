@@ -35,6 +35,7 @@ use ty_python_semantic::{
 };
 
 use crate::STUB_ROOT;
+use crate::key::{Key, name_key};
 use crate::narrowing;
 use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
@@ -116,8 +117,54 @@ const RECORDS: [&str; 3] = [
 
 /// A class of the project or of a stub, with the semantics of the file it stands in.
 pub(crate) struct Class<'db> {
+    pub(crate) definition: Definition<'db>,
     node: &'db AstNodeRef<ast::StmtClassDef>,
     pub(crate) own: Semantics<'db>,
+}
+
+/// The keys of the names that the body of a class assigns to, and of the attributes of variables that something in
+/// it gives a value: some classes are thousands of lines long, and they are asked for one name after the other.
+#[derive(Debug, Default)]
+struct Assigned {
+    in_body: FxHashSet<Key>,
+    to_instances: FxHashSet<Key>,
+}
+
+#[salsa::tracked(returns(ref), no_eq)]
+fn assigned_in<'db>(db: &'db dyn Db, definition: Definition<'db>) -> Assigned {
+    let mut assigned = Assigned::default();
+    let Some(class) = Class::of(db, definition) else {
+        return assigned;
+    };
+    for statement in &class.node().body {
+        if let Stmt::Assign(assign) = statement {
+            let names = assign.targets.iter().filter_map(Expr::as_name_expr);
+            assigned
+                .in_body
+                .extend(names.map(|name| name_key(&name.id)));
+        }
+    }
+    assigned.visit_body(&class.node().body);
+    assigned
+}
+
+impl<'a> SourceOrderVisitor<'a> for Assigned {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let targets = match node {
+            AnyNodeRef::StmtAssign(assign) => assign.targets.as_slice(),
+            AnyNodeRef::StmtAnnAssign(assign) if assign.value.is_some() => {
+                std::slice::from_ref(&*assign.target)
+            }
+            _ => return TraversalSignal::Traverse,
+        };
+        let attributes = targets
+            .iter()
+            .filter_map(Expr::as_attribute_expr)
+            .filter(|target| target.value.is_name_expr());
+        self.to_instances
+            .extend(attributes.map(|target| name_key(&target.attr)));
+        TraversalSignal::Skip
+    }
 }
 
 impl<'db> Class<'db> {
@@ -127,7 +174,29 @@ impl<'db> Class<'db> {
             return None;
         };
         let own = Semantics::of_definition(db, definition);
-        Some(Self { node, own })
+        Some(Self {
+            definition,
+            node,
+            own,
+        })
+    }
+
+    /// Whether the class assigns to a name in its body, or to the attribute of that name of an instance.
+    pub(crate) fn rebinds(&self, name: &str) -> bool {
+        let assigned = assigned_in(self.own.db(), self.definition);
+        let key = name_key(name);
+        assigned.in_body.contains(&key) || assigned.to_instances.contains(&key)
+    }
+
+    /// Whether the class puts something else in the place of a method. One coroutine function in the place of
+    /// another one makes no difference.
+    pub(crate) fn rebinds_otherwise(&self, method: &str) -> bool {
+        let assigned = assigned_in(self.own.db(), self.definition);
+        let key = name_key(method);
+        let is_other = |value: &&Expr| !self.own.is_coroutine_function(value);
+        assigned.in_body.contains(&key)
+            || assigned.to_instances.contains(&key)
+                && instance_values(self.node(), method).iter().any(is_other)
     }
 
     /// The statement.
@@ -998,7 +1067,7 @@ impl<'db> Semantics<'db> {
         paths.push(self.path_of_class(class));
         let node = known.node();
         let own = node.body.iter().any(|statement| defines(statement, method));
-        own || rebinds(node, method)
+        own || known.rebinds(method)
             || known
                 .base_classes()
                 .any(|base| known.own.add_classes_up_to(base, method, depth, paths))
@@ -1022,7 +1091,7 @@ impl<'db> Semantics<'db> {
                 Some(ty @ Type::NominalInstance(_)) => {
                     self.class_definition(ty).into_iter().collect()
                 }
-                _ => Vec::new(),
+                _ => self.classes_said(expr),
             },
         };
         classes
@@ -1061,10 +1130,7 @@ impl<'db> Semantics<'db> {
         let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };
-        // One coroutine function in the place of another one makes no difference.
-        let is_other = |value: &&Expr| !known.own.is_coroutine_function(value);
-        rebinds_in_body(known.node(), method)
-            || instance_values(known.node(), method).iter().any(is_other)
+        known.rebinds_otherwise(method)
             || known
                 .base_classes()
                 .any(|base| known.own.class_rebinds(base, method, depth))
@@ -1258,7 +1324,7 @@ impl<'db> Semantics<'db> {
         let depth = depth.checked_sub(1)?;
         let known = Class::of(self.db(), class)?;
         let node = known.node();
-        if rebinds(node, method) || rebinds(node, "__getattr__") {
+        if known.rebinds(method) || known.rebinds("__getattr__") {
             return None;
         }
         let own = node
@@ -1312,19 +1378,6 @@ impl<'db> Semantics<'db> {
         file_to_module(self.db(), self.file.resolver_file(self.db()))
             .map(|module| module.name(self.db()).to_string())
     }
-}
-
-/// Whether a class assigns to `name` in its body, or to the attribute of that name of an instance.
-pub(crate) fn rebinds(class: &ast::StmtClassDef, name: &str) -> bool {
-    rebinds_in_body(class, name) || !instance_values(class, name).is_empty()
-}
-
-/// Whether a class assigns to `name` in its body.
-fn rebinds_in_body(class: &ast::StmtClassDef, name: &str) -> bool {
-    class.body.iter().any(|statement| {
-        matches!(statement, Stmt::Assign(assign)
-            if assign.targets.iter().any(|target| matches!(target, Expr::Name(target) if target.id == name)))
-    })
 }
 
 /// What the code of a class assigns to the attribute `name` of a variable.

@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind};
 
-use crate::semantics::{Awaitability, Origin, Semantics, rebinds};
+use crate::semantics::{Awaitability, Class, Origin, Semantics};
 use crate::spelling::Explained;
 
 const OVERLOADS: [&str; 2] = ["typing.overload", "typing_extensions.overload"];
@@ -61,9 +61,11 @@ impl Semantics<'_> {
                     {
                         Some(Awaitability::No)
                     }
-                    DefinitionKind::For(_)
-                    | DefinitionKind::Comprehension(_)
-                    | DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
+                    // The type engine goes by what stands in a collection at first.
+                    DefinitionKind::For(_) | DefinitionKind::Comprehension(_) => self
+                        .awaitability_by_callable(&call.func)
+                        .or(Some(Awaitability::Unknown)),
+                    DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
                     _ => self
                         .awaitability_of_callee(&call.func)
                         .or_else(|| self.awaitability_by_callable(&call.func)),
@@ -75,8 +77,9 @@ impl Semantics<'_> {
                     .define_function(&attribute.attr)
                     .then(|| self.class_of_receiver(&attribute.value))
                     .flatten();
-                if let Some(class) = own
-                    && rebinds(class, &attribute.attr)
+                let own = own.and_then(|class| self.index().try_definition(class));
+                if let Some(class) = own.and_then(|class| Class::of(self.db(), class))
+                    && class.rebinds_otherwise(&attribute.attr)
                 {
                     return Some(Awaitability::Unknown);
                 }
@@ -149,7 +152,12 @@ impl Semantics<'_> {
                 .first()
                 .is_some_and(|function| self.is_coroutine_function(function)),
             Expr::Call(call) => self.makes_coroutine_functions(&call.func),
-            value => self.awaitability_of_callee(value) == Some(Awaitability::Coroutine),
+            value => {
+                let known = self
+                    .awaitability_of_callee(value)
+                    .or_else(|| self.awaitability_said(value));
+                known == Some(Awaitability::Coroutine)
+            }
         }
     }
 
@@ -168,19 +176,24 @@ impl Semantics<'_> {
         {
             return false;
         }
-        let own = self.of_function(&function);
+        self.of_function(&function)
+            .returns_coroutine_functions(node)
+    }
+
+    /// Whether all that a function of this file returns are coroutine functions that it defines.
+    pub(crate) fn returns_coroutine_functions(&self, function: &ast::StmtFunctionDef) -> bool {
         let mut returned = Returned(Vec::new());
-        returned.visit_body(&node.body);
+        returned.visit_body(&function.body);
         !returned.0.is_empty()
             && returned.0.iter().all(|value| {
                 let Some(Expr::Name(name)) = value else {
                     return false;
                 };
-                match own.bindings(name).as_deref() {
-                    Some([definition]) => match definition.kind(own.db()) {
+                match self.bindings(name).as_deref() {
+                    Some([definition]) => match definition.kind(self.db()) {
                         DefinitionKind::Function(inner) => {
-                            let inner = inner.node(own.module());
-                            own.awaitability_of_function(inner) == Some(Awaitability::Coroutine)
+                            let inner = inner.node(self.module());
+                            self.awaitability_of_function(inner) == Some(Awaitability::Coroutine)
                         }
                         _ => false,
                     },
@@ -313,8 +326,8 @@ impl Semantics<'_> {
     }
 }
 
-/// Collects what a function returns.
-struct Returned<'a>(Vec<Option<&'a Expr>>);
+/// Collects what a function returns: `None` for nothing, and where it yields.
+pub(crate) struct Returned<'a>(pub(crate) Vec<Option<&'a Expr>>);
 
 impl<'a> SourceOrderVisitor<'a> for Returned<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

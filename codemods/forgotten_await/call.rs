@@ -2,11 +2,13 @@
 //! code around it expects.
 
 use ruff_python_ast::comparable::ComparableExpr;
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, NodeKind, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, may_be_forgotten, use_of};
+use super::value;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{name_key, property_key};
@@ -51,26 +53,28 @@ impl Codemod for ForgottenAwait {
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::ExprCall, NodeKind::ExprAttribute]
+        &[
+            NodeKind::ExprCall,
+            NodeKind::ExprAttribute,
+            NodeKind::StmtExpr,
+        ]
     }
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
         let (key, sought) = match site.node {
             AnyNodeRef::ExprCall(call) => {
-                let name = match &*call.func {
-                    // `functools.partial(work, 1)()`
-                    Expr::Call(inner) => inner.arguments.args.first().and_then(last_name),
-                    callee => last_name(callee),
+                let Some(name) = called_name(&call.func) else {
+                    return Candidate::No;
                 };
-                match name {
-                    Some(name) => (name_key(name), Sought::of_call(call)),
-                    None => return Candidate::No,
-                }
+                (name_key(name), Sought::of_call(call))
             }
             AnyNodeRef::ExprAttribute(attribute) if attribute.ctx == ExprContext::Load => {
                 let name = &attribute.attr;
                 (property_key(name), Sought::Property(name_key(name)))
+            }
+            AnyNodeRef::StmtExpr(statement) => {
+                return Candidate::when(value::is_candidate(site, statement));
             }
             _ => return Candidate::No,
         };
@@ -82,6 +86,9 @@ impl Codemod for ForgottenAwait {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        if let AnyNodeRef::StmtExpr(statement) = site.node {
+            return value::check(file, site, statement, &RULE);
+        }
         let surroundings = file.surroundings(site);
         if !file.is_async(surroundings.owner) || surroundings.obstacle == Some(Obstacle::Signature)
         {
@@ -167,12 +174,20 @@ impl Codemod for ForgottenAwait {
                     "what is put into `{collection}` may be of another class"
                 ))
             }
+            None if let Some(collection) = table_with_others(file, site.node) => {
+                Remedy::NotFixed(format!(
+                    "what is put into `{collection}` may be a plain function"
+                ))
+            }
             None if method.is_some_and(|method| file.semantics.may_have_plain(method)) => {
                 Remedy::NotFixed(
                     "one of the values assigned to the variable has a plain method of this name"
                         .to_owned(),
                 )
             }
+            None if is_given_plain(file, site.node) => Remedy::NotFixed(
+                "one of the values assigned to the variable is a plain function".to_owned(),
+            ),
             None if is_awaited_too_late(site) => Remedy::NotFixed(
                 "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
                     .to_owned(),
@@ -189,7 +204,8 @@ impl Codemod for ForgottenAwait {
                         Rewrite::safe("Await it", file.await_edits(site, at, ""))
                             .unsafe_if(reason)
                             .unsafe_if(once_plain)
-                            .unsafe_if(lock),
+                            .unsafe_if(lock)
+                            .unsafe_if(uncertain(file, site.node)),
                     )
                 }
             },
@@ -304,6 +320,42 @@ fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
     search.is_found
 }
 
+/// Why what is called may be something else where a program does what is not in sight here.
+fn uncertain(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<&'static str> {
+    let callee = &*node.as_expr_call()?.func;
+    let semantics = &file.semantics;
+    match callee {
+        Expr::Attribute(method) => {
+            let (class, maker) = semantics.maker_without_annotation(&method.value)?;
+            let is_replaced = file.project.is_replaced_below(&class, &maker);
+            is_replaced.then_some("a class in sight overrides the method that makes the object")
+        }
+        // What is put into a table of another module may stand anywhere.
+        Expr::Subscript(taken) => {
+            let is_known = semantics.awaitability_by_callable(callee).is_some()
+                || semantics.is_made_here(&taken.value);
+            (!is_known).then_some("something else may be put into the table elsewhere")
+        }
+        _ => None,
+    }
+}
+
+/// The collection that what is called was taken from by a key or an index, where something else may be put into
+/// it.
+fn table_with_others<'a>(file: &'a File<'_, '_>, node: AnyNodeRef<'a>) -> Option<&'a Name> {
+    let callee = &*node.as_expr_call()?.func;
+    let is_taken = callee.is_subscript_expr();
+    is_taken.then(|| file.semantics.collection_of_others(callee))?
+}
+
+/// Whether what is called is a variable that a plain function was assigned to.
+fn is_given_plain(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+    let AnyNodeRef::ExprCall(call) = node else {
+        return false;
+    };
+    matches!(&*call.func, Expr::Name(name) if file.semantics.may_be_plain(name))
+}
+
 /// The package whose older versions have a plain function in the place of the coroutine function
 /// that is called, where only the stubs of this tool say what is called.
 pub(crate) fn once_plain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'static str> {
@@ -354,23 +406,46 @@ pub(crate) fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awai
     match semantics.awaitability(call.into()) {
         Awaitability::Unknown => match semantics.awaitability_of_body(call) {
             Awaitability::Unknown if calls_made_function(file, call) => Awaitability::Coroutine,
+            Awaitability::Unknown => semantics
+                .awaitability_said(&call.func)
+                .unwrap_or(Awaitability::Unknown),
             known => known,
         },
         known => known,
     }
 }
 
-/// Whether what is called is an attribute that holds a coroutine function which its object has made. A
-/// subclass may put anything in its place.
+/// The name by which what is called may be known: of a function, of what holds it, or of what gives it.
+fn called_name(callee: &Expr) -> Option<&str> {
+    match callee {
+        // `functools.partial(work, 1)()`
+        Expr::Call(inner) if last_name(&inner.func) == Some("partial") => {
+            inner.arguments.args.first().and_then(last_name)
+        }
+        Expr::Call(inner) => last_name(&inner.func),
+        Expr::Subscript(held) => called_name(&held.value),
+        callee => last_name(callee),
+    }
+}
+
+/// Whether what is called is an attribute that holds a coroutine function which its object has made, and no
+/// subclass in sight puts anything in its place.
 fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     let Expr::Attribute(attribute) = &*call.func else {
         return false;
     };
     let semantics = &file.semantics;
-    let class = semantics.class_with_made_coroutine_function(attribute);
-    class
-        .and_then(|class| class.name(semantics.db()))
-        .is_some_and(|class| !file.project.has_subclass(&class))
+    if semantics.is_made_when_asked_for(attribute) {
+        return true;
+    }
+    let Some((class, maker)) = semantics.class_with_made_coroutine_function(attribute) else {
+        return false;
+    };
+    let is_replaced = |class: &str, name: &str| file.project.is_replaced_below(class, name);
+    class.name(semantics.db()).is_some_and(|class| {
+        !is_replaced(&class, &attribute.attr)
+            && !maker.is_some_and(|maker| is_replaced(&class, &maker))
+    })
 }
 
 /// Whether an import makes the coroutine functions of a package plain ones for the whole file.

@@ -4,3 +4,4 @@ pub mod call;
 pub mod context;
 pub mod iteration;
 pub(crate) mod uses;
+mod value;

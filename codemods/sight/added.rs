@@ -8,39 +8,42 @@ use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::scope::NodeWithScopeKind;
 
 use super::collections::{self, Part};
-use super::told::Told;
 use super::{STEPS, literal_class, look_again};
-use crate::semantics::Semantics;
+use crate::semantics::{Class, Semantics};
 
 impl<'db> Semantics<'db> {
     /// The name of the collection that the value of `expr` was taken from, where something is put into it in
-    /// sight that may be of another class, and no annotation says what it holds.
+    /// sight that may be of another class, or no coroutine function, and no annotation says what it holds.
     pub(crate) fn collection_of_others<'e>(&'e self, expr: &'e Expr) -> Option<&'e Name> {
         let (name, body) = match self.collection_before(expr)? {
             Expr::Name(name) => (&name.id, self.body_with(name)?),
             Expr::Attribute(attribute) => {
                 let class = self.class_of_receiver(&attribute.value)?;
-                let told = Told::of(class, &attribute.attr);
+                let known = Class::of(self.db(), self.index().try_definition(class)?)?;
+                let told = known.told(&attribute.attr);
                 let is_open = told.annotation.is_none() && told.values.iter().copied().all(is_made);
                 (&attribute.attr.id, is_open.then_some(&*class.body)?)
             }
             _ => return None,
         };
-        let class = self.instance_class(expr)?;
+        let class = self.instance_class(expr);
         let mut added = Added {
             name,
             values: Vec::new(),
         };
         added.visit_body(body);
-        let is_same = |value: &Expr| self.instance_class(value) == Some(class);
+        let is_same = |value: &Expr| match class {
+            Some(_) => self.instance_class(value) == class,
+            None => self.is_coroutine_function(value),
+        };
         let holds_same = |value: &Expr| match value {
             Expr::List(ast::ExprList { elts, .. })
             | Expr::Set(ast::ExprSet { elts, .. })
             | Expr::Tuple(ast::ExprTuple { elts, .. }) => elts.iter().all(is_same),
             Expr::Dict(dict) => dict.items.iter().all(|item| is_same(&item.value)),
-            value => [Part::Item, Part::Value]
-                .iter()
-                .any(|part| look_again(|| self.class_of_part(value, *part, STEPS)) == Some(class)),
+            value => [Part::Item, Part::Value].iter().any(|part| {
+                class.is_some() && look_again(|| self.class_of_part(value, *part, STEPS)) == class
+            }),
         };
         let is_known = |value: &&Expr| is_same(value) || holds_same(value);
         (!added.values.iter().all(is_known)).then_some(name)
@@ -74,6 +77,15 @@ impl<'db> Semantics<'db> {
             };
         }
         Some(held)
+    }
+
+    /// Whether a collection is a variable or an attribute that something in this file makes.
+    pub(crate) fn is_made_here(&self, collection: &Expr) -> bool {
+        match collection {
+            Expr::Name(name) => self.body_with(name).is_some(),
+            Expr::Attribute(attribute) => self.class_of_receiver(&attribute.value).is_some(),
+            _ => false,
+        }
     }
 
     /// The code around a name that stands for collections made there, and for nothing else.

@@ -1,6 +1,7 @@
 //! What classes say of their instances: methods, attributes, and how they are made.
 
 use ruff_python_ast::comparable::ComparableExpr;
+use ruff_python_ast::name::Name;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
@@ -8,7 +9,7 @@ use ty_python_core::scope::NodeWithScopeRef;
 use super::told::Told;
 use super::{STEPS, versions};
 use crate::outline::last_name;
-use crate::semantics::{BASES, Class, Semantics, rebinds};
+use crate::semantics::{BASES, Class, Semantics};
 use crate::support::decorators::called;
 
 impl<'db> Semantics<'db> {
@@ -19,15 +20,17 @@ impl<'db> Semantics<'db> {
         class: Definition<'db>,
         name: &str,
         depth: usize,
-        tell: &dyn Fn(&Self, &Told<'_>) -> Option<T>,
+        tell: &dyn Fn(&Self, &Told<&Expr>) -> Option<T>,
     ) -> Option<T> {
         let depth = depth.checked_sub(1)?;
         let class = Class::of(self.db(), class)?;
         let own = &class.own;
-        let told = Told::of(class.node(), name);
+        let told = class.told(name);
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => None,
             (Some(_), _) => tell(own, &told),
+            // A property is what there is, whatever classes above have.
+            (None, _) if told.returned.is_some() => tell(own, &told),
             (None, []) => {
                 let mut bases = class.bases();
                 let first = own.base_in_sight(bases.next()?)?;
@@ -45,9 +48,14 @@ impl<'db> Semantics<'db> {
 
     /// The class of an attribute, where its annotation says that, or the one statement that assigns to
     /// it.
-    pub(super) fn class_of_told(&self, told: &Told<'_>, steps: usize) -> Option<Definition<'db>> {
+    pub(super) fn class_of_told(
+        &self,
+        told: &Told<&Expr>,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
         match (told.annotation, told.values.as_slice()) {
             (Some(annotation), _) => self.class_of_instance(annotation),
+            (None, _) if let Some(value) = told.returned => self.class_to(value, steps),
             (None, [value]) => self
                 .class_to(value, steps)
                 .or_else(|| self.plain_class(self.type_of(*value)?)),
@@ -55,28 +63,55 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// The class of the receiver of an attribute that holds a coroutine function which a method of it has
-    /// made, where it has no subclass that does it otherwise.
+    /// The class of the receiver of an attribute that holds a coroutine function which its object has made, and
+    /// the method that has made it, if one has.
     pub(crate) fn class_with_made_coroutine_function(
         &self,
         attribute: &ast::ExprAttribute,
-    ) -> Option<Definition<'db>> {
+    ) -> Option<(Definition<'db>, Option<Name>)> {
         let class = self.class_with(attribute, STEPS)?;
-        self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+        let maker = self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
             let (None, [value @ Expr::Call(call)]) = (told.annotation, told.values.as_slice())
             else {
                 return None;
             };
             // A subclass may have another method of this name.
-            let is_same = match &*call.func {
+            let maker = match &*call.func {
                 Expr::Attribute(maker) if own.class_of_receiver(&maker.value).is_some() => {
-                    own.method_in_sight(maker) == self.method_of(class, &maker.attr, BASES)
+                    let made_by = own.method_in_sight(maker);
+                    let is_same = made_by == self.method_of(class, &maker.attr, BASES);
+                    is_same.then(|| Some(maker.attr.id.clone()))?
                 }
-                _ => true,
+                _ => None,
             };
-            (is_same && own.is_coroutine_function(value)).then_some(())
+            own.is_coroutine_function(value).then_some(maker)
         })?;
-        Some(class)
+        Some((class, maker))
+    }
+
+    /// Whether a method is one that its class does not have, and that its `__getattr__` makes whenever it is
+    /// asked for: a coroutine function (Python documentation, "Customizing attribute access").
+    pub(crate) fn is_made_when_asked_for(&self, method: &ast::ExprAttribute) -> bool {
+        let Some(class) = self.instance_class(&method.value) else {
+            return false;
+        };
+        let has_it = [&*method.attr, "__getattribute__"]
+            .iter()
+            .any(|name| self.speaks_of(class, name, BASES));
+        if has_it || method.attr.starts_with("__") {
+            return false;
+        }
+        let maker = self
+            .method_of(class, "__getattr__", BASES)
+            .and_then(|maker| self.function_of(maker));
+        maker.is_some_and(|maker| {
+            maker.node(self.db()).is_some_and(|node| {
+                !node.is_async
+                    && node.returns.is_none()
+                    && node.decorator_list.is_empty()
+                    && self.of_function(&maker).returns_coroutine_functions(node)
+            })
+        })
     }
 
     /// Whether a class, or one above it, has an attribute of this name, or may have it.
@@ -95,8 +130,11 @@ impl<'db> Semantics<'db> {
     /// Whether a class itself has an attribute of this name, or may have it.
     pub(super) fn says_something(&self, class: Definition<'db>, name: &str) -> bool {
         Class::of(self.db(), class).is_none_or(|class| {
-            let told = Told::of(class.node(), name);
-            told.has_others || told.annotation.is_some() || !told.values.is_empty()
+            let told = class.told(name);
+            told.has_others
+                || told.annotation.is_some()
+                || told.returned.is_some()
+                || !told.values.is_empty()
         })
     }
 
@@ -197,7 +235,7 @@ impl<'db> Semantics<'db> {
 impl<'db> Class<'db> {
     /// The annotation that a class itself has for an attribute of its instances.
     pub(super) fn told_here(&self, name: &str) -> Option<&Expr> {
-        let told = Told::of(self.node(), name);
+        let told = self.told(name);
         told.annotation.filter(|_| !told.has_others)
     }
 
@@ -226,7 +264,7 @@ impl<'db> Class<'db> {
 
     /// What the body of a class defines under a name; `None` where it may be something else.
     pub(super) fn own_definitions(&self, name: &str) -> Option<Vec<Definition<'db>>> {
-        if rebinds(self.node(), name) {
+        if self.rebinds(name) {
             return None;
         }
         let index = self.own.index();

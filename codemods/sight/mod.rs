@@ -16,6 +16,7 @@ mod classes;
 mod collections;
 mod conditions;
 mod places;
+mod returned;
 mod told;
 mod unknown;
 pub(crate) mod versions;
@@ -194,14 +195,17 @@ impl<'db> Semantics<'db> {
                                 self.class_of_instance(assignment.annotation(self.module()))
                             })
                     }
-                    DefinitionKind::WithItem(item)
-                        if !item.is_async() && item.target_kind() == TargetKind::Single =>
-                    {
+                    DefinitionKind::WithItem(item) if item.target_kind() == TargetKind::Single => {
                         let manager = item.context_expr(self.module());
+                        if item.is_async() {
+                            let class = self.class_to(manager, steps)?;
+                            return self.class_given_by(class, "__aenter__", true);
+                        }
                         match self.class_given_by_manager(manager) {
                             Some(class) => Some(class),
                             None => {
-                                self.class_given_by(self.class_to(manager, steps)?, "__enter__")
+                                let class = self.class_to(manager, steps)?;
+                                self.class_given_by(class, "__enter__", false)
                             }
                         }
                     }
@@ -246,10 +250,13 @@ impl<'db> Semantics<'db> {
             Expr::Call(call) => self
                 .class_made_by(call, false)
                 .or_else(|| self.class_looked_up(call, steps)),
-            Expr::Await(awaited) => match &*awaited.value {
-                Expr::Call(call) => self.class_made_by(call, true),
-                _ => None,
-            },
+            Expr::Await(awaited) => {
+                let by_call = awaited
+                    .value
+                    .as_call_expr()
+                    .and_then(|call| self.class_made_by(call, true));
+                by_call.or_else(|| self.class_waited_for(&awaited.value, steps))
+            }
             Expr::BinOp(operation) => self.class_of_operation(operation, steps),
             _ => None,
         }
@@ -269,20 +276,7 @@ impl<'db> Semantics<'db> {
         if self.speaks_of(other, operation.op.reflected_dunder(), BASES) {
             return None;
         }
-        self.class_given_by(class, operation.op.dunder())
-    }
-
-    /// The class of what a method of the instances of a class gives, by its annotation.
-    fn class_given_by(&self, class: Definition<'db>, method: &str) -> Option<Definition<'db>> {
-        let function = self.function_of(self.method_of(class, method, BASES)?)?;
-        self.by_result(&function, false, |own, result| {
-            let result = result?;
-            if own.is_self(result) {
-                Some(class)
-            } else {
-                own.class_of_instance(result)
-            }
-        })
+        self.class_given_by(class, operation.op.dunder(), false)
     }
 
     /// What `tell` makes of the annotation of what a function gives, or awaiting what it gives. There is
@@ -442,6 +436,9 @@ impl<'db> Semantics<'db> {
             }
             other => other,
         };
+        if let Expr::StringLiteral(quoted) = named {
+            return self.class_quoted(quoted);
+        }
         match self.class_named(named) {
             Some(class) => Some(class),
             None if self.means(named, &LITERAL_TEXT) => self.builtin_class("str"),
@@ -508,6 +505,15 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// The class that a name in quotes stands for in an annotation (PEP 484, "Forward references").
+    fn class_quoted(&self, quoted: &ast::ExprStringLiteral) -> Option<Definition<'db>> {
+        let name = quoted.value.to_str();
+        match self.lookup(name, self.scope_of(quoted)?)?.as_slice() {
+            [definition] => self.as_class(self.imported_by(*definition)?),
+            _ => None,
+        }
+    }
+
     /// A definition, where it is one of a class.
     fn as_class(&self, definition: Definition<'db>) -> Option<Definition<'db>> {
         let class = Class::of(self.db(), definition)?;
@@ -549,7 +555,10 @@ impl<'db> Semantics<'db> {
             return self.makes_instances(class, BASES).then_some(class);
         }
         let Some(function) = self.function_in_sight(&call.func) else {
-            return self.class_by_signatures(call, is_awaited);
+            return self.class_by_signatures(call, is_awaited).or_else(|| {
+                let object = self.class_in_sight(&call.func)?;
+                self.class_given_by(object, "__call__", is_awaited)
+            });
         };
         if !is_awaited
             && self
@@ -558,9 +567,7 @@ impl<'db> Semantics<'db> {
         {
             return self.class_in_module("contextlib", "_GeneratorContextManager");
         }
-        self.by_result(&function, is_awaited, |own, result| {
-            own.class_of_instance(result?)
-        })
+        self.class_by_result(&function, is_awaited, None)
     }
 
     /// The class of what a call gives by each of the signatures of what is called.
@@ -570,11 +577,9 @@ impl<'db> Semantics<'db> {
         is_awaited: bool,
     ) -> Option<Definition<'db>> {
         let signatures = self.signatures_in_sight(call.func.as_attribute_expr()?);
-        let mut classes = signatures.iter().map(|function| {
-            self.by_result(function, is_awaited, |own, result| {
-                own.class_of_instance(result?)
-            })
-        });
+        let mut classes = signatures
+            .iter()
+            .map(|function| self.class_by_result(function, is_awaited, None));
         let class = classes.next()??;
         classes.all(|other| other == Some(class)).then_some(class)
     }

@@ -12,7 +12,7 @@ use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
 use super::{conditions, told};
-use crate::semantics::{Awaitability, BASES, Class, Semantics};
+use crate::semantics::{Awaitability, BASES, Class, Function, Semantics};
 
 impl<'db> Semantics<'db> {
     /// Whether nothing is known of a name or attribute at this place but what was said where its name
@@ -222,6 +222,34 @@ impl<'db> Semantics<'db> {
         name: &ast::ExprName,
         steps: usize,
     ) -> Option<Definition<'db>> {
+        let (annotation, values) = self.declared(name)?;
+        let is_unknown = |value: &&Expr| self.is_unknown((*value).into());
+        if !values.iter().any(is_unknown) {
+            return None;
+        }
+        let class = self.class_of_instance(annotation)?;
+        let fits = |value: &&Expr| is_unknown(value) || self.class_to(value, steps) == Some(class);
+        values.iter().all(fits).then_some(class)
+    }
+
+    /// The class that the annotation of a variable of this function names, whatever is assigned to it.
+    pub(super) fn class_by_declaration(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
+        let (annotation, _) = self.declared(name)?;
+        self.class_of_instance(annotation)
+    }
+
+    /// The annotation of a variable of this function, where it was assigned nothing of which more is known.
+    pub(super) fn annotation_declared(&self, name: &ast::ExprName) -> Option<&Expr> {
+        let (annotation, values) = self.declared(name)?;
+        let mut values = values.iter();
+        values
+            .all(|value| self.is_unknown((*value).into()))
+            .then_some(annotation)
+    }
+
+    /// The annotation of a variable of this function, and what was assigned to it, `None` aside, where no
+    /// condition says more of it.
+    fn declared(&self, name: &ast::ExprName) -> Option<(&Expr, Vec<&Expr>)> {
         let definitions = self.bindings(name)?;
         let scope = definitions.first()?.file_scope(self.db());
         let mut annotation: Option<&Expr> = None;
@@ -245,16 +273,9 @@ impl<'db> Semantics<'db> {
                 values.push(value);
             }
         }
-        let is_unknown = |value: &&Expr| self.is_unknown((*value).into());
-        if self.scope_of(name) != Some(scope)
-            || !values.iter().any(is_unknown)
-            || !self.is_as_bound(name.into(), scope, Asked::Class)
-        {
-            return None;
-        }
-        let class = self.class_of_instance(annotation?)?;
-        let fits = |value: &&Expr| is_unknown(value) || self.class_to(value, steps) == Some(class);
-        values.iter().all(fits).then_some(class)
+        let is_plain = self.scope_of(name) == Some(scope)
+            && self.is_as_bound(name.into(), scope, Asked::Class);
+        is_plain.then_some((annotation?, values))
     }
 
     /// Whether one of the values that a name is given has a plain method of this name, whatever the annotation of
@@ -263,15 +284,32 @@ impl<'db> Semantics<'db> {
         let Expr::Name(name) = &*method.value else {
             return false;
         };
-        let has_plain = |definition: Definition<'db>| {
+        self.is_given(name, |value| {
+            let class = self.class_in_sight(value)?;
+            self.function_of(self.method_of(class, &method.attr, BASES)?)
+        })
+    }
+
+    /// Whether one of the values that a name is given is a plain function, whatever the annotation of the
+    /// variable says.
+    pub(crate) fn may_be_plain(&self, name: &ast::ExprName) -> bool {
+        self.is_given(name, |value| self.function_in_sight(value))
+    }
+
+    /// Whether what `find` finds for one of the values that a name is given is a plain function.
+    fn is_given(
+        &self,
+        name: &ast::ExprName,
+        find: impl Fn(&Expr) -> Option<Function<'db>>,
+    ) -> bool {
+        let is_plain = |definition: Definition<'db>| {
             let value = match definition.kind(self.db()) {
                 DefinitionKind::AnnotatedAssignment(assignment) => {
                     assignment.value(self.module())?
                 }
                 _ => self.value_bound_by(definition)?,
             };
-            let class = self.class_in_sight(value)?;
-            let function = self.function_of(self.method_of(class, &method.attr, BASES)?)?;
+            let function = find(value)?;
             let own = self.of_function(&function);
             let awaitability = own.awaitability_of_function(function.node(self.db())?)?;
             Some(matches!(
@@ -280,7 +318,7 @@ impl<'db> Semantics<'db> {
             ))
         };
         let mut definitions = self.bindings(name).unwrap_or_default().into_iter();
-        definitions.any(|definition| has_plain(definition) == Some(true))
+        definitions.any(|definition| is_plain(definition) == Some(true))
     }
 
     /// The one annotation that holds where a variable is assigned to.
@@ -298,9 +336,21 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// The annotation of the parameter that a name is bound to.
+    /// The annotation of the parameter that a name is bound to, where no condition says more of it.
     pub(super) fn annotation_of(&self, name: &ast::ExprName) -> Option<&Expr> {
-        match self.one_binding(name)?.kind(self.db()) {
+        self.annotation_by(self.one_binding(name)?)
+    }
+
+    /// The annotation of the parameter that a name is bound to.
+    pub(super) fn annotation_of_parameter(&self, name: &ast::ExprName) -> Option<&Expr> {
+        match self.bindings(name)?.as_slice() {
+            [definition] => self.annotation_by(*definition),
+            _ => None,
+        }
+    }
+
+    fn annotation_by(&self, definition: Definition<'db>) -> Option<&Expr> {
+        match definition.kind(self.db()) {
             DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
                 parameter.node(self.module()).annotation()
             }

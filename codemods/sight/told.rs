@@ -1,56 +1,106 @@
 //! What a class says of an attribute of its instances.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{
+    self as ast, AnyNodeRef, AnyRootNodeRef, Expr, HasNodeIndex, NodeIndex, Stmt,
+};
+use rustc_hash::FxHashMap;
+use ty_python_core::definition::Definition;
+use ty_python_semantic::Db;
 
+use crate::key::{Key, name_key};
 use crate::outline::last_name;
+use crate::semantics::Class;
 
-/// What a class says of an attribute of its instances.
-#[derive(Default)]
-pub(super) struct Told<'a> {
+/// What a class says of an attribute of its instances, in expressions.
+#[derive(Debug, Clone)]
+pub(super) struct Told<E> {
     /// Its annotation, in the body of the class or where a method assigns to it, or that of a property.
-    pub(super) annotation: Option<&'a Expr>,
+    pub(super) annotation: Option<E>,
     /// What its methods assign to it.
-    pub(super) values: Vec<&'a Expr>,
+    pub(super) values: Vec<E>,
+    /// What a property without an annotation returns, which is what counts then.
+    pub(super) returned: Option<E>,
     /// Whether there is something else.
     pub(super) has_others: bool,
 }
 
-impl<'a> Told<'a> {
-    pub(super) fn of(class: &'a ast::StmtClassDef, name: &str) -> Self {
-        let mut told = Self::default();
-        for statement in &class.body {
-            match statement {
-                Stmt::FunctionDef(function) => {
-                    if function.name.as_str() == name && !is_setter(function) {
-                        let is_known = told.annotation.is_some();
-                        match function.returns.as_deref() {
-                            Some(annotation) if is_plain_property(function) && !is_known => {
-                                told.annotation = Some(annotation);
-                            }
-                            _ => told.has_others = true,
-                        }
-                    }
-                    let mut search = Assigned {
-                        name,
-                        told: &mut told,
-                    };
-                    search.visit_body(&function.body);
-                }
-                Stmt::AnnAssign(declaration) if matches!(&*declaration.target, Expr::Name(target) if target.id == name) =>
-                {
-                    told.has_others |= told.annotation.is_some();
-                    told.annotation = Some(&declaration.annotation);
-                }
-                other => {
-                    let mut search = Bound { name, found: false };
-                    search.visit_stmt(other);
-                    told.has_others |= search.found;
-                }
-            }
+impl<E> Default for Told<E> {
+    fn default() -> Self {
+        Self {
+            annotation: None,
+            values: Vec::new(),
+            returned: None,
+            has_others: false,
         }
-        told
     }
+}
+
+/// What a class says, by the keys of names: some classes are thousands of lines long, and they are asked for one
+/// name after the other.
+type Said = FxHashMap<Key, Told<NodeIndex>>;
+
+#[salsa::tracked(returns(ref), no_eq)]
+fn said_by<'db>(db: &'db dyn Db, definition: Definition<'db>) -> Said {
+    Class::of(db, definition)
+        .map(|class| all_said(class.node()))
+        .unwrap_or_default()
+}
+
+impl Class<'_> {
+    /// What the class itself says of an attribute of its instances.
+    pub(super) fn told(&self, name: &str) -> Told<&Expr> {
+        let Some(said) = said_by(self.own.db(), self.definition).get(&name_key(name)) else {
+            return Told::default();
+        };
+        let module = self.own.module();
+        let node = |index: &NodeIndex| match module.get_by_index(*index) {
+            AnyRootNodeRef::Expr(expr) => Some(expr),
+            _ => None,
+        };
+        Told {
+            annotation: said.annotation.as_ref().and_then(node),
+            values: said.values.iter().filter_map(node).collect(),
+            returned: said.returned.as_ref().and_then(node),
+            has_others: said.has_others,
+        }
+    }
+}
+
+fn index_of(expr: &Expr) -> NodeIndex {
+    expr.node_index().load()
+}
+
+fn all_said(class: &ast::StmtClassDef) -> Said {
+    let mut all = Said::default();
+    for statement in &class.body {
+        match statement {
+            Stmt::FunctionDef(function) => {
+                if !is_setter(function) {
+                    let told = all.entry(name_key(&function.name)).or_default();
+                    let is_known = told.annotation.is_some();
+                    let is_property = is_plain_property(function) && !is_known;
+                    match (function.returns.as_deref(), returned(function)) {
+                        (Some(annotation), _) if is_property => {
+                            told.annotation = Some(index_of(annotation));
+                        }
+                        (None, Some(value)) if is_property && told.returned.is_none() => {
+                            told.returned = Some(index_of(value));
+                        }
+                        _ => told.has_others = true,
+                    }
+                }
+                Assigned(&mut all).visit_body(&function.body);
+            }
+            Stmt::AnnAssign(declaration) if let Expr::Name(target) = &*declaration.target => {
+                let told = all.entry(name_key(&target.id)).or_default();
+                told.has_others |= told.annotation.is_some();
+                told.annotation = Some(index_of(&declaration.annotation));
+            }
+            other => Bound(&mut all).visit_stmt(other),
+        }
+    }
+    all
 }
 
 /// Whether the body of a class binds a name to something that may say what its instances give for it: a literal
@@ -63,11 +113,7 @@ pub(super) fn may_be_descriptor(class: &ast::StmtClassDef, name: &str) -> bool {
             value.is_some_and(|value| !value.is_literal_expr())
         }
         Stmt::Assign(assign) if assign.value.is_literal_expr() => false,
-        other => {
-            let mut search = Bound { name, found: false };
-            search.visit_stmt(other);
-            search.found
-        }
+        other => binds(other, name),
     })
 }
 
@@ -90,6 +136,18 @@ fn is_plain_property(function: &ast::StmtFunctionDef) -> bool {
         })
 }
 
+/// What a function returns that does nothing else.
+fn returned(function: &ast::StmtFunctionDef) -> Option<&Expr> {
+    let mut body = function.body.iter();
+    let first = body.find(|statement| {
+        !matches!(statement, Stmt::Expr(statement) if statement.value.is_string_literal_expr())
+    });
+    match first {
+        Some(Stmt::Return(last)) => last.value.as_deref(),
+        _ => None,
+    }
+}
+
 /// Whether a method is what is called when something is assigned to a property, or when it is deleted.
 fn is_setter(function: &ast::StmtFunctionDef) -> bool {
     function.decorator_list.iter().any(|decorator| {
@@ -98,38 +156,40 @@ fn is_setter(function: &ast::StmtFunctionDef) -> bool {
     })
 }
 
-/// Looks for what a method assigns to an attribute of something.
-struct Assigned<'t, 'a, 'n> {
-    name: &'n str,
-    told: &'t mut Told<'a>,
+/// Looks for what a method assigns to attributes of something.
+struct Assigned<'s>(&'s mut Said);
+
+impl Assigned<'_> {
+    fn told(&mut self, target: &ast::ExprAttribute) -> &mut Told<NodeIndex> {
+        self.0.entry(name_key(&target.attr)).or_default()
+    }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Assigned<'_, 'a, '_> {
+impl<'a> SourceOrderVisitor<'a> for Assigned<'_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let is_it = |target: &Expr| {
-            matches!(target, Expr::Attribute(target)
-                if target.attr.as_str() == self.name && target.value.is_name_expr())
-        };
         match node {
             AnyNodeRef::StmtAssign(assign) => {
-                if let [target] = assign.targets.as_slice()
-                    && is_it(target)
+                if let [Expr::Attribute(target)] = assign.targets.as_slice()
+                    && target.value.is_name_expr()
                 {
-                    self.told.values.push(&assign.value);
+                    self.told(target).values.push(index_of(&assign.value));
                     return TraversalSignal::Skip;
                 }
             }
-            AnyNodeRef::StmtAnnAssign(declaration) if is_it(&declaration.target) => {
-                self.told.has_others |= self.told.annotation.is_some();
-                self.told.annotation = Some(&declaration.annotation);
-                return TraversalSignal::Skip;
+            AnyNodeRef::StmtAnnAssign(declaration) => {
+                if let Expr::Attribute(target) = &*declaration.target
+                    && target.value.is_name_expr()
+                {
+                    let told = self.told(target);
+                    told.has_others |= told.annotation.is_some();
+                    told.annotation = Some(index_of(&declaration.annotation));
+                    return TraversalSignal::Skip;
+                }
             }
-            AnyNodeRef::ExprAttribute(attribute)
-                if attribute.attr.as_str() == self.name
-                    && attribute.ctx != ast::ExprContext::Load =>
-            {
-                // With an annotation, all assignments are of that type.
-                self.told.has_others |= self.told.annotation.is_none();
+            AnyNodeRef::ExprAttribute(target) if !target.ctx.is_load() => {
+                // With an annotation, all assignments are of that type. A property has a say in them.
+                let told = self.told(target);
+                told.has_others |= told.annotation.is_none() && told.returned.is_none();
             }
             _ => {}
         }
@@ -138,25 +198,44 @@ impl<'a> SourceOrderVisitor<'a> for Assigned<'_, 'a, '_> {
 }
 
 /// Looks for anything in the body of a class that may bind or declare a name.
-struct Bound<'n> {
-    name: &'n str,
-    found: bool,
-}
+struct Bound<'s>(&'s mut Said);
 
 impl<'a> SourceOrderVisitor<'a> for Bound<'_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.found |= match node {
-            AnyNodeRef::ExprName(name) => {
-                name.id == self.name && name.ctx != ast::ExprContext::Load
-            }
-            AnyNodeRef::StmtFunctionDef(function) => function.name.as_str() == self.name,
-            AnyNodeRef::StmtClassDef(class) => class.name.as_str() == self.name,
-            AnyNodeRef::Alias(alias) => {
-                let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                bound.as_str() == self.name
-            }
-            _ => false,
-        };
+        if let Some(name) = name_bound_by(node) {
+            self.0.entry(name_key(name)).or_default().has_others = true;
+        }
         TraversalSignal::Traverse
     }
+}
+
+/// The name that a node binds by itself, as one of several may in a statement.
+fn name_bound_by(node: AnyNodeRef<'_>) -> Option<&str> {
+    match node {
+        AnyNodeRef::ExprName(name) if !name.ctx.is_load() => Some(&name.id),
+        AnyNodeRef::StmtFunctionDef(function) => Some(&function.name),
+        AnyNodeRef::StmtClassDef(class) => Some(&class.name),
+        AnyNodeRef::Alias(alias) => Some(alias.asname.as_ref().unwrap_or(&alias.name)),
+        _ => None,
+    }
+}
+
+/// Whether a statement may bind or declare a name.
+fn binds(statement: &Stmt, name: &str) -> bool {
+    struct Search<'n> {
+        name: &'n str,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.is_found |= name_bound_by(node) == Some(self.name);
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search {
+        name,
+        is_found: false,
+    };
+    search.visit_stmt(statement);
+    search.is_found
 }

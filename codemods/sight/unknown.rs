@@ -8,7 +8,6 @@ use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinition
 use ty_python_semantic::types::Type;
 
 use super::collections::Part;
-use super::told::Told;
 use super::{Asked, look_again};
 use crate::semantics::{BASES, Class, Origin, Semantics};
 use crate::support::decorators::called;
@@ -161,7 +160,7 @@ impl<'db> Semantics<'db> {
         let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };
-        let told = Told::of(class.node(), name);
+        let told = class.told(name);
         let is_declared = told
             .annotation
             .is_some_and(|annotation| !class.own.says_nothing(annotation));
@@ -185,10 +184,13 @@ impl<'db> Semantics<'db> {
             return false;
         };
         let own = &class.own;
-        let told = Told::of(class.node(), name);
+        let told = class.told(name);
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => false,
             (Some(annotation), _) => own.says_nothing(annotation),
+            (None, _) if let Some(value) = told.returned => {
+                own.is_unknown_behind(value.into(), steps)
+            }
             (None, [_, ..]) => {
                 let mut values = told.values.iter();
                 values.any(|value| own.is_unknown_behind((*value).into(), steps))

@@ -137,6 +137,8 @@ struct Function {
     is_async: bool,
     is_generator: bool,
     is_property: bool,
+    /// Whether it returns a coroutine function that it defines.
+    gives_made: bool,
     /// What its decorators are made of.
     decorators: Node,
     /// What its annotation says that it gives or, where it has none, what it returns.

@@ -206,7 +206,24 @@ impl Linked {
     /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
     /// are told apart by their last names alone, so that none is missed.
     pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
-        let method = name_key(method);
+        self.members_below(class, method)
+            .any(|(file, member)| match member {
+                Member::Method(id) => file
+                    .functions
+                    .get(id as usize)
+                    .is_some_and(|function| !function.is_async),
+                Member::Value(_) => false,
+            })
+    }
+
+    /// Whether a class that may be a subclass of `class` has something of its own under this name.
+    pub fn is_replaced_below(&self, class: &str, name: &str) -> bool {
+        self.members_below(class, name).next().is_some()
+    }
+
+    /// What the classes that may be subclasses of `class` have under a name.
+    fn members_below(&self, class: &str, name: &str) -> impl Iterator<Item = (&Traces, Member)> {
+        let name = name_key(name);
         let mut above: FxHashSet<Key> = FxHashSet::from_iter([name_key(class)]);
         loop {
             let known = above.len();
@@ -219,23 +236,9 @@ impl Linked {
                 break;
             }
         }
-        self.classes().any(|(file, class)| {
-            class.base_names.iter().any(|base| above.contains(base))
-                && class.members(method).any(|member| match member {
-                    Member::Method(id) => file
-                        .functions
-                        .get(id as usize)
-                        .is_some_and(|function| !function.is_async),
-                    Member::Value(_) => false,
-                })
-        })
-    }
-
-    /// Whether a class may be a subclass of `class`, told apart by their last names alone.
-    pub fn has_subclass(&self, class: &str) -> bool {
-        let class = name_key(class);
         self.classes()
-            .any(|(_, other)| other.base_names.contains(&class))
+            .filter(move |(_, class)| class.base_names.iter().any(|base| above.contains(base)))
+            .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
     }
 
     fn classes(&self) -> impl Iterator<Item = (&Traces, &super::Class)> {
@@ -360,6 +363,9 @@ static IMPLICIT: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     .into_iter()
     .collect()
 });
+
+/// The method that is asked for attributes that are not there.
+static GETATTR: LazyLock<Key> = LazyLock::new(|| name_key("__getattr__"));
 
 /// The methods of asynchronous generators.
 static GENERATOR: LazyLock<Vec<Key>> = LazyLock::new(|| {
@@ -717,9 +723,18 @@ impl<'p> Search<'p> {
         if let Sought::Blocking(method) = self.sought {
             return self.linked.blocking.contains(&(Some(class.name), method));
         }
+        let makes_it = |member: Member| match (self.sought, member) {
+            // What `__getattr__` returns is the method.
+            (Sought::Coroutine(_), Member::Method(id)) => traces
+                .functions
+                .get(id as usize)
+                .is_some_and(|function| function.gives_made),
+            _ => false,
+        };
         class
             .members(name)
             .any(|member| self.is_sought(file, traces, member))
+            || class.members(*GETATTR).any(makes_it)
     }
 
     /// Whether a member under the name that is sought is, or may be, what is sought.

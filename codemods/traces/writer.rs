@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::scopes::{Binding, Kind, Scopes, imported_module, is_stdlib, literal_key};
 use super::{ANY_CHAIN, Chain, Class, Function, ImportPath, Member, Node, Origin, Step, Traces};
 use crate::key::{Key, name_key};
-use crate::outline::{is_property, last_name, root_name, yields};
+use crate::outline::{defines_what_it_returns, is_property, last_name, root_name, yields};
 use crate::site::Site;
 
 /// Writes the traces of one file.
@@ -251,6 +251,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             is_async: function.is_async,
             is_generator: function.is_async && yields(function),
             is_property: is_property(function),
+            gives_made: defines_what_it_returns(function),
             decorators: 0,
             gives: 0,
         });

@@ -1,0 +1,70 @@
+//! A coroutine, task or future that stands alone as a statement, without a call: `future`.
+
+use ruff_python_ast::{self as ast, Expr};
+use ruff_text_size::{Ranged, TextRange};
+
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::rule::Rule;
+use crate::semantics::Awaitability;
+use crate::site::{Owner, Site};
+use crate::support::locks;
+
+/// Whether the value of a statement at `site` may be one that was meant to be awaited, judged by the tree
+/// alone.
+pub(super) fn is_candidate(site: &Site<'_, '_>, statement: &ast::StmtExpr) -> bool {
+    // At the top level of a notebook, what stands alone is shown.
+    matches!(
+        &*statement.value,
+        Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_)
+    ) && site.is_asynchronous(false)
+}
+
+/// The finding at a statement that is a value which could be awaited.
+pub(super) fn check<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    statement: &ast::StmtExpr,
+    rule: &'static Rule,
+) -> Option<Finding> {
+    let surroundings = file.surroundings(site);
+    if !matches!(surroundings.owner, Owner::Function(function) if function.is_async) {
+        return None;
+    }
+    let value = &*statement.value;
+    let (what, reason) = match (file.semantics.awaitability(value.into()), value) {
+        // A property that gives a coroutine is another mistake.
+        (Awaitability::Running, _) => (
+            "task or future",
+            "it runs by itself, and may be meant to be left alone",
+        ),
+        (Awaitability::Coroutine, Expr::Name(_) | Expr::Subscript(_)) => {
+            ("coroutine", "it may be awaited elsewhere")
+        }
+        (Awaitability::Awaitable, Expr::Name(_) | Expr::Subscript(_)) => {
+            ("awaitable", "it may run by itself")
+        }
+        _ => return None,
+    };
+    let range = value.range();
+    let remedy = match surroundings.obstacle {
+        Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+        None => match locks::allow_await(file, site, surroundings.owner) {
+            Err(held) => Remedy::NotFixed(held),
+            Ok(lock) => {
+                let at = TextRange::empty(site.node.start());
+                Remedy::Rewrite(
+                    Rewrite::safe("Await it", file.await_edits(site, at, ""))
+                        .unsafe_if(Some(reason))
+                        .unsafe_if(lock),
+                )
+            }
+        },
+    };
+    Some(Finding {
+        rule,
+        range,
+        message: format!("this {what} is only named, not awaited: the statement does nothing"),
+        remedy,
+    })
+}
