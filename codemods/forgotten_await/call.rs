@@ -448,6 +448,21 @@ fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     })
 }
 
+/// Whether the coroutine function that is called is one of a package that makes them run by themselves where no
+/// event loop does.
+pub(crate) fn runs_by_itself(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    let semantics = &file.semantics;
+    let module = semantics.function(&call.func).and_then(|function| {
+        let own = semantics.of_function(&function);
+        own.module_name()
+    });
+    module.is_some_and(|module| {
+        let package = module.split('.').next().unwrap_or_default();
+        let mut known = PLAIN_VALUES.self_running.iter();
+        known.any(|other| other == package)
+    })
+}
+
 /// Whether an import makes the coroutine functions of a package plain ones for the whole file.
 pub(crate) fn is_synchronized(file: &File<'_, '_>) -> bool {
     let is_one = |path: &str| {

@@ -18,6 +18,8 @@ pub(super) struct PlainValues {
     functions: Vec<String>,
     /// Modules whose import makes the coroutine functions of a package plain ones.
     pub(super) synchronizers: Vec<String>,
+    /// Packages whose coroutine functions run by themselves where no event loop does.
+    pub(super) self_running: Vec<String>,
     /// Packages whose coroutine functions were plain ones in versions that are still in use.
     pub(super) once_plain: Vec<String>,
 }
@@ -26,6 +28,7 @@ pub(super) static PLAIN_VALUES: LazyLock<PlainValues> = LazyLock::new(|| {
     toml::from_str(include_str!("../data/plain_values.toml")).unwrap_or(PlainValues {
         functions: Vec::new(),
         synchronizers: Vec::new(),
+        self_running: Vec::new(),
         once_plain: Vec::new(),
     })
 });

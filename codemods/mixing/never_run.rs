@@ -10,7 +10,7 @@ use crate::concurrency::signature::is_typed_throughout;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::forgotten_await::call::{
-    awaitability_of, is_overridden_plainly, is_synchronized, once_plain,
+    awaitability_of, is_overridden_plainly, is_synchronized, once_plain, runs_by_itself,
 };
 use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use crate::key::name_key;
@@ -97,6 +97,7 @@ impl Codemod for CoroutineNeverRun {
             || awaitability_of(file, call) != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
             || once_plain(file, call).is_some()
+            || runs_by_itself(file, call)
             || is_run_otherwise(file, surroundings.owner)
         {
             return None;
