@@ -15,7 +15,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
-use ty_module_resolver::file_to_module;
+use ty_module_resolver::{SearchPath, file_to_module};
 use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::ast_node_ref::AstNodeRef;
 use ty_python_core::definition::{
@@ -334,6 +334,14 @@ impl<'db> Semantics<'db> {
     pub fn is_module(&self, expr: &Expr) -> bool {
         self.qualified_name(expr)
             .is_some_and(|path| self.model.resolve_module(Some(&path), 0).is_some())
+    }
+
+    /// Whether a module is found among the files of the project, and not in what is installed or in stubs.
+    pub fn is_first_party(&self, module: &str) -> bool {
+        let module = self.model.resolve_module(Some(module), 0);
+        module
+            .and_then(|module| module.search_path(self.db()))
+            .is_some_and(SearchPath::is_first_party)
     }
 
     /// Whether a definition is one of this file.

@@ -196,32 +196,33 @@ fn extend(file: &File<'_, '_>, import: &ast::StmtImportFrom, member: &str) -> Op
     Some(Edit::insertion(format!("{separator}{member}"), last.end()))
 }
 
-/// The sections that import sorters keep apart.
+/// The sections that import sorters keep apart, in their order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Section {
     Future,
     Standard,
-    Other,
+    ThirdParty,
+    FirstParty,
+    Relative,
 }
 
-fn section(statement: &Stmt) -> Section {
-    let (module, level) = match statement {
-        Stmt::Import(import) => match import.names.first() {
-            Some(alias) => (alias.name.as_str(), 0),
-            None => return Section::Other,
-        },
-        Stmt::ImportFrom(import) => (import.module.as_deref().unwrap_or_default(), import.level),
-        _ => return Section::Other,
-    };
+fn section(file: &File<'_, '_>, statement: &Stmt) -> Section {
+    match statement {
+        Stmt::ImportFrom(import) if import.level > 0 => Section::Relative,
+        statement => section_of(file, module_of(statement)),
+    }
+}
+
+fn section_of(file: &File<'_, '_>, module: &str) -> Section {
     let root = module.split('.').next().unwrap_or_default();
-    if level > 0 {
-        Section::Other
-    } else if root == "__future__" {
+    if root == "__future__" {
         Section::Future
     } else if is_known_standard_library(PythonVersion::latest().minor, root) {
         Section::Standard
+    } else if file.semantics.is_first_party(root) {
+        Section::FirstParty
     } else {
-        Section::Other
+        Section::ThirdParty
     }
 }
 
@@ -249,15 +250,11 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
         .take_while(|statement| statement.is_import_stmt() || statement.is_import_from_stmt())
         .filter(|statement| alone_on_lines(file, statement))
         .collect();
-    let own = if is_known_standard_library(PythonVersion::latest().minor, module) {
-        Section::Standard
-    } else {
-        Section::Other
-    };
+    let own = section_of(file, module);
     let same: Vec<&Stmt> = run
         .iter()
         .copied()
-        .filter(|statement| section(statement) == own)
+        .filter(|statement| section(file, statement) == own)
         .collect();
     if !same.is_empty() {
         // Import sorters put `import a` before `from a import b`, or sort both by module.
@@ -279,9 +276,18 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
             return Edit::insertion(format!("{line}{newline}"), at);
         }
     }
-    let before = run.iter().rev().find(|statement| section(statement) < own);
-    let after = run.iter().find(|statement| section(statement) > own);
+    let before = run
+        .iter()
+        .rev()
+        .find(|statement| section(file, statement) < own);
+    let after = run.iter().find(|statement| section(file, statement) > own);
     match (before, after) {
+        // Some files keep no sections apart.
+        (Some(before), Some(after))
+            if file.source.line_start(after.start()) == file.source.full_line_end(before.end()) =>
+        {
+            after_line(file, before.end(), &line)
+        }
         (Some(before), _) => after_line(file, before.end(), &format!("{newline}{line}")),
         (None, Some(after)) => {
             let at = file.source.line_start(after.start());
@@ -419,7 +425,7 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
     let mut statements = Vec::new();
     removable_imports(file.body(), true, &mut statements);
     for (statement, opens_suite) in statements {
-        if section(statement) != Section::Standard
+        if section(file, statement) != Section::Standard
             || !alone_on_lines(file, statement)
             || has_comment(file, statement)
         {
