@@ -346,7 +346,12 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
 /// Whether a file that is opened in this mode is written, where that can be told.
 fn writes(mode: &Expr) -> Option<bool> {
     match mode {
-        Expr::StringLiteral(text) => Some(text.value.to_str().contains(['w', 'a', 'x', '+'])),
+        Expr::StringLiteral(text) => {
+            let mode = text.value.to_str();
+            let is_new = mode.contains(['w', 'a', 'x']);
+            // `r+` is for both.
+            (is_new || !mode.contains('+')).then_some(is_new)
+        }
         Expr::If(either) => {
             let [one, other] = [writes(&either.body)?, writes(&either.orelse)?];
             (one == other).then_some(one)
