@@ -193,7 +193,16 @@ impl<'db> Class<'db> {
     pub(crate) fn rebinds_otherwise(&self, method: &str) -> bool {
         let assigned = assigned_in(self.own.db(), self.definition);
         let key = name_key(method);
-        let is_other = |value: &&Expr| !self.own.is_coroutine_function(value);
+        let own = &self.own;
+        let is_coroutine_function = |function: Function<'db>| {
+            let node = function.node(own.db())?;
+            own.of_function(&function).awaitability_of_function(node)
+        };
+        let is_other = |value: &&Expr| {
+            !own.is_coroutine_function(value)
+                && own.function(value).and_then(is_coroutine_function)
+                    != Some(Awaitability::Coroutine)
+        };
         assigned.in_body.contains(&key)
             || assigned.to_instances.contains(&key)
                 && instance_values(self.node(), method).iter().any(is_other)

@@ -201,13 +201,10 @@ impl<'db> Semantics<'db> {
                             let class = self.class_to(manager, steps)?;
                             return self.class_given_by(class, "__aenter__", true);
                         }
-                        match self.class_given_by_manager(manager) {
-                            Some(class) => Some(class),
-                            None => {
-                                let class = self.class_to(manager, steps)?;
-                                self.class_given_by(class, "__enter__", false)
-                            }
-                        }
+                        self.class_given_by_manager(manager).or_else(|| {
+                            let class = self.class_to(manager, steps)?;
+                            self.class_given_by(class, "__enter__", false)
+                        })
                     }
                     DefinitionKind::For(clause) if !clause.is_async() => {
                         let iterable = clause.iterable(self.module());

@@ -137,8 +137,6 @@ struct Function {
     is_async: bool,
     is_generator: bool,
     is_property: bool,
-    /// Whether it returns a coroutine function that it defines.
-    gives_made: bool,
     /// What its decorators are made of.
     decorators: Node,
     /// What its annotation says that it gives or, where it has none, what it returns.
@@ -167,6 +165,8 @@ struct Class {
     /// Whether its members are reached by other ways than as attributes: the items of a tuple, the
     /// values of a dictionary, the members of an enumeration.
     is_record: bool,
+    /// Whether its `__getattr__` makes coroutine functions out of whatever names it is asked for.
+    makes_methods: bool,
 }
 
 impl Class {

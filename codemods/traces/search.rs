@@ -364,9 +364,6 @@ static IMPLICIT: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The method that is asked for attributes that are not there.
-static GETATTR: LazyLock<Key> = LazyLock::new(|| name_key("__getattr__"));
-
 /// The methods of asynchronous generators.
 static GENERATOR: LazyLock<Vec<Key>> = LazyLock::new(|| {
     ["aclose", "asend", "athrow", "__anext__"]
@@ -723,18 +720,10 @@ impl<'p> Search<'p> {
         if let Sought::Blocking(method) = self.sought {
             return self.linked.blocking.contains(&(Some(class.name), method));
         }
-        let makes_it = |member: Member| match (self.sought, member) {
-            // What `__getattr__` returns is the method.
-            (Sought::Coroutine(_), Member::Method(id)) => traces
-                .functions
-                .get(id as usize)
-                .is_some_and(|function| function.gives_made),
-            _ => false,
-        };
         class
             .members(name)
             .any(|member| self.is_sought(file, traces, member))
-            || class.members(*GETATTR).any(makes_it)
+            || class.makes_methods && matches!(self.sought, Sought::Coroutine(_))
     }
 
     /// Whether a member under the name that is sought is, or may be, what is sought.

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::Deserialize;
@@ -234,6 +234,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             base_names: Vec::new(),
             members: Vec::new(),
             is_record: false,
+            makes_methods: false,
         });
         self.classes.insert(scope, new);
         self.pending.push(Pending::Class(new, scope, class));
@@ -251,7 +252,6 @@ impl<'s, 'a> Writer<'s, 'a> {
             is_async: function.is_async,
             is_generator: function.is_async && yields(function),
             is_property: is_property(function),
-            gives_made: defines_what_it_returns(function),
             decorators: 0,
             gives: 0,
         });
@@ -463,6 +463,10 @@ impl<'s, 'a> Writer<'s, 'a> {
             written.base_names = base_names;
             written.members = members;
             written.is_record = is_record;
+            written.makes_methods = class.body.iter().any(|statement| {
+                matches!(statement, Stmt::FunctionDef(function)
+                    if function.name.as_str() == "__getattr__" && defines_what_it_returns(function))
+            });
         }
     }
 
