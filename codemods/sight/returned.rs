@@ -89,11 +89,15 @@ impl<'db> Semantics<'db> {
     /// The method that made the value of an expression, where nothing but what it returns says what that is: the
     /// name of its class, and its own.
     pub(crate) fn maker_without_annotation(&self, expr: &Expr) -> Option<(String, String)> {
-        let call = match expr {
-            Expr::Name(name) => return self.maker_without_annotation(self.value_behind(name)?),
-            Expr::Await(awaited) => awaited.value.as_call_expr()?,
-            expr => expr.as_call_expr()?,
-        };
+        let mut made = expr;
+        for _ in 0..STEPS {
+            made = match made {
+                Expr::Name(name) => self.value_behind(name)?,
+                Expr::Await(awaited) => &awaited.value,
+                _ => break,
+            };
+        }
+        let call = made.as_call_expr()?;
         let method = call.func.as_attribute_expr()?;
         let function = self.function_in_sight(&call.func)?;
         if function.node(self.db())?.returns.is_some() {
