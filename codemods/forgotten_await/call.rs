@@ -325,6 +325,9 @@ fn uncertain(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<&'static str> 
     let callee = &*node.as_expr_call()?.func;
     let semantics = &file.semantics;
     match callee {
+        Expr::Attribute(method) if semantics.is_made_when_asked_for(method) => {
+            Some("the object may have been given something else under this name")
+        }
         Expr::Attribute(method) => {
             let (class, maker) = semantics.maker_without_annotation(&method.value)?;
             let is_replaced = file.project.is_replaced_below(&class, &maker);

@@ -98,7 +98,7 @@ impl<'db> Semantics<'db> {
         let has_it = [&*method.attr, "__getattribute__"]
             .iter()
             .any(|name| self.speaks_of(class, name, BASES));
-        if has_it || method.attr.starts_with("__") {
+        if has_it || method.attr.starts_with("__") || !self.is_untouched(method.into()) {
             return false;
         }
         let maker = self
