@@ -698,6 +698,11 @@ impl Project {
         self.traces.is_replaced_below(class, name)
     }
 
+    /// Whether there is a class that may be a subclass of `class`.
+    pub fn has_subclasses(&self, class: &str) -> bool {
+        self.traces.has_subclasses(class)
+    }
+
     /// Whether some file imports `name` from a module whose last component is `module`.
     pub fn imports_from(&self, module: &str, name: &str) -> bool {
         self.imported.contains(&import_key(module, name))

@@ -194,18 +194,11 @@ impl<'db> Class<'db> {
         let assigned = assigned_in(self.own.db(), self.definition);
         let key = name_key(method);
         let own = &self.own;
-        let is_coroutine_function = |function: Function<'db>| {
-            let node = function.node(own.db())?;
-            own.of_function(&function).awaitability_of_function(node)
-        };
-        let is_other = |value: &&Expr| {
-            !own.is_coroutine_function(value)
-                && own.function(value).and_then(is_coroutine_function)
-                    != Some(Awaitability::Coroutine)
-        };
         assigned.in_body.contains(&key)
             || assigned.to_instances.contains(&key)
-                && instance_values(self.node(), method).iter().any(is_other)
+                && instance_values(self.node(), method)
+                    .iter()
+                    .any(|value| !own.is_one_more_coroutine_function(value))
     }
 
     /// The statement.
@@ -1096,25 +1089,54 @@ impl<'db> Semantics<'db> {
         if let Some(class) = self.class_of_receiver(expr) {
             return vec![class.name.to_string()];
         }
-        let classes: Vec<Definition<'db>> = match self.class_in_sight(expr) {
-            Some(class) => vec![class],
-            None => match self.type_of(expr) {
-                Some(Type::Union(union)) => {
-                    let parts = union.elements(self.db()).iter();
-                    parts
-                        .filter_map(|part| self.class_definition(*part))
-                        .collect()
-                }
-                Some(ty @ Type::NominalInstance(_)) => {
-                    self.class_definition(ty).into_iter().collect()
-                }
-                _ => self.classes_said(expr),
-            },
+        let classes = if let Some(class) = self.class_in_sight(expr) {
+            vec![class]
+        } else {
+            let known = self.type_of(expr).map(|ty| self.classes_in(ty));
+            known
+                .filter(|known| !known.is_empty())
+                .unwrap_or_else(|| self.classes_said(expr))
         };
         classes
             .into_iter()
             .filter_map(|class| class.name(self.db()))
             .collect()
+    }
+
+    /// The classes that a value of this type may be an instance of, as far as they are known.
+    fn classes_in(&self, ty: Type<'db>) -> Vec<Definition<'db>> {
+        let db = self.db();
+        match ty {
+            Type::Union(union) => {
+                let parts = union.elements(db).iter();
+                parts.flat_map(|part| self.classes_in(*part)).collect()
+            }
+            Type::Intersection(intersection) => {
+                let parts = intersection.iter_positive(db);
+                parts.flat_map(|part| self.classes_in(part)).collect()
+            }
+            Type::TypeAlias(alias) => self.classes_in(alias.value_type(db)),
+            Type::NominalInstance(_) | Type::ProtocolInstance(_) => {
+                self.class_definition(ty).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether what is put in the place of a coroutine function is one as well.
+    pub(crate) fn is_one_more_coroutine_function(&self, value: &Expr) -> bool {
+        // The object that has it may be of a class with another one.
+        if let Expr::Attribute(standin) = value
+            && let Some(class) = self.class_of_callee(standin)
+        {
+            self.note_kept(class, &standin.attr);
+        }
+        let awaitability = || {
+            let function = self.function(value)?;
+            let own = self.of_function(&function);
+            own.awaitability_of_function(function.node(self.db())?)
+        };
+        self.is_coroutine_function(value) || awaitability() == Some(Awaitability::Coroutine)
     }
 
     /// Whether the class of the value of `receiver`, or a base of it, assigns something else to the

@@ -16,10 +16,12 @@ use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
+use crate::sight::added::Place;
+use crate::sight::relied::{self, Relied};
 use crate::site::{Obstacle, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
-use crate::support::locks;
+use crate::support::{locks, replaced};
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
@@ -101,26 +103,31 @@ impl Codemod for ForgottenAwait {
         {
             return None;
         }
-        let (awaitability, method) = match site.node {
-            AnyNodeRef::ExprCall(call) => {
-                (awaitability_of(file, call), call.func.as_attribute_expr())
-            }
-            AnyNodeRef::ExprAttribute(attribute) => {
-                let awaitability = file.semantics.awaitability(attribute.into());
-                (awaitability, Some(attribute))
-            }
-            _ => return None,
+        let method = match site.node {
+            AnyNodeRef::ExprCall(call) => call.func.as_attribute_expr(),
+            AnyNodeRef::ExprAttribute(attribute) => Some(attribute),
+            _ => None,
         };
+        let ((awaitability, is_rebound), relied) = relied::noting(|| {
+            let awaitability = match site.node {
+                AnyNodeRef::ExprCall(call) => awaitability_of(file, call),
+                AnyNodeRef::ExprAttribute(attribute) => {
+                    file.semantics.awaitability(attribute.into())
+                }
+                _ => Awaitability::Unknown,
+            };
+            let is_found = matches!(
+                awaitability,
+                Awaitability::Coroutine | Awaitability::Awaitable | Awaitability::Mixed
+            );
+            let is_rebound = is_found
+                && method
+                    .is_some_and(|method| file.semantics.is_rebound(&method.value, &method.attr));
+            (awaitability, is_rebound)
+        });
         let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
-        let is_found = matches!(
-            awaitability,
-            Awaitability::Coroutine | Awaitability::Awaitable | Awaitability::Mixed
-        );
-        if is_found
-            && let Some(method) = method
-            && file.semantics.is_rebound(&method.value, &method.attr)
-        {
+        if is_rebound {
             return None;
         }
         let message = match used {
@@ -156,7 +163,8 @@ impl Codemod for ForgottenAwait {
                 .map(|package| format!("older versions of `{package}` have a plain function here")),
             _ => None,
         };
-        let is_overridden = method.is_some_and(|method| is_overridden_plainly(file, method));
+        let is_overridden = method.is_some_and(|method| is_overridden_plainly(file, method))
+            || is_called_plainly(file, site.node);
         if is_overridden && is_placeholder(file, site.node) {
             return None;
         }
@@ -181,12 +189,12 @@ impl Codemod for ForgottenAwait {
             }
             None if method.is_some_and(|method| file.semantics.may_have_plain(method)) => {
                 Remedy::NotFixed(
-                    "one of the values assigned to the variable has a plain method of this name"
+                    "one of the values that are assigned to it has a plain method of this name"
                         .to_owned(),
                 )
             }
             None if is_given_plain(file, site.node) => Remedy::NotFixed(
-                "one of the values assigned to the variable is a plain function".to_owned(),
+                "one of the values that are assigned to it is a plain function".to_owned(),
             ),
             None if is_awaited_too_late(site) => Remedy::NotFixed(
                 "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
@@ -205,7 +213,8 @@ impl Codemod for ForgottenAwait {
                             .unsafe_if(reason)
                             .unsafe_if(once_plain)
                             .unsafe_if(lock)
-                            .unsafe_if(uncertain(file, site.node)),
+                            .unsafe_if(site.node.as_expr_call().and_then(|call| uncertain(file, call)))
+                            .unsafe_if(said_otherwise(file, &relied)),
                     )
                 }
             },
@@ -222,10 +231,31 @@ impl Codemod for ForgottenAwait {
 /// Whether the callee is a method that a class in sight overrides with one that is no coroutine
 /// function: the object may be of that class.
 pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
-    file.semantics
-        .class_names_of(&method.value)
+    let semantics = &file.semantics;
+    let mut classes = semantics.class_names_of(&method.value);
+    if classes.is_empty() {
+        let methods = semantics.definitions_named(method.into());
+        classes.extend(
+            methods
+                .into_iter()
+                .filter_map(|method| semantics.class_around(method)),
+        );
+    }
+    classes
         .iter()
         .any(|class| file.project.is_overridden_plainly(class, &method.attr))
+}
+
+/// Whether what is called is an object, and a class in sight overrides what calling it runs with a method that is
+/// no coroutine function.
+fn is_called_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+    let Some(call) = node.as_expr_call() else {
+        return false;
+    };
+    let classes = file.semantics.class_names_of(&call.func);
+    classes
+        .iter()
+        .any(|class| file.project.is_overridden_plainly(class, "__call__"))
 }
 
 /// Whether the method that is called does nothing itself, and no decorator or exception says that others
@@ -321,26 +351,58 @@ fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
 }
 
 /// Why what is called may be something else where a program does what is not in sight here.
-fn uncertain(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<&'static str> {
-    let callee = &*node.as_expr_call()?.func;
+pub(crate) fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'static str> {
+    let callee = &*call.func;
     let semantics = &file.semantics;
+    let name = last_name(callee);
+    if name.is_some_and(|name| replaced::is_replaced(file, name)) {
+        return Some("this file puts something else in its place");
+    }
     match callee {
         Expr::Attribute(method) if semantics.is_made_when_asked_for(method) => {
             Some("the object may have been given something else under this name")
         }
-        Expr::Attribute(method) => {
-            let (class, maker) = semantics.maker_without_annotation(&method.value)?;
-            let is_replaced = file.project.is_replaced_below(&class, &maker);
-            is_replaced.then_some("a class in sight overrides the method that makes the object")
-        }
-        // What is put into a table of another module may stand anywhere.
-        Expr::Subscript(taken) => {
-            let is_known = semantics.awaitability_by_callable(callee).is_some()
-                || semantics.is_made_here(&taken.value);
-            (!is_known).then_some("something else may be put into the table elsewhere")
-        }
         _ => None,
     }
+    .or_else(|| {
+        let taken = match callee {
+            Expr::Attribute(method) => &*method.value,
+            callee => callee,
+        };
+        let may_hold_others = match semantics.collection_made_here(taken) {
+            Some(made) => made.is_handed_on || is_reached_from_elsewhere(file, &made.of),
+            // What is put into a table of another module may stand anywhere.
+            None => callee.is_subscript_expr(),
+        };
+        (may_hold_others && semantics.awaitability_by_callable(callee).is_none())
+            .then_some("something else may be put into the collection elsewhere")
+    })
+}
+
+/// Whether other files, or subclasses, reach a collection.
+fn is_reached_from_elsewhere(file: &File<'_, '_>, place: &Place) -> bool {
+    match place {
+        Place::Function => false,
+        Place::Class(class) => file.project.has_subclasses(class),
+        Place::Module(name) => {
+            let module = file.semantics.module_name().unwrap_or_default();
+            let module = module.rsplit('.').next().unwrap_or_default();
+            file.project.imports_from(module, name) || file.project.imports_whole(module)
+        }
+    }
+}
+
+/// Why what an answer relies on may not hold: something in sight says otherwise.
+pub(crate) fn said_otherwise(file: &File<'_, '_>, relied: &[Relied]) -> Option<String> {
+    relied.iter().find_map(|relied| match relied {
+        Relied::Kept { class, name } => file
+            .project
+            .is_replaced_below(class, name)
+            .then(|| format!("a subclass of `{class}` in sight has its own `{name}`")),
+        Relied::Given(name) => Some(format!(
+            "the function that makes the object gives it another `{name}`"
+        )),
+    })
 }
 
 /// The collection that what is called was taken from by a key or an index, where something else may be put into
@@ -351,12 +413,12 @@ fn table_with_others<'a>(file: &'a File<'_, '_>, node: AnyNodeRef<'a>) -> Option
     is_taken.then(|| file.semantics.collection_of_others(callee))?
 }
 
-/// Whether what is called is a variable that a plain function was assigned to.
+/// Whether what is called is a variable or an attribute that a plain function was assigned to.
 fn is_given_plain(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     let AnyNodeRef::ExprCall(call) = node else {
         return false;
     };
-    matches!(&*call.func, Expr::Name(name) if file.semantics.may_be_plain(name))
+    file.semantics.may_be_plain(&call.func)
 }
 
 /// The package whose older versions have a plain function in the place of the coroutine function
@@ -441,14 +503,8 @@ fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     if semantics.is_made_when_asked_for(attribute) {
         return true;
     }
-    let Some((class, maker)) = semantics.class_with_made_coroutine_function(attribute) else {
-        return false;
-    };
-    let is_replaced = |class: &str, name: &str| file.project.is_replaced_below(class, name);
-    class.name(semantics.db()).is_some_and(|class| {
-        !is_replaced(&class, &attribute.attr)
-            && !maker.is_some_and(|maker| is_replaced(&class, &maker))
-    })
+    let (is_made, relied) = relied::noting(|| semantics.is_made_coroutine_function(attribute));
+    is_made && said_otherwise(file, &relied).is_none()
 }
 
 /// Whether the coroutine function that is called is one of a package that makes them run by themselves where no

@@ -5,11 +5,13 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind, WithItem};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::call::said_otherwise;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{context_key, name_key};
 use crate::outline::last_name;
 use crate::rule::Rule;
+use crate::sight::relied;
 use crate::site::{Obstacle, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
@@ -89,10 +91,10 @@ impl Codemod for MissingAsyncWith {
                 .is_only_asynchronous(manager, "__aenter__", "__enter__")
         };
         // One finding for the statement, made at the first of them.
-        let first = with
-            .items
-            .iter()
-            .find(|item| is_asynchronous(&item.context_expr))?;
+        let mut items = with.items.iter();
+        let (first, relied) =
+            relied::noting(|| items.find(|item| is_asynchronous(&item.context_expr)));
+        let first = first?;
         if first.range() != item.range() {
             return None;
         }
@@ -111,7 +113,11 @@ impl Codemod for MissingAsyncWith {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
                     let edit = Edit::insertion("async ".to_owned(), with.start());
-                    Remedy::Rewrite(Rewrite::safe("Use `async with`", vec![edit]).unsafe_if(lock))
+                    Remedy::Rewrite(
+                        Rewrite::safe("Use `async with`", vec![edit])
+                            .unsafe_if(lock)
+                            .unsafe_if(said_otherwise(file, &relied)),
+                    )
                 }
             }
         };

@@ -5,11 +5,13 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::call::said_otherwise;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{iteration_key, name_key};
 use crate::outline::last_name;
 use crate::rule::Rule;
+use crate::sight::relied;
 use crate::site::{Obstacle, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
@@ -73,9 +75,11 @@ impl Codemod for MissingAsyncFor {
             return None;
         }
         let semantics = &file.semantics;
-        if !semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
-            && !semantics.is_async_generator(iterable)
-        {
+        let (is_asynchronous, relied) = relied::noting(|| {
+            semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
+                || semantics.is_async_generator(iterable)
+        });
+        if !is_asynchronous {
             return None;
         }
         let remedy = match surroundings.obstacle {
@@ -84,7 +88,11 @@ impl Codemod for MissingAsyncFor {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
                     let edit = Edit::insertion("async ".to_owned(), site.node.start());
-                    Remedy::Rewrite(Rewrite::safe("Use `async for`", vec![edit]).unsafe_if(lock))
+                    Remedy::Rewrite(
+                        Rewrite::safe("Use `async for`", vec![edit])
+                            .unsafe_if(lock)
+                            .unsafe_if(said_otherwise(file, &relied)),
+                    )
                 }
             },
         };

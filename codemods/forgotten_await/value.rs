@@ -1,6 +1,7 @@
 //! A coroutine, task or future that stands alone as a statement, without a call: `future`.
 
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
@@ -13,11 +14,16 @@ use crate::support::locks;
 /// Whether the value of a statement at `site` may be one that was meant to be awaited, judged by the tree
 /// alone.
 pub(super) fn is_candidate(site: &Site<'_, '_>, statement: &ast::StmtExpr) -> bool {
+    let may_be = match &*statement.value {
+        Expr::Name(_) => true,
+        // It may stand there to find out whether it is there: `try: self.tasks[key]`.
+        Expr::Attribute(_) | Expr::Subscript(_) => !site
+            .enclosing_in_function()
+            .any(|(node, _)| node.is_stmt_try() || node.is_stmt_with()),
+        _ => false,
+    };
     // At the top level of a notebook, what stands alone is shown.
-    matches!(
-        &*statement.value,
-        Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_)
-    ) && site.is_asynchronous(false)
+    may_be && site.is_asynchronous(false)
 }
 
 /// The finding at a statement that is a value which could be awaited.
@@ -28,7 +34,10 @@ pub(super) fn check<'a>(
     rule: &'static Rule,
 ) -> Option<Finding> {
     let surroundings = file.surroundings(site);
-    if !matches!(surroundings.owner, Owner::Function(function) if function.is_async) {
+    let Owner::Function(function) = surroundings.owner else {
+        return None;
+    };
+    if !function.is_async {
         return None;
     }
     let value = &*statement.value;
@@ -49,6 +58,10 @@ pub(super) fn check<'a>(
     let range = value.range();
     let remedy = match surroundings.obstacle {
         Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+        None if what != "task or future" && is_used_again(function, value) => Remedy::NotFixed(
+            "it has other uses in this function, and a coroutine can be awaited only once"
+                .to_owned(),
+        ),
         None => match locks::allow_await(file, site, surroundings.owner) {
             Err(held) => Remedy::NotFixed(held),
             Ok(lock) => {
@@ -67,4 +80,31 @@ pub(super) fn check<'a>(
         message: format!("this {what} is only named, not awaited: the statement does nothing"),
         remedy,
     })
+}
+
+/// Whether a variable that stands for no task or future is read elsewhere in a function.
+fn is_used_again(function: &ast::StmtFunctionDef, value: &Expr) -> bool {
+    struct Uses<'n> {
+        name: &'n ast::ExprName,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprName(name) = node {
+                self.is_found |= name.id == self.name.id
+                    && name.ctx.is_load()
+                    && name.range() != self.name.range();
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let Expr::Name(name) = value else {
+        return false;
+    };
+    let mut uses = Uses {
+        name,
+        is_found: false,
+    };
+    uses.visit_body(&function.body);
+    uses.is_found
 }

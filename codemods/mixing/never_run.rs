@@ -11,6 +11,7 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::forgotten_await::call::{
     awaitability_of, is_overridden_plainly, is_synchronized, once_plain, runs_by_itself,
+    said_otherwise, uncertain,
 };
 use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use crate::key::name_key;
@@ -19,6 +20,7 @@ use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
+use crate::sight::relied;
 use crate::site::{Obstacle, Owner, Place, Site, suites_in};
 use crate::spelling::Hints;
 use crate::support::blocks::Block;
@@ -94,7 +96,11 @@ impl Codemod for CoroutineNeverRun {
             || !is_forgotten(file, site, surroundings.owner)
             || is_synchronized(file)
             || is_expected(site)
-            || awaitability_of(file, call) != Awaitability::Coroutine
+        {
+            return None;
+        }
+        let (awaitability, relied) = relied::noting(|| awaitability_of(file, call));
+        if awaitability != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
             || once_plain(file, call).is_some()
             || runs_by_itself(file, call)
@@ -110,7 +116,11 @@ impl Codemod for CoroutineNeverRun {
             Remedy::NotFixed("a class in sight overrides the method with a plain one".to_owned())
         } else {
             match rewrite(file, site, call, surroundings.owner) {
-                Ok(rewrite) => Remedy::Rewrite(rewrite),
+                Ok(rewrite) => Remedy::Rewrite(
+                    rewrite
+                        .unsafe_if(uncertain(file, call))
+                        .unsafe_if(said_otherwise(file, &relied)),
+                ),
                 Err(reason) => Remedy::NotFixed(reason),
             }
         };

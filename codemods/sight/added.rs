@@ -5,7 +5,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind};
-use ty_python_core::scope::NodeWithScopeKind;
+use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
 use super::collections::{self, Part};
 use super::{STEPS, literal_class, look_again};
@@ -16,13 +16,10 @@ impl<'db> Semantics<'db> {
     /// sight that may be of another class, or no coroutine function, and no annotation says what it holds.
     pub(crate) fn collection_of_others<'e>(&'e self, expr: &'e Expr) -> Option<&'e Name> {
         let (name, body) = match self.collection_before(expr)? {
-            Expr::Name(name) => (&name.id, self.body_with(name)?),
+            Expr::Name(name) => (&name.id, self.body_with(name)?.1),
             Expr::Attribute(attribute) => {
-                let class = self.class_of_receiver(&attribute.value)?;
-                let known = Class::of(self.db(), self.index().try_definition(class)?)?;
-                let told = known.told(&attribute.attr);
-                let is_open = told.annotation.is_none() && told.values.iter().copied().all(is_made);
-                (&attribute.attr.id, is_open.then_some(&*class.body)?)
+                let (class, name) = self.class_with_collection(attribute)?;
+                (name, &*class.body)
             }
             _ => return None,
         };
@@ -79,17 +76,48 @@ impl<'db> Semantics<'db> {
         Some(held)
     }
 
-    /// Whether a collection is a variable or an attribute that something in this file makes.
-    pub(crate) fn is_made_here(&self, collection: &Expr) -> bool {
-        match collection {
-            Expr::Name(name) => self.body_with(name).is_some(),
-            Expr::Attribute(attribute) => self.class_of_receiver(&attribute.value).is_some(),
-            _ => false,
+    /// The collection made in this file that the value of an expression was taken from, where no annotation says
+    /// what it holds.
+    pub(crate) fn collection_made_here<'e>(&'e self, expr: &'e Expr) -> Option<Made> {
+        match self.collection_before(expr)? {
+            Expr::Name(name) => {
+                let (scope, body) = self.body_with(name)?;
+                Some(Made {
+                    is_handed_on: is_handed_on(&name.id, body),
+                    of: if scope.is_global() {
+                        Place::Module(name.id.to_string())
+                    } else {
+                        Place::Function
+                    },
+                })
+            }
+            Expr::Attribute(attribute) => {
+                let (class, _) = self.class_with_collection(attribute)?;
+                Some(Made {
+                    is_handed_on: is_handed_on(&attribute.attr, &self.module().syntax().body),
+                    of: Place::Class(class.name.to_string()),
+                })
+            }
+            _ => None,
         }
     }
 
-    /// The code around a name that stands for collections made there, and for nothing else.
-    fn body_with(&self, name: &ast::ExprName) -> Option<&[Stmt]> {
+    /// The class around, and the name of the attribute, where an attribute is a collection that this class makes,
+    /// and no annotation says what it holds.
+    fn class_with_collection<'e>(
+        &'e self,
+        attribute: &'e ast::ExprAttribute,
+    ) -> Option<(&'e ast::StmtClassDef, &'e Name)> {
+        let class = self.class_of_receiver(&attribute.value)?;
+        let known = Class::of(self.db(), self.index().try_definition(class)?)?;
+        let told = known.told(&attribute.attr);
+        let mut values = told.values.iter().copied();
+        let is_open = told.annotation.is_none() && !told.values.is_empty() && values.all(is_made);
+        is_open.then_some((class, &attribute.attr.id))
+    }
+
+    /// The scope that binds a name which stands for collections made there, and for nothing else, and its code.
+    fn body_with(&self, name: &ast::ExprName) -> Option<(FileScopeId, &[Stmt])> {
         let definitions = self.bindings(name)?;
         let is_made = |definition: &Definition<'db>| match definition.kind(self.db()) {
             DefinitionKind::Assignment(assignment) => is_made(assignment.value(self.module())),
@@ -101,11 +129,131 @@ impl<'db> Semantics<'db> {
             return None;
         }
         let scope = definitions.first()?.file_scope(self.db());
-        match self.index().scope(scope).node() {
-            NodeWithScopeKind::Function(function) => Some(&function.node(self.module()).body),
-            NodeWithScopeKind::Module => Some(&self.module().syntax().body),
-            _ => None,
+        let body = match self.index().scope(scope).node() {
+            NodeWithScopeKind::Function(function) => &function.node(self.module()).body,
+            NodeWithScopeKind::Module => &self.module().syntax().body,
+            _ => return None,
+        };
+        Some((scope, body))
+    }
+}
+
+/// A collection that something in this file makes.
+pub(crate) struct Made {
+    pub(crate) of: Place,
+    /// Whether something in the file may put more into it than is seen: it is given to a function or has another
+    /// name, or its items are assigned to in some other way than one by one.
+    pub(crate) is_handed_on: bool,
+}
+
+/// What has a collection.
+pub(crate) enum Place {
+    /// A module, under this name.
+    Module(String),
+    Function,
+    /// The instances of the class of this name.
+    Class(String),
+}
+
+/// Whether a collection may be reached in other ways than by its name.
+fn is_handed_on(name: &str, body: &[Stmt]) -> bool {
+    let mut uses = Uses {
+        name,
+        all: 0,
+        plain: 0,
+    };
+    uses.visit_body(body);
+    uses.all > uses.plain
+}
+
+/// Counts the uses of a collection, and those that do not hand it on.
+struct Uses<'n> {
+    /// Its name, or that of the attribute that it is.
+    name: &'n str,
+    all: usize,
+    plain: usize,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let is_it = |expr: &Expr| is_named(expr, self.name);
+        let is_item = |target: &Expr| matches!(target, Expr::Subscript(item) if is_it(&item.value));
+        let count = |exprs: &[Expr]| exprs.iter().filter(|expr| is_it(expr)).count();
+        self.plain += match node {
+            AnyNodeRef::ExprSubscript(item) if item.ctx.is_load() => {
+                usize::from(is_it(&item.value))
+            }
+            AnyNodeRef::ExprCall(call) => {
+                let is_method =
+                    matches!(&*call.func, Expr::Attribute(method) if is_it(&method.value));
+                let takes = matches!(&*call.func, Expr::Name(function)
+                    if PLAIN_TAKERS.contains(&function.id.as_str()));
+                usize::from(is_method)
+                    + if takes {
+                        count(&call.arguments.args)
+                    } else {
+                        0
+                    }
+            }
+            AnyNodeRef::ExprCompare(comparison) => {
+                usize::from(is_it(&comparison.left)) + count(&comparison.comparators)
+            }
+            AnyNodeRef::ExprUnaryOp(operation) => usize::from(is_it(&operation.operand)),
+            AnyNodeRef::ExprBoolOp(operation) => count(&operation.values),
+            AnyNodeRef::StmtFor(clause) => usize::from(is_it(&clause.iter)),
+            AnyNodeRef::Comprehension(clause) => usize::from(is_it(&clause.iter)),
+            AnyNodeRef::StmtIf(statement) => usize::from(is_it(&statement.test)),
+            AnyNodeRef::StmtWhile(statement) => usize::from(is_it(&statement.test)),
+            AnyNodeRef::StmtAssign(assign) => {
+                let targets = assign.targets.iter();
+                targets
+                    .filter(|target| is_it(target) || is_item(target))
+                    .count()
+            }
+            AnyNodeRef::StmtAugAssign(assign) => usize::from(is_it(&assign.target)),
+            AnyNodeRef::StmtDelete(delete) => {
+                let targets = delete.targets.iter();
+                targets.filter(|target| is_item(target)).count()
+            }
+            _ => 0,
+        };
+        if let Some(expr) = node.as_expr_ref()
+            && match expr {
+                ast::ExprRef::Name(name) => name.id == self.name,
+                ast::ExprRef::Attribute(attribute) => attribute.attr.as_str() == self.name,
+                _ => false,
+            }
+        {
+            self.all += 1;
         }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Built-in functions that only look at what a collection holds, or copy it.
+const PLAIN_TAKERS: [&str; 14] = [
+    "all",
+    "any",
+    "bool",
+    "dict",
+    "enumerate",
+    "iter",
+    "len",
+    "list",
+    "max",
+    "min",
+    "reversed",
+    "set",
+    "sorted",
+    "tuple",
+];
+
+/// Whether an expression is a variable or an attribute of this name.
+fn is_named(expr: &Expr, name: &str) -> bool {
+    match expr {
+        Expr::Name(variable) => variable.id == name,
+        Expr::Attribute(attribute) => attribute.attr.as_str() == name,
+        _ => false,
     }
 }
 
@@ -123,11 +271,7 @@ struct Added<'a, 'n> {
 
 impl Added<'_, '_> {
     fn is_it(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::Name(name) => name.id == self.name,
-            Expr::Attribute(attribute) => attribute.attr.as_str() == self.name,
-            _ => false,
-        }
+        is_named(expr, self.name)
     }
 }
 

@@ -46,7 +46,7 @@ impl<'db> Semantics<'db> {
             }
             Expr::Attribute(attribute) => {
                 let class = self.class_with(attribute, steps)?;
-                self.told_by_class(class, &attribute.attr, BASES, &|own, told| match (
+                self.told_by_class(class, &attribute.attr, &|own, told| match (
                     told.annotation,
                     told.values.as_slice(),
                 ) {
@@ -244,7 +244,7 @@ impl<'db> Semantics<'db> {
         }
         let objects = self.classes_said(&attribute.value);
         let classes = objects.iter().map(|class| {
-            self.told_by_class(*class, &attribute.attr, BASES, &|own, told| {
+            self.told_by_class(*class, &attribute.attr, &|own, told| {
                 own.class_of_told(told, STEPS)
             })
         });

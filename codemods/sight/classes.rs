@@ -1,7 +1,7 @@
 //! What classes say of their instances: methods, attributes, and how they are made.
 
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::name::Name;
+use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
@@ -10,12 +10,27 @@ use super::told::Told;
 use super::{STEPS, versions};
 use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics};
+use crate::sketch::Returned;
 use crate::support::decorators::called;
 
 impl<'db> Semantics<'db> {
     /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
     /// bases that says something of it.
     pub(super) fn told_by_class<T>(
+        &self,
+        class: Definition<'db>,
+        name: &str,
+        tell: &dyn Fn(&Self, &Told<&Expr>) -> Option<T>,
+    ) -> Option<T> {
+        self.told_from(class, name, BASES, &|own, told| {
+            if told.annotation.is_none() {
+                self.note_kept(class, name);
+            }
+            tell(own, told)
+        })
+    }
+
+    fn told_from<T>(
         &self,
         class: Definition<'db>,
         name: &str,
@@ -35,11 +50,11 @@ impl<'db> Semantics<'db> {
                 let mut bases = class.bases();
                 let first = own.base_in_sight(bases.next()?)?;
                 if bases.next().is_none() {
-                    return own.told_by_class(first, name, depth, tell);
+                    return own.told_from(first, name, depth, tell);
                 }
                 let mut above = class.resolution_order(depth)?.into_iter();
                 let speaking = above.find(|class| own.says_something(*class, name))?;
-                own.told_by_class(speaking, name, depth, tell)
+                own.told_from(speaking, name, depth, tell)
             }
             (None, [_]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
             _ => None,
@@ -63,30 +78,28 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// The class of the receiver of an attribute that holds a coroutine function which its object has made, and
-    /// the method that has made it, if one has.
-    pub(crate) fn class_with_made_coroutine_function(
-        &self,
-        attribute: &ast::ExprAttribute,
-    ) -> Option<(Definition<'db>, Option<Name>)> {
-        let class = self.class_with(attribute, STEPS)?;
-        let maker = self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+    /// Whether an attribute holds a coroutine function that its object has made.
+    pub(crate) fn is_made_coroutine_function(&self, attribute: &ast::ExprAttribute) -> bool {
+        let Some(class) = self.class_with(attribute, STEPS) else {
+            return false;
+        };
+        let found = self.told_by_class(class, &attribute.attr, &|own, told| {
             let (None, [value @ Expr::Call(call)]) = (told.annotation, told.values.as_slice())
             else {
                 return None;
             };
             // A subclass may have another method of this name.
-            let maker = match &*call.func {
-                Expr::Attribute(maker) if own.class_of_receiver(&maker.value).is_some() => {
-                    let made_by = own.method_in_sight(maker);
-                    let is_same = made_by == self.method_of(class, &maker.attr, BASES);
-                    is_same.then(|| Some(maker.attr.id.clone()))?
+            if let Expr::Attribute(maker) = &*call.func
+                && own.class_of_receiver(&maker.value).is_some()
+            {
+                if own.method_in_sight(maker) != self.method_of(class, &maker.attr, BASES) {
+                    return None;
                 }
-                _ => None,
-            };
-            own.is_coroutine_function(value).then_some(maker)
-        })?;
-        Some((class, maker))
+                self.note_kept(class, &maker.attr);
+            }
+            own.is_coroutine_function(value).then_some(())
+        });
+        found.is_some()
     }
 
     /// Whether a method is one that its class does not have, and that its `__getattr__` makes whenever it is
@@ -164,6 +177,7 @@ impl<'db> Semantics<'db> {
         };
         !has_new
             && !is_made_otherwise()
+            && !class.is_swapped()
             && class.bases().all(|base| {
                 let base = own.base_in_sight(base);
                 base.is_some_and(|base| own.makes_instances(base, depth))
@@ -316,6 +330,22 @@ impl<'db> Class<'db> {
 }
 
 impl Class<'_> {
+    /// Whether a decorator is a function in sight that has no annotation, and may give something else than the class
+    /// it is given.
+    pub(super) fn is_swapped(&self) -> bool {
+        let is_by = |decorator: &ast::Decorator| {
+            let function = self.own.function_in_sight(&decorator.expression)?;
+            let node = function.node(self.own.db())?;
+            let mut returned = Returned(Vec::new());
+            returned.visit_body(&node.body);
+            let first = node.parameters.iter_non_variadic_params().next()?;
+            let is_first = |value: Option<&Expr>| matches!(value, Some(Expr::Name(value)) if first.name().id == value.id);
+            Some(node.returns.is_none() && !returned.0.into_iter().all(is_first))
+        };
+        let mut decorators = self.node().decorator_list.iter();
+        decorators.any(|decorator| is_by(decorator) == Some(true))
+    }
+
     /// Whether no base says more of an attribute, as far as the bases are there to ask.
     pub(super) fn says_alone(&self, name: &str, depth: usize) -> bool {
         self.bases().all(|base| match self.own.base_in_sight(base) {

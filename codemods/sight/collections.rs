@@ -6,7 +6,7 @@ use ruff_python_ast::{self as ast, Expr};
 use serde::Deserialize;
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
-use crate::semantics::{BASES, Class, Semantics};
+use crate::semantics::{Class, Semantics};
 
 /// What of a collection is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl<'db> Semantics<'db> {
             (Expr::Name(name), _) => self.class_of_made(self.value_behind(name)?, part, steps),
             (Expr::Attribute(attribute), _) => {
                 let class = self.class_with(attribute, steps)?;
-                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+                self.told_by_class(class, &attribute.attr, &|own, told| {
                     let (None, [made]) = (told.annotation, told.values.as_slice()) else {
                         return None;
                     };

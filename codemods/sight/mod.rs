@@ -10,12 +10,13 @@
 //! its decorator comes from a package that is not installed, what a class says of its attributes holds
 //! where its base does, and a function without an annotation may plainly give a coroutine function.
 
-mod added;
+pub(crate) mod added;
 mod annotated;
 mod classes;
 mod collections;
 mod conditions;
 mod places;
+pub(crate) mod relied;
 mod returned;
 mod told;
 mod unknown;
@@ -232,7 +233,7 @@ impl<'db> Semantics<'db> {
                         .then(|| self.class_of_variable(variable, steps))?;
                 }
                 let class = self.class_with(attribute, steps)?;
-                self.told_by_class(class, &attribute.attr, BASES, &|own, told| {
+                self.told_by_class(class, &attribute.attr, &|own, told| {
                     own.class_of_told(told, steps)
                 })
             }
@@ -355,6 +356,11 @@ impl<'db> Semantics<'db> {
         let mut targets = target.elts.iter();
         let place = targets
             .position(|target| matches!(target, Expr::Name(target) if target.id == name.id))?;
+        // `for *_, job in jobs`: how many things come before it depends on what there is.
+        let mut before = target.elts.iter().take(place);
+        if before.any(Expr::is_starred_expr) {
+            return None;
+        }
         self.in_tuples(iterable, place, target.elts.len())
             .or(Some((iterable, Part::InItem(place))))
     }
@@ -564,7 +570,24 @@ impl<'db> Semantics<'db> {
         {
             return self.class_in_module("contextlib", "_GeneratorContextManager");
         }
-        self.class_by_result(&function, is_awaited, None)
+        let method = call.func.as_attribute_expr();
+        let class = method.and_then(|method| self.class_of_callee(method));
+        self.class_by_result(&function, is_awaited, class)
+    }
+
+    /// The class of the object whose method is called.
+    pub(crate) fn class_of_callee(&self, callee: &ast::ExprAttribute) -> Option<Definition<'db>> {
+        let receiver = &*callee.value;
+        if let Some(class) = self.class_of_receiver(receiver) {
+            return self.index().try_definition(class);
+        }
+        match receiver {
+            Expr::Call(call) if self.means(&call.func, &["builtins.super"]) => {
+                let scope = self.scope_of(call)?;
+                self.index().class_definition_of_method(scope)
+            }
+            receiver => self.class_in_sight(receiver),
+        }
     }
 
     /// The class of what a call gives by each of the signatures of what is called.
@@ -573,10 +596,12 @@ impl<'db> Semantics<'db> {
         call: &ast::ExprCall,
         is_awaited: bool,
     ) -> Option<Definition<'db>> {
-        let signatures = self.signatures_in_sight(call.func.as_attribute_expr()?);
+        let method = call.func.as_attribute_expr()?;
+        let signatures = self.signatures_in_sight(method);
+        let class = self.class_of_callee(method);
         let mut classes = signatures
             .iter()
-            .map(|function| self.class_by_result(function, is_awaited, None));
+            .map(|function| self.class_by_result(function, is_awaited, class));
         let class = classes.next()??;
         classes.all(|other| other == Some(class)).then_some(class)
     }

@@ -11,7 +11,7 @@ use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
 use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
-use super::{conditions, told};
+use super::{STEPS, conditions, told};
 use crate::semantics::{Awaitability, BASES, Class, Function, Semantics};
 
 impl<'db> Semantics<'db> {
@@ -278,47 +278,76 @@ impl<'db> Semantics<'db> {
         is_plain.then_some((annotation?, values))
     }
 
-    /// Whether one of the values that a name is given has a plain method of this name, whatever the annotation of
-    /// the variable says.
+    /// Whether one of the values that a variable or an attribute is given has a plain method of this name, whatever
+    /// its annotation says.
     pub(crate) fn may_have_plain(&self, method: &ast::ExprAttribute) -> bool {
-        let Expr::Name(name) = &*method.value else {
-            return false;
-        };
-        self.is_given(name, |value| {
-            let class = self.class_in_sight(value)?;
-            self.function_of(self.method_of(class, &method.attr, BASES)?)
+        self.is_given(&method.value, &|own, value| {
+            let class = own.class_in_sight(value)?;
+            own.function_of(own.method_of(class, &method.attr, BASES)?)
         })
     }
 
-    /// Whether one of the values that a name is given is a plain function, whatever the annotation of the
-    /// variable says.
-    pub(crate) fn may_be_plain(&self, name: &ast::ExprName) -> bool {
-        self.is_given(name, |value| self.function_in_sight(value))
+    /// Whether one of the values that a variable or an attribute is given is a plain function, whatever its
+    /// annotation says.
+    pub(crate) fn may_be_plain(&self, expr: &Expr) -> bool {
+        self.is_given(expr, &|own, value| own.function_in_sight(value))
     }
 
-    /// Whether what `find` finds for one of the values that a name is given is a plain function.
-    fn is_given(
+    /// Whether what `find` finds for one of the values that a variable or an attribute is given is a plain function.
+    fn is_given(&self, expr: &Expr, find: &dyn Fn(&Self, &Expr) -> Option<Function<'db>>) -> bool {
+        match expr {
+            Expr::Name(name) => {
+                let definitions = self.bindings(name).unwrap_or_default();
+                definitions.into_iter().any(|definition| {
+                    let value = match definition.kind(self.db()) {
+                        DefinitionKind::AnnotatedAssignment(assignment) => {
+                            assignment.value(self.module())
+                        }
+                        DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
+                            parameter,
+                        )) => parameter.node(self.module()).default(),
+                        _ => self.value_bound_by(definition),
+                    };
+                    value.is_some_and(|value| self.is_plain(value, find))
+                })
+            }
+            Expr::Attribute(attribute) => self
+                .class_before(attribute, STEPS)
+                .is_some_and(|class| self.class_gives(class, &attribute.attr, BASES, find)),
+            _ => false,
+        }
+    }
+
+    /// The same for what a class, or one above it, assigns to an attribute of its instances.
+    fn class_gives(
         &self,
-        name: &ast::ExprName,
-        find: impl Fn(&Expr) -> Option<Function<'db>>,
+        class: Definition<'db>,
+        name: &str,
+        depth: usize,
+        find: &dyn Fn(&Self, &Expr) -> Option<Function<'db>>,
     ) -> bool {
-        let is_plain = |definition: Definition<'db>| {
-            let value = match definition.kind(self.db()) {
-                DefinitionKind::AnnotatedAssignment(assignment) => {
-                    assignment.value(self.module())?
-                }
-                _ => self.value_bound_by(definition)?,
-            };
-            let function = find(value)?;
-            let own = self.of_function(&function);
-            let awaitability = own.awaitability_of_function(function.node(self.db())?)?;
-            Some(matches!(
-                awaitability,
-                Awaitability::No | Awaitability::Unknown
-            ))
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return false;
         };
-        let mut definitions = self.bindings(name).unwrap_or_default().into_iter();
-        definitions.any(|definition| is_plain(definition) == Some(true))
+        let own = &class.own;
+        let mut values = class.told(name).values.into_iter();
+        values.any(|value| own.is_plain(value, find))
+            || class.bases().any(|base| {
+                let base = own.base_in_sight(base);
+                base.is_some_and(|base| own.class_gives(base, name, depth, find))
+            })
+    }
+
+    fn is_plain(&self, value: &Expr, find: &dyn Fn(&Self, &Expr) -> Option<Function<'db>>) -> bool {
+        let awaitability = || {
+            let function = find(self, value)?;
+            let own = self.of_function(&function);
+            own.awaitability_of_function(function.node(self.db())?)
+        };
+        matches!(
+            awaitability(),
+            Some(Awaitability::No | Awaitability::Unknown)
+        )
     }
 
     /// The one annotation that holds where a variable is assigned to.

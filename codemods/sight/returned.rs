@@ -1,12 +1,16 @@
 //! What functions give that have no annotation, told by what they return.
 
-use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
-use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::Definition;
 
-use super::{STEPS, look_again};
+use super::{STEPS, look_again, relied};
+use crate::outline::last_name;
 use crate::semantics::{BASES, Function, Semantics};
 use crate::sketch::Returned;
+
+/// How many things a function may return: what each of them is made of may be returned by a function as well.
+const RETURNS: usize = 8;
 
 impl<'db> Semantics<'db> {
     /// The class of what an object gives that is awaited, where its `__await__` leaves that to a coroutine
@@ -26,6 +30,7 @@ impl<'db> Semantics<'db> {
             .as_attribute_expr()?;
         let start = handed.value.as_call_expr()?.func.as_attribute_expr()?;
         own.class_of_receiver(&start.value)?;
+        self.note_kept(class, "__await__");
         (handed.attr.as_str() == "__await__")
             .then(|| self.class_given_by(class, &start.attr, true))?
     }
@@ -52,8 +57,21 @@ impl<'db> Semantics<'db> {
         self.by_result(function, is_awaited, |own, result| match result {
             Some(result) if own.is_self(result) => class,
             Some(result) => own.class_of_instance(result),
-            None => look_again(|| own.class_returned(function.node(self.db())?, class)),
+            None => {
+                let node = function.node(self.db())?;
+                let found = look_again(|| own.class_returned(node, class))?;
+                if let Some(class) = class.or_else(|| own.class_with_method(node)) {
+                    self.note_kept(class, &node.name);
+                }
+                Some(found)
+            }
         })
+    }
+
+    /// The class in whose body a function of this file stands.
+    fn class_with_method(&self, function: &ast::StmtFunctionDef) -> Option<Definition<'db>> {
+        let scope = self.function_scope(function)?;
+        self.index().class_definition_of_method(scope)
     }
 
     /// The class of everything that a function of this file returns.
@@ -70,6 +88,9 @@ impl<'db> Semantics<'db> {
         }
         let mut returned = Returned(Vec::new());
         returned.visit_body(&function.body);
+        if returned.0.len() > RETURNS {
+            return None;
+        }
         let mut found = None;
         for value in returned.0 {
             // Something that is not there is not used.
@@ -77,7 +98,11 @@ impl<'db> Semantics<'db> {
                 continue;
             };
             let own = class.filter(|_| self.class_of_receiver(value).is_some());
-            let class = own.or_else(|| self.class_to(value, STEPS))?;
+            let class = match own {
+                Some(own) => own,
+                None if is_changed(function, value) => return None,
+                None => self.class_to(value, STEPS)?,
+            };
             if found.is_some_and(|found| found != class) {
                 return None;
             }
@@ -85,25 +110,62 @@ impl<'db> Semantics<'db> {
         }
         found
     }
+}
 
-    /// The method that made the value of an expression, where nothing but what it returns says what that is: the
-    /// name of its class, and its own.
-    pub(crate) fn maker_without_annotation(&self, expr: &Expr) -> Option<(String, String)> {
-        let mut made = expr;
-        for _ in 0..STEPS {
-            made = match made {
-                Expr::Name(name) => self.value_behind(name)?,
-                Expr::Await(awaited) => &awaited.value,
-                _ => break,
-            };
+/// Whether a function makes something else of what it returns: what it puts under a name there is noted, and all
+/// that is not said by a name is held against it.
+fn is_changed(function: &ast::StmtFunctionDef, returned: &Expr) -> bool {
+    let Expr::Name(returned) = returned else {
+        return false;
+    };
+    let mut changes = Changes {
+        name: &returned.id,
+        is_unclear: false,
+    };
+    changes.visit_body(&function.body);
+    changes.is_unclear
+}
+
+/// Looks for what is given to the attributes of something.
+struct Changes<'n> {
+    name: &'n str,
+    is_unclear: bool,
+}
+
+impl Changes<'_> {
+    fn is_it(&self, expr: &Expr) -> bool {
+        matches!(expr, Expr::Name(name) if name.id == self.name)
+    }
+
+    fn is_of_it(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Attribute(attribute) => self.is_of_it(&attribute.value),
+            Expr::Subscript(subscript) => self.is_of_it(&subscript.value),
+            expr => self.is_it(expr),
         }
-        let call = made.as_call_expr()?;
-        let method = call.func.as_attribute_expr()?;
-        let function = self.function_in_sight(&call.func)?;
-        if function.node(self.db())?.returns.is_some() {
-            return None;
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Changes<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            // What has no class of its own makes no difference.
+            AnyNodeRef::StmtAssign(assign) if assign.value.is_literal_expr() => {
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::ExprAttribute(attribute) if self.is_of_it(&attribute.value) => {
+                self.is_unclear |= matches!(&*attribute.attr, "__class__" | "__dict__");
+                if !attribute.ctx.is_load() {
+                    relied::note_given(&attribute.attr);
+                }
+            }
+            AnyNodeRef::ExprCall(call) => {
+                let is_setter = matches!(last_name(&call.func), Some("setattr" | "vars"));
+                let mut given = call.arguments.args.iter();
+                self.is_unclear |= is_setter && given.any(|given| self.is_of_it(given));
+            }
+            _ => {}
         }
-        let class = self.class_names_of(&method.value).into_iter().next()?;
-        Some((class, method.attr.to_string()))
+        TraversalSignal::Traverse
     }
 }

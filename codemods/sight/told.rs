@@ -10,7 +10,7 @@ use ty_python_semantic::Db;
 
 use crate::key::{Key, name_key};
 use crate::outline::last_name;
-use crate::semantics::Class;
+use crate::semantics::{Class, Semantics};
 
 /// What a class says of an attribute of its instances, in expressions.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ type Said = FxHashMap<Key, Told<NodeIndex>>;
 #[salsa::tracked(returns(ref), no_eq)]
 fn said_by<'db>(db: &'db dyn Db, definition: Definition<'db>) -> Said {
     Class::of(db, definition)
-        .map(|class| all_said(class.node()))
+        .map(|class| all_said(&class.own, class.node()))
         .unwrap_or_default()
 }
 
@@ -67,12 +67,30 @@ impl Class<'_> {
     }
 }
 
+const CACHED: &str = "functools.cached_property";
+
+/// Decorators of a property that gives what its function returns.
+const PLAIN: [&str; 6] = [
+    "builtins.property",
+    CACHED,
+    "abc.abstractmethod",
+    "typing.final",
+    "typing.override",
+    "typing_extensions.override",
+];
+
+fn decorators(function: &ast::StmtFunctionDef) -> impl Iterator<Item = &Expr> + Clone {
+    let decorators = function.decorator_list.iter();
+    decorators.map(|decorator| &decorator.expression)
+}
+
 fn index_of(expr: &Expr) -> NodeIndex {
     expr.node_index().load()
 }
 
-fn all_said(class: &ast::StmtClassDef) -> Said {
+fn all_said(own: &Semantics<'_>, class: &ast::StmtClassDef) -> Said {
     let mut all = Said::default();
+    let mut cached = Vec::new();
     for statement in &class.body {
         match statement {
             Stmt::FunctionDef(function) => {
@@ -84,8 +102,16 @@ fn all_said(class: &ast::StmtClassDef) -> Said {
                         (Some(annotation), _) if is_property => {
                             told.annotation = Some(index_of(annotation));
                         }
-                        (None, Some(value)) if is_property && told.returned.is_none() => {
+                        // What another decorator makes of the function, only its annotation may say.
+                        (None, Some(value))
+                            if is_property
+                                && told.returned.is_none()
+                                && decorators(function).all(|path| own.means(path, &PLAIN)) =>
+                        {
                             told.returned = Some(index_of(value));
+                            if decorators(function).any(|path| own.means(path, &[CACHED])) {
+                                cached.push(name_key(&function.name));
+                            }
                         }
                         _ => told.has_others = true,
                     }
@@ -98,6 +124,12 @@ fn all_said(class: &ast::StmtClassDef) -> Said {
                 told.annotation = Some(index_of(&declaration.annotation));
             }
             other => Bound(&mut all).visit_stmt(other),
+        }
+    }
+    // What is assigned to it stands in the place of what it would give.
+    for name in cached {
+        if let Some(told) = all.get_mut(&name) {
+            told.has_others |= !told.values.is_empty();
         }
     }
     all
@@ -119,10 +151,7 @@ pub(super) fn may_be_descriptor(class: &ast::StmtClassDef, name: &str) -> bool {
 
 /// Whether a method is a property of instances that gives what its annotation says.
 fn is_plain_property(function: &ast::StmtFunctionDef) -> bool {
-    let mut names = function
-        .decorator_list
-        .iter()
-        .map(|decorator| last_name(&decorator.expression).unwrap_or_default());
+    let mut names = decorators(function).map(|decorator| last_name(decorator).unwrap_or_default());
     let is_property = names
         .clone()
         .any(|name| matches!(name, "property" | "cached_property"));

@@ -10,6 +10,7 @@ pub mod imports;
 pub mod locks;
 pub mod loops;
 pub mod names;
+pub mod replaced;
 pub mod resources;
 pub mod slots;
 pub mod timeouts;

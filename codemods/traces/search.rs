@@ -221,9 +221,20 @@ impl Linked {
         self.members_below(class, name).next().is_some()
     }
 
+    /// Whether there is a class that may be a subclass of `class`.
+    pub fn has_subclasses(&self, class: &str) -> bool {
+        self.classes_below(class).next().is_some()
+    }
+
     /// What the classes that may be subclasses of `class` have under a name.
     fn members_below(&self, class: &str, name: &str) -> impl Iterator<Item = (&Traces, Member)> {
         let name = name_key(name);
+        self.classes_below(class)
+            .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
+    }
+
+    /// The classes that may be subclasses of `class`.
+    fn classes_below(&self, class: &str) -> impl Iterator<Item = (&Traces, &super::Class)> {
         let mut above: FxHashSet<Key> = FxHashSet::from_iter([name_key(class)]);
         loop {
             let known = above.len();
@@ -238,7 +249,6 @@ impl Linked {
         }
         self.classes()
             .filter(move |(_, class)| class.base_names.iter().any(|base| above.contains(base)))
-            .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
     }
 
     fn classes(&self) -> impl Iterator<Item = (&Traces, &super::Class)> {
