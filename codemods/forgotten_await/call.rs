@@ -351,32 +351,32 @@ fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
 }
 
 /// Why what is called may be something else where a program does what is not in sight here.
-pub(crate) fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'static str> {
+pub(crate) fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<String> {
     let callee = &*call.func;
     let semantics = &file.semantics;
-    let name = last_name(callee);
-    if name.is_some_and(|name| replaced::is_replaced(file, name)) {
-        return Some("this file puts something else in its place");
+    if let Some(name) = last_name(callee)
+        && replaced::is_replaced(file, name)
+    {
+        return Some(format!(
+            "this file puts something else in the place of `{name}`"
+        ));
     }
-    match callee {
-        Expr::Attribute(method) if semantics.is_made_when_asked_for(method) => {
-            Some("the object may have been given something else under this name")
-        }
-        _ => None,
+    if let Expr::Attribute(method) = callee
+        && semantics.is_made_when_asked_for(method)
+    {
+        return Some("the object may have been given something else under this name".to_owned());
     }
-    .or_else(|| {
-        let taken = match callee {
-            Expr::Attribute(method) => &*method.value,
-            callee => callee,
-        };
-        let may_hold_others = match semantics.collection_made_here(taken) {
-            Some(made) => made.is_handed_on || is_reached_from_elsewhere(file, &made.of),
-            // What is put into a table of another module may stand anywhere.
-            None => callee.is_subscript_expr(),
-        };
-        (may_hold_others && semantics.awaitability_by_callable(callee).is_none())
-            .then_some("something else may be put into the collection elsewhere")
-    })
+    let taken = match callee {
+        Expr::Attribute(method) => &*method.value,
+        callee => callee,
+    };
+    let may_hold_others = match semantics.collection_made_here(taken) {
+        Some(made) => made.is_handed_on || is_reached_from_elsewhere(file, &made.of),
+        // What is put into a table of another module may stand anywhere.
+        None => callee.is_subscript_expr(),
+    };
+    (may_hold_others && semantics.awaitability_by_callable(callee).is_none())
+        .then(|| "something else may be put into the collection elsewhere".to_owned())
 }
 
 /// Whether other files, or subclasses, reach a collection.
