@@ -787,7 +787,9 @@ impl<'db> Semantics<'db> {
         match callee {
             Expr::Name(name) => match self.names().explained(&name.id) {
                 Some(Explained::Builtin) => None,
-                Some(Explained::Import(_)) | None => self.function(callee),
+                Some(Explained::Import(_)) | None => self
+                    .function(callee)
+                    .or_else(|| self.function_of(self.definition_behind(name)?)),
             },
             Expr::Attribute(attribute) => {
                 let definition = self.method_in_sight(attribute)?;
@@ -844,6 +846,11 @@ impl<'db> Semantics<'db> {
 
     /// The same, for an expression that need not be called.
     pub fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
+        if let ast::ExprRef::Attribute(method) = callee
+            && self.signatures_in_sight(method).len() > 1
+        {
+            return None;
+        }
         let [definition] = self.definitions_named(callee)[..] else {
             return None;
         };

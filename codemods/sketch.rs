@@ -102,13 +102,20 @@ impl Semantics<'_> {
             let own = self.of_function(signature);
             let node = signature.node(self.db())?;
             let mut decorators = node.decorator_list.iter();
-            if !decorators.all(|decorator| own.means(&decorator.expression, &OVERLOADS)) {
+            if !decorators.all(|decorator| own.is_overload(&decorator.expression)) {
                 return None;
             }
             own.awaitability_of_signature(node)
         });
         let first = answers.next()??;
         answers.all(|other| other == Some(first)).then_some(first)
+    }
+
+    fn is_overload(&self, decorator: &Expr) -> bool {
+        self.means(decorator, &OVERLOADS)
+            // The module that has it does not import it.
+            || matches!(decorator, Expr::Name(name) if name.id.as_str() == "overload")
+                && self.module_name().as_deref() == Some("typing")
     }
 
     pub(crate) fn is_builtin(&self, name: &ast::ExprName) -> bool {

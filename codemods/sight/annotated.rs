@@ -7,7 +7,7 @@ use super::collections::Part;
 use super::{IMPORTS, STEPS, look_again};
 use crate::semantics::{Awaitability, BASES, Semantics};
 
-const CALLABLES: [&str; 2] = ["typing.Callable", "collections.abc.Callable"];
+pub(super) const CALLABLES: [&str; 2] = ["typing.Callable", "collections.abc.Callable"];
 
 impl<'db> Semantics<'db> {
     /// What `tell` makes of the annotation of a value, which may be that of what gives it.
@@ -84,7 +84,11 @@ impl<'db> Semantics<'db> {
         tell: &dyn Fn(&Self, &Expr) -> Option<T>,
     ) -> Option<T> {
         if let Some(function) = self.function_in_sight(&call.func) {
-            return self.by_result(&function, is_awaited, |own, result| tell(own, result?));
+            let tell = |own: &Self, result: Option<&Expr>| tell(own, result?);
+            return self.by_result(&function, is_awaited, tell).or_else(|| {
+                let function = self.function_handed_on(call, is_awaited)?;
+                self.by_result(&function, false, tell)
+            });
         }
         // `turn_off: Callable[[Client], Callable[[], Awaitable[None]]]`
         let is_plain = !is_awaited;
@@ -151,7 +155,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The one definition of a name that the module has, or imports.
-    pub(super) fn definition_behind(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
+    pub(crate) fn definition_behind(&self, name: &ast::ExprName) -> Option<Definition<'db>> {
         match self.bindings(name)?.as_slice() {
             [definition] => self.imported_by(*definition),
             _ => None,

@@ -384,6 +384,10 @@ impl Class<'_> {
         };
         let mut decorators = class.decorator_list.iter();
         !class.decorator_list.is_empty()
-            && decorators.all(|decorator| is_unknown(decorator) || gives_back(decorator))
+            && decorators.all(|decorator| {
+                is_unknown(decorator)
+                    || gives_back(decorator)
+                    || own.is_kept_by(&decorator.expression)
+            })
     }
 }

@@ -290,14 +290,20 @@ impl<'db> Semantics<'db> {
         let Part::InItem(place) = part else {
             return tell(self, Some(held));
         };
-        match held {
-            Expr::Subscript(tuple) if self.is_one_of(&tuple.value, &TABLE.tuples) => {
-                let parts = &tuple.slice.as_tuple_expr()?.elts;
-                let is_open = parts.iter().any(Expr::is_ellipsis_literal_expr);
-                (!is_open).then(|| tell(self, Some(parts.get(place)?)))?
-            }
-            _ => None,
+        tell(self, Some(self.part_of_tuple(held, place)?))
+    }
+
+    /// What an annotation of a tuple says of the thing at a place.
+    pub(super) fn part_of_tuple<'e>(&self, annotation: &'e Expr, place: usize) -> Option<&'e Expr> {
+        let Expr::Subscript(tuple) = annotation else {
+            return None;
+        };
+        if !self.is_one_of(&tuple.value, &TABLE.tuples) {
+            return None;
         }
+        let parts = &tuple.slice.as_tuple_expr()?.elts;
+        let is_open = parts.iter().any(Expr::is_ellipsis_literal_expr);
+        parts.get(place).filter(|_| !is_open)
     }
 
     fn is_one_of(&self, expr: &Expr, paths: &[String]) -> bool {

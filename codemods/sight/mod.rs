@@ -15,6 +15,7 @@ mod annotated;
 mod classes;
 mod collections;
 mod conditions;
+mod handed;
 mod places;
 pub(crate) mod relied;
 mod returned;
@@ -27,11 +28,13 @@ use std::cell::Cell;
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::{self as ast, Expr, Operator};
+use ty_module_resolver::file_to_module;
 use ty_python_core::definition::{
-    Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
+    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
 };
 use ty_python_core::scope::FileScopeId;
 use ty_python_core::semantic_index;
+use ty_python_core::unpack::Unpack;
 use ty_python_semantic::types::{Type, TypeDefinition};
 use ty_python_semantic::{HasType, SemanticModel};
 
@@ -181,6 +184,11 @@ impl<'db> Semantics<'db> {
                     DefinitionKind::Parameter(
                         ParameterDefinitionNodeKind::VariadicKeywordParameter(_),
                     ) => self.builtin_class("dict"),
+                    DefinitionKind::Assignment(assignment) if assignment.unpack().is_some() => {
+                        let unpacked = assignment.unpack()?;
+                        let value = assignment.value(self.module());
+                        self.class_unpacked(name, unpacked, value, steps)
+                    }
                     DefinitionKind::NamedExpression(_) | DefinitionKind::Assignment(_) => {
                         self.class_to(self.value_bound_by(definition)?, steps)
                     }
@@ -224,10 +232,8 @@ impl<'db> Semantics<'db> {
                 if let Some(value) = self.assigned_before(attribute, steps) {
                     return self.class_to(value, steps);
                 }
-                if let Some(module @ Type::ModuleLiteral(_)) =
-                    self.type_in_sight((&*attribute.value).into())
-                {
-                    let variable = self.definition_in_module(module, &attribute.attr)?;
+                if let Some(module) = self.module_in_sight(&attribute.value) {
+                    let variable = self.definition_in_file(module, &attribute.attr, IMPORTS)?;
                     return self
                         .is_untouched(attribute.into())
                         .then(|| self.class_of_variable(variable, steps))?;
@@ -350,6 +356,13 @@ impl<'db> Semantics<'db> {
         let TargetKind::Sequence(_, unpacked) = target else {
             return Some((iterable, Part::Item));
         };
+        let (place, count) = self.place_among(name, unpacked)?;
+        self.in_tuples(iterable, place, count)
+            .or(Some((iterable, Part::InItem(place))))
+    }
+
+    /// The place of a name among several targets, and how many these are.
+    fn place_among(&self, name: &ast::ExprName, unpacked: Unpack<'db>) -> Option<(usize, usize)> {
         let Expr::Tuple(target) = unpacked.target(self.db(), self.module()) else {
             return None;
         };
@@ -358,11 +371,26 @@ impl<'db> Semantics<'db> {
             .position(|target| matches!(target, Expr::Name(target) if target.id == name.id))?;
         // `for *_, job in jobs`: how many things come before it depends on what there is.
         let mut before = target.elts.iter().take(place);
-        if before.any(Expr::is_starred_expr) {
-            return None;
+        (!before.any(Expr::is_starred_expr)).then_some((place, target.elts.len()))
+    }
+
+    /// The class of what a name is given by an assignment to several: `reader, writer = streams()`.
+    fn class_unpacked(
+        &self,
+        name: &ast::ExprName,
+        unpacked: Unpack<'db>,
+        value: &Expr,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let (place, _) = self.place_among(name, unpacked)?;
+        if let Expr::Tuple(values) = value {
+            let mut before = values.elts.iter().take(place + 1);
+            let is_plain = !before.any(Expr::is_starred_expr);
+            return is_plain.then(|| self.class_to(values.elts.get(place)?, steps))?;
         }
-        self.in_tuples(iterable, place, target.elts.len())
-            .or(Some((iterable, Part::InItem(place))))
+        self.annotated(value, steps, &|own, annotation| {
+            own.class_of_instance(own.part_of_tuple(annotation, place)?)
+        })
     }
 
     /// A class that is built in.
@@ -452,8 +480,8 @@ impl<'db> Semantics<'db> {
     /// The class that an annotation names.
     pub(crate) fn class_named(&self, annotation: &Expr) -> Option<Definition<'db>> {
         if let Expr::Attribute(member) = annotation {
-            let module = self.type_in_sight((&*member.value).into())?;
-            let definition = self.definition_in_module(module, &member.attr)?;
+            let module = self.module_in_sight(&member.value)?;
+            let definition = self.definition_in_file(module, &member.attr, IMPORTS)?;
             return self.as_class(definition);
         }
         match self.type_in_sight(annotation.into()) {
@@ -573,6 +601,7 @@ impl<'db> Semantics<'db> {
         let method = call.func.as_attribute_expr();
         let class = method.and_then(|method| self.class_of_callee(method));
         self.class_by_result(&function, is_awaited, class)
+            .or_else(|| self.class_handed_on(call, is_awaited))
     }
 
     /// The class of the object whose method is called.
@@ -610,10 +639,8 @@ impl<'db> Semantics<'db> {
     /// or the first one above it that speaks of it.
     pub(crate) fn signatures_in_sight(&self, method: &ast::ExprAttribute) -> Vec<Function<'db>> {
         let definitions = || {
-            if let Some(module @ Type::ModuleLiteral(_)) =
-                self.type_in_sight((&*method.value).into())
-            {
-                return self.definitions_in_module(module, &method.attr);
+            if let Some(module) = self.module_in_sight(&method.value) {
+                return self.definitions_in_file(module, &method.attr, IMPORTS);
             }
             let class = self.class_in_sight(&method.value)?;
             let above = Class::of(self.db(), class)?.resolution_order(BASES)?;
@@ -663,7 +690,7 @@ impl<'db> Semantics<'db> {
             || matches!(annotation, Expr::Name(name) if self.is_type_variable(name))
     }
 
-    fn is_type_variable(&self, name: &ast::ExprName) -> bool {
+    pub(super) fn is_type_variable(&self, name: &ast::ExprName) -> bool {
         // In a stub, it may come later.
         let definitions = self.bindings(name).and_then(|definitions| {
             if definitions.is_empty() {
@@ -698,8 +725,8 @@ impl<'db> Semantics<'db> {
             let class = self.index().try_definition(class)?;
             return self.method_of(class, &method.attr, BASES);
         }
-        if let Some(module @ Type::ModuleLiteral(_)) = self.type_in_sight((&*method.value).into()) {
-            let function = self.definition_in_module(module, &method.attr)?;
+        if let Some(module) = self.module_in_sight(&method.value) {
+            let function = self.definition_in_file(module, &method.attr, IMPORTS)?;
             return function
                 .kind(self.db())
                 .is_function_def()
@@ -714,24 +741,76 @@ impl<'db> Semantics<'db> {
         self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
     }
 
-    /// The one definition that a name has at the top level of a module, followed through imports.
-    fn definition_in_module(&self, module: Type<'db>, name: &str) -> Option<Definition<'db>> {
-        match *self.definitions_in_module(module, name)?.as_slice() {
-            [definition] => Some(definition),
+    /// The file of the module that an expression stands for: `trio`, `trio.lowlevel`.
+    fn module_in_sight(&self, expr: &Expr) -> Option<File> {
+        let db = self.db();
+        match expr {
+            Expr::Name(name) => match self.type_in_sight(expr.into()) {
+                Some(module @ Type::ModuleLiteral(_)) => {
+                    let env = self.model().program_environment();
+                    match module.definition(db, &env)? {
+                        TypeDefinition::Module(module) => module.file(db),
+                        _ => None,
+                    }
+                }
+                Some(_) => None,
+                None => self.module_imported(name),
+            },
+            Expr::Attribute(member) => {
+                let package = self.module_in_sight(&member.value)?;
+                self.module_below(package, &member.attr)
+            }
             _ => None,
         }
     }
 
-    fn definitions_in_module(&self, module: Type<'db>, name: &str) -> Option<Vec<Definition<'db>>> {
+    /// The module that several imports bind to one name: `import trio` and `import trio.testing`.
+    fn module_imported(&self, name: &ast::ExprName) -> Option<File> {
+        let is_one = |definition: Definition<'db>| match definition.kind(self.db()) {
+            DefinitionKind::Import(import) => {
+                let alias = import.alias(self.module());
+                alias.asname.is_none() && alias.name.split('.').next() == Some(&*name.id)
+            }
+            _ => false,
+        };
+        let definitions = self.bindings(name)?;
+        if definitions.len() < 2 || !definitions.into_iter().all(is_one) {
+            return None;
+        }
+        let module = self.model().resolve_module(Some(&name.id), 0)?;
+        module.file(self.db())
+    }
+
+    /// The module of this name in a package, where the package does not give the name to anything else.
+    fn module_below(&self, package: File, name: &str) -> Option<File> {
         let db = self.db();
-        let Type::ModuleLiteral(_) = module else {
-            return None;
-        };
-        let env = self.model().program_environment();
-        let TypeDefinition::Module(module) = module.definition(db, &env)? else {
-            return None;
-        };
-        self.definitions_in_file(module.file(db)?, name, IMPORTS)
+        let package = self.file().program(db).program_file(db, package);
+        let index = semantic_index(db, package);
+        let scope = FileScopeId::global();
+        if let Some(symbol) = index.place_table(scope).symbol_id(name) {
+            let parsed = parsed_module(db, package.python_file(db)).load(db);
+            let use_def = index.use_def_map(scope);
+            let mut bindings = use_def.reachable_symbol_bindings(symbol);
+            let is_import = bindings.all(|binding| match binding.binding {
+                DefinitionState::Defined(definition) => match definition.kind(db) {
+                    DefinitionKind::ImportFrom(import) => {
+                        let statement = import.import(&parsed);
+                        statement.level == 1
+                            && statement.module.is_none()
+                            && import.alias(&parsed).name.as_str() == name
+                    }
+                    _ => false,
+                },
+                DefinitionState::Undefined => true,
+                DefinitionState::Deleted => false,
+            });
+            if !is_import {
+                return None;
+            }
+        }
+        let above = file_to_module(db, package.resolver_file(db))?;
+        let path = format!("{}.{name}", above.name(db));
+        self.model().resolve_module(Some(&path), 0)?.file(db)
     }
 
     fn definition_in_file(&self, file: File, name: &str, steps: usize) -> Option<Definition<'db>> {
@@ -761,6 +840,15 @@ impl<'db> Semantics<'db> {
             .filter_map(|binding| binding.binding.definition())
             .collect();
         versions::keep_those_there(db, &mut definitions);
+        // What is there for type checkers says what the other one is.
+        let is_for_checkers = |definition: &Definition<'db>| {
+            let module = parsed_module(db, file.python_file(db)).load(db);
+            let range = definition.kind(db).full_range(&module);
+            index.is_in_type_checking_block(scope, range)
+        };
+        if definitions.len() > 1 && definitions.iter().any(is_for_checkers) {
+            definitions.retain(is_for_checkers);
+        }
         let [definition] = *definitions.as_slice() else {
             let is_function = |definition: &Definition<'db>| definition.kind(db).is_function_def();
             return definitions.iter().all(is_function).then_some(definitions);

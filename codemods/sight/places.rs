@@ -31,12 +31,7 @@ impl<'db> Semantics<'db> {
         let is_name = matches!(expr, ast::ExprRef::Name(_));
         let place = PlaceExprRef::from(&place);
         let is_narrowed = |scope: FileScopeId, known: NarrowingEvaluator<'_, 'db>| {
-            known.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE
-                && self
-                    .index()
-                    .place_table(scope)
-                    .place_id(place)
-                    .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
+            self.is_narrowed(place, scope, known)
                 && !(asked == Asked::Class && self.keeps_class(expr, scope))
         };
         if scope == bound || !is_name {
@@ -72,6 +67,21 @@ impl<'db> Semantics<'db> {
                 };
                 !is_rebound && !is_narrowed()
             })
+    }
+
+    /// Whether a condition says more of a place in a scope.
+    fn is_narrowed(
+        &self,
+        place: PlaceExprRef<'_>,
+        scope: FileScopeId,
+        known: NarrowingEvaluator<'_, 'db>,
+    ) -> bool {
+        known.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE
+            && self
+                .index()
+                .place_table(scope)
+                .place_id(place)
+                .is_none_or(|place| known.predicate_narrowing_targets().contains_place(place))
     }
 
     /// Whether the conditions in the function or comprehension with this scope leave the class of what an
@@ -122,7 +132,7 @@ impl<'db> Semantics<'db> {
 
     /// The one value that an attribute or item may have where it is read, by what was assigned to it before.
     pub(super) fn value_at(&self, expr: ast::ExprRef<'_>) -> Option<&Expr> {
-        PlaceExpr::try_from_expr(expr)?;
+        let place = PlaceExpr::try_from_expr(expr)?;
         let scope = self.scope_of(expr)?;
         let use_id = expr.scoped_use_id(self.db(), self.file());
         let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
@@ -132,7 +142,7 @@ impl<'db> Semantics<'db> {
         let DefinitionState::Defined(definition) = binding.binding else {
             return None;
         };
-        if binding.narrowing_constraint.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE {
+        if self.is_narrowed((&place).into(), scope, binding.narrowing_constraint) {
             return None;
         }
         match definition.kind(self.db()) {

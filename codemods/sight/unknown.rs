@@ -9,7 +9,7 @@ use ty_python_semantic::types::Type;
 
 use super::collections::Part;
 use super::{Asked, look_again};
-use crate::semantics::{BASES, Class, Origin, Semantics};
+use crate::semantics::{BASES, Class, Function, Origin, Semantics};
 use crate::support::decorators::called;
 
 /// How many expressions are looked into, one behind the other.
@@ -275,12 +275,18 @@ impl<'db> Semantics<'db> {
         let own = self.of_function(&function);
         let mut decorators = node.decorator_list.iter();
         decorators.any(|decorator| own.is_not_there(called(decorator)))
+            || self.says_nothing_of_result(&function, is_awaited)
             || self
-                .by_result(&function, is_awaited, |own, result| {
-                    result
-                        .is_none_or(|annotation| own.says_nothing(annotation))
-                        .then_some(())
-                })
-                .is_some()
+                .function_handed_on(call, is_awaited)
+                .is_some_and(|function| self.says_nothing_of_result(&function, false))
+    }
+
+    /// Whether the annotation of a function says nothing of what it gives, or awaiting that.
+    fn says_nothing_of_result(&self, function: &Function<'db>, is_awaited: bool) -> bool {
+        let says_nothing = |own: &Self, result: Option<&Expr>| {
+            let is_open = result.is_none_or(|annotation| own.says_nothing(annotation));
+            is_open.then_some(())
+        };
+        self.by_result(function, is_awaited, says_nothing).is_some()
     }
 }
