@@ -31,7 +31,7 @@ impl<'db> Semantics<'db> {
         let is_name = matches!(expr, ast::ExprRef::Name(_));
         let place = PlaceExprRef::from(&place);
         let is_narrowed = |scope: FileScopeId, known: NarrowingEvaluator<'_, 'db>| {
-            self.is_narrowed(place, scope, known)
+            self.is_narrowed(place, scope, &known)
                 && !(asked == Asked::Class && self.keeps_class(expr, scope))
         };
         if scope == bound || !is_name {
@@ -74,7 +74,7 @@ impl<'db> Semantics<'db> {
         &self,
         place: PlaceExprRef<'_>,
         scope: FileScopeId,
-        known: NarrowingEvaluator<'_, 'db>,
+        known: &NarrowingEvaluator<'_, 'db>,
     ) -> bool {
         known.constraint() != ScopedNarrowingConstraint::ALWAYS_TRUE
             && self
@@ -142,7 +142,7 @@ impl<'db> Semantics<'db> {
         let DefinitionState::Defined(definition) = binding.binding else {
             return None;
         };
-        if self.is_narrowed((&place).into(), scope, binding.narrowing_constraint) {
+        if self.is_narrowed((&place).into(), scope, &binding.narrowing_constraint) {
             return None;
         }
         match definition.kind(self.db()) {
