@@ -9,9 +9,23 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::semantics::{Awaitability, Class, Origin, Semantics};
+use crate::sight::look_again;
 use crate::spelling::Explained;
 
 const OVERLOADS: [&str; 2] = ["typing.overload", "typing_extensions.overload"];
+
+const CASTS: [&str; 2] = ["typing.cast", "typing_extensions.cast"];
+
+/// What tells whether a function is a coroutine function.
+const ASKING: [&str; 2] = ["asyncio.iscoroutinefunction", "inspect.iscoroutinefunction"];
+
+/// Annotations that say nothing of what a function gives that is called.
+const OPEN: [&str; 4] = [
+    "typing.Callable",
+    "collections.abc.Callable",
+    "typing.Any",
+    "typing_extensions.Any",
+];
 
 /// How many functions without annotations are looked into, one behind the other.
 const BODIES: usize = 3;
@@ -173,40 +187,116 @@ impl Semantics<'_> {
         let Some(function) = self.function_in_sight(callee) else {
             return false;
         };
-        let Some(node) = function.node(self.db()) else {
-            return false;
-        };
-        if node.is_async
-            || node.returns.is_some()
-            || !node.decorator_list.is_empty()
-            || !always_returns(&node.body)
-        {
-            return false;
-        }
-        self.of_function(&function)
-            .returns_coroutine_functions(node)
+        function.node(self.db()).is_some_and(|node| {
+            !node.is_async
+                && node.returns.is_none()
+                && node.decorator_list.is_empty()
+                && always_returns(&node.body)
+                && self
+                    .of_function(&function)
+                    .returns_coroutine_functions(&node.body)
+        })
     }
 
-    /// Whether all that a function of this file returns are coroutine functions that it defines.
-    pub(crate) fn returns_coroutine_functions(&self, function: &ast::StmtFunctionDef) -> bool {
-        let mut returned = Returned(Vec::new());
-        returned.visit_body(&function.body);
-        !returned.0.is_empty()
-            && returned.0.iter().all(|value| {
-                let Some(Expr::Name(name)) = value else {
-                    return false;
-                };
-                match self.bindings(name).as_deref() {
-                    Some([definition]) => match definition.kind(self.db()) {
-                        DefinitionKind::Function(inner) => {
-                            let inner = inner.node(self.module());
-                            self.awaitability_of_function(inner) == Some(Awaitability::Coroutine)
-                        }
-                        _ => false,
-                    },
-                    _ => false,
-                }
+    /// Whether all that code of this file returns are coroutine functions that it defines.
+    pub(crate) fn returns_coroutine_functions(&self, body: &[Stmt]) -> bool {
+        let returned = self.functions_returned(body);
+        returned.is_some_and(|functions| {
+            functions.into_iter().all(|function| {
+                self.awaitability_of_function(function) == Some(Awaitability::Coroutine)
             })
+        })
+    }
+
+    /// The functions that are all that code of this file returns.
+    fn functions_returned(&self, body: &[Stmt]) -> Option<Vec<&ast::StmtFunctionDef>> {
+        let mut returned = Returned(Vec::new());
+        returned.visit_body(body);
+        let functions = returned.0.into_iter().map(|value| {
+            let name = match value? {
+                // `return cast(F, wrapper)`
+                Expr::Call(call) if self.means(&call.func, &CASTS) => call.arguments.args.get(1)?,
+                value => value,
+            };
+            match self.bindings(name.as_name_expr()?)?.as_slice() {
+                [definition] => match definition.kind(self.db()) {
+                    DefinitionKind::Function(function) => Some(function.node(self.module())),
+                    _ => None,
+                },
+                _ => None,
+            }
+        });
+        let functions = functions.collect::<Option<Vec<_>>>()?;
+        (!functions.is_empty()).then_some(functions)
+    }
+
+    /// Whether a decorator is in sight, and makes a coroutine function of one, or of whatever it is given.
+    fn wraps_asynchronously(&self, decorator: &Expr, is_asynchronous: bool) -> bool {
+        let callee = match decorator {
+            Expr::Call(call) => &call.func,
+            callee => callee,
+        };
+        let Some(maker) = self.function_in_sight(callee) else {
+            return false;
+        };
+        let own = self.of_function(&maker);
+        let gives_wrappers = |node: &ast::StmtFunctionDef| {
+            if !decorator.is_call_expr() {
+                return own.gives_wrappers(node, is_asynchronous);
+            }
+            // `@retry(3)`
+            own.is_open(node)
+                && always_returns(&node.body)
+                && own.functions_returned(&node.body).is_some_and(|inner| {
+                    inner
+                        .into_iter()
+                        .all(|inner| own.gives_wrappers(inner, is_asynchronous))
+                })
+        };
+        // A wrapper may have decorators as well.
+        let node = maker.node(self.db());
+        look_again(|| node.filter(|node| gives_wrappers(node))).is_some()
+    }
+
+    /// Whether a function of this file gives nothing but coroutine functions where it is given one, or whatever
+    /// it is given.
+    fn gives_wrappers(&self, function: &ast::StmtFunctionDef, is_asynchronous: bool) -> bool {
+        let first = function.parameters.iter_non_variadic_params().next();
+        let asks_for_it = |test: &Expr| {
+            matches!(test, Expr::Call(asked)
+                if self.means(&asked.func, &ASKING)
+                    && matches!((&*asked.arguments.args, first), ([Expr::Name(asked)], Some(first))
+                        if first.name().id == asked.id))
+        };
+        let mut statements = function.body.iter();
+        let branch = statements.find_map(|statement| match statement {
+            Stmt::If(branch) if is_asynchronous && asks_for_it(&branch.test) => {
+                Some(branch.body.as_slice())
+            }
+            _ => None,
+        });
+        let body = branch.unwrap_or(&function.body);
+        if !self.is_open(function) || !always_returns(body) {
+            return false;
+        }
+        let mut returned = Returned(Vec::new());
+        returned.visit_body(body);
+        let is_given = |value: Option<&Expr>| {
+            matches!((value, first), (Some(Expr::Name(value)), Some(first))
+                if value.id == first.name().id)
+        };
+        let gives_it_back = !returned.0.is_empty() && returned.0.into_iter().all(is_given);
+        gives_it_back && is_asynchronous || self.returns_coroutine_functions(body)
+    }
+
+    /// Whether nothing is said of what a plain function gives, but that it can be called.
+    fn is_open(&self, function: &ast::StmtFunctionDef) -> bool {
+        !function.is_async
+            && function.decorator_list.is_empty()
+            && function
+                .returns
+                .as_deref()
+                .is_none_or(|annotation| self.means(annotation, &OPEN))
     }
 
     fn awaitability_of_callee(&self, callee: &Expr) -> Option<Awaitability> {
@@ -220,8 +310,27 @@ impl Semantics<'_> {
         &self,
         function: &ast::StmtFunctionDef,
     ) -> Option<Awaitability> {
-        self.keeps_function(function)
-            .then(|| self.awaitability_of_signature(function))?
+        let mut is_wrapped = false;
+        // It is asked for with `iscoroutinefunction`, and a generator is none.
+        let mut is_asynchronous = function.is_async
+            && !self
+                .function_scope(function)?
+                .is_generator_function(self.index());
+        for decorator in function.decorator_list.iter().rev() {
+            if self.is_kept_by(&decorator.expression) {
+                continue;
+            }
+            if !self.wraps_asynchronously(&decorator.expression, is_asynchronous) {
+                return None;
+            }
+            is_wrapped = true;
+            is_asynchronous = true;
+        }
+        if is_wrapped {
+            Some(Awaitability::Coroutine)
+        } else {
+            self.awaitability_of_signature(function)
+        }
     }
 
     /// The same of a function whose decorators make no difference.

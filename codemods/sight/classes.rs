@@ -13,6 +13,9 @@ use crate::semantics::{BASES, Class, Semantics};
 use crate::sketch::Returned;
 use crate::support::decorators::called;
 
+/// How many values of an attribute are looked at: each of them may be made of such an attribute.
+const VALUES: usize = 4;
+
 impl<'db> Semantics<'db> {
     /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
     /// bases that says something of it.
@@ -40,7 +43,12 @@ impl<'db> Semantics<'db> {
         let depth = depth.checked_sub(1)?;
         let class = Class::of(self.db(), class)?;
         let own = &class.own;
-        let told = class.told(name);
+        let mut told = class.told(name);
+        // What is `None` has no use but to be asked whether it is.
+        let are_none = told.values.iter().all(|value| value.is_none_literal_expr());
+        if !are_none {
+            told.values.retain(|value| !value.is_none_literal_expr());
+        }
         match (told.annotation, told.values.as_slice()) {
             _ if told.has_others => None,
             (Some(_), _) => tell(own, &told),
@@ -56,13 +64,11 @@ impl<'db> Semantics<'db> {
                 let speaking = above.find(|class| own.says_something(*class, name))?;
                 own.told_from(speaking, name, depth, tell)
             }
-            (None, [_]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
-            _ => None,
+            (None, [_, ..]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
         }
     }
 
-    /// The class of an attribute, where its annotation says that, or the one statement that assigns to
-    /// it.
+    /// The class of an attribute, where its annotation says that, or all that is assigned to it is of that class.
     pub(super) fn class_of_told(
         &self,
         told: &Told<&Expr>,
@@ -74,6 +80,13 @@ impl<'db> Semantics<'db> {
             (None, [value]) => self
                 .class_to(value, steps)
                 .or_else(|| self.plain_class(self.type_of(*value)?)),
+            (None, [first, others @ ..]) if others.len() < VALUES => {
+                let found = self.class_to(first, steps)?;
+                let mut others = others.iter();
+                others
+                    .all(|other| self.class_to(other, steps) == Some(found))
+                    .then_some(found)
+            }
             _ => None,
         }
     }
@@ -122,7 +135,9 @@ impl<'db> Semantics<'db> {
                 !node.is_async
                     && node.returns.is_none()
                     && node.decorator_list.is_empty()
-                    && self.of_function(&maker).returns_coroutine_functions(node)
+                    && self
+                        .of_function(&maker)
+                        .returns_coroutine_functions(&node.body)
             })
         })
     }
@@ -138,6 +153,22 @@ impl<'db> Semantics<'db> {
                 let base = class.own.base_in_sight(base);
                 base.is_none_or(|base| class.own.speaks_of(base, name, depth))
             })
+    }
+
+    /// Whether neither a class nor one above it says anything of an attribute, as far as these are there to ask.
+    fn is_silent(&self, definition: Definition<'db>, name: &str, depth: usize) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), definition))
+        else {
+            return false;
+        };
+        let told = class.told(name);
+        // Somebody has to assign something else, where it is `None`.
+        let are_none = told.values.iter().all(|value| value.is_none_literal_expr());
+        !told.has_others
+            && told.annotation.is_none()
+            && told.returned.is_none()
+            && are_none
+            && class.says_alone(name, depth)
     }
 
     /// Whether a class itself has an attribute of this name, or may have it.
@@ -349,7 +380,7 @@ impl Class<'_> {
     /// Whether no base says more of an attribute, as far as the bases are there to ask.
     pub(super) fn says_alone(&self, name: &str, depth: usize) -> bool {
         self.bases().all(|base| match self.own.base_in_sight(base) {
-            Some(base) => !self.own.speaks_of(base, name, depth),
+            Some(base) => self.own.is_silent(base, name, depth),
             None => self.own.is_not_there(base),
         })
     }

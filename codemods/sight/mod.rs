@@ -55,7 +55,7 @@ thread_local! {
 }
 
 /// What `look` finds, unless it is one of too many.
-fn look_again<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
+pub(crate) fn look_again<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
     struct Look;
     impl Drop for Look {
         fn drop(&mut self) {
@@ -173,7 +173,9 @@ impl<'db> Semantics<'db> {
                 if let Some(class) = self.class_declared(name, steps) {
                     return Some(class);
                 }
-                let definition = self.one_binding(name)?;
+                let Some(definition) = self.one_binding(name) else {
+                    return self.class_of_instance(self.annotation_in_module(name)?);
+                };
                 match definition.kind(self.db()) {
                     DefinitionKind::ImportFrom(_) => {
                         self.class_of_variable(self.definition_behind(name)?, steps)
@@ -311,16 +313,44 @@ impl<'db> Semantics<'db> {
     ) -> Option<Definition<'db>> {
         let db = self.db();
         let own = Semantics::of_definition(db, definition);
+        if let DefinitionKind::AnnotatedAssignment(assignment) = definition.kind(db) {
+            return own.class_of_instance(assignment.annotation(own.module()));
+        }
         let known = own.lookup(&definition.name(db)?, FileScopeId::global())?;
         if known != [definition] {
             return None;
         }
-        match definition.kind(db) {
-            DefinitionKind::AnnotatedAssignment(assignment) => {
-                own.class_of_instance(assignment.annotation(own.module()))
-            }
-            _ => look_again(|| own.class_to(own.value_bound_by(definition)?, steps)),
+        look_again(|| own.class_to(own.value_bound_by(definition)?, steps))
+    }
+
+    /// The annotation of the variable of this module that a name in a function stands for, whatever assigns to it:
+    /// type checkers hold all of that to its annotation.
+    fn annotation_in_module(&self, name: &ast::ExprName) -> Option<&Expr> {
+        let scope = self.scope_of(name)?;
+        let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
+        let mut functions = around.filter(|scope| !scope.is_global());
+        let is_bound = functions.any(|scope| {
+            let table = self.index().place_table(scope);
+            let symbol = table.symbol_id(&name.id).map(|symbol| table.symbol(symbol));
+            symbol.is_some_and(|symbol| symbol.is_local() || symbol.is_bound())
+        });
+        if is_bound || scope.is_global() {
+            return None;
         }
+        let global = FileScopeId::global();
+        let symbol = self.index().place_table(global).symbol_id(&name.id)?;
+        let use_def = self.index().use_def_map(global);
+        let mut declarations = use_def
+            .reachable_symbol_declarations(symbol)
+            .filter_map(|declaration| declaration.declaration.definition());
+        let (declaration, None) = (declarations.next()?, declarations.next()) else {
+            return None;
+        };
+        let DefinitionKind::AnnotatedAssignment(assignment) = declaration.kind(self.db()) else {
+            return None;
+        };
+        self.is_as_bound(name.into(), global, Asked::Class)
+            .then(|| assignment.annotation(self.module()))
     }
 
     /// The class of what a function gives to a `with` that `contextlib.contextmanager` makes a context
@@ -663,6 +693,12 @@ impl<'db> Semantics<'db> {
     /// Whether a decorator says that it gives back what it is given: it takes one thing, and its
     /// annotations have the same type variable for that and for what it gives.
     pub(crate) fn is_kept_by(&self, decorator: &Expr) -> bool {
+        // It gives a function another name and text (Python documentation, "functools").
+        if let Expr::Call(call) = decorator
+            && self.means(&call.func, &["functools.wraps"])
+        {
+            return true;
+        }
         let Some(function) = self.function_in_sight(decorator) else {
             return false;
         };
@@ -851,7 +887,19 @@ impl<'db> Semantics<'db> {
         }
         let [definition] = *definitions.as_slice() else {
             let is_function = |definition: &Definition<'db>| definition.kind(db).is_function_def();
-            return definitions.iter().all(is_function).then_some(definitions);
+            if definitions.iter().all(is_function) {
+                return Some(definitions);
+            }
+            // What is assigned to a variable with an annotation is what that says.
+            let mut declarations = use_def
+                .reachable_symbol_declarations(symbol)
+                .filter_map(|declaration| declaration.declaration.definition());
+            let (declaration, None) = (declarations.next()?, declarations.next()) else {
+                return None;
+            };
+            let is_variable =
+                matches!(declaration.kind(db), DefinitionKind::AnnotatedAssignment(_));
+            return is_variable.then(|| vec![declaration]);
         };
         let parsed = || parsed_module(db, definition.python_file(db)).load(db);
         let imported = |import: &ast::StmtImportFrom, name: &str| {

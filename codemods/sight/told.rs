@@ -123,6 +123,14 @@ fn all_said(own: &Semantics<'_>, class: &ast::StmtClassDef) -> Said {
                 told.has_others |= told.annotation.is_some();
                 told.annotation = Some(index_of(&declaration.annotation));
             }
+            // `job = None`, until a method assigns something to it.
+            Stmt::Assign(assign)
+                if let [Expr::Name(target)] = assign.targets.as_slice()
+                    && assign.value.is_none_literal_expr() =>
+            {
+                let told = all.entry(name_key(&target.id)).or_default();
+                told.values.push(index_of(&assign.value));
+            }
             other => Bound(&mut all).visit_stmt(other),
         }
     }

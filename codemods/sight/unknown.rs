@@ -133,9 +133,14 @@ impl<'db> Semantics<'db> {
             None if self.is_unknown_behind((&*attribute.value).into(), steps) => return true,
             None => self.class_in_sight(&attribute.value),
         };
+        // A condition may say that the object is of another class as well.
+        let is_plain = match &*attribute.value {
+            Expr::Name(name) => self.one_binding(name).is_some(),
+            _ => true,
+        };
         class.is_some_and(|class| {
             self.has_unknown(class, &attribute.attr, BASES, steps)
-                || self.is_missing(class, &attribute.attr)
+                || is_plain && self.is_missing(class, &attribute.attr)
         })
     }
 
