@@ -19,6 +19,7 @@ use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
+use crate::support::replaced::Replacements;
 use crate::traces::Place;
 
 /// How many folders up from a file may be the one for tests, where the name of its module is not known.
@@ -47,6 +48,7 @@ pub struct File<'a, 'db> {
     /// What making coroutine functions of plain ones has come to so far.
     pub(crate) conversions: Memory<'db>,
     awaits_at_top: OnceCell<bool>,
+    replacements: OnceCell<Replacements>,
 }
 
 impl<'a, 'db> File<'a, 'db> {
@@ -78,7 +80,13 @@ impl<'a, 'db> File<'a, 'db> {
             library: OnceCell::new(),
             conversions: Memory::default(),
             awaits_at_top: OnceCell::new(),
+            replacements: OnceCell::new(),
         }
+    }
+
+    /// What the file puts in the place of something else.
+    pub(crate) fn replacements(&self) -> &Replacements {
+        self.replacements.get_or_init(|| Replacements::of(self))
     }
 
     /// The module's statements.

@@ -698,6 +698,12 @@ impl Project {
         self.traces.is_replaced_below(class, name)
     }
 
+    /// Whether a class that may be a subclass of `class` has something under the name of a coroutine function that
+    /// may be no such one.
+    pub fn is_overridden_otherwise(&self, class: &str, method: &str) -> bool {
+        self.traces.is_overridden_otherwise(class, method)
+    }
+
     /// Whether there is a class that may be a subclass of `class`.
     pub fn has_subclasses(&self, class: &str) -> bool {
         self.traces.has_subclasses(class)

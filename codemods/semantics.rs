@@ -1093,21 +1093,22 @@ impl<'db> Semantics<'db> {
     /// The last names of the classes that the value of `expr` may be an instance of, as far as they are
     /// known.
     pub fn class_names_of(&self, expr: &Expr) -> Vec<String> {
+        let classes = self.classes_of(expr).into_iter();
+        classes.filter_map(|class| class.name(self.db())).collect()
+    }
+
+    /// The classes that the value of `expr` may be an instance of, as far as they are known.
+    pub(crate) fn classes_of(&self, expr: &Expr) -> Vec<Definition<'db>> {
         if let Some(class) = self.class_of_receiver(expr) {
-            return vec![class.name.to_string()];
+            return self.index().try_definition(class).into_iter().collect();
         }
-        let classes = if let Some(class) = self.class_in_sight(expr) {
-            vec![class]
-        } else {
-            let known = self.type_of(expr).map(|ty| self.classes_in(ty));
-            known
-                .filter(|known| !known.is_empty())
-                .unwrap_or_else(|| self.classes_said(expr))
-        };
-        classes
-            .into_iter()
-            .filter_map(|class| class.name(self.db()))
-            .collect()
+        if let Some(class) = self.class_in_sight(expr) {
+            return vec![class];
+        }
+        let known = self.type_of(expr).map(|ty| self.classes_in(ty));
+        known
+            .filter(|known| !known.is_empty())
+            .unwrap_or_else(|| self.classes_said(expr))
     }
 
     /// The classes that a value of this type may be an instance of, as far as they are known.

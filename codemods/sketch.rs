@@ -209,7 +209,7 @@ impl Semantics<'_> {
     }
 
     /// The functions that are all that code of this file returns.
-    fn functions_returned(&self, body: &[Stmt]) -> Option<Vec<&ast::StmtFunctionDef>> {
+    pub(crate) fn functions_returned(&self, body: &[Stmt]) -> Option<Vec<&ast::StmtFunctionDef>> {
         let mut returned = Returned(Vec::new());
         returned.visit_body(body);
         let functions = returned.0.into_iter().map(|value| {

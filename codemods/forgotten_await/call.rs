@@ -6,6 +6,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, NodeKind, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, may_be_forgotten, use_of};
 use super::value;
@@ -108,7 +109,7 @@ impl Codemod for ForgottenAwait {
             AnyNodeRef::ExprAttribute(attribute) => Some(attribute),
             _ => None,
         };
-        let ((awaitability, is_rebound), relied) = relied::noting(|| {
+        let ((awaitability, is_rebound, path), relied) = relied::noting(|| {
             let awaitability = match site.node {
                 AnyNodeRef::ExprCall(call) => awaitability_of(file, call),
                 AnyNodeRef::ExprAttribute(attribute) => {
@@ -123,7 +124,17 @@ impl Codemod for ForgottenAwait {
             let is_rebound = is_found
                 && method
                     .is_some_and(|method| file.semantics.is_rebound(&method.value, &method.attr));
-            (awaitability, is_rebound)
+            let path = match (site.node, method) {
+                _ if !is_found => Vec::new(),
+                (_, Some(method)) => {
+                    let mut path = file.semantics.note_path(&method.value);
+                    path.push(method.attr.to_string());
+                    path
+                }
+                (AnyNodeRef::ExprCall(call), None) => file.semantics.note_path(&call.func),
+                _ => Vec::new(),
+            };
+            (awaitability, is_rebound, path)
         });
         let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
@@ -214,7 +225,8 @@ impl Codemod for ForgottenAwait {
                             .unsafe_if(once_plain)
                             .unsafe_if(lock)
                             .unsafe_if(site.node.as_expr_call().and_then(|call| uncertain(file, call)))
-                            .unsafe_if(said_otherwise(file, &relied)),
+                            .unsafe_if(said_otherwise(file, &relied, &path))
+                            .unsafe_if(overridden_otherwise(file, site.node, method)),
                     )
                 }
             },
@@ -231,9 +243,17 @@ impl Codemod for ForgottenAwait {
 /// Whether the callee is a method that a class in sight overrides with one that is no coroutine
 /// function: the object may be of that class.
 pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
+    classes_with(file, method)
+        .iter()
+        .any(|class| file.project.is_overridden_plainly(class, &method.attr))
+}
+
+/// The names of the classes that the object may be of whose method is called.
+fn classes_with(file: &File<'_, '_>, method: &ast::ExprAttribute) -> Vec<String> {
     let semantics = &file.semantics;
     let mut classes = semantics.class_names_of(&method.value);
-    if classes.is_empty() {
+    // `Client.get(client)` is the method of that class.
+    if classes.is_empty() && semantics.base_in_sight(&method.value).is_none() {
         let methods = semantics.definitions_named(method.into());
         classes.extend(
             methods
@@ -242,8 +262,6 @@ pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttri
         );
     }
     classes
-        .iter()
-        .any(|class| file.project.is_overridden_plainly(class, &method.attr))
 }
 
 /// Whether what is called is an object, and a class in sight overrides what calling it runs with a method that is
@@ -256,6 +274,28 @@ fn is_called_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     classes
         .iter()
         .any(|class| file.project.is_overridden_plainly(class, "__call__"))
+}
+
+/// Why a class in sight may have something else than a coroutine function in the place of what is called.
+fn overridden_otherwise(
+    file: &File<'_, '_>,
+    node: AnyNodeRef<'_>,
+    method: Option<&ast::ExprAttribute>,
+) -> Option<String> {
+    let is_otherwise = |classes: Vec<String>, name: &str| {
+        let mut classes = classes.iter();
+        let class = classes.find(|class| file.project.is_overridden_otherwise(class, name))?;
+        Some(format!(
+            "a subclass of `{class}` in sight may have something else under `{name}`"
+        ))
+    };
+    let called = || {
+        let classes = file.semantics.class_names_of(&node.as_expr_call()?.func);
+        is_otherwise(classes, "__call__")
+    };
+    method
+        .and_then(|method| is_otherwise(classes_with(file, method), &method.attr))
+        .or_else(called)
 }
 
 /// Whether the method that is called does nothing itself, and no decorator or exception says that others
@@ -387,22 +427,37 @@ fn is_reached_from_elsewhere(file: &File<'_, '_>, place: &Place) -> bool {
         Place::Module(name) => {
             let module = file.semantics.module_name().unwrap_or_default();
             let module = module.rsplit('.').next().unwrap_or_default();
-            file.project.imports_from(module, name) || file.project.imports_whole(module)
+            let last = if file.is_package { "" } else { module };
+            [module, last].iter().any(|module| {
+                file.project.imports_from(module, name) || file.project.imports_from(module, "*")
+            }) || file.project.imports_whole(module)
         }
     }
 }
 
-/// Why what an answer relies on may not hold: something in sight says otherwise.
-pub(crate) fn said_otherwise(file: &File<'_, '_>, relied: &[Relied]) -> Option<String> {
-    relied.iter().find_map(|relied| match relied {
-        Relied::Kept { class, name } => file
-            .project
-            .is_replaced_below(class, name)
-            .then(|| format!("a subclass of `{class}` in sight has its own `{name}`")),
-        Relied::Given(name) => Some(format!(
+/// Why what an answer relies on may not hold: something in sight says otherwise. `path` are the names of the
+/// attributes on the way to what is called.
+pub(crate) fn said_otherwise(
+    file: &File<'_, '_>,
+    relied: &FxHashSet<Relied>,
+    path: &[String],
+) -> Option<String> {
+    let reasons = relied.iter().filter_map(|relied| match relied {
+        Relied::Kept { class, name } if file.project.is_replaced_below(class, name) => Some(
+            format!("a subclass of `{class}` in sight has its own `{name}`"),
+        ),
+        Relied::Kept { name, .. } if replaced::is_given_elsewhere(file, name) => Some(format!(
+            "something outside of the class gives the object another `{name}`"
+        )),
+        Relied::Given(name) if path.contains(name) => Some(format!(
             "the function that makes the object gives it another `{name}`"
         )),
-    })
+        Relied::Undecorated(class) => Some(format!(
+            "a decorator of `{class}` may make something else of the class"
+        )),
+        Relied::Kept { .. } | Relied::Given(_) => None,
+    });
+    reasons.min()
 }
 
 /// The collection that what is called was taken from by a key or an index, where something else may be put into
@@ -504,7 +559,7 @@ fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
         return true;
     }
     let (is_made, relied) = relied::noting(|| semantics.is_made_coroutine_function(attribute));
-    is_made && said_otherwise(file, &relied).is_none()
+    is_made && said_otherwise(file, &relied, &[]).is_none()
 }
 
 /// Whether the coroutine function that is called is one of a package that makes them run by themselves where no

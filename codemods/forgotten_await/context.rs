@@ -116,7 +116,7 @@ impl Codemod for MissingAsyncWith {
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async with`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied)),
+                            .unsafe_if(said_otherwise(file, &relied, &[])),
                     )
                 }
             }

@@ -5,7 +5,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::call::said_otherwise;
+use super::call::{is_overridden_plainly, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{iteration_key, name_key};
@@ -82,7 +82,15 @@ impl Codemod for MissingAsyncFor {
         if !is_asynchronous {
             return None;
         }
+        let method = match iterable {
+            Expr::Call(call) => call.func.as_attribute_expr(),
+            _ => None,
+        };
+        let is_overridden = method.is_some_and(|method| is_overridden_plainly(file, method));
         let remedy = match surroundings.obstacle {
+            _ if is_overridden => Remedy::NotFixed(
+                "a class in sight overrides the method with a plain one".to_owned(),
+            ),
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().replace("await", "async for")),
             None => match locks::allow_await(file, site, surroundings.owner) {
                 Err(held) => Remedy::NotFixed(held),
@@ -91,7 +99,7 @@ impl Codemod for MissingAsyncFor {
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async for`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied)),
+                            .unsafe_if(said_otherwise(file, &relied, &[])),
                     )
                 }
             },

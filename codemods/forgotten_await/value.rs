@@ -6,9 +6,11 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::site::{Owner, Site};
+use crate::support::expected::is_expected;
 use crate::support::locks;
 
 /// Whether the value of a statement at `site` may be one that was meant to be awaited, judged by the tree
@@ -17,13 +19,27 @@ pub(super) fn is_candidate(site: &Site<'_, '_>, statement: &ast::StmtExpr) -> bo
     let may_be = match &*statement.value {
         Expr::Name(_) => true,
         // It may stand there to find out whether it is there: `try: self.tasks[key]`.
-        Expr::Attribute(_) | Expr::Subscript(_) => !site
-            .enclosing_in_function()
-            .any(|(node, _)| node.is_stmt_try() || node.is_stmt_with()),
+        Expr::Attribute(_) | Expr::Subscript(_) => {
+            !is_expected(site)
+                && !site
+                    .enclosing_in_function()
+                    .any(|(node, _)| node.is_stmt_try() || is_suppressing(node))
+        }
         _ => false,
     };
     // At the top level of a notebook, what stands alone is shown.
     may_be && site.is_asynchronous(false)
+}
+
+/// Whether a statement is a `with` that suppresses exceptions.
+fn is_suppressing(node: AnyNodeRef<'_>) -> bool {
+    let AnyNodeRef::StmtWith(with) = node else {
+        return false;
+    };
+    let mut items = with.items.iter();
+    items.any(|item| {
+        matches!(&item.context_expr, Expr::Call(call) if last_name(&call.func) == Some("suppress"))
+    })
 }
 
 /// The finding at a statement that is a value which could be awaited.

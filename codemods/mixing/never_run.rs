@@ -99,7 +99,14 @@ impl Codemod for CoroutineNeverRun {
         {
             return None;
         }
-        let (awaitability, relied) = relied::noting(|| awaitability_of(file, call));
+        let ((awaitability, path), relied) = relied::noting(|| {
+            let awaitability = awaitability_of(file, call);
+            let path = match awaitability {
+                Awaitability::Coroutine => file.semantics.note_path(receiver_of(call)),
+                _ => Vec::new(),
+            };
+            (awaitability, path)
+        });
         if awaitability != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
             || once_plain(file, call).is_some()
@@ -119,7 +126,7 @@ impl Codemod for CoroutineNeverRun {
                 Ok(rewrite) => Remedy::Rewrite(
                     rewrite
                         .unsafe_if(uncertain(file, call))
-                        .unsafe_if(said_otherwise(file, &relied)),
+                        .unsafe_if(said_otherwise(file, &relied, &path)),
                 ),
                 Err(reason) => Remedy::NotFixed(reason),
             }
@@ -134,6 +141,14 @@ impl Codemod for CoroutineNeverRun {
             .to_owned(),
             remedy,
         })
+    }
+}
+
+/// The object whose method is called, or what is called.
+fn receiver_of(call: &ast::ExprCall) -> &Expr {
+    match &*call.func {
+        Expr::Attribute(method) => &method.value,
+        callee => callee,
     }
 }
 

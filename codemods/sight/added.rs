@@ -49,57 +49,104 @@ impl<'db> Semantics<'db> {
     /// The collection that the value of an expression was taken from.
     fn collection_before<'e>(&'e self, expr: &'e Expr) -> Option<&'e Expr> {
         let mut held = match expr {
-            Expr::Name(name) => self.bindings(name)?.into_iter().find_map(|definition| {
-                let (target, iterable) = match definition.kind(self.db()) {
-                    DefinitionKind::For(clause) => {
-                        (clause.target_kind(), clause.iterable(self.module()))
-                    }
-                    DefinitionKind::Comprehension(clause) => {
-                        (clause.target_kind(), clause.iterable(self.module()))
-                    }
-                    _ => return None,
-                };
-                self.taken(name, target, iterable)
-                    .map(|(iterable, _)| iterable)
-            })?,
-            Expr::Subscript(subscript) => &subscript.value,
-            expr => expr,
+            Expr::Name(name) => {
+                let looped = self.bindings(name)?.into_iter().find_map(|definition| {
+                    let (target, iterable) = match definition.kind(self.db()) {
+                        DefinitionKind::For(clause) => {
+                            (clause.target_kind(), clause.iterable(self.module()))
+                        }
+                        DefinitionKind::Comprehension(clause) => {
+                            (clause.target_kind(), clause.iterable(self.module()))
+                        }
+                        _ => return None,
+                    };
+                    self.taken(name, target, iterable)
+                        .map(|(iterable, _)| iterable)
+                });
+                looped.or_else(|| self.value_behind(name).and_then(taken_from))?
+            }
+            expr => taken_from(expr).unwrap_or(expr),
         };
-        // Methods of a collection give what it holds, and so do functions that copy it.
-        while let Expr::Call(call) = held {
-            held = match &*call.func {
-                Expr::Attribute(method) => &method.value,
-                callee if collections::is_copy(self, callee) => call.arguments.args.first()?,
-                _ => return None,
+        for _ in 0..STEPS {
+            held = match held {
+                // Methods of a collection give what it holds, and so do functions that copy it.
+                Expr::Call(call) => match &*call.func {
+                    Expr::Attribute(method) => &method.value,
+                    callee if collections::is_copy(self, callee) => call.arguments.args.first()?,
+                    _ => return None,
+                },
+                Expr::Subscript(part) if part.slice.is_slice_expr() => &part.value,
+                Expr::List(ast::ExprList { elts, .. })
+                | Expr::Tuple(ast::ExprTuple { elts, .. })
+                    if let [Expr::Starred(copied)] = elts.as_slice() =>
+                {
+                    &copied.value
+                }
+                // Another name for it, or for a copy.
+                Expr::Name(name) => match self.value_behind(name) {
+                    Some(
+                        value @ (Expr::Name(_)
+                        | Expr::Attribute(_)
+                        | Expr::Call(_)
+                        | Expr::Subscript(_)),
+                    ) => value,
+                    _ => return Some(held),
+                },
+                held => return Some(held),
             };
         }
         Some(held)
     }
 
-    /// The collection made in this file that the value of an expression was taken from, where no annotation says
-    /// what it holds.
+    /// The collection made in sight that the value of an expression was taken from, where no annotation says what it
+    /// holds.
     pub(crate) fn collection_made_here<'e>(&'e self, expr: &'e Expr) -> Option<Made> {
         match self.collection_before(expr)? {
             Expr::Name(name) => {
                 let (scope, body) = self.body_with(name)?;
+                let is_local = !scope.is_global();
                 Some(Made {
-                    is_handed_on: is_handed_on(&name.id, body),
-                    of: if scope.is_global() {
-                        Place::Module(name.id.to_string())
-                    } else {
+                    is_handed_on: self.is_handed_on(&name.id, body, is_local),
+                    of: if is_local {
                         Place::Function
+                    } else {
+                        Place::Module(name.id.to_string())
                     },
                 })
             }
             Expr::Attribute(attribute) => {
-                let (class, _) = self.class_with_collection(attribute)?;
+                let class = Class::of(self.db(), self.class_before(attribute, STEPS)?)?;
+                if !makes_collection(&class, &attribute.attr) {
+                    return None;
+                }
+                let body = &class.own.module().syntax().body;
+                let own = &class.own;
                 Some(Made {
-                    is_handed_on: is_handed_on(&attribute.attr, &self.module().syntax().body),
-                    of: Place::Class(class.name.to_string()),
+                    is_handed_on: own.is_handed_on(&attribute.attr, body, false)
+                        || !self.is_here(class.definition)
+                            && self.is_handed_on(
+                                &attribute.attr,
+                                &self.module().syntax().body,
+                                false,
+                            ),
+                    of: Place::Class(class.node().name.to_string()),
                 })
             }
             _ => None,
         }
+    }
+
+    /// Whether a collection may be reached in other ways than by its name.
+    fn is_handed_on(&self, name: &str, body: &[Stmt], is_local: bool) -> bool {
+        let mut uses = Uses {
+            own: self,
+            name,
+            is_local,
+            all: 0,
+            plain: 0,
+        };
+        uses.visit_body(body);
+        uses.all > uses.plain
     }
 
     /// The class around, and the name of the attribute, where an attribute is a collection that this class makes,
@@ -110,10 +157,7 @@ impl<'db> Semantics<'db> {
     ) -> Option<(&'e ast::StmtClassDef, &'e Name)> {
         let class = self.class_of_receiver(&attribute.value)?;
         let known = Class::of(self.db(), self.index().try_definition(class)?)?;
-        let told = known.told(&attribute.attr);
-        let mut values = told.values.iter().copied();
-        let is_open = told.annotation.is_none() && !told.values.is_empty() && values.all(is_made);
-        is_open.then_some((class, &attribute.attr.id))
+        makes_collection(&known, &attribute.attr).then_some((class, &attribute.attr.id))
     }
 
     /// The scope that binds a name which stands for collections made there, and for nothing else, and its code.
@@ -155,37 +199,73 @@ pub(crate) enum Place {
     Class(String),
 }
 
-/// Whether a collection may be reached in other ways than by its name.
-fn is_handed_on(name: &str, body: &[Stmt]) -> bool {
-    let mut uses = Uses {
-        name,
-        all: 0,
-        plain: 0,
-    };
-    uses.visit_body(body);
-    uses.all > uses.plain
+/// What an expression takes something out of, by an index or a key.
+fn taken_from(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Subscript(item) if !item.slice.is_slice_expr() => Some(&item.value),
+        Expr::Call(call) => match &*call.func {
+            Expr::Attribute(method)
+                if collections::is_lookup(&method.attr) || &*method.attr == "popleft" =>
+            {
+                Some(&method.value)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether an attribute is a collection that its class makes, and no annotation says what it holds.
+fn makes_collection(class: &Class<'_>, name: &str) -> bool {
+    let told = class.told(name);
+    let mut values = told.values.iter().copied();
+    told.annotation.is_none() && !told.values.is_empty() && values.all(is_made)
 }
 
 /// Counts the uses of a collection, and those that do not hand it on.
-struct Uses<'n> {
+struct Uses<'n, 'db> {
+    own: &'n Semantics<'db>,
     /// Its name, or that of the attribute that it is.
     name: &'n str,
+    /// Whether it is a variable of the function that is looked through: who is given it at the end comes later.
+    is_local: bool,
     all: usize,
     plain: usize,
 }
 
-impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
+impl Uses<'_, '_> {
+    /// How often it is asked for its truth in a condition.
+    fn tested(&self, test: &Expr) -> usize {
+        match test {
+            Expr::BoolOp(either) => either.values.iter().map(|value| self.tested(value)).sum(),
+            test => usize::from(is_named(test, self.name)),
+        }
+    }
+
+    /// Whether it is a variable, or the attribute of the object whose method stands around: what is put into it
+    /// there is seen.
+    fn is_own(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Attribute(attribute) => self.own.class_of_receiver(&attribute.value).is_some(),
+            _ => true,
+        }
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         let is_it = |expr: &Expr| is_named(expr, self.name);
-        let is_item = |target: &Expr| matches!(target, Expr::Subscript(item) if is_it(&item.value));
+        let is_item = |target: &Expr| matches!(target, Expr::Subscript(item) if is_it(&item.value) && self.is_own(&item.value));
         let count = |exprs: &[Expr]| exprs.iter().filter(|expr| is_it(expr)).count();
         self.plain += match node {
             AnyNodeRef::ExprSubscript(item) if item.ctx.is_load() => {
                 usize::from(is_it(&item.value))
             }
             AnyNodeRef::ExprCall(call) => {
-                let is_method =
-                    matches!(&*call.func, Expr::Attribute(method) if is_it(&method.value));
+                let is_method = matches!(&*call.func, Expr::Attribute(method)
+                        if is_it(&method.value)
+                            && (self.is_own(&method.value)
+                                || !collections::is_addition(&method.attr)));
                 let takes = matches!(&*call.func, Expr::Name(function)
                     if PLAIN_TAKERS.contains(&function.id.as_str()));
                 usize::from(is_method)
@@ -199,11 +279,21 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
                 usize::from(is_it(&comparison.left)) + count(&comparison.comparators)
             }
             AnyNodeRef::ExprUnaryOp(operation) => usize::from(is_it(&operation.operand)),
-            AnyNodeRef::ExprBoolOp(operation) => count(&operation.values),
+            AnyNodeRef::ExprStarred(starred) => usize::from(is_it(&starred.value)),
+            AnyNodeRef::InterpolatedElement(element) => usize::from(is_it(&element.expression)),
+            AnyNodeRef::StmtAssert(statement) => self.tested(&statement.test),
+            AnyNodeRef::ElifElseClause(clause) => {
+                clause.test.as_ref().map_or(0, |test| self.tested(test))
+            }
+            AnyNodeRef::ExprIf(conditional) => self.tested(&conditional.test),
+            AnyNodeRef::StmtReturn(last) if self.is_local => last
+                .value
+                .as_deref()
+                .map_or(0, |value| usize::from(is_it(value))),
             AnyNodeRef::StmtFor(clause) => usize::from(is_it(&clause.iter)),
             AnyNodeRef::Comprehension(clause) => usize::from(is_it(&clause.iter)),
-            AnyNodeRef::StmtIf(statement) => usize::from(is_it(&statement.test)),
-            AnyNodeRef::StmtWhile(statement) => usize::from(is_it(&statement.test)),
+            AnyNodeRef::StmtIf(statement) => self.tested(&statement.test),
+            AnyNodeRef::StmtWhile(statement) => self.tested(&statement.test),
             AnyNodeRef::StmtAssign(assign) => {
                 let targets = assign.targets.iter();
                 targets
@@ -231,7 +321,11 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
 }
 
 /// Built-in functions that only look at what a collection holds, or copy it.
-const PLAIN_TAKERS: [&str; 14] = [
+const PLAIN_TAKERS: [&str; 18] = [
+    "print",
+    "repr",
+    "str",
+    "zip",
     "all",
     "any",
     "bool",

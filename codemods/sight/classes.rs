@@ -7,7 +7,7 @@ use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
 
 use super::told::Told;
-use super::{STEPS, versions};
+use super::{STEPS, relied, versions};
 use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics};
 use crate::sketch::Returned;
@@ -77,9 +77,11 @@ impl<'db> Semantics<'db> {
         match (told.annotation, told.values.as_slice()) {
             (Some(annotation), _) => self.class_of_instance(annotation),
             (None, _) if let Some(value) = told.returned => self.class_to(value, steps),
-            (None, [value]) => self
-                .class_to(value, steps)
-                .or_else(|| self.plain_class(self.type_of(*value)?)),
+            (None, [value]) => self.class_to(value, steps).or_else(|| {
+                let class = self.plain_class(self.type_of(*value)?)?;
+                self.note_path(value);
+                Some(class)
+            }),
             (None, [first, others @ ..]) if others.len() < VALUES => {
                 let found = self.class_to(first, steps)?;
                 let mut others = others.iter();
@@ -188,6 +190,9 @@ impl<'db> Semantics<'db> {
             return false;
         };
         let (own, node) = (&class.own, class.node());
+        if class.is_swapped() {
+            relied::note_decorated(&node.name);
+        }
         let has_new = node.body.iter().any(|statement| {
             matches!(statement, Stmt::FunctionDef(function)
                 if function.name.as_str() == "__new__"
@@ -208,7 +213,6 @@ impl<'db> Semantics<'db> {
         };
         !has_new
             && !is_made_otherwise()
-            && !class.is_swapped()
             && class.bases().all(|base| {
                 let base = own.base_in_sight(base);
                 base.is_some_and(|base| own.makes_instances(base, depth))
@@ -365,13 +369,18 @@ impl Class<'_> {
     /// it is given.
     pub(super) fn is_swapped(&self) -> bool {
         let is_by = |decorator: &ast::Decorator| {
-            let function = self.own.function_in_sight(&decorator.expression)?;
+            let function = self.own.function_in_sight(called(decorator))?;
             let node = function.node(self.own.db())?;
-            let mut returned = Returned(Vec::new());
-            returned.visit_body(&node.body);
-            let first = node.parameters.iter_non_variadic_params().next()?;
-            let is_first = |value: Option<&Expr>| matches!(value, Some(Expr::Name(value)) if first.name().id == value.id);
-            Some(node.returns.is_none() && !returned.0.into_iter().all(is_first))
+            if node.returns.is_some() {
+                return Some(false);
+            }
+            if !decorator.expression.is_call_expr() {
+                return Some(!gives_back(node));
+            }
+            // `@registered("name")`
+            let own = self.own.of_function(&function);
+            let inner = own.functions_returned(&node.body);
+            Some(inner.is_none_or(|inner| !inner.into_iter().all(gives_back)))
         };
         let mut decorators = self.node().decorator_list.iter();
         decorators.any(|decorator| is_by(decorator) == Some(true))
@@ -421,4 +430,15 @@ impl Class<'_> {
                     || own.is_kept_by(&decorator.expression)
             })
     }
+}
+
+/// Whether all that a function returns is what it is given first.
+fn gives_back(function: &ast::StmtFunctionDef) -> bool {
+    let mut returned = Returned(Vec::new());
+    returned.visit_body(&function.body);
+    let first = function.parameters.iter_non_variadic_params().next();
+    returned.0.into_iter().all(|value| {
+        matches!((value, first), (Some(Expr::Name(value)), Some(first))
+            if first.name().id == value.id)
+    })
 }

@@ -210,7 +210,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The value that a name has by its one binding.
-    pub(super) fn value_behind(&self, name: &ast::ExprName) -> Option<&Expr> {
+    pub(crate) fn value_behind(&self, name: &ast::ExprName) -> Option<&Expr> {
         self.value_bound_by(self.one_binding(name)?)
     }
 

@@ -6,28 +6,36 @@
 
 use std::cell::RefCell;
 
-use ty_python_core::definition::Definition;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use rustc_hash::FxHashSet;
+use ty_python_core::definition::{Definition, DefinitionKind};
 
-use crate::semantics::Semantics;
+use crate::semantics::{BASES, Class, Semantics};
 
 /// Something that an answer relies on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Relied {
     /// No subclass of the class of this name has something else under a name.
     Kept { class: String, name: String },
     /// What a function put under this name into what it returns makes no difference.
     Given(String),
+    /// The decorators of the class of this name give it back.
+    Undecorated(String),
 }
+
+/// How many variables are followed, one behind the other.
+const STEPS: usize = 4;
 
 thread_local! {
     /// What was noted by the look that is under way.
-    static NOTED: RefCell<Option<Vec<Relied>>> = const { RefCell::new(None) };
+    static NOTED: RefCell<Option<FxHashSet<Relied>>> = const { RefCell::new(None) };
 }
 
 /// What `look` finds, and all that it may rely on. One such look within another one has its own notes, which are
 /// those of the other as well.
-pub(crate) fn noting<T>(look: impl FnOnce() -> T) -> (T, Vec<Relied>) {
-    let around = NOTED.replace(Some(Vec::new()));
+pub(crate) fn noting<T>(look: impl FnOnce() -> T) -> (T, FxHashSet<Relied>) {
+    let around = NOTED.replace(Some(FxHashSet::default()));
     let found = look();
     let noted = NOTED.replace(around).unwrap_or_default();
     noted.iter().cloned().for_each(note);
@@ -36,12 +44,15 @@ pub(crate) fn noting<T>(look: impl FnOnce() -> T) -> (T, Vec<Relied>) {
 
 fn note(relied: Relied) {
     NOTED.with_borrow_mut(|noted| {
-        if let Some(noted) = noted
-            && !noted.contains(&relied)
-        {
-            noted.push(relied);
+        if let Some(noted) = noted {
+            noted.insert(relied);
         }
     });
+}
+
+/// Notes that the decorators of a class may give something else.
+pub(super) fn note_decorated(name: &str) {
+    note(Relied::Undecorated(name.to_owned()));
 }
 
 /// Notes what a function gave to what it returns.
@@ -58,5 +69,97 @@ impl<'db> Semantics<'db> {
             let name = name.to_owned();
             note(Relied::Kept { class, name });
         }
+    }
+
+    /// Notes all that what the type engine says of an expression relies on: the attributes in it without an
+    /// annotation, and in what its variables stand for. Gives the names of the attributes.
+    pub(crate) fn note_path(&self, expr: &Expr) -> Vec<String> {
+        let mut path = Path {
+            own: self,
+            steps: STEPS,
+            names: Vec::new(),
+        };
+        path.visit_expr(expr);
+        path.names
+    }
+
+    /// Whether a class, or one above it, has an annotation for an attribute.
+    fn is_annotated(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+            return false;
+        };
+        class.told(name).annotation.is_some()
+            || class.bases().any(|base| {
+                let base = class.own.base_in_sight(base);
+                base.is_some_and(|base| class.own.is_annotated(base, name, depth))
+            })
+    }
+}
+
+/// Looks through an expression, and the values behind its variables.
+struct Path<'s, 'db> {
+    own: &'s Semantics<'db>,
+    steps: usize,
+    names: Vec<String>,
+}
+
+impl Path<'_, '_> {
+    fn attribute(&mut self, attribute: &ast::ExprAttribute) {
+        let own = self.own;
+        self.names.push(attribute.attr.to_string());
+        for class in own.classes_of(&attribute.value) {
+            let is_method = own.method_of(class, &attribute.attr, BASES).is_some();
+            if !is_method && !own.is_annotated(class, &attribute.attr, BASES) {
+                own.note_kept(class, &attribute.attr);
+            }
+        }
+    }
+
+    fn name(&mut self, name: &ast::ExprName) {
+        let own = self.own;
+        let Some(steps) = self.steps.checked_sub(1) else {
+            return;
+        };
+        self.steps = steps;
+        for definition in own.bindings(name).unwrap_or_default() {
+            if !own.is_here(definition) {
+                continue;
+            }
+            let value = match definition.kind(own.db()) {
+                DefinitionKind::Assignment(assignment) => Some(assignment.value(own.module())),
+                DefinitionKind::For(clause) => Some(clause.iterable(own.module())),
+                DefinitionKind::Comprehension(clause) => Some(clause.iterable(own.module())),
+                DefinitionKind::WithItem(item) => Some(item.context_expr(own.module())),
+                _ => own.value_bound_by(definition),
+            };
+            if let Some(value) = value {
+                self.visit_expr(value);
+            }
+        }
+        self.steps += 1;
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Path<'_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprAttribute(attribute) => self.attribute(attribute),
+            AnyNodeRef::ExprName(name) => self.name(name),
+            AnyNodeRef::ExprCall(call) => {
+                let class = self.own.class_named(&call.func);
+                let class = class.and_then(|class| Class::of(self.own.db(), class));
+                if let Some(class) = class
+                    && class.is_swapped()
+                {
+                    note_decorated(&class.node().name);
+                }
+                // What a call gives does not depend on what it is given.
+                self.visit_expr(&call.func);
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            _ => {}
+        }
+        TraversalSignal::Traverse
     }
 }

@@ -153,6 +153,13 @@ impl<'a> SourceOrderVisitor<'a> for Changes<'_> {
             AnyNodeRef::StmtAssign(assign) if assign.value.is_literal_expr() => {
                 return TraversalSignal::Skip;
             }
+            // What has two names is changed by the other one as well.
+            AnyNodeRef::StmtAssign(assign) => {
+                let has_other = assign.targets.len() > 1
+                    && assign.targets.iter().any(|target| self.is_it(target))
+                    || self.is_it(&assign.value) && assign.targets.iter().any(Expr::is_name_expr);
+                self.is_unclear |= has_other;
+            }
             AnyNodeRef::ExprAttribute(attribute) if self.is_of_it(&attribute.value) => {
                 self.is_unclear |= matches!(&*attribute.attr, "__class__" | "__dict__");
                 if !attribute.ctx.is_load() {

@@ -67,12 +67,19 @@ impl Class<'_> {
     }
 }
 
-const CACHED: &str = "functools.cached_property";
+/// Decorators of a property that keeps what its function returns.
+const CACHED: [&str; 6] = [
+    "functools.cached_property",
+    "cached_property.cached_property",
+    "django.utils.functional.cached_property",
+    "propcache.cached_property",
+    "propcache.api.cached_property",
+    "werkzeug.utils.cached_property",
+];
 
 /// Decorators of a property that gives what its function returns.
-const PLAIN: [&str; 6] = [
+const PLAIN: [&str; 5] = [
     "builtins.property",
-    CACHED,
     "abc.abstractmethod",
     "typing.final",
     "typing.override",
@@ -106,17 +113,19 @@ fn all_said(own: &Semantics<'_>, class: &ast::StmtClassDef) -> Said {
                         (None, Some(value))
                             if is_property
                                 && told.returned.is_none()
-                                && decorators(function).all(|path| own.means(path, &PLAIN)) =>
+                                && decorators(function).all(|path| {
+                                    own.means(path, &PLAIN) || own.means(path, &CACHED)
+                                }) =>
                         {
                             told.returned = Some(index_of(value));
-                            if decorators(function).any(|path| own.means(path, &[CACHED])) {
+                            if decorators(function).any(|path| own.means(path, &CACHED)) {
                                 cached.push(name_key(&function.name));
                             }
                         }
                         _ => told.has_others = true,
                     }
                 }
-                Assigned(&mut all).visit_body(&function.body);
+                Assigned { own, all: &mut all }.visit_body(&function.body);
             }
             Stmt::AnnAssign(declaration) if let Expr::Name(target) = &*declaration.target => {
                 let told = all.entry(name_key(&target.id)).or_default();
@@ -136,8 +145,10 @@ fn all_said(own: &Semantics<'_>, class: &ast::StmtClassDef) -> Said {
     }
     // What is assigned to it stands in the place of what it would give.
     for name in cached {
-        if let Some(told) = all.get_mut(&name) {
-            told.has_others |= !told.values.is_empty();
+        if let Some(told) = all.get_mut(&name)
+            && !told.values.is_empty()
+        {
+            told.values.extend(told.returned.take());
         }
     }
     all
@@ -194,15 +205,18 @@ fn is_setter(function: &ast::StmtFunctionDef) -> bool {
 }
 
 /// Looks for what a method assigns to attributes of something.
-struct Assigned<'s>(&'s mut Said);
+struct Assigned<'s, 'db> {
+    own: &'s Semantics<'db>,
+    all: &'s mut Said,
+}
 
-impl Assigned<'_> {
+impl Assigned<'_, '_> {
     fn told(&mut self, target: &ast::ExprAttribute) -> &mut Told<NodeIndex> {
-        self.0.entry(name_key(&target.attr)).or_default()
+        self.all.entry(name_key(&target.attr)).or_default()
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Assigned<'_> {
+impl<'a> SourceOrderVisitor<'a> for Assigned<'_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::StmtAssign(assign) => {
@@ -217,9 +231,19 @@ impl<'a> SourceOrderVisitor<'a> for Assigned<'_> {
                 if let Expr::Attribute(target) = &*declaration.target
                     && target.value.is_name_expr()
                 {
+                    // `self.job: Final = Job()` says no more than its value.
+                    let is_open = self.own.means(
+                        &declaration.annotation,
+                        &["typing.Final", "typing_extensions.Final"],
+                    );
                     let told = self.told(target);
-                    told.has_others |= told.annotation.is_some();
-                    told.annotation = Some(index_of(&declaration.annotation));
+                    match &declaration.value {
+                        Some(value) if is_open => told.values.push(index_of(value)),
+                        _ => {
+                            told.has_others |= told.annotation.is_some();
+                            told.annotation = Some(index_of(&declaration.annotation));
+                        }
+                    }
                     return TraversalSignal::Skip;
                 }
             }

@@ -257,7 +257,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether nothing says what a call gives, or awaiting it: no annotation of the function does, or the
-    /// function, or the class, is behind a decorator that is not there or makes something else of it.
+    /// function is behind a decorator that is not there.
     fn gives_unknown(&self, call: &ast::ExprCall, is_awaited: bool) -> bool {
         if let Expr::Attribute(method) = &*call.func
             && super::collections::is_lookup(&method.attr)
@@ -269,10 +269,7 @@ impl<'db> Semantics<'db> {
             return !is_awaited && call.arguments.len() == 2;
         }
         let Some(function) = self.function_in_sight(&call.func) else {
-            let class = self
-                .class_named(&call.func)
-                .and_then(|class| Class::of(self.db(), class));
-            return class.is_some_and(|class| class.is_swapped());
+            return false;
         };
         let Some(node) = function.node(self.db()) else {
             return false;

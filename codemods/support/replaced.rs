@@ -1,103 +1,209 @@
-//! Functions and methods that something in the file puts something else in the place of, as tests do.
+//! Functions, methods and attributes that something in the file puts something else in the place of, as tests do.
+//!
+//! Judged by names, and on whatever object: being wrong here only means to hold back.
 
+use std::cell::RefCell;
+
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, AnyRootNodeRef, Expr, HasNodeIndex, NodeIndex};
+use rustc_hash::FxHashMap;
 
 use crate::file::File;
 use crate::outline::last_name;
+use crate::semantics::Semantics;
+use crate::sight::literal_class;
 
-/// Whether something that is no coroutine function may be put in the place of what has this name, anywhere in the
-/// file, and on whatever object: being wrong here only means to hold back. What methods assign to attributes of
-/// their own object, its class tells.
-pub(crate) fn is_replaced(file: &File<'_, '_>, name: &str) -> bool {
-    let mut search = Search {
-        file,
-        name,
-        is_found: false,
-    };
-    search.visit_body(file.body());
-    search.is_found
+/// What a file puts in the place of something else, by the names of that.
+#[derive(Default)]
+pub(crate) struct Replacements {
+    by_name: FxHashMap<Name, Vec<Replacement>>,
+    answers: RefCell<FxHashMap<(String, bool), bool>>,
 }
 
-struct Search<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    name: &'f str,
-    is_found: bool,
+/// Something that is put in the place of something else.
+#[derive(Clone, Copy)]
+struct Replacement {
+    /// What it is. Without, it is not known.
+    value: Option<NodeIndex>,
+    /// Whether calling the value makes what is put there.
+    is_factory: bool,
 }
 
-impl Search<'_, '_, '_> {
-    /// Whether a value is a coroutine function, or a mock of one.
-    fn is_same(&self, value: &Expr) -> bool {
-        let semantics = &self.file.semantics;
-        let made = match value {
-            Expr::Call(call) => &call.func,
-            other => other,
+impl Replacements {
+    /// What a file puts in the place of something else. What methods assign to attributes of their own object, its
+    /// class tells.
+    pub(crate) fn of(file: &File<'_, '_>) -> Self {
+        let mut search = Search {
+            semantics: &file.semantics,
+            found: FxHashMap::default(),
         };
-        semantics.means(made, &["unittest.mock.AsyncMock", "mock.AsyncMock"])
-            || semantics.is_one_more_coroutine_function(value)
+        search.visit_body(file.body());
+        Self {
+            by_name: search.found,
+            answers: RefCell::default(),
+        }
+    }
+}
+
+/// Whether something that is no coroutine function may be put in the place of what has this name.
+pub(crate) fn is_replaced(file: &File<'_, '_>, name: &str) -> bool {
+    is_any(file, name, false)
+}
+
+/// Whether an attribute of this name may be given another value, from outside of its class.
+pub(crate) fn is_given_elsewhere(file: &File<'_, '_>, name: &str) -> bool {
+    is_any(file, name, true)
+}
+
+fn is_any(file: &File<'_, '_>, name: &str, is_attribute: bool) -> bool {
+    let replacements = file.replacements();
+    let Some(known) = replacements.by_name.get(name) else {
+        return false;
+    };
+    let key = (name.to_owned(), is_attribute);
+    if let Some(known) = replacements.answers.borrow().get(&key) {
+        return *known;
+    }
+    let value = |index: NodeIndex| match file.semantics.module().get_by_index(index) {
+        AnyRootNodeRef::Expr(value) => Some(value),
+        _ => None,
+    };
+    let found = known
+        .iter()
+        .any(|replacement| match replacement.value.and_then(value) {
+            Some(value) if is_attribute => !value.is_none_literal_expr(),
+            Some(value) => {
+                // These can neither be called nor awaited.
+                let is_plain = value.is_literal_expr() || literal_class(value).is_some();
+                !is_plain && !is_same(&file.semantics, value, replacement.is_factory)
+            }
+            None => true,
+        });
+    replacements.answers.borrow_mut().insert(key, found);
+    found
+}
+
+/// Whether a value is a coroutine function, or a mock of one.
+fn is_same(semantics: &Semantics<'_>, value: &Expr, is_factory: bool) -> bool {
+    let behind = match value {
+        Expr::Name(name) if !is_factory => semantics.value_behind(name).unwrap_or(value),
+        value => value,
+    };
+    let made = match behind {
+        Expr::Call(call) if !is_factory => Some(&*call.func),
+        other if is_factory => Some(other),
+        _ => None,
+    };
+    made.and_then(last_name)
+        .is_some_and(|name| matches!(name, "AsyncMock" | "create_autospec"))
+        || semantics.is_one_more_coroutine_function(value)
+}
+
+struct Search<'s, 'db> {
+    semantics: &'s Semantics<'db>,
+    found: FxHashMap<Name, Vec<Replacement>>,
+}
+
+impl Search<'_, '_> {
+    fn add(&mut self, name: &str, value: Option<&Expr>, is_factory: bool) {
+        let value = value.map(|value| value.node_index().load());
+        let replacement = Replacement { value, is_factory };
+        let known = self.found.entry(Name::new(name)).or_default();
+        known.push(replacement);
     }
 
-    fn is_target(&self, target: &Expr) -> bool {
+    /// What is assigned to: `client.fetch`, or `client.__dict__["fetch"]`.
+    fn target(&mut self, target: &Expr, value: Option<&Expr>) {
         match target {
-            Expr::Attribute(target) => {
-                target.attr.as_str() == self.name
-                    && self
-                        .file
-                        .semantics
-                        .class_of_receiver(&target.value)
-                        .is_none()
+            Expr::Attribute(target)
+                if self.semantics.class_of_receiver(&target.value).is_none() =>
+            {
+                self.add(&target.attr, value, false);
             }
-            Expr::Tuple(targets) => targets.elts.iter().any(|target| self.is_target(target)),
-            _ => false,
+            Expr::Subscript(target) => {
+                let held = match &*target.value {
+                    Expr::Call(call) => &call.func,
+                    other => other,
+                };
+                if matches!(last_name(held), Some("__dict__" | "vars")) {
+                    self.name(&target.slice, value, false);
+                }
+            }
+            Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+                for target in elts {
+                    self.target(target, None);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// Whether a string names what is asked about: `"fetch"` or `"clients.Client.fetch"`.
-    fn is_name(&self, expr: &Expr) -> bool {
-        matches!(expr, Expr::StringLiteral(text)
-            if text.value.to_str().rsplit('.').next() == Some(self.name))
+    /// What a string names: `"fetch"` or `"clients.Client.fetch"`.
+    fn name(&mut self, expr: &Expr, value: Option<&Expr>, is_factory: bool) {
+        if let Expr::StringLiteral(text) = expr
+            && let Some(name) = text.value.to_str().rsplit('.').next()
+        {
+            self.add(name, value, is_factory);
+        }
     }
 
-    /// Whether a call is one of `setattr(client, "fetch", ...)`, `patch("clients.fetch", ...)`,
-    /// `patch.object(client, "fetch", ...)`, whatever has these methods, and gives it something else. Without a
-    /// value, a mock knows that it stands for a coroutine function (Python documentation, "unittest.mock").
-    fn is_replacement(&self, call: &ast::ExprCall) -> bool {
+    /// `setattr(client, "fetch", ...)`, `patch("clients.fetch", ...)`, `patch.object(client, "fetch", ...)`,
+    /// `patch.multiple(client, fetch=...)`, whatever has these methods. Without a value, a mock knows that it stands
+    /// for a coroutine function (Python documentation, "unittest.mock").
+    fn call(&mut self, call: &ast::ExprCall) {
+        let given = &call.arguments.args;
         let is_mock = match last_name(&call.func) {
             Some("setattr") => false,
             Some("patch" | "object") => true,
-            _ => return false,
+            Some("multiple") => {
+                for keyword in &call.arguments.keywords {
+                    if let Some(name) = &keyword.arg {
+                        self.add(name, Some(&keyword.value), false);
+                    }
+                }
+                return;
+            }
+            _ => return,
         };
-        let given = &call.arguments.args;
-        let Some(at) = given.iter().take(2).position(|given| self.is_name(given)) else {
-            return false;
+        let keyword = |names: [&str; 2]| {
+            let mut found = names.iter();
+            let found = found.find_map(|name| call.arguments.find_keyword(name));
+            found.map(|keyword| &keyword.value)
         };
-        let by_keyword = ["new", "new_callable", "value"]
-            .iter()
-            .find_map(|name| call.arguments.find_keyword(name));
-        let value = given
-            .get(at + 1)
-            .or(by_keyword.map(|keyword| &keyword.value));
-        match value {
-            Some(value) => !self.is_same(value),
-            None => !is_mock,
+        let is_text = |expr: &&Expr| expr.is_string_literal_expr();
+        let place = given.iter().take(2).rposition(|given| is_text(&given));
+        let (name, value) = match place {
+            Some(place) => (given.get(place), given.get(place + 1)),
+            None => (keyword(["attribute", "target"]).filter(is_text), None),
+        };
+        let Some(name) = name else {
+            return;
+        };
+        let factory = keyword(["new_callable", "new_callable"]);
+        match value.or(keyword(["new", "value"])).or(factory) {
+            Some(value) => self.name(name, Some(value), factory.is_some()),
+            None if !is_mock => self.name(name, None, false),
+            None => {}
         }
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, '_> {
+impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.is_found |= match node {
+        match node {
             AnyNodeRef::StmtAssign(assign) => {
-                assign.targets.iter().any(|target| self.is_target(target))
-                    && !self.is_same(&assign.value)
+                for target in &assign.targets {
+                    self.target(target, Some(&assign.value));
+                }
             }
-            AnyNodeRef::ExprCall(call) => self.is_replacement(call),
-            _ => false,
-        };
-        if self.is_found {
-            TraversalSignal::Skip
-        } else {
-            TraversalSignal::Traverse
+            AnyNodeRef::StmtAnnAssign(assign) if assign.value.is_some() => {
+                self.target(&assign.target, assign.value.as_deref());
+            }
+            AnyNodeRef::StmtFor(clause) => self.target(&clause.target, None),
+            AnyNodeRef::ExprCall(call) => self.call(call),
+            _ => {}
         }
+        TraversalSignal::Traverse
     }
 }

@@ -68,6 +68,9 @@ pub struct Linked {
     installed_names: FxHashSet<Key>,
     /// By the names that something has in a file, whether all of that are coroutine functions.
     named: FxHashMap<Key, bool>,
+    /// Classes by their names, and by those of their bases: their files, and their numbers there.
+    by_name: FxHashMap<Key, Vec<(u32, u32)>>,
+    children: FxHashMap<Key, Vec<(u32, u32)>>,
 }
 
 /// What has one name, in all files: functions, members of classes, and what stands at the top level of
@@ -157,6 +160,17 @@ impl Linked {
             }
         }
         self.named = named;
+        self.by_name.clear();
+        self.children.clear();
+        for (number, file) in (0..).zip(&self.files) {
+            for (place, class) in (0..).zip(&file.classes) {
+                let place = (number, place);
+                self.by_name.entry(class.name).or_default().push(place);
+                for base in &class.base_names {
+                    self.children.entry(*base).or_default().push(place);
+                }
+            }
+        }
     }
 
     /// Whether the files of this top-level package are those of the project.
@@ -216,6 +230,19 @@ impl Linked {
             })
     }
 
+    /// Whether a class that may be a subclass of `class` has something under the name of a coroutine function that
+    /// may be no such one: a value, a generator, or what decorators make of a function.
+    pub fn is_overridden_otherwise(&self, class: &str, method: &str) -> bool {
+        self.members_below(class, method)
+            .any(|(file, member)| match member {
+                Member::Method(id) => file.functions.get(id as usize).is_some_and(|function| {
+                    let mut decorators = file.steps(function.decorators).iter();
+                    function.is_generator || !decorators.all(|step| is_silent(file, *step))
+                }),
+                Member::Value(_) => true,
+            })
+    }
+
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
     pub fn is_replaced_below(&self, class: &str, name: &str) -> bool {
         self.members_below(class, name).next().is_some()
@@ -223,38 +250,71 @@ impl Linked {
 
     /// Whether there is a class that may be a subclass of `class`.
     pub fn has_subclasses(&self, class: &str) -> bool {
-        self.classes_below(class).next().is_some()
+        self.children.contains_key(&name_key(class))
     }
 
-    /// What the classes that may be subclasses of `class` have under a name.
+    /// What the classes that may be subclasses of `class` have under a name, or what comes before `class` in one
+    /// of them.
     fn members_below(&self, class: &str, name: &str) -> impl Iterator<Item = (&Traces, Member)> {
         let name = name_key(name);
-        self.classes_below(class)
+        self.classes_before(name_key(class))
+            .into_iter()
             .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
     }
 
-    /// The classes that may be subclasses of `class`.
-    fn classes_below(&self, class: &str) -> impl Iterator<Item = (&Traces, &super::Class)> {
-        let mut above: FxHashSet<Key> = FxHashSet::from_iter([name_key(class)]);
-        loop {
-            let known = above.len();
-            for (_, class) in self.classes() {
-                if class.base_names.iter().any(|base| above.contains(base)) {
-                    above.insert(class.name);
+    /// The classes that may be subclasses of the one of this name, and those that come before it where a method of
+    /// such a subclass is looked for.
+    fn classes_before(&self, class: Key) -> Vec<(&Traces, &super::Class)> {
+        let mut names = FxHashSet::from_iter([class]);
+        let mut found = Vec::new();
+        let mut pending = vec![class];
+        while let Some(name) = pending.pop() {
+            for (file, class) in self.classes_by(&self.children, name) {
+                found.push((file, class));
+                if names.insert(class.name) {
+                    pending.push(class.name);
                 }
             }
-            if above.len() == known {
-                break;
+        }
+        // `class Sub(Mixin, Base)`
+        let mut before: Vec<Key> = Vec::new();
+        for (_, class) in &found {
+            let bases = class.base_names.iter();
+            before.extend(bases.take_while(|base| !names.contains(base)));
+        }
+        if before.is_empty() {
+            return found;
+        }
+        // What both have above them comes after both.
+        let mut above = FxHashSet::default();
+        let mut pending = vec![class];
+        while let Some(name) = pending.pop() {
+            for (_, class) in self.classes_by(&self.by_name, name) {
+                let bases = class.base_names.iter().copied();
+                pending.extend(bases.filter(|base| above.insert(*base)));
             }
         }
-        self.classes()
-            .filter(move |(_, class)| class.base_names.iter().any(|base| above.contains(base)))
+        while let Some(name) = before.pop() {
+            if !above.contains(&name) && names.insert(name) {
+                for (file, class) in self.classes_by(&self.by_name, name) {
+                    found.push((file, class));
+                    before.extend(&class.base_names);
+                }
+            }
+        }
+        found
     }
 
-    fn classes(&self) -> impl Iterator<Item = (&Traces, &super::Class)> {
-        self.files
-            .iter()
-            .flat_map(|file| file.classes.iter().map(move |class| (file, class)))
+    fn classes_by<'s>(
+        &'s self,
+        index: &'s FxHashMap<Key, Vec<(u32, u32)>>,
+        name: Key,
+    ) -> impl Iterator<Item = (&'s Traces, &'s super::Class)> {
+        let places = index.get(&name).into_iter().flatten();
+        places.filter_map(|(file, class)| {
+            let file = self.files.get(*file as usize)?;
+            Some((file, file.classes.get(*class as usize)?))
+        })
     }
 }
 
@@ -323,6 +383,7 @@ static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| {
         coroutines: include_str!("../data/stdlib_coroutines.txt")
             .lines()
             .chain(["Awaitable", "Coroutine", "CoroutineType"])
+            .chain(GENERATOR_METHODS)
             .map(name_key)
             .collect(),
         iterables: keys(&protocols.iterables),
@@ -331,6 +392,29 @@ static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| {
         open: name_key("open"),
     }
 });
+
+/// Whether a decorator says something to readers, and leaves a function as it is.
+fn is_silent(file: &Traces, step: Step) -> bool {
+    static NAMES: LazyLock<[Key; 3]> =
+        LazyLock::new(|| ["override", "abstractmethod", "final"].map(name_key));
+    let is_named = |step: &Step| {
+        let Step::Import(path) = step else {
+            return false;
+        };
+        let path = file.paths.get(*path as usize);
+        path.and_then(|path| path.components.last())
+            .is_some_and(|last| NAMES.contains(last))
+    };
+    match step {
+        // The name that it is imported by.
+        Step::Node(node, _) => file.steps(node).iter().all(is_named),
+        Step::Name(name, _) => {
+            let node = file.names.get(&name);
+            node.is_some_and(|node| file.steps(*node).iter().all(is_named))
+        }
+        step => is_named(&step),
+    }
+}
 
 /// The names of the standard library's coroutine functions, of its asynchronous iterables and of
 /// its asynchronous context managers, as keys.
@@ -374,12 +458,10 @@ static IMPLICIT: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The methods of asynchronous generators.
-static GENERATOR: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    ["aclose", "asend", "athrow", "__anext__"]
-        .map(name_key)
-        .to_vec()
-});
+/// The methods of asynchronous generators that give a coroutine.
+const GENERATOR_METHODS: [&str; 4] = ["aclose", "asend", "athrow", "__anext__"];
+
+static GENERATOR: LazyLock<[Key; 4]> = LazyLock::new(|| GENERATOR_METHODS.map(name_key));
 
 /// A node that is to be followed, with the attributes of it that are asked for.
 type Followed = (u32, Node, Vec<Key>, bool);

@@ -38,6 +38,15 @@ enum Pending<'a> {
     Function(u32, usize, &'a ast::StmtFunctionDef),
 }
 
+/// Whether a class has something of its own by this binding: what is `None` has no use.
+fn is_value(binding: Binding<'_>) -> bool {
+    match binding {
+        Binding::Value(value) => !value.is_none_literal_expr(),
+        Binding::Function(_) => false,
+        _ => true,
+    }
+}
+
 impl<'s, 'a> Writer<'s, 'a> {
     /// A writer that has written what other files may ask about.
     pub fn new(scopes: &'s Scopes<'a>) -> Self {
@@ -406,6 +415,24 @@ impl<'s, 'a> Writer<'s, 'a> {
         self.path(path)
     }
 
+    /// The name of the class that the name of a base stands for, where it was imported or assigned under another
+    /// one: `from base import Base as B`.
+    fn name_behind(&self, base: &'a Expr, name: &'a str, scope: usize) -> &'a str {
+        if !base.is_name_expr() {
+            return name;
+        }
+        let bindings = self
+            .scopes
+            .all
+            .get(scope)
+            .and_then(|scope| scope.bindings.get(name));
+        match bindings.map(Vec::as_slice) {
+            Some([Binding::ImportFrom(_, alias)]) => &alias.name,
+            Some([Binding::Value(value)]) => last_name(value).unwrap_or(name),
+            _ => name,
+        }
+    }
+
     fn write_class(&mut self, id: u32, scope: usize, class: &'a ast::StmtClassDef) {
         let outside = self.scopes.all.get(scope).map_or(0, |own| own.parent);
         let mut steps = Vec::new();
@@ -417,7 +444,7 @@ impl<'s, 'a> Writer<'s, 'a> {
                 other => last_name(other),
             };
             if let Some(name) = name {
-                base_names.push(name_key(name));
+                base_names.push(name_key(self.name_behind(base, name, outside)));
                 is_record |= matches!(name, "NamedTuple" | "TypedDict")
                     || name.ends_with("Enum")
                     || name.ends_with("Flag");
@@ -445,14 +472,14 @@ impl<'s, 'a> Writer<'s, 'a> {
                         self.binding(*binding, scope, &mut steps);
                     }
                 }
-                if !steps.is_empty() {
+                if bindings.iter().any(|binding| is_value(*binding)) {
                     members.push((key, Member::Value(self.node(&steps))));
                 }
             }
             for (name, binding, method) in &own.members {
                 let mut steps = Vec::new();
                 self.binding(*binding, *method, &mut steps);
-                if !steps.is_empty() {
+                if is_value(*binding) {
                     members.push((name_key(name), Member::Value(self.node(&steps))));
                 }
             }
