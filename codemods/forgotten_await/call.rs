@@ -224,7 +224,14 @@ impl Codemod for ForgottenAwait {
                             .unsafe_if(reason)
                             .unsafe_if(once_plain)
                             .unsafe_if(lock)
-                            .unsafe_if(site.node.as_expr_call().and_then(|call| uncertain(file, call)))
+                            .unsafe_if(match site.node {
+                                AnyNodeRef::ExprCall(call) => uncertain(file, call),
+                                AnyNodeRef::ExprAttribute(property) => {
+                                    replaced::is_given_elsewhere(file, &property.attr)
+                                        .then(|| put_in_place(&property.attr))
+                                }
+                                _ => None,
+                            })
                             .unsafe_if(said_otherwise(file, &relied, &path))
                             .unsafe_if(overridden_otherwise(file, site.node, method)),
                     )
@@ -397,9 +404,7 @@ pub(crate) fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Str
     if let Some(name) = last_name(callee)
         && replaced::is_replaced(file, name)
     {
-        return Some(format!(
-            "this file puts something else in the place of `{name}`"
-        ));
+        return Some(put_in_place(name));
     }
     if let Expr::Attribute(method) = callee
         && semantics.is_made_when_asked_for(method)
@@ -417,6 +422,10 @@ pub(crate) fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Str
     };
     (may_hold_others && semantics.awaitability_by_callable(callee).is_none())
         .then(|| "something else may be put into the collection elsewhere".to_owned())
+}
+
+fn put_in_place(name: &str) -> String {
+    format!("this file puts something else in the place of `{name}`")
 }
 
 /// Whether other files, or subclasses, reach a collection.

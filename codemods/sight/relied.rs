@@ -108,7 +108,8 @@ impl Path<'_, '_> {
         let own = self.own;
         self.names.push(attribute.attr.to_string());
         for class in own.classes_of(&attribute.value) {
-            let is_method = own.method_of(class, &attribute.attr, BASES).is_some();
+            let is_method = own.method_of(class, &attribute.attr, BASES).is_some()
+                || !own.signatures_in_sight(attribute).is_empty();
             if !is_method && !own.is_annotated(class, &attribute.attr, BASES) {
                 own.note_kept(class, &attribute.attr);
             }

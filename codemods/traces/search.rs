@@ -231,14 +231,14 @@ impl Linked {
     }
 
     /// Whether a class that may be a subclass of `class` has something under the name of a coroutine function that
-    /// may be no such one: a value, a generator, or what decorators make of a function.
+    /// may be no such one: a value, or a generator.
     pub fn is_overridden_otherwise(&self, class: &str, method: &str) -> bool {
         self.members_below(class, method)
             .any(|(file, member)| match member {
-                Member::Method(id) => file.functions.get(id as usize).is_some_and(|function| {
-                    let mut decorators = file.steps(function.decorators).iter();
-                    function.is_generator || !decorators.all(|step| is_silent(file, *step))
-                }),
+                Member::Method(id) => file
+                    .functions
+                    .get(id as usize)
+                    .is_some_and(|function| function.is_generator),
                 Member::Value(_) => true,
             })
     }
@@ -392,29 +392,6 @@ static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| {
         open: name_key("open"),
     }
 });
-
-/// Whether a decorator says something to readers, and leaves a function as it is.
-fn is_silent(file: &Traces, step: Step) -> bool {
-    static NAMES: LazyLock<[Key; 3]> =
-        LazyLock::new(|| ["override", "abstractmethod", "final"].map(name_key));
-    let is_named = |step: &Step| {
-        let Step::Import(path) = step else {
-            return false;
-        };
-        let path = file.paths.get(*path as usize);
-        path.and_then(|path| path.components.last())
-            .is_some_and(|last| NAMES.contains(last))
-    };
-    match step {
-        // The name that it is imported by.
-        Step::Node(node, _) => file.steps(node).iter().all(is_named),
-        Step::Name(name, _) => {
-            let node = file.names.get(&name);
-            node.is_some_and(|node| file.steps(*node).iter().all(is_named))
-        }
-        step => is_named(&step),
-    }
-}
 
 /// The names of the standard library's coroutine functions, of its asynchronous iterables and of
 /// its asynchronous context managers, as keys.
