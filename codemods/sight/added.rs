@@ -89,7 +89,7 @@ impl<'db> Semantics<'db> {
                         | Expr::Attribute(_)
                         | Expr::Call(_)
                         | Expr::Subscript(_)),
-                    ) => value,
+                    ) if !is_made(self, value) => value,
                     _ => return Some(held),
                 },
                 held => return Some(held),
@@ -121,8 +121,23 @@ impl<'db> Semantics<'db> {
                 }
                 let body = &class.own.module().syntax().body;
                 let own = &class.own;
+                // What the object's own methods put into it is looked at where these read it.
+                let gets_others = || {
+                    let known = self.instance_class(expr);
+                    let mut added = Added {
+                        name: &attribute.attr,
+                        values: Vec::new(),
+                    };
+                    added.visit_body(&class.node().body);
+                    added.values.into_iter().any(|value| {
+                        known.is_none() && !own.is_coroutine_function(value)
+                            || own.instance_class(value) != known
+                    })
+                };
+                let is_own = self.class_of_receiver(&attribute.value).is_some();
                 Some(Made {
-                    is_handed_on: own.is_handed_on(&attribute.attr, body, false)
+                    is_handed_on: !is_own && gets_others()
+                        || own.is_handed_on(&attribute.attr, body, false)
                         || !self.is_here(class.definition)
                             && self.is_handed_on(
                                 &attribute.attr,
@@ -164,7 +179,9 @@ impl<'db> Semantics<'db> {
     fn body_with(&self, name: &ast::ExprName) -> Option<(FileScopeId, &[Stmt])> {
         let definitions = self.bindings(name)?;
         let is_made = |definition: &Definition<'db>| match definition.kind(self.db()) {
-            DefinitionKind::Assignment(assignment) => is_made(assignment.value(self.module())),
+            DefinitionKind::Assignment(assignment) => {
+                is_made(self, assignment.value(self.module()))
+            }
             // `jobs += others`
             DefinitionKind::AugmentedAssignment(_) => true,
             _ => false,
@@ -218,8 +235,10 @@ fn taken_from(expr: &Expr) -> Option<&Expr> {
 /// Whether an attribute is a collection that its class makes, and no annotation says what it holds.
 fn makes_collection(class: &Class<'_>, name: &str) -> bool {
     let told = class.told(name);
-    let mut values = told.values.iter().copied();
-    told.annotation.is_none() && !told.values.is_empty() && values.all(is_made)
+    let mut values = told.values.iter();
+    told.annotation.is_none()
+        && !told.values.is_empty()
+        && values.all(|value| is_made(&class.own, value))
 }
 
 /// Counts the uses of a collection, and those that do not hand it on.
@@ -352,8 +371,12 @@ fn is_named(expr: &Expr, name: &str) -> bool {
 }
 
 /// Whether an expression makes a collection that more can be put into.
-fn is_made(expr: &Expr) -> bool {
+fn is_made(semantics: &Semantics<'_>, expr: &Expr) -> bool {
     matches!(literal_class(expr), Some("list" | "dict" | "set"))
+        // `deque([Job()])`
+        || matches!(expr, Expr::Call(call)
+            if collections::is_copy(semantics, &call.func)
+                && call.arguments.args.first().is_some_and(|held| literal_class(held).is_some()))
 }
 
 /// Looks for what is put into a collection.

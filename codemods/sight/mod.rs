@@ -8,7 +8,8 @@
 //!
 //! In some places it says more than the engine does, as type checkers do: a class keeps what it is where
 //! its decorator comes from a package that is not installed, what a class says of its attributes holds
-//! where its base does, and a function without an annotation may plainly give a coroutine function.
+//! where its base does, and a function without an annotation may plainly give a coroutine function. What
+//! only holds where nobody says otherwise is noted ([`relied`]).
 
 pub(crate) mod added;
 mod annotated;
