@@ -41,6 +41,7 @@ use ty_python_semantic::{HasType, SemanticModel};
 
 use self::collections::Part;
 use self::places::Asked;
+use crate::STUB_ROOT;
 use crate::semantics::{BASES, Class, Function, Semantics};
 
 /// How many attributes and assignments are followed, one behind the other.
@@ -468,6 +469,19 @@ impl<'db> Semantics<'db> {
             root = &attribute.value;
         }
         matches!(self.type_in_sight(root.into()), Some(Type::Dynamic(_)))
+            || matches!(expr, Expr::Attribute(member) if self.is_left_out(member))
+    }
+
+    /// Whether a module that only the stubs of this tool know is asked for something that they leave out.
+    fn is_left_out(&self, member: &ast::ExprAttribute) -> bool {
+        let Some(module) = self.module_in_sight(&member.value) else {
+            return false;
+        };
+        let path = module.path(self.db()).as_system_path();
+        path.is_some_and(|path| path.starts_with(STUB_ROOT))
+            && self
+                .definitions_in_file(module, &member.attr, IMPORTS)
+                .is_none_or(|known| known.is_empty())
     }
 
     /// What an annotation says of a value that is there: `None` has no attributes worth asking for.
