@@ -23,7 +23,7 @@ use crate::site::suites_in;
 use crate::support::blocking::Table;
 use crate::support::loops::running_methods;
 use crate::support::resources::opening_methods;
-use crate::traces::search::{Linked, Namesakes, Sought, stdlib_names};
+use crate::traces::search::{ClassName, Linked, Namesakes, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -694,7 +694,7 @@ impl Project {
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
-    pub fn is_replaced_below(&self, class: &str, name: &str) -> bool {
+    pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         self.traces.is_replaced_below(class, name)
     }
 
@@ -705,7 +705,7 @@ impl Project {
     }
 
     /// Whether there is a class that may be a subclass of `class`.
-    pub fn has_subclasses(&self, class: &str) -> bool {
+    pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
         self.traces.has_subclasses(class)
     }
 

@@ -432,7 +432,7 @@ fn put_in_place(name: &str) -> String {
 fn is_reached_from_elsewhere(file: &File<'_, '_>, place: &Place) -> bool {
     match place {
         Place::Function => false,
-        Place::Class(class) => file.project.has_subclasses(class),
+        Place::Class(class) => file.project.has_subclasses(class.as_class_name()),
         Place::Module(name) => {
             let module = file.semantics.module_name().unwrap_or_default();
             let module = module.rsplit('.').next().unwrap_or_default();
@@ -452,9 +452,14 @@ pub(crate) fn said_otherwise(
     path: &[String],
 ) -> Option<String> {
     let reasons = relied.iter().filter_map(|relied| match relied {
-        Relied::Kept { class, name } if file.project.is_replaced_below(class, name) => Some(
-            format!("a subclass of `{class}` in sight has its own `{name}`"),
-        ),
+        Relied::Kept { class, name }
+            if file.project.is_replaced_below(class.as_class_name(), name) =>
+        {
+            Some(format!(
+                "a subclass of `{}` in sight has its own `{name}`",
+                class.name
+            ))
+        }
         Relied::Kept { name, .. } if replaced::is_given_elsewhere(file, name) => Some(format!(
             "something outside of the class gives the object another `{name}`"
         )),

@@ -8,6 +8,7 @@ use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
 use super::collections::{self, Part};
+use super::relied::Named;
 use super::{STEPS, literal_class, look_again};
 use crate::semantics::{Class, Semantics};
 
@@ -144,7 +145,7 @@ impl<'db> Semantics<'db> {
                                 &self.module().syntax().body,
                                 false,
                             ),
-                    of: Place::Class(class.node().name.to_string()),
+                    of: Place::Class(Named::of(&class)),
                 })
             }
             _ => None,
@@ -213,7 +214,7 @@ pub(crate) enum Place {
     Module(String),
     Function,
     /// The instances of the class of this name.
-    Class(String),
+    Class(Named),
 }
 
 /// What an expression takes something out of, by an index or a key.

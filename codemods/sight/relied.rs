@@ -11,17 +11,47 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
+use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics};
+use crate::traces::search::ClassName;
 
 /// Something that an answer relies on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Relied {
     /// No subclass of the class of this name has something else under a name.
-    Kept { class: String, name: String },
+    Kept { class: Named, name: String },
     /// What a function put under this name into what it returns makes no difference.
     Given(String),
     /// The decorators of the class of this name give it back.
     Undecorated(String),
+}
+
+/// The name of a class.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    /// Whether a base of it has the same one.
+    is_that_of_base: bool,
+}
+
+impl Named {
+    /// The name of a class.
+    pub(crate) fn of(class: &Class<'_>) -> Self {
+        let node = class.node();
+        let mut bases = class.bases();
+        Self {
+            name: node.name.to_string(),
+            is_that_of_base: bases.any(|base| last_name(base) == Some(&*node.name)),
+        }
+    }
+
+    /// The same, for questions about its subclasses.
+    pub(crate) fn as_class_name(&self) -> ClassName<'_> {
+        ClassName {
+            name: &self.name,
+            is_that_of_base: self.is_that_of_base,
+        }
+    }
 }
 
 /// How many variables are followed, one behind the other.
@@ -64,8 +94,9 @@ impl<'db> Semantics<'db> {
     /// Notes that an answer relies on what the instances of a class have under a name.
     pub(crate) fn note_kept(&self, class: Definition<'db>, name: &str) {
         if NOTED.with_borrow(Option::is_some)
-            && let Some(class) = class.name(self.db())
+            && let Some(class) = Class::of(self.db(), class)
         {
+            let class = Named::of(&class);
             let name = name.to_owned();
             note(Relied::Kept { class, name });
         }

@@ -49,6 +49,16 @@ impl Sought {
     }
 }
 
+/// The name of a class whose subclasses are asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct ClassName<'a> {
+    /// Its last name.
+    pub name: &'a str,
+    /// Whether a base of it has the same name, `class Client(base.Client)`, so that a class of this name with such
+    /// a base is this one.
+    pub is_that_of_base: bool,
+}
+
 /// The traces of all files, linked.
 #[derive(Debug, Default)]
 pub struct Linked {
@@ -244,35 +254,47 @@ impl Linked {
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
-    pub fn is_replaced_below(&self, class: &str, name: &str) -> bool {
-        self.members_below(class, name).next().is_some()
+    pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
+        let name = name_key(name);
+        self.classes_before(class)
+            .into_iter()
+            .any(|(_, class)| class.members(name).next().is_some())
     }
 
     /// Whether there is a class that may be a subclass of `class`.
-    pub fn has_subclasses(&self, class: &str) -> bool {
-        self.children.contains_key(&name_key(class))
+    pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
+        !self.classes_before(class).is_empty()
     }
 
     /// What the classes that may be subclasses of `class` have under a name, or what comes before `class` in one
     /// of them.
     fn members_below(&self, class: &str, name: &str) -> impl Iterator<Item = (&Traces, Member)> {
         let name = name_key(name);
-        self.classes_before(name_key(class))
+        let class = ClassName {
+            name: class,
+            is_that_of_base: false,
+        };
+        self.classes_before(class)
             .into_iter()
             .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
     }
 
     /// The classes that may be subclasses of the one of this name, and those that come before it where a method of
     /// such a subclass is looked for.
-    fn classes_before(&self, class: Key) -> Vec<(&Traces, &super::Class)> {
+    fn classes_before(&self, class: ClassName<'_>) -> Vec<(&Traces, &super::Class)> {
+        let is_that_of_base = class.is_that_of_base;
+        let class = name_key(class.name);
         let mut names = FxHashSet::from_iter([class]);
         let mut found = Vec::new();
         let mut pending = vec![class];
         while let Some(name) = pending.pop() {
-            for (file, class) in self.classes_by(&self.children, name) {
-                found.push((file, class));
-                if names.insert(class.name) {
-                    pending.push(class.name);
+            for (file, child) in self.classes_by(&self.children, name) {
+                if is_that_of_base && child.name == class {
+                    continue;
+                }
+                found.push((file, child));
+                if names.insert(child.name) {
+                    pending.push(child.name);
                 }
             }
         }
