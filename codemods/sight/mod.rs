@@ -17,6 +17,7 @@ mod classes;
 mod collections;
 mod conditions;
 mod handed;
+mod modules;
 mod places;
 pub(crate) mod relied;
 mod returned;
@@ -26,22 +27,16 @@ pub(crate) mod versions;
 
 use std::cell::Cell;
 
-use ruff_db::files::File;
-use ruff_db::parsed::parsed_module;
 use ruff_python_ast::{self as ast, Expr, Operator};
-use ty_module_resolver::file_to_module;
 use ty_python_core::definition::{
-    Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind, TargetKind,
+    Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
 };
-use ty_python_core::scope::FileScopeId;
-use ty_python_core::semantic_index;
 use ty_python_core::unpack::Unpack;
-use ty_python_semantic::types::{Type, TypeDefinition};
-use ty_python_semantic::{HasType, SemanticModel};
+use ty_python_semantic::HasType;
+use ty_python_semantic::types::Type;
 
 use self::collections::Part;
 use self::places::Asked;
-use crate::STUB_ROOT;
 use crate::semantics::{BASES, Class, Function, Semantics};
 
 /// How many attributes and assignments are followed, one behind the other.
@@ -307,54 +302,6 @@ impl<'db> Semantics<'db> {
         decorators.all(|decorator| self.is_kept_by(&decorator.expression))
     }
 
-    /// The class of a variable of another module, which nothing in that module gives another value.
-    fn class_of_variable(
-        &self,
-        definition: Definition<'db>,
-        steps: usize,
-    ) -> Option<Definition<'db>> {
-        let db = self.db();
-        let own = Semantics::of_definition(db, definition);
-        if let DefinitionKind::AnnotatedAssignment(assignment) = definition.kind(db) {
-            return own.class_of_instance(assignment.annotation(own.module()));
-        }
-        let known = own.lookup(&definition.name(db)?, FileScopeId::global())?;
-        if known != [definition] {
-            return None;
-        }
-        look_again(|| own.class_to(own.value_bound_by(definition)?, steps))
-    }
-
-    /// The annotation of the variable of this module that a name in a function stands for, whatever assigns to it:
-    /// type checkers hold all of that to its annotation.
-    fn annotation_in_module(&self, name: &ast::ExprName) -> Option<&Expr> {
-        let scope = self.scope_of(name)?;
-        let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
-        let mut functions = around.filter(|scope| !scope.is_global());
-        let is_bound = functions.any(|scope| {
-            let table = self.index().place_table(scope);
-            let symbol = table.symbol_id(&name.id).map(|symbol| table.symbol(symbol));
-            symbol.is_some_and(|symbol| symbol.is_local() || symbol.is_bound())
-        });
-        if is_bound || scope.is_global() {
-            return None;
-        }
-        let global = FileScopeId::global();
-        let symbol = self.index().place_table(global).symbol_id(&name.id)?;
-        let use_def = self.index().use_def_map(global);
-        let mut declarations = use_def
-            .reachable_symbol_declarations(symbol)
-            .filter_map(|declaration| declaration.declaration.definition());
-        let (declaration, None) = (declarations.next()?, declarations.next()) else {
-            return None;
-        };
-        let DefinitionKind::AnnotatedAssignment(assignment) = declaration.kind(self.db()) else {
-            return None;
-        };
-        self.is_as_bound(name.into(), global, Asked::Class)
-            .then(|| assignment.annotation(self.module()))
-    }
-
     /// The class of what a function gives to a `with` that `contextlib.contextmanager` makes a context
     /// manager of.
     fn class_given_by_manager(&self, manager: &Expr) -> Option<Definition<'db>> {
@@ -430,12 +377,6 @@ impl<'db> Semantics<'db> {
         self.class_in_module("builtins", name)
     }
 
-    fn class_in_module(&self, module: &str, name: &str) -> Option<Definition<'db>> {
-        let module = self.model().resolve_module(Some(module), 0)?;
-        let definition = self.definition_in_file(module.file(self.db())?, name, IMPORTS)?;
-        self.as_class(definition)
-    }
-
     /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
     fn class_with(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<Definition<'db>> {
         self.is_untouched(attribute.into())
@@ -470,18 +411,6 @@ impl<'db> Semantics<'db> {
         }
         matches!(self.type_in_sight(root.into()), Some(Type::Dynamic(_)))
             || matches!(expr, Expr::Attribute(member) if self.is_left_out(member))
-    }
-
-    /// Whether a module that only the stubs of this tool know is asked for something that they leave out.
-    fn is_left_out(&self, member: &ast::ExprAttribute) -> bool {
-        let Some(module) = self.module_in_sight(&member.value) else {
-            return false;
-        };
-        let path = module.path(self.db()).as_system_path();
-        path.is_some_and(|path| path.starts_with(STUB_ROOT))
-            && self
-                .definitions_in_file(module, &member.attr, IMPORTS)
-                .is_none_or(|known| known.is_empty())
     }
 
     /// What an annotation says of a value that is there: `None` has no attributes worth asking for.
@@ -790,146 +719,6 @@ impl<'db> Semantics<'db> {
             return self.method_of(self.first_base_around(call)?, &method.attr, BASES);
         }
         self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
-    }
-
-    /// The file of the module that an expression stands for: `trio`, `trio.lowlevel`.
-    fn module_in_sight(&self, expr: &Expr) -> Option<File> {
-        let db = self.db();
-        match expr {
-            Expr::Name(name) => match self.type_in_sight(expr.into()) {
-                Some(module @ Type::ModuleLiteral(_)) => {
-                    let env = self.model().program_environment();
-                    match module.definition(db, &env)? {
-                        TypeDefinition::Module(module) => module.file(db),
-                        _ => None,
-                    }
-                }
-                Some(_) => None,
-                None => self.module_imported(name),
-            },
-            Expr::Attribute(member) => {
-                let package = self.module_in_sight(&member.value)?;
-                self.module_below(package, &member.attr)
-            }
-            _ => None,
-        }
-    }
-
-    /// The module that several imports bind to one name: `import trio` and `import trio.testing`.
-    fn module_imported(&self, name: &ast::ExprName) -> Option<File> {
-        let is_one = |definition: Definition<'db>| match definition.kind(self.db()) {
-            DefinitionKind::Import(import) => {
-                let alias = import.alias(self.module());
-                alias.asname.is_none() && alias.name.split('.').next() == Some(&*name.id)
-            }
-            _ => false,
-        };
-        let definitions = self.bindings(name)?;
-        if definitions.len() < 2 || !definitions.into_iter().all(is_one) {
-            return None;
-        }
-        let module = self.model().resolve_module(Some(&name.id), 0)?;
-        module.file(self.db())
-    }
-
-    /// The module of this name in a package, where the package does not give the name to anything else.
-    fn module_below(&self, package: File, name: &str) -> Option<File> {
-        let db = self.db();
-        let package = self.file().program(db).program_file(db, package);
-        let index = semantic_index(db, package);
-        let scope = FileScopeId::global();
-        if let Some(symbol) = index.place_table(scope).symbol_id(name) {
-            let parsed = parsed_module(db, package.python_file(db)).load(db);
-            let use_def = index.use_def_map(scope);
-            let mut bindings = use_def.reachable_symbol_bindings(symbol);
-            let is_import = bindings.all(|binding| match binding.binding {
-                DefinitionState::Defined(definition) => match definition.kind(db) {
-                    DefinitionKind::ImportFrom(import) => {
-                        let statement = import.import(&parsed);
-                        statement.level == 1
-                            && statement.module.is_none()
-                            && import.alias(&parsed).name.as_str() == name
-                    }
-                    _ => false,
-                },
-                DefinitionState::Undefined => true,
-                DefinitionState::Deleted => false,
-            });
-            if !is_import {
-                return None;
-            }
-        }
-        let above = file_to_module(db, package.resolver_file(db))?;
-        let path = format!("{}.{name}", above.name(db));
-        self.model().resolve_module(Some(&path), 0)?.file(db)
-    }
-
-    fn definition_in_file(&self, file: File, name: &str, steps: usize) -> Option<Definition<'db>> {
-        match *self.definitions_in_file(file, name, steps)?.as_slice() {
-            [definition] => Some(definition),
-            _ => None,
-        }
-    }
-
-    /// The one definition of a name that a module has, or imports, or the signatures of a function that has
-    /// several.
-    fn definitions_in_file(
-        &self,
-        file: File,
-        name: &str,
-        steps: usize,
-    ) -> Option<Vec<Definition<'db>>> {
-        let db = self.db();
-        let steps = steps.checked_sub(1)?;
-        let file = self.file().program(db).program_file(db, file);
-        let index = semantic_index(db, file);
-        let scope = FileScopeId::global();
-        let symbol = index.place_table(scope).symbol_id(name)?;
-        let use_def = index.use_def_map(scope);
-        let mut definitions: Vec<_> = use_def
-            .reachable_symbol_bindings(symbol)
-            .filter_map(|binding| binding.binding.definition())
-            .collect();
-        versions::keep_those_there(db, &mut definitions);
-        // What is there for type checkers says what the other one is.
-        let is_for_checkers = |definition: &Definition<'db>| {
-            let module = parsed_module(db, file.python_file(db)).load(db);
-            let range = definition.kind(db).full_range(&module);
-            index.is_in_type_checking_block(scope, range)
-        };
-        if definitions.len() > 1 && definitions.iter().any(is_for_checkers) {
-            definitions.retain(is_for_checkers);
-        }
-        let [definition] = *definitions.as_slice() else {
-            let is_function = |definition: &Definition<'db>| definition.kind(db).is_function_def();
-            if definitions.iter().all(is_function) {
-                return Some(definitions);
-            }
-            // What is assigned to a variable with an annotation is what that says.
-            let mut declarations = use_def
-                .reachable_symbol_declarations(symbol)
-                .filter_map(|declaration| declaration.declaration.definition());
-            let (declaration, None) = (declarations.next()?, declarations.next()) else {
-                return None;
-            };
-            let is_variable =
-                matches!(declaration.kind(db), DefinitionKind::AnnotatedAssignment(_));
-            return is_variable.then(|| vec![declaration]);
-        };
-        let parsed = || parsed_module(db, definition.python_file(db)).load(db);
-        let imported = |import: &ast::StmtImportFrom, name: &str| {
-            let model = SemanticModel::new(db, file);
-            let module = model.resolve_module(import.module.as_deref(), import.level)?;
-            self.definitions_in_file(module.file(db)?, name, steps)
-        };
-        match definition.kind(db) {
-            DefinitionKind::ImportFrom(import) => {
-                let parsed = parsed();
-                imported(import.import(&parsed), &import.alias(&parsed).name)
-            }
-            DefinitionKind::StarImport(import) => imported(import.import(&parsed()), name),
-            _ => Some(definitions),
-        }
     }
 }
 
