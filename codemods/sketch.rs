@@ -233,12 +233,18 @@ impl Semantics<'_> {
     /// Whether a decorator is in sight, and makes a coroutine function of one, or of whatever it is given.
     fn wraps_asynchronously(&self, decorator: &Expr, is_asynchronous: bool) -> bool {
         let callee = match decorator {
-            Expr::Call(call) => &call.func,
+            Expr::Call(call) => &*call.func,
             callee => callee,
         };
         let Some(maker) = self.function_in_sight(callee) else {
             return false;
         };
+        // Of an object, it may be that of a subclass.
+        if let Expr::Attribute(method) = callee
+            && let Some(class) = self.class_of_callee(method)
+        {
+            self.note_kept(class, &method.attr);
+        }
         let own = self.of_function(&maker);
         let gives_wrappers = |node: &ast::StmtFunctionDef| {
             if !decorator.is_call_expr() {
@@ -261,32 +267,54 @@ impl Semantics<'_> {
     /// Whether a function of this file gives nothing but coroutine functions where it is given one, or whatever
     /// it is given.
     fn gives_wrappers(&self, function: &ast::StmtFunctionDef, is_asynchronous: bool) -> bool {
-        let first = function.parameters.iter_non_variadic_params().next();
+        // The object comes first.
+        let mut parameters = function.parameters.iter_non_variadic_params();
+        let first = parameters.nth(usize::from(self.is_method(function)));
+        let is_given = |value: &Expr| {
+            let Expr::Name(name) = value else {
+                return false;
+            };
+            // Another function may have taken its place.
+            let is_parameter =
+                |definition: &Definition<'_>| definition.kind(self.db()).is_parameter_def();
+            first.is_some_and(|first| first.name().id == name.id)
+                && self.bindings(name).is_some_and(
+                    |bindings| matches!(bindings.as_slice(), [one] if is_parameter(one)),
+                )
+        };
         let asks_for_it = |test: &Expr| {
             matches!(test, Expr::Call(asked)
                 if self.means(&asked.func, &ASKING)
-                    && matches!((&*asked.arguments.args, first), ([Expr::Name(asked)], Some(first))
-                        if first.name().id == asked.id))
+                    && matches!(&*asked.arguments.args, [asked] if is_given(asked)))
         };
-        let mut statements = function.body.iter();
-        let branch = statements.find_map(|statement| match statement {
-            Stmt::If(branch) if is_asynchronous && asks_for_it(&branch.test) => {
-                Some(branch.body.as_slice())
-            }
-            _ => None,
+        let mut body = function.body.as_slice();
+        let branch = body.iter().position(|statement| {
+            matches!(statement, Stmt::If(branch) if is_asynchronous && asks_for_it(&branch.test))
         });
-        let body = branch.unwrap_or(&function.body);
+        if let Some(place) = branch
+            && let (before, [Stmt::If(branch), ..]) = body.split_at(place)
+        {
+            if !returned_by(before).is_empty() {
+                return false;
+            }
+            body = &branch.body;
+        }
         if !self.is_open(function) || !always_returns(body) {
             return false;
         }
-        let mut returned = Returned(Vec::new());
-        returned.visit_body(body);
-        let is_given = |value: Option<&Expr>| {
-            matches!((value, first), (Some(Expr::Name(value)), Some(first))
-                if value.id == first.name().id)
+        let returned = returned_by(body);
+        let gives_it_back = is_asynchronous
+            && !returned.is_empty()
+            && returned.iter().all(|value| value.is_some_and(is_given));
+        let gives_asynchronous = || {
+            self.functions_returned(body).is_some_and(|functions| {
+                functions.into_iter().all(|function| {
+                    function.is_async
+                        && self.awaitability_of_function(function) == Some(Awaitability::Coroutine)
+                })
+            })
         };
-        let gives_it_back = !returned.0.is_empty() && returned.0.into_iter().all(is_given);
-        gives_it_back && is_asynchronous || self.returns_coroutine_functions(body)
+        gives_it_back || gives_asynchronous()
     }
 
     /// Whether nothing is said of what a plain function gives, but that it can be called.
@@ -440,6 +468,13 @@ impl Semantics<'_> {
             _ => false,
         }
     }
+}
+
+/// What code returns.
+fn returned_by(body: &[Stmt]) -> Vec<Option<&Expr>> {
+    let mut returned = Returned(Vec::new());
+    returned.visit_body(body);
+    returned.0
 }
 
 /// Collects what a function returns: `None` for nothing, and where it yields.

@@ -302,7 +302,14 @@ impl<'db> Semantics<'db> {
             return None;
         }
         let parts = &tuple.slice.as_tuple_expr()?.elts;
-        let is_open = parts.iter().any(Expr::is_ellipsis_literal_expr);
+        // `tuple[*tuple[Job, ...], Plan]`
+        let is_several = |part: &Expr| {
+            part.is_starred_expr()
+                || matches!(part, Expr::Subscript(part)
+                    if self.means(&part.value, &["typing.Unpack", "typing_extensions.Unpack"]))
+        };
+        let is_open = parts.iter().any(Expr::is_ellipsis_literal_expr)
+            || parts.iter().take(place + 1).any(is_several);
         parts.get(place).filter(|_| !is_open)
     }
 

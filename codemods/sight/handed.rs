@@ -1,12 +1,13 @@
 //! What calls give that hand on what a function gives which they are given: `loop.run_in_executor(None, read)`,
 //! `asyncio.to_thread(read)`. Their annotations say so, with a type variable (PEP 484, "Generics").
 
-use ruff_python_ast::{self as ast, Expr, ParameterWithDefault};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ParameterWithDefault};
 use ty_python_core::definition::Definition;
 
 use super::annotated::CALLABLES;
 use super::look_again;
-use crate::semantics::{Awaitability, BASES, Function, Semantics};
+use crate::semantics::{Awaitability, BASES, Class, Function, Semantics};
 
 impl<'db> Semantics<'db> {
     /// The class of what a call gives, or awaiting it, that hands on what a function gives.
@@ -72,6 +73,39 @@ impl<'db> Semantics<'db> {
                 && own.means(&callable.value, &CALLABLES)
         };
         let parameters = &node.parameters;
+        // Nothing else may say what it stands for.
+        let mentions = |annotation: &Expr| {
+            let mut search = Mentions {
+                name: &variable.id,
+                is_found: false,
+            };
+            search.visit_expr(annotation);
+            search.is_found
+        };
+        let annotations = parameters
+            .iter()
+            .filter_map(ast::AnyParameterRef::annotation);
+        if annotations
+            .filter(|annotation| mentions(annotation))
+            .count()
+            != 1
+        {
+            return None;
+        }
+        let scope = own.function_scope(node)?;
+        let class = own.index().class_definition_of_method(scope);
+        if let Some(class) = class.and_then(|class| Class::of(self.db(), class)) {
+            let class = class.node();
+            let is_of_class = class.bases().iter().any(&mentions)
+                || class.type_params.as_ref().is_some_and(|parameters| {
+                    parameters
+                        .iter()
+                        .any(|parameter| parameter.name().id == variable.id)
+                });
+            if is_of_class {
+                return None;
+            }
+        }
         let positional = parameters.posonlyargs.iter().chain(&parameters.args);
         // The object comes first.
         let is_method = call.func.is_attribute_expr() && own.is_method(node);
@@ -86,5 +120,22 @@ impl<'db> Semantics<'db> {
             }
             given => Some(given),
         }
+    }
+}
+
+/// Looks for a name in an annotation, or for text that may have it.
+struct Mentions<'n> {
+    name: &'n str,
+    is_found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Mentions<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.is_found |= match node {
+            AnyNodeRef::ExprName(name) => name.id == self.name,
+            AnyNodeRef::ExprStringLiteral(quoted) => quoted.value.to_str().contains(self.name),
+            _ => false,
+        };
+        TraversalSignal::Traverse
     }
 }

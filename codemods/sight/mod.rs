@@ -345,9 +345,11 @@ impl<'db> Semantics<'db> {
         let Expr::Tuple(target) = unpacked.target(self.db(), self.module()) else {
             return None;
         };
-        let mut targets = target.elts.iter();
-        let place = targets
-            .position(|target| matches!(target, Expr::Name(target) if target.id == name.id))?;
+        let is_it = |target: &Expr| matches!(target, Expr::Name(target) if target.id == name.id);
+        let place = target.elts.iter().position(is_it)?;
+        if target.elts.iter().filter(|target| is_it(target)).count() > 1 {
+            return None;
+        }
         // `for *_, job in jobs`: how many things come before it depends on what there is.
         let mut before = target.elts.iter().take(place);
         (!before.any(Expr::is_starred_expr)).then_some((place, target.elts.len()))

@@ -11,7 +11,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
-use crate::outline::last_name;
+use crate::key::{Key, name_key};
 use crate::semantics::{BASES, Class, Semantics};
 use crate::traces::search::ClassName;
 
@@ -30,18 +30,17 @@ pub(crate) enum Relied {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Named {
     pub(crate) name: String,
-    /// Whether a base of it has the same one.
-    is_that_of_base: bool,
+    /// The components of the name of its module, as keys.
+    module: Vec<Key>,
 }
 
 impl Named {
     /// The name of a class.
     pub(crate) fn of(class: &Class<'_>) -> Self {
-        let node = class.node();
-        let mut bases = class.bases();
+        let module = class.own.module_name().unwrap_or_default();
         Self {
-            name: node.name.to_string(),
-            is_that_of_base: bases.any(|base| last_name(base) == Some(&*node.name)),
+            name: class.node().name.to_string(),
+            module: module.split('.').map(name_key).collect(),
         }
     }
 
@@ -49,7 +48,7 @@ impl Named {
     pub(crate) fn as_class_name(&self) -> ClassName<'_> {
         ClassName {
             name: &self.name,
-            is_that_of_base: self.is_that_of_base,
+            module: &self.module,
         }
     }
 }
@@ -185,9 +184,6 @@ impl<'a> SourceOrderVisitor<'a> for Path<'_, '_> {
                 {
                     note_decorated(&class.node().name);
                 }
-                // What a call gives does not depend on what it is given.
-                self.visit_expr(&call.func);
-                return TraversalSignal::Skip;
             }
             AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
             _ => {}

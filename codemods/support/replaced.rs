@@ -166,7 +166,7 @@ impl Search<'_, '_> {
             }
             _ => return,
         };
-        let keyword = |names: [&str; 2]| {
+        let keyword = |names: &[&str]| {
             let mut found = names.iter();
             let found = found.find_map(|name| call.arguments.find_keyword(name));
             found.map(|keyword| &keyword.value)
@@ -175,13 +175,13 @@ impl Search<'_, '_> {
         let place = given.iter().take(2).rposition(|given| is_text(&given));
         let (name, value) = match place {
             Some(place) => (given.get(place), given.get(place + 1)),
-            None => (keyword(["attribute", "target"]).filter(is_text), None),
+            None => (keyword(&["attribute", "target"]).filter(is_text), None),
         };
         let Some(name) = name else {
             return;
         };
-        let factory = keyword(["new_callable", "new_callable"]);
-        match value.or(keyword(["new", "value"])).or(factory) {
+        let factory = keyword(&["new_callable"]);
+        match value.or(keyword(&["new", "value"])).or(factory) {
             Some(value) => self.name(name, Some(value), factory.is_some()),
             None if !is_mock => self.name(name, None, false),
             None => {}

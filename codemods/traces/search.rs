@@ -54,9 +54,9 @@ impl Sought {
 pub struct ClassName<'a> {
     /// Its last name.
     pub name: &'a str,
-    /// Whether a base of it has the same name, `class Client(base.Client)`, so that a class of this name with such
-    /// a base is this one.
-    pub is_that_of_base: bool,
+    /// The components of the name of its module, as keys: a base of it may have the same name,
+    /// `class Client(base.Client)`. Without any, it may be in all modules.
+    pub module: &'a [Key],
 }
 
 /// The traces of all files, linked.
@@ -256,14 +256,15 @@ impl Linked {
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
     pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         let name = name_key(name);
-        self.classes_before(class)
+        // Methods assign attributes in whatever order their classes come.
+        self.classes_before(class, false)
             .into_iter()
             .any(|(_, class)| class.members(name).next().is_some())
     }
 
     /// Whether there is a class that may be a subclass of `class`.
     pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
-        !self.classes_before(class).is_empty()
+        !self.classes_before(class, true).is_empty()
     }
 
     /// What the classes that may be subclasses of `class` have under a name, or what comes before `class` in one
@@ -272,24 +273,32 @@ impl Linked {
         let name = name_key(name);
         let class = ClassName {
             name: class,
-            is_that_of_base: false,
+            module: &[],
         };
-        self.classes_before(class)
+        self.classes_before(class, true)
             .into_iter()
             .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
     }
 
     /// The classes that may be subclasses of the one of this name, and those that come before it where a method of
-    /// such a subclass is looked for.
-    fn classes_before(&self, class: ClassName<'_>) -> Vec<(&Traces, &super::Class)> {
-        let is_that_of_base = class.is_that_of_base;
+    /// such a subclass is looked for, or all others that it is made of.
+    fn classes_before(
+        &self,
+        class: ClassName<'_>,
+        is_in_order: bool,
+    ) -> Vec<(&Traces, &super::Class)> {
+        let module = class.module;
         let class = name_key(class.name);
+        let is_itself = |file: &Traces, child: &super::Class| {
+            let mut components = file.tail.iter().rev().zip(module.iter().rev());
+            child.name == class && !module.is_empty() && components.all(|(one, two)| one == two)
+        };
         let mut names = FxHashSet::from_iter([class]);
         let mut found = Vec::new();
         let mut pending = vec![class];
         while let Some(name) = pending.pop() {
             for (file, child) in self.classes_by(&self.children, name) {
-                if is_that_of_base && child.name == class {
+                if is_itself(file, child) {
                     continue;
                 }
                 found.push((file, child));
@@ -302,7 +311,11 @@ impl Linked {
         let mut before: Vec<Key> = Vec::new();
         for (_, class) in &found {
             let bases = class.base_names.iter();
-            before.extend(bases.take_while(|base| !names.contains(base)));
+            let count = bases
+                .take_while(|base| !is_in_order || !names.contains(base))
+                .count();
+            let others = class.base_names.iter().take(count);
+            before.extend(others.filter(|base| !names.contains(base)));
         }
         if before.is_empty() {
             return found;
