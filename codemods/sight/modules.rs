@@ -150,7 +150,10 @@ impl<'db> Semantics<'db> {
             if !is_import {
                 return None;
             }
-        } else if index.place_table(scope).symbol_id("__getattr__").is_some() {
+        } else if index.place_table(scope).symbol_id("__getattr__").is_some()
+            && !package.python_file(db).file(db).is_stub(db)
+        {
+            // It may hand out anything under this name; in a stub, it says that something is left out.
             return None;
         }
         let above = file_to_module(db, package.resolver_file(db))?;
