@@ -23,7 +23,7 @@ use crate::site::suites_in;
 use crate::support::blocking::Table;
 use crate::support::loops::running_methods;
 use crate::support::resources::opening_methods;
-use crate::traces::search::{ClassName, Linked, Namesakes, Sought, stdlib_names};
+use crate::traces::search::{ClassName, Linked, Namesakes, Override, Sought, stdlib_names};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
@@ -687,21 +687,15 @@ impl Project {
         }
     }
 
-    /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
-    /// are told apart by their last names alone, so that none is missed.
-    pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
-        self.traces.is_overridden_plainly(class, method)
+    /// What a class that may be a subclass of `class` has in the place of a coroutine function, other than another
+    /// one.
+    pub fn overridden(&self, class: &str, method: &str) -> Option<Override> {
+        self.traces.overridden(class, method)
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
     pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         self.traces.is_replaced_below(class, name)
-    }
-
-    /// Whether a class that may be a subclass of `class` has something under the name of a coroutine function that
-    /// may be no such one.
-    pub fn is_overridden_otherwise(&self, class: &str, method: &str) -> bool {
-        self.traces.is_overridden_otherwise(class, method)
     }
 
     /// Whether there is a class that may be a subclass of `class`.

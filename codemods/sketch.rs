@@ -14,7 +14,8 @@ use crate::spelling::Explained;
 
 const OVERLOADS: [&str; 2] = ["typing.overload", "typing_extensions.overload"];
 
-const CASTS: [&str; 2] = ["typing.cast", "typing_extensions.cast"];
+/// What gives back what it is given second.
+pub(crate) const CASTS: [&str; 2] = ["typing.cast", "typing_extensions.cast"];
 
 /// What tells whether a function is a coroutine function.
 const ASKING: [&str; 2] = ["asyncio.iscoroutinefunction", "inspect.iscoroutinefunction"];
@@ -210,9 +211,7 @@ impl Semantics<'_> {
 
     /// The functions that are all that code of this file returns.
     pub(crate) fn functions_returned(&self, body: &[Stmt]) -> Option<Vec<&ast::StmtFunctionDef>> {
-        let mut returned = Returned(Vec::new());
-        returned.visit_body(body);
-        let functions = returned.0.into_iter().map(|value| {
+        let functions = returned_by(body).into_iter().map(|value| {
             let name = match value? {
                 // `return cast(F, wrapper)`
                 Expr::Call(call) if self.means(&call.func, &CASTS) => call.arguments.args.get(1)?,
@@ -267,25 +266,10 @@ impl Semantics<'_> {
     /// Whether a function of this file gives nothing but coroutine functions where it is given one, or whatever
     /// it is given.
     fn gives_wrappers(&self, function: &ast::StmtFunctionDef, is_asynchronous: bool) -> bool {
-        // The object comes first.
-        let mut parameters = function.parameters.iter_non_variadic_params();
-        let first = parameters.nth(usize::from(self.is_method(function)));
-        let is_given = |value: &Expr| {
-            let Expr::Name(name) = value else {
-                return false;
-            };
-            // Another function may have taken its place.
-            let is_parameter =
-                |definition: &Definition<'_>| definition.kind(self.db()).is_parameter_def();
-            first.is_some_and(|first| first.name().id == name.id)
-                && self.bindings(name).is_some_and(
-                    |bindings| matches!(bindings.as_slice(), [one] if is_parameter(one)),
-                )
-        };
         let asks_for_it = |test: &Expr| {
             matches!(test, Expr::Call(asked)
                 if self.means(&asked.func, &ASKING)
-                    && matches!(&*asked.arguments.args, [asked] if is_given(asked)))
+                    && matches!(&*asked.arguments.args, [asked] if self.is_given_first(function, asked)))
         };
         let mut body = function.body.as_slice();
         let branch = body.iter().position(|statement| {
@@ -302,10 +286,6 @@ impl Semantics<'_> {
         if !self.is_open(function) || !always_returns(body) {
             return false;
         }
-        let returned = returned_by(body);
-        let gives_it_back = is_asynchronous
-            && !returned.is_empty()
-            && returned.iter().all(|value| value.is_some_and(is_given));
         let gives_asynchronous = || {
             self.functions_returned(body).is_some_and(|functions| {
                 functions.into_iter().all(|function| {
@@ -314,7 +294,34 @@ impl Semantics<'_> {
                 })
             })
         };
-        gives_it_back || gives_asynchronous()
+        is_asynchronous && self.returns_given(function, body) || gives_asynchronous()
+    }
+
+    /// Whether all that a function of this file returns is what it is given first.
+    pub(crate) fn gives_back(&self, function: &ast::StmtFunctionDef) -> bool {
+        self.returns_given(function, &function.body)
+    }
+
+    /// The same of some of its code.
+    fn returns_given(&self, function: &ast::StmtFunctionDef, body: &[Stmt]) -> bool {
+        let returned = returned_by(body);
+        !returned.is_empty()
+            && returned
+                .into_iter()
+                .all(|value| value.is_some_and(|value| self.is_given_first(function, value)))
+    }
+
+    /// Whether a value is the first parameter of a function, behind the object whose method it is, and nothing else
+    /// has taken its place.
+    fn is_given_first(&self, function: &ast::StmtFunctionDef, value: &Expr) -> bool {
+        let Expr::Name(name) = value else {
+            return false;
+        };
+        let mut parameters = function.parameters.iter_non_variadic_params();
+        let first = parameters.nth(usize::from(self.is_method(function)));
+        first.is_some_and(|first| first.name().id == name.id)
+            && matches!(self.bindings(name).as_deref(), Some([definition])
+                if definition.kind(self.db()).is_parameter_def())
     }
 
     /// Whether nothing is said of what a plain function gives, but that it can be called.
@@ -412,10 +419,9 @@ impl Semantics<'_> {
             return Awaitability::Unknown;
         }
         let own = self.of_function(&function);
-        let mut returned = Returned(Vec::new());
-        returned.visit_body(&node.body);
-        let all_coroutines = !returned.0.is_empty()
-            && returned.0.iter().all(|value| {
+        let returned = returned_by(&node.body);
+        let all_coroutines = !returned.is_empty()
+            && returned.iter().all(|value| {
                 let Some(Expr::Call(call)) = value else {
                     return false;
                 };
@@ -470,15 +476,14 @@ impl Semantics<'_> {
     }
 }
 
-/// What code returns.
-fn returned_by(body: &[Stmt]) -> Vec<Option<&Expr>> {
+/// What code returns: `None` for nothing, and where it yields.
+pub(crate) fn returned_by(body: &[Stmt]) -> Vec<Option<&Expr>> {
     let mut returned = Returned(Vec::new());
     returned.visit_body(body);
     returned.0
 }
 
-/// Collects what a function returns: `None` for nothing, and where it yields.
-pub(crate) struct Returned<'a>(pub(crate) Vec<Option<&'a Expr>>);
+struct Returned<'a>(Vec<Option<&'a Expr>>);
 
 impl<'a> SourceOrderVisitor<'a> for Returned<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

@@ -6,8 +6,8 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, NodeKind, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
 
+use super::doubt::{doubt, is_overridden_plainly, said_otherwise};
 use super::uses::{PLAIN_VALUES, Use, is_forgotten, may_be_forgotten, use_of};
 use super::value;
 use crate::file::File;
@@ -17,12 +17,11 @@ use crate::outline::last_name;
 use crate::project::{Import, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
-use crate::sight::added::Place;
-use crate::sight::relied::{self, Relied};
+use crate::sight::relied;
 use crate::site::{Obstacle, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
-use crate::support::{locks, replaced};
+use crate::support::locks;
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
@@ -109,7 +108,7 @@ impl Codemod for ForgottenAwait {
             AnyNodeRef::ExprAttribute(attribute) => Some(attribute),
             _ => None,
         };
-        let ((awaitability, is_rebound, path), relied) = relied::noting(|| {
+        let ((awaitability, is_rebound), relied) = relied::noting(|| {
             let awaitability = match site.node {
                 AnyNodeRef::ExprCall(call) => awaitability_of(file, call),
                 AnyNodeRef::ExprAttribute(attribute) => {
@@ -124,17 +123,16 @@ impl Codemod for ForgottenAwait {
             let is_rebound = is_found
                 && method
                     .is_some_and(|method| file.semantics.is_rebound(&method.value, &method.attr));
-            let path = match (site.node, method) {
-                _ if !is_found => Vec::new(),
-                (_, Some(method)) => {
-                    let mut path = file.semantics.note_path(&method.value);
-                    path.push(method.attr.to_string());
-                    path
+            match site.node {
+                AnyNodeRef::ExprCall(call) if is_found => {
+                    file.semantics.note_way_to_callee(&call.func);
                 }
-                (AnyNodeRef::ExprCall(call), None) => file.semantics.note_path(&call.func),
-                _ => Vec::new(),
-            };
-            (awaitability, is_rebound, path)
+                AnyNodeRef::ExprAttribute(property) if is_found => {
+                    file.semantics.note_way_to_member(property);
+                }
+                _ => {}
+            }
+            (awaitability, is_rebound)
         });
         let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
@@ -174,8 +172,7 @@ impl Codemod for ForgottenAwait {
                 .map(|package| format!("older versions of `{package}` have a plain function here")),
             _ => None,
         };
-        let is_overridden = method.is_some_and(|method| is_overridden_plainly(file, method))
-            || is_called_plainly(file, site.node);
+        let is_overridden = is_overridden_plainly(file, site.node);
         if is_overridden && is_placeholder(file, site.node) {
             return None;
         }
@@ -224,16 +221,7 @@ impl Codemod for ForgottenAwait {
                             .unsafe_if(reason)
                             .unsafe_if(once_plain)
                             .unsafe_if(lock)
-                            .unsafe_if(match site.node {
-                                AnyNodeRef::ExprCall(call) => uncertain(file, call),
-                                AnyNodeRef::ExprAttribute(property) => {
-                                    replaced::is_given_elsewhere(file, &property.attr)
-                                        .then(|| put_in_place(&property.attr))
-                                }
-                                _ => None,
-                            })
-                            .unsafe_if(said_otherwise(file, &relied, &path))
-                            .unsafe_if(overridden_otherwise(file, site.node, method)),
+                            .unsafe_if(doubt(file, site.node, &relied)),
                     )
                 }
             },
@@ -245,64 +233,6 @@ impl Codemod for ForgottenAwait {
             remedy,
         })
     }
-}
-
-/// Whether the callee is a method that a class in sight overrides with one that is no coroutine
-/// function: the object may be of that class.
-pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, method: &ast::ExprAttribute) -> bool {
-    classes_with(file, method)
-        .iter()
-        .any(|class| file.project.is_overridden_plainly(class, &method.attr))
-}
-
-/// The names of the classes that the object may be of whose method is called.
-fn classes_with(file: &File<'_, '_>, method: &ast::ExprAttribute) -> Vec<String> {
-    let semantics = &file.semantics;
-    let mut classes = semantics.class_names_of(&method.value);
-    // `Client.get(client)` is the method of that class.
-    if classes.is_empty() && semantics.base_in_sight(&method.value).is_none() {
-        let methods = semantics.definitions_named(method.into());
-        classes.extend(
-            methods
-                .into_iter()
-                .filter_map(|method| semantics.class_around(method)),
-        );
-    }
-    classes
-}
-
-/// Whether what is called is an object, and a class in sight overrides what calling it runs with a method that is
-/// no coroutine function.
-fn is_called_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
-    let Some(call) = node.as_expr_call() else {
-        return false;
-    };
-    let classes = file.semantics.class_names_of(&call.func);
-    classes
-        .iter()
-        .any(|class| file.project.is_overridden_plainly(class, "__call__"))
-}
-
-/// Why a class in sight may have something else than a coroutine function in the place of what is called.
-fn overridden_otherwise(
-    file: &File<'_, '_>,
-    node: AnyNodeRef<'_>,
-    method: Option<&ast::ExprAttribute>,
-) -> Option<String> {
-    let is_otherwise = |classes: Vec<String>, name: &str| {
-        let mut classes = classes.iter();
-        let class = classes.find(|class| file.project.is_overridden_otherwise(class, name))?;
-        Some(format!(
-            "a subclass of `{class}` in sight may have something else under `{name}`"
-        ))
-    };
-    let called = || {
-        let classes = file.semantics.class_names_of(&node.as_expr_call()?.func);
-        is_otherwise(classes, "__call__")
-    };
-    method
-        .and_then(|method| is_otherwise(classes_with(file, method), &method.attr))
-        .or_else(called)
 }
 
 /// Whether the method that is called does nothing itself, and no decorator or exception says that others
@@ -395,83 +325,6 @@ fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
     };
     statement.visit_source_order(&mut search);
     search.is_found
-}
-
-/// Why what is called may be something else where a program does what is not in sight here.
-pub(crate) fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<String> {
-    let callee = &*call.func;
-    let semantics = &file.semantics;
-    if let Some(name) = last_name(callee)
-        && replaced::is_replaced(file, name)
-    {
-        return Some(put_in_place(name));
-    }
-    if let Expr::Attribute(method) = callee
-        && semantics.is_made_when_asked_for(method)
-    {
-        return Some("the object may have been given something else under this name".to_owned());
-    }
-    let taken = match callee {
-        Expr::Attribute(method) => &*method.value,
-        callee => callee,
-    };
-    let may_hold_others = match semantics.collection_made_here(taken) {
-        Some(made) => made.is_handed_on || is_reached_from_elsewhere(file, &made.of),
-        // What is put into a table of another module may stand anywhere.
-        None => callee.is_subscript_expr(),
-    };
-    (may_hold_others && semantics.awaitability_by_callable(callee).is_none())
-        .then(|| "something else may be put into the collection elsewhere".to_owned())
-}
-
-fn put_in_place(name: &str) -> String {
-    format!("this file puts something else in the place of `{name}`")
-}
-
-/// Whether other files, or subclasses, reach a collection.
-fn is_reached_from_elsewhere(file: &File<'_, '_>, place: &Place) -> bool {
-    match place {
-        Place::Function => false,
-        Place::Class(class) => file.project.has_subclasses(class.as_class_name()),
-        Place::Module(name) => {
-            let module = file.semantics.module_name().unwrap_or_default();
-            let module = module.rsplit('.').next().unwrap_or_default();
-            let last = if file.is_package { "" } else { module };
-            [module, last].iter().any(|module| {
-                file.project.imports_from(module, name) || file.project.imports_from(module, "*")
-            }) || file.project.imports_whole(module)
-        }
-    }
-}
-
-/// Why what an answer relies on may not hold: something in sight says otherwise. `path` are the names of the
-/// attributes on the way to what is called.
-pub(crate) fn said_otherwise(
-    file: &File<'_, '_>,
-    relied: &FxHashSet<Relied>,
-    path: &[String],
-) -> Option<String> {
-    let reasons = relied.iter().filter_map(|relied| match relied {
-        Relied::Kept { class, name }
-            if file.project.is_replaced_below(class.as_class_name(), name) =>
-        {
-            Some(format!(
-                "a subclass of `{}` in sight has its own `{name}`",
-                class.name
-            ))
-        }
-        Relied::Kept { name, .. } if replaced::is_given_elsewhere(file, name) => Some(format!(
-            "something outside of the class gives the object another `{name}`"
-        )),
-        Relied::Given(name) if path.contains(name) => Some(format!(
-            "the function that makes the object gives it another `{name}`"
-        )),
-        Relied::Undecorated(class) => Some(format!(
-            "a decorator of `{class}` may make something else of the class"
-        )),
-        Relied::Kept { .. } | Relied::Given(_) => None,
-    });
-    reasons.min()
 }
 
 /// The collection that what is called was taken from by a key or an index, where something else may be put into
@@ -573,7 +426,7 @@ fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
         return true;
     }
     let (is_made, relied) = relied::noting(|| semantics.is_made_coroutine_function(attribute));
-    is_made && said_otherwise(file, &relied, &[]).is_none()
+    is_made && said_otherwise(file, &relied).is_none()
 }
 
 /// Whether the coroutine function that is called is one of a package that makes them run by themselves where no

@@ -5,7 +5,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind, WithItem};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::call::said_otherwise;
+use super::doubt::said_otherwise;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{context_key, name_key};
@@ -92,8 +92,13 @@ impl Codemod for MissingAsyncWith {
         };
         // One finding for the statement, made at the first of them.
         let mut items = with.items.iter();
-        let (first, relied) =
-            relied::noting(|| items.find(|item| is_asynchronous(&item.context_expr)));
+        let (first, relied) = relied::noting(|| {
+            let first = items.find(|item| is_asynchronous(&item.context_expr));
+            if let Some(first) = first {
+                file.semantics.note_way(&first.context_expr);
+            }
+            first
+        });
         let first = first?;
         if first.range() != item.range() {
             return None;
@@ -116,7 +121,7 @@ impl Codemod for MissingAsyncWith {
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async with`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied, &[])),
+                            .unsafe_if(said_otherwise(file, &relied)),
                     )
                 }
             }

@@ -5,7 +5,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::call::{is_overridden_plainly, said_otherwise};
+use super::doubt::{is_overridden_plainly, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{iteration_key, name_key};
@@ -76,19 +76,18 @@ impl Codemod for MissingAsyncFor {
         }
         let semantics = &file.semantics;
         let (is_asynchronous, relied) = relied::noting(|| {
-            semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
-                || semantics.is_async_generator(iterable)
+            let is_one = semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
+                || semantics.is_async_generator(iterable);
+            if is_one {
+                semantics.note_way(iterable);
+            }
+            is_one
         });
         if !is_asynchronous {
             return None;
         }
-        let method = match iterable {
-            Expr::Call(call) => call.func.as_attribute_expr(),
-            _ => None,
-        };
-        let is_overridden = method.is_some_and(|method| is_overridden_plainly(file, method));
         let remedy = match surroundings.obstacle {
-            _ if is_overridden => Remedy::NotFixed(
+            _ if is_overridden_plainly(file, iterable.into()) => Remedy::NotFixed(
                 "a class in sight overrides the method with a plain one".to_owned(),
             ),
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().replace("await", "async for")),
@@ -99,7 +98,7 @@ impl Codemod for MissingAsyncFor {
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async for`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied, &[])),
+                            .unsafe_if(said_otherwise(file, &relied)),
                     )
                 }
             },

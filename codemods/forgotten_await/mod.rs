@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod context;
+pub(crate) mod doubt;
 pub mod iteration;
 pub(crate) mod uses;
 mod value;

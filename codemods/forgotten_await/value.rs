@@ -1,6 +1,6 @@
 //! A coroutine, task or future that stands alone as a statement, without a call: `future`.
 
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
@@ -98,29 +98,13 @@ pub(super) fn check<'a>(
     })
 }
 
-/// Whether a variable that stands for no task or future is read elsewhere in a function.
+/// Whether a variable is read elsewhere in a function.
 fn is_used_again(function: &ast::StmtFunctionDef, value: &Expr) -> bool {
-    struct Uses<'n> {
-        name: &'n ast::ExprName,
-        is_found: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprName(name) = node {
-                self.is_found |= name.id == self.name.id
-                    && name.ctx.is_load()
-                    && name.range() != self.name.range();
-            }
-            TraversalSignal::Traverse
-        }
-    }
     let Expr::Name(name) = value else {
         return false;
     };
-    let mut uses = Uses {
-        name,
-        is_found: false,
-    };
-    uses.visit_body(&function.body);
-    uses.is_found
+    any_over_body(&function.body, |expr| {
+        matches!(expr, Expr::Name(other)
+            if other.id == name.id && other.ctx.is_load() && other.range() != name.range())
+    })
 }

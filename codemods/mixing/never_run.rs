@@ -9,10 +9,8 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use crate::concurrency::signature::is_typed_throughout;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::forgotten_await::call::{
-    awaitability_of, is_overridden_plainly, is_synchronized, once_plain, runs_by_itself,
-    said_otherwise, uncertain,
-};
+use crate::forgotten_await::call::{awaitability_of, is_synchronized, once_plain, runs_by_itself};
+use crate::forgotten_await::doubt::{doubt, is_overridden_plainly};
 use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use crate::key::name_key;
 use crate::mixing::is_main_guard;
@@ -99,13 +97,12 @@ impl Codemod for CoroutineNeverRun {
         {
             return None;
         }
-        let ((awaitability, path), relied) = relied::noting(|| {
+        let (awaitability, relied) = relied::noting(|| {
             let awaitability = awaitability_of(file, call);
-            let path = match awaitability {
-                Awaitability::Coroutine => file.semantics.note_path(receiver_of(call)),
-                _ => Vec::new(),
-            };
-            (awaitability, path)
+            if awaitability == Awaitability::Coroutine {
+                file.semantics.note_way_to_callee(&call.func);
+            }
+            awaitability
         });
         if awaitability != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
@@ -119,15 +116,11 @@ impl Codemod for CoroutineNeverRun {
         if method.is_some_and(|method| file.semantics.is_rebound(&method.value, &method.attr)) {
             return None;
         }
-        let remedy = if method.is_some_and(|method| is_overridden_plainly(file, method)) {
+        let remedy = if is_overridden_plainly(file, site.node) {
             Remedy::NotFixed("a class in sight overrides the method with a plain one".to_owned())
         } else {
             match rewrite(file, site, call, surroundings.owner) {
-                Ok(rewrite) => Remedy::Rewrite(
-                    rewrite
-                        .unsafe_if(uncertain(file, call))
-                        .unsafe_if(said_otherwise(file, &relied, &path)),
-                ),
+                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(doubt(file, site.node, &relied))),
                 Err(reason) => Remedy::NotFixed(reason),
             }
         };
@@ -141,14 +134,6 @@ impl Codemod for CoroutineNeverRun {
             .to_owned(),
             remedy,
         })
-    }
-}
-
-/// The object whose method is called, or what is called.
-fn receiver_of(call: &ast::ExprCall) -> &Expr {
-    match &*call.func {
-        Expr::Attribute(method) => &method.value,
-        callee => callee,
     }
 }
 
@@ -259,7 +244,7 @@ fn neighbours<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Group<'a>>
             Expr::Attribute(method) => {
                 method.value.is_name_expr()
                     && !file.semantics.is_rebound(&method.value, &method.attr)
-                    && !is_overridden_plainly(file, method)
+                    && !is_overridden_plainly(file, call.into())
             }
             _ => false,
         };

@@ -24,7 +24,13 @@ impl<'db> Semantics<'db> {
             }
             _ => return None,
         };
-        let class = self.instance_class(expr);
+        self.holds_others(name, body, self.instance_class(expr))
+            .then_some(name)
+    }
+
+    /// Whether code of this file puts something into a collection that may be of another class than `class` or,
+    /// without one, no coroutine function.
+    fn holds_others(&self, name: &str, body: &[Stmt], class: Option<Definition<'db>>) -> bool {
         let mut added = Added {
             name,
             values: Vec::new(),
@@ -44,7 +50,7 @@ impl<'db> Semantics<'db> {
             }),
         };
         let is_known = |value: &&Expr| is_same(value) || holds_same(value);
-        (!added.values.iter().all(is_known)).then_some(name)
+        !added.values.iter().all(is_known)
     }
 
     /// The collection that the value of an expression was taken from.
@@ -120,31 +126,16 @@ impl<'db> Semantics<'db> {
                 if !makes_collection(&class, &attribute.attr) {
                     return None;
                 }
-                let body = &class.own.module().syntax().body;
-                let own = &class.own;
-                // What the object's own methods put into it is looked at where these read it.
-                let gets_others = || {
-                    let known = self.instance_class(expr);
-                    let mut added = Added {
-                        name: &attribute.attr,
-                        values: Vec::new(),
-                    };
-                    added.visit_body(&class.node().body);
-                    added.values.into_iter().any(|value| {
-                        known.is_none() && !own.is_coroutine_function(value)
-                            || own.instance_class(value) != known
-                    })
-                };
-                let is_own = self.class_of_receiver(&attribute.value).is_some();
+                // Where the object's own methods read it, what they put into it is looked at there.
+                let (own, name) = (&class.own, &attribute.attr);
+                let has_others = self.class_of_receiver(&attribute.value).is_none()
+                    && own.holds_others(name, &class.node().body, self.instance_class(expr));
+                let is_handed_on =
+                    |own: &Self| own.is_handed_on(name, &own.module().syntax().body, false);
                 Some(Made {
-                    is_handed_on: !is_own && gets_others()
-                        || own.is_handed_on(&attribute.attr, body, false)
-                        || !self.is_here(class.definition)
-                            && self.is_handed_on(
-                                &attribute.attr,
-                                &self.module().syntax().body,
-                                false,
-                            ),
+                    is_handed_on: has_others
+                        || is_handed_on(own)
+                        || !self.is_here(class.definition) && is_handed_on(self),
                     of: Place::Class(Named::of(&class)),
                 })
             }
@@ -286,14 +277,14 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_> {
                         if is_it(&method.value)
                             && (self.is_own(&method.value)
                                 || !collections::is_addition(&method.attr)));
-                let takes = matches!(&*call.func, Expr::Name(function)
-                    if PLAIN_TAKERS.contains(&function.id.as_str()));
-                usize::from(is_method)
-                    + if takes {
-                        count(&call.arguments.args)
-                    } else {
-                        0
-                    }
+                let is_taker = matches!(&*call.func, Expr::Name(function)
+                    if PLAIN_TAKERS.contains(&function.id.as_str()) && self.own.is_builtin(function));
+                let taken = if is_taker {
+                    count(&call.arguments.args)
+                } else {
+                    0
+                };
+                usize::from(is_method) + taken
             }
             AnyNodeRef::ExprCompare(comparison) => {
                 usize::from(is_it(&comparison.left)) + count(&comparison.comparators)
@@ -327,15 +318,11 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_> {
             }
             _ => 0,
         };
-        if let Some(expr) = node.as_expr_ref()
-            && match expr {
-                ast::ExprRef::Name(name) => name.id == self.name,
-                ast::ExprRef::Attribute(attribute) => attribute.attr.as_str() == self.name,
-                _ => false,
-            }
-        {
-            self.all += 1;
-        }
+        self.all += usize::from(match node {
+            AnyNodeRef::ExprName(name) => name.id == self.name,
+            AnyNodeRef::ExprAttribute(attribute) => attribute.attr.as_str() == self.name,
+            _ => false,
+        });
         TraversalSignal::Traverse
     }
 }

@@ -1,7 +1,6 @@
 //! What classes say of their instances: methods, attributes, and how they are made.
 
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
@@ -10,7 +9,6 @@ use super::told::Told;
 use super::{STEPS, relied, versions};
 use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics};
-use crate::sketch::Returned;
 use crate::support::decorators::called;
 
 /// How many values of an attribute are looked at: each of them may be made of such an attribute.
@@ -45,8 +43,11 @@ impl<'db> Semantics<'db> {
         let own = &class.own;
         let mut told = class.told(name);
         // What is `None` has no use but to be asked whether it is.
-        let are_none = told.values.iter().all(|value| value.is_none_literal_expr());
-        if !are_none {
+        if told
+            .values
+            .iter()
+            .any(|value| !value.is_none_literal_expr())
+        {
             told.values.retain(|value| !value.is_none_literal_expr());
         }
         match (told.annotation, told.values.as_slice()) {
@@ -79,7 +80,7 @@ impl<'db> Semantics<'db> {
             (None, _) if let Some(value) = told.returned => self.class_to(value, steps),
             (None, [value]) => self.class_to(value, steps).or_else(|| {
                 let class = self.plain_class(self.type_of(*value)?)?;
-                self.note_path(value);
+                self.note_way(value);
                 Some(class)
             }),
             (None, [first, others @ ..]) if others.len() < VALUES => {
@@ -163,25 +164,15 @@ impl<'db> Semantics<'db> {
         else {
             return false;
         };
-        let told = class.told(name);
+        let mut told = class.told(name);
         // Somebody has to assign something else, where it is `None`.
-        let are_none = told.values.iter().all(|value| value.is_none_literal_expr());
-        !told.has_others
-            && told.annotation.is_none()
-            && told.returned.is_none()
-            && are_none
-            && class.says_alone(name, depth)
+        told.values.retain(|value| !value.is_none_literal_expr());
+        told.is_empty() && class.says_alone(name, depth)
     }
 
     /// Whether a class itself has an attribute of this name, or may have it.
     pub(super) fn says_something(&self, class: Definition<'db>, name: &str) -> bool {
-        Class::of(self.db(), class).is_none_or(|class| {
-            let told = class.told(name);
-            told.has_others
-                || told.annotation.is_some()
-                || told.returned.is_some()
-                || !told.values.is_empty()
-        })
+        Class::of(self.db(), class).is_none_or(|class| !class.told(name).is_empty())
     }
 
     /// Whether calling a class gives an instance of it: no class above it has a say in that.
@@ -374,13 +365,13 @@ impl Class<'_> {
             if node.returns.is_some() {
                 return Some(false);
             }
+            let own = self.own.of_function(&function);
             if !decorator.expression.is_call_expr() {
-                return Some(!gives_back(node));
+                return Some(!own.gives_back(node));
             }
             // `@registered("name")`
-            let own = self.own.of_function(&function);
             let inner = own.functions_returned(&node.body);
-            Some(inner.is_none_or(|inner| !inner.into_iter().all(gives_back)))
+            Some(inner.is_none_or(|inner| !inner.into_iter().all(|inner| own.gives_back(inner))))
         };
         let mut decorators = self.node().decorator_list.iter();
         decorators.any(|decorator| is_by(decorator) == Some(true))
@@ -430,15 +421,4 @@ impl Class<'_> {
                     || own.is_kept_by(&decorator.expression)
             })
     }
-}
-
-/// Whether all that a function returns is what it is given first.
-fn gives_back(function: &ast::StmtFunctionDef) -> bool {
-    let mut returned = Returned(Vec::new());
-    returned.visit_body(&function.body);
-    let first = function.parameters.iter_non_variadic_params().next();
-    returned.0.into_iter().all(|value| {
-        matches!((value, first), (Some(Expr::Name(value)), Some(first))
-            if first.name().id == value.id)
-    })
 }

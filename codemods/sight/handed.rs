@@ -1,8 +1,8 @@
 //! What calls give that hand on what a function gives which they are given: `loop.run_in_executor(None, read)`,
 //! `asyncio.to_thread(read)`. Their annotations say so, with a type variable (PEP 484, "Generics").
 
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ParameterWithDefault};
+use ruff_python_ast::helpers::any_over_expr;
+use ruff_python_ast::{self as ast, Expr, ParameterWithDefault};
 use ty_python_core::definition::Definition;
 
 use super::annotated::CALLABLES;
@@ -75,12 +75,12 @@ impl<'db> Semantics<'db> {
         let parameters = &node.parameters;
         // Nothing else may say what it stands for.
         let mentions = |annotation: &Expr| {
-            let mut search = Mentions {
-                name: &variable.id,
-                is_found: false,
-            };
-            search.visit_expr(annotation);
-            search.is_found
+            any_over_expr(annotation, |part| match part {
+                Expr::Name(name) => name.id == variable.id,
+                // `"Callable[[], T]"`
+                Expr::StringLiteral(quoted) => quoted.value.to_str().contains(&*variable.id),
+                _ => false,
+            })
         };
         let annotations = parameters
             .iter()
@@ -120,22 +120,5 @@ impl<'db> Semantics<'db> {
             }
             given => Some(given),
         }
-    }
-}
-
-/// Looks for a name in an annotation, or for text that may have it.
-struct Mentions<'n> {
-    name: &'n str,
-    is_found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Mentions<'_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.is_found |= match node {
-            AnyNodeRef::ExprName(name) => name.id == self.name,
-            AnyNodeRef::ExprStringLiteral(quoted) => quoted.value.to_str().contains(self.name),
-            _ => false,
-        };
-        TraversalSignal::Traverse
     }
 }

@@ -38,6 +38,7 @@ use ty_python_semantic::types::Type;
 use self::collections::Part;
 use self::places::Asked;
 use crate::semantics::{BASES, Class, Function, Semantics};
+use crate::sketch::CASTS;
 
 /// How many attributes and assignments are followed, one behind the other.
 const STEPS: usize = 6;
@@ -554,7 +555,7 @@ impl<'db> Semantics<'db> {
         if self.means(named, &["builtins.super", "builtins.type"]) {
             return None;
         }
-        if self.means(named, &["typing.cast", "typing_extensions.cast"]) {
+        if self.means(named, &CASTS) {
             let said = call.arguments.args.first()?;
             return (!is_awaited).then(|| self.class_of_instance(said))?;
         }

@@ -2,8 +2,7 @@
 
 use ruff_db::files::File;
 use ruff_db::parsed::parsed_module;
-use ruff_python_ast::{self as ast, Expr, Stmt};
-use ruff_text_size::Ranged;
+use ruff_python_ast::{self as ast, Expr};
 use ty_module_resolver::file_to_module;
 use ty_python_core::definition::{Definition, DefinitionKind, DefinitionState};
 use ty_python_core::scope::FileScopeId;
@@ -193,27 +192,7 @@ impl<'db> Semantics<'db> {
             .filter_map(|binding| binding.binding.definition())
             .collect();
         versions::keep_those_there(db, &mut definitions);
-        // What is there for type checkers says what the other one is, in the other branch.
-        if definitions.len() > 1 {
-            let module = parsed_module(db, file.python_file(db)).load(db);
-            let range = |definition: &Definition<'db>| definition.kind(db).full_range(&module);
-            let is_for_checkers = |definition: &Definition<'db>| {
-                index.is_in_type_checking_block(scope, range(definition))
-            };
-            let first = definitions.iter().find(|other| is_for_checkers(other));
-            let around = first.and_then(|first| {
-                let mut statements = module.syntax().body.iter();
-                let first = range(first);
-                statements.find(|statement| statement.range().contains_range(first.range()))
-            });
-            let is_beside = |around: &Stmt| {
-                let mut others = definitions.iter();
-                others.all(|other| around.range().contains_range(range(other).range()))
-            };
-            if around.is_some_and(is_beside) {
-                definitions.retain(is_for_checkers);
-            }
-        }
+        versions::keep_those_for_checkers(db, index, &mut definitions);
         let [definition] = *definitions.as_slice() else {
             let is_function = |definition: &Definition<'db>| definition.kind(db).is_function_def();
             if definitions.iter().all(is_function) {

@@ -24,6 +24,8 @@ pub(crate) enum Relied {
     Given(String),
     /// The decorators of the class of this name give it back.
     Undecorated(String),
+    /// The way to what is called leads through attributes of this name.
+    Way(String),
 }
 
 /// The name of a class.
@@ -101,16 +103,28 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// Notes all that what the type engine says of an expression relies on: the attributes in it without an
-    /// annotation, and in what its variables stand for. Gives the names of the attributes.
-    pub(crate) fn note_path(&self, expr: &Expr) -> Vec<String> {
-        let mut path = Path {
+    /// Notes all that an answer about an expression relies on, whoever gave it: the attributes in it without an
+    /// annotation, and those in what its variables stand for.
+    pub(crate) fn note_way(&self, expr: &Expr) {
+        Way {
             own: self,
             steps: STEPS,
-            names: Vec::new(),
-        };
-        path.visit_expr(expr);
-        path.names
+        }
+        .visit_expr(expr);
+    }
+
+    /// The same for what is called.
+    pub(crate) fn note_way_to_callee(&self, callee: &Expr) {
+        match callee {
+            Expr::Attribute(method) => self.note_way_to_member(method),
+            callee => self.note_way(callee),
+        }
+    }
+
+    /// The same for a method or a property: it is the object that may be another one.
+    pub(crate) fn note_way_to_member(&self, member: &ast::ExprAttribute) {
+        note(Relied::Way(member.attr.to_string()));
+        self.note_way(&member.value);
     }
 
     /// Whether a class, or one above it, has an annotation for an attribute.
@@ -127,16 +141,15 @@ impl<'db> Semantics<'db> {
 }
 
 /// Looks through an expression, and the values behind its variables.
-struct Path<'s, 'db> {
+struct Way<'s, 'db> {
     own: &'s Semantics<'db>,
     steps: usize,
-    names: Vec<String>,
 }
 
-impl Path<'_, '_> {
-    fn attribute(&mut self, attribute: &ast::ExprAttribute) {
+impl Way<'_, '_> {
+    fn attribute(&self, attribute: &ast::ExprAttribute) {
         let own = self.own;
-        self.names.push(attribute.attr.to_string());
+        note(Relied::Way(attribute.attr.to_string()));
         for class in own.classes_of(&attribute.value) {
             let is_method = own.method_of(class, &attribute.attr, BASES).is_some()
                 || !own.signatures_in_sight(attribute).is_empty();
@@ -171,7 +184,7 @@ impl Path<'_, '_> {
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Path<'_, '_> {
+impl<'a> SourceOrderVisitor<'a> for Way<'_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::ExprAttribute(attribute) => self.attribute(attribute),

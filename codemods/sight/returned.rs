@@ -7,7 +7,7 @@ use ty_python_core::definition::Definition;
 use super::{STEPS, look_again, relied};
 use crate::outline::last_name;
 use crate::semantics::{BASES, Function, Semantics};
-use crate::sketch::Returned;
+use crate::sketch::returned_by;
 
 /// How many things a function may return: what each of them is made of may be returned by a function as well.
 const RETURNS: usize = 8;
@@ -86,22 +86,22 @@ impl<'db> Semantics<'db> {
         {
             return None;
         }
-        let mut returned = Returned(Vec::new());
-        returned.visit_body(&function.body);
-        if returned.0.len() > RETURNS {
+        let returned = returned_by(&function.body);
+        if returned.len() > RETURNS {
             return None;
         }
         let mut found = None;
-        for value in returned.0 {
+        for value in returned {
             // Something that is not there is not used.
             let Some(value) = value.filter(|value| !value.is_none_literal_expr()) else {
                 continue;
             };
             let own = class.filter(|_| self.class_of_receiver(value).is_some());
-            let class = match own {
-                Some(own) => own,
-                None if is_changed(function, value) => return None,
-                None => self.class_to(value, STEPS)?,
+            let class = if let Some(own) = own {
+                own
+            } else {
+                note_changes(function, value)?;
+                self.class_to(value, STEPS)?
             };
             if found.is_some_and(|found| found != class) {
                 return None;
@@ -112,27 +112,33 @@ impl<'db> Semantics<'db> {
     }
 }
 
-/// Whether a function makes something else of what it returns: what it puts under a name there is noted, and all
-/// that is not said by a name is held against it.
-fn is_changed(function: &ast::StmtFunctionDef, returned: &Expr) -> bool {
+/// Notes under which names a function gives something to what it returns; `None` where it may make something else
+/// of it in other ways.
+fn note_changes(function: &ast::StmtFunctionDef, returned: &Expr) -> Option<()> {
     let Expr::Name(returned) = returned else {
-        return false;
+        return Some(());
     };
     let mut changes = Changes {
         name: &returned.id,
+        given: Vec::new(),
         is_unclear: false,
     };
     changes.visit_body(&function.body);
-    changes.is_unclear
+    changes
+        .given
+        .iter()
+        .for_each(|name| relied::note_given(name));
+    (!changes.is_unclear).then_some(())
 }
 
 /// Looks for what is given to the attributes of something.
-struct Changes<'n> {
+struct Changes<'a, 'n> {
     name: &'n str,
+    given: Vec<&'a str>,
     is_unclear: bool,
 }
 
-impl Changes<'_> {
+impl Changes<'_, '_> {
     fn is_it(&self, expr: &Expr) -> bool {
         matches!(expr, Expr::Name(name) if name.id == self.name)
     }
@@ -146,7 +152,7 @@ impl Changes<'_> {
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for Changes<'_> {
+impl<'a> SourceOrderVisitor<'a> for Changes<'a, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             // What has no class of its own makes no difference.
@@ -163,7 +169,7 @@ impl<'a> SourceOrderVisitor<'a> for Changes<'_> {
             AnyNodeRef::ExprAttribute(attribute) if self.is_of_it(&attribute.value) => {
                 self.is_unclear |= matches!(&*attribute.attr, "__class__" | "__dict__");
                 if !attribute.ctx.is_load() {
-                    relied::note_given(&attribute.attr);
+                    self.given.push(&attribute.attr);
                 }
             }
             AnyNodeRef::ExprCall(call) => {

@@ -25,6 +25,16 @@ pub(super) struct Told<E> {
     pub(super) has_others: bool,
 }
 
+impl<E> Told<E> {
+    /// Whether the class says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has_others
+            && self.annotation.is_none()
+            && self.returned.is_none()
+            && self.values.is_empty()
+    }
+}
+
 impl<E> Default for Told<E> {
     fn default() -> Self {
         Self {

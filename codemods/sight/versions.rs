@@ -1,9 +1,10 @@
 //! Definitions that are there for some versions of Python only, as the stubs of the standard library have
-//! them.
+//! them, or for type checkers only.
 
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::{self as ast, CmpOp, Expr, Number, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange};
+use ty_python_core::SemanticIndex;
 use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
@@ -22,6 +23,31 @@ pub(crate) fn keep_those_there<'db>(db: &'db dyn Db, definitions: &mut Vec<Defin
         let range = definition.kind(db).target_range(&module);
         is_in(&module.syntax().body, range, version)
     });
+}
+
+/// Of several definitions of a name in the branches of one `if TYPE_CHECKING`, keeps those for type checkers: they say
+/// what the others are.
+pub(super) fn keep_those_for_checkers<'db>(
+    db: &'db dyn Db,
+    index: &SemanticIndex<'db>,
+    definitions: &mut Vec<Definition<'db>>,
+) {
+    let [first, _, ..] = definitions.as_slice() else {
+        return;
+    };
+    let module = parsed_module(db, first.python_file(db)).load(db);
+    let range = |definition: &Definition<'db>| definition.kind(db).full_range(&module);
+    let is_for_checkers = |definition: &Definition<'db>| {
+        index.is_in_type_checking_block(definition.file_scope(db), range(definition))
+    };
+    let are_branches = |statement: &Stmt| {
+        let mut all = definitions.iter();
+        statement.is_if_stmt()
+            && all.all(|definition| statement.range().contains_range(range(definition)))
+    };
+    if definitions.iter().any(is_for_checkers) && module.syntax().body.iter().any(are_branches) {
+        definitions.retain(is_for_checkers);
+    }
 }
 
 /// Whether the code at `range` is there for a version, as far as conditions that ask for the version tell.

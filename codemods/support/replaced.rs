@@ -48,15 +48,16 @@ impl Replacements {
 
 /// Whether something that is no coroutine function may be put in the place of what has this name.
 pub(crate) fn is_replaced(file: &File<'_, '_>, name: &str) -> bool {
-    is_any(file, name, false)
+    is_put(file, name, false)
 }
 
 /// Whether an attribute of this name may be given another value, from outside of its class.
 pub(crate) fn is_given_elsewhere(file: &File<'_, '_>, name: &str) -> bool {
-    is_any(file, name, true)
+    is_put(file, name, true)
 }
 
-fn is_any(file: &File<'_, '_>, name: &str, is_attribute: bool) -> bool {
+/// Whether something is put in the place of what has this name, and counts.
+fn is_put(file: &File<'_, '_>, name: &str, is_attribute: bool) -> bool {
     let replacements = file.replacements();
     let Some(known) = replacements.by_name.get(name) else {
         return false;
@@ -92,11 +93,9 @@ fn is_same(semantics: &Semantics<'_>, value: &Expr, is_factory: bool) -> bool {
     };
     let made = match behind {
         Expr::Call(call) if !is_factory => Some(&*call.func),
-        other if is_factory => Some(other),
-        _ => None,
+        other => is_factory.then_some(other),
     };
-    made.and_then(last_name)
-        .is_some_and(|name| matches!(name, "AsyncMock" | "create_autospec"))
+    made.is_some_and(|made| semantics.means(made, &["unittest.mock.AsyncMock", "mock.AsyncMock"]))
         || semantics.is_one_more_coroutine_function(value)
 }
 

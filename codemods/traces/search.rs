@@ -49,6 +49,15 @@ impl Sought {
     }
 }
 
+/// What a subclass has in the place of a coroutine function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Override {
+    /// A value or a generator, which may be anything.
+    Other,
+    /// A plain method.
+    Plain,
+}
+
 /// The name of a class whose subclasses are asked about.
 #[derive(Debug, Clone, Copy)]
 pub struct ClassName<'a> {
@@ -227,30 +236,28 @@ impl Linked {
         files.map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a class that may be a subclass of `class` has a plain method of this name: classes
-    /// are told apart by their last names alone, so that none is missed.
-    pub fn is_overridden_plainly(&self, class: &str, method: &str) -> bool {
-        self.members_below(class, method)
-            .any(|(file, member)| match member {
-                Member::Method(id) => file
-                    .functions
-                    .get(id as usize)
-                    .is_some_and(|function| !function.is_async),
-                Member::Value(_) => false,
-            })
-    }
-
-    /// Whether a class that may be a subclass of `class` has something under the name of a coroutine function that
-    /// may be no such one: a value, or a generator.
-    pub fn is_overridden_otherwise(&self, class: &str, method: &str) -> bool {
-        self.members_below(class, method)
-            .any(|(file, member)| match member {
-                Member::Method(id) => file
-                    .functions
-                    .get(id as usize)
-                    .is_some_and(|function| function.is_generator),
-                Member::Value(_) => true,
-            })
+    /// What a class that may be a subclass of `class` has in the place of a coroutine function of this name, other
+    /// than another one: classes are told apart by their last names alone, so that none is missed.
+    pub fn overridden(&self, class: &str, method: &str) -> Option<Override> {
+        let name = name_key(method);
+        let class = ClassName {
+            name: class,
+            module: &[],
+        };
+        let classes = self.classes_before(class, true).into_iter();
+        let members =
+            classes.flat_map(|(file, class)| class.members(name).map(move |member| (file, member)));
+        let overrides = members.filter_map(|(file, member)| match member {
+            Member::Value(_) => Some(Override::Other),
+            Member::Method(id) => {
+                let function = file.functions.get(id as usize)?;
+                if !function.is_async {
+                    return Some(Override::Plain);
+                }
+                function.is_generator.then_some(Override::Other)
+            }
+        });
+        overrides.max()
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
@@ -265,19 +272,6 @@ impl Linked {
     /// Whether there is a class that may be a subclass of `class`.
     pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
         !self.classes_before(class, true).is_empty()
-    }
-
-    /// What the classes that may be subclasses of `class` have under a name, or what comes before `class` in one
-    /// of them.
-    fn members_below(&self, class: &str, name: &str) -> impl Iterator<Item = (&Traces, Member)> {
-        let name = name_key(name);
-        let class = ClassName {
-            name: class,
-            module: &[],
-        };
-        self.classes_before(class, true)
-            .into_iter()
-            .flat_map(move |(file, class)| class.members(name).map(move |member| (file, member)))
     }
 
     /// The classes that may be subclasses of the one of this name, and those that come before it where a method of
