@@ -8,6 +8,7 @@ use include_dir::Dir;
 use memchr::memmem;
 use rayon::prelude::*;
 use ruff_python_ast::PySourceType;
+use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -144,6 +145,8 @@ pub struct Summary {
     pub library: Option<Library>,
     /// Whether the file defines coroutine functions.
     has_coroutine_functions: bool,
+    /// Whether the file runs coroutines itself, step by step, and imports no library that does.
+    drives_coroutines: bool,
     /// What the file says of its names.
     outline: Outline,
     /// What the values of its names are made of.
@@ -380,6 +383,7 @@ impl Summary {
             }
         });
         summary.library = libraries.decide();
+        summary.drives_coroutines = summary.library.is_none() && drives_coroutines(module, source);
         if runs {
             let mut calls = RunCalls { names: Vec::new() };
             calls.visit_body(&module.body);
@@ -394,6 +398,43 @@ impl Summary {
         }
         summary
     }
+}
+
+/// Whether a module steps through coroutines by hand, up to the exception that says that one is done (PEP 342, PEP
+/// 492): no event loop of a library runs them then.
+fn drives_coroutines(module: &ast::ModModule, source: &str) -> bool {
+    struct Steps(bool);
+    impl<'a> SourceOrderVisitor<'a> for Steps {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtTry(statement) = node {
+                let is_end = |handler: &ast::ExceptHandler| {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    matches!(handler.type_.as_deref(), Some(Expr::Name(name))
+                        if name.id == "StopIteration")
+                };
+                let is_step = |expr: &Expr| {
+                    matches!(expr, Expr::Call(call)
+                        if call.arguments.len() == 1
+                            && matches!(&*call.func, Expr::Attribute(method) if &*method.attr == "send"))
+                };
+                self.0 |= statement.handlers.iter().any(is_end)
+                    && any_over_body(&statement.body, is_step);
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut steps = Steps(false);
+    if may_drive_coroutines(source) {
+        steps.visit_body(&module.body);
+    }
+    steps.0
+}
+
+/// Whether a file may step through coroutines by hand, judged by its text.
+pub fn may_drive_coroutines(source: &str) -> bool {
+    holds(source, ".send(")
+        && holds(source, "StopIteration")
+        && (holds(source, "coroutine") || holds(source, "__await__"))
 }
 
 /// Collects `f` of `….run(f(…))` and `….run_until_complete(f(…))`.
@@ -430,6 +471,7 @@ fn is_runner(callee: &Expr) -> bool {
 #[derive(Debug, Default)]
 pub struct Project {
     libraries: FxHashMap<Library, usize>,
+    drives_coroutines: bool,
     imported: FxHashSet<u64>,
     modules: FxHashSet<Key>,
     whole_modules: FxHashSet<Key>,
@@ -488,6 +530,7 @@ impl Project {
             {
                 *project.libraries.entry(library).or_default() += 1;
             }
+            project.drives_coroutines |= summary.drives_coroutines;
             project.imported.extend(summary.imported);
             project.modules.extend(summary.modules);
             project.whole_modules.extend(summary.whole_modules);
@@ -502,8 +545,11 @@ impl Project {
     }
 
     /// The library that drives the coroutines of files that import none themselves: asyncio
-    /// unless the project says otherwise, `None` where it uses several in equal parts.
+    /// unless the project says otherwise, `None` where it uses several in equal parts or runs some itself.
     pub fn library(&self) -> Option<Library> {
+        if self.drives_coroutines {
+            return None;
+        }
         let total: usize = self.libraries.values().sum();
         if total == 0 {
             return Some(Library::Asyncio);
@@ -512,6 +558,11 @@ impl Project {
             .iter()
             .find(|(_, count)| **count * 2 > total)
             .map(|(library, _)| *library)
+    }
+
+    /// Whether the project runs coroutines itself, so that not all need be those of a library.
+    pub fn drives_coroutines(&self) -> bool {
+        self.drives_coroutines
     }
 
     /// The top-level packages that files of the project import, in no order.

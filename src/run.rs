@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
-use asyncfix_codemods::project::{Project, Summary};
+use asyncfix_codemods::project::{Project, Summary, may_drive_coroutines};
 use asyncfix_codemods::support::blocking::Table;
 use asyncfix_codemods::traces::{Place, Scopes, Writer};
 use asyncfix_codemods::traversal::Prospects;
@@ -490,7 +490,7 @@ fn first_look(
     let in_plain_code = selected
         .iter()
         .any(|(place, codemod)| codemod.in_plain_code() && words.are_for(*place));
-    if is_plain && !for_types && !in_plain_code {
+    if is_plain && !for_types && !in_plain_code && !may_drive_coroutines(&source.text) {
         let summary = Summary::of_plain_code(&source.text);
         return Ok(FirstLook::Nothing(Some(Box::new(summary))));
     }

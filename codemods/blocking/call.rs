@@ -286,9 +286,13 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             Kind::ToThread | Kind::Report => self.moved()?,
         };
         let lock = locks::allow_await(self.file, self.site, self.owner())?;
-        let ambiguous = self.library.is_none().then_some(
-            "the project uses several async libraries, and this file does not say which",
-        );
+        let ambiguous = self.library.is_none().then(|| {
+            if self.file.project.drives_coroutines() {
+                "the project runs coroutines by hand, and this file does not say that asyncio runs its own"
+            } else {
+                "the project uses several async libraries, and this file does not say which"
+            }
+        });
         Ok(rewrite
             .unsafe_if(row.unsafe_because(self.call))
             .unsafe_if(lock)
