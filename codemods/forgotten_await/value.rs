@@ -6,7 +6,6 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::last_name;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::site::{Owner, Site};
@@ -16,30 +15,29 @@ use crate::support::locks;
 /// Whether the value of a statement at `site` may be one that was meant to be awaited, judged by the tree
 /// alone.
 pub(super) fn is_candidate(site: &Site<'_, '_>, statement: &ast::StmtExpr) -> bool {
-    let may_be = match &*statement.value {
-        Expr::Name(_) => true,
-        // It may stand there to find out whether it is there: `try: self.tasks[key]`.
-        Expr::Attribute(_) | Expr::Subscript(_) => {
-            !is_expected(site)
-                && !site
-                    .enclosing_in_function()
-                    .any(|(node, _)| node.is_stmt_try() || is_suppressing(node))
-        }
-        _ => false,
-    };
     // At the top level of a notebook, what stands alone is shown.
-    may_be && site.is_asynchronous(false)
+    matches!(
+        &*statement.value,
+        Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_)
+    ) && site.is_asynchronous(false)
 }
 
-/// Whether a statement is a `with` that suppresses exceptions.
-fn is_suppressing(node: AnyNodeRef<'_>) -> bool {
-    let AnyNodeRef::StmtWith(with) = node else {
-        return false;
+/// Whether a value may stand there to find out whether it is there: `try: self.tasks[key]`.
+fn is_tried(file: &File<'_, '_>, site: &Site<'_, '_>, value: &Expr) -> bool {
+    let suppresses = |with: &ast::StmtWith| {
+        with.items.iter().any(|item| {
+            matches!(&item.context_expr, Expr::Call(call)
+                if file.semantics.means(&call.func, &["contextlib.suppress"]))
+        })
     };
-    let mut items = with.items.iter();
-    items.any(|item| {
-        matches!(&item.context_expr, Expr::Call(call) if last_name(&call.func) == Some("suppress"))
-    })
+    let mut around = site.enclosing_in_function();
+    !value.is_name_expr()
+        && (is_expected(site)
+            || around.any(|(node, _)| match node {
+                AnyNodeRef::StmtTry(_) => true,
+                AnyNodeRef::StmtWith(with) => suppresses(with),
+                _ => false,
+            }))
 }
 
 /// The finding at a statement that is a value which could be awaited.
@@ -57,7 +55,11 @@ pub(super) fn check<'a>(
         return None;
     }
     let value = &*statement.value;
-    let (what, reason) = match (file.semantics.awaitability(value.into()), value) {
+    if is_tried(file, site, value) {
+        return None;
+    }
+    let awaitability = file.semantics.awaitability(value.into());
+    let (what, reason) = match (awaitability, value) {
         // A property that gives a coroutine is another mistake.
         (Awaitability::Running, _) => (
             "task or future",
@@ -74,10 +76,12 @@ pub(super) fn check<'a>(
     let range = value.range();
     let remedy = match surroundings.obstacle {
         Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
-        None if what != "task or future" && is_used_again(function, value) => Remedy::NotFixed(
-            "it has other uses in this function, and a coroutine can be awaited only once"
-                .to_owned(),
-        ),
+        None if awaitability != Awaitability::Running && is_used_again(function, value) => {
+            Remedy::NotFixed(
+                "it has other uses in this function, and a coroutine can be awaited only once"
+                    .to_owned(),
+            )
+        }
         None => match locks::allow_await(file, site, surroundings.owner) {
             Err(held) => Remedy::NotFixed(held),
             Ok(lock) => {

@@ -197,6 +197,8 @@ impl<'db> Semantics<'db> {
                 own.is_unknown_behind(value.into(), steps)
             }
             (None, [_, ..]) => {
+                // All of them together take no more steps than one: each may be made of such an attribute.
+                let steps = steps / told.values.len();
                 let mut values = told.values.iter();
                 values.any(|value| own.is_unknown_behind((*value).into(), steps))
                     && class.says_alone(name, depth)
