@@ -356,6 +356,25 @@ impl Search {
 
     /// Notes what a loop takes from what: `for name, task in self.tasks.items()`.
     fn taken(&mut self, target: &Expr, iterable: &Expr) {
+        let targets = match target {
+            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+            target => std::slice::from_ref(target),
+        };
+        // `for step, name in ((first, "first"), (second, "second"))`: the first is like the others.
+        if let Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }) =
+            iterable
+        {
+            let parts = match elts.first() {
+                Some(Expr::Tuple(item)) => item.elts.as_slice(),
+                item => item.map_or(&[][..], std::slice::from_ref),
+            };
+            for (target, part) in targets.iter().zip(parts) {
+                if let Some(name) = last_name(target) {
+                    self.holds(name, part);
+                }
+            }
+            return;
+        }
         let held = match iterable {
             Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
                 (Expr::Attribute(method), []) => last_name(&method.value),
@@ -367,10 +386,6 @@ impl Search {
         let Some(held) = held.map(name_key) else {
             return;
         };
-        let targets = match target {
-            Expr::Tuple(tuple) => tuple.elts.as_slice(),
-            target => std::slice::from_ref(target),
-        };
         let names = targets.iter().filter_map(last_name).map(name_key);
         let pairs = names.map(|name| (name, held));
         self.outline.taken_from.extend(pairs);
@@ -380,22 +395,26 @@ impl Search {
         if target.is_subscript_expr() && self.functions == 0 && self.classes.is_empty() {
             self.outline.items += 1;
         }
-        let made = match value {
-            Some(Expr::Await(awaited)) => Some(&*awaited.value),
-            value => value,
+        let mut values = Vec::new();
+        if let Some(value) = value {
+            add_choices(value, &mut values);
+        }
+        let targets = match target {
+            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+            target => std::slice::from_ref(target),
         };
-        if let Some(Expr::Call(call)) = made
-            && let Some(callee) = last_name(&call.func)
-        {
-            let targets = match target {
-                Expr::Tuple(tuple) => tuple.elts.as_slice(),
-                target => std::slice::from_ref(target),
+        for value in &values {
+            let made = match value {
+                Expr::Await(awaited) => &*awaited.value,
+                value => *value,
             };
-            let pairs = targets
-                .iter()
-                .filter_map(last_name)
-                .map(|name| (name_key(name), name_key(callee)));
-            self.outline.made_by.extend(pairs);
+            if let Expr::Call(call) = made
+                && let Some(callee) = last_name(&call.func)
+            {
+                let names = targets.iter().filter_map(last_name);
+                let pairs = names.map(|name| (name_key(name), name_key(callee)));
+                self.outline.made_by.extend(pairs);
+            }
         }
         let name = match target {
             Expr::Name(target) => target.id.as_str(),
@@ -410,24 +429,35 @@ impl Search {
         if let Some(value) = value {
             self.alias(name, value);
         }
+        for value in values {
+            self.holds(name, value);
+        }
+    }
+
+    /// Notes what a name may be called for, by a value that is assigned to it.
+    fn holds(&mut self, name: &str, value: &Expr) {
         match value {
-            Some(Expr::Call(call)) => {
-                if let Some(callee) = last_name(&call.func) {
-                    let key = name_key(name);
-                    if matches!(callee, "partial" | "partialmethod")
-                        && let Some(first) = call.arguments.args.first().and_then(last_name)
-                    {
-                        self.outline.stands_for.push((key, name_key(first)));
-                    }
+            Expr::Call(call) => {
+                if matches!(last_name(&call.func), Some("partial" | "partialmethod"))
+                    && let Some(first) = call.arguments.args.first().and_then(last_name)
+                {
+                    self.stands_for(name, first);
                 }
             }
-            Some(value @ (Expr::Name(_) | Expr::Attribute(_))) => {
+            Expr::Name(_) | Expr::Attribute(_) => {
                 if let Some(other) = last_name(value) {
                     self.stands_for(name, other);
                 }
             }
+            Expr::Lambda(function) => {
+                if let Expr::Call(call) = &*function.body
+                    && let Some(callee) = last_name(&call.func)
+                {
+                    self.stands_for(name, callee);
+                }
+            }
             // A table of functions: its first one is like the others.
-            Some(Expr::Dict(table)) => {
+            Expr::Dict(table) => {
                 if let Some(other) = table.items.first().and_then(|item| last_name(&item.value)) {
                     let pair = (name_key(name), name_key(other));
                     self.outline.taken_from.push(pair);
@@ -435,6 +465,22 @@ impl Search {
             }
             _ => {}
         }
+    }
+}
+
+/// Adds the values that an expression may have: `first or second`, `one if wanted else other`.
+fn add_choices<'e>(value: &'e Expr, choices: &mut Vec<&'e Expr>) {
+    match value {
+        Expr::BoolOp(either) => {
+            for value in &either.values {
+                add_choices(value, choices);
+            }
+        }
+        Expr::If(either) => {
+            add_choices(&either.body, choices);
+            add_choices(&either.orelse, choices);
+        }
+        value => choices.push(value),
     }
 }
 

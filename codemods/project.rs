@@ -738,10 +738,9 @@ impl Project {
         }
     }
 
-    /// What a class that may be a subclass of `class` has in the place of a coroutine function, other than another
-    /// one.
-    pub fn overridden(&self, class: &str, method: &str) -> Option<Override> {
-        self.traces.overridden(class, method)
+    /// What classes that may be subclasses of `class` have in the place of its method of this name.
+    pub fn overrides(&self, class: &str, method: &str) -> Vec<Override> {
+        self.traces.overrides(class, method)
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.

@@ -6,7 +6,7 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ty_python_core::definition::{Definition, DefinitionKind};
+use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
 use crate::semantics::{Awaitability, Class, Origin, Semantics};
 use crate::sight::look_again;
@@ -51,7 +51,13 @@ impl Semantics<'_> {
                     let functions_only = definitions
                         .iter()
                         .all(|definition| definition.kind(self.db()).is_function_def());
-                    return (!functions_only).then_some(Awaitability::Unknown);
+                    let values_only = definitions.iter().all(|definition| {
+                        is_value(definition.kind(self.db())) && !self.is_function_too(*definition)
+                    });
+                    // The code knows which of them it is.
+                    let is_told = functions_only
+                        || values_only && self.awaitability(call.into()) != Awaitability::Mixed;
+                    return (!is_told).then_some(Awaitability::Unknown);
                 };
                 match definition.kind(self.db()) {
                     DefinitionKind::Function(function) => {
@@ -75,6 +81,24 @@ impl Semantics<'_> {
                                 == Some(Awaitability::No) =>
                     {
                         Some(Awaitability::No)
+                    }
+                    DefinitionKind::For(clause)
+                        if !clause.is_async()
+                            && self.takes_coroutine_functions(
+                                name,
+                                clause.target_kind(),
+                                clause.iterable(self.module()),
+                            ) =>
+                    {
+                        Some(Awaitability::Coroutine)
+                    }
+                    DefinitionKind::Assignment(assignment)
+                        if matches!(
+                            assignment.value(self.module()),
+                            Expr::If(_) | Expr::BoolOp(_)
+                        ) && self.awaitability(call.into()) == Awaitability::Mixed =>
+                    {
+                        Some(Awaitability::Unknown)
                     }
                     // The type engine goes by what stands in a collection at first.
                     DefinitionKind::For(_) | DefinitionKind::Comprehension(_) => self
@@ -352,7 +376,10 @@ impl Semantics<'_> {
                 .function_scope(function)?
                 .is_generator_function(self.index());
         for decorator in function.decorator_list.iter().rev() {
-            if self.is_kept_by(&decorator.expression) {
+            let path = &decorator.expression;
+            if self.is_kept_by(path)
+                || self.means(path, &["builtins.classmethod", "builtins.staticmethod"])
+            {
                 continue;
             }
             if !self.wraps_asynchronously(&decorator.expression, is_asynchronous) {
@@ -522,4 +549,16 @@ fn always_returns(body: &[Stmt]) -> bool {
 /// Whether a function returns the value of a call.
 fn returns_call(function: &ast::StmtFunctionDef) -> bool {
     !crate::outline::returned_calls(function).is_empty()
+}
+
+/// Whether a definition gives its name a value that the type engine knows as well as its type: no item of a
+/// collection, and nothing that a class or a module has.
+fn is_value(kind: &DefinitionKind<'_>) -> bool {
+    matches!(
+        kind,
+        DefinitionKind::Assignment(_)
+            | DefinitionKind::AnnotatedAssignment(_)
+            | DefinitionKind::NamedExpression(_)
+            | DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(_))
+    )
 }

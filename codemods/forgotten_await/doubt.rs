@@ -25,28 +25,46 @@ pub(crate) fn doubt(
         _ => None,
     };
     here.or_else(|| said_otherwise(file, relied))
-        .or_else(|| match overridden(file, node)? {
-            (class, name, Override::Other) => Some(format!(
-                "a subclass of `{class}` in sight may have something else under `{name}`"
-            )),
-            (_, _, Override::Plain) => None,
-        })
+        .or_else(|| may_be_another(file, node, Override::Coroutine))
+}
+
+/// Why what is called, or what a property gives, may be something else than the `expected` where the object is of a
+/// subclass.
+pub(crate) fn may_be_another(
+    file: &File<'_, '_>,
+    node: AnyNodeRef<'_>,
+    expected: Override,
+) -> Option<String> {
+    let overrides = overrides(file, node).into_iter();
+    let mut others = overrides.filter(|(_, _, one)| ![expected, Override::Plain].contains(one));
+    let (class, name, _) = others.next()?;
+    Some(format!(
+        "a subclass of `{class}` in sight may have something else under `{name}`"
+    ))
 }
 
 /// Whether a class in sight overrides the method that is called, what calling the object runs, or the property, with
 /// a method that is no coroutine function: the object may be of that class.
 pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
-    matches!(overridden(file, node), Some((_, _, Override::Plain)))
+    let mut overrides = overrides(file, node).into_iter();
+    overrides.any(|(_, _, one)| one == Override::Plain)
 }
 
-/// What a class in sight has in the place of what is called, behind the names of the class that it comes after and
-/// of the method.
-fn overridden(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<(String, String, Override)> {
+/// What classes in sight have in the place of what is called, behind the names of the class that they come after
+/// and of the method.
+fn overrides(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Vec<(String, String, Override)> {
     let semantics = &file.semantics;
     let (member, called) = match node {
-        AnyNodeRef::ExprCall(call) => (call.func.as_attribute_expr(), Some(&*call.func)),
+        AnyNodeRef::ExprCall(call) => {
+            // `get = client.get`
+            let callee = match &*call.func {
+                Expr::Name(name) => semantics.value_behind(name).unwrap_or(&call.func),
+                callee => callee,
+            };
+            (callee.as_attribute_expr(), Some(&*call.func))
+        }
         AnyNodeRef::ExprAttribute(property) => (Some(property), None),
-        _ => return None,
+        _ => return Vec::new(),
     };
     let mut asked = Vec::new();
     if let Some(member) = member {
@@ -63,21 +81,30 @@ fn overridden(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<(String, Stri
         let classes = semantics.class_names_of(called).into_iter();
         asked.extend(classes.map(|class| (class, "__call__".to_owned())));
     }
-    let found = asked.into_iter().filter_map(|(class, name)| {
-        let overridden = file.project.overridden(&class, &name)?;
-        Some((class, name, overridden))
+    let found = asked.into_iter().flat_map(|(class, name)| {
+        let overrides = file.project.overrides(&class, &name).into_iter();
+        overrides.map(move |one| (class.clone(), name.clone(), one))
     });
-    found.max_by_key(|(_, _, overridden)| *overridden)
+    found.collect()
 }
 
 /// Why what is called may be something else where a program does what is not in sight here.
 fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<String> {
     let callee = &*call.func;
     let semantics = &file.semantics;
-    if let Some(name) = last_name(callee)
-        && replaced::is_replaced(file, name)
-    {
-        return Some(put_in_place(name));
+    // `get = client.get`
+    let behind = match callee {
+        Expr::Name(name) => semantics.value_behind(name),
+        _ => None,
+    };
+    for callee in [Some(callee), behind].into_iter().flatten() {
+        let object = callee.as_attribute_expr().map(|method| &method.value);
+        if let Some(name) = last_name(callee)
+            && (replaced::is_replaced(file, name)
+                || object.is_some_and(|object| replaced::is_filled(file, object)))
+        {
+            return Some(put_in_place(name));
+        }
     }
     if let Expr::Attribute(method) = callee
         && semantics.is_made_when_asked_for(method)

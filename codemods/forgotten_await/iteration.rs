@@ -5,7 +5,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::{is_overridden_plainly, said_otherwise};
+use super::doubt::{is_overridden_plainly, may_be_another, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{iteration_key, name_key};
@@ -16,7 +16,7 @@ use crate::site::{Obstacle, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
 use crate::support::locks;
-use crate::traces::search::Sought;
+use crate::traces::search::{Override, Sought};
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF102.
@@ -95,10 +95,13 @@ impl Codemod for MissingAsyncFor {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
                     let edit = Edit::insertion("async ".to_owned(), site.node.start());
+                    let another = iterable
+                        .is_call_expr()
+                        .then(|| may_be_another(file, iterable.into(), Override::Generator));
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async for`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied)),
+                            .unsafe_if(said_otherwise(file, &relied).or(another.flatten())),
                     )
                 }
             },

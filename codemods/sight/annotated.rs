@@ -5,7 +5,7 @@ use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinition
 
 use super::collections::Part;
 use super::{IMPORTS, STEPS, look_again};
-use crate::semantics::{Awaitability, BASES, Semantics};
+use crate::semantics::{Awaitability, BASES, Class, Semantics};
 
 pub(super) const CALLABLES: [&str; 2] = ["typing.Callable", "collections.abc.Callable"];
 
@@ -90,13 +90,22 @@ impl<'db> Semantics<'db> {
                 self.by_result(&function, false, tell)
             });
         }
+        if is_awaited {
+            return None;
+        }
+        let named = match &*call.func {
+            Expr::Subscript(generic) => &generic.value,
+            other => other,
+        };
+        if let Some(class) = self.class_named(named) {
+            let maker = Class::of(self.db(), class)?.own_method("__new__")??;
+            let tell = |own: &Self, result: Option<&Expr>| tell(own, result?);
+            return self.by_result(&self.function_of(maker)?, false, tell);
+        }
         // `turn_off: Callable[[Client], Callable[[], Awaitable[None]]]`
-        let is_plain = !is_awaited;
-        is_plain.then(|| {
-            self.annotated(&call.func, steps, &|own, annotation| {
-                own.result_of_callable(annotation, tell)
-            })
-        })?
+        self.annotated(&call.func, steps, &|own, annotation| {
+            own.result_of_callable(annotation, tell)
+        })
     }
 
     /// What `tell` makes of what calling a value gives, by its annotation.

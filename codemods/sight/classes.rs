@@ -55,6 +55,12 @@ impl<'db> Semantics<'db> {
             (Some(_), _) => tell(own, &told),
             // A property is what there is, whatever classes above have.
             (None, _) if told.returned.is_some() => tell(own, &told),
+            (None, values) if !told.parts.is_empty() => {
+                let is_alone = values.iter().all(|value| value.is_none_literal_expr())
+                    && told.parts.len() == 1
+                    && class.says_alone(name, depth);
+                is_alone.then(|| tell(own, &told))?
+            }
             (None, []) => {
                 let mut bases = class.bases();
                 let first = own.base_in_sight(bases.next()?)?;
@@ -75,6 +81,11 @@ impl<'db> Semantics<'db> {
         told: &Told<&Expr>,
         steps: usize,
     ) -> Option<Definition<'db>> {
+        if let (None, None, [(value, place)]) =
+            (told.annotation, told.returned, told.parts.as_slice())
+        {
+            return self.class_of_unpacked(value, *place, steps);
+        }
         match (told.annotation, told.values.as_slice()) {
             (Some(annotation), _) => self.class_of_instance(annotation),
             (None, _) if let Some(value) = told.returned => self.class_to(value, steps),

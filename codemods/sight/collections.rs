@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use ruff_python_ast::{self as ast, Expr};
 use serde::Deserialize;
-use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
+use ty_python_core::definition::{
+    Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
+};
 
 use crate::semantics::{Class, Semantics};
 
@@ -192,6 +194,33 @@ impl<'db> Semantics<'db> {
                 }
                 _ => {}
             },
+            // `self.jobs = list(jobs)`
+            Expr::Attribute(attribute) => {
+                let steps = steps.checked_sub(1)?;
+                let made = self.class_with(attribute, steps).and_then(|class| {
+                    self.told_by_class(class, &attribute.attr, &|own, told| match (
+                        told.annotation,
+                        told.returned,
+                        told.values.as_slice(),
+                    ) {
+                        (None, None, [value @ (Expr::Call(_) | Expr::If(_))]) => {
+                            own.part(value, part, steps, tell)
+                        }
+                        _ => None,
+                    })
+                });
+                if made.is_some() {
+                    return made;
+                }
+            }
+            // `list(jobs) if jobs else []`
+            Expr::If(either) => {
+                let held = match (&*either.body, &*either.orelse) {
+                    (held, other) | (other, held) if is_empty(other) => held,
+                    _ => return None,
+                };
+                return self.part(held, part, steps.checked_sub(1)?, tell);
+            }
             Expr::Name(name) => {
                 let definition = self.one_binding(name)?;
                 if let DefinitionKind::Parameter(
@@ -293,6 +322,35 @@ impl<'db> Semantics<'db> {
         tell(self, Some(self.part_of_tuple(held, place)?))
     }
 
+    /// Whether a loop over what is written out there gives a name nothing but coroutine functions:
+    /// `for step in (first, second)`.
+    pub(crate) fn takes_coroutine_functions(
+        &self,
+        name: &ast::ExprName,
+        target: TargetKind<'db>,
+        iterable: &Expr,
+    ) -> bool {
+        let Some((
+            Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }),
+            part,
+        )) = self.taken(name, target, iterable)
+        else {
+            return false;
+        };
+        let mut given = elts.iter().map(|item| match (part, item) {
+            (Part::Item, item) => Some(item),
+            (Part::InItem(place), Expr::Tuple(item)) => {
+                let mut before = item.elts.iter().take(place);
+                let is_plain = !before.any(Expr::is_starred_expr);
+                item.elts.get(place).filter(|_| is_plain)
+            }
+            _ => None,
+        });
+        !elts.is_empty()
+            && given
+                .all(|given| given.is_some_and(|given| self.is_one_more_coroutine_function(given)))
+    }
+
     /// What an annotation of a tuple says of the thing at a place.
     pub(super) fn part_of_tuple<'e>(&self, annotation: &'e Expr, place: usize) -> Option<&'e Expr> {
         let Expr::Subscript(tuple) = annotation else {
@@ -316,6 +374,16 @@ impl<'db> Semantics<'db> {
     fn is_one_of(&self, expr: &Expr, paths: &[String]) -> bool {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         self.means(expr, &paths)
+    }
+}
+
+/// Whether a collection has nothing in it where it is made.
+fn is_empty(expr: &Expr) -> bool {
+    match expr {
+        Expr::List(list) => list.elts.is_empty(),
+        Expr::Tuple(tuple) => tuple.elts.is_empty(),
+        Expr::Dict(dict) => dict.items.is_empty(),
+        _ => false,
     }
 }
 

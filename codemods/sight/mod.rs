@@ -365,6 +365,16 @@ impl<'db> Semantics<'db> {
         steps: usize,
     ) -> Option<Definition<'db>> {
         let (place, _) = self.place_among(name, unpacked)?;
+        self.class_of_unpacked(value, place, steps)
+    }
+
+    /// The class of the part of a value at a place of it.
+    fn class_of_unpacked(
+        &self,
+        value: &Expr,
+        place: usize,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
         if let Expr::Tuple(values) = value {
             let mut before = values.elts.iter().take(place + 1);
             let is_plain = !before.any(Expr::is_starred_expr);
@@ -721,7 +731,10 @@ impl<'db> Semantics<'db> {
         {
             return self.method_of(self.first_base_around(call)?, &method.attr, BASES);
         }
-        self.method_of(self.class_in_sight(&method.value)?, &method.attr, BASES)
+        let class = self
+            .class_in_sight(&method.value)
+            .or_else(|| self.class_named(&method.value))?;
+        self.method_of(class, &method.attr, BASES)
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Told<E> {
     pub(super) annotation: Option<E>,
     /// What its methods assign to it.
     pub(super) values: Vec<E>,
+    /// Values that it is given the part at a place of: `self.reader, self.writer = streams()`.
+    pub(super) parts: Vec<(E, usize)>,
     /// What a property without an annotation returns, which is what counts then.
     pub(super) returned: Option<E>,
     /// Whether there is something else.
@@ -32,6 +34,13 @@ impl<E> Told<E> {
             && self.annotation.is_none()
             && self.returned.is_none()
             && self.values.is_empty()
+            && self.parts.is_empty()
+    }
+
+    /// Whether it may be something else than its values, where nothing says what it is.
+    pub(super) fn may_be_another(&self) -> bool {
+        let is_open = self.annotation.is_none() && self.returned.is_none();
+        self.has_others || is_open && !self.parts.is_empty()
     }
 }
 
@@ -40,6 +49,7 @@ impl<E> Default for Told<E> {
         Self {
             annotation: None,
             values: Vec::new(),
+            parts: Vec::new(),
             returned: None,
             has_others: false,
         }
@@ -71,6 +81,11 @@ impl Class<'_> {
         Told {
             annotation: said.annotation.as_ref().and_then(node),
             values: said.values.iter().filter_map(node).collect(),
+            parts: said
+                .parts
+                .iter()
+                .filter_map(|(value, place)| Some((node(value)?, *place)))
+                .collect(),
             returned: said.returned.as_ref().and_then(node),
             has_others: said.has_others,
         }
@@ -236,6 +251,15 @@ impl<'a> SourceOrderVisitor<'a> for Assigned<'_, '_> {
                     self.told(target).values.push(index_of(&assign.value));
                     return TraversalSignal::Skip;
                 }
+                if let [Expr::Tuple(targets)] = assign.targets.as_slice()
+                    && let Some(targets) = plain_targets(targets)
+                {
+                    for (place, target) in targets {
+                        let part = (index_of(&assign.value), place);
+                        self.told(target).parts.push(part);
+                    }
+                    return TraversalSignal::Skip;
+                }
             }
             AnyNodeRef::StmtAnnAssign(declaration) => {
                 if let Expr::Attribute(target) = &*declaration.target
@@ -266,6 +290,21 @@ impl<'a> SourceOrderVisitor<'a> for Assigned<'_, '_> {
         }
         TraversalSignal::Traverse
     }
+}
+
+/// The attributes among several targets, with their places, where all others are names.
+fn plain_targets(targets: &ast::ExprTuple) -> Option<Vec<(usize, &ast::ExprAttribute)>> {
+    let mut attributes = Vec::new();
+    for (place, target) in targets.elts.iter().enumerate() {
+        match target {
+            Expr::Name(_) => {}
+            Expr::Attribute(target) if target.value.is_name_expr() => {
+                attributes.push((place, target));
+            }
+            _ => return None,
+        }
+    }
+    Some(attributes)
 }
 
 /// Looks for anything in the body of a class that may bind or declare a name.

@@ -191,7 +191,7 @@ impl<'db> Semantics<'db> {
         let own = &class.own;
         let told = class.told(name);
         match (told.annotation, told.values.as_slice()) {
-            _ if told.has_others => false,
+            _ if told.may_be_another() => false,
             (Some(annotation), _) => own.says_nothing(annotation),
             (None, _) if let Some(value) = told.returned => {
                 own.is_unknown_behind(value.into(), steps)

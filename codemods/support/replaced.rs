@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, AnyRootNodeRef, Expr, HasNodeIndex, NodeIndex};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::file::File;
 use crate::outline::last_name;
@@ -18,6 +18,8 @@ use crate::sight::literal_class;
 #[derive(Default)]
 pub(crate) struct Replacements {
     by_name: FxHashMap<Name, Vec<Replacement>>,
+    /// The last names of objects that something is put into under names that do not stand there.
+    objects: FxHashSet<Name>,
     answers: RefCell<FxHashMap<(String, bool), bool>>,
 }
 
@@ -37,10 +39,12 @@ impl Replacements {
         let mut search = Search {
             semantics: &file.semantics,
             found: FxHashMap::default(),
+            objects: FxHashSet::default(),
         };
         search.visit_body(file.body());
         Self {
             by_name: search.found,
+            objects: search.objects,
             answers: RefCell::default(),
         }
     }
@@ -49,6 +53,12 @@ impl Replacements {
 /// Whether something that is no coroutine function may be put in the place of what has this name.
 pub(crate) fn is_replaced(file: &File<'_, '_>, name: &str) -> bool {
     is_put(file, name, false)
+}
+
+/// Whether something may be put into an object under any name: `setattr(client, name, ...)`.
+pub(crate) fn is_filled(file: &File<'_, '_>, object: &Expr) -> bool {
+    let is_its_own = file.semantics.class_of_receiver(object).is_some();
+    !is_its_own && last_name(object).is_some_and(|name| file.replacements().objects.contains(name))
 }
 
 /// Whether an attribute of this name may be given another value, from outside of its class.
@@ -102,9 +112,18 @@ fn is_same(semantics: &Semantics<'_>, value: &Expr, is_factory: bool) -> bool {
 struct Search<'s, 'db> {
     semantics: &'s Semantics<'db>,
     found: FxHashMap<Name, Vec<Replacement>>,
+    objects: FxHashSet<Name>,
 }
 
 impl Search<'_, '_> {
+    fn fills(&mut self, object: &Expr) {
+        if self.semantics.class_of_receiver(object).is_none()
+            && let Some(name) = last_name(object)
+        {
+            self.objects.insert(Name::new(name));
+        }
+    }
+
     fn add(&mut self, name: &str, value: Option<&Expr>, is_factory: bool) {
         let value = value.map(|value| value.node_index().load());
         let replacement = Replacement { value, is_factory };
@@ -125,7 +144,7 @@ impl Search<'_, '_> {
                     Expr::Call(call) => &call.func,
                     other => other,
                 };
-                if matches!(last_name(held), Some("__dict__" | "vars")) {
+                if matches!(last_name(held), Some("__dict__" | "vars" | "globals")) {
                     self.name(&target.slice, value, false);
                 }
             }
@@ -153,7 +172,30 @@ impl Search<'_, '_> {
     fn call(&mut self, call: &ast::ExprCall) {
         let given = &call.arguments.args;
         let is_mock = match last_name(&call.func) {
-            Some("setattr") => false,
+            Some("setattr") => {
+                if let [object, name, ..] = &**given
+                    && !name.is_string_literal_expr()
+                {
+                    self.fills(object);
+                }
+                false
+            }
+            // `client.__dict__.update(...)`, `vars(client).update(...)`
+            Some("update") => {
+                match call.func.as_attribute_expr().map(|update| &*update.value) {
+                    Some(Expr::Attribute(held)) if held.attr.as_str() == "__dict__" => {
+                        self.fills(&held.value);
+                    }
+                    Some(Expr::Call(held)) if last_name(&held.func) == Some("vars") => {
+                        held.arguments
+                            .args
+                            .iter()
+                            .for_each(|object| self.fills(object));
+                    }
+                    _ => {}
+                }
+                return;
+            }
             Some("patch" | "object") => true,
             Some("multiple") => {
                 for keyword in &call.arguments.keywords {
@@ -200,6 +242,11 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
                 self.target(&assign.target, assign.value.as_deref());
             }
             AnyNodeRef::StmtFor(clause) => self.target(&clause.target, None),
+            AnyNodeRef::WithItem(item) => {
+                if let Some(target) = &item.optional_vars {
+                    self.target(target, None);
+                }
+            }
             AnyNodeRef::ExprCall(call) => self.call(call),
             _ => {}
         }

@@ -49,10 +49,14 @@ impl Sought {
     }
 }
 
-/// What a subclass has in the place of a coroutine function.
+/// What a subclass has in the place of a coroutine function or an asynchronous generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Override {
-    /// A value or a generator, which may be anything.
+    /// An asynchronous generator.
+    Generator,
+    /// Another coroutine function.
+    Coroutine,
+    /// A value, a property, or what a method or a decorator gives, which may be anything.
     Other,
     /// A plain method.
     Plain,
@@ -236,28 +240,91 @@ impl Linked {
         files.map_or(&[], Vec::as_slice)
     }
 
-    /// What a class that may be a subclass of `class` has in the place of a coroutine function of this name, other
-    /// than another one: classes are told apart by their last names alone, so that none is missed.
-    pub fn overridden(&self, class: &str, method: &str) -> Option<Override> {
+    /// What classes that may be subclasses of `class` have in the place of its method of this name: classes are told
+    /// apart by their last names alone, so that none is missed.
+    pub fn overrides(&self, class: &str, method: &str) -> Vec<Override> {
         let name = name_key(method);
         let class = ClassName {
             name: class,
             module: &[],
         };
         let classes = self.classes_before(class, true).into_iter();
-        let members =
-            classes.flat_map(|(file, class)| class.members(name).map(move |member| (file, member)));
-        let overrides = members.filter_map(|(file, member)| match member {
+        let members = classes
+            .flat_map(|(number, class)| class.members(name).map(move |member| (number, member)));
+        let overrides = members.filter_map(|(number, member)| match member {
             Member::Value(_) => Some(Override::Other),
             Member::Method(id) => {
+                let file = self.files.get(number as usize)?;
                 let function = file.functions.get(id as usize)?;
-                if !function.is_async {
-                    return Some(Override::Plain);
-                }
-                function.is_generator.then_some(Override::Other)
+                Some(match function {
+                    Function {
+                        is_async: false, ..
+                    } => {
+                        // `def send(self): return self.emit()`
+                        let is_open = function.is_property || self.gives(number, function.gives);
+                        if is_open {
+                            Override::Other
+                        } else {
+                            Override::Plain
+                        }
+                    }
+                    function if self.is_made_plain(number, function) => Override::Other,
+                    Function {
+                        is_generator: true, ..
+                    } => Override::Generator,
+                    Function { .. } => Override::Coroutine,
+                })
             }
         });
-        overrides.max()
+        overrides.collect()
+    }
+
+    /// Whether a function has a decorator in sight that gives another function, and nothing asynchronous.
+    fn is_made_plain(&self, number: u32, function: &Function) -> bool {
+        let decorators = self.functions_behind(number, function.decorators, LINKS);
+        decorators.into_iter().any(|(number, decorator)| {
+            let made = self.functions_behind(number, decorator.gives, LINKS);
+            !made.is_empty() && !self.gives(number, decorator.gives)
+        })
+    }
+
+    /// Whether something awaitable may be among what a node of the file with this number is made of.
+    fn gives(&self, number: u32, node: Node) -> bool {
+        Search::new(self, None, Sought::Called, DEPTH).gives(number, node)
+    }
+
+    /// The functions in sight that a node stands for, behind the numbers of their files.
+    fn functions_behind(&self, number: u32, node: Node, links: usize) -> Vec<(u32, &Function)> {
+        let (Some(links), Some(file)) = (links.checked_sub(1), self.files.get(number as usize))
+        else {
+            return Vec::new();
+        };
+        let behind = |node: Option<&Node>, number: u32| {
+            node.map_or_else(Vec::new, |node| self.functions_behind(number, *node, links))
+        };
+        let functions = file.steps(node).iter().flat_map(|step| match step {
+            Step::Function(id) => {
+                let function = file.functions.get(*id as usize);
+                function
+                    .map(|function| (number, function))
+                    .into_iter()
+                    .collect()
+            }
+            Step::Node(node, 0) => behind(Some(node), number),
+            Step::Name(name, 0) => behind(file.names.get(name), number),
+            Step::Import(path) => {
+                let path = file.paths.get(*path as usize);
+                let parts = path.and_then(|path| path.components.split_last());
+                let (name, module) = parts.map_or((0, &[][..]), |(name, module)| (*name, module));
+                let files = self.modules_of(module).iter().flat_map(|number| {
+                    let file = self.files.get(*number as usize);
+                    behind(file.and_then(|file| file.names.get(&name)), *number)
+                });
+                files.collect()
+            }
+            _ => Vec::new(),
+        });
+        functions.collect()
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
@@ -276,15 +343,15 @@ impl Linked {
 
     /// The classes that may be subclasses of the one of this name, and those that come before it where a method of
     /// such a subclass is looked for, or all others that it is made of.
-    fn classes_before(
-        &self,
-        class: ClassName<'_>,
-        is_in_order: bool,
-    ) -> Vec<(&Traces, &super::Class)> {
+    fn classes_before(&self, class: ClassName<'_>, is_in_order: bool) -> Vec<(u32, &super::Class)> {
         let module = class.module;
         let class = name_key(class.name);
-        let is_itself = |file: &Traces, child: &super::Class| {
-            let mut components = file.tail.iter().rev().zip(module.iter().rev());
+        let is_itself = |file: u32, child: &super::Class| {
+            let tail = self
+                .files
+                .get(file as usize)
+                .map_or(&[][..], |file| &file.tail);
+            let mut components = tail.iter().rev().zip(module.iter().rev());
             child.name == class && !module.is_empty() && components.all(|(one, two)| one == two)
         };
         let mut names = FxHashSet::from_iter([class]);
@@ -334,15 +401,16 @@ impl Linked {
         found
     }
 
+    /// Classes by a name, behind the numbers of their files.
     fn classes_by<'s>(
         &'s self,
         index: &'s FxHashMap<Key, Vec<(u32, u32)>>,
         name: Key,
-    ) -> impl Iterator<Item = (&'s Traces, &'s super::Class)> {
+    ) -> impl Iterator<Item = (u32, &'s super::Class)> {
         let places = index.get(&name).into_iter().flatten();
         places.filter_map(|(file, class)| {
-            let file = self.files.get(*file as usize)?;
-            Some((file, file.classes.get(*class as usize)?))
+            let known = self.files.get(*file as usize)?;
+            Some((*file, known.classes.get(*class as usize)?))
         })
     }
 }
@@ -883,6 +951,9 @@ impl<'p> Search<'p> {
         self.follow(file, function.decorators, &[], is_direct);
     }
 }
+
+/// How many names and imports are followed to a decorator, one behind the other.
+const LINKS: usize = 5;
 
 /// How many attributes of a module are followed, one behind the other.
 const CHAIN: usize = 5;

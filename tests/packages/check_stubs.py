@@ -180,6 +180,8 @@ class Stubs:
             outside = None
             if stub is None and isinstance(source, tuple):
                 outside = getattr(importlib.import_module(source[0]), source[1], None)
+            elif stub is None and source is None:
+                outside = getattr(builtins, name, None)
             yield name, stub, outside
 
     def methods(self, module, node):
@@ -499,6 +501,8 @@ class Check:
             return
         sort = type(real).__name__ if isinstance(real, (classmethod, staticmethod)) else ""
         said = (decorators & {"classmethod", "staticmethod"} or {""}).pop()
+        if node.name == "__new__":
+            said = "staticmethod"  # without saying so (Python documentation, "Basic customization")
         if sort != said and not (inspect.ismethod(real) and said == "classmethod"):
             self.bad(where, said or "a method of instances", sort or "a method of instances")
             return
