@@ -229,7 +229,7 @@ impl<'db> Class<'db> {
     }
 
     /// The classes it inherits from, as far as they are known.
-    fn base_classes(&self) -> impl Iterator<Item = Definition<'db>> {
+    pub(crate) fn base_classes(&self) -> impl Iterator<Item = Definition<'db>> {
         self.bases().filter_map(|base| self.own.class_of_base(base))
     }
 }

@@ -8,6 +8,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
+use crate::outline::last_name;
 use crate::semantics::{Awaitability, Class, Origin, Semantics};
 use crate::sight::look_again;
 use crate::spelling::Explained;
@@ -312,13 +313,29 @@ impl Semantics<'_> {
         }
         let gives_asynchronous = || {
             self.functions_returned(body).is_some_and(|functions| {
-                functions.into_iter().all(|function| {
-                    function.is_async
-                        && self.awaitability_of_function(function) == Some(Awaitability::Coroutine)
+                functions.into_iter().all(|inner| {
+                    inner.is_async
+                        && self.awaitability_of_function(inner) == Some(Awaitability::Coroutine)
+                        || is_asynchronous && self.passes_on(function, inner)
                 })
             })
         };
         is_asynchronous && self.returns_given(function, body) || gives_asynchronous()
+    }
+
+    /// Whether a plain wrapper gives what the function gives that is wrapped.
+    fn passes_on(&self, decorator: &ast::StmtFunctionDef, wrapper: &ast::StmtFunctionDef) -> bool {
+        let mut returned = returned_by(&wrapper.body).into_iter();
+        !wrapper.is_async
+            && wrapper.returns.is_none()
+            && self.keeps_function(wrapper)
+            && always_returns(&wrapper.body)
+            && returned.all(|value| {
+                matches!(value, Some(Expr::Call(call))
+                    if self.is_given_first(decorator, &call.func)
+                        && last_name(&call.func)
+                            .is_some_and(|name| !wrapper.parameters.includes(name)))
+            })
     }
 
     /// Whether all that a function of this file returns is what it is given first.

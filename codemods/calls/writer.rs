@@ -324,7 +324,12 @@ impl<'a> Writer<'_, 'a> {
             }
             Binding::Annotated(annotation, _) => self.annotated(annotation, at, steps),
             Binding::Parameter(parameter) => {
-                if let ScopeKind::Function(function) = own.kind
+                // `self: Self` says no more, and anything else may be another class.
+                let is_own = parameter
+                    .annotation()
+                    .is_none_or(|annotation| last_name(annotation) == Some("Self"));
+                if is_own
+                    && let ScopeKind::Function(function) = own.kind
                     && let Some(class) = self.scopes.own_class(function, own.parent, name)
                 {
                     let scope = self.scopes.by_start.get(&class.start())?;

@@ -6,7 +6,7 @@ use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
 
 use super::told::Told;
-use super::{STEPS, relied, versions};
+use super::{STEPS, look_again, relied, versions};
 use crate::outline::last_name;
 use crate::semantics::{BASES, Class, Semantics};
 use crate::support::decorators::called;
@@ -24,7 +24,7 @@ impl<'db> Semantics<'db> {
         tell: &dyn Fn(&Self, &Told<&Expr>) -> Option<T>,
     ) -> Option<T> {
         self.told_from(class, name, BASES, &|own, told| {
-            if told.annotation.is_none() {
+            if told.annotation.is_none() && !self.is_annotated(class, name, BASES) {
                 self.note_kept(class, name);
             }
             tell(own, told)
@@ -71,7 +71,10 @@ impl<'db> Semantics<'db> {
                 let speaking = above.find(|class| own.says_something(*class, name))?;
                 own.told_from(speaking, name, depth, tell)
             }
-            (None, [_, ..]) => class.says_alone(name, depth).then(|| tell(own, &told))?,
+            (None, [_, ..]) => {
+                let is_known = class.says_alone(name, depth) || class.says_more(&told, name, depth);
+                is_known.then(|| tell(own, &told))?
+            }
         }
     }
 
@@ -386,6 +389,37 @@ impl Class<'_> {
         };
         let mut decorators = self.node().decorator_list.iter();
         decorators.any(|decorator| is_by(decorator) == Some(true))
+    }
+
+    /// Whether a class assigns an instance of a class to an attribute that its only base assigns one of a class above
+    /// to: `self.options = options`, in both.
+    fn says_more(&self, told: &Told<&Expr>, name: &str, depth: usize) -> bool {
+        let (own, db) = (&self.own, self.own.db());
+        let mut bases = self.bases();
+        let (Some(base), None) = (bases.next(), bases.next()) else {
+            return false;
+        };
+        let classes = || {
+            let known = own.class_of_told(told, STEPS)?;
+            let base = own.base_in_sight(base)?;
+            let above = own.told_from(base, name, depth, &|own, told| {
+                own.class_of_told(told, STEPS)
+            })?;
+            Some((known, above))
+        };
+        look_again(classes).is_some_and(|(known, above)| {
+            let mut below = vec![known];
+            for _ in 0..BASES {
+                if below.contains(&above) {
+                    return true;
+                }
+                let classes = below.iter().filter_map(|class| Class::of(db, *class));
+                below = classes
+                    .flat_map(|class| class.base_classes().collect::<Vec<_>>())
+                    .collect();
+            }
+            false
+        })
     }
 
     /// Whether no base says more of an attribute, as far as the bases are there to ask.

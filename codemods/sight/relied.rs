@@ -128,7 +128,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether a class, or one above it, has an annotation for an attribute.
-    fn is_annotated(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
+    pub(super) fn is_annotated(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
         let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
             return false;
         };

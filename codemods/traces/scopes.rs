@@ -304,7 +304,8 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    /// The class that `name` is an instance of, as the first parameter of a method.
+    /// The class that `name` is an instance of, as the first parameter of a method. An annotation of it says more,
+    /// not less: `self: "Client[T]"`.
     pub(crate) fn own_class(
         &self,
         function: &ast::StmtFunctionDef,
@@ -319,11 +320,7 @@ impl<'a> Scopes<'a> {
             .decorator_list
             .iter()
             .any(|decorator| last_name(&decorator.expression) == Some("staticmethod"));
-        // `self: Self` says no more.
-        let is_own = first
-            .annotation()
-            .is_none_or(|annotation| last_name(annotation) == Some("Self"));
-        (first.name().as_str() == name && is_own && !is_static).then_some(class)
+        (first.name().as_str() == name && !is_static).then_some(class)
     }
 }
 
