@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use include_dir::Dir;
 use memchr::memmem;
@@ -739,7 +739,7 @@ impl Project {
     }
 
     /// What classes that may be subclasses of `class` have in the place of its method of this name.
-    pub fn overrides(&self, class: &str, method: &str) -> Vec<Override> {
+    pub fn overrides(&self, class: &str, method: &str) -> Arc<[Override]> {
         self.traces.overrides(class, method)
     }
 

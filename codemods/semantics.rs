@@ -622,6 +622,31 @@ impl<'db> Semantics<'db> {
             })
     }
 
+    /// Whether the name of a definition is, in the same scope, that of a class or function, and something is assigned
+    /// to it as well. The type engine goes by the class or function.
+    pub(crate) fn is_defined_and_assigned(&self, definition: Definition<'db>) -> bool {
+        let scope = definition.file_scope(self.db());
+        let place = definition.place(self.db());
+        let bindings = self.index().use_def_map(scope).reachable_bindings(place);
+        let (mut is_defined, mut is_assigned) = (false, false);
+        for binding in bindings {
+            if let DefinitionState::Defined(other) = binding.binding {
+                match other.kind(self.db()) {
+                    DefinitionKind::Function(_) | DefinitionKind::Class(_) => is_defined = true,
+                    kind @ (DefinitionKind::Assignment(_)
+                    | DefinitionKind::AnnotatedAssignment(_)
+                    | DefinitionKind::NamedExpression(_)) => {
+                        // `None` is neither called nor made objects of.
+                        let value = kind.value(self.module());
+                        is_assigned |= !value.is_some_and(Expr::is_none_literal_expr);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        is_defined && is_assigned
+    }
+
     /// The scope an expression is evaluated in.
     pub fn scope_of<'a>(&self, expr: impl Into<ast::ExprRef<'a>>) -> Option<FileScopeId> {
         self.index().try_expression_scope_id(&expr.into())

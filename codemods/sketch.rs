@@ -36,7 +36,43 @@ impl Semantics<'_> {
     /// What awaiting the value of a call would mean, where that needs no types. `None` where the
     /// types must be asked.
     pub fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
-        match &*call.func {
+        let known = self.awaitability_when_called(&call.func);
+        if matches!(known, Some(Awaitability::No | Awaitability::Unknown)) {
+            return known;
+        }
+        let Some(behind) = self.called_behind(&call.func) else {
+            return Some(Awaitability::Unknown);
+        };
+        // What may not be called by its own name may not be called by another.
+        let is_held = |callee: &&Expr| {
+            let known = self.awaitability_when_called(callee);
+            known.is_some_and(|known| {
+                !matches!(known, Awaitability::Coroutine | Awaitability::Awaitable)
+            })
+        };
+        let is_choice = || {
+            let several = match &*call.func {
+                Expr::Name(name) => self.bindings(name).is_some_and(|all| all.len() > 1),
+                _ => false,
+            };
+            several
+                || behind
+                    .iter()
+                    .any(|value| value.is_if_expr() || value.is_bool_op_expr())
+        };
+        // Of two functions of which one is plain, the code knows which it is.
+        let is_told_apart = || {
+            known.is_none() && is_choice() && self.awaitability(call.into()) == Awaitability::Mixed
+        };
+        if behind.iter().any(is_held) || !behind.is_empty() && is_told_apart() {
+            return Some(Awaitability::Unknown);
+        }
+        known
+    }
+
+    /// The same of calling a value.
+    fn awaitability_when_called(&self, callee: &Expr) -> Option<Awaitability> {
+        match callee {
             Expr::Name(name) => {
                 if self.is_builtin(name) {
                     return Some(Awaitability::No);
@@ -55,10 +91,7 @@ impl Semantics<'_> {
                     let values_only = definitions.iter().all(|definition| {
                         is_value(definition.kind(self.db())) && !self.is_function_too(*definition)
                     });
-                    // The code knows which of them it is.
-                    let is_told = functions_only
-                        || values_only && self.awaitability(call.into()) != Awaitability::Mixed;
-                    return (!is_told).then_some(Awaitability::Unknown);
+                    return (!functions_only && !values_only).then_some(Awaitability::Unknown);
                 };
                 match definition.kind(self.db()) {
                     DefinitionKind::Function(function) => {
@@ -93,22 +126,14 @@ impl Semantics<'_> {
                     {
                         Some(Awaitability::Coroutine)
                     }
-                    DefinitionKind::Assignment(assignment)
-                        if matches!(
-                            assignment.value(self.module()),
-                            Expr::If(_) | Expr::BoolOp(_)
-                        ) && self.awaitability(call.into()) == Awaitability::Mixed =>
-                    {
-                        Some(Awaitability::Unknown)
-                    }
                     // The type engine goes by what stands in a collection at first.
                     DefinitionKind::For(_) | DefinitionKind::Comprehension(_) => self
-                        .awaitability_by_callable(&call.func)
+                        .awaitability_by_callable(callee)
                         .or(Some(Awaitability::Unknown)),
                     DefinitionKind::LambdaParameter(_) => Some(Awaitability::Unknown),
                     _ => self
-                        .awaitability_of_callee(&call.func)
-                        .or_else(|| self.awaitability_by_callable(&call.func)),
+                        .awaitability_of_callee(callee)
+                        .or_else(|| self.awaitability_by_callable(callee)),
                 }
             }
             Expr::Attribute(attribute) => {
@@ -123,8 +148,8 @@ impl Semantics<'_> {
                 {
                     return Some(Awaitability::Unknown);
                 }
-                self.awaitability_of_callee(&call.func)
-                    .or_else(|| self.awaitability_by_callable(&call.func))
+                self.awaitability_of_callee(callee)
+                    .or_else(|| self.awaitability_by_callable(callee))
                     .or_else(|| self.awaitability_by_signatures(attribute))
             }
             _ => None,

@@ -103,10 +103,16 @@ impl Codemod for ForgottenAwait {
         {
             return None;
         }
-        let method = match site.node {
-            AnyNodeRef::ExprCall(call) => call.func.as_attribute_expr(),
-            AnyNodeRef::ExprAttribute(attribute) => Some(attribute),
-            _ => None,
+        let called = called_at(file, site.node);
+        let members: Vec<&ast::ExprAttribute> = match site.node {
+            AnyNodeRef::ExprAttribute(property) => vec![property],
+            _ => called
+                .iter()
+                .filter_map(|callee| callee.as_attribute_expr())
+                .collect(),
+        };
+        let any_member = |holds: &dyn Fn(&ast::ExprAttribute) -> bool| {
+            members.iter().any(|member| holds(member))
         };
         let ((awaitability, is_rebound), relied) = relied::noting(|| {
             let awaitability = match site.node {
@@ -121,16 +127,14 @@ impl Codemod for ForgottenAwait {
                 Awaitability::Coroutine | Awaitability::Awaitable | Awaitability::Mixed
             );
             let is_rebound = is_found
-                && method
-                    .is_some_and(|method| file.semantics.is_rebound(&method.value, &method.attr));
-            match site.node {
-                AnyNodeRef::ExprCall(call) if is_found => {
-                    file.semantics.note_way_to_callee(&call.func);
+                && any_member(&|method| file.semantics.is_rebound(&method.value, &method.attr));
+            if is_found {
+                for callee in &called {
+                    file.semantics.note_way_to_callee(callee);
                 }
-                AnyNodeRef::ExprAttribute(property) if is_found => {
+                if let AnyNodeRef::ExprAttribute(property) = site.node {
                     file.semantics.note_way_to_member(property);
                 }
-                _ => {}
             }
             (awaitability, is_rebound)
         });
@@ -167,11 +171,10 @@ impl Codemod for ForgottenAwait {
             }
             _ => return None,
         };
-        let once_plain = match site.node {
-            AnyNodeRef::ExprCall(call) => once_plain(file, call)
-                .map(|package| format!("older versions of `{package}` have a plain function here")),
-            _ => None,
-        };
+        let once_plain = called
+            .iter()
+            .find_map(|callee| once_plain(file, callee))
+            .map(|package| format!("older versions of `{package}` have a plain function here"));
         let is_overridden = is_overridden_plainly(file, site.node);
         if is_overridden && is_placeholder(file, site.node) {
             return None;
@@ -184,31 +187,31 @@ impl Codemod for ForgottenAwait {
             }
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
             None if let Some(collection) =
-                method.and_then(|method| file.semantics.collection_of_others(&method.value)) =>
+                members.iter().find_map(|member| file.semantics.collection_of_others(&member.value)) =>
             {
                 Remedy::NotFixed(format!(
                     "what is put into `{collection}` may be of another class"
                 ))
             }
-            None if let Some(collection) = table_with_others(file, site.node) => {
+            None if let Some(collection) = table_with_others(file, &called) => {
                 Remedy::NotFixed(format!(
                     "what is put into `{collection}` may be a plain function"
                 ))
             }
-            None if method.is_some_and(|method| file.semantics.may_have_plain(method)) => {
+            None if any_member(&|method| file.semantics.may_have_plain(method)) => {
                 Remedy::NotFixed(
                     "one of the values that are assigned to it has a plain method of this name"
                         .to_owned(),
                 )
             }
-            None if is_given_plain(file, site.node) => Remedy::NotFixed(
+            None if called.iter().any(|callee| file.semantics.may_be_plain(callee)) => Remedy::NotFixed(
                 "one of the values that are assigned to it is a plain function".to_owned(),
             ),
             None if is_awaited_too_late(site) => Remedy::NotFixed(
                 "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
                     .to_owned(),
             ),
-            None if is_cached(file, site.node) => Remedy::NotFixed(
+            None if called.iter().any(|callee| is_cached(file, callee)) => Remedy::NotFixed(
                 "a cache hands out the same coroutine again, which can be awaited only once"
                     .to_owned(),
             ),
@@ -327,26 +330,29 @@ fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
     search.is_found
 }
 
-/// The collection that what is called was taken from by a key or an index, where something else may be put into
-/// it.
-fn table_with_others<'a>(file: &'a File<'_, '_>, node: AnyNodeRef<'a>) -> Option<&'a Name> {
-    let callee = &*node.as_expr_call()?.func;
-    let is_taken = callee.is_subscript_expr();
-    is_taken.then(|| file.semantics.collection_of_others(callee))?
+/// What is called at a node, or may be under another name.
+pub(crate) fn called_at<'a>(file: &'a File<'_, '_>, node: AnyNodeRef<'a>) -> Vec<&'a Expr> {
+    let Some(call) = node.as_expr_call() else {
+        return Vec::new();
+    };
+    let callee = &*call.func;
+    let behind = file.semantics.called_behind(callee).unwrap_or_default();
+    std::iter::once(callee).chain(behind).collect()
 }
 
-/// Whether what is called is a variable or an attribute that a plain function was assigned to.
-fn is_given_plain(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
-    let AnyNodeRef::ExprCall(call) = node else {
-        return false;
-    };
-    file.semantics.may_be_plain(&call.func)
+/// The collection that something that is called was taken from by a key or an index, where something else may be
+/// put into it.
+fn table_with_others<'a>(file: &'a File<'_, '_>, called: &[&'a Expr]) -> Option<&'a Name> {
+    let mut taken = called
+        .iter()
+        .filter(|callee| callee.is_subscript_expr() || callee.is_call_expr());
+    taken.find_map(|callee| file.semantics.collection_of_others(callee))
 }
 
 /// The package whose older versions have a plain function in the place of the coroutine function
 /// that is called, where only the stubs of this tool say what is called.
-pub(crate) fn once_plain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'static str> {
-    let function = file.semantics.function(&call.func)?;
+pub(crate) fn once_plain(file: &File<'_, '_>, callee: &Expr) -> Option<&'static str> {
+    let function = file.semantics.function(callee)?;
     let path = file.semantics.path_in_stubs(&function)?;
     PLAIN_VALUES
         .once_plain
@@ -363,12 +369,9 @@ fn is_awaited_too_late(site: &Site<'_, '_>) -> bool {
 }
 
 /// Whether a cache stands before the function that is called.
-fn is_cached(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
-    let AnyNodeRef::ExprCall(call) = node else {
-        return false;
-    };
+fn is_cached(file: &File<'_, '_>, callee: &Expr) -> bool {
     let semantics = &file.semantics;
-    let Some(function) = semantics.function(&call.func) else {
+    let Some(function) = semantics.function(callee) else {
         return false;
     };
     let own = semantics.of_function(&function);

@@ -5,7 +5,8 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind, WithItem};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::said_otherwise;
+use super::call::called_at;
+use super::doubt::{is_overridden_plainly, may_be_put, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{context_key, name_key};
@@ -118,10 +119,12 @@ impl Codemod for MissingAsyncWith {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
                     let edit = Edit::insertion("async ".to_owned(), with.start());
+                    let mut managers = with.items.iter().map(|item| &item.context_expr);
+                    let another = managers.find_map(|manager| another_manager(file, manager));
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async with`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied)),
+                            .unsafe_if(said_otherwise(file, &relied).or(another)),
                     )
                 }
             }
@@ -134,6 +137,27 @@ impl Codemod for MissingAsyncWith {
             remedy,
         })
     }
+}
+
+/// Why a call may give another context manager: the object may be of a subclass that has a plain method in the place
+/// of an asynchronous one, or something else may be put there.
+fn another_manager(file: &File<'_, '_>, manager: &Expr) -> Option<String> {
+    let semantics = &file.semantics;
+    let managers = std::iter::once(manager).chain(semantics.values_behind(manager));
+    let mut calls = managers.filter_map(Expr::as_call_expr);
+    calls.find_map(|call| {
+        let called = called_at(file, call.into());
+        let is_asynchronous = called.iter().any(|callee| {
+            let function = semantics.function(callee);
+            let node = function
+                .as_ref()
+                .and_then(|function| function.node(semantics.db()));
+            node.is_some_and(|node| node.is_async)
+        });
+        (is_asynchronous && is_overridden_plainly(file, call.into()))
+            .then(|| "a class in sight overrides the method with a plain one".to_owned())
+            .or_else(|| may_be_put(file, call.into()))
+    })
 }
 
 /// Whether an item is made by a method of what an earlier item of the same statement gives, as in

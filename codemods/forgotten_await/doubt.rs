@@ -1,8 +1,9 @@
 //! Why what is called may be something else than the coroutine function that it seems to be.
 
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{AnyNodeRef, Expr};
 use rustc_hash::FxHashSet;
 
+use super::call::called_at;
 use crate::file::File;
 use crate::outline::last_name;
 use crate::sight::added::Place;
@@ -18,7 +19,12 @@ pub(crate) fn doubt(
     relied: &FxHashSet<Relied>,
 ) -> Option<String> {
     let here = match node {
-        AnyNodeRef::ExprCall(call) => uncertain(file, call),
+        AnyNodeRef::ExprCall(_) => {
+            let called = called_at(file, node);
+            called
+                .into_iter()
+                .find_map(|callee| uncertain(file, callee))
+        }
         AnyNodeRef::ExprAttribute(property) => {
             replaced::is_given_elsewhere(file, &property.attr).then(|| put_in_place(&property.attr))
         }
@@ -54,57 +60,62 @@ pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -
 /// and of the method.
 fn overrides(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Vec<(String, String, Override)> {
     let semantics = &file.semantics;
-    let (member, called) = match node {
-        AnyNodeRef::ExprCall(call) => {
-            // `get = client.get`
-            let callee = match &*call.func {
-                Expr::Name(name) => semantics.value_behind(name).unwrap_or(&call.func),
-                callee => callee,
-            };
-            (callee.as_attribute_expr(), Some(&*call.func))
-        }
-        AnyNodeRef::ExprAttribute(property) => (Some(property), None),
-        _ => return Vec::new(),
-    };
+    let called = called_at(file, node);
+    let property = node.as_expr_attribute();
+    let members = called
+        .iter()
+        .filter_map(|callee| callee.as_attribute_expr());
     let mut asked = Vec::new();
-    if let Some(member) = member {
-        let mut classes = semantics.class_names_of(&member.value);
+    for member in members.chain(property.map(|property| &**property)) {
+        let object = &*member.value;
+        let objects = std::iter::once(object).chain(semantics.values_behind(object));
+        let mut classes: Vec<_> = objects
+            .flat_map(|object| semantics.class_names_of(object))
+            .collect();
         // `Client.get(client)` is the method of that class.
-        if classes.is_empty() && semantics.base_in_sight(&member.value).is_none() {
+        if classes.is_empty() && semantics.base_in_sight(object).is_none() {
             let methods = semantics.definitions_named(member.into()).into_iter();
             classes.extend(methods.filter_map(|method| semantics.class_around(method)));
         }
         let name = member.attr.to_string();
         asked.extend(classes.into_iter().map(|class| (class, name.clone())));
     }
-    if let Some(called) = called {
-        let classes = semantics.class_names_of(called).into_iter();
+    for callee in &called {
+        let classes = semantics.class_names_of(callee).into_iter();
         asked.extend(classes.map(|class| (class, "__call__".to_owned())));
     }
     let found = asked.into_iter().flat_map(|(class, name)| {
-        let overrides = file.project.overrides(&class, &name).into_iter();
-        overrides.map(move |one| (class.clone(), name.clone(), one))
+        let overrides = file.project.overrides(&class, &name);
+        let all = overrides
+            .iter()
+            .map(|one| (class.clone(), name.clone(), *one));
+        all.collect::<Vec<_>>()
     });
     found.collect()
 }
 
+/// Why something else may stand in the place of what is called.
+pub(crate) fn may_be_put(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<String> {
+    let callee = &*node.as_expr_call()?.func;
+    // What an annotation says of it holds, whatever it is given.
+    if file.semantics.awaitability_by_callable(callee).is_some() {
+        return uncertain(file, callee);
+    }
+    let called = called_at(file, node);
+    called
+        .into_iter()
+        .find_map(|callee| uncertain(file, callee))
+}
+
 /// Why what is called may be something else where a program does what is not in sight here.
-fn uncertain(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<String> {
-    let callee = &*call.func;
+fn uncertain(file: &File<'_, '_>, callee: &Expr) -> Option<String> {
     let semantics = &file.semantics;
-    // `get = client.get`
-    let behind = match callee {
-        Expr::Name(name) => semantics.value_behind(name),
-        _ => None,
-    };
-    for callee in [Some(callee), behind].into_iter().flatten() {
-        let object = callee.as_attribute_expr().map(|method| &method.value);
-        if let Some(name) = last_name(callee)
-            && (replaced::is_replaced(file, name)
-                || object.is_some_and(|object| replaced::is_filled(file, object)))
-        {
-            return Some(put_in_place(name));
-        }
+    let object = callee.as_attribute_expr().map(|method| &method.value);
+    if let Some(name) = last_name(callee)
+        && (replaced::is_replaced(file, name)
+            || object.is_some_and(|object| replaced::is_filled(file, object)))
+    {
+        return Some(put_in_place(name));
     }
     if let Expr::Attribute(method) = callee
         && semantics.is_made_when_asked_for(method)
@@ -167,6 +178,7 @@ pub(crate) fn said_otherwise(file: &File<'_, '_>, relied: &FxHashSet<Relied>) ->
         Relied::Undecorated(class) => Some(format!(
             "a decorator of `{class}` may make something else of the class"
         )),
+        Relied::Defined(name) => Some(format!("something else is assigned to `{name}` as well")),
         Relied::Kept { .. } | Relied::Given(_) | Relied::Way(_) => None,
     });
     reasons.min()

@@ -5,7 +5,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::{is_overridden_plainly, may_be_another, said_otherwise};
+use super::doubt::{is_overridden_plainly, may_be_another, may_be_put, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{iteration_key, name_key};
@@ -86,8 +86,11 @@ impl Codemod for MissingAsyncFor {
         if !is_asynchronous {
             return None;
         }
+        let behind = semantics.values_behind(iterable);
+        let mut sources = std::iter::once(iterable).chain(behind.iter().copied());
+        let is_overridden = |source: &Expr| is_overridden_plainly(file, source.into());
         let remedy = match surroundings.obstacle {
-            _ if is_overridden_plainly(file, iterable.into()) => Remedy::NotFixed(
+            _ if sources.clone().any(is_overridden) => Remedy::NotFixed(
                 "a class in sight overrides the method with a plain one".to_owned(),
             ),
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().replace("await", "async for")),
@@ -95,13 +98,15 @@ impl Codemod for MissingAsyncFor {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
                     let edit = Edit::insertion("async ".to_owned(), site.node.start());
-                    let another = iterable
-                        .is_call_expr()
-                        .then(|| may_be_another(file, iterable.into(), Override::Generator));
+                    let another = sources.find_map(|source| {
+                        let call = AnyNodeRef::from(source.as_call_expr()?);
+                        may_be_another(file, call, Override::Generator)
+                            .or_else(|| may_be_put(file, call))
+                    });
                     Remedy::Rewrite(
                         Rewrite::safe("Use `async for`", vec![edit])
                             .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied).or(another.flatten())),
+                            .unsafe_if(said_otherwise(file, &relied).or(another)),
                     )
                 }
             },

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Operator};
+use ruff_python_ast::{self as ast, AnyNodeRef, BoolOp, Expr, ExprContext, Operator};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 use serde::Deserialize;
@@ -90,9 +90,9 @@ pub(crate) fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
         // The value of the whole is one of the two.
         AnyNodeRef::ExprIf(conditional) if is_it(&conditional.test) => Use::Plain,
         AnyNodeRef::ExprIf(_) => use_of_parent(),
-        // All but the last operand are asked for their truth.
+        // All but the last operand are asked for their truth, and a coroutine is true: it is the value of an `or`.
         AnyNodeRef::ExprBoolOp(operation) => match operation.values.last() {
-            Some(last) if is_it(last) => use_of_parent(),
+            Some(last) if is_it(last) || operation.op == BoolOp::Or => use_of_parent(),
             _ => Use::Plain,
         },
         AnyNodeRef::ExprUnaryOp(_) | AnyNodeRef::ExprBinOp(_) | AnyNodeRef::ExprCompare(_) => {

@@ -9,7 +9,9 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use crate::concurrency::signature::is_typed_throughout;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::forgotten_await::call::{awaitability_of, is_synchronized, once_plain, runs_by_itself};
+use crate::forgotten_await::call::{
+    awaitability_of, called_at, is_synchronized, once_plain, runs_by_itself,
+};
 use crate::forgotten_await::doubt::{doubt, is_overridden_plainly};
 use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use crate::key::name_key;
@@ -97,23 +99,28 @@ impl Codemod for CoroutineNeverRun {
         {
             return None;
         }
+        let called = called_at(file, site.node);
         let (awaitability, relied) = relied::noting(|| {
             let awaitability = awaitability_of(file, call);
             if awaitability == Awaitability::Coroutine {
-                file.semantics.note_way_to_callee(&call.func);
+                for callee in &called {
+                    file.semantics.note_way_to_callee(callee);
+                }
             }
             awaitability
         });
         if awaitability != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
-            || once_plain(file, call).is_some()
+            || called.iter().any(|callee| once_plain(file, callee).is_some())
             || runs_by_itself(file, call)
             || is_run_otherwise(file, surroundings.owner)
         {
             return None;
         }
-        let method = call.func.as_attribute_expr();
-        if method.is_some_and(|method| file.semantics.is_rebound(&method.value, &method.attr)) {
+        let mut methods = called
+            .iter()
+            .filter_map(|callee| callee.as_attribute_expr());
+        if methods.any(|method| file.semantics.is_rebound(&method.value, &method.attr)) {
             return None;
         }
         let remedy = if is_overridden_plainly(file, site.node) {
@@ -252,7 +259,7 @@ fn neighbours<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Group<'a>>
             && is_plain
             && !suppressions.silence(&RULE, call.range())
             && awaitability_of(file, call) == Awaitability::Coroutine
-            && once_plain(file, call).is_none())
+            && once_plain(file, &call.func).is_none())
         .then_some(call)
     };
     let before = place.suite.get(..place.index)?.iter().rev();

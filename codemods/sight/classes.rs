@@ -72,7 +72,7 @@ impl<'db> Semantics<'db> {
                 own.told_from(speaking, name, depth, tell)
             }
             (None, [_, ..]) => {
-                let is_known = class.says_alone(name, depth) || class.says_more(&told, name, depth);
+                let is_known = class.says_alone(name, depth) || class.says_more(&told, name);
                 is_known.then(|| tell(own, &told))?
             }
         }
@@ -391,21 +391,21 @@ impl Class<'_> {
         decorators.any(|decorator| is_by(decorator) == Some(true))
     }
 
-    /// Whether a class assigns an instance of a class to an attribute that its only base assigns one of a class above
-    /// to: `self.options = options`, in both.
-    fn says_more(&self, told: &Told<&Expr>, name: &str, depth: usize) -> bool {
+    /// Whether a class begins with an instance of a class in an attribute that its only base begins with one of a
+    /// class above in: `self.options = options`, in both.
+    fn says_more(&self, told: &Told<&Expr>, name: &str) -> bool {
         let (own, db) = (&self.own, self.own.db());
         let mut bases = self.bases();
         let (Some(base), None) = (bases.next(), bases.next()) else {
             return false;
         };
         let classes = || {
+            let base = Class::of(db, own.base_in_sight(base)?)?;
+            if !self.begins_with(name) || !base.begins_with(name) || !base.says_alone(name, BASES) {
+                return None;
+            }
             let known = own.class_of_told(told, STEPS)?;
-            let base = own.base_in_sight(base)?;
-            let above = own.told_from(base, name, depth, &|own, told| {
-                own.class_of_told(told, STEPS)
-            })?;
-            Some((known, above))
+            Some((known, base.own.class_of_told(&base.told(name), STEPS)?))
         };
         look_again(classes).is_some_and(|(known, above)| {
             let mut below = vec![known];
@@ -420,6 +420,39 @@ impl Class<'_> {
             }
             false
         })
+    }
+
+    /// Whether nothing in a class assigns to an attribute but its `__init__`, once, and after those of its bases.
+    fn begins_with(&self, name: &str) -> bool {
+        let told = self.told(name);
+        let ([_], false, None) = (
+            told.values.as_slice(),
+            told.may_be_another(),
+            told.annotation,
+        ) else {
+            return false;
+        };
+        let mut body = self.node().body.iter();
+        let start = body.find_map(|statement| {
+            let function = statement.as_function_def_stmt()?;
+            (function.name.as_str() == "__init__").then_some(function)
+        });
+        let Some(start) = start else {
+            return false;
+        };
+        let assigns = |statement: &Stmt| {
+            matches!(statement, Stmt::Assign(assign)
+                if matches!(assign.targets.as_slice(), [Expr::Attribute(target)]
+                    if target.attr.as_str() == name))
+        };
+        let begins = |statement: &Stmt| {
+            matches!(statement, Stmt::Expr(statement)
+                if matches!(&*statement.value, Expr::Call(call)
+                    if last_name(&call.func) == Some("__init__")))
+        };
+        let own = start.body.iter().position(assigns);
+        let base = start.body.iter().rposition(begins);
+        own.is_some_and(|own| base.is_none_or(|base| base < own))
     }
 
     /// Whether no base says more of an attribute, as far as the bases are there to ask.

@@ -4,9 +4,7 @@ use std::sync::LazyLock;
 
 use ruff_python_ast::{self as ast, Expr};
 use serde::Deserialize;
-use ty_python_core::definition::{
-    Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
-};
+use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
 use crate::semantics::{Class, Semantics};
 
@@ -320,35 +318,6 @@ impl<'db> Semantics<'db> {
             return tell(self, Some(held));
         };
         tell(self, Some(self.part_of_tuple(held, place)?))
-    }
-
-    /// Whether a loop over what is written out there gives a name nothing but coroutine functions:
-    /// `for step in (first, second)`.
-    pub(crate) fn takes_coroutine_functions(
-        &self,
-        name: &ast::ExprName,
-        target: TargetKind<'db>,
-        iterable: &Expr,
-    ) -> bool {
-        let Some((
-            Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }),
-            part,
-        )) = self.taken(name, target, iterable)
-        else {
-            return false;
-        };
-        let mut given = elts.iter().map(|item| match (part, item) {
-            (Part::Item, item) => Some(item),
-            (Part::InItem(place), Expr::Tuple(item)) => {
-                let mut before = item.elts.iter().take(place);
-                let is_plain = !before.any(Expr::is_starred_expr);
-                item.elts.get(place).filter(|_| is_plain)
-            }
-            _ => None,
-        });
-        !elts.is_empty()
-            && given
-                .all(|given| given.is_some_and(|given| self.is_one_more_coroutine_function(given)))
     }
 
     /// What an annotation of a tuple says of the thing at a place.

@@ -13,6 +13,7 @@
 
 pub(crate) mod added;
 mod annotated;
+mod behind;
 mod classes;
 mod collections;
 mod conditions;

@@ -361,7 +361,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The one annotation that holds where a variable is assigned to.
-    fn declared_before(&self, binding: Definition<'db>) -> Option<&Expr> {
+    pub(super) fn declared_before(&self, binding: Definition<'db>) -> Option<&Expr> {
         let use_def = self.index().use_def_map(binding.file_scope(self.db()));
         let mut declarations = use_def.declarations_at_binding(binding);
         let (declaration, None) = (declarations.next()?, declarations.next()) else {

@@ -26,6 +26,8 @@ pub(crate) enum Relied {
     Undecorated(String),
     /// The way to what is called leads through attributes of this name.
     Way(String),
+    /// What is assigned to the name of this class or function makes no difference.
+    Defined(String),
 }
 
 /// The name of a class.
@@ -168,6 +170,9 @@ impl Way<'_, '_> {
         for definition in own.bindings(name).unwrap_or_default() {
             if !own.is_here(definition) {
                 continue;
+            }
+            if own.is_defined_and_assigned(definition) {
+                note(Relied::Defined(name.id.to_string()));
             }
             let value = match definition.kind(own.db()) {
                 DefinitionKind::Assignment(assignment) => Some(assignment.value(own.module())),

@@ -57,8 +57,15 @@ pub(crate) fn is_replaced(file: &File<'_, '_>, name: &str) -> bool {
 
 /// Whether something may be put into an object under any name: `setattr(client, name, ...)`.
 pub(crate) fn is_filled(file: &File<'_, '_>, object: &Expr) -> bool {
-    let is_its_own = file.semantics.class_of_receiver(object).is_some();
-    !is_its_own && last_name(object).is_some_and(|name| file.replacements().objects.contains(name))
+    let semantics = &file.semantics;
+    let objects = &file.replacements().objects;
+    if objects.is_empty() || semantics.class_of_receiver(object).is_some() {
+        return false;
+    }
+    let classes = semantics.class_names_of(object);
+    let classes = classes.iter().map(String::as_str);
+    let mut names = last_name(object).into_iter().chain(classes);
+    names.any(|name| objects.contains(name))
 }
 
 /// Whether an attribute of this name may be given another value, from outside of its class.
@@ -131,9 +138,29 @@ impl Search<'_, '_> {
         known.push(replacement);
     }
 
+    /// `setattr(client, name, ...)`
+    fn fills_any(&mut self, given: &[Expr]) {
+        if let [object, name, ..] = given
+            && !name.is_string_literal_expr()
+        {
+            self.fills(object);
+        }
+    }
+
+    fn keywords(&mut self, call: &ast::ExprCall) {
+        for keyword in &call.arguments.keywords {
+            if let Some(name) = &keyword.arg {
+                self.add(name, Some(&keyword.value), false);
+            }
+        }
+    }
+
     /// What is assigned to: `client.fetch`, or `client.__dict__["fetch"]`.
     fn target(&mut self, target: &Expr, value: Option<&Expr>) {
         match target {
+            Expr::Attribute(target) if target.attr.as_str() == "__dict__" => {
+                self.fills(&target.value);
+            }
             Expr::Attribute(target)
                 if self.semantics.class_of_receiver(&target.value).is_none() =>
             {
@@ -145,7 +172,11 @@ impl Search<'_, '_> {
                     other => other,
                 };
                 if matches!(last_name(held), Some("__dict__" | "vars" | "globals")) {
-                    self.name(&target.slice, value, false);
+                    if target.slice.is_string_literal_expr() {
+                        self.name(&target.slice, value, false);
+                    } else if let Some(object) = holder(&target.value) {
+                        self.fills(object);
+                    }
                 }
             }
             Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
@@ -172,37 +203,31 @@ impl Search<'_, '_> {
     fn call(&mut self, call: &ast::ExprCall) {
         let given = &call.arguments.args;
         let is_mock = match last_name(&call.func) {
-            Some("setattr") => {
-                if let [object, name, ..] = &**given
-                    && !name.is_string_literal_expr()
-                {
-                    self.fills(object);
-                }
+            Some("setattr" | "__setattr__") => {
+                self.fills_any(given);
                 false
             }
-            // `client.__dict__.update(...)`, `vars(client).update(...)`
-            Some("update") => {
-                match call.func.as_attribute_expr().map(|update| &*update.value) {
-                    Some(Expr::Attribute(held)) if held.attr.as_str() == "__dict__" => {
-                        self.fills(&held.value);
-                    }
-                    Some(Expr::Call(held)) if last_name(&held.func) == Some("vars") => {
-                        held.arguments
-                            .args
-                            .iter()
-                            .for_each(|object| self.fills(object));
-                    }
-                    _ => {}
+            // `client.__dict__.update(...)`, `vars(client).update(...)`, `globals().update(fetch=...)`
+            Some("update" | "setdefault") => {
+                let Some(update) = call.func.as_attribute_expr() else {
+                    return;
+                };
+                if let Some(object) = holder(&update.value) {
+                    self.fills(object);
+                }
+                if matches!(&*update.value, Expr::Call(held) if last_name(&held.func) == Some("globals"))
+                {
+                    self.keywords(call);
                 }
                 return;
             }
-            Some("patch" | "object") => true,
+            Some("object") => {
+                self.fills_any(given);
+                true
+            }
+            Some("patch") => true,
             Some("multiple") => {
-                for keyword in &call.arguments.keywords {
-                    if let Some(name) = &keyword.arg {
-                        self.add(name, Some(&keyword.value), false);
-                    }
-                }
+                self.keywords(call);
                 return;
             }
             _ => return,
@@ -227,6 +252,15 @@ impl Search<'_, '_> {
             None if !is_mock => self.name(name, None, false),
             None => {}
         }
+    }
+}
+
+/// The object whose attributes are what an expression gives: `client.__dict__`, `vars(client)`.
+fn holder(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Attribute(held) if held.attr.as_str() == "__dict__" => Some(&held.value),
+        Expr::Call(held) if last_name(&held.func) == Some("vars") => held.arguments.args.first(),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! the answer interesting, or nothing is left.
 
 use std::cell::RefCell;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use ruff_python_ast::{self as ast, Expr};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -47,6 +47,10 @@ impl Sought {
             _ => Self::Called,
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a subclass has in the place of a coroutine function or an asynchronous generator.
@@ -94,6 +98,8 @@ pub struct Linked {
     /// Classes by their names, and by those of their bases: their files, and their numbers there.
     by_name: FxHashMap<Key, Vec<(u32, u32)>>,
     children: FxHashMap<Key, Vec<(u32, u32)>>,
+    /// What subclasses have in the place of methods, by the names of the classes and of the methods.
+    overrides: Mutex<FxHashMap<(Key, Key), Arc<[Override]>>>,
 }
 
 /// What has one name, in all files: functions, members of classes, and what stands at the top level of
@@ -155,6 +161,7 @@ impl Linked {
 
     /// Takes note of what has which name, once all files are there.
     pub fn settle(&mut self) {
+        self.overrides = Mutex::default();
         let mut named: FxHashMap<Key, bool> = FxHashMap::default();
         let mut note = |name: Key, is_coroutine_function: bool| {
             *named.entry(name).or_insert(true) &= is_coroutine_function;
@@ -242,8 +249,21 @@ impl Linked {
 
     /// What classes that may be subclasses of `class` have in the place of its method of this name: classes are told
     /// apart by their last names alone, so that none is missed.
-    pub fn overrides(&self, class: &str, method: &str) -> Vec<Override> {
+    pub fn overrides(&self, class: &str, method: &str) -> Arc<[Override]> {
         let name = name_key(method);
+        let key = (name_key(class), name);
+        if let Some(known) = lock(&self.overrides).get(&key) {
+            return Arc::clone(known);
+        }
+        let mut found = self.overrides_of(class, name);
+        found.sort_unstable();
+        found.dedup();
+        let found: Arc<[Override]> = found.into();
+        lock(&self.overrides).insert(key, Arc::clone(&found));
+        found
+    }
+
+    fn overrides_of(&self, class: &str, name: Key) -> Vec<Override> {
         let class = ClassName {
             name: class,
             module: &[],
@@ -251,6 +271,11 @@ impl Linked {
         let classes = self.classes_before(class, true).into_iter();
         let members = classes
             .flat_map(|(number, class)| class.members(name).map(move |member| (number, member)));
+        let mut left = SEARCHES;
+        let mut is_open = |number: u32, function: &Function| {
+            left = left.saturating_sub(1);
+            left == 0 || self.gives(number, function.gives)
+        };
         let overrides = members.filter_map(|(number, member)| match member {
             Member::Value(_) => Some(Override::Other),
             Member::Method(id) => {
@@ -261,8 +286,7 @@ impl Linked {
                         is_async: false, ..
                     } => {
                         // `def send(self): return self.emit()`
-                        let is_open = function.is_property || self.gives(number, function.gives);
-                        if is_open {
+                        if function.is_property || is_open(number, function) {
                             Override::Other
                         } else {
                             Override::Plain
@@ -312,19 +336,44 @@ impl Linked {
             }
             Step::Node(node, 0) => behind(Some(node), number),
             Step::Name(name, 0) => behind(file.names.get(name), number),
+            // `@tools.retry`
+            Step::Name(name, chain) => {
+                let steps = file
+                    .names
+                    .get(name)
+                    .map_or(&[][..], |node| file.steps(*node));
+                let imports = steps.iter().filter_map(|step| match step {
+                    Step::Import(path) => file.paths.get(*path as usize),
+                    _ => None,
+                });
+                let chain = file.chain(*chain);
+                let paths = imports.map(|path| [&path.components, chain].concat());
+                paths
+                    .flat_map(|path| self.functions_at(&path, links))
+                    .collect()
+            }
             Step::Import(path) => {
                 let path = file.paths.get(*path as usize);
-                let parts = path.and_then(|path| path.components.split_last());
-                let (name, module) = parts.map_or((0, &[][..]), |(name, module)| (*name, module));
-                let files = self.modules_of(module).iter().flat_map(|number| {
-                    let file = self.files.get(*number as usize);
-                    behind(file.and_then(|file| file.names.get(&name)), *number)
-                });
-                files.collect()
+                path.map_or_else(Vec::new, |path| self.functions_at(&path.components, links))
             }
             _ => Vec::new(),
         });
         functions.collect()
+    }
+
+    /// The functions in sight that a dotted path names.
+    fn functions_at(&self, path: &[Key], links: usize) -> Vec<(u32, &Function)> {
+        let Some((name, module)) = path.split_last() else {
+            return Vec::new();
+        };
+        let files = self.modules_of(module).iter().flat_map(|number| {
+            let file = self.files.get(*number as usize);
+            let node = file.and_then(|file| file.names.get(name));
+            node.map_or_else(Vec::new, |node| {
+                self.functions_behind(*number, *node, links)
+            })
+        });
+        files.collect()
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
@@ -951,6 +1000,9 @@ impl<'p> Search<'p> {
         self.follow(file, function.decorators, &[], is_direct);
     }
 }
+
+/// How many of the plain methods of subclasses are asked what they give.
+const SEARCHES: usize = 64;
 
 /// How many names and imports are followed to a decorator, one behind the other.
 const LINKS: usize = 5;
