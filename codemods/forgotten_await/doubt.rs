@@ -96,15 +96,13 @@ fn overrides(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Vec<(String, String, 
 
 /// Why something else may stand in the place of what is called.
 pub(crate) fn may_be_put(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<String> {
-    let callee = &*node.as_expr_call()?.func;
+    let own = &*node.as_expr_call()?.func;
     // What an annotation says of it holds, whatever it is given.
-    if file.semantics.awaitability_by_callable(callee).is_some() {
-        return uncertain(file, callee);
+    if file.semantics.awaitability_by_callable(own).is_some() {
+        return uncertain(file, own);
     }
-    let called = called_at(file, node);
-    called
-        .into_iter()
-        .find_map(|callee| uncertain(file, callee))
+    let mut called = called_at(file, node).into_iter();
+    called.find_map(|callee| uncertain(file, callee))
 }
 
 /// Why what is called may be something else where a program does what is not in sight here.

@@ -61,8 +61,10 @@ impl<'db> Semantics<'db> {
             Expr::Named(named) => vec![&named.value],
             Expr::Subscript(subscript) => match self.written_out(&subscript.value) {
                 Some(Expr::Dict(table)) => table.items.iter().map(|item| &item.value).collect(),
-                Some(Expr::List(ast::ExprList { elts, .. })) => elts.iter().collect(),
-                Some(Expr::Tuple(ast::ExprTuple { elts, .. })) => elts.iter().collect(),
+                Some(
+                    Expr::List(ast::ExprList { elts, .. })
+                    | Expr::Tuple(ast::ExprTuple { elts, .. }),
+                ) => elts.iter().collect(),
                 _ => Vec::new(),
             },
             Expr::Lambda(function) if is_called => self.called_by(&function.body),

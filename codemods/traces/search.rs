@@ -99,8 +99,10 @@ pub struct Linked {
     by_name: FxHashMap<Key, Vec<(u32, u32)>>,
     children: FxHashMap<Key, Vec<(u32, u32)>>,
     /// What subclasses have in the place of methods, by the names of the classes and of the methods.
-    overrides: Mutex<FxHashMap<(Key, Key), Arc<[Override]>>>,
+    overrides: Mutex<Overrides>,
 }
+
+type Overrides = FxHashMap<(Key, Key), Arc<[Override]>>;
 
 /// What has one name, in all files: functions, members of classes, and what stands at the top level of
 /// modules.
