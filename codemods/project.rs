@@ -24,7 +24,8 @@ use crate::site::suites_in;
 use crate::support::blocking::Table;
 use crate::support::loops::running_methods;
 use crate::support::resources::opening_methods;
-use crate::traces::search::{ClassName, Linked, Namesakes, Override, Sought, stdlib_names};
+use crate::traces::search::{Linked, Namesakes, Sought, stdlib_names};
+use crate::traces::subclasses::{ClassName, Override};
 use crate::traces::{Node, Place, Scopes, Traces, Writer};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.

@@ -9,7 +9,7 @@ use crate::outline::last_name;
 use crate::sight::added::Place;
 use crate::sight::relied::Relied;
 use crate::support::replaced;
-use crate::traces::search::Override;
+use crate::traces::subclasses::Override;
 
 /// Why what a call calls, or what a property gives, may be something else than it seems to be, in ways that leave a
 /// fix to people. `relied` is what the answer relies on.

@@ -16,7 +16,8 @@ use crate::site::{Obstacle, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
 use crate::support::locks;
-use crate::traces::search::{Override, Sought};
+use crate::traces::search::Sought;
+use crate::traces::subclasses::Override;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF102.

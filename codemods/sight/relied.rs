@@ -13,7 +13,7 @@ use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::key::{Key, name_key};
 use crate::semantics::{BASES, Class, Semantics};
-use crate::traces::search::ClassName;
+use crate::traces::subclasses::ClassName;
 
 /// Something that an answer relies on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -12,6 +12,7 @@
 
 pub(crate) mod scopes;
 pub mod search;
+pub mod subclasses;
 mod writer;
 
 use std::path::Path;

@@ -2,12 +2,13 @@
 //! the answer interesting, or nothing is left.
 
 use std::cell::RefCell;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 
 use ruff_python_ast::{self as ast, Expr};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
+use super::subclasses::Classes;
 use super::{Function, ImportPath, Member, Node, Origin, Step, Traces};
 use crate::key::{Key, as_property, context_key, iteration_key, module_keys, name_key};
 
@@ -49,37 +50,10 @@ impl Sought {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What a subclass has in the place of a coroutine function or an asynchronous generator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Override {
-    /// An asynchronous generator.
-    Generator,
-    /// Another coroutine function.
-    Coroutine,
-    /// A value, a property, or what a method or a decorator gives, which may be anything.
-    Other,
-    /// A plain method.
-    Plain,
-}
-
-/// The name of a class whose subclasses are asked about.
-#[derive(Debug, Clone, Copy)]
-pub struct ClassName<'a> {
-    /// Its last name.
-    pub name: &'a str,
-    /// The components of the name of its module, as keys: a base of it may have the same name,
-    /// `class Client(base.Client)`. Without any, it may be in all modules.
-    pub module: &'a [Key],
-}
-
 /// The traces of all files, linked.
 #[derive(Debug, Default)]
 pub struct Linked {
-    files: Vec<Traces>,
+    pub(super) files: Vec<Traces>,
     /// By the last components of their names.
     modules: FxHashMap<Key, Vec<u32>>,
     /// The functions that block, methods behind the names of their classes.
@@ -95,14 +69,9 @@ pub struct Linked {
     installed_names: FxHashSet<Key>,
     /// By the names that something has in a file, whether all of that are coroutine functions.
     named: FxHashMap<Key, bool>,
-    /// Classes by their names, and by those of their bases: their files, and their numbers there.
-    by_name: FxHashMap<Key, Vec<(u32, u32)>>,
-    children: FxHashMap<Key, Vec<(u32, u32)>>,
-    /// What subclasses have in the place of methods, by the names of the classes and of the methods.
-    overrides: Mutex<Overrides>,
+    /// The classes of all files.
+    pub(super) classes: Classes,
 }
-
-type Overrides = FxHashMap<(Key, Key), Arc<[Override]>>;
 
 /// What has one name, in all files: functions, members of classes, and what stands at the top level of
 /// modules.
@@ -163,7 +132,6 @@ impl Linked {
 
     /// Takes note of what has which name, once all files are there.
     pub fn settle(&mut self) {
-        self.overrides = Mutex::default();
         let mut named: FxHashMap<Key, bool> = FxHashMap::default();
         let mut note = |name: Key, is_coroutine_function: bool| {
             *named.entry(name).or_insert(true) &= is_coroutine_function;
@@ -192,17 +160,7 @@ impl Linked {
             }
         }
         self.named = named;
-        self.by_name.clear();
-        self.children.clear();
-        for (number, file) in (0..).zip(&self.files) {
-            for (place, class) in (0..).zip(&file.classes) {
-                let place = (number, place);
-                self.by_name.entry(class.name).or_default().push(place);
-                for base in &class.base_names {
-                    self.children.entry(*base).or_default().push(place);
-                }
-            }
-        }
+        self.classes = Classes::of(&self.files);
     }
 
     /// Whether the files of this top-level package are those of the project.
@@ -241,228 +199,17 @@ impl Linked {
             })
     }
 
+    /// Whether something awaitable may be among what a node of the file with this number is made of.
+    pub(super) fn gives(&self, number: u32, node: Node) -> bool {
+        Search::new(self, None, Sought::Called, DEPTH).gives(number, node)
+    }
+
     /// The files that a module's name may mean.
-    fn modules_of(&self, module: &[Key]) -> &[u32] {
+    pub(super) fn modules_of(&self, module: &[Key]) -> &[u32] {
         // The folder that imports start from may be any.
         let key = module_keys(module.iter().copied()).last();
         let files = key.and_then(|key| self.modules.get(&key));
         files.map_or(&[], Vec::as_slice)
-    }
-
-    /// What classes that may be subclasses of `class` have in the place of its method of this name: classes are told
-    /// apart by their last names alone, so that none is missed.
-    pub fn overrides(&self, class: &str, method: &str) -> Arc<[Override]> {
-        let name = name_key(method);
-        let key = (name_key(class), name);
-        if let Some(known) = lock(&self.overrides).get(&key) {
-            return Arc::clone(known);
-        }
-        let mut found = self.overrides_of(class, name);
-        found.sort_unstable();
-        found.dedup();
-        let found: Arc<[Override]> = found.into();
-        lock(&self.overrides).insert(key, Arc::clone(&found));
-        found
-    }
-
-    fn overrides_of(&self, class: &str, name: Key) -> Vec<Override> {
-        let class = ClassName {
-            name: class,
-            module: &[],
-        };
-        let classes = self.classes_before(class, true).into_iter();
-        let members = classes
-            .flat_map(|(number, class)| class.members(name).map(move |member| (number, member)));
-        let mut left = SEARCHES;
-        let mut is_open = |number: u32, function: &Function| {
-            left = left.saturating_sub(1);
-            left == 0 || self.gives(number, function.gives)
-        };
-        let overrides = members.filter_map(|(number, member)| match member {
-            Member::Value(_) => Some(Override::Other),
-            Member::Method(id) => {
-                let file = self.files.get(number as usize)?;
-                let function = file.functions.get(id as usize)?;
-                Some(match function {
-                    Function {
-                        is_async: false, ..
-                    } => {
-                        // `def send(self): return self.emit()`
-                        if function.is_property || is_open(number, function) {
-                            Override::Other
-                        } else {
-                            Override::Plain
-                        }
-                    }
-                    function if self.is_made_plain(number, function) => Override::Other,
-                    Function {
-                        is_generator: true, ..
-                    } => Override::Generator,
-                    Function { .. } => Override::Coroutine,
-                })
-            }
-        });
-        overrides.collect()
-    }
-
-    /// Whether a function has a decorator in sight that gives another function, and nothing asynchronous.
-    fn is_made_plain(&self, number: u32, function: &Function) -> bool {
-        let decorators = self.functions_behind(number, function.decorators, LINKS);
-        decorators.into_iter().any(|(number, decorator)| {
-            let made = self.functions_behind(number, decorator.gives, LINKS);
-            !made.is_empty() && !self.gives(number, decorator.gives)
-        })
-    }
-
-    /// Whether something awaitable may be among what a node of the file with this number is made of.
-    fn gives(&self, number: u32, node: Node) -> bool {
-        Search::new(self, None, Sought::Called, DEPTH).gives(number, node)
-    }
-
-    /// The functions in sight that a node stands for, behind the numbers of their files.
-    fn functions_behind(&self, number: u32, node: Node, links: usize) -> Vec<(u32, &Function)> {
-        let (Some(links), Some(file)) = (links.checked_sub(1), self.files.get(number as usize))
-        else {
-            return Vec::new();
-        };
-        let behind = |node: Option<&Node>, number: u32| {
-            node.map_or_else(Vec::new, |node| self.functions_behind(number, *node, links))
-        };
-        let functions = file.steps(node).iter().flat_map(|step| match step {
-            Step::Function(id) => {
-                let function = file.functions.get(*id as usize);
-                function
-                    .map(|function| (number, function))
-                    .into_iter()
-                    .collect()
-            }
-            Step::Node(node, 0) => behind(Some(node), number),
-            Step::Name(name, 0) => behind(file.names.get(name), number),
-            // `@tools.retry`
-            Step::Name(name, chain) => {
-                let steps = file
-                    .names
-                    .get(name)
-                    .map_or(&[][..], |node| file.steps(*node));
-                let imports = steps.iter().filter_map(|step| match step {
-                    Step::Import(path) => file.paths.get(*path as usize),
-                    _ => None,
-                });
-                let chain = file.chain(*chain);
-                let paths = imports.map(|path| [&path.components, chain].concat());
-                paths
-                    .flat_map(|path| self.functions_at(&path, links))
-                    .collect()
-            }
-            Step::Import(path) => {
-                let path = file.paths.get(*path as usize);
-                path.map_or_else(Vec::new, |path| self.functions_at(&path.components, links))
-            }
-            _ => Vec::new(),
-        });
-        functions.collect()
-    }
-
-    /// The functions in sight that a dotted path names.
-    fn functions_at(&self, path: &[Key], links: usize) -> Vec<(u32, &Function)> {
-        let Some((name, module)) = path.split_last() else {
-            return Vec::new();
-        };
-        let files = self.modules_of(module).iter().flat_map(|number| {
-            let file = self.files.get(*number as usize);
-            let node = file.and_then(|file| file.names.get(name));
-            node.map_or_else(Vec::new, |node| {
-                self.functions_behind(*number, *node, links)
-            })
-        });
-        files.collect()
-    }
-
-    /// Whether a class that may be a subclass of `class` has something of its own under this name.
-    pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
-        let name = name_key(name);
-        // Methods assign attributes in whatever order their classes come.
-        self.classes_before(class, false)
-            .into_iter()
-            .any(|(_, class)| class.members(name).next().is_some())
-    }
-
-    /// Whether there is a class that may be a subclass of `class`.
-    pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
-        !self.classes_before(class, true).is_empty()
-    }
-
-    /// The classes that may be subclasses of the one of this name, and those that come before it where a method of
-    /// such a subclass is looked for, or all others that it is made of.
-    fn classes_before(&self, class: ClassName<'_>, is_in_order: bool) -> Vec<(u32, &super::Class)> {
-        let module = class.module;
-        let class = name_key(class.name);
-        let is_itself = |file: u32, child: &super::Class| {
-            let tail = self
-                .files
-                .get(file as usize)
-                .map_or(&[][..], |file| &file.tail);
-            let mut components = tail.iter().rev().zip(module.iter().rev());
-            child.name == class && !module.is_empty() && components.all(|(one, two)| one == two)
-        };
-        let mut names = FxHashSet::from_iter([class]);
-        let mut found = Vec::new();
-        let mut pending = vec![class];
-        while let Some(name) = pending.pop() {
-            for (file, child) in self.classes_by(&self.children, name) {
-                if is_itself(file, child) {
-                    continue;
-                }
-                found.push((file, child));
-                if names.insert(child.name) {
-                    pending.push(child.name);
-                }
-            }
-        }
-        // `class Sub(Mixin, Base)`
-        let mut before: Vec<Key> = Vec::new();
-        for (_, class) in &found {
-            let bases = class.base_names.iter();
-            let count = bases
-                .take_while(|base| !is_in_order || !names.contains(base))
-                .count();
-            let others = class.base_names.iter().take(count);
-            before.extend(others.filter(|base| !names.contains(base)));
-        }
-        if before.is_empty() {
-            return found;
-        }
-        // What both have above them comes after both.
-        let mut above = FxHashSet::default();
-        let mut pending = vec![class];
-        while let Some(name) = pending.pop() {
-            for (_, class) in self.classes_by(&self.by_name, name) {
-                let bases = class.base_names.iter().copied();
-                pending.extend(bases.filter(|base| above.insert(*base)));
-            }
-        }
-        while let Some(name) = before.pop() {
-            if !above.contains(&name) && names.insert(name) {
-                for (file, class) in self.classes_by(&self.by_name, name) {
-                    found.push((file, class));
-                    before.extend(&class.base_names);
-                }
-            }
-        }
-        found
-    }
-
-    /// Classes by a name, behind the numbers of their files.
-    fn classes_by<'s>(
-        &'s self,
-        index: &'s FxHashMap<Key, Vec<(u32, u32)>>,
-        name: Key,
-    ) -> impl Iterator<Item = (u32, &'s super::Class)> {
-        let places = index.get(&name).into_iter().flatten();
-        places.filter_map(|(file, class)| {
-            let known = self.files.get(*file as usize)?;
-            Some((*file, known.classes.get(*class as usize)?))
-        })
     }
 }
 
@@ -1002,12 +749,6 @@ impl<'p> Search<'p> {
         self.follow(file, function.decorators, &[], is_direct);
     }
 }
-
-/// How many of the plain methods of subclasses are asked what they give.
-const SEARCHES: usize = 64;
-
-/// How many names and imports are followed to a decorator, one behind the other.
-const LINKS: usize = 5;
 
 /// How many attributes of a module are followed, one behind the other.
 const CHAIN: usize = 5;
