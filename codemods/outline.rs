@@ -252,10 +252,13 @@ impl Search {
         };
         if function.is_async {
             self.outline.awaitable.push(key);
+            // `Job()()`
             if name.as_str() == "__call__"
                 && let Some(class) = self.classes.last()
             {
-                self.outline.awaitable.push(instance_key(*class));
+                self.outline
+                    .awaitable
+                    .extend([*class, instance_key(*class)]);
             }
         } else if let Some(annotation) = &function.returns {
             if names_awaitable(annotation) {
@@ -368,11 +371,11 @@ impl Search {
                 Some(Expr::Tuple(item)) => item.elts.as_slice(),
                 item => item.map_or(&[][..], std::slice::from_ref),
             };
-            for (target, part) in targets.iter().zip(parts) {
-                if let Some(name) = last_name(target) {
-                    self.holds(name, part);
-                }
-            }
+            let pairs = targets.iter().zip(parts).filter_map(|(target, part)| {
+                let pair = (last_name(target)?, last_name(part)?);
+                Some((name_key(pair.0), name_key(pair.1)))
+            });
+            self.outline.taken_from.extend(pairs);
             return;
         }
         let held = match iterable {
@@ -395,26 +398,20 @@ impl Search {
         if target.is_subscript_expr() && self.functions == 0 && self.classes.is_empty() {
             self.outline.items += 1;
         }
-        let mut values = Vec::new();
-        if let Some(value) = value {
-            add_choices(value, &mut values);
-        }
-        let targets = match target {
-            Expr::Tuple(tuple) => tuple.elts.as_slice(),
-            target => std::slice::from_ref(target),
+        let made = match value {
+            Some(Expr::Await(awaited)) => Some(&*awaited.value),
+            value => value,
         };
-        for value in &values {
-            let made = match value {
-                Expr::Await(awaited) => &*awaited.value,
-                value => *value,
+        if let Some(Expr::Call(call)) = made
+            && let Some(callee) = last_name(&call.func)
+        {
+            let targets = match target {
+                Expr::Tuple(tuple) => tuple.elts.as_slice(),
+                target => std::slice::from_ref(target),
             };
-            if let Expr::Call(call) = made
-                && let Some(callee) = last_name(&call.func)
-            {
-                let names = targets.iter().filter_map(last_name);
-                let pairs = names.map(|name| (name_key(name), name_key(callee)));
-                self.outline.made_by.extend(pairs);
-            }
+            let names = targets.iter().filter_map(last_name);
+            let pairs = names.map(|name| (name_key(name), name_key(callee)));
+            self.outline.made_by.extend(pairs);
         }
         let name = match target {
             Expr::Name(target) => target.id.as_str(),
@@ -429,6 +426,10 @@ impl Search {
         if let Some(value) = value {
             self.alias(name, value);
         }
+        let mut values = Vec::new();
+        if let Some(value) = value {
+            add_choices(value, &mut values);
+        }
         for value in values {
             self.holds(name, value);
         }
@@ -437,19 +438,22 @@ impl Search {
     /// Notes what a name may be called for, by a value that is assigned to it.
     fn holds(&mut self, name: &str, value: &Expr) {
         match value {
-            Expr::Call(call) => {
-                if matches!(last_name(&call.func), Some("partial" | "partialmethod"))
-                    && let Some(first) = call.arguments.args.first().and_then(last_name)
-                {
-                    self.stands_for(name, first);
+            Expr::Call(call) => match (last_name(&call.func), &*call.arguments.args) {
+                (Some("partial" | "partialmethod"), [first, ..]) => {
+                    if let Some(first) = last_name(first) {
+                        self.stands_for(name, first);
+                    }
                 }
-            }
+                (Some("cast"), [annotation, _]) => self.protocols(name, annotation),
+                _ => {}
+            },
             Expr::Name(_) | Expr::Attribute(_) => {
                 if let Some(other) = last_name(value) {
                     self.stands_for(name, other);
                 }
             }
-            Expr::Lambda(function) => {
+            // Those of classes are defaults of fields, which hold all sorts of functions.
+            Expr::Lambda(function) if self.functions > 0 => {
                 if let Expr::Call(call) = &*function.body
                     && let Some(callee) = last_name(&call.func)
                 {

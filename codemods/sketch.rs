@@ -167,13 +167,26 @@ impl Semantics<'_> {
             let own = self.of_function(signature);
             let node = signature.node(self.db())?;
             let mut decorators = node.decorator_list.iter();
-            if !decorators.all(|decorator| own.is_overload(&decorator.expression)) {
+            let is_kept = decorators.all(|decorator| {
+                let path = &decorator.expression;
+                own.is_overload(path) || own.keeps_call(path)
+            });
+            if !is_kept {
                 return None;
             }
             own.awaitability_of_signature(node)
         });
         let first = answers.next()??;
         answers.all(|other| other == Some(first)).then_some(first)
+    }
+
+    /// Whether calling a function means the same with a decorator.
+    fn keeps_call(&self, decorator: &Expr) -> bool {
+        self.is_kept_by(decorator)
+            || self.means(
+                decorator,
+                &["builtins.classmethod", "builtins.staticmethod"],
+            )
     }
 
     fn is_overload(&self, decorator: &Expr) -> bool {
@@ -418,10 +431,7 @@ impl Semantics<'_> {
                 .function_scope(function)?
                 .is_generator_function(self.index());
         for decorator in function.decorator_list.iter().rev() {
-            let path = &decorator.expression;
-            if self.is_kept_by(path)
-                || self.means(path, &["builtins.classmethod", "builtins.staticmethod"])
-            {
+            if self.keeps_call(&decorator.expression) {
                 continue;
             }
             if !self.wraps_asynchronously(&decorator.expression, is_asynchronous) {

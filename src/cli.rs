@@ -425,7 +425,9 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
             note(skipped);
         }
     }
-    if discovered.files.is_empty() && !failed && discovered.skipped.is_empty() {
+    let mut files = discovered.files.iter();
+    let has_code = files.any(|found| !discovery::is_stub(&found.path));
+    if !has_code && !failed && discovered.skipped.is_empty() {
         let names: Vec<String> = args
             .paths
             .iter()

@@ -8,7 +8,7 @@ use ignore::{WalkBuilder, WalkState};
 
 use crate::config::{ConfigError, Resolver};
 
-/// A Python file to look at.
+/// A Python file to look at, or a stub file, which says what a module has that is written in another language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The path as people wrote it, or below the folder they named: for messages and diffs.
@@ -110,7 +110,8 @@ fn walk(
             };
             let path = entry.path();
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            if !is_folder && path.extension().is_none_or(|extension| extension != "py") {
+            let is_code = |path: &Path| path.extension().is_some_and(|extension| extension == "py");
+            if !is_folder && !is_code(path) && !stands_alone(path) {
                 return WalkState::Continue;
             }
             if entry.depth() > 0 {
@@ -162,6 +163,12 @@ fn walk(
 /// Whether `path` is a stub file.
 pub fn is_stub(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "pyi")
+}
+
+/// Whether `path` is a stub file of a module that has no code beside it in Python: only there it says what the module
+/// has.
+fn stands_alone(path: &Path) -> bool {
+    is_stub(path) && !path.with_extension("py").is_file()
 }
 
 /// A key by which paths sort as they do by their components, at a fraction of the time.

@@ -426,13 +426,7 @@ fn look_beside(
             .into_par_iter()
             .filter_map(|path| {
                 let source = source::read(path.as_std_path()).ok()?;
-                let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
-                let place = Place::of(path.as_std_path());
-                let scopes = Scopes::of(parsed.syntax(), &source.text, place);
-                let mut summary = Box::new(Summary::of(parsed.syntax(), &source.text, true));
-                summary.add_imports(parsed.syntax());
-                summary.add_traces(Writer::new(&scopes).finish());
-                summary.add_calls(calls::write(&scopes, &source.text, table));
+                let summary = defined_in(path.as_std_path(), &source.text, table);
                 Some((path, summary))
             })
             .collect();
@@ -442,6 +436,17 @@ fn look_beside(
         }
     }
     beside
+}
+
+/// The summary of a file that is read for what it defines alone.
+fn defined_in(path: &Path, text: &str, table: &Table) -> Box<Summary> {
+    let parsed = parse_unchecked_source(text, PySourceType::from(path));
+    let scopes = Scopes::of(parsed.syntax(), text, Place::of(path));
+    let mut summary = Box::new(Summary::of(parsed.syntax(), text, true));
+    summary.add_imports(parsed.syntax());
+    summary.add_traces(Writer::new(&scopes).finish());
+    summary.add_calls(calls::write(&scopes, text, table));
+    summary
 }
 
 /// The folders that any of the configurations names.
@@ -476,6 +481,10 @@ fn first_look(
             }
         },
     };
+    if discovery::is_stub(&path) {
+        let summary = defined_in(&path, &source.text, &config.settings.blocking);
+        return Ok(FirstLook::Nothing(Some(summary)));
+    }
     let words = Words::of(&source.text);
     let is_plain = !named && !words.are_of_coroutines();
     let codes = config.codes_for(&path);

@@ -298,10 +298,16 @@ impl<'db> Semantics<'db> {
             .then(|| tell(&own, node.returns.as_deref()))?
     }
 
-    /// Whether all decorators of a function give it back as it is.
+    /// Whether all decorators of a function leave what it gives as it is.
     pub(crate) fn keeps_function(&self, function: &ast::StmtFunctionDef) -> bool {
         let mut decorators = function.decorator_list.iter();
-        decorators.all(|decorator| self.is_kept_by(&decorator.expression))
+        decorators.all(|decorator| {
+            let decorator = &decorator.expression;
+            self.is_kept_by(decorator)
+                || self.means(decorator, &["builtins.staticmethod"])
+                // What it is given first is a class, and only an annotation says what it makes of that.
+                || function.returns.is_some() && self.means(decorator, &["builtins.classmethod"])
+        })
     }
 
     /// The class of what a function gives to a `with` that `contextlib.contextmanager` makes a context
@@ -526,11 +532,18 @@ impl<'db> Semantics<'db> {
 
     /// The class that a name in quotes stands for in an annotation (PEP 484, "Forward references").
     fn class_quoted(&self, quoted: &ast::ExprStringLiteral) -> Option<Definition<'db>> {
-        let name = quoted.value.to_str();
-        match self.lookup(name, self.scope_of(quoted)?)?.as_slice() {
-            [definition] => self.as_class(self.imported_by(*definition)?),
-            _ => None,
-        }
+        let scope = self.scope_of(quoted)?;
+        let (module, name) = match quoted.value.to_str().rsplit_once('.') {
+            Some((module, name)) => (Some(self.module_quoted(module, scope)?), name),
+            None => (None, quoted.value.to_str()),
+        };
+        let Some(module) = module else {
+            return match self.lookup(name, scope)?.as_slice() {
+                [definition] => self.as_class(self.imported_by(*definition)?),
+                _ => None,
+            };
+        };
+        self.as_class(self.definition_in_file(module, name, IMPORTS)?)
     }
 
     /// A definition, where it is one of a class.
@@ -603,7 +616,9 @@ impl<'db> Semantics<'db> {
                 let scope = self.scope_of(call)?;
                 self.index().class_definition_of_method(scope)
             }
-            receiver => self.class_in_sight(receiver),
+            receiver => self
+                .class_in_sight(receiver)
+                .or_else(|| self.class_named(receiver)),
         }
     }
 
@@ -630,7 +645,9 @@ impl<'db> Semantics<'db> {
             if let Some(module) = self.module_in_sight(&method.value) {
                 return self.definitions_in_file(module, &method.attr, IMPORTS);
             }
-            let class = self.class_in_sight(&method.value)?;
+            let class = self
+                .class_in_sight(&method.value)
+                .or_else(|| self.class_named(&method.value))?;
             let above = Class::of(self.db(), class)?.resolution_order(BASES)?;
             for class in std::iter::once(class).chain(above) {
                 let known = Class::of(self.db(), class)?.own_definitions(&method.attr)?;

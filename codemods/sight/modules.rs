@@ -106,6 +106,35 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// The module that a name, or a dotted path, in quotes stands for.
+    pub(super) fn module_quoted(&self, path: &str, scope: FileScopeId) -> Option<File> {
+        let db = self.db();
+        let mut names = path.split('.');
+        let known = self.lookup(names.next()?, scope)?;
+        let [definition] = known.as_slice() else {
+            return None;
+        };
+        let first = match definition.kind(db) {
+            DefinitionKind::Import(import) => {
+                let alias = import.alias(self.module());
+                let bound = match alias.asname {
+                    Some(_) => alias.name.as_str(),
+                    None => alias.name.split('.').next()?,
+                };
+                self.model().resolve_module(Some(bound), 0)?.file(db)?
+            }
+            DefinitionKind::ImportFrom(import) => {
+                let statement = import.import(self.module());
+                let package = self
+                    .model()
+                    .resolve_module(statement.module.as_deref(), statement.level)?;
+                self.module_below(package.file(db)?, &import.alias(self.module()).name)?
+            }
+            _ => return None,
+        };
+        names.try_fold(first, |module, name| self.module_below(module, name))
+    }
+
     /// The module that several imports bind to one name: `import trio` and `import trio.testing`.
     fn module_imported(&self, name: &ast::ExprName) -> Option<File> {
         let is_one = |definition: Definition<'db>| match definition.kind(self.db()) {

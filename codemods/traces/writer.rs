@@ -838,6 +838,12 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     )
                 );
                 self.visit_expr(&call.func);
+                // What a collection holds may be called: `for task in self.tasks.values(): task()`.
+                if let Expr::Attribute(method) = &*call.func
+                    && GIVING.contains(&method.attr.as_str())
+                {
+                    self.visit_expr(&method.value);
+                }
                 if let Some(module) = imported_module(call) {
                     let path = self.writer.path(absolute(module.split('.')));
                     self.steps.push(Step::Import(path));
@@ -898,6 +904,9 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
         }
     }
 }
+
+/// Methods of collections that give all that these hold.
+const GIVING: [&str; 4] = ["items", "pop", "popleft", "values"];
 
 /// What the results of functions are made of.
 #[derive(Default, Deserialize)]
