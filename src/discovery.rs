@@ -30,7 +30,7 @@ pub struct Discovered {
     pub skipped: Vec<String>,
 }
 
-/// Finds the Python files in `paths`.
+/// Finds the Python files in `paths`, and the stub files there that stand for other code.
 ///
 /// Folders are walked in parallel. Ignored by git and excluded are only files found that way; what
 /// is named itself is taken, unless it is a stub, which is never rewritten.

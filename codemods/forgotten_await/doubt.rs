@@ -19,12 +19,7 @@ pub(crate) fn doubt(
     relied: &FxHashSet<Relied>,
 ) -> Option<String> {
     let here = match node {
-        AnyNodeRef::ExprCall(_) => {
-            let called = called_at(file, node);
-            called
-                .into_iter()
-                .find_map(|callee| uncertain(file, callee))
-        }
+        AnyNodeRef::ExprCall(_) => may_be_put(file, node),
         AnyNodeRef::ExprAttribute(property) => {
             replaced::is_given_elsewhere(file, &property.attr).then(|| put_in_place(&property.attr))
         }
@@ -96,11 +91,6 @@ fn overrides(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Vec<(String, String, 
 
 /// Why something else may stand in the place of what is called.
 pub(crate) fn may_be_put(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<String> {
-    let own = &*node.as_expr_call()?.func;
-    // What an annotation says of it holds, whatever it is given.
-    if file.semantics.awaitability_by_callable(own).is_some() {
-        return uncertain(file, own);
-    }
     let mut called = called_at(file, node).into_iter();
     called.find_map(|callee| uncertain(file, callee))
 }

@@ -251,12 +251,12 @@ fn neighbours<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Group<'a>>
             Expr::Attribute(method) => {
                 method.value.is_name_expr()
                     && !file.semantics.is_rebound(&method.value, &method.attr)
-                    && !is_overridden_plainly(file, call.into())
             }
             _ => false,
         };
         (callee
             && is_plain
+            && !is_overridden_plainly(file, call.into())
             && !suppressions.silence(&RULE, call.range())
             && awaitability_of(file, call) == Awaitability::Coroutine
             && once_plain(file, &call.func).is_none())

@@ -1,5 +1,6 @@
 //! Values told by the annotations that other names have: type aliases, and what can be called.
 
+use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
@@ -93,11 +94,7 @@ impl<'db> Semantics<'db> {
         if is_awaited {
             return None;
         }
-        let named = match &*call.func {
-            Expr::Subscript(generic) => &generic.value,
-            other => other,
-        };
-        if let Some(class) = self.class_named(named) {
+        if let Some(class) = self.class_named(map_subscript(&call.func)) {
             let maker = Class::of(self.db(), class)?.own_method("__new__")??;
             let tell = |own: &Self, result: Option<&Expr>| tell(own, result?);
             return self.by_result(&self.function_of(maker)?, false, tell);
@@ -135,11 +132,7 @@ impl<'db> Semantics<'db> {
         annotation: &Expr,
         tell: &dyn Fn(&Self, &Expr) -> Option<T>,
     ) -> Option<T> {
-        let named = match annotation {
-            Expr::Subscript(generic) => &generic.value,
-            other => other,
-        };
-        let Expr::Name(name) = named else {
+        let Expr::Name(name) = map_subscript(annotation) else {
             return None;
         };
         let db = self.db();

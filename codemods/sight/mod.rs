@@ -28,6 +28,7 @@ pub(crate) mod versions;
 
 use std::cell::Cell;
 
+use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{
     Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
@@ -532,18 +533,15 @@ impl<'db> Semantics<'db> {
 
     /// The class that a name in quotes stands for in an annotation (PEP 484, "Forward references").
     fn class_quoted(&self, quoted: &ast::ExprStringLiteral) -> Option<Definition<'db>> {
-        let scope = self.scope_of(quoted)?;
-        let (module, name) = match quoted.value.to_str().rsplit_once('.') {
-            Some((module, name)) => (Some(self.module_quoted(module, scope)?), name),
-            None => (None, quoted.value.to_str()),
-        };
-        let Some(module) = module else {
-            return match self.lookup(name, scope)?.as_slice() {
-                [definition] => self.as_class(self.imported_by(*definition)?),
-                _ => None,
-            };
-        };
-        self.as_class(self.definition_in_file(module, name, IMPORTS)?)
+        let (path, scope) = (quoted.value.to_str(), self.scope_of(quoted)?);
+        if let Some((module, name)) = path.rsplit_once('.') {
+            let module = self.module_quoted(module, scope)?;
+            return self.as_class(self.definition_in_file(module, name, IMPORTS)?);
+        }
+        match self.lookup(path, scope)?.as_slice() {
+            [definition] => self.as_class(self.imported_by(*definition)?),
+            _ => None,
+        }
     }
 
     /// A definition, where it is one of a class.
@@ -571,10 +569,7 @@ impl<'db> Semantics<'db> {
     fn class_made_by(&self, call: &ast::ExprCall, is_awaited: bool) -> Option<Definition<'db>> {
         let db = self.db();
         // What is in the brackets of a class makes it no other class.
-        let named = match &*call.func {
-            Expr::Subscript(generic) => &generic.value,
-            other => other,
-        };
+        let named = map_subscript(&call.func);
         // What these give stands for something else.
         if self.means(named, &["builtins.super", "builtins.type"]) {
             return None;
@@ -616,10 +611,14 @@ impl<'db> Semantics<'db> {
                 let scope = self.scope_of(call)?;
                 self.index().class_definition_of_method(scope)
             }
-            receiver => self
-                .class_in_sight(receiver)
-                .or_else(|| self.class_named(receiver)),
+            receiver => self.class_asked(receiver),
         }
+    }
+
+    /// The class that is asked for a member: that of an object, or the one that a name stands for.
+    fn class_asked(&self, receiver: &Expr) -> Option<Definition<'db>> {
+        self.class_in_sight(receiver)
+            .or_else(|| self.class_named(receiver))
     }
 
     /// The class of what a call gives by each of the signatures of what is called.
@@ -645,9 +644,7 @@ impl<'db> Semantics<'db> {
             if let Some(module) = self.module_in_sight(&method.value) {
                 return self.definitions_in_file(module, &method.attr, IMPORTS);
             }
-            let class = self
-                .class_in_sight(&method.value)
-                .or_else(|| self.class_named(&method.value))?;
+            let class = self.class_asked(&method.value)?;
             let above = Class::of(self.db(), class)?.resolution_order(BASES)?;
             for class in std::iter::once(class).chain(above) {
                 let known = Class::of(self.db(), class)?.own_definitions(&method.attr)?;
@@ -749,10 +746,7 @@ impl<'db> Semantics<'db> {
         {
             return self.method_of(self.first_base_around(call)?, &method.attr, BASES);
         }
-        let class = self
-            .class_in_sight(&method.value)
-            .or_else(|| self.class_named(&method.value))?;
-        self.method_of(class, &method.attr, BASES)
+        self.method_of(self.class_asked(&method.value)?, &method.attr, BASES)
     }
 }
 

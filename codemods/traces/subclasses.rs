@@ -84,6 +84,7 @@ impl Linked {
         found
     }
 
+    /// The same, looked for: one for each class that has something.
     fn overrides_of(&self, class: &str, name: Key) -> Vec<Override> {
         let class = ClassName {
             name: class,
