@@ -270,9 +270,11 @@ pub fn run(
         .map(|file| file.path.parent().unwrap_or(&file.path))
         .collect();
     let mut known = FxHashMap::default();
+    let sources = folders_of_sources(&folders, &configs, &cwd);
     let mut roots: Vec<SystemPathBuf> = folders
         .into_iter()
         .map(|folder| import_root(folder, &mut known))
+        .chain(sources)
         .chain([cwd.clone()])
         .chain(all_of(&configs, |config| &config.src))
         .collect();
@@ -1091,6 +1093,32 @@ fn import_root(
     };
     known.insert(folder.to_path_buf(), root.clone());
     root
+}
+
+/// The folders called `src` that imports start from (Python Packaging User Guide, "src layout vs flat layout"): around
+/// files, in the working folder, and beside configurations.
+fn folders_of_sources(
+    folders: &FxHashSet<&SystemPath>,
+    configs: &[Arc<Config>],
+    cwd: &SystemPath,
+) -> FxHashSet<SystemPathBuf> {
+    let around = folders.iter().filter_map(|folder| {
+        folder
+            .ancestors()
+            .find(|above| above.file_name() == Some("src"))
+    });
+    let projects = configs
+        .iter()
+        .filter_map(|config| system_path(&config.root));
+    let beside = projects
+        .chain([cwd.to_path_buf()])
+        .map(|root| root.join("src"));
+    let known: FxHashSet<SystemPathBuf> =
+        around.map(SystemPath::to_path_buf).chain(beside).collect();
+    let is_root = |folder: &SystemPathBuf| {
+        folder.as_std_path().is_dir() && !folder.join("__init__.py").as_std_path().is_file()
+    };
+    known.into_iter().filter(is_root).collect()
 }
 
 /// Whether a module of the folder has the name of one that all code needs: imports cannot start

@@ -692,6 +692,80 @@ fn the_configuration_names_folders_to_look_in() {
 }
 
 #[test]
+fn what_is_installed_is_found_in_the_environment_that_is_meant() {
+    let main = "import acme\n\n\nasync def main():\n    acme.send(1)\n";
+    let fixed = main.replace("    acme", "    await acme");
+    // No interpreter has to be there.
+    let environment = |name: &str| {
+        let package = if cfg!(windows) {
+            format!("{name}/Lib/site-packages/acme.py")
+        } else {
+            format!("{name}/lib/python3.11/site-packages/acme.py")
+        };
+        let settings = format!("{name}/pyvenv.cfg");
+        [
+            (settings, "home = .\nversion = 3.11.4\n"),
+            (package, "async def send(count):\n    return count\n"),
+        ]
+    };
+    let with = |name: &str| {
+        let parts = environment(name);
+        let mut files: Vec<(&str, &str)> = parts
+            .iter()
+            .map(|(path, text)| (path.as_str(), *text))
+            .collect();
+        files.push(("app.py", main));
+        folder(&files)
+    };
+    let active = |folder: &TempDir, name: &str| {
+        let mut command = asyncfix(folder);
+        match name {
+            "" => command.env_remove("VIRTUAL_ENV"),
+            name => command.env("VIRTUAL_ENV", folder.path().join(name)),
+        };
+        command
+    };
+    let chosen = with("chosen");
+    active(&chosen, "").args(["--write", "app.py"]).assert();
+    assert_eq!(read(&chosen, "app.py"), main, "nothing says where it is");
+    active(&chosen, "")
+        .args(["--write", "--python", "chosen", "app.py"])
+        .assert()
+        .code(0);
+    assert_eq!(read(&chosen, "app.py"), fixed);
+    let activated = with("activated");
+    active(&activated, "activated")
+        .args(["--write", "app.py"])
+        .assert()
+        .code(0);
+    assert_eq!(read(&activated, "app.py"), fixed);
+    let beside = with(".venv");
+    active(&beside, "")
+        .args(["--write", "app.py"])
+        .assert()
+        .code(0);
+    assert_eq!(read(&beside, "app.py"), fixed);
+}
+
+#[test]
+fn packages_are_found_below_src_and_without_an_init_file() {
+    let main = "from shop.stock.store import load\n\n\nasync def main():\n    load(1)\n";
+    let folder = folder(&[
+        ("pyproject.toml", "[project]\nname = \"shop\"\n"),
+        (
+            "src/shop/stock/store.py",
+            "async def load(key):\n    return key\n",
+        ),
+        ("src/shop/main.py", main),
+        ("tests/main.py", main),
+    ]);
+    asyncfix(&folder).arg("--write").assert().code(0);
+    let fixed = main.replace("    load", "    await load");
+    assert_eq!(read(&folder, "src/shop/main.py"), fixed);
+    assert_eq!(read(&folder, "tests/main.py"), fixed);
+}
+
+#[test]
 fn where_a_program_starts_is_settled_before_its_tasks_are() {
     let source = "import asyncio\n\n\nasync def save():\n    await asyncio.sleep(1)\n\n\nasync def main():\n    asyncio.create_task(save())\n    await asyncio.sleep(0)\n\n\nif __name__ == \"__main__\":\n    main()\n";
     let folder = folder(&[("a.py", source)]);
