@@ -36,6 +36,12 @@ impl Overlay {
         self.0.read().ok()?.get(path).cloned()
     }
 
+    fn clear(&self) {
+        if let Ok(mut texts) = self.0.write() {
+            texts.clear();
+        }
+    }
+
     fn set(&self, path: &SystemPath, text: Arc<str>) {
         if let Ok(mut texts) = self.0.write() {
             texts.insert(path.to_path_buf(), text);
@@ -69,16 +75,17 @@ fn not_found() -> std::io::Error {
 struct LayeredSystem {
     os: OsSystem,
     overlay: Overlay,
-    /// Packages that are there themselves, so that their stubs say nothing. A package that looks for more
-    /// of itself on the search path (`pkgutil.extend_path`) would find its stub.
-    present: Arc<FxHashSet<String>>,
+    /// Where packages are there themselves, their stubs say nothing. A package that looks for more of itself on
+    /// the search path (`pkgutil.extend_path`) would find its stub.
+    origins: Arc<Origins>,
 }
 
 impl LayeredSystem {
     /// What stands at `path` among the fallback stubs of packages that are not there.
     fn stub_entry(&self, path: &SystemPath) -> Option<StubEntry> {
         let package = path.strip_prefix(STUB_ROOT).ok()?.components().next();
-        let is_present = package.is_some_and(|package| self.present.contains(package.as_str()));
+        let is_present =
+            package.is_some_and(|package| self.origins.present.contains(package.as_str()));
         (!is_present).then(|| stub_entry(path))?
     }
 }
@@ -241,6 +248,19 @@ pub struct Database {
     analysis: Arc<AnalysisSettings>,
     /// One program for each target version in use; the first is for files nobody asked about.
     programs: Arc<Vec<ProgramSettings>>,
+    /// What the search paths were made of.
+    origins: Arc<Origins>,
+}
+
+/// What the search paths of a database are made of. Where these are the same, a database serves another run.
+#[derive(Debug, PartialEq, Eq)]
+struct Origins {
+    cwd: SystemPathBuf,
+    roots: Vec<SystemPathBuf>,
+    site_packages: Vec<SystemPathBuf>,
+    versions: Vec<PythonVersion>,
+    /// Packages with fallback stubs that are there themselves.
+    present: FxHashSet<String>,
 }
 
 impl Database {
@@ -248,18 +268,40 @@ impl Database {
     ///
     /// `site_packages` are the folders of installed packages, in the order they are searched.
     /// `versions` are the target versions that files will be looked at with; there is always at
-    /// least the default one. `Err` where a folder cannot be a search path.
-    pub fn new(
+    /// least the default one. It is `earlier`, where that was made of the same: then all files are as they are on
+    /// disk now, and nothing is kept of the texts that stood for them. `Err` where a folder cannot be a search path.
+    pub fn renewed(
+        earlier: Option<Self>,
         cwd: &SystemPath,
         roots: &[SystemPathBuf],
         site_packages: Vec<SystemPathBuf>,
         versions: &[PythonVersion],
     ) -> anyhow::Result<Self> {
-        let system = LayeredSystem {
-            os: OsSystem::new(cwd),
-            overlay: Overlay::default(),
-            present: Arc::new(present_in(roots.iter().chain(&site_packages))),
+        let origins = Origins {
+            cwd: cwd.to_path_buf(),
+            roots: roots.to_vec(),
+            present: present_in(roots.iter().chain(&site_packages)),
+            site_packages,
+            versions: versions.to_vec(),
         };
+        match earlier {
+            Some(mut database) if *database.origins == origins => {
+                database.system.overlay.clear();
+                Files::sync_all_recursive(&mut database, roots);
+                Ok(database)
+            }
+            _ => Self::new(origins),
+        }
+    }
+
+    fn new(origins: Origins) -> anyhow::Result<Self> {
+        let origins = Arc::new(origins);
+        let system = LayeredSystem {
+            os: OsSystem::new(&origins.cwd),
+            overlay: Overlay::default(),
+            origins: Arc::clone(&origins),
+        };
+        let (roots, versions) = (&origins.roots, origins.versions.as_slice());
         let mut database = Self {
             storage: salsa::Storage::new(None),
             files: Files::default(),
@@ -267,9 +309,10 @@ impl Database {
             rules: Arc::new(RuleSelection::from_registry(default_lint_registry())),
             analysis: Arc::new(AnalysisSettings::default()),
             programs: Arc::new(Vec::new()),
+            origins: Arc::clone(&origins),
         };
-        let mut paths = SearchPathSettings::new(roots.to_vec());
-        paths.site_packages_paths = site_packages;
+        let mut paths = SearchPathSettings::new(roots.clone());
+        paths.site_packages_paths = origins.site_packages.clone();
         // Installed packages come first; what is not installed is looked for here.
         paths
             .site_packages_paths

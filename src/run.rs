@@ -100,7 +100,7 @@ pub struct Outcomes {
 /// What a run knows of the project.
 pub struct Knowledge {
     _project: Arc<Project>,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl std::fmt::Debug for Knowledge {
@@ -209,6 +209,20 @@ pub fn run(
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
+    run_again(inputs, resolver, cwd, mode, tick, None)
+}
+
+/// [`run`], with the types that an earlier run has told already, as far as they still hold: those of the standard
+/// library, and of files that are as they were.
+pub fn run_again(
+    inputs: Vec<Input>,
+    resolver: &Resolver,
+    cwd: &Path,
+    mode: Mode,
+    tick: &(dyn Fn() + Sync),
+    earlier: Option<Knowledge>,
+) -> Result<Outcomes, ConfigError> {
+    let earlier = earlier.and_then(|knowledge| knowledge.database);
     let mut outcomes = Outcomes::default();
     let cwd = system_path(cwd)
         .ok_or_else(|| ConfigError("the working folder is not valid UTF-8".to_owned()))?;
@@ -355,7 +369,7 @@ pub fn run(
     }
     let project = Arc::new(project);
     let (finished, database) = if active.is_empty() {
-        (Vec::new(), None)
+        (Vec::new(), earlier)
     } else {
         let places = Places {
             cwd: &cwd,
@@ -368,7 +382,7 @@ pub fn run(
             shown: &shown,
             resolver,
         };
-        let (finished, database) = rounds(active, &project, places, &given, mode, tick)
+        let (finished, database) = rounds(active, &project, places, &given, mode, tick, earlier)
             .map_err(|error| ConfigError(error.to_string()))?;
         (finished, Some(database))
     };
@@ -393,7 +407,7 @@ pub fn run(
     outcomes.errors = errors.into_iter().map(|(_, error)| error).collect();
     outcomes.knowledge = Some(Knowledge {
         _project: project,
-        _database: database,
+        database,
     });
     Ok(outcomes)
 }
@@ -599,6 +613,7 @@ fn rounds(
     given: &Given<'_>,
     mode: Mode,
     tick: &(dyn Fn() + Sync),
+    earlier: Option<Database>,
 ) -> anyhow::Result<(Vec<Active>, Database)> {
     let mut versions: Vec<PythonVersion> = active
         .iter()
@@ -606,7 +621,13 @@ fn rounds(
         .collect();
     versions.sort();
     versions.dedup();
-    let mut database = Database::new(places.cwd, places.roots, places.site_packages, &versions)?;
+    let mut database = Database::renewed(
+        earlier,
+        places.cwd,
+        places.roots,
+        places.site_packages,
+        &versions,
+    )?;
     for table in places.tables {
         database.preload(table, Arc::from(ANYTHING));
     }

@@ -1,7 +1,7 @@
 //! The ❌/✅ pairs: every rule's page, and the further cases in `tests/cases/`.
 //!
-//! Each pair is run by its rule alone, on files in a folder of their own, the way the command line
-//! runs them. What is reported is kept in `snapshots/`, one folder a rule.
+//! Each pair is run by its rule alone, and then by all rules together, the way the command line runs them. What is
+//! reported is kept in `snapshots/`, one file a rule. `CASE="part of a heading"` runs the cases of that heading alone.
 
 #![allow(
     clippy::expect_used,
@@ -9,233 +9,81 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod harness;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::path::Path;
 
-use asyncfix::config::{Overrides, Resolver};
-use asyncfix::discovery;
 use asyncfix::report;
-use asyncfix::run::{self, Input, Mode, Outcomes};
-use asyncfix::selection::Layer;
-use asyncfix_codemods::CODEMODS;
+use asyncfix::run::{Mode, Outcomes};
 use asyncfix_codemods::finding::Remedy;
+use asyncfix_codemods::{CODEMODS, Codemod};
 use ruff_db::diagnostic::DiagnosticFormat;
 
-/// What a case expects.
-#[derive(Debug)]
-enum Expectation {
-    /// This text, with safe fixes alone.
-    Fixed(String),
-    /// This text with unsafe fixes, and nothing without them.
-    FixedUnsafely(String),
-    /// No finding.
-    Unchanged,
-    /// A finding that no fix exists for, with this in its reason.
-    NotFixed(String),
-}
+use harness::pages::{self, Case, Expectation};
+use harness::project::Folder;
 
-#[derive(Debug)]
-struct Case {
-    heading: String,
-    file: String,
-    settings: String,
-    others: Vec<(String, String)>,
-    /// What becomes of other files.
-    after: Vec<(String, String)>,
-    source: String,
-    expectation: Expectation,
-}
+/// A test of each rule's cases by the rule alone, and one under all rules.
+macro_rules! tests_of_rules {
+    ($($rule:ident),+ $(,)?) => {
+        /// The rules that have tests.
+        const TESTED: &[&str] = &[$(stringify!($rule)),+];
+        $(mod $rule {
+            #[test]
+            fn alone() {
+                super::alone(super::codemod(stringify!($rule)));
+            }
 
-/// Reads the cases of a Markdown page. Blocks without a marker before them are prose.
-fn cases(page: &str, path: &str) -> Vec<Case> {
-    let mut cases = Vec::new();
-    let mut heading = String::new();
-    let mut marker = String::new();
-    let mut file = "main.py".to_owned();
-    let mut other: Option<String> = None;
-    let mut settings = String::new();
-    let mut others = Vec::new();
-    let mut is_after = false;
-    let mut after = Vec::new();
-    let mut before: Option<String> = None;
-    let mut lines = page.lines().enumerate();
-    let mut add = |heading: &str,
-                   file: &mut String,
-                   settings: &mut String,
-                   others: &mut Vec<(String, String)>,
-                   after: &mut Vec<(String, String)>,
-                   source: String,
-                   expectation: Expectation| {
-        cases.push(Case {
-            heading: heading.to_owned(),
-            file: std::mem::replace(file, "main.py".to_owned()),
-            settings: std::mem::take(settings),
-            others: std::mem::take(others),
-            after: std::mem::take(after),
-            source,
-            expectation,
-        });
+            #[test]
+            fn combined() {
+                super::combined(super::codemod(stringify!($rule)));
+            }
+        })+
     };
-    while let Some((number, line)) = lines.next() {
-        if let Some(title) = line.trim_start_matches('#').strip_prefix(' ')
-            && line.starts_with('#')
-        {
-            assert!(
-                before.is_none(),
-                "{path}:{number}: a ❌ block above this line has no ✅"
-            );
-            title.trim().clone_into(&mut heading);
-            marker.clear();
-        } else if line.starts_with('❌') || line.starts_with('✅') {
-            line.trim().clone_into(&mut marker);
-            if let Some(reason) = marker.strip_prefix("❌ not fixed:")
-                && let Some(source) = before.take()
-            {
-                let expectation = Expectation::NotFixed(reason.trim().to_owned());
-                add(
-                    &heading,
-                    &mut file,
-                    &mut settings,
-                    &mut others,
-                    &mut after,
-                    source,
-                    expectation,
-                );
-                marker.clear();
-            } else if marker == "✅ unchanged"
-                && let Some(source) = before.take()
-            {
-                add(
-                    &heading,
-                    &mut file,
-                    &mut settings,
-                    &mut others,
-                    &mut after,
-                    source,
-                    Expectation::Unchanged,
-                );
-                marker.clear();
-            }
-        } else if let Some(name) = line
-            .strip_prefix("File `")
-            .and_then(|rest| rest.strip_suffix("`:"))
-        {
-            name.clone_into(&mut file);
-        } else if let Some((name, rest)) = line
-            .strip_prefix('`')
-            .and_then(|rest| rest.split_once('`'))
-            .filter(|(_, rest)| [":", " becomes:"].contains(rest))
-        {
-            other = Some(name.to_owned());
-            is_after = rest != ":";
-        } else if let Some(language) = line.strip_prefix("```") {
-            let mut text = String::new();
-            for (_, line) in lines.by_ref() {
-                if line == "```" {
-                    break;
-                }
-                text.push_str(line);
-                text.push('\n');
-            }
-            match (language, marker.as_str()) {
-                ("toml", _) => settings = text,
-                ("python", _) if other.is_some() => {
-                    let list = if is_after { &mut after } else { &mut others };
-                    list.push((other.take().unwrap_or_default(), text));
-                }
-                ("python", "❌") => before = Some(text),
-                ("python", "✅ unchanged") => {
-                    add(
-                        &heading,
-                        &mut file,
-                        &mut settings,
-                        &mut others,
-                        &mut after,
-                        text,
-                        Expectation::Unchanged,
-                    );
-                    marker.clear();
-                }
-                ("python", "✅" | "✅ unsafe") => {
-                    let source = before
-                        .take()
-                        .unwrap_or_else(|| panic!("{path}:{number}: ✅ without ❌"));
-                    let expectation = if marker == "✅" {
-                        Expectation::Fixed(text)
-                    } else {
-                        Expectation::FixedUnsafely(text)
-                    };
-                    add(
-                        &heading,
-                        &mut file,
-                        &mut settings,
-                        &mut others,
-                        &mut after,
-                        source,
-                        expectation,
-                    );
-                    marker.clear();
-                }
-                _ => {}
-            }
-        }
-    }
-    assert!(before.is_none(), "{path}: the last ❌ block has no ✅");
-    cases
 }
 
-/// Runs one rule over a case's files and gives the outcome of its main file.
-fn run_case(
+tests_of_rules!(
+    af101, af102, af103, af201, af202, af203, af204, af205, af206, af207, af208, af209, af301,
+    af302, af303, af401, af402, af403, af501, af601, af602, af701, af801,
+);
+
+fn codemod(name: &str) -> &'static dyn Codemod {
+    let code = name.to_uppercase();
+    let mut all = CODEMODS.iter().copied();
+    all.find(|codemod| codemod.rule().code == code)
+        .unwrap_or_else(|| panic!("{code} is not a rule"))
+}
+
+#[test]
+fn every_rule_is_tested_and_nothing_else_has_a_snapshot() {
+    let tested: BTreeSet<String> = TESTED.iter().map(|name| name.to_uppercase()).collect();
+    let rules: BTreeSet<String> = CODEMODS
+        .iter()
+        .map(|codemod| codemod.rule().code.to_owned())
+        .collect();
+    assert_eq!(tested, rules);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
+    let kept: BTreeSet<String> = fs::read_dir(folder)
+        .expect("the snapshots are there")
+        .map(|entry| entry.expect("a readable folder").file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let expected: BTreeSet<String> = rules.iter().map(|code| format!("{code}.snap")).collect();
+    assert_eq!(kept, expected, "what lies in `snapshots/`");
+}
+
+/// The main file's text after a run, and how many of the expected other files came out right.
+fn text_after(
+    folder: &mut Folder,
     case: &Case,
     code: &str,
     source: &str,
-    mode: Mode,
     unsafe_fixes: bool,
-) -> (Outcomes, PathBuf) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let root = fs::canonicalize(folder.path()).expect("it was just made");
-    let write = |name: &str, text: &str| {
-        let path = root.join(name);
-        fs::create_dir_all(path.parent().expect("a name has a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    };
-    write("asyncfix.toml", &case.settings);
-    write(&case.file, source);
-    for (name, text) in &case.others {
-        write(name, text);
-    }
-    let overrides = Overrides {
-        layer: Layer {
-            select: Some(vec![code.to_owned()]),
-            ..Layer::default()
-        },
-        unsafe_fixes: Some(unsafe_fixes),
-        ..Overrides::default()
-    };
-    let resolver = Resolver::new(overrides, &root).expect("the settings are right");
-    let discovered =
-        discovery::discover(std::slice::from_ref(&root), &resolver).expect("settings are right");
-    let inputs = discovered
-        .files
-        .into_iter()
-        .map(|mut found| {
-            found.shown = found
-                .path
-                .strip_prefix(&root)
-                .expect("below it")
-                .to_path_buf();
-            Input { found, text: None }
-        })
-        .collect();
-    let outcomes = run::run(inputs, &resolver, &root, mode, &|| {}).expect("settings are right");
-    (outcomes, root)
-}
-
-fn text_after(case: &Case, code: &str, source: &str, unsafe_fixes: bool) -> Result<String, String> {
-    let (outcomes, _) = run_case(case, code, source, Mode::Fix, unsafe_fixes);
+) -> Result<String, String> {
+    folder.fill(case, source);
+    let outcomes = folder.run_all(Some(code), Mode::Fix, unsafe_fixes);
     if !outcomes.errors.is_empty() {
         return Err(outcomes.errors.join("\n"));
     }
@@ -265,21 +113,23 @@ fn text_after(case: &Case, code: &str, source: &str, unsafe_fixes: bool) -> Resu
     Ok(text)
 }
 
+fn compare(what: &str, actual: &str, expected: &str) -> Result<(), String> {
+    if actual == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "{what}\n{}",
+            asyncfix::diff::unified(Path::new("expected to actual"), expected, actual, false)
+        ))
+    }
+}
+
 /// What is wrong with a case, or nothing.
-fn check(case: &Case, code: &str) -> Result<(), String> {
-    let safe = text_after(case, code, &case.source, false)?;
-    let unsafe_ = text_after(case, code, &case.source, true)?;
-    let compare = |what: &str, actual: &str, expected: &str| {
-        if actual == expected {
-            Ok(())
-        } else {
-            Err(format!(
-                "{what}\n{}",
-                asyncfix::diff::unified(Path::new("expected to actual"), expected, actual, false)
-            ))
-        }
-    };
-    let (outcomes, _) = run_case(case, code, &case.source, Mode::Report, false);
+fn check(folder: &mut Folder, case: &Case, code: &str) -> Result<(), String> {
+    let safe = text_after(folder, case, code, &case.source, false)?;
+    let unsafe_ = text_after(folder, case, code, &case.source, true)?;
+    folder.fill(case, &case.source);
+    let outcomes = folder.run_all(Some(code), Mode::Report, false);
     let findings: Vec<_> = outcomes
         .files
         .iter()
@@ -290,22 +140,14 @@ fn check(case: &Case, code: &str) -> Result<(), String> {
         Expectation::Fixed(expected) => {
             compare("with safe fixes", &safe, expected)?;
             // What a codemod wrote must give it nothing more to do.
-            let mut others = case.others.clone();
-            for (name, text) in &mut others {
+            let mut done = case.clone();
+            for (name, text) in &mut done.others {
                 if let Some((_, after)) = case.after.iter().find(|(other, _)| other == name) {
                     text.clone_from(after);
                 }
             }
-            let done = Case {
-                heading: case.heading.clone(),
-                file: case.file.clone(),
-                settings: case.settings.clone(),
-                others,
-                after: Vec::new(),
-                source: safe.clone(),
-                expectation: Expectation::Unchanged,
-            };
-            let again = text_after(&done, code, &safe, false)?;
+            done.after.clear();
+            let again = text_after(folder, &done, code, &safe, false)?;
             compare("the second time", &again, expected)?;
         }
         Expectation::FixedUnsafely(expected) => {
@@ -336,121 +178,122 @@ fn check(case: &Case, code: &str) -> Result<(), String> {
 }
 
 /// What the report says about a case, for the snapshot.
-fn reported(case: &Case, code: &str) -> String {
-    let (outcomes, root) = run_case(case, code, &case.source, Mode::Report, true);
-    let mut text = format!("{}\n", case.heading);
-    let rendered = report::render(&outcomes.files, &root, DiagnosticFormat::Full, false, true);
-    let _ = write!(text, "\n{}", rendered.trim_end());
-    text
+fn reported(folder: &mut Folder, case: &Case, code: &str) -> String {
+    folder.fill(case, &case.source);
+    let outcomes = folder.run_all(Some(code), Mode::Report, true);
+    let rendered = report::render(
+        &outcomes.files,
+        folder.root(),
+        DiagnosticFormat::Full,
+        false,
+        true,
+    );
+    format!("# {}\n\n{}\n", case.heading, rendered.trim_end())
 }
 
-fn slug(heading: &str) -> String {
-    let mut slug: String = heading
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    while slug.contains("--") {
-        slug = slug.replace("--", "-");
-    }
-    slug.trim_matches('-').to_owned()
-}
-
-/// What `look` makes of each case. One after the other they take most of the time that all tests take; each
-/// has one thread, because a second one would only look ahead for what others need now.
-fn side_by_side<T: Send>(cases: &[Case], look: impl Fn(&Case) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        alone.expect("a thread").install(|| {
-            let mut done = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(case) = cases.get(number) else {
-                    return done;
-                };
-                done.push((number, look(case)));
-            }
-        })
-    };
-    let mut done: Vec<_> = thread::scope(|scope| {
-        let workers = thread::available_parallelism().map_or(1, Into::into);
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("a case must not panic"))
-            .collect()
-    });
-    done.sort_unstable_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, made)| made).collect()
-}
-
-#[test]
-fn pairs_on_pages_and_in_cases() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut failures = Vec::new();
-    let mut passed = 0;
-    for codemod in CODEMODS {
-        let rule = codemod.rule();
-        let further = root.join("tests/cases").join(format!("{}.md", rule.code));
-        let mut all = cases(rule.page, rule.code);
-        assert!(!all.is_empty(), "the page of {} has no pair", rule.code);
-        if let Ok(text) = fs::read_to_string(&further) {
-            all.extend(cases(&text, &further.display().to_string()));
-        }
-        let traps = all
-            .iter()
-            .filter(|case| {
-                matches!(
-                    case.expectation,
-                    Expectation::Unchanged | Expectation::NotFixed(_)
-                )
-            })
-            .count();
-        assert!(
-            traps * 2 >= all.len(),
-            "{} has {traps} traps for {} hits: there must be as many",
-            rule.code,
-            all.len() - traps
-        );
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(root.join("snapshots").join(rule.code));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| {
-            let mut used = std::collections::BTreeMap::new();
-            let looked_at = side_by_side(&all, |case| {
-                let is_silent = matches!(case.expectation, Expectation::Unchanged);
-                let report = (!is_silent).then(|| reported(case, rule.code));
-                (check(case, rule.code), report)
-            });
-            for (case, (checked, report)) in all.iter().zip(looked_at) {
-                match checked {
-                    Ok(()) => passed += 1,
-                    Err(problem) => {
-                        failures.push(format!("{} · {}: {problem}", rule.code, case.heading));
-                    }
-                }
-                let Some(report) = report else {
-                    continue;
-                };
-                let name = slug(&case.heading);
-                let count = used.entry(name.clone()).or_insert(0);
-                *count += 1;
-                let name = if *count > 1 {
-                    format!("{name}-{count}")
-                } else {
-                    name
-                };
-                insta::assert_snapshot!(name, report);
-            }
-        });
-    }
+fn fail(failures: &[String], passed: usize) {
     assert!(
         failures.is_empty(),
-        "{} cases passed, {} failed:\n\n{}",
-        passed,
+        "{passed} cases passed, {} failed:\n\n{}",
         failures.len(),
         failures.join("\n\n")
     );
+}
+
+fn alone(codemod: &dyn Codemod) {
+    let code = codemod.rule().code;
+    let all = pages::of(codemod);
+    let mut folder = Folder::new();
+    let mut failures = Vec::new();
+    let mut snapshot = String::new();
+    for case in &all {
+        if let Err(problem) = check(&mut folder, case, code) {
+            failures.push(format!("{code} · {}: {problem}", case.heading));
+        }
+        if !matches!(case.expectation, Expectation::Unchanged) {
+            let _ = writeln!(snapshot, "{}", reported(&mut folder, case, code));
+        }
+    }
+    fail(&failures, all.len() - failures.len());
+    if pages::chosen().is_some() {
+        return;
+    }
+    let is_trap = |case: &&Case| {
+        matches!(
+            case.expectation,
+            Expectation::Unchanged | Expectation::NotFixed(_)
+        )
+    };
+    let traps = all.iter().filter(is_trap).count();
+    assert!(
+        traps * 2 >= all.len(),
+        "{code} has {traps} traps for {} hits: there must be as many",
+        all.len() - traps
+    );
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(code, snapshot));
+}
+
+/// Every case under all rules: nothing fails, and a second run finds nothing more to do.
+fn combined(codemod: &dyn Codemod) {
+    let code = codemod.rule().code;
+    let all = pages::of(codemod);
+    let mut folder = Folder::new();
+    let mut failures = Vec::new();
+    for case in &all {
+        for unsafe_fixes in [false, true] {
+            if let Err(problem) = is_stable(&mut folder, case, unsafe_fixes) {
+                let with = if unsafe_fixes { "unsafe" } else { "safe" };
+                failures.push(format!("{code} · {} ({with}): {problem}", case.heading));
+            }
+        }
+    }
+    fail(&failures, 2 * all.len() - failures.len());
+}
+
+fn is_stable(folder: &mut Folder, case: &Case, unsafe_fixes: bool) -> Result<(), String> {
+    folder.fill(case, &case.source);
+    let first = folder.run_all(None, Mode::Fix, unsafe_fixes);
+    let changed = changes(first)?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut done = case.clone();
+    for (name, text) in changed {
+        if name == case.file {
+            done.source = text;
+        } else if let Some((_, other)) = done.others.iter_mut().find(|(other, _)| *other == name) {
+            *other = text;
+        }
+    }
+    folder.fill(&done, &done.source);
+    let second = folder.run_all(None, Mode::Fix, unsafe_fixes);
+    for (name, text) in changes(second)? {
+        let before = if name == done.file {
+            &done.source
+        } else {
+            let mut others = done.others.iter();
+            &others
+                .find(|(other, _)| *other == name)
+                .expect("a file of the case")
+                .1
+        };
+        compare("the second run", &text, before)?;
+    }
+    Ok(())
+}
+
+/// The files that a run has changed, with their texts. What went wrong is the error.
+fn changes(outcomes: Outcomes) -> Result<Vec<(String, String)>, String> {
+    if !outcomes.errors.is_empty() {
+        return Err(outcomes.errors.join("\n"));
+    }
+    let changed = outcomes
+        .files
+        .into_iter()
+        .filter_map(|outcome| Some((outcome.shown.display().to_string(), outcome.rewritten?)));
+    Ok(changed.collect())
 }
