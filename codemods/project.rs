@@ -162,9 +162,6 @@ pub struct Summary {
     /// module that it imports as a whole, as keys.
     modules: Vec<Key>,
     whole_modules: Vec<Key>,
-    /// The modules that the file imports, or may import as members of a package: how many dots
-    /// stand before the name, and the name.
-    imports: Vec<(u32, Name)>,
     /// Functions whose coroutine the file gives to a new event loop: the last component of the
     /// module they are imported from (`None` for the file's own), and the name.
     run: Vec<(Option<String>, String)>,
@@ -258,32 +255,9 @@ impl Summary {
         self.calls = Some(calls);
     }
 
-    /// Adds the modules that the file imports, for where what they define is to be looked for.
-    pub fn add_imports(&mut self, module: &ast::ModModule) {
-        for_each_import(&module.body, &mut |import| match import {
-            Import::Module(names) => {
-                let modules = names.iter().map(|alias| (0, alias.name.id.clone()));
-                self.imports.extend(modules);
-            }
-            Import::From(statement) => {
-                let module = statement.module.as_deref().unwrap_or_default();
-                self.imports.push((statement.level, Name::new(module)));
-                let separator = if statement.module.is_some() { "." } else { "" };
-                let members = statement.names.iter().map(|alias| {
-                    let member = Name::new(format!("{module}{separator}{}", alias.name));
-                    (statement.level, member)
-                });
-                self.imports.extend(members);
-            }
-        });
-    }
-
-    /// The modules that the file imports, or may import as members of a package: how many dots
-    /// stand before the name, and the name. None before they were added.
-    pub fn imports(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.imports
-            .iter()
-            .map(|(level, name)| (*level, name.as_str()))
+    /// The top-level packages and modules that the file imports from where imports start.
+    pub fn packages(&self) -> &[Name] {
+        &self.packages
     }
 
     /// Whether the type engine would take very long for the file, and learn nothing from it.
@@ -652,6 +626,11 @@ impl Project {
         }
         self.traces.add_installed_names(names);
         self.names.extend(names.iter().copied());
+    }
+
+    /// Whether a package is installed under this top-level name, or brings stubs.
+    pub fn has_types_of(&self, package: &str) -> bool {
+        STUBS.get_dir(package).is_some() || self.traces.has_installed(package)
     }
 
     /// Takes note of packages whose files are those of the project.

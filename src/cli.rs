@@ -17,7 +17,7 @@ use ruff_python_ast::PythonVersion;
 use crate::config::{self, Overrides, Resolver};
 use crate::discovery::{self, Found};
 use crate::report::{self, Counts};
-use crate::run::{self, Input, Mode, Outcomes, STACK_SIZE};
+use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
 use crate::selection::{self, Layer};
 use crate::{diff, write};
 
@@ -239,7 +239,7 @@ impl Color {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A bug in one file is caught, reported in the run's own words, and does not stop the others.
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|panic| run::note_panic(panic)));
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => show_rule(rule.as_deref(), all),
         Some(Command::Config { path, options }) => show_config(&path, &options),
@@ -262,10 +262,10 @@ fn with_deep_stack(work: impl FnOnce() -> Result<u8, Stop> + Send + 'static) -> 
         .spawn(work)?
         .join()
         .unwrap_or_else(|_| {
-            Err(Stop::Error(
-                "stopped by a bug in asyncfix, please report it; nothing more was written"
-                    .to_owned(),
-            ))
+            Err(Stop::Error(format!(
+                "stopped by a bug in asyncfix, please report it: {}; nothing more was written",
+                run::last_panic()
+            )))
         })
 }
 
@@ -339,7 +339,7 @@ fn show_rule(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
 fn show_config(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
     let cwd = working_folder()?;
     let resolver = Resolver::new(overrides(options), &cwd)?;
-    let absolute = std::path::absolute(path)?;
+    let absolute = discovery::absolute(path)?;
     let folder = if absolute.is_dir() {
         absolute.as_path()
     } else {
@@ -372,7 +372,11 @@ fn overrides(args: &ConfigArgs) -> Overrides {
         exclude: args.exclude.clone(),
         extend_exclude: args.extend_exclude.clone(),
         target_version: args.target_version,
-        python: args.python.clone(),
+        // What is written on the command line is relative to the working folder.
+        python: args
+            .python
+            .as_deref()
+            .map(|path| discovery::absolute(path).unwrap_or_else(|_| path.to_path_buf())),
         unsafe_fixes: flag(args.unsafe_fixes, args.no_unsafe_fixes),
         respect_gitignore: flag(args.respect_gitignore, args.no_respect_gitignore),
     }
@@ -442,7 +446,12 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
         .map(|found| Input { found, text: None })
         .collect();
     let bar = progress_bar(inputs.len(), args.quiet);
-    let mut outcomes = run::run(inputs, resolver, cwd, mode(args), &|| bar.inc(1))?;
+    let request = Request {
+        inputs,
+        folders: discovered.folders,
+        earlier: None,
+    };
+    let mut outcomes = run::run(request, resolver, mode(args), &|| bar.inc(1))?;
     // The process ends before it is worth the time to free this.
     std::mem::forget(outcomes.knowledge.take());
     bar.finish_and_clear();
@@ -568,7 +577,7 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
         .stdin_filename
         .clone()
         .unwrap_or_else(|| PathBuf::from("stdin.py"));
-    let path = std::path::absolute(&name)?;
+    let path = discovery::absolute(&name)?;
     let folder = path.parent().unwrap_or(&path);
     let config = match resolver.for_folder(folder) {
         Ok(config) => config,
@@ -589,7 +598,11 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
         },
         text: Some(source.text.to_string()),
     };
-    let outcomes = match run::run(vec![input], resolver, cwd, mode(args), &|| {}) {
+    let request = Request {
+        inputs: vec![input],
+        ..Request::default()
+    };
+    let outcomes = match run::run(request, resolver, mode(args), &|| {}) {
         Ok(outcomes) => outcomes,
         Err(error) => {
             pass_through(&mut out, &bytes)?;

@@ -19,12 +19,16 @@ use ruff_db::vendored::VendoredFileSystem;
 use ruff_notebook::{Notebook, NotebookError};
 use ruff_python_ast::PythonVersion;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
-use ty_module_resolver::{Db as ModuleResolverDb, FallibleStrategy, SearchPathSettings};
+use ty_module_resolver::{
+    Db as ModuleResolverDb, FallibleStrategy, SearchPathSettings, SearchPaths,
+};
 use ty_python_core::platform::PythonPlatform;
 use ty_python_core::program::ProgramSettings;
 use ty_python_core::{Program, ProgramFile};
 use ty_python_semantic::lint::{LintRegistry, RuleSelection};
 use ty_python_semantic::{AnalysisSettings, Db, PythonVersionWithSource, default_lint_registry};
+
+use crate::roots::{Roots, View};
 
 /// Texts that stand for files, whatever is on disk: an editor's buffer, standard input, a file
 /// after a round of rewrites, a file in another encoding than UTF-8.
@@ -50,7 +54,7 @@ impl Overlay {
 }
 
 /// What stands at `path` among the fallback stubs.
-fn stub_entry(path: &SystemPath) -> Option<StubEntry> {
+fn stub_entry(path: &SystemPath) -> Option<StubEntry<'static>> {
     let below = path.strip_prefix(STUB_ROOT).ok()?;
     if below.as_str().is_empty() {
         return Some(StubEntry::Folder(&STUBS));
@@ -61,9 +65,24 @@ fn stub_entry(path: &SystemPath) -> Option<StubEntry> {
     STUBS.get_dir(below.as_str()).map(StubEntry::Folder)
 }
 
-enum StubEntry {
+/// Where modules seem to be of which nothing is known, because two files may be meant: a folder that is never on disk,
+/// with one for each of [`Roots::own`].
+const UNKNOWN_ROOT: &str = "/<asyncfix unknown>";
+
+/// A module that has everything, of which nothing is known.
+pub const ANYTHING: &str = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n";
+
+/// The folder with the modules of which nothing is known to files that have this place in [`Roots::own`].
+fn unknown_folder(place: usize) -> SystemPathBuf {
+    SystemPath::new(UNKNOWN_ROOT).join(place.to_string())
+}
+
+/// What seems to be on disk, and is not.
+enum StubEntry<'a> {
     File(&'static str),
     Folder(&'static Dir<'static>),
+    /// A folder with a stub of nothing for each of these names.
+    Unknown(&'a [String]),
 }
 
 fn not_found() -> std::io::Error {
@@ -82,7 +101,20 @@ struct LayeredSystem {
 
 impl LayeredSystem {
     /// What stands at `path` among the fallback stubs of packages that are not there.
-    fn stub_entry(&self, path: &SystemPath) -> Option<StubEntry> {
+    fn stub_entry(&self, path: &SystemPath) -> Option<StubEntry<'_>> {
+        if let Ok(below) = path.strip_prefix(UNKNOWN_ROOT) {
+            let mut parts = below.components();
+            let place: usize = parts.next()?.as_str().parse().ok()?;
+            let names = &self.origins.roots.own.get(place)?.unknown;
+            return match parts.next() {
+                None => Some(StubEntry::Unknown(names)),
+                Some(file) => {
+                    let name = file.as_str().strip_suffix(".pyi")?;
+                    let is_there = names.iter().any(|other| other == name);
+                    is_there.then_some(StubEntry::File(ANYTHING))
+                }
+            };
+        }
         let package = path.strip_prefix(STUB_ROOT).ok()?.components().next();
         let is_present =
             package.is_some_and(|package| self.origins.present.contains(package.as_str()));
@@ -113,7 +145,7 @@ impl System for LayeredSystem {
                     None,
                     match entry {
                         StubEntry::File(_) => FileType::File,
-                        StubEntry::Folder(_) => FileType::Directory,
+                        StubEntry::Folder(_) | StubEntry::Unknown(_) => FileType::Directory,
                     },
                 )),
                 None => self.os.path_metadata(path),
@@ -153,7 +185,7 @@ impl System for LayeredSystem {
             Some(text) => Ok(text.to_string()),
             None => match self.stub_entry(path) {
                 Some(StubEntry::File(text)) => Ok(text.to_owned()),
-                Some(StubEntry::Folder(_)) => Err(not_found()),
+                Some(StubEntry::Folder(_) | StubEntry::Unknown(_)) => Err(not_found()),
                 None => self.os.read_to_string(path),
             },
         }
@@ -207,6 +239,13 @@ impl System for LayeredSystem {
                     Some(Ok(DirectoryEntry::new(path, kind)))
                 })))
             }
+            Some(StubEntry::Unknown(names)) => {
+                let folder = path.to_path_buf();
+                Ok(Box::new(names.iter().map(move |name| {
+                    let path = folder.join(format!("{name}.pyi"));
+                    Ok(DirectoryEntry::new(path, FileType::File))
+                })))
+            }
             Some(StubEntry::File(_)) => Err(not_found()),
             None => self.os.read_directory(path),
         }
@@ -246,8 +285,8 @@ pub struct Database {
     system: Arc<LayeredSystem>,
     rules: Arc<RuleSelection>,
     analysis: Arc<AnalysisSettings>,
-    /// One program for each target version in use; the first is for files nobody asked about.
-    programs: Arc<Vec<ProgramSettings>>,
+    /// One program for each view in use; the first is for files nobody asked about.
+    programs: Arc<Vec<(View, ProgramSettings)>>,
     /// What the search paths were made of.
     origins: Arc<Origins>,
 }
@@ -255,39 +294,44 @@ pub struct Database {
 /// What the search paths of a database are made of. Where these are the same, a database serves another run.
 #[derive(Debug, PartialEq, Eq)]
 struct Origins {
-    cwd: SystemPathBuf,
-    roots: Vec<SystemPathBuf>,
+    roots: Roots,
     site_packages: Vec<SystemPathBuf>,
-    versions: Vec<PythonVersion>,
+    views: Vec<View>,
     /// Packages with fallback stubs that are there themselves.
     present: FxHashSet<String>,
 }
 
 impl Database {
-    /// A database for files below `roots`, the folders that first-party imports start from.
+    /// A database for files that start their imports from `roots`.
     ///
-    /// `site_packages` are the folders of installed packages, in the order they are searched.
-    /// `versions` are the target versions that files will be looked at with; there is always at
-    /// least the default one. It is `earlier`, where that was made of the same: then all files are as they are on
-    /// disk now, and nothing is kept of the texts that stood for them. `Err` where a folder cannot be a search path.
+    /// `site_packages` are the folders of installed packages, in the order they are searched. `views` are those that
+    /// files will be looked at with; there is always at least one. It is `earlier`, where that was made of the same:
+    /// then all files are as they are on disk now, and nothing is kept of the texts that stood for them. `Err` where a
+    /// folder cannot be a search path.
     pub fn renewed(
         earlier: Option<Self>,
-        cwd: &SystemPath,
-        roots: &[SystemPathBuf],
+        roots: &Roots,
         site_packages: Vec<SystemPathBuf>,
-        versions: &[PythonVersion],
+        mut views: Vec<View>,
     ) -> anyhow::Result<Self> {
+        views.sort();
+        views.dedup();
+        if views.is_empty() {
+            views.push(View {
+                version: PythonVersion::latest(),
+                own: None,
+            });
+        }
         let origins = Origins {
-            cwd: cwd.to_path_buf(),
-            roots: roots.to_vec(),
-            present: present_in(roots.iter().chain(&site_packages)),
+            present: present_in(roots.all().chain(&site_packages)),
+            roots: roots.clone(),
             site_packages,
-            versions: versions.to_vec(),
+            views,
         };
         match earlier {
             Some(mut database) if *database.origins == origins => {
                 database.system.overlay.clear();
-                Files::sync_all_recursive(&mut database, roots);
+                Files::sync_all_recursive(&mut database, &roots.shared);
                 Ok(database)
             }
             _ => Self::new(origins),
@@ -296,12 +340,14 @@ impl Database {
 
     fn new(origins: Origins) -> anyhow::Result<Self> {
         let origins = Arc::new(origins);
+        // All paths are absolute: which folder is the working folder plays no part.
+        let folder = origins.roots.all().next().cloned();
+        let folder = folder.unwrap_or_else(|| SystemPathBuf::from("/"));
         let system = LayeredSystem {
-            os: OsSystem::new(&origins.cwd),
+            os: OsSystem::new(&folder),
             overlay: Overlay::default(),
             origins: Arc::clone(&origins),
         };
-        let (roots, versions) = (&origins.roots, origins.versions.as_slice());
         let mut database = Self {
             storage: salsa::Storage::new(None),
             files: Files::default(),
@@ -311,40 +357,51 @@ impl Database {
             programs: Arc::new(Vec::new()),
             origins: Arc::clone(&origins),
         };
-        let mut paths = SearchPathSettings::new(roots.clone());
-        paths.site_packages_paths = origins.site_packages.clone();
-        // Installed packages come first; what is not installed is looked for here.
-        paths
-            .site_packages_paths
-            .push(SystemPathBuf::from(STUB_ROOT));
-        let search_paths = paths
-            .to_search_paths(database.system(), database.vendored(), &FallibleStrategy)
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
-        for root in roots {
+        for root in origins.roots.all() {
             database
                 .files
                 .try_add_root(&database, root, FileRootKind::Project);
         }
-        search_paths.try_register_static_roots(&database);
-        let versions = if versions.is_empty() {
-            &[PythonVersion::PY310]
-        } else {
-            versions
-        };
-        database.programs = Arc::new(
-            versions
-                .iter()
-                .map(|version| ProgramSettings {
-                    python_version: PythonVersionWithSource {
-                        version: *version,
-                        ..PythonVersionWithSource::default()
-                    },
-                    python_platform: PythonPlatform::default(),
-                    search_paths: search_paths.clone(),
-                })
-                .collect(),
-        );
+        let mut programs = Vec::new();
+        for view in &origins.views {
+            let search_paths = database.search_paths(view.own)?;
+            search_paths.try_register_static_roots(&database);
+            let settings = ProgramSettings {
+                python_version: PythonVersionWithSource {
+                    version: view.version,
+                    ..PythonVersionWithSource::default()
+                },
+                python_platform: PythonPlatform::default(),
+                search_paths,
+            };
+            programs.push((*view, settings));
+        }
+        database.programs = Arc::new(programs);
         Ok(database)
+    }
+
+    /// Where files with this place in [`Roots::own`] look for modules.
+    fn search_paths(&self, place: Option<usize>) -> anyhow::Result<SearchPaths> {
+        let roots = &self.origins.roots;
+        let mut folders = Vec::new();
+        if let Some((place, own)) = place.and_then(|place| Some((place, roots.own.get(place)?))) {
+            if !own.unknown.is_empty() {
+                folders.push(unknown_folder(place));
+            }
+            folders.extend(own.first.iter().cloned());
+        }
+        let shared = roots.shared.iter().filter(|root| !folders.contains(root));
+        let shared: Vec<SystemPathBuf> = shared.cloned().collect();
+        folders.extend(shared);
+        let mut paths = SearchPathSettings::new(folders);
+        paths.site_packages_paths = self.origins.site_packages.clone();
+        // Installed packages come first; what is not installed is looked for here.
+        paths
+            .site_packages_paths
+            .push(SystemPathBuf::from(STUB_ROOT));
+        paths
+            .to_search_paths(self.system(), self.vendored(), &FallibleStrategy)
+            .map_err(|error| anyhow::anyhow!("{error}"))
     }
 
     /// Lets `text` stand for the file at `path` from now on.
@@ -365,13 +422,13 @@ impl Database {
         self.system.overlay.set(path, text);
     }
 
-    /// The file at `path`, as code for `version`. `None` where there is none.
-    pub fn file(&self, path: &SystemPath, version: PythonVersion) -> Option<ProgramFile<'_>> {
+    /// The file at `path`, with this view of what it imports. `None` where there is none.
+    pub fn file(&self, path: &SystemPath, view: View) -> Option<ProgramFile<'_>> {
         let file = system_path_to_file(self, path).ok()?;
-        let settings = self
+        let (_, settings) = self
             .programs
             .iter()
-            .find(|settings| settings.python_version.version == version)
+            .find(|(other, _)| *other == view)
             .or(self.programs.first())?;
         Some(Program::from_settings(self, settings).program_file(self, file))
     }
@@ -416,7 +473,7 @@ impl Db for Database {
         reason = "there is always one program, and the interface has no place for an error"
     )]
     fn program_file(&self, file: File) -> ProgramFile<'_> {
-        Program::from_settings(self, &self.programs[0]).program_file(self, file)
+        Program::from_settings(self, &self.programs[0].1).program_file(self, file)
     }
 
     #[expect(
@@ -424,7 +481,7 @@ impl Db for Database {
         reason = "there is always one program, and the interface has no place for an error"
     )]
     fn python_version_with_source(&self, _file: File) -> &PythonVersionWithSource {
-        &self.programs[0].python_version
+        &self.programs[0].1.python_version
     }
 
     fn rule_selection(&self, _file: File) -> &RuleSelection {

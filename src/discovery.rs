@@ -1,6 +1,6 @@
 //! Which files a run is about.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc;
 
@@ -28,6 +28,8 @@ pub struct Discovered {
     pub errors: Vec<String>,
     /// Files that were named and are left alone, with the reason.
     pub skipped: Vec<String>,
+    /// The folders that were walked, as absolute paths.
+    pub folders: Vec<PathBuf>,
 }
 
 /// Finds the Python files in `paths`, and the stub files there that stand for other code.
@@ -38,10 +40,10 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
     let mut discovered = Discovered::default();
     let mut folders = Vec::new();
     for path in paths {
-        let Ok(absolute) = std::path::absolute(path) else {
+        let Ok(absolute) = absolute(path) else {
             discovered
                 .errors
-                .push(format!("{}: it is no path", path.display()));
+                .push(format!("{}: this is not a valid path", path.display()));
             continue;
         };
         match std::fs::metadata(path) {
@@ -68,6 +70,7 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
     }
     for (shown, absolute) in folders {
         walk(&shown, &absolute, resolver, &mut discovered)?;
+        discovered.folders.push(absolute);
     }
     discovered
         .files
@@ -160,6 +163,36 @@ fn walk(
     Ok(())
 }
 
+/// The absolute path that `path` means, without `.` and `..`: everything that is asked about a file is asked by this,
+/// however its path was written.
+///
+/// What stands behind a `..` is looked for where the system would find it, through links as well. `Err` where there is
+/// no working folder.
+pub fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let is_up = |component: &Component<'_>| matches!(component, Component::ParentDir);
+    let components: Vec<Component<'_>> = absolute.components().collect();
+    let Some(last) = components.iter().rposition(is_up) else {
+        return Ok(clean(&absolute));
+    };
+    let (before, behind) = components.split_at(last + 1);
+    let before: PathBuf = before.iter().collect();
+    let mut folder = before.canonicalize().unwrap_or_else(|_| {
+        // It is yet to be made, as standard input may go by its name: nothing there is a link.
+        let mut folder = PathBuf::new();
+        for component in before.components() {
+            if is_up(&component) {
+                folder.pop();
+            } else {
+                folder.push(component);
+            }
+        }
+        folder
+    });
+    folder.extend(behind);
+    Ok(clean(&folder))
+}
+
 /// Whether `path` is a stub file.
 pub fn is_stub(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "pyi")
@@ -183,6 +216,6 @@ fn in_order(path: &Path) -> Vec<u8> {
 /// The path without `.` in it.
 fn clean(path: &Path) -> PathBuf {
     path.components()
-        .filter(|component| !matches!(component, std::path::Component::CurDir))
+        .filter(|component| !matches!(component, Component::CurDir))
         .collect()
 }

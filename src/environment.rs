@@ -3,28 +3,29 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use asyncfix_codemods::project::{Project, Summary, asynchronous_names};
+use asyncfix_codemods::project::{Project, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
+use crate::roots::Roots;
 
 /// The folders of installed packages, in the order in which they are searched.
 ///
 /// `chosen` is what `--python` or the configuration names: an interpreter, or the folder of an
-/// environment. Else the active virtual environment counts (`VIRTUAL_ENV`), else a `.venv` in the
-/// working folder or above it. `Err` where an environment is named and is none.
+/// environment. Else the active virtual environment counts (`VIRTUAL_ENV`), else a `.venv` in `folder`, where files
+/// are that are looked at, or above it. `Err` where an environment is named and is none.
 pub fn site_packages(
     chosen: Option<&Path>,
-    cwd: &SystemPath,
+    folder: &SystemPath,
 ) -> Result<Vec<SystemPathBuf>, ConfigError> {
-    let system = OsSystem::new(cwd);
+    let system = OsSystem::new(folder);
     let environment = if let Some(path) = chosen {
         let path = SystemPathBuf::from_path_buf(path.to_path_buf())
             .map_err(|path| ConfigError(format!("{} is not valid UTF-8", path.display())))?;
-        let path = SystemPath::absolute(path, cwd);
+        let path = SystemPath::absolute(path, folder);
         Some(
             PythonEnvironment::new(&path, SysPrefixPathOrigin::PythonCliFlag, &system)
                 .map_err(|error| ConfigError(error.to_string()))?,
@@ -38,7 +39,8 @@ pub fn site_packages(
         )
         .ok()
     } else {
-        cwd.ancestors()
+        folder
+            .ancestors()
             .map(|folder| folder.join(".venv"))
             .filter(|path| system.is_directory(path))
             .find_map(|path| {
@@ -65,10 +67,9 @@ fn entries(folder: &SystemPath) -> FxHashSet<OsString> {
         .collect()
 }
 
-/// Tells `project` which of the packages it imports are its own, below `roots`, the folders that
-/// imports start from.
-pub fn add_own(project: &mut Project, roots: &[SystemPathBuf]) {
-    let there: FxHashSet<OsString> = roots.iter().flat_map(|root| entries(root)).collect();
+/// Tells `project` which of the packages it imports are its own: those that lie where imports start.
+pub fn add_own(project: &mut Project, roots: &Roots) {
+    let there: FxHashSet<OsString> = roots.all().flat_map(|root| entries(root)).collect();
     let packages: Vec<String> = project
         .packages()
         .filter(|package| {
@@ -112,71 +113,4 @@ pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
         .collect();
     let packages = places.iter().map(|(package, _)| package.as_str());
     project.add_installed(packages, &names);
-}
-
-/// Finds the files that others import. It remembers what is where: files of one project import much
-/// the same.
-pub struct Importer<'r> {
-    roots: &'r [SystemPathBuf],
-    /// The modules and packages that were looked for, by their paths without the ending.
-    known: FxHashMap<SystemPathBuf, Option<SystemPathBuf>>,
-    /// Whether there is anything with the first component of a module's name.
-    starts: FxHashMap<SystemPathBuf, bool>,
-}
-
-impl<'r> Importer<'r> {
-    /// An importer of what lies below `roots`.
-    pub fn new(roots: &'r [SystemPathBuf]) -> Self {
-        Self {
-            roots,
-            known: FxHashMap::default(),
-            starts: FxHashMap::default(),
-        }
-    }
-
-    /// The files that a file at `path` imports, by what its summary says.
-    pub fn files_of(&mut self, path: &SystemPath, summary: &Summary) -> Vec<SystemPathBuf> {
-        let mut files = Vec::new();
-        for (level, module) in summary.imports() {
-            let below = module.replace('.', "/");
-            let file = match (level as usize).checked_sub(1) {
-                None => {
-                    let mut roots = self.roots.iter();
-                    roots.find_map(|root| self.find(root, &below))
-                }
-                Some(up) => path
-                    .parent()
-                    .and_then(|folder| folder.ancestors().nth(up))
-                    .and_then(|start| self.find(start, &below)),
-            };
-            files.extend(file);
-        }
-        files
-    }
-
-    fn find(&mut self, start: &SystemPath, below: &str) -> Option<SystemPathBuf> {
-        let below = below.trim_start_matches('/');
-        if let Some((first, _)) = below.split_once('/') {
-            let first = start.join(first);
-            let is_there = self
-                .starts
-                .entry(first)
-                .or_insert_with_key(|folder| folder.as_std_path().is_dir());
-            if !*is_there {
-                return None;
-            }
-        }
-        let found = self
-            .known
-            .entry(start.join(below))
-            .or_insert_with_key(|path| {
-                [
-                    SystemPathBuf::from(format!("{path}.py")),
-                    path.join("__init__.py"),
-                ]
-                .into_iter()
-                .find(|file| file.as_std_path().is_file())
-            });
-        found.clone()
-    }
 }

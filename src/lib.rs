@@ -11,6 +11,7 @@ pub mod diff;
 pub mod discovery;
 pub mod environment;
 pub mod report;
+pub mod roots;
 pub mod run;
 pub mod selection;
 pub mod source;

@@ -4,9 +4,10 @@
 //! codemod looks for go to the type engine, round after round until nothing changes any more, and
 //! every round is proved before the next one starts from it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
@@ -20,16 +21,18 @@ use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
 use ruff_db::system::{SystemPath, SystemPathBuf};
 use ruff_diagnostics::Applicability;
-use ruff_python_ast::{PySourceType, PythonVersion};
+use ruff_python_ast::PySourceType;
+use ruff_python_ast::name::Name;
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use salsa::{CancellationToken, Database as _};
 
 use crate::config::{Config, ConfigError, Resolver};
-use crate::database::Database;
+use crate::database::{ANYTHING, Database};
 use crate::discovery::{self, Found};
-use crate::environment::{self, Importer};
+use crate::environment;
+use crate::roots::{self, Roots, View, Whole};
 use crate::source::{self, Source};
 use crate::words::Words;
 
@@ -44,9 +47,6 @@ const AT_A_TIME: usize = 4;
 /// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
 /// of this becomes memory.
 pub(crate) const STACK_SIZE: usize = 256 << 20;
-
-/// A module that has everything, of which nothing is known.
-const ANYTHING: &str = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n";
 
 /// What a run is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +125,7 @@ struct Active {
     shown: PathBuf,
     path: SystemPathBuf,
     config: Arc<Config>,
+    view: View,
     codemods: Vec<&'static dyn Codemod>,
     source: Source,
     text: Arc<str>,
@@ -168,6 +169,7 @@ impl Candidate {
             index: self.index,
             shown: self.shown,
             path: self.path,
+            view: View::of_version(self.config.version_of_types()),
             config: self.config,
             codemods,
             text: Arc::clone(&source.text),
@@ -198,38 +200,30 @@ enum FirstLook {
     Error(String),
 }
 
-/// Runs the codemods over `inputs`.
+/// What a run is about.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// The files to look at. Others that belong to the same projects are read for what they say about these.
+    pub inputs: Vec<Input>,
+    /// Folders of which all files are among these, as absolute paths.
+    pub folders: Vec<PathBuf>,
+    /// What an earlier run has learned of the standard library, and of files that are as they were.
+    pub earlier: Option<Knowledge>,
+}
+
+/// Runs the codemods over the files of a request.
 ///
 /// `tick` is called once for every file that is done with, or has had its first closer look. `Err` only where a configuration is
 /// wrong; what goes wrong in one file is in [`Outcomes::errors`], and the others go on.
 pub fn run(
-    inputs: Vec<Input>,
+    request: Request,
     resolver: &Resolver,
-    cwd: &Path,
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
-    run_again(inputs, resolver, cwd, mode, tick, None)
-}
-
-/// [`run`], with the types that an earlier run has told already, as far as they still hold: those of the standard
-/// library, and of files that are as they were.
-pub fn run_again(
-    inputs: Vec<Input>,
-    resolver: &Resolver,
-    cwd: &Path,
-    mode: Mode,
-    tick: &(dyn Fn() + Sync),
-    earlier: Option<Knowledge>,
-) -> Result<Outcomes, ConfigError> {
-    let earlier = earlier.and_then(|knowledge| knowledge.database);
     let mut outcomes = Outcomes::default();
-    let cwd = system_path(cwd)
-        .ok_or_else(|| ConfigError("the working folder is not valid UTF-8".to_owned()))?;
-    let modules: Vec<String> = inputs
-        .iter()
-        .map(|input| module_name(&input.found.path))
-        .collect();
+    let earlier = request.earlier.and_then(|knowledge| knowledge.database);
+    let inputs = request.inputs;
     let paths: Vec<PathBuf> = inputs
         .iter()
         .map(|input| input.found.path.clone())
@@ -238,14 +232,31 @@ pub fn run_again(
         .iter()
         .map(|input| input.found.shown.clone())
         .collect();
-    let some_named = inputs.iter().any(|input| input.found.named);
-    let looks: Vec<Result<FirstLook, ConfigError>> = inputs
+    let wholes = wholes_of(&paths);
+    let beside = files_beside(&paths, &wholes, &request.folders, resolver)?;
+    let modules: Vec<String> = paths
+        .iter()
+        .chain(&beside)
+        .map(|path| module_name(path))
+        .collect();
+    let number_of_targets = inputs.len();
+    let read_beside = beside.iter().map(|path| Input {
+        found: Found {
+            shown: path.clone(),
+            path: path.clone(),
+            named: false,
+        },
+        text: None,
+    });
+    let all: Vec<Input> = inputs.into_iter().chain(read_beside).collect();
+    let looks: Vec<Result<FirstLook, ConfigError>> = all
         .into_par_iter()
         .enumerate()
         .with_max_len(AT_A_TIME)
         .map(|(index, input)| {
-            let look = first_look(index, input, resolver, some_named);
-            if !matches!(look, Ok(FirstLook::Candidate(..))) {
+            let is_target = index < number_of_targets;
+            let look = first_look(index, input, resolver, is_target);
+            if is_target && !matches!(look, Ok(FirstLook::Candidate(..))) {
                 tick();
             }
             look
@@ -267,59 +278,58 @@ pub fn run_again(
             }
         });
     }
-    let own = resolver.for_folder(cwd.as_std_path())?;
-    let mut configs = vec![Arc::clone(&own)];
-    for file in &candidates {
-        if !configs
-            .iter()
-            .any(|config| Arc::ptr_eq(config, &file.config))
-        {
-            configs.push(Arc::clone(&file.config));
+    let mut configs: Vec<Arc<Config>> = Vec::new();
+    for config in candidates.iter().map(|file| &file.config) {
+        if !configs.iter().any(|other| Arc::ptr_eq(config, other)) {
+            configs.push(Arc::clone(config));
         }
     }
-    // A namespace package has no `__init__.py` to tell where it starts; the working folder does.
-    // Files of one folder have one root.
-    let folders: FxHashSet<&SystemPath> = candidates
-        .iter()
-        .map(|file| file.path.parent().unwrap_or(&file.path))
-        .collect();
-    let mut known = FxHashMap::default();
-    let sources = folders_of_sources(&folders, &configs, &cwd);
-    let mut roots: Vec<SystemPathBuf> = folders
-        .into_iter()
-        .map(|folder| import_root(folder, &mut known))
-        .chain(sources)
-        .chain([cwd.clone()])
-        .chain(all_of(&configs, |config| &config.src))
-        .collect();
-    roots.sort();
-    roots.dedup();
     let tables: Vec<SystemPathBuf> = summaries
         .iter()
-        .zip(&paths)
+        .zip(paths.iter().chain(&beside))
         .filter(|(summary, _)| summary.as_ref().is_some_and(|summary| summary.is_table()))
         .filter_map(|(_, path)| system_path(path))
         .collect();
-    // What lies outside of the files that were named is read for what it defines.
-    let beside = if some_named {
-        look_beside(&candidates, &summaries, &roots, &own.settings.blocking)
-    } else {
-        Vec::new()
-    };
+    // Where files lie, and what they import.
+    let mut imports: BTreeMap<SystemPathBuf, FxHashSet<Name>> = BTreeMap::new();
+    for (summary, path) in summaries.iter().zip(paths.iter().chain(&beside)) {
+        if let (Some(summary), Some(folder)) = (summary, path.parent().and_then(system_path)) {
+            let imports = imports.entry(folder).or_default();
+            imports.extend(summary.packages().iter().cloned());
+        }
+    }
     let mut project = Project::link(
         modules
-            .iter()
+            .into_iter()
             .zip(summaries)
-            .map(|(module, summary)| (module.clone(), summary.unwrap_or_default()))
-            .chain(beside),
+            .map(|(module, summary)| (module, summary.unwrap_or_default())),
     );
-    let python = configs.iter().find_map(|config| config.python.as_deref());
-    let mut site_packages = environment::site_packages(python, &cwd)?;
+    let mut site_packages = match paths.first().and_then(|path| path.parent()) {
+        Some(folder) => {
+            let config = resolver.for_folder(folder)?;
+            let named = configs.iter().find_map(|config| config.python.as_deref());
+            let python = named.or(config.python.as_deref());
+            let folder = system_path(folder).unwrap_or_default();
+            environment::site_packages(python, &folder)?
+        }
+        None => Vec::new(),
+    };
     // What is installed says more than any stub.
     site_packages.extend(all_of(&configs, |config| &config.extra_stubs));
     if !site_packages.is_empty() {
         environment::add_installed(&mut project, &site_packages);
     }
+    let roots = {
+        let folders: Vec<roots::Folder<'_>> = imports
+            .iter()
+            .map(|(path, imports)| roots::Folder {
+                path,
+                imports: imports.iter().collect(),
+            })
+            .collect();
+        let given = all_of(&configs, |config| &config.src);
+        Roots::of(&folders, &wholes, &given, |name| project.has_types_of(name))
+    };
     environment::add_own(&mut project, &roots);
     for config in &configs {
         project.add_table(&config.settings.blocking);
@@ -327,19 +337,10 @@ pub fn run_again(
     project.settle();
     // What changes in one file may have to change in others, whichever were given.
     let mut decoded = Vec::new();
-    let changing: Vec<&Candidate> = candidates
+    if candidates
         .iter()
-        .filter(|file| changes_others(file.prospects.certain.iter().copied()))
-        .collect();
-    if !changing.is_empty() {
-        // The working folder is one of the roots, and may have nothing to do with the files.
-        let folders: Vec<PathBuf> = roots
-            .iter()
-            .filter(|root| changing.iter().any(|file| file.path.starts_with(root)))
-            .map(|root| root.as_std_path().to_path_buf())
-            .collect();
-        let beside = discovery::discover(&folders, resolver)?.files;
-        let beside = beside.into_iter().map(|found| found.path).collect();
+        .any(|file| changes_others(file.prospects.certain.iter().copied()))
+    {
         project.set_files(paths.clone(), beside);
         // The type engine reads UTF-8 alone.
         decoded = project
@@ -372,13 +373,13 @@ pub fn run_again(
         (Vec::new(), earlier)
     } else {
         let places = Places {
-            cwd: &cwd,
             roots: &roots,
             site_packages,
             tables: &tables,
             decoded,
         };
         let given = Given {
+            roots: &roots,
             shown: &shown,
             resolver,
         };
@@ -412,46 +413,38 @@ pub fn run_again(
     Ok(outcomes)
 }
 
-/// How many imports away from a named file others are read.
-const BESIDE: usize = 3;
+/// What the files belong to, each once.
+fn wholes_of(paths: &[PathBuf]) -> Vec<Whole> {
+    let folders: FxHashSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    let mut wholes: Vec<Whole> = folders
+        .into_iter()
+        .filter_map(system_path)
+        .map(|folder| Whole::around(&folder))
+        .collect();
+    wholes.sort_by(|one, other| one.root.cmp(&other.root));
+    wholes.dedup();
+    wholes
+}
 
-/// The summaries of files that were not given, but that files with candidates import, each with the
-/// last component of its module's name.
-fn look_beside(
-    candidates: &[Candidate],
-    summaries: &[Option<Box<Summary>>],
-    roots: &[SystemPathBuf],
-    table: &Table,
-) -> Vec<(String, Box<Summary>)> {
-    let mut known: FxHashSet<SystemPathBuf> =
-        candidates.iter().map(|file| file.path.clone()).collect();
-    let mut beside: Vec<(String, Box<Summary>)> = Vec::new();
-    let mut importer = Importer::new(roots);
-    let mut pending: Vec<SystemPathBuf> = Vec::new();
-    for file in candidates {
-        if let Some(Some(summary)) = summaries.get(file.index) {
-            pending.extend(importer.files_of(&file.path, summary));
+/// The files that belong to the same, and are not among these. What lies in `folders` is.
+fn files_beside(
+    paths: &[PathBuf],
+    wholes: &[Whole],
+    folders: &[PathBuf],
+    resolver: &Resolver,
+) -> Result<Vec<PathBuf>, ConfigError> {
+    let given: FxHashSet<&PathBuf> = paths.iter().collect();
+    let mut beside = Vec::new();
+    for whole in wholes {
+        let is_given = |folder: &PathBuf| whole.root.as_std_path().starts_with(folder);
+        if !folders.iter().any(is_given) {
+            let files = whole.files(resolver)?;
+            beside.extend(files.into_iter().filter(|path| !given.contains(path)));
         }
     }
-    for _ in 0..BESIDE {
-        let new: Vec<SystemPathBuf> = pending
-            .drain(..)
-            .filter(|path| known.insert(path.clone()))
-            .collect();
-        let found: Vec<(SystemPathBuf, Box<Summary>)> = new
-            .into_par_iter()
-            .filter_map(|path| {
-                let source = source::read(path.as_std_path()).ok()?;
-                let summary = defined_in(path.as_std_path(), &source.text, table);
-                Some((path, summary))
-            })
-            .collect();
-        for (path, summary) in found {
-            pending.extend(importer.files_of(&path, &summary));
-            beside.push((module_name(path.as_std_path()), summary));
-        }
-    }
-    beside
+    beside.sort();
+    beside.dedup();
+    Ok(beside)
 }
 
 /// The summary of a file that is read for what it defines alone.
@@ -459,7 +452,6 @@ fn defined_in(path: &Path, text: &str, table: &Table) -> Box<Summary> {
     let parsed = parse_unchecked_source(text, PySourceType::from(path));
     let scopes = Scopes::of(parsed.syntax(), text, Place::of(path));
     let mut summary = Box::new(Summary::of(parsed.syntax(), text, true));
-    summary.add_imports(parsed.syntax());
     summary.add_traces(Writer::new(&scopes).finish());
     summary.add_calls(calls::write(&scopes, text, table));
     summary
@@ -476,13 +468,13 @@ fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemP
     folders
 }
 
-/// Reads a file, parses it, and says whether any codemod could have work in it. What it imports is only
-/// written down where the run looks at other files than those given.
+/// Reads a file, parses it, and says whether any codemod could have work in it. One that is no target is read for what
+/// it says about others alone.
 fn first_look(
     index: usize,
     input: Input,
     resolver: &Resolver,
-    looks_beside: bool,
+    is_target: bool,
 ) -> Result<FirstLook, ConfigError> {
     let Found { shown, path, named } = input.found;
     let folder = path.parent().unwrap_or(&path);
@@ -492,6 +484,7 @@ fn first_look(
         Some(text) => Source::utf8(text),
         None => match source::read(&path) {
             Ok(source) => source,
+            Err(_) if !is_target => return Ok(FirstLook::Nothing(None)),
             Err(reason) => {
                 return Ok(FirstLook::Error(format!("{}: {reason}", shown.display())));
             }
@@ -502,7 +495,7 @@ fn first_look(
         return Ok(FirstLook::Nothing(Some(summary)));
     }
     let words = Words::of(&source.text);
-    let is_plain = !named && !words.are_of_coroutines();
+    let is_plain = !words.are_of_coroutines();
     let codes = config.codes_for(&path);
     let selected: Vec<(usize, &'static dyn Codemod)> = CODEMODS
         .iter()
@@ -515,13 +508,14 @@ fn first_look(
     let in_plain_code = selected
         .iter()
         .any(|(place, codemod)| codemod.in_plain_code() && words.are_for(*place));
-    if is_plain && !for_types && !in_plain_code && !may_drive_coroutines(&source.text) {
+    let is_asked_for = is_target && (named || in_plain_code);
+    if is_plain && !for_types && !is_asked_for && !may_drive_coroutines(&source.text) {
         let summary = Summary::of_plain_code(&source.text);
         return Ok(FirstLook::Nothing(Some(Box::new(summary))));
     }
     let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
     if let Some(error) = parsed.errors().first() {
-        if is_plain {
+        if !is_target || is_plain && !named {
             return Ok(FirstLook::Nothing(None));
         }
         let index = LineIndex::from_source_text(&source.text);
@@ -537,11 +531,9 @@ fn first_look(
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
     let mut writer = scopes.as_ref().map(Writer::new);
     let mut summary = Box::new(Summary::of(parsed.syntax(), &source.text, for_types));
-    if looks_beside && for_types {
-        summary.add_imports(parsed.syntax());
-    }
     let codemods = selected
         .into_iter()
+        .filter(|_| is_target)
         .filter(|(_, codemod)| !is_plain || codemod.in_plain_code())
         .filter(|(place, _)| words.are_for(*place))
         .map(|(_, codemod)| codemod)
@@ -588,9 +580,8 @@ fn first_look(
 
 /// Where the type engine looks for code.
 struct Places<'a> {
-    cwd: &'a SystemPath,
     /// The folders that imports start from.
-    roots: &'a [SystemPathBuf],
+    roots: &'a Roots,
     /// The folders of installed packages.
     site_packages: Vec<SystemPathBuf>,
     /// Files that it is not shown.
@@ -601,6 +592,7 @@ struct Places<'a> {
 
 /// The files of a run, by their numbers.
 struct Given<'a> {
+    roots: &'a Roots,
     shown: &'a [PathBuf],
     resolver: &'a Resolver,
 }
@@ -615,19 +607,11 @@ fn rounds(
     tick: &(dyn Fn() + Sync),
     earlier: Option<Database>,
 ) -> anyhow::Result<(Vec<Active>, Database)> {
-    let mut versions: Vec<PythonVersion> = active
-        .iter()
-        .map(|file| file.config.version_of_types())
-        .collect();
-    versions.sort();
-    versions.dedup();
-    let mut database = Database::renewed(
-        earlier,
-        places.cwd,
-        places.roots,
-        places.site_packages,
-        &versions,
-    )?;
+    for file in &mut active {
+        file.view = view_of(&file.path, &file.config, places.roots);
+    }
+    let views = active.iter().map(|file| file.view).collect();
+    let mut database = Database::renewed(earlier, places.roots, places.site_packages, views)?;
     for table in places.tables {
         database.preload(table, Arc::from(ANYTHING));
     }
@@ -828,7 +812,7 @@ fn rewritten(
         let config = config_of(&change.path, given)?;
         let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
         let program_file = database
-            .file(&path, config.version_of_types())
+            .file(&path, view_of(&path, &config, given.roots))
             .ok_or(format!("{shown} is gone"))?;
         let python_file = program_file.python_file(database);
         let module = parsed_module(database, python_file).load(database);
@@ -874,6 +858,11 @@ fn put(
         new.push(Active {
             index,
             shown: given.shown.get(index).cloned().unwrap_or_default(),
+            view: view_of(
+                &system_path(path).unwrap_or_default(),
+                &*config_of(path, given)?,
+                given.roots,
+            ),
             path: system_path(path).unwrap_or_default(),
             config: config_of(path, given)?,
             codemods: Vec::new(),
@@ -919,6 +908,24 @@ fn put(
         }
     }
     Ok(())
+}
+
+/// What the last panic said, and where.
+static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps what a panic says, for [`last_panic`]: whoever catches it is not told where it was.
+pub fn note_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("unknown cause");
+    let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
+    if let Ok(mut last) = LAST_PANIC.lock() {
+        *last = Some(format!("{message}{place}"));
+    }
+}
+
+/// What the last panic said, and where it was.
+pub fn last_panic() -> String {
+    let last = LAST_PANIC.lock().ok().and_then(|last| last.clone());
+    last.unwrap_or_else(|| "unknown cause".to_owned())
 }
 
 /// What one round did to one file.
@@ -974,17 +981,11 @@ fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, mode)));
     match attempt {
         Ok(step) => step,
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown cause");
-            Step::Failed(format!(
-                "{}: left as it was, because of a bug in asyncfix, please report it: {message}",
-                file.shown.display()
-            ))
-        }
+        Err(_) => Step::Failed(format!(
+            "{}: left as it was, because of a bug in asyncfix, please report it: {}",
+            file.shown.display(),
+            last_panic()
+        )),
     }
 }
 
@@ -1054,7 +1055,7 @@ fn with_context<T>(
     project: &Project,
     what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {
-    let program_file = database.file(&file.path, file.config.version_of_types())?;
+    let program_file = database.file(&file.path, file.view)?;
     let python_file = program_file.python_file(database);
     let module = parsed_module(database, python_file).load(database);
     let text = source_text(database, python_file.file(database));
@@ -1095,65 +1096,10 @@ fn module_name(path: &Path) -> String {
     }
 }
 
-/// The folder that imports of the files in `folder` start from: the first one from there upwards that
-/// is no package itself. `known` has those of other folders.
-fn import_root(
-    folder: &SystemPath,
-    known: &mut FxHashMap<SystemPathBuf, SystemPathBuf>,
-) -> SystemPathBuf {
-    if let Some(root) = known.get(folder) {
-        return root.clone();
+/// How the type engine is to look at a file.
+fn view_of(path: &SystemPath, config: &Config, roots: &Roots) -> View {
+    View {
+        version: config.version_of_types(),
+        own: path.parent().and_then(|folder| roots.place_of(folder)),
     }
-    let is_inside = folder.join("__init__.py").as_std_path().is_file()
-        // Standard input may go by the name of a file in a folder that is yet to be made.
-        || !folder.as_std_path().is_dir()
-        || hides_stdlib(folder);
-    let root = match folder.parent() {
-        Some(parent) if is_inside => import_root(parent, known),
-        _ => folder.to_path_buf(),
-    };
-    known.insert(folder.to_path_buf(), root.clone());
-    root
-}
-
-/// The folders called `src` that imports start from (Python Packaging User Guide, "src layout vs flat layout"): around
-/// files, in the working folder, and beside configurations.
-fn folders_of_sources(
-    folders: &FxHashSet<&SystemPath>,
-    configs: &[Arc<Config>],
-    cwd: &SystemPath,
-) -> FxHashSet<SystemPathBuf> {
-    let around = folders.iter().filter_map(|folder| {
-        folder
-            .ancestors()
-            .find(|above| above.file_name() == Some("src"))
-    });
-    let projects = configs
-        .iter()
-        .filter_map(|config| system_path(&config.root));
-    let beside = projects
-        .chain([cwd.to_path_buf()])
-        .map(|root| root.join("src"));
-    let known: FxHashSet<SystemPathBuf> =
-        around.map(SystemPath::to_path_buf).chain(beside).collect();
-    let is_root = |folder: &SystemPathBuf| {
-        folder.as_std_path().is_dir() && !folder.join("__init__.py").as_std_path().is_file()
-    };
-    known.into_iter().filter(is_root).collect()
-}
-
-/// Whether a module of the folder has the name of one that all code needs: imports cannot start
-/// here, so the folder is a package without `__init__.py`.
-fn hides_stdlib(folder: &SystemPath) -> bool {
-    [
-        "types.py",
-        "typing.py",
-        "warnings.py",
-        "asyncio.py",
-        "abc.py",
-        "enum.py",
-        "collections.py",
-    ]
-    .iter()
-    .any(|name| folder.join(name).as_std_path().is_file())
 }

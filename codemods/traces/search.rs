@@ -107,6 +107,11 @@ impl Linked {
         self.installed.insert(name_key(package));
     }
 
+    /// Whether a package is installed under this name.
+    pub fn has_installed(&self, package: &str) -> bool {
+        self.installed.contains(&name_key(package))
+    }
+
     /// Takes note of what installed packages define asynchronously.
     pub fn add_installed_names(&mut self, names: &[Key]) {
         self.installed_names.extend(names);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use asyncfix::config::{Overrides, Resolver};
 use asyncfix::discovery;
-use asyncfix::run::{self, Input, Knowledge, Mode, Outcomes};
+use asyncfix::run::{self, Input, Knowledge, Mode, Outcomes, Request};
 use asyncfix::selection::Layer;
 
 use super::pages::Case;
@@ -141,7 +141,14 @@ impl Folder {
         let earlier = self.knowledge.take();
         let mut outcomes = self
             .threads
-            .install(|| run::run_again(inputs, &resolver, &asked.cwd, asked.mode, &|| {}, earlier))
+            .install(|| {
+                let request = Request {
+                    inputs,
+                    folders: discovered.folders,
+                    earlier,
+                };
+                run::run(request, &resolver, asked.mode, &|| {})
+            })
             .expect("the settings are right");
         self.knowledge = outcomes.knowledge.take();
         outcomes
