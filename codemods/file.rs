@@ -221,10 +221,17 @@ impl<'a, 'db> File<'a, 'db> {
     }
 
     /// The library whose event loop runs this file's coroutines: from the file's own imports, else
-    /// from the project's. `None` where they disagree.
+    /// from those of the files that import it, else from the project's. `None` where they disagree.
     pub fn library(&self) -> Option<Library> {
         *self.library.get_or_init(|| {
-            Library::of_module(self.syntax(), self.source).or_else(|| self.project.library())
+            let of_importers = || {
+                let module = self.semantics.module_name()?;
+                self.project
+                    .library_of_importers(module.rsplit('.').next()?)
+            };
+            Library::of_module(self.syntax(), self.source)
+                .or_else(of_importers)
+                .or_else(|| self.project.library())
         })
     }
 

@@ -52,10 +52,11 @@ impl Library {
         }
     }
 
-    /// The library that the imports of one module point to, wherever in the module they stand.
+    /// The library that the imports at the top level of a module point to. `None` where there is no such import, or
+    /// they disagree.
     ///
-    /// A module that imports `asyncio` beside another one is taken for asyncio, unless that other
-    /// one is Twisted or curio. `None` where there is no such import.
+    /// What a function imports, or only a type checker sees, says nothing of what runs the module. Where anyio
+    /// stands beside asyncio, its functions work under both.
     pub fn of_module(module: &ast::ModModule, source: &str) -> Option<Self> {
         // Most files that import none of them do not even hold the word.
         if !["asyncio", "anyio", "trio", "twisted", "curio"]
@@ -65,7 +66,7 @@ impl Library {
             return None;
         }
         let mut libraries = Libraries::default();
-        for_each_import(&module.body, &mut |import| libraries.note(&import));
+        for_each_import_at_top(&module.body, &mut |import| libraries.note(&import));
         libraries.decide()
     }
 
@@ -101,13 +102,17 @@ impl Libraries {
         }
     }
 
-    /// Twisted and curio beat all others; of the others asyncio beats anyio, and anyio trio.
+    /// Twisted and curio beat all others, and anyio beats asyncio and trio, since it runs on both.
     fn decide(self) -> Option<Library> {
-        if self.0.contains(&Library::Other) {
-            Some(Library::Other)
-        } else {
-            self.0.into_iter().min()
-        }
+        let has = |library| self.0.contains(&library);
+        [Library::Other, Library::Anyio]
+            .into_iter()
+            .find(|library| has(*library))
+            .or_else(|| match (has(Library::Asyncio), has(Library::Trio)) {
+                (true, false) => Some(Library::Asyncio),
+                (false, true) => Some(Library::Trio),
+                _ => None,
+            })
     }
 }
 
@@ -117,6 +122,33 @@ pub enum Import<'a> {
     Module(&'a [ast::Alias]),
     /// `from a import b`
     From(&'a ast::StmtImportFrom),
+}
+
+/// Calls `visit` for every import statement at the top level of a module: not for those in functions and classes, under
+/// `if TYPE_CHECKING:`, or that are tried.
+fn for_each_import_at_top<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>)) {
+    let is_for_checkers = |test: &Expr| match test {
+        Expr::Name(name) => name.id == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        _ => false,
+    };
+    for statement in body {
+        match statement {
+            Stmt::Import(import) => visit(Import::Module(&import.names)),
+            Stmt::ImportFrom(import) => visit(Import::From(import)),
+            Stmt::If(block) if is_for_checkers(&block.test) => {
+                for clause in &block.elif_else_clauses {
+                    for_each_import_at_top(&clause.body, visit);
+                }
+            }
+            Stmt::If(_) | Stmt::With(_) => {
+                for suite in suites_in(statement) {
+                    for_each_import_at_top(suite, visit);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Calls `visit` for every import statement in `body`, at any depth.
@@ -146,6 +178,8 @@ pub struct Summary {
     pub library: Option<Library>,
     /// Whether the file defines coroutine functions.
     has_coroutine_functions: bool,
+    /// Whether the file seems to start event loops.
+    starts_loops: bool,
     /// Whether the file runs coroutines itself, step by step, and imports no library that does.
     drives_coroutines: bool,
     /// What the file says of its names.
@@ -156,7 +190,7 @@ pub struct Summary {
     calls: Option<Calls>,
     /// The top-level packages that the file imports.
     packages: Vec<Name>,
-    /// What the file imports from other modules, as [`import_key`]s.
+    /// What the file imports from other modules, or reaches through them, as [`import_key`]s.
     imported: Vec<u64>,
     /// The last names of the modules that the file imports something from, and of what may be a
     /// module that it imports as a whole, as keys.
@@ -314,50 +348,50 @@ impl Summary {
         }
         let runs = holds(source, "run(") || holds(source, "run_until_complete(");
         let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
-        let mut libraries = Libraries::default();
-        for_each_import(&module.body, &mut |import| {
-            libraries.note(&import);
-            match import {
-                Import::Module(names) => {
-                    for alias in names.iter().filter(|_| for_types) {
-                        let last = alias.name.rsplit('.').next().unwrap_or_default();
-                        summary.whole_modules.push(name_key(last));
-                        let root = alias.name.split('.').next().unwrap_or_default();
-                        summary.packages.push(Name::new(root));
-                    }
+        for_each_import(&module.body, &mut |import| match import {
+            Import::Module(names) => {
+                for alias in names.iter().filter(|_| for_types) {
+                    let last = alias.name.rsplit('.').next().unwrap_or_default();
+                    summary.whole_modules.push(name_key(last));
+                    let root = alias.name.split('.').next().unwrap_or_default();
+                    summary.packages.push(Name::new(root));
                 }
-                Import::From(statement) => {
-                    if for_types
-                        && statement.level == 0
-                        && let Some(root) = statement
-                            .module
-                            .as_deref()
-                            .and_then(|m| m.split('.').next())
-                    {
-                        summary.packages.push(Name::new(root));
-                    }
-                    let source = statement
+            }
+            Import::From(statement) => {
+                if for_types
+                    && statement.level == 0
+                    && let Some(root) = statement
                         .module
                         .as_deref()
-                        .and_then(|module| module.rsplit('.').next())
-                        .unwrap_or_default();
+                        .and_then(|m| m.split('.').next())
+                {
+                    summary.packages.push(Name::new(root));
+                }
+                let source = statement
+                    .module
+                    .as_deref()
+                    .and_then(|module| module.rsplit('.').next())
+                    .unwrap_or_default();
+                if for_types {
+                    summary.modules.push(name_key(source));
+                }
+                for alias in &statement.names {
+                    summary.imported.push(import_key(source, &alias.name));
                     if for_types {
-                        summary.modules.push(name_key(source));
+                        summary.whole_modules.push(name_key(&alias.name));
                     }
-                    for alias in &statement.names {
-                        summary.imported.push(import_key(source, &alias.name));
-                        if for_types {
-                            summary.whole_modules.push(name_key(&alias.name));
-                        }
-                        if runs {
-                            let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                            origins.insert(bound, source);
-                        }
+                    if runs {
+                        let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                        origins.insert(bound, source);
                     }
                 }
             }
         });
-        summary.library = libraries.decide();
+        if for_types {
+            summary.add_reached(module, source);
+        }
+        summary.library = Library::of_module(module, source);
+        summary.starts_loops = runs;
         summary.drives_coroutines = summary.library.is_none() && drives_coroutines(module, source);
         if runs {
             let mut calls = RunCalls { names: Vec::new() };
@@ -372,6 +406,56 @@ impl Summary {
                 .collect();
         }
         summary
+    }
+}
+
+impl Summary {
+    /// Adds what the file reaches through modules that it imports as a whole (`clock.time.time()`). Where it puts
+    /// things in the place of others by their dotted names (`mock.patch("app.clock.time")`), every two names with a dot
+    /// between them count.
+    ///
+    /// Read as text: a name too many only keeps an import alive that could have gone.
+    fn add_reached(&mut self, module: &ast::ModModule, source: &str) {
+        let mut modules: FxHashMap<&str, &str> = FxHashMap::default();
+        for_each_import(&module.body, &mut |import| match import {
+            Import::Module(names) => {
+                for alias in names {
+                    let last = alias.name.rsplit('.').next().unwrap_or_default();
+                    modules.insert(
+                        alias.asname.as_ref().map_or(last, |name| name.as_str()),
+                        last,
+                    );
+                }
+            }
+            Import::From(statement) => {
+                for alias in &statement.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                    modules.insert(bound.as_str(), alias.name.as_str());
+                }
+            }
+        });
+        let replaces = holds(source, "patch") || holds(source, "setattr");
+        if modules.is_empty() && !replaces {
+            return;
+        }
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        for at in memchr::memchr_iter(b'.', source.as_bytes()) {
+            let before = &source[..at];
+            let start = before.rfind(|c| !is_part(c)).map_or(0, |place| {
+                place + before[place..].chars().next().map_or(1, char::len_utf8)
+            });
+            let name = &before[start..];
+            let module = match modules.get(name) {
+                Some(module) => module,
+                None if replaces && !name.is_empty() => name,
+                None => continue,
+            };
+            let behind = &source[at + 1..];
+            let member = &behind[..behind.find(|c| !is_part(c)).unwrap_or(behind.len())];
+            if !member.is_empty() {
+                self.imported.push(import_key(module, member));
+            }
+        }
     }
 }
 
@@ -446,6 +530,8 @@ fn is_runner(callee: &Expr) -> bool {
 #[derive(Debug, Default)]
 pub struct Project {
     libraries: FxHashMap<Library, usize>,
+    /// By the last names of modules, the library of the files that import them, where these agree.
+    importers: FxHashMap<Key, Option<Library>>,
     drives_coroutines: bool,
     imported: FxHashSet<u64>,
     modules: FxHashSet<Key>,
@@ -501,9 +587,15 @@ impl Project {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library
-                && summary.has_coroutine_functions
+                && (summary.has_coroutine_functions || summary.starts_loops)
             {
                 *project.libraries.entry(library).or_default() += 1;
+                for module in summary.modules.iter().chain(&summary.whole_modules) {
+                    let known = project.importers.entry(*module);
+                    known
+                        .and_modify(|other| *other = other.filter(|other| *other == library))
+                        .or_insert(Some(library));
+                }
             }
             project.drives_coroutines |= summary.drives_coroutines;
             project.imported.extend(summary.imported);
@@ -533,6 +625,12 @@ impl Project {
             .iter()
             .find(|(_, count)| **count * 2 > total)
             .map(|(library, _)| *library)
+    }
+
+    /// The library of the files that import a module with this last name. `None` where there are none, or they
+    /// disagree.
+    pub fn library_of_importers(&self, module: &str) -> Option<Library> {
+        self.importers.get(&name_key(module)).copied().flatten()
     }
 
     /// Whether the project runs coroutines itself, so that not all need be those of a library.

@@ -12,6 +12,7 @@ use ruff_python_ast::{ExceptHandler, ModModule, Stmt, StmtTry};
 use ruff_python_parser::{Parsed, parse_module};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashMap;
 
 /// Why a rewritten file is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,8 @@ impl fmt::Display for Flaw {
 /// Proves that `new` is `old` with `edits` made, and differs in meaning only where they are.
 ///
 /// * `new` parses;
-/// * every comment and string of `old` is in `new` with the same bytes and in the same order,
-///   apart from what stands in `removed`;
+/// * every comment of `old` is in `new` with the same bytes and in the same order, and every string with the same
+///   bytes, apart from what stands in `removed`;
 /// * every statement of `old` that no edit touches is in `new`, equal, in the same clause of the
 ///   same statement (new statements may stand around it), and
 /// * every other statement of `new` stands in text that an edit wrote or touched.
@@ -62,7 +63,7 @@ pub fn prove(
         tokens_of(new, &new_module, |kind| kind.is_comment(), |_| false),
     )
     .map_err(Flaw::Comment)?;
-    kept_in_order(
+    kept(
         tokens_of(old, old_module, is_string, gone),
         tokens_of(new, &new_module, is_string, |_| false),
     )
@@ -97,6 +98,22 @@ fn kept_in_order(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
     for text in old {
         if !new.any(|other| other == text) {
             return Err(text.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// `Err` with the first of `old` that is not in `new` as often. An edited statement may hold two of them the other way
+/// round: in `pages["x"] = gather(get("GET"))` the call comes to stand before the assignment.
+fn kept(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
+    let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
+    for text in new {
+        *counts.entry(text).or_default() += 1;
+    }
+    for text in old {
+        match counts.get_mut(text) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => return Err(text.to_owned()),
         }
     }
     Ok(())

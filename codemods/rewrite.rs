@@ -30,9 +30,14 @@ pub struct Round {
 /// that nothing uses then.
 ///
 /// Of two rewrites that overlap, or that want to insert at the same place, the earlier goes first;
-/// the other has its turn in the next round. Rewrites below `least` are left out. `None` when
-/// nothing is to be done.
-pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) -> Option<Round> {
+/// the other has its turn in the next round. Rewrites below `least` are left out, and those whose index `may_apply`
+/// does not want. `None` when nothing is to be done.
+pub fn round(
+    file: &File<'_, '_>,
+    findings: &[Finding],
+    least: Applicability,
+    may_apply: impl Fn(usize) -> bool,
+) -> Option<Round> {
     let mut applied = Vec::new();
     let mut edits: Vec<Edit> = Vec::new();
     let mut taken = Taken::default();
@@ -51,7 +56,7 @@ pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) ->
         let Some(rewrite) = finding.remedy.rewrite() else {
             continue;
         };
-        if waits(finding.rule.code) {
+        if waits(finding.rule.code) || !may_apply(index) {
             continue;
         }
         if rewrite.applicability < least
@@ -80,6 +85,7 @@ pub fn round(file: &File<'_, '_>, findings: &[Finding], least: Applicability) ->
     }
     let mut edits = in_order(shared, edits);
     let orphans = imports::orphaned(file, &edits);
+    imports::close_gaps(file, &mut edits, &orphans);
     let removed = orphans.iter().map(Ranged::range).collect();
     edits.extend(orphans);
     // Insertions come before what is replaced or removed at the same place.
@@ -102,7 +108,9 @@ pub fn edits_of(file: &File<'_, '_>, finding: &Finding) -> Option<Rewrite> {
         .chain(&rewrite.shared)
         .cloned()
         .collect();
-    rewrite.shared.extend(imports::orphaned(file, &all));
+    let orphans = imports::orphaned(file, &all);
+    imports::close_gaps(file, &mut rewrite.shared, &orphans);
+    rewrite.shared.extend(orphans);
     Some(rewrite)
 }
 

@@ -12,7 +12,8 @@ use ruff_db::source::{SourceText, source_text};
 use ruff_db::system::SystemPath;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use ty_module_resolver::{SearchPath, file_to_module};
@@ -34,7 +35,6 @@ use ty_python_semantic::{
     definitions_for_attribute, definitions_for_name,
 };
 
-use crate::STUB_ROOT;
 use crate::key::{Key, name_key};
 use crate::narrowing;
 use crate::outline::last_name;
@@ -43,6 +43,7 @@ use crate::sight::{literal_class, versions};
 use crate::site::{Owner, suites_in};
 use crate::spelling::{ALIAS_DEPTH, Explained, Names, Spellings};
 use crate::traces::Place;
+use crate::{STUB_ROOT, STUBS};
 
 /// How many base classes up a method is looked for.
 pub(crate) const BASES: usize = 8;
@@ -293,7 +294,7 @@ impl<'db> Semantics<'db> {
             Expr::Name(name) => {
                 match self.names().explained(&name.id) {
                     Some(Explained::Import(path)) => return Some(path.to_owned()),
-                    Some(Explained::Builtin) => return Some(format!("builtins.{}", name.id)),
+                    Some(Explained::Builtin) => return Some(path_of_unbound(&name.id)),
                     None => {}
                 }
                 let definitions = self.bindings(name)?;
@@ -327,6 +328,7 @@ impl<'db> Semantics<'db> {
             .iter()
             .map(|definition| self.path_of(*definition, ALIAS_DEPTH));
         match paths.next() {
+            None if self.is_bound_nowhere(name) => Some(path_of_unbound(name)),
             None => Some(format!("builtins.{name}")),
             Some(first) => first.filter(|first| paths.all(|path| path.as_ref() == Some(first))),
         }
@@ -792,6 +794,31 @@ impl<'db> Semantics<'db> {
     pub fn is_typing_only(&self, definition: Definition<'db>, range: TextRange) -> bool {
         self.index()
             .is_in_type_checking_block(definition.file_scope(self.db()), range)
+    }
+
+    /// Whether what stands there, at the top level of the module, is only seen by type checkers.
+    pub fn is_in_typing_block(&self, range: TextRange) -> bool {
+        self.index()
+            .is_in_type_checking_block(FileScopeId::global(), range)
+    }
+
+    /// Whether no scope of the file binds `name`, and no star import may.
+    pub fn is_bound_nowhere(&self, name: &str) -> bool {
+        let name = Name::new(name);
+        matches!(self.names().explained(&name), Some(Explained::Builtin))
+    }
+
+    /// What the module has under the name that this star import binds.
+    pub fn starred(&self, definition: Definition<'db>) -> Option<Vec<Definition<'db>>> {
+        let DefinitionKind::StarImport(import) = definition.kind(self.db()) else {
+            return None;
+        };
+        let name = self.star_name(definition)?;
+        let import = import.import(&self.module);
+        let module = self
+            .model
+            .resolve_module(import.module.as_deref(), import.level)?;
+        self.definitions_in_file(module.file(self.db())?, name, ALIAS_DEPTH)
     }
 
     /// The parsed module, for nodes of definitions in this file.
@@ -1599,6 +1626,17 @@ pub fn import_source(import: &ast::StmtImportFrom) -> String {
     let dots = ".".repeat(import.level as usize);
     let module = import.module.as_deref().unwrap_or_default();
     format!("{dots}{module}")
+}
+
+/// The path of a name that nothing binds: a builtin or, in code that forgets to import it, a module.
+fn path_of_unbound(name: &str) -> String {
+    if is_known_standard_library(PythonVersion::latest().minor, name)
+        || STUBS.get_dir(name).is_some()
+    {
+        name.to_owned()
+    } else {
+        format!("builtins.{name}")
+    }
 }
 
 /// Whether `inner` lies in `outer`, as nodes of one file.

@@ -3,8 +3,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use ruff_python_ast::{PythonVersion, Stmt};
+use ruff_python_ast::helpers::any_over_expr;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_python_parser::parse_module;
+use rustc_hash::FxHashMap;
 
 use crate::support::blocking::Table;
 
@@ -37,15 +40,63 @@ pub fn check_cleanup(text: &str) -> Result<(), &'static str> {
     const EXPECTED: &str = "expected one line of Python that can stand in a coroutine";
     let function = format!("async def cleanup():\n    {text}\n");
     let module = parse_module(&function).map_err(|_| EXPECTED)?;
+    // What leaves the handler keeps it from raising the cancellation again.
+    let leaves = |statement: &Stmt| match statement {
+        Stmt::Return(_) | Stmt::Raise(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::Pass(_) => {
+            true
+        }
+        Stmt::Expr(inner) => any_over_expr(&inner.value, |expr| {
+            matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_))
+        }),
+        _ => false,
+    };
     match module.syntax().body.as_slice() {
         [Stmt::FunctionDef(function)]
-            if !text.contains(['\n', '\r'])
-                && !matches!(function.body.as_slice(), [Stmt::Raise(_)]) =>
+            if !text.contains(['\n', '\r']) && !function.body.iter().any(leaves) =>
         {
             Ok(())
         }
         _ => Err(EXPECTED),
     }
+}
+
+/// What the script of a package (`setup.py`) says about the versions of Python that it runs on: the text of
+/// `python_requires`, where that is a string, or a name that is assigned one. `None` where it says nothing, or it
+/// does not parse.
+pub fn python_requires(script: &str) -> Option<String> {
+    struct Search<'a> {
+        given: Option<&'a Expr>,
+        texts: FxHashMap<&'a str, &'a Expr>,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::Keyword(keyword)
+                    if keyword.arg.as_deref() == Some("python_requires") =>
+                {
+                    self.given = Some(&keyword.value);
+                }
+                AnyNodeRef::StmtAssign(assignment) => {
+                    if let [Expr::Name(name)] = assignment.targets.as_slice() {
+                        self.texts.insert(&name.id, &assignment.value);
+                    }
+                }
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let module = parse_module(script).ok()?;
+    let mut search = Search {
+        given: None,
+        texts: FxHashMap::default(),
+    };
+    search.visit_body(&module.syntax().body);
+    let given = match search.given? {
+        Expr::Name(name) => search.texts.get(name.id.as_str())?,
+        given => given,
+    };
+    Some(given.as_string_literal_expr()?.value.to_str().to_owned())
 }
 
 /// The options of all codemods, for one file.

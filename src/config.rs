@@ -16,12 +16,12 @@ use asyncfix_codemods::blocking::CODES;
 use asyncfix_codemods::settings::{GatherGuard, Settings, TaskStrategy, check_cleanup};
 use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use rustc_hash::FxHashMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::python_version;
 use crate::selection::{self, Layer};
 
 /// The names of configuration files, in the order in which they are looked for in a folder.
@@ -105,7 +105,7 @@ impl std::error::Error for ConfigError {}
 pub enum VersionOrigin {
     /// It was given, in a configuration or on the command line, under this name.
     Given(&'static str),
-    /// It is the oldest one that this `pyproject.toml` lets in.
+    /// It is the oldest one that this file of the project lets in.
     RequiresPython(PathBuf),
     /// Nobody said anything.
     Default,
@@ -115,7 +115,7 @@ impl std::fmt::Display for VersionOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Given(name) => f.write_str(name),
-            Self::RequiresPython(path) => write!(f, "requires-python in {}", path.display()),
+            Self::RequiresPython(path) => write!(f, "the oldest in {}", path.display()),
             Self::Default => f.write_str("default"),
         }
     }
@@ -382,7 +382,7 @@ impl Resolver {
         if let Some(parent) = folder.parent() {
             let inherited = self.for_folder(parent)?;
             let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
-            match requires_python(folder) {
+            match python_version::oldest(folder) {
                 // A project says for which versions it is, whether it configures this tool or not.
                 Some((version, path)) if !is_given => {
                     let mut config = Config::clone(&inherited);
@@ -428,18 +428,19 @@ impl Resolver {
                 ))
             })
             .collect::<Result<_, ConfigError>>()?;
-        let (target_version, target_version_origin) =
-            if let Some(version) = overrides.target_version {
-                (version, VersionOrigin::Given("--target-version"))
-            } else if let Some(version) = inline.target_version {
-                (version, VersionOrigin::Given("--config"))
-            } else if let Some(version) = options.target_version {
-                (version, VersionOrigin::Given("target-version"))
-            } else if let Some((version, path)) = root.ancestors().find_map(requires_python) {
-                (version, VersionOrigin::RequiresPython(path))
-            } else {
-                (Settings::default().target_version, VersionOrigin::Default)
-            };
+        let (target_version, target_version_origin) = if let Some(version) =
+            overrides.target_version
+        {
+            (version, VersionOrigin::Given("--target-version"))
+        } else if let Some(version) = inline.target_version {
+            (version, VersionOrigin::Given("--config"))
+        } else if let Some(version) = options.target_version {
+            (version, VersionOrigin::Given("target-version"))
+        } else if let Some((version, path)) = root.ancestors().find_map(python_version::oldest) {
+            (version, VersionOrigin::RequiresPython(path))
+        } else {
+            (Settings::default().target_version, VersionOrigin::Default)
+        };
         let defaults = Settings::default();
         let mut blocking = options.blocking;
         blocking.extend(inline.blocking.clone());
@@ -935,41 +936,6 @@ pub fn parse_version(text: &str) -> Result<PythonVersion, String> {
         .ok_or_else(|| {
             format!("`{text}` is no Python version; expected one like \"3.10\" or \"py310\", from 3.7 on")
         })
-}
-
-/// The oldest version that `requires-python` of the `pyproject.toml` in `folder` lets in.
-fn requires_python(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
-    let path = folder.join("pyproject.toml");
-    let text = std::fs::read_to_string(&path).ok()?;
-    let document = DeTable::parse(&text).ok()?;
-    let project = document.get_ref().get("project")?.get_ref().as_table()?;
-    let specifier = project.get("requires-python")?.get_ref().as_str()?;
-    oldest_version(specifier).map(|version| (version, path))
-}
-
-fn oldest_version(specifier: &str) -> Option<PythonVersion> {
-    VersionSpecifiers::from_str(specifier)
-        .ok()?
-        .iter()
-        .filter(|specifier| {
-            matches!(
-                specifier.operator(),
-                Operator::GreaterThanEqual
-                    | Operator::TildeEqual
-                    | Operator::Equal
-                    | Operator::EqualStar
-                    | Operator::GreaterThan
-            )
-        })
-        .filter_map(|specifier| {
-            let release = specifier.version().release();
-            let (major, minor) = (release.first()?, release.get(1).copied().unwrap_or(0));
-            (*major == 3).then_some(PythonVersion {
-                major: 3,
-                minor: u8::try_from(minor).ok()?.max(7),
-            })
-        })
-        .max()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod database;
 pub mod diff;
 pub mod discovery;
 pub mod environment;
+pub mod python_version;
 pub mod report;
 pub mod roots;
 pub mod run;

@@ -23,9 +23,9 @@ use asyncfix_codemods::{CODEMODS, Codemod};
 use ruff_db::diagnostic::DiagnosticFormat;
 
 use harness::pages::{self, Case, Expectation};
-use harness::project::Folder;
+use harness::project::{Asked, Folder};
 
-/// A test of each rule's cases by the rule alone, and one under all rules.
+/// A test of each rule's cases by the rule alone, one under all rules, and one from wherever the file is looked at.
 macro_rules! tests_of_rules {
     ($($rule:ident),+ $(,)?) => {
         /// The rules that have tests.
@@ -39,6 +39,11 @@ macro_rules! tests_of_rules {
             #[test]
             fn combined() {
                 super::combined(super::codemod(stringify!($rule)));
+            }
+
+            #[test]
+            fn parity() {
+                super::parity(super::codemod(stringify!($rule)));
             }
         })+
     };
@@ -296,4 +301,73 @@ fn changes(outcomes: Outcomes) -> Result<Vec<(String, String)>, String> {
         .into_iter()
         .filter_map(|outcome| Some((outcome.shown.display().to_string(), outcome.rewritten?)));
     Ok(changed.collect())
+}
+
+/// Every case from wherever it is looked at: the folder above, the file alone, by a path with `..`, over standard
+/// input. The findings and edits are those of a run over the folder.
+fn parity(codemod: &dyn Codemod) {
+    let code = codemod.rule().code;
+    let all = pages::of(codemod);
+    let mut folder = Folder::new();
+    let mut failures = Vec::new();
+    for case in &all {
+        folder.fill(case, &case.source);
+        let expected = said(folder.run_all(Some(code), Mode::Report, true), &case.file);
+        // What changes several files is fixed where all of them are given.
+        if expected
+            .iter()
+            .any(|finding| finding.contains("elsewhere: [E"))
+        {
+            continue;
+        }
+        let root = folder.root().to_path_buf();
+        let above = root.parent().expect("it lies in a folder").to_path_buf();
+        let around = above.join("case/../case").join(&case.file);
+        let ways = [
+            ("the folder above", above, None),
+            ("the file alone", root.join(&case.file), None),
+            ("a path with `..`", around, None),
+            (
+                "standard input",
+                root.join(&case.file),
+                Some(case.source.clone()),
+            ),
+        ];
+        for (way, path, text) in ways {
+            folder.fill(case, &case.source);
+            let outcomes = folder.run(Asked {
+                paths: vec![path],
+                text,
+                code: Some(code),
+                mode: Mode::Report,
+                unsafe_fixes: true,
+                cwd: root.clone(),
+            });
+            let actual = said(outcomes, &case.file);
+            if actual != expected {
+                failures.push(format!(
+                    "{code} · {} · {way}:\n{}\ninstead of\n{}",
+                    case.heading,
+                    actual.join("\n"),
+                    expected.join("\n")
+                ));
+            }
+        }
+    }
+    fail(&failures, 4 * all.len() - failures.len());
+}
+
+/// What a run says about one file.
+fn said(outcomes: Outcomes, file: &str) -> Vec<String> {
+    let mut said = outcomes.errors;
+    let files = outcomes.files.into_iter();
+    for outcome in files.filter(|outcome| outcome.shown.ends_with(file)) {
+        said.extend(outcome.findings.iter().map(|finding| {
+            format!(
+                "{} {:?} {} {:?}",
+                finding.rule.code, finding.range, finding.message, finding.remedy
+            )
+        }));
+    }
+    said
 }

@@ -356,7 +356,7 @@ fn the_nearest_configuration_wins_and_says_where_it_came_from() {
         .assert()
         .success()
         .stdout(contains("sub/asyncfix.toml").and(contains("select = [\"AF201\"]")))
-        .stdout(contains("target-version = \"3.9\"  # requires-python in"));
+        .stdout(contains("target-version = \"3.9\"  # the oldest in"));
     asyncfix(&folder)
         .args(["--isolated", "--diff", "a.py"])
         .assert()
@@ -382,7 +382,7 @@ fn a_project_says_which_python_it_is_for_without_a_section_of_this_tool() {
         ("none/a.py", MISTAKE),
     ]);
     for (file, expected) in [
-        ("old/a.py", "target-version = \"3.9\"  # requires-python in"),
+        ("old/a.py", "target-version = \"3.9\"  # the oldest in"),
         (
             "set/sub/a.py",
             "target-version = \"3.10\"  # target-version",

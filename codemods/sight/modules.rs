@@ -203,7 +203,7 @@ impl<'db> Semantics<'db> {
 
     /// The one definition of a name that a module has, or imports, or the signatures of a function that has
     /// several.
-    pub(super) fn definitions_in_file(
+    pub(crate) fn definitions_in_file(
         &self,
         file: File,
         name: &str,

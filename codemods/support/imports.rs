@@ -1,12 +1,13 @@
 //! New imports, and imports that nothing uses any more.
 
+use ruff_db::parsed::parsed_module;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, PythonVersion, Stmt};
 use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use ty_python_core::definition::DefinitionKind;
+use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::scope::FileScopeId;
 
 use crate::file::File;
@@ -101,6 +102,13 @@ pub fn import(
             edit: Some(insert(file, module)),
         });
     }
+    // Where it stands nonetheless, it can mean nothing but the module.
+    if file.semantics.is_bound_nowhere(module) {
+        return Ok(Imported {
+            expression: format!("{module}.{member}"),
+            edit: Some(insert(file, module)),
+        });
+    }
     if file.semantics.is_taken(module, scope)
         || file.semantics.is_taken(module, FileScopeId::global())
             && file
@@ -127,33 +135,43 @@ fn means(file: &File<'_, '_>, name: &str, scope: FileScopeId, path: &str, at: Te
             let Some(range) = semantics.definition_range(*definition) else {
                 return false;
             };
-            let found = match definition.kind(semantics.db()) {
-                DefinitionKind::Import(import) => {
-                    let alias = import.alias(semantics.module());
-                    if alias.asname.is_some() {
-                        alias.name.to_string()
-                    } else {
-                        // `import a.b` binds `a`.
-                        alias.name.split('.').next().unwrap_or_default().to_owned()
-                    }
+            let is_it = match definition.kind(semantics.db()) {
+                // What a star import binds is what the module has under the name.
+                DefinitionKind::StarImport(_) => {
+                    semantics.starred(*definition).is_some_and(|found| {
+                        found.iter().all(|found| is_import_of(file, *found, path))
+                    })
                 }
-                DefinitionKind::ImportFrom(import) => {
-                    let statement = import.import(semantics.module());
-                    if statement.level > 0 {
-                        return false;
-                    }
-                    format!(
-                        "{}.{}",
-                        statement.module.as_deref().unwrap_or_default(),
-                        import.alias(semantics.module()).name
-                    )
-                }
-                _ => return false,
+                _ => is_import_of(file, *definition, path),
             };
             let visible_in_time =
                 definition.file_scope(semantics.db()).is_global() || range.end() <= at;
-            found == path && visible_in_time && !semantics.is_typing_only(*definition, range)
+            is_it && visible_in_time && !semantics.is_typing_only(*definition, range)
         })
+}
+
+/// Whether a definition, in whatever file, is an absolute import of `path`.
+fn is_import_of(file: &File<'_, '_>, definition: Definition<'_>, path: &str) -> bool {
+    let db = file.semantics.db();
+    let module = parsed_module(db, definition.python_file(db)).load(db);
+    match definition.kind(db) {
+        DefinitionKind::Import(import) => {
+            let alias = import.alias(&module);
+            let bound = match &alias.asname {
+                Some(_) => Some(alias.name.as_str()),
+                // `import a.b` binds `a`.
+                None => alias.name.split('.').next(),
+            };
+            bound == Some(path)
+        }
+        DefinitionKind::ImportFrom(import) => {
+            let statement = import.import(&module);
+            let source = statement.module.as_deref().unwrap_or_default();
+            let found = format!("{source}.{}", import.alias(&module).name);
+            statement.level == 0 && found == path
+        }
+        _ => false,
+    }
 }
 
 /// The import statements that run whenever the module is imported.
@@ -301,6 +319,9 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
 fn at_start(file: &File<'_, '_>, docstrings: usize, line: &str) -> Edit {
     let newline = file.newline();
     let first = file.body().get(docstrings);
+    if let Some(end) = end_of_shared_prefix(file) {
+        return after_line(file, end, line);
+    }
     if let Some(header) = end_of_header(file) {
         return after_line(file, header, &format!("{newline}{line}"));
     }
@@ -322,6 +343,32 @@ fn at_start(file: &File<'_, '_>, docstrings: usize, line: &str) -> Edit {
             TextSize::try_from(file.source.len()).unwrap_or_default(),
         ),
     }
+}
+
+/// The end of the line on which the docstring, or the last import from `__future__`, stands together with other
+/// statements: nothing may come before these (Python reference, "Future statements"), and nothing between.
+fn end_of_shared_prefix(file: &File<'_, '_>) -> Option<TextSize> {
+    let body = file.body();
+    let is_first = |statement: &&Stmt| {
+        is_docstring(statement, body)
+            || matches!(statement, Stmt::ImportFrom(import)
+                if import.level == 0 && import.module.as_deref() == Some("__future__"))
+    };
+    let last = body.iter().take_while(is_first).last()?;
+    if alone_on_lines(file, last) {
+        return None;
+    }
+    let mut end = last.end();
+    for statement in body
+        .iter()
+        .skip_while(|statement| statement.start() < last.end())
+    {
+        if statement.start() > file.source.line_end(end) {
+            break;
+        }
+        end = statement.end();
+    }
+    Some(end)
 }
 
 /// The end of what opens a file and is no code: its docstring, or a comment (a shebang, a licence)
@@ -468,12 +515,76 @@ pub fn orphaned(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
                 .semantics
                 .module_name()
                 .and_then(|module| module.rsplit('.').next().map(str::to_owned))
-                .is_some_and(|module| file.project.imports_from(&module, bound));
+                .is_some_and(|module| {
+                    file.project.imports_from(&module, bound)
+                        || file.project.imports_from(&module, "*")
+                });
             if uses.gone > 0 && uses.kept == 0 && !exported {
                 orphans.push(index);
             }
         }
         removals.extend(remove(file, statement, names, &orphans, opens_suite, edits));
+    }
+    removals.extend(moved_out_of_typing(file, edits));
+    removals
+}
+
+/// Takes the blank line away with which a new import begins, where the imports go that it was to be parted from.
+pub fn close_gaps(file: &File<'_, '_>, edits: &mut [Edit], orphans: &[Edit]) {
+    let newline = file.newline();
+    for edit in edits {
+        let is_open = |orphan: &Edit| {
+            orphan.end() == edit.start()
+                && (orphan.start() == file.source.bom_start_offset()
+                    || file.source[..orphan.start().to_usize()].ends_with(&newline.repeat(2)))
+        };
+        if edit.range().is_empty()
+            && orphans.iter().any(is_open)
+            && let Some(rest) = edit.content().and_then(|text| text.strip_prefix(newline))
+        {
+            *edit = Edit::insertion(rest.to_owned(), edit.start());
+        }
+    }
+}
+
+/// The edits that remove an import under `if TYPE_CHECKING:` which one of `edits` writes at the top of the module.
+fn moved_out_of_typing(file: &File<'_, '_>, edits: &[Edit]) -> Vec<Edit> {
+    let is_written = |line: &str| {
+        edits.iter().any(|edit| {
+            let mut lines = edit.content().unwrap_or_default().lines();
+            edit.range().is_empty() && lines.any(|written| written == line)
+        })
+    };
+    let mut removals = Vec::new();
+    for statement in file.body() {
+        let Stmt::If(block) = statement else {
+            continue;
+        };
+        let Some(first) = block.body.first() else {
+            continue;
+        };
+        if !file.semantics.is_in_typing_block(first.range()) || block.body.len() < 2 {
+            continue;
+        }
+        for (index, statement) in block.body.iter().enumerate() {
+            let Stmt::Import(import) = statement else {
+                continue;
+            };
+            if alone_on_lines(file, statement)
+                && !has_comment(file, statement)
+                && import.names.len() == 1
+                && is_written(file.text(statement))
+            {
+                removals.extend(remove(
+                    file,
+                    statement,
+                    &import.names,
+                    &[0],
+                    index == 0,
+                    edits,
+                ));
+            }
+        }
     }
     removals
 }
