@@ -604,6 +604,22 @@ impl StringInteriors<'_> {
     }
 }
 
+/// The line before the one that begins at `start`, with its line ending. `None` where there is none, or where no
+/// line begins there.
+pub fn line_before(source: &str, start: TextSize) -> Option<TextRange> {
+    let before = &source[..start.to_usize()];
+    let before = before
+        .strip_suffix("\r\n")
+        .or_else(|| before.strip_suffix(['\n', '\r']))?;
+    Some(TextRange::new(source.line_start(before.text_len()), start))
+}
+
+/// Whether there is nothing on a line. A form feed is something: it parts the pages of a file.
+pub fn is_blank(line: &str) -> bool {
+    line.bytes()
+        .all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
 /// Leaves out of `edits` those that change text that one of `removals` removes.
 pub fn leave_out(edits: &mut Vec<Edit>, removals: &[Edit]) {
     edits.retain(|edit| {
@@ -631,11 +647,9 @@ impl Lines<'_> {
         if !removal.is_deletion() || start != self.source.line_start(start) {
             return removal;
         }
-        while let Some(before) = start.checked_sub(TextSize::from(1)) {
-            let line = self.source.full_line_range(before);
-            if !self.source[line].trim().is_empty() || line.end() != start {
-                break;
-            }
+        while let Some(line) = line_before(self.source, start)
+            && is_blank(&self.source[line])
+        {
             start = line.start();
         }
         Edit::range_deletion(TextRange::new(start, removal.end()))
@@ -649,7 +663,7 @@ impl Lines<'_> {
         }
         while end < self.source.text_len() {
             let line = self.source.full_line_range(end);
-            if !self.source[line].trim().is_empty() {
+            if !is_blank(&self.source[line]) {
                 break;
             }
             end = line.end();
