@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod helper;
+pub(crate) mod in_thread;
 mod outlined;
 mod thread;
 

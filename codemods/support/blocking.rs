@@ -229,7 +229,18 @@ struct Data {
     fresh: Vec<String>,
     changing: Vec<String>,
     handing_out: Vec<String>,
+    current_exception: CurrentException,
     call: Vec<Row>,
+}
+
+/// What asks for the exception that is being handled.
+#[derive(Deserialize)]
+struct CurrentException {
+    functions: Vec<String>,
+    functions_alone: Vec<String>,
+    methods: Vec<String>,
+    methods_alone: Vec<String>,
+    keywords: Vec<String>,
 }
 
 static DATA: LazyLock<Option<Data>> =
@@ -281,6 +292,35 @@ pub fn changes(path: &str) -> bool {
 pub fn hands_out(path: &str) -> bool {
     DATA.as_ref()
         .is_some_and(|data| data.handing_out.iter().any(|known| known == path))
+}
+
+/// Whether a call of `callee`, whose dotted path is `path` as far as it is known, asks for the
+/// exception that is being handled. `is_empty` where it has no arguments.
+pub fn asks_for_exception(path: Option<&str>, callee: &Expr, is_empty: bool) -> bool {
+    let Some(known) = DATA.as_ref().map(|data| &data.current_exception) else {
+        return false;
+    };
+    let names = |list: &[String], name: Option<&str>| {
+        name.is_some_and(|name| list.iter().any(|known| known == name))
+    };
+    let method = match callee {
+        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
+        _ => None,
+    };
+    names(&known.functions, path)
+        || is_empty && (names(&known.functions_alone, path) || names(&known.methods_alone, method))
+        || !is_empty && names(&known.methods, method)
+}
+
+/// The keywords that ask for it, some behind the last name of the function that has them.
+pub fn exception_keywords() -> impl Iterator<Item = (Option<&'static str>, &'static str)> {
+    let keywords = DATA
+        .iter()
+        .flat_map(|data| &data.current_exception.keywords);
+    keywords.map(|keyword| match keyword.split_once('.') {
+        Some((callee, keyword)) => (Some(callee), keyword),
+        None => (None, keyword.as_str()),
+    })
 }
 
 impl Table {
