@@ -114,6 +114,8 @@ pub struct Settings {
     pub concurrency_limit: NonZeroU32,
     /// The calls that block: the tool's own table, with what `blocking` says.
     pub blocking: Arc<Table>,
+    /// Whether blocking calls in tests are reported.
+    pub blocking_in_tests: bool,
 }
 
 /// How many coroutines of one kind may run at once where nothing else is said.
@@ -131,6 +133,7 @@ impl Default for Settings {
             cancellation_cleanup: None,
             concurrency_limit: LIMIT,
             blocking: Table::builtin(),
+            blocking_in_tests: false,
         }
     }
 }

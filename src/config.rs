@@ -470,6 +470,7 @@ impl Resolver {
                 } else {
                     Arc::new(defaults.blocking.with(&blocking))
                 },
+                blocking_in_tests: defaults.blocking_in_tests,
             },
             target_version_origin,
             unsafe_fixes: overrides

@@ -26,6 +26,8 @@ pub struct BlockingCall {
     pub rule: &'static Rule,
     /// Whether it also reports locks of threads that are held while something is awaited.
     pub held_locks: bool,
+    /// Whether it says nothing about tests, unless the settings ask for it.
+    pub is_silent_in_tests: bool,
 }
 
 /// Functions that call what they are given in another thread. Judged by their names, because being
@@ -80,6 +82,7 @@ impl Codemod for BlockingCall {
         let called = called(file, site, call, self.rule.code)?;
         let library = file.library();
         if library == Some(Library::Other)
+            || self.is_silent_in_tests && is_silent_test(file, surroundings.owner)
             || is_awaited(site) && called.row.kind != Kind::Replace
             || called.row.kind == Kind::WrapFuture && is_done(file, call)
             || called.row.kind == Kind::Report
@@ -147,6 +150,11 @@ pub(super) fn on_loop<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Su
         && surroundings.obstacle != Some(Obstacle::Signature)
         && !is_given_to_runner(site))
     .then_some(surroundings)
+}
+
+/// Whether code is that of a test, where nobody else is kept waiting, and the settings do not ask for it.
+pub(super) fn is_silent_test(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+    !file.settings.blocking_in_tests && file.is_test_code(owner)
 }
 
 /// Whether the call is an argument of a function that runs things in a thread: what is meant there

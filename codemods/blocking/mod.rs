@@ -24,6 +24,7 @@ pub static SLEEP: BlockingCall = BlockingCall {
         equivalents: &["ASYNC251", "ASYNC101", "blocking-sleep-in-async-function"],
     },
     held_locks: false,
+    is_silent_in_tests: false,
 };
 
 /// The codemod of AF202: requests, and whatever else waits for another machine.
@@ -44,6 +45,7 @@ pub static HTTP: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
+    is_silent_in_tests: false,
 };
 
 /// The codemod of AF203: waiting for another process.
@@ -66,6 +68,7 @@ pub static SUBPROCESS: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
+    is_silent_in_tests: false,
 };
 
 /// The codemod of AF204: reading and writing files.
@@ -87,6 +90,7 @@ pub static FILE_IO: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
+    is_silent_in_tests: true,
 };
 
 /// The codemod of AF205: waiting for somebody to type something.
@@ -100,6 +104,7 @@ pub static INPUT: BlockingCall = BlockingCall {
         equivalents: &["ASYNC250", "blocking-input-in-async-function"],
     },
     held_locks: false,
+    is_silent_in_tests: false,
 };
 
 /// The codemod of AF207: waiting for other threads and processes, and servers that run for ever.
@@ -113,6 +118,7 @@ pub static WAIT: BlockingCall = BlockingCall {
         equivalents: &[],
     },
     held_locks: true,
+    is_silent_in_tests: false,
 };
 
 /// The codemod of AF208: single calls of the system about a path.
@@ -130,6 +136,7 @@ pub static PATH_CALL: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
+    is_silent_in_tests: false,
 };
 
 /// The codemod of AF209: drivers of databases.
@@ -143,6 +150,7 @@ pub static DATABASE: BlockingCall = BlockingCall {
         equivalents: &[],
     },
     held_locks: false,
+    is_silent_in_tests: false,
 };
 
 /// The rules that rows of the table may belong to.
