@@ -7,6 +7,7 @@ pub mod decorators;
 pub mod expected;
 pub mod flow;
 pub mod imports;
+pub mod intent;
 pub mod locks;
 pub mod loops;
 pub mod names;
