@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use ruff_db::parsed::ParsedModuleRef;
 use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_python_codegen::Stylist;
 use ruff_python_trivia::CommentRanges;
@@ -12,7 +13,8 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::ProgramFile;
 use ty_python_semantic::Db;
 
-use crate::mixing::conversion::Memory;
+use crate::mixing::{self, conversion::Memory};
+use crate::outline::last_name;
 use crate::project::{Library, Project};
 use crate::semantics::Semantics;
 use crate::settings::Settings;
@@ -48,6 +50,7 @@ pub struct File<'a, 'db> {
     /// What making coroutine functions of plain ones has come to so far.
     pub(crate) conversions: Memory<'db>,
     awaits_at_top: OnceCell<bool>,
+    in_package: OnceCell<bool>,
     replacements: OnceCell<Replacements>,
 }
 
@@ -80,6 +83,7 @@ impl<'a, 'db> File<'a, 'db> {
             library: OnceCell::new(),
             conversions: Memory::default(),
             awaits_at_top: OnceCell::new(),
+            in_package: OnceCell::new(),
             replacements: OnceCell::new(),
         }
     }
@@ -170,13 +174,53 @@ impl<'a, 'db> File<'a, 'db> {
             .get_or_init(|| awaits_at_top(self.syntax()))
     }
 
-    /// Whether the file is a module of a package, and no script.
+    /// Whether the file is a module of a package, and no script: an `__init__.py` stands beside it, and it
+    /// starts no program itself.
+    ///
+    /// The name of its module does not tell: it depends on the folder from which one looks.
     pub fn is_in_package(&self) -> bool {
-        self.is_package
-            || self
-                .semantics
-                .module_name()
-                .is_none_or(|module| module.contains('.'))
+        *self.in_package.get_or_init(|| {
+            let interface = || {
+                let path = self.semantics.path()?.with_file_name("__init__.py");
+                self.semantics.beside(&path)
+            };
+            (self.is_package || interface().is_some()) && !self.starts_program()
+        })
+    }
+
+    /// Whether the file is a program of its own, wherever it lies: its top level runs an event loop, or
+    /// asks whether it is what was started.
+    fn starts_program(&self) -> bool {
+        struct Starts<'f, 'a, 'db> {
+            file: &'f File<'a, 'db>,
+            found: bool,
+        }
+        impl<'a> SourceOrderVisitor<'a> for Starts<'_, '_, '_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                self.found |= match node {
+                    AnyNodeRef::StmtIf(statement) => mixing::tests_for_main(statement),
+                    AnyNodeRef::ExprCall(call) => match last_name(&call.func) {
+                        Some("run") => self.file.semantics.means(&call.func, &["asyncio.run"]),
+                        Some("run_until_complete" | "run_forever") => true,
+                        _ => false,
+                    },
+                    _ => false,
+                };
+                match node {
+                    AnyNodeRef::StmtFunctionDef(_)
+                    | AnyNodeRef::StmtClassDef(_)
+                    | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
+                    _ if self.found => TraversalSignal::Skip,
+                    _ => TraversalSignal::Traverse,
+                }
+            }
+        }
+        let mut search = Starts {
+            file: self,
+            found: self.awaits_at_top_level(),
+        };
+        search.visit_body(self.body());
+        search.found
     }
 
     /// Whether code is that of a test, or stands in a file of tests.

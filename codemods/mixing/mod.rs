@@ -10,16 +10,17 @@ pub mod run_in_loop;
 
 /// Whether `child` stands in the body of `if __name__ == "__main__":`.
 fn is_main_guard(statement: &ast::StmtIf, child: impl Ranged) -> bool {
+    let mut body = statement.body.iter();
+    body.any(|inner| inner.range().contains_range(child.range())) && tests_for_main(statement)
+}
+
+/// Whether a statement is `if __name__ == "__main__":`.
+pub(crate) fn tests_for_main(statement: &ast::StmtIf) -> bool {
     let Expr::Compare(compare) = &*statement.test else {
         return false;
     };
     let sides = || std::iter::once(&*compare.left).chain(&compare.comparators);
-    let is_in_body = statement
-        .body
-        .iter()
-        .any(|inner| inner.range().contains_range(child.range()));
-    is_in_body
-        && matches!(&*compare.ops, [ast::CmpOp::Eq])
+    matches!(&*compare.ops, [ast::CmpOp::Eq])
         && sides().any(|side| matches!(side, Expr::Name(name) if name.id == "__name__"))
         && sides().any(
             |side| matches!(side, Expr::StringLiteral(text) if text.value.to_str() == "__main__"),
