@@ -6,8 +6,9 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{AnyNodeRef, ModModule};
 use rustc_hash::FxHashSet;
 
+use crate::cancellation::broad::let_pass;
 use crate::file::File;
-use crate::finding::Finding;
+use crate::finding::{Finding, Remedy};
 use crate::key::Key;
 use crate::project::Project;
 use crate::settings::Settings;
@@ -146,8 +147,11 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
             };
             if possible
                 && !twins::has_twin(self.file, &site)
-                && let Some(finding) = codemod.check(self.file, &site)
+                && let Some(mut finding) = codemod.check(self.file, &site)
             {
+                if let Remedy::Rewrite(rewrite) = finding.remedy {
+                    finding.remedy = Remedy::Rewrite(let_pass(self.file, &site, rewrite));
+                }
                 self.findings.push(finding);
             }
         }

@@ -1,18 +1,21 @@
 //! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, AnyNodeRef, NodeKind, PythonVersion, Stmt};
-use ruff_text_size::{Ranged, TextLen};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, NodeKind, PythonVersion, Stmt};
+use ruff_text_size::{Ranged, TextLen, TextRange};
+use ty_python_core::scope::FileScopeId;
 
 use super::handlers::{self, CANCELLED, Handler};
-use super::outcome::Outcome;
+use super::outcome::{self, Outcome};
+use super::{needs, raised};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
-use crate::site::Site;
+use crate::site::{Owner, Site};
 use crate::spelling::Hints;
 use crate::support::flow::{Exits, Jump};
-use crate::support::imports;
+use crate::support::{coroutines, imports};
+use crate::suppression::Suppressions;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF303.
@@ -24,16 +27,8 @@ static RULE: Rule = Rule {
     pitfall: "not handling cancellation",
     page: include_str!("AF303.md"),
     default: true,
-    equivalents: &[
-        "ASYNC103",
-        "ASYNC104",
-        "B001",
-        "BLE001",
-        "E722",
-        "S7497",
-        "blind-except",
-        "bare-except",
-    ],
+    // Rules about breadth alone (E722, BLE001) say nothing about cancellations.
+    equivalents: &["ASYNC103", "ASYNC104", "S7497"],
 };
 
 impl Codemod for BroadExcept {
@@ -63,48 +58,64 @@ impl Codemod for BroadExcept {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
-        // Until then a cancellation was an `Exception`.
-        if !file.targets(PythonVersion::PY38) {
-            return None;
-        }
-        let handler = Handler::new(file, *site)?;
-        if let Some(kind) = handler.node.type_.as_deref() {
-            let kinds = handlers::members(kind);
-            if !kinds.iter().any(|kind| handler.is_base_exception(kind))
-                // What names the cancellation itself is AF302's.
-                || kinds.iter().any(|kind| file.semantics.means(kind, CANCELLED))
-            {
-                return None;
-            }
-        }
-        let exits = Exits::of(file, &handler.node.body);
-        if exits.always_raises()
-            || handler
-                .others(true)
-                .any(|other| handler.catches_cancellation(other) || catches_exception(file, other))
-            || handler.is_meant()
-            || serves_failure(file, site)
-            || handlers::only_closes(&handler.statement.body)
-            || handler.callers().is_some_and(|callers| callers.clean_up())
-            || is_end_of_a_task(&handler, &exits)
+        finding(&Handler::new(file, *site)?)
+    }
+}
+
+/// What is wrong with a clause around an `await`, if something is.
+fn finding(handler: &Handler<'_, '_, '_, '_>) -> Option<Finding> {
+    let file = handler.file;
+    // Until then a cancellation was an `Exception`.
+    if !file.targets(PythonVersion::PY38) {
+        return None;
+    }
+    if let Some(kind) = handler.node.type_.as_deref() {
+        let kinds = handlers::members(kind);
+        if !kinds.iter().any(|kind| handler.is_base_exception(kind))
+            // What names the cancellation itself is AF302's.
+            || kinds.iter().any(|kind| file.semantics.means(kind, CANCELLED))
         {
             return None;
         }
-        let remedy = match rewrite(&handler, &exits) {
-            Ok(rewrite) => Remedy::Rewrite(rewrite),
-            Err(reason) => Remedy::NotFixed(reason),
-        };
-        let what = match handler.node.type_ {
-            Some(_) => "`except BaseException`",
-            None => "a bare `except`",
-        };
-        Some(Finding {
-            rule: &RULE,
-            range: handler.header(),
-            message: format!("{what} around an `await` swallows the cancellation of the task"),
-            remedy,
-        })
     }
+    let exits = Exits::of(file, &handler.node.body);
+    if exits.always_raises()
+        || handler
+            .others(true)
+            .any(|other| handler.catches_cancellation(other) || catches_exception(file, other))
+        || handler.is_meant()
+        || serves_failure(file, &handler.site)
+        || is_clean_up(handler)
+        || is_end_of_a_task(handler, &exits)
+    {
+        return None;
+    }
+    let remedy = match rewrite(handler, &exits) {
+        Ok(rewrite) => Remedy::Rewrite(rewrite),
+        Err(reason) => Remedy::NotFixed(reason),
+    };
+    let what = match handler.node.type_ {
+        Some(_) => "`except BaseException`",
+        None => "bare `except:`",
+    };
+    Some(Finding {
+        rule: &RULE,
+        range: handler.header(),
+        message: format!(
+            "{what} also catches `CancelledError`, so the task can't be cancelled here"
+        ),
+        remedy,
+    })
+}
+
+/// Whether the clause is part of what ends something: it is not to be cut short.
+fn is_clean_up(handler: &Handler<'_, '_, '_, '_>) -> bool {
+    let body = &handler.statement.body;
+    let in_clean_up = matches!(handler.owner, Owner::Function(function)
+        if coroutines::cleans_up(&function.name));
+    handlers::is_shielded(body)
+        || in_clean_up && handlers::only_closes(body)
+        || handler.callers().is_some_and(|callers| callers.clean_up())
 }
 
 /// Whether the handler does more than to log at the end of a task, whose outcome nobody sees: that is
@@ -129,58 +140,55 @@ fn serves_failure<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
 }
 
 fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<Rewrite, String> {
+    const MEANT: &str = "the handler may be meant to run on cancellation as well";
     let file = handler.file;
     let scope = file
         .semantics
         .scope_of_owner(handler.owner)
-        .ok_or("the scope is not known")?;
-    let value = exits.jumps.iter().find_map(|jump| match jump.statement {
-        Stmt::Return(statement) => statement
-            .value
-            .as_deref()
-            .filter(|value| !value.is_none_literal_expr()),
-        _ => None,
+        .ok_or("asyncfix can't find the scope of this code")?;
+    if let Some(name) = needs::clean_up(&handler.node.body) {
+        return Err(format!(
+            "the handler calls `{name}`, which a cancellation needs too"
+        ));
+    }
+    let returns = exits.jumps.iter().any(|jump| {
+        matches!(jump.statement, Stmt::Return(statement)
+            if statement.value.as_deref().is_some_and(|value| !value.is_none_literal_expr()))
     });
-    let returns = value.map(|_| "whoever cancels this may count on the value it returns then");
     // To break out of a loop is a way to come to what is to be done in the end.
     let breaks = |jump: &Jump<'_>| jump.statement.is_break_stmt();
-    let skips = (exits.jumps.iter().any(breaks)
-        && Outcome::of(handler, exits).has_more_to_do(file))
-    .then_some("a cancellation would skip what is done after the loop");
+    let skips = exits.jumps.iter().any(breaks) && Outcome::of(handler, exits).has_more_to_do(file);
+    // What cannot be stopped does nothing for the sake of those who stop it.
+    let is_meant = !handler.goes_on_for_ever()
+        && (!needs::only_retries(file, &handler.node.body) || outcome::leaves_word(handler));
+    let doubts = |rewrite: Rewrite| {
+        rewrite
+            .unsafe_if(
+                returns.then_some("the code that cancels this may use the value returned here"),
+            )
+            .unsafe_if(skips.then_some("on cancellation the code after the loop would be skipped"))
+            .unsafe_if(is_meant.then_some(MEANT))
+    };
     // The others of a tuple go with the one that stands for them all, unless they are no `Exception`.
     let is_alone = handler.node.type_.as_deref().is_none_or(|kind| {
         handlers::members(kind).iter().all(|kind| {
             file.semantics
                 .means(kind, &["builtins.BaseException", "builtins.Exception"])
+                || raised::is_exception(file, kind)
         })
     });
     // What runs beside others keeps `SystemExit` from ending them: only the cancellation passes.
-    let in_group = handler
-        .callers()
-        .is_some_and(|callers| callers.are_of_a_group());
-    if handler.is_idle() && is_alone && !in_group {
-        if let Some(kind) = handler.node.type_.as_deref()
-            && file.comments.intersects(kind.range())
-        {
-            return Err("a comment stands among the exceptions".to_owned());
-        }
-        if file
-            .semantics
-            .lookup("Exception", scope)
-            .is_none_or(|definitions| !definitions.is_empty())
-        {
-            return Err("`Exception` is another name here".to_owned());
-        }
-        let edit = match handler.node.type_.as_deref() {
-            Some(kind) => Edit::range_replacement("Exception".to_owned(), kind.range()),
-            None => Edit::insertion(
-                " Exception".to_owned(),
-                handler.node.start() + "except".text_len(),
-            ),
-        };
-        return Ok(Rewrite::safe("Catch `Exception`", vec![edit])
-            .unsafe_if(returns)
-            .unsafe_if(skips));
+    let in_group = handler.is_idle()
+        && handler
+            .callers()
+            .is_some_and(|callers| callers.are_of_a_group());
+    let raised = raised::beyond_exception(file, &handler.statement.body);
+    if is_alone && !in_group && raised.is_none() {
+        let edit = narrowed(file, handler.node, scope)?;
+        return Ok(doubts(Rewrite::safe(
+            "Catch `Exception` instead",
+            vec![edit],
+        )));
     }
     let imported = imports::import(
         file,
@@ -196,15 +204,105 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
         file.newline()
     );
     let edit = handler.clause_before(&format!("except {}", imported.expression), &raise);
-    Ok(Rewrite::safe("Let cancellations pass", vec![edit])
+    let rewrite = Rewrite::safe("Re-raise `CancelledError` first", vec![edit])
         .with_shared(imported.edit)
-        .unsafe_if(returns)
-        .unsafe_if(skips)
-        .unsafe_if(
-            (!handler.is_idle() || !is_alone)
-                .then_some("what the handler does may be wanted for a cancellation, too"),
-        ))
+        .unsafe_if((!is_alone).then_some(MEANT))
+        .unsafe_if(raised.map(|name| {
+            format!("the handler is also there for `{name}`, and may be meant to run on cancellation as well")
+        }));
+    Ok(doubts(rewrite))
 }
+
+/// The edit that makes a clause for everything one for `Exception`, which a cancellation is not: a bare one,
+/// or one for `BaseException`, alone or in a tuple. `scope` is that of the code around it.
+///
+/// `Err` with the reason where one word does not do.
+pub fn narrowed(
+    file: &File<'_, '_>,
+    handler: &ast::ExceptHandlerExceptHandler,
+    scope: FileScopeId,
+) -> Result<Edit, &'static str> {
+    if let Some(kind) = handler.type_.as_deref()
+        && file.comments.intersects(kind.range())
+    {
+        return Err("the fix would remove a comment");
+    }
+    if file
+        .semantics
+        .lookup("Exception", scope)
+        .is_none_or(|definitions| !definitions.is_empty())
+    {
+        return Err("`Exception` is redefined in this scope");
+    }
+    Ok(match handler.type_.as_deref() {
+        Some(kind) => Edit::range_replacement("Exception".to_owned(), kind.range()),
+        None => Edit::insertion(
+            " Exception".to_owned(),
+            handler.start() + "except".text_len(),
+        ),
+    })
+}
+
+/// Lets cancellations pass where `rewrite`, for something at `site`, brings the first `await` into the body
+/// of a `try`: from now on a handler of everything would swallow them there. Before, none came, and so
+/// nobody counts on that.
+pub(crate) fn let_pass<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, rewrite: Rewrite) -> Rewrite {
+    let mut rewrite = rewrite;
+    for (depth, around) in site.ancestors.iter().enumerate().rev() {
+        let statement = match around {
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => break,
+            AnyNodeRef::StmtTry(statement) => statement,
+            _ => continue,
+        };
+        let (Some(first), Some(last)) = (statement.body.first(), statement.body.last()) else {
+            continue;
+        };
+        let body = TextRange::new(first.start(), last.end());
+        let is_first = body.contains_range(site.node.range())
+            && !handlers::awaits(&statement.body)
+            && rewrite.edits.iter().any(|edit| {
+                body.contains_range(edit.range())
+                    && edit
+                        .content()
+                        .is_some_and(|text| AWAITS.iter().any(|word| text.contains(word)))
+            });
+        if !is_first {
+            continue;
+        }
+        let suppressions = Suppressions::of(file);
+        for clause in &statement.handlers {
+            let ExceptHandler::ExceptHandler(clause) = clause;
+            let site = Site {
+                ancestors: site.ancestors.get(..=depth).unwrap_or_default(),
+                node: clause.into(),
+            };
+            let mend = Handler::at(file, site)
+                .and_then(|handler| finding(&handler))
+                .filter(|finding| !suppressions.cover(finding));
+            match mend.map(|finding| finding.remedy) {
+                Some(Remedy::Rewrite(mend)) => {
+                    for edit in mend.edits.into_iter().chain(mend.shared) {
+                        if !rewrite.edits.contains(&edit) && !rewrite.shared.contains(&edit) {
+                            rewrite.shared.push(edit);
+                        }
+                    }
+                }
+                Some(Remedy::NotFixed(_)) => {
+                    rewrite = rewrite.unsafe_if(Some(
+                        "the `except` around it would swallow a cancellation that arrives at the new `await`",
+                    ));
+                }
+                None => {}
+            }
+        }
+    }
+    rewrite
+}
+
+/// What is written where code begins to await.
+const AWAITS: &[&str] = &["await ", "async for ", "async with "];
 
 /// Whether a clause is for `Exception`: one for everything behind it is meant for what is left.
 fn catches_exception(file: &File<'_, '_>, other: &ast::ExceptHandlerExceptHandler) -> bool {

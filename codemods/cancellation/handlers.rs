@@ -70,20 +70,36 @@ pub fn clause_around_await<'a>(
     let Some(AnyNodeRef::StmtTry(statement)) = site.parent() else {
         return None;
     };
-    let in_plain_function = site
-        .ancestors
-        .iter()
-        .rev()
+    (awaits(&statement.body) && may_be_asynchronous(site) && !statement.is_star)
+        .then_some((node, statement))
+}
+
+/// Whether code may be asynchronous, as far as the functions around it tell.
+pub fn may_be_asynchronous(site: &Site<'_, '_>) -> bool {
+    let mut functions = site.ancestors.iter().rev();
+    functions
         .find_map(|ancestor| ancestor.as_stmt_function_def())
-        .is_some_and(|function| !function.is_async);
-    let possible = !statement.is_star && !in_plain_function && awaits(&statement.body);
-    possible.then_some((node, statement))
+        .is_none_or(|function| function.is_async)
 }
 
 impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     /// The handler at `site`, unless asyncio never cancels what is there.
     pub fn new(file: &'f File<'a, 'db>, site: Site<'s, 'a>) -> Option<Self> {
-        let (node, statement) = clause_around_await(&site)?;
+        clause_around_await(&site)?;
+        Self::at(file, site)
+    }
+
+    /// The same, where an `await` is about to come into the statement's body.
+    pub fn at(file: &'f File<'a, 'db>, site: Site<'s, 'a>) -> Option<Self> {
+        let AnyNodeRef::ExceptHandlerExceptHandler(node) = site.node else {
+            return None;
+        };
+        let Some(AnyNodeRef::StmtTry(statement)) = site.parent() else {
+            return None;
+        };
+        if statement.is_star {
+            return None;
+        }
         let owner = file.surroundings(&site).owner;
         let of_asyncio = matches!(file.library(), None | Some(Library::Asyncio));
         (of_asyncio && file.is_async(owner)).then_some(Self {
@@ -410,6 +426,21 @@ pub fn only_closes(suite: &[Stmt]) -> bool {
                     if last_name(&call.func)
                         .is_some_and(|name| coroutines::cleans_up(name) || name.contains("shield"))))
         })
+}
+
+/// Whether something in a suite is shielded from cancellations, by the names of calls.
+pub fn is_shielded(suite: &[Stmt]) -> bool {
+    struct Search(bool);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= matches!(node, AnyNodeRef::ExprCall(call)
+                if last_name(&call.func).is_some_and(|name| name.contains("shield")));
+            own_code(node)
+        }
+    }
+    let mut search = Search(false);
+    search.visit_body(suite);
+    search.0
 }
 
 /// The exceptions that the expression of an `except` clause names.

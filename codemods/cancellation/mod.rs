@@ -4,5 +4,7 @@ pub mod broad;
 pub mod callers;
 pub mod endless;
 pub mod handlers;
+mod needs;
 pub mod outcome;
+mod raised;
 pub mod swallowed;

@@ -36,6 +36,7 @@ struct Endings {
     waits: FxHashSet<String>,
     cleaning: FxHashSet<String>,
     closing: FxHashSet<String>,
+    undoing: FxHashSet<String>,
 }
 
 static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
@@ -46,6 +47,7 @@ static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
         waits: FxHashSet::default(),
         cleaning: FxHashSet::default(),
         closing: FxHashSet::default(),
+        undoing: FxHashSet::default(),
     })
 });
 
@@ -520,6 +522,11 @@ pub fn is_closing(callee: &Expr) -> bool {
 /// means to hold back.
 pub fn cleans_up(method: &str) -> bool {
     ENDINGS.cleaning.contains(method)
+}
+
+/// Whether a function of this name undoes something or lets go of it, by one of its words.
+pub fn undoes(name: &str) -> bool {
+    name.split('_').any(|word| ENDINGS.undoing.contains(word))
 }
 
 /// The callee's last name: `f` of `f()`, `c` of `a.b.c()`.
