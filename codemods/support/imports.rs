@@ -2,6 +2,7 @@
 
 use ruff_db::parsed::parsed_module;
 use ruff_diagnostics::Edit;
+use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, PythonVersion, Stmt};
 use ruff_python_stdlib::sys::is_known_standard_library;
@@ -429,22 +430,34 @@ fn alone_on_lines(file: &File<'_, '_>, statement: &Stmt) -> bool {
     file.starts_line(statement.start()) && (rest.is_empty() || rest.starts_with('#'))
 }
 
-/// The end of the imports at the top of the module: after the last import, `if TYPE_CHECKING:`
-/// block or `try: import …` block before the first other statement.
+/// The end of the imports at the top of the module: that of the line that the last import, `if TYPE_CHECKING:` block or
+/// `try: import …` block before the first other statement ends on, which it may share. New code for the top of the
+/// module goes below.
 ///
-/// `None` when there are none, or the last one shares its line.
-pub fn end_of_imports<'a>(file: &File<'a, '_>) -> Option<&'a Stmt> {
+/// `None` when there are none.
+pub fn end_of_imports(file: &File<'_, '_>) -> Option<TextSize> {
     let body = file.body();
     let mut last = None;
-    for statement in body {
+    for (index, statement) in body.iter().enumerate() {
         match statement {
-            Stmt::Import(_) | Stmt::ImportFrom(_) => last = Some(statement),
-            Stmt::If(_) | Stmt::Try(_) if holds_import(statement) => last = Some(statement),
+            Stmt::Import(_) | Stmt::ImportFrom(_) => last = Some(index),
+            Stmt::If(_) | Stmt::Try(_) if holds_import(statement) => last = Some(index),
             Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::If(_) | Stmt::Try(_) => {}
             _ => break,
         }
     }
-    last.filter(|statement| alone_on_lines(file, statement))
+    let mut sharing = body.get(last?..)?.iter();
+    let mut end = sharing.next()?.end();
+    // What shares the line may take up more of them.
+    for statement in sharing {
+        let between = TextRange::new(end, statement.start());
+        let mut tokens = file.tokens().in_range(between).iter();
+        if tokens.any(|token| token.kind() == TokenKind::Newline) {
+            break;
+        }
+        end = statement.end();
+    }
+    Some(end)
 }
 
 fn holds_import(statement: &Stmt) -> bool {

@@ -757,14 +757,11 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             format!("{name} = set()")
         };
         let source = file.source;
-        if let Some(last) = imports::end_of_imports(file) {
-            let at = source.full_line_end(last.end());
-            let follows_blank = source[at.to_usize()..]
-                .lines()
-                .next()
-                .is_none_or(|line| line.trim().is_empty());
+        if let Some(end) = imports::end_of_imports(file) {
+            let at = source.full_line_end(end);
+            let follows_blank = source.full_line_str(at).trim().is_empty();
             let blank_after = if follows_blank { "" } else { newline };
-            edits.push(if at > source.line_end(last.end()) {
+            edits.push(if at > source.line_end(end) {
                 Edit::insertion(format!("{newline}{value}{newline}{blank_after}"), at)
             } else {
                 Edit::insertion(format!("{newline}{newline}{value}"), at)
