@@ -113,6 +113,15 @@ impl<'a, 'db> File<'a, 'db> {
         &self.source[node.range()]
     }
 
+    /// The first line of a node's text, for a message, with `…` where there are more.
+    pub fn first_line(&self, node: impl Ranged) -> String {
+        let text = self.text(node);
+        match text.split_once(['\n', '\r']) {
+            Some((first, _)) => format!("{}…", first.trim_end()),
+            None => text.to_owned(),
+        }
+    }
+
     /// The line ending of the file, to end inserted lines with.
     pub fn newline(&self) -> &'static str {
         self.stylist.line_ending().as_str()

@@ -207,6 +207,11 @@ impl<'db> Class<'db> {
         self.node.node(&self.own.module)
     }
 
+    /// The semantics of the file it stands in.
+    pub(crate) fn semantics(&self) -> &Semantics<'db> {
+        &self.own
+    }
+
     /// What it says it inherits from, without what is in brackets, but for what only says something to
     /// type checkers.
     pub(crate) fn bases(&self) -> impl Iterator<Item = &Expr> {

@@ -20,7 +20,7 @@ use crate::semantics::{Awaitability, Semantics};
 use crate::site::Site;
 use crate::spelling::Hints;
 use crate::support::coroutines;
-use crate::tasks::dangling::makes_task;
+use crate::tasks::making::makes_task;
 use crate::traces::search::Namesakes;
 use crate::{Candidate, Codemod};
 

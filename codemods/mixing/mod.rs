@@ -3,10 +3,18 @@
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 
+mod awaited;
 pub(crate) mod conversion;
+mod loop_variable;
+mod may_be_async;
 pub mod never_run;
 pub mod plain_await;
+mod program;
+mod references;
 pub mod run_in_loop;
+pub(crate) mod runners;
+pub(crate) mod script_task;
+mod starts;
 
 /// Whether `child` stands in the body of `if __name__ == "__main__":`.
 fn is_main_guard(statement: &ast::StmtIf, child: impl Ranged) -> bool {

@@ -2,10 +2,12 @@
 //! (Python documentation, Coroutines and Tasks).
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
+use ruff_source_file::UniversalNewlines;
+use ruff_text_size::{Ranged, TextSize};
 
+use super::script_task::{self, ScriptTask};
+use super::starts::{Other, script, starting_function};
 use crate::concurrency::signature::is_typed_throughout;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -15,13 +17,12 @@ use crate::forgotten_await::call::{
 use crate::forgotten_await::doubt::{doubt, is_overridden_plainly};
 use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use crate::key::name_key;
-use crate::mixing::is_main_guard;
 use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::sight::relied;
-use crate::site::{Obstacle, Owner, Place, Site, suites_in};
+use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
 use crate::support::blocks::Block;
 use crate::support::decorators::called;
@@ -74,7 +75,12 @@ impl Codemod for CoroutineNeverRun {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return Candidate::No;
         };
+        let may_schedule = script_task::may_be_one(site, call)
+            && spellings
+                .last_names(&call.func)
+                .any(|name| matches!(name, "create_task" | "ensure_future" | "gather"));
         match last_name(&call.func) {
+            _ if may_schedule && !site.is_asynchronous(spellings.await_at_top()) => Candidate::Yes,
             Some(name)
                 if !site.is_asynchronous(spellings.await_at_top())
                     && may_be_forgotten(spellings, site) =>
@@ -90,6 +96,14 @@ impl Codemod for CoroutineNeverRun {
             return None;
         };
         let surroundings = file.surroundings(site);
+        if let Some(remedy) = scheduled(file, site, call, surroundings.owner) {
+            return Some(Finding {
+                rule: &RULE,
+                range: call.range(),
+                message: NEVER_RUN.to_owned(),
+                remedy,
+            });
+        }
         if file.is_async(surroundings.owner)
             || matches!(surroundings.owner, Owner::Lambda(_))
             || surroundings.obstacle.is_some()
@@ -135,13 +149,35 @@ impl Codemod for CoroutineNeverRun {
             rule: &RULE,
             range: call.range(),
             message: match use_of(site) {
-                Use::Dropped => "no event loop ever runs this coroutine",
-                _ => "this is a coroutine, not the value that running it gives",
+                Use::Dropped => NEVER_RUN,
+                _ => "this is a coroutine object; run it with `asyncio.run(…)` to get its result",
             }
             .to_owned(),
             remedy,
         })
     }
+}
+
+const NEVER_RUN: &str = "this coroutine is never run";
+
+/// What can be done about a call that schedules coroutines where no event loop runs. `None` for anything else.
+fn scheduled<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &'a ast::ExprCall,
+    owner: Owner<'a>,
+) -> Option<Remedy> {
+    if is_synchronized(file) || is_expected(site) {
+        return None;
+    }
+    if let Some(task) = ScriptTask::of(file, site, call) {
+        return Some(match task.rewrite(file, owner) {
+            Ok(rewrite) => Remedy::Rewrite(rewrite),
+            Err(reason) => Remedy::NotFixed(reason),
+        });
+    }
+    let several = Other::Coroutines.reason()?;
+    script_task::gathers(file, site, call).then_some(Remedy::NotFixed(several))
 }
 
 /// Decorators that leave it to the caller when a function runs, and how.
@@ -179,32 +215,36 @@ fn rewrite<'a>(
         Owner::Function(function) => starting_function(file, site, function)?,
         _ => script(file, site)?,
     };
-    if place.runs_more_than(file, &[call]) {
-        return match neighbours(file, site) {
-            Some(group) if !place.runs_more_than(file, &group.calls) => {
-                together(file, &group, owner)
+    let other = place.other(file, &[call]);
+    if let Some(reason) = other.as_ref().and_then(Other::reason) {
+        let group = neighbours(file, site).filter(|_| other == Some(Other::Coroutines));
+        let Some(group) = group else {
+            return Err(reason);
+        };
+        let other = place.other(file, &group.calls);
+        return match other.as_ref().and_then(Other::reason) {
+            Some(reason) => Err(reason),
+            None => {
+                Ok(together(file, &group, owner)?.unsafe_if(other.and_then(|other| other.doubt())))
             }
-            _ => Err(
-                "several coroutines want one event loop: put them into one coroutine function"
-                    .to_owned(),
-            ),
         };
     }
+    let doubt = other
+        .and_then(|other| other.doubt())
+        .or_else(|| place.uses_again(file, call));
     let module = match file.library() {
         Some(Library::Other) => {
-            return Err(
-                "`twisted` or `curio` runs the coroutines of this file, and not asyncio".to_owned(),
-            );
+            return Err("this file uses Twisted or curio, not asyncio".to_owned());
         }
         library => library.and_then(Library::module).unwrap_or("asyncio"),
     };
     let scope = file
         .semantics
         .scope_of_owner(owner)
-        .ok_or("the scope of the call is not known")?;
+        .ok_or("the scope of the call can't be found")?;
     if module != "asyncio" && !call.arguments.is_empty() {
         return Err(format!(
-            "`{module}.run` takes the function and its arguments, and not a coroutine"
+            "`{module}.run` takes the function and its arguments, not a coroutine"
         ));
     }
     let imported = imports::import(file, module, "run", scope, call.start())?;
@@ -222,7 +262,8 @@ fn rewrite<'a>(
     };
     Ok(
         Rewrite::safe(format!("Run it with `{}`", imported.expression), edits)
-            .with_shared(imported.edit),
+            .with_shared(imported.edit)
+            .unsafe_if(doubt),
     )
 }
 
@@ -286,14 +327,14 @@ fn together<'a>(
         || matches!(library, Some(Library::Other))
     {
         return Err(
-            "several coroutines want one event loop, and it is not that of asyncio".to_owned(),
+            "several coroutines need to run here, with another library than asyncio".to_owned(),
         );
     }
     let Group { place, calls } = group;
     let scope = file
         .semantics
         .scope_of_owner(owner)
-        .ok_or("the scope of the call is not known")?;
+        .ok_or("the scope of the call can't be found")?;
     let name = names::fresh(file, owner, &["main", "run_all"]);
     let imported = imports::import(file, "asyncio", "run", scope, place.statement.start())?;
     let block = file
@@ -304,7 +345,7 @@ fn together<'a>(
             place.index..place.index + calls.len(),
         )
         .filter(Block::stands_alone)
-        .ok_or("the statement shares its line with another one")?;
+        .ok_or("there is another statement on the same line")?;
     // An import that ends where the block starts comes before its blank lines.
     let (shared, mut edits): (Vec<_>, Vec<_>) = imported
         .edit
@@ -337,7 +378,7 @@ fn together<'a>(
             .map(|call| Edit::insertion("await ".to_owned(), call.start())),
     );
     let mut rewrite =
-        Rewrite::safe("Run them in one coroutine function", edits).with_shared(shared);
+        Rewrite::safe("Move them into one `async def` and run it", edits).with_shared(shared);
     rewrite.moves = Some(block.range());
     rewrite.alone_in = Some(match owner {
         Owner::Function(function) => function.start(),
@@ -349,270 +390,8 @@ fn together<'a>(
 /// How many blank lines stand above the line that starts at `start`.
 fn blank_lines_before(source: &str, start: TextSize) -> usize {
     source[..start.to_usize()]
-        .lines()
+        .universal_newlines()
         .rev()
         .take_while(|line| line.trim().is_empty())
         .count()
-}
-
-/// Code that runs once when a script starts.
-struct Start<'a> {
-    /// The statements that belong to it, functions and classes aside.
-    suites: Vec<&'a [Stmt]>,
-}
-
-impl<'a> Start<'a> {
-    /// Whether more than `calls` want an event loop here: one of them stands in a loop, or another
-    /// coroutine is made or run that is not in another branch.
-    fn runs_more_than(&self, file: &File<'a, '_>, calls: &[&'a ast::ExprCall]) -> bool {
-        let mut search = Runs {
-            file,
-            path: Vec::new(),
-            loops: 0,
-            found: Vec::new(),
-        };
-        for suite in &self.suites {
-            search.suite(suite, None);
-        }
-        let is_own = |run: &Run| calls.iter().any(|call| call.range() == run.range);
-        let own: Vec<&Run> = search.found.iter().filter(|run| is_own(run)).collect();
-        own.len() != calls.len()
-            || own.iter().any(|own| {
-                own.in_loop
-                    || search
-                        .found
-                        .iter()
-                        .any(|other| !is_own(other) && !own.excludes(other))
-            })
-    }
-}
-
-/// A coroutine that is made or run.
-#[derive(Clone)]
-struct Run {
-    range: TextRange,
-    in_loop: bool,
-    /// The statements with branches around it, and which branch it is in.
-    path: Vec<(TextRange, usize)>,
-}
-
-impl Run {
-    /// Whether only one of the two is ever reached.
-    fn excludes(&self, other: &Self) -> bool {
-        self.path.iter().any(|(statement, branch)| {
-            other
-                .path
-                .iter()
-                .any(|(same, another)| same == statement && branch != another)
-        })
-    }
-}
-
-/// Finds the coroutines that a piece of code makes or runs itself.
-struct Runs<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    path: Vec<(TextRange, usize)>,
-    loops: usize,
-    found: Vec<Run>,
-}
-
-impl<'a> Runs<'_, 'a, '_> {
-    fn suite(&mut self, suite: &'a [Stmt], branch: Option<(TextRange, usize)>) {
-        self.path.extend(branch);
-        for statement in suite {
-            self.statement(statement);
-        }
-        if branch.is_some() {
-            self.path.pop();
-        }
-    }
-
-    fn statement(&mut self, statement: &'a Stmt) {
-        if matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
-            return;
-        }
-        let is_loop = matches!(statement, Stmt::For(_) | Stmt::While(_));
-        let mut expressions = Expressions { found: Vec::new() };
-        expressions.visit_stmt(statement);
-        for call in expressions.found {
-            let is_run = last_name(&call.func)
-                .is_some_and(|name| matches!(name, "run" | "run_until_complete"))
-                && call.arguments.args.first().is_some_and(Expr::is_call_expr);
-            if is_run || self.makes_coroutine(call) {
-                // `asyncio.run(main())` is one.
-                let inside = self
-                    .found
-                    .last()
-                    .is_some_and(|last| last.range.contains_range(call.range()));
-                if !inside {
-                    self.found.push(Run {
-                        range: call.range(),
-                        in_loop: self.loops > 0,
-                        path: self.path.clone(),
-                    });
-                }
-            }
-        }
-        self.loops += usize::from(is_loop);
-        let branches = matches!(statement, Stmt::If(_) | Stmt::Match(_));
-        for (index, suite) in suites_in(statement).into_iter().enumerate() {
-            let branch = branches.then_some((statement.range(), index));
-            self.suite(suite, branch);
-        }
-        self.loops -= usize::from(is_loop);
-    }
-
-    fn makes_coroutine(&self, call: &ast::ExprCall) -> bool {
-        last_name(&call.func).is_some_and(|name| self.file.project.may_be_awaitable(name_key(name)))
-            && awaitability_of(self.file, call) == Awaitability::Coroutine
-    }
-}
-
-/// Collects the calls of a statement, those of the statements inside it aside.
-struct Expressions<'a> {
-    found: Vec<&'a ast::ExprCall>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Expressions<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::ExprCall(call) = node {
-            self.found.push(call);
-        }
-        if node.is_expr_lambda() {
-            TraversalSignal::Skip
-        } else {
-            TraversalSignal::Traverse
-        }
-    }
-
-    fn visit_body(&mut self, _body: &'a [Stmt]) {}
-}
-
-/// The top level of a script.
-fn script<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Result<Start<'a>, String> {
-    let guarded = site
-        .enclosing_in_function()
-        .any(|(node, child)| {
-            matches!(node, AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child))
-        });
-    if !guarded && file.is_imported() {
-        return Err(
-            "the module is imported by another one, and a loop may be running by then".to_owned(),
-        );
-    }
-    Ok(Start {
-        suites: vec![file.body()],
-    })
-}
-
-/// A plain function that only the top level of the script calls, and once. `Err` with the reason
-/// where the function is not that.
-fn starting_function<'a>(
-    file: &File<'a, '_>,
-    site: &Site<'_, 'a>,
-    function: &'a ast::StmtFunctionDef,
-) -> Result<Start<'a>, String> {
-    let mut around = site
-        .ancestors
-        .iter()
-        .rev()
-        .skip_while(|node| node.range() != function.range())
-        .skip(1);
-    let outer = around.clone().find_map(|node| match node {
-        AnyNodeRef::StmtFunctionDef(outer) => Some(outer.is_async),
-        _ => None,
-    });
-    match (outer, site.class()) {
-        (Some(true), _) => {
-            return Err("it stands in asynchronous code, where a loop is running".to_owned());
-        }
-        (_, Some(_)) => {
-            return Err(
-                "a method may be called while a loop is running, where it has to be awaited"
-                    .to_owned(),
-            );
-        }
-        _ => {}
-    }
-    let unknown = || "what calls this function, and whether a loop is running then, is not known";
-    let is_at_top = around.all(|node| {
-        matches!(
-            node,
-            AnyNodeRef::ModModule(_) | AnyNodeRef::StmtIf(_) | AnyNodeRef::StmtTry(_)
-        )
-    });
-    if !is_at_top || !function.decorator_list.is_empty() {
-        return Err(unknown().to_owned());
-    }
-    let mut references = References {
-        file,
-        function,
-        ancestors: vec![AnyNodeRef::ModModule(file.syntax())],
-        from_script: Vec::new(),
-        from_async: false,
-        others: false,
-    };
-    references.visit_body(file.body());
-    if references.from_async {
-        return Err("asynchronous code calls this function, while a loop is running".to_owned());
-    }
-    if references.others || file.is_imported() && file.is_imported_name(&function.name) {
-        return Err(unknown().to_owned());
-    }
-    match references.from_script.as_slice() {
-        [] => Err(unknown().to_owned()),
-        [_] => Ok(Start {
-            suites: vec![file.body(), &function.body],
-        }),
-        _ => Err("each call of this function would run another event loop: one event loop has to run them all".to_owned()),
-    }
-}
-
-/// Where the name of a function is used.
-struct References<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    function: &'a ast::StmtFunctionDef,
-    ancestors: Vec<AnyNodeRef<'a>>,
-    /// Calls from the top level.
-    from_script: Vec<TextRange>,
-    /// Whether a coroutine function uses it.
-    from_async: bool,
-    /// Whether anything else does.
-    others: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for References<'_, 'a, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let is_it = match node {
-            AnyNodeRef::ExprName(name) => {
-                name.ctx == ExprContext::Load && name.id == self.function.name.id
-            }
-            AnyNodeRef::StringLiteral(literal) => *literal.value == *self.function.name,
-            _ => false,
-        };
-        if is_it {
-            let site = Site {
-                ancestors: &self.ancestors,
-                node,
-            };
-            let is_called = matches!(site.parent(), Some(AnyNodeRef::ExprCall(call))
-                if call.func.range() == node.range());
-            let surroundings = self.file.surroundings(&site);
-            match surroundings.owner {
-                Owner::Function(function) if function.is_async => self.from_async = true,
-                Owner::Module
-                    if is_called && surroundings.obstacle != Some(Obstacle::Signature) =>
-                {
-                    self.from_script.push(node.range());
-                }
-                _ => self.others = true,
-            }
-        }
-        self.ancestors.push(node);
-        TraversalSignal::Traverse
-    }
-
-    fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
-        self.ancestors.pop();
-    }
 }

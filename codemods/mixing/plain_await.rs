@@ -7,9 +7,9 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
 use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
-use crate::mixing::conversion::{
-    Awaited, Conversion, Edits, awaited_in, needs_coroutine, run_edits,
-};
+use crate::mixing::awaited::{Awaited, awaited_in, needs_coroutine};
+use crate::mixing::conversion::{Conversion, Edits};
+use crate::mixing::references::run_edits;
 use crate::outline::yields;
 use crate::rewrite::in_order;
 use crate::rule::Rule;
@@ -73,9 +73,9 @@ impl Codemod for AwaitInSyncFunction {
                 return Some(Finding {
                     rule: &RULE,
                     range: first_await(&lambda.body)?,
-                    message: "`await` in a lambda: Python does not compile this file".to_owned(),
+                    message: "SyntaxError: `await` in a lambda".to_owned(),
                     remedy: Remedy::NotFixed(
-                        "a lambda is never a coroutine function: write an `async def`".to_owned(),
+                        "a lambda can't be async; use an `async def`".to_owned(),
                     ),
                 });
             }
@@ -84,18 +84,18 @@ impl Codemod for AwaitInSyncFunction {
         let found = awaited_in(function);
         let first = found.awaits.first().map(|expr| {
             // The keyword alone: what is awaited is all right.
-            TextRange::at(expr.start(), TextSize::of("await"))
+            let range = TextRange::at(expr.start(), TextSize::of("await"));
+            (range, "await")
         });
-        let range = first
+        let (range, keyword) = first
             .into_iter()
             .chain(found.other)
-            .min_by_key(Ranged::start)?;
+            .min_by_key(|(range, _)| range.start())?;
         Some(Finding {
             rule: &RULE,
             range,
             message: format!(
-                "`{}` in the plain function `{}`: Python does not compile this file",
-                file.text(range),
+                "SyntaxError: `{keyword}` outside an async function (`{}`)",
                 function.name
             ),
             remedy: match rewrite(file, function, &found) {
@@ -135,12 +135,12 @@ fn rewrite<'a>(
     let definition = file
         .semantics
         .definition_of(function)
-        .ok_or("its scope is not known")?;
+        .ok_or("its scope can't be found")?;
     let mut conversion = Conversion::new(file);
     if let ([only], None) = (found.awaits.as_slice(), found.other)
+        && !found.repeats
         && !yields(function)
         && is_coroutine(file, only)
-        && !calls_another(file, function)
         && function.decorator_list.is_empty()
         && conversion.is_plain_program(definition, &function.name)?
     {
@@ -159,10 +159,7 @@ fn rewrite<'a>(
     conversion.convert(definition, &function.name)?;
     let own = file.semantics.path().map(std::path::Path::to_path_buf);
     let mut rewrite = Rewrite::safe(
-        format!(
-            "Make `{}` and its callers coroutine functions",
-            function.name
-        ),
+        format!("Make `{}` and its callers `async`", function.name),
         Vec::new(),
     )
     .unsafe_if(conversion.doubt.take());
@@ -172,9 +169,7 @@ fn rewrite<'a>(
             shared: distinct(edits.shared),
         };
         if meet(&edits.own) {
-            return Err(
-                "two calls that begin at one place would both have to be awaited".to_owned(),
-            );
+            return Err("two chained calls would both need `await`".to_owned());
         }
         if Some(&path) == own.as_ref() {
             rewrite.edits.extend(edits.own);
@@ -223,31 +218,4 @@ fn operand_start(file: &File<'_, '_>, expr: &ast::ExprAwait, start: TextSize) ->
 /// the loop that is there already.
 fn is_coroutine(file: &File<'_, '_>, expr: &ast::ExprAwait) -> bool {
     file.semantics.awaitability((&*expr.value).into()) == Awaitability::Coroutine
-}
-
-/// Whether the function calls another plain one that needs to be a coroutine function: one loop is for
-/// both.
-fn calls_another(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
-    struct Calls<'f, 'a, 'db> {
-        file: &'f File<'a, 'db>,
-        is_found: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Calls<'_, '_, '_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node
-                && let semantics = &self.file.semantics
-                && let Some(called) = semantics.function(&call.func)
-                && let Some(called) = called.node(semantics.db())
-            {
-                self.is_found |= !called.is_async && needs_coroutine(called);
-            }
-            TraversalSignal::Traverse
-        }
-    }
-    let mut search = Calls {
-        file,
-        is_found: false,
-    };
-    search.visit_body(&function.body);
-    search.is_found
 }

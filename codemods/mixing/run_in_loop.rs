@@ -6,12 +6,13 @@ use ruff_python_ast::token::{TokenKind, parenthesized_range};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::loop_variable::LoopVariable;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::name_key;
 use crate::rule::Rule;
 use crate::semantics::{Awaitability, ClassOf, Origin};
-use crate::site::{Obstacle, Site};
+use crate::site::{Obstacle, Owner, Site};
 use crate::spelling::Hints;
 use crate::support::expected::is_expected;
 use crate::support::locks;
@@ -108,11 +109,10 @@ impl Codemod for RunInsideLoop {
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
             None => match awaited {
                 None if runner == Runner::OwnSettings => Remedy::NotFixed(
-                    "an `asyncio.Runner` has settings and a context of its own".to_owned(),
+                    "this `asyncio.Runner` has its own settings and context".to_owned(),
                 ),
                 None => Remedy::NotFixed(
-                    "it takes the function and not a coroutine: await a call of it instead"
-                        .to_owned(),
+                    "it takes a function, not a coroutine; write `await function(…)`".to_owned(),
                 ),
                 Some(argument) => match rewrite(file, site, call, argument) {
                     Ok(rewrite) => Remedy::Rewrite(rewrite),
@@ -123,7 +123,7 @@ impl Codemod for RunInsideLoop {
         Some(Finding {
             rule: &RULE,
             range: call.range(),
-            message: "an event loop is running here already, so this raises `RuntimeError`"
+            message: "an event loop is already running here, so this raises `RuntimeError`"
                 .to_owned(),
             remedy,
         })
@@ -182,7 +182,7 @@ fn rewrite<'a>(
     let surroundings = file.surroundings(site);
     let lock = locks::allow_await(file, site, surroundings.owner)?;
     if is_of_other_loop(file, argument) {
-        return Err("another loop made this task, and that loop does not run".to_owned());
+        return Err("this task belongs to another event loop, which isn't running".to_owned());
     }
     let outer = parenthesized_range(
         ExprRef::from(argument),
@@ -195,7 +195,7 @@ fn rewrite<'a>(
     if !file.comments.comments_in_range(before).is_empty()
         || !file.comments.comments_in_range(after).is_empty()
     {
-        return Err("a comment between the parentheses would be lost".to_owned());
+        return Err("the fix would remove a comment".to_owned());
     }
     let keeps_parentheses = outer == argument.range() && needs_parentheses(file, argument);
     let (open, close) = if keeps_parentheses {
@@ -219,9 +219,19 @@ fn rewrite<'a>(
     };
     edits.push(replaced(after, end));
     let others = call.arguments.len() > 1;
-    Ok(Rewrite::safe("Await it", edits)
+    let mut rewrite = Rewrite::safe("Replace it with `await`", edits)
         .unsafe_if(lock)
-        .unsafe_if(others.then_some("the other arguments of the call are lost")))
+        .unsafe_if(others.then_some("the other arguments (such as `debug=`) are dropped"));
+    if let Owner::Function(function) = surroundings.owner
+        && let Some(variable) = LoopVariable::of(file, function, call)
+    {
+        match variable.uses {
+            1 => rewrite.edits.push(variable.removal),
+            // The last of them takes the variable along.
+            _ => rewrite.alone_in = Some(function.start()),
+        }
+    }
+    Ok(rewrite)
 }
 
 /// The edit that writes `text`, which may be empty, over `range`.

@@ -3,6 +3,13 @@
 /// The top-level packages with classes of event loops.
 const PACKAGES: [&str; 2] = ["asyncio", "uvloop"];
 
+/// The functions of asyncio that answer with an event loop.
+pub const SOURCES: [&str; 3] = [
+    "asyncio.get_running_loop",
+    "asyncio.get_event_loop",
+    "asyncio.new_event_loop",
+];
+
 /// The methods of a loop, and of an `asyncio.Runner`, that run a coroutine to its end.
 pub const RUNNING_METHODS: [&str; 2] = ["run", "run_until_complete"];
 

@@ -15,7 +15,9 @@ pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
             return None;
         };
         (is_set(file, value)
-            && (names_tasks(file, annotation) || holds_tasks(file, file.body(), file.text(target))))
+            && (names_tasks(file, annotation) || holds_tasks(file, file.body(), file.text(target)))
+            && only_keeps(file, Set::OfModule(&name.id))
+            && !is_imported(file, &name.id))
         .then_some(name.id.as_str())
     })
 }
@@ -38,7 +40,8 @@ fn field(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
         let factory = call.arguments.find_keyword("default_factory")?;
         (file.semantics.means(&call.func, &["dataclasses.field"])
             && file.semantics.means(&factory.value, &["builtins.set"])
-            && names_tasks(file, Some(&assign.annotation)))
+            && names_tasks(file, Some(&assign.annotation))
+            && only_keeps(file, Set::OfInstance(&name.id)))
         .then(|| format!("self.{}", name.id))
     })
 }
@@ -61,7 +64,8 @@ fn in_init<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a 
             let text = file.text(target);
             (on_self
                 && is_set(file, value)
-                && (names_tasks(file, annotation) || holds_tasks(file, &class.body, text)))
+                && (names_tasks(file, annotation) || holds_tasks(file, &class.body, text))
+                && only_keeps(file, Set::OfInstance(&attribute.attr)))
             .then_some(text)
         })
 }
@@ -158,6 +162,151 @@ fn holds_tasks(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
     };
     search.visit_body(body);
     search.found
+}
+
+/// Whether another file imports the variable, and may do with it whatever it likes.
+fn is_imported(file: &File<'_, '_>, name: &str) -> bool {
+    let module = file.semantics.module_name();
+    let module = module
+        .as_deref()
+        .and_then(|module| module.rsplit('.').next());
+    module.is_some_and(|module| file.project.imports_from(module, name))
+}
+
+/// A set, by the name of its variable or attribute.
+#[derive(Clone, Copy)]
+enum Set<'n> {
+    OfModule(&'n str),
+    OfInstance(&'n str),
+}
+
+/// Words in the names of sets that are for any task. What else such a name says is what its tasks are for.
+const GENERAL: [&str; 14] = [
+    "active",
+    "all",
+    "async",
+    "asyncio",
+    "background",
+    "bg",
+    "futures",
+    "jobs",
+    "kept",
+    "pending",
+    "refs",
+    "running",
+    "task",
+    "tasks",
+];
+
+/// Whether all that is done with a set is to keep tasks in it: they are added, and discarded when they are done. Where
+/// they are cancelled or awaited as well, or something else is done when they are, other tasks have no place there.
+fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
+    let (Set::OfModule(name) | Set::OfInstance(name)) = set;
+    let mut words = name.split('_').filter(|word| !word.is_empty());
+    if !words.all(|word| GENERAL.contains(&word)) {
+        return false;
+    }
+    let mut uses = UsesOfSet {
+        set,
+        ancestors: Vec::new(),
+        only_keeps: true,
+    };
+    uses.visit_body(file.body());
+    uses.only_keeps
+}
+
+/// Looks at all that is done with a set, and with the tasks that are added to it.
+struct UsesOfSet<'n, 'a> {
+    set: Set<'n>,
+    ancestors: Vec<AnyNodeRef<'a>>,
+    only_keeps: bool,
+}
+
+impl<'a> UsesOfSet<'_, 'a> {
+    fn is_it(&self, node: AnyNodeRef<'_>) -> bool {
+        match (node, self.set) {
+            (AnyNodeRef::ExprName(name), Set::OfModule(set)) => name.id == set,
+            (AnyNodeRef::ExprAttribute(attribute), Set::OfInstance(set)) => {
+                attribute.attr.as_str() == set
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the set at `node` is made, added to, discarded from, or given as the callback that does so.
+    fn is_kept(&self, node: AnyNodeRef<'a>) -> bool {
+        let mut around = self.ancestors.iter().rev();
+        match around.next() {
+            Some(AnyNodeRef::StmtAssign(assign)) => {
+                let mut targets = assign.targets.iter();
+                targets.any(|target| target.range() == node.range())
+            }
+            Some(AnyNodeRef::StmtAnnAssign(assign)) => assign.target.range() == node.range(),
+            Some(AnyNodeRef::StmtGlobal(_)) => true,
+            Some(AnyNodeRef::ExprAttribute(method)) => match method.attr.as_str() {
+                "add" => matches!(around.next(), Some(AnyNodeRef::ExprCall(call))
+                    if call.func.range() == method.range() && !self.has_other_callback(call)),
+                "discard" | "remove" => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether the function around adds something else to be done when the task is, that `add` is given.
+    fn has_other_callback(&self, add: &ast::ExprCall) -> bool {
+        let Some(Expr::Name(task)) = add.arguments.args.first() else {
+            return false;
+        };
+        let functions = self.ancestors.iter().rev();
+        let body = functions
+            .filter_map(|node| node.as_stmt_function_def())
+            .map(|function| function.body.as_slice())
+            .next();
+        let mut callbacks = Callbacks {
+            task: &task.id,
+            set: self,
+            found: false,
+        };
+        callbacks.visit_body(body.unwrap_or_default());
+        callbacks.found
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for UsesOfSet<'_, 'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if self.is_it(node) && !self.is_kept(node) {
+            self.only_keeps = false;
+        }
+        self.ancestors.push(node);
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+        self.ancestors.pop();
+    }
+}
+
+/// Looks for callbacks of a task that are no `discard` of a set.
+struct Callbacks<'s, 'n, 'a> {
+    task: &'s str,
+    set: &'s UsesOfSet<'n, 'a>,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Callbacks<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node
+            && let Expr::Attribute(callee) = &*call.func
+            && callee.attr.as_str() == "add_done_callback"
+            && matches!(&*callee.value, Expr::Name(name) if name.id == self.task)
+        {
+            self.found |= !matches!(call.arguments.args.first(), Some(Expr::Attribute(callback))
+                if matches!(callback.attr.as_str(), "discard" | "remove")
+                    && self.set.is_it((&*callback.value).into()));
+        }
+        TraversalSignal::Traverse
+    }
 }
 
 /// Whether the module is written for a type checker, so that a new variable should say what it

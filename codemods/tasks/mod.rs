@@ -1,4 +1,10 @@
 //! Pitfall 8: not awaiting tasks.
 
+mod at_end;
 pub mod dangling;
+mod duration;
+mod entry;
 mod keepers;
+mod kept;
+mod leaving;
+pub(crate) mod making;

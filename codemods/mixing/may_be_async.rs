@@ -1,0 +1,189 @@
+//! Whether a plain function can be a coroutine function, and what it would be as one.
+
+use std::path::Path;
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::Ranged;
+
+use super::awaited::needs_coroutine;
+use crate::file::File;
+use crate::outline::{last_name, yields};
+use crate::semantics::Awaitability;
+use crate::support::decorators::{KEEPING, called};
+
+/// Whether a plain function that awaits nothing itself gives something to await: as a coroutine
+/// function, it would have to be awaited twice. `None` where that is not known.
+pub(super) fn gives_awaitable(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+) -> Option<bool> {
+    struct Returns<'a>(Vec<&'a Expr>);
+    impl<'a> SourceOrderVisitor<'a> for Returns<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                    return TraversalSignal::Skip;
+                }
+                AnyNodeRef::StmtReturn(statement) => self.0.extend(statement.value.as_deref()),
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    if needs_coroutine(function) || yields(function) {
+        return Some(false);
+    }
+    let mut returns = Returns(Vec::new());
+    returns.visit_body(&function.body);
+    let mut is_known = true;
+    for value in returns.0 {
+        match file.semantics.awaitability(value.into()) {
+            Awaitability::No => {}
+            Awaitability::Unknown => is_known = false,
+            _ => return Some(true),
+        }
+    }
+    is_known.then_some(false)
+}
+
+/// Methods that Python itself awaits.
+const AWAITED_BY_PYTHON: [&str; 3] = ["__aenter__", "__aexit__", "__anext__"];
+
+/// Whether a decorator takes coroutine functions: in the same file, it stands before one.
+fn takes_coroutines(file: &File<'_, '_>, callee: &Expr) -> bool {
+    struct Search<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        text: &'f str,
+        is_found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtFunctionDef(function) = node
+                && function.is_async
+            {
+                self.is_found |= function
+                    .decorator_list
+                    .iter()
+                    .any(|decorator| self.file.text(called(decorator)) == self.text);
+            }
+            if self.is_found || node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut search = Search {
+        file,
+        text: file.text(callee),
+        is_found: false,
+    };
+    search.visit_body(file.body());
+    search.is_found
+}
+
+/// Whether somebody out of sight calls the function and awaits it.
+pub(super) fn is_called_elsewhere(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    is_test(file, function)
+        || AWAITED_BY_PYTHON.contains(&function.name.as_str())
+        || function
+            .decorator_list
+            .iter()
+            .any(|decorator| !file.semantics.means(called(decorator), &KEEPING))
+}
+
+/// Why a function cannot be a coroutine function, if it cannot.
+pub(super) fn can_be_async(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+) -> Result<(), String> {
+    let name = &function.name;
+    if name.starts_with("__") && name.ends_with("__") && !AWAITED_BY_PYTHON.contains(&name.as_str())
+    {
+        return Err(format!("Python calls `{name}` itself and doesn't await it"));
+    }
+    for decorator in &function.decorator_list {
+        let callee = called(decorator);
+        if file.semantics.means(callee, &["builtins.property"])
+            || last_name(callee).is_some_and(|name| matches!(name, "setter" | "cached_property"))
+        {
+            return Err(format!(
+                "`{name}` is a property, and its users don't await it"
+            ));
+        }
+        if !file.semantics.means(callee, &KEEPING) && !takes_coroutines(file, callee) {
+            return Err(format!(
+                "the decorator `{}` may not support async functions",
+                file.first_line(callee)
+            ));
+        }
+    }
+    if is_test(file, function) && !runs_async_tests(file) {
+        return Err(format!(
+            "without async test support, the test runner would skip an async `{name}`"
+        ));
+    }
+    if yields(function) && returns_value(function) {
+        return Err(format!(
+            "`{name}` is a generator with `return value`, which an async generator can't have"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a test runner calls the function.
+pub(super) fn is_test(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let is_test_file = file
+        .semantics
+        .path()
+        .and_then(Path::file_stem)
+        .and_then(|stem| stem.to_str())
+        .is_some_and(|stem| stem.starts_with("test_") || stem.ends_with("_test"));
+    function.name.starts_with("test_") && is_test_file
+        || matches!(function.name.as_str(), "setUp" | "tearDown")
+        || function.name.starts_with("test") && is_in_test_case(file, function)
+}
+
+/// Whether the function is a method of a class that inherits from nothing but those of `unittest`.
+pub(super) fn is_in_test_case(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let classes = file.body().iter().filter_map(Stmt::as_class_def_stmt);
+    let mut around = classes.filter(|class| class.range().contains_range(function.range()));
+    around.any(|class| {
+        !class.bases().is_empty()
+            && class.bases().iter().all(|base| {
+                file.semantics.means(
+                    base,
+                    &["unittest.TestCase", "unittest.IsolatedAsyncioTestCase"],
+                )
+            })
+    })
+}
+
+/// Whether the file is set up for tests that are coroutine functions.
+fn runs_async_tests(file: &File<'_, '_>) -> bool {
+    file.source.contains("IsolatedAsyncioTestCase")
+        || file.source.lines().any(|line| {
+            line.starts_with("pytestmark") && (line.contains("asyncio") || line.contains("anyio"))
+        })
+}
+
+fn returns_value(function: &ast::StmtFunctionDef) -> bool {
+    struct Returns(bool);
+    impl<'a> SourceOrderVisitor<'a> for Returns {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                    return TraversalSignal::Skip;
+                }
+                AnyNodeRef::StmtReturn(statement) => self.0 |= statement.value.is_some(),
+                AnyNodeRef::ExprYieldFrom(_) => self.0 = true,
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Returns(false);
+    search.visit_body(&function.body);
+    search.0
+}

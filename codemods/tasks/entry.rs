@@ -1,0 +1,91 @@
+//! Where a program starts and ends.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::Ranged;
+use ty_python_core::definition::Definition;
+
+use crate::file::File;
+use crate::mixing::runners::given;
+use crate::semantics::Origin;
+use crate::site::Owner;
+
+/// Whether the code is where a program starts and ends: module-level code that awaits, or a coroutine that the project
+/// gives to a new event loop.
+pub(super) fn is_entry_point(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+    match owner {
+        Owner::Module => file.awaits_at_top_level(),
+        Owner::Function(function) => {
+            function.is_async && (is_run_elsewhere(file, function) || is_run_here(file, function))
+        }
+        Owner::Lambda(_) => false,
+    }
+}
+
+/// Whether some file of the project runs the coroutine of a function of this module.
+fn is_run_elsewhere(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let at_module_level = file.body().iter().any(|statement| {
+        matches!(statement, Stmt::FunctionDef(other) if other.range() == function.range())
+    });
+    let module = file.semantics.module_name();
+    let module = module
+        .as_deref()
+        .and_then(|module| module.rsplit('.').next())
+        .unwrap_or_default();
+    at_module_level && file.project.runs(module, &function.name)
+}
+
+/// Whether the file itself runs the coroutine of `function`.
+fn is_run_here(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let Some(of) = file.semantics.definition_of(function) else {
+        return false;
+    };
+    let mut runs = Runs {
+        file,
+        of,
+        found: false,
+    };
+    runs.visit_body(file.body());
+    runs.found
+}
+
+/// Looks for `asyncio.run(f())`, `loop.run_until_complete(f())` and their like, for one function of the file.
+struct Runs<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    of: Definition<'db>,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Runs<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node
+            && let Some(given) = given(&self.file.semantics, call)
+        {
+            self.found |= self.is_made_by_it(given);
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+impl Runs<'_, '_, '_> {
+    /// Whether a runner that is given `expr` runs the function: it is the function itself, a call of it, or a variable
+    /// for one.
+    fn is_made_by_it(&self, expr: &Expr) -> bool {
+        let semantics = &self.file.semantics;
+        let names_it = |callee: &Expr| {
+            semantics
+                .function_in_sight(callee)
+                .is_some_and(|function| function.definition() == self.of)
+        };
+        match expr {
+            Expr::Call(call) => names_it(&call.func),
+            Expr::Name(name) => {
+                names_it(expr)
+                    || semantics.origins(name).iter().any(|origin| {
+                        matches!(origin, Origin::Value(Expr::Call(call)) if names_it(&call.func))
+                    })
+            }
+            other => names_it(other),
+        }
+    }
+}

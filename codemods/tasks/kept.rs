@@ -1,0 +1,324 @@
+//! What is done with a task that nothing refers to: given to a group, awaited, or kept.
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_source_file::LineRanges;
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use ty_python_core::scope::FileScopeId;
+
+use super::duration::takes_long;
+use super::entry::is_entry_point;
+use super::keepers;
+use crate::file::File;
+use crate::finding::{Remedy, Rewrite};
+use crate::outline::last_name;
+use crate::settings::TaskStrategy;
+use crate::site::{Owner, Place, Site};
+use crate::support::coroutines::{self, Ending};
+use crate::support::slots::Slot;
+use crate::support::{imports, names};
+
+/// A dropped task and its surroundings.
+pub(super) struct Dangling<'f, 's, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    pub(super) site: Site<'s, 'a>,
+    pub(super) call: &'a ast::ExprCall,
+    pub(super) owner: Owner<'a>,
+    pub(super) place: Place<'a>,
+}
+
+impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
+    pub(super) fn new(
+        file: &'f File<'a, 'db>,
+        site: Site<'s, 'a>,
+        call: &'a ast::ExprCall,
+        owner: Owner<'a>,
+    ) -> Option<Self> {
+        if matches!(owner, Owner::Lambda(_)) {
+            return None;
+        }
+        Some(Self {
+            place: site.place()?,
+            file,
+            site,
+            call,
+            owner,
+        })
+    }
+
+    pub(super) fn remedy(&self, existing: Option<&ast::ExprName>) -> Remedy {
+        match self.rewrite(existing) {
+            Ok(rewrite) => Remedy::Rewrite(rewrite),
+            Err(reason) => Remedy::NotFixed(reason),
+        }
+    }
+
+    fn rewrite(&self, existing: Option<&ast::ExprName>) -> Result<Rewrite, String> {
+        let strategy = self.file.settings.task_strategy;
+        if strategy == TaskStrategy::Auto
+            && let Some(rewrite) = self.in_task_group()
+        {
+            return Ok(rewrite);
+        }
+        let may_await = match strategy {
+            TaskStrategy::Auto => {
+                is_entry_point(self.file, self.owner)
+                    && self.ending() == Ending::Ends
+                    && !self.takes_long()
+            }
+            TaskStrategy::Await => self.file.is_async(self.owner) && self.ending() != Ending::Never,
+            TaskStrategy::Set => false,
+        };
+        if may_await && let Some(rewrite) = self.awaited_at_end(existing)? {
+            return Ok(rewrite);
+        }
+        if strategy != TaskStrategy::Set && self.is_once_in_module() {
+            return self.kept_by_module();
+        }
+        self.kept_in_set(existing)
+    }
+
+    /// How the coroutine of the task ends.
+    fn ending(&self) -> Ending {
+        match self.call.arguments.args.first() {
+            Some(Expr::Call(coroutine)) => {
+                coroutines::ending_of_call(&self.file.semantics, coroutine)
+            }
+            _ => Ending::Unknown,
+        }
+    }
+
+    /// Whether the task is so long that a program should not wait for it at its end.
+    fn takes_long(&self) -> bool {
+        match self.call.arguments.args.first() {
+            Some(Expr::Call(coroutine)) => takes_long(&self.file.semantics, coroutine),
+            _ => false,
+        }
+    }
+
+    /// Whether the code is the module's own and runs once, so that a variable of the module keeps the task.
+    fn is_once_in_module(&self) -> bool {
+        self.owner == Owner::Module
+            && !self
+                .site
+                .enclosing_in_function()
+                .any(|(node, _)| node.is_stmt_for() || node.is_stmt_while())
+    }
+
+    /// A variable of the module refers to the task as long as the program runs.
+    fn kept_by_module(&self) -> Result<Rewrite, String> {
+        let slot = Slot::of(self.file, &self.place)?;
+        let task = names::fresh(self.file, self.owner, &["task", "background_task"]);
+        let edits = self.store(&slot, &task);
+        let mut rewrite = Rewrite::safe(format!("Keep the task in the variable `{task}`"), edits);
+        rewrite.alone_in = Some(TextSize::default());
+        Ok(rewrite)
+    }
+
+    /// `async with asyncio.TaskGroup() as tg:` around the call takes the task.
+    fn in_task_group(&self) -> Option<Rewrite> {
+        let semantics = &self.file.semantics;
+        let group = self
+            .site
+            .enclosing_in_function()
+            .find_map(|(node, child)| {
+                let AnyNodeRef::StmtWith(with) = node else {
+                    return None;
+                };
+                let in_body = with
+                    .body
+                    .iter()
+                    .any(|inner| inner.range().contains_range(child.range()));
+                if !in_body || !with.is_async {
+                    return None;
+                }
+                with.items.iter().find_map(|item| {
+                    let Expr::Call(call) = &item.context_expr else {
+                        return None;
+                    };
+                    let is_group = semantics.means(&call.func, &["asyncio.TaskGroup"]);
+                    match item.optional_vars.as_deref() {
+                        Some(Expr::Name(name)) if is_group => Some(name),
+                        _ => None,
+                    }
+                })
+            })?;
+        // The group takes coroutines only, and `create_task` of a loop takes the same keywords.
+        if !self.call.arguments.args.first()?.is_call_expr() || self.call.arguments.args.len() != 1
+        {
+            return None;
+        }
+        let ending = self.ending();
+        // The group would never be left.
+        if ending == Ending::Never {
+            return None;
+        }
+        let reason = (ending != Ending::Ends).then_some(
+            "the task group waits for the task, and asyncfix can't tell whether it ends",
+        );
+        let callee = TextRange::new(self.call.start(), self.call.arguments.start());
+        Some(
+            Rewrite::safe(
+                format!("Create it in the task group `{}`", group.id),
+                vec![Edit::range_replacement(
+                    format!("{}.create_task", group.id),
+                    callee,
+                )],
+            )
+            .unsafe_if(reason),
+        )
+    }
+
+    /// `task = ` before the call, `_ = ` replaced if that is what stands there.
+    pub(super) fn store(&self, slot: &Slot, task: &str) -> Vec<Edit> {
+        match self.place.statement {
+            Stmt::Assign(assign) => {
+                let target = assign.targets.first().map(Ranged::range);
+                let replaced =
+                    target.map(|target| Edit::range_replacement(task.to_owned(), target));
+                slot.prefix("").into_iter().chain(replaced).collect()
+            }
+            _ => slot.prefix(&format!("{task} = ")).into_iter().collect(),
+        }
+    }
+
+    /// The recipe of the Python documentation: a set keeps the task until it is done.
+    /// <https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task>
+    fn kept_in_set(&self, existing: Option<&ast::ExprName>) -> Result<Rewrite, String> {
+        let slot = Slot::of(self.file, &self.place)?;
+        let task = match existing {
+            Some(name) => name.id.to_string(),
+            None => names::fresh(self.file, self.owner, &["task", "background_task"]),
+        };
+        let (set, new_set) = self.keeper()?;
+        let mut edits = match existing {
+            Some(_) => slot.prefix("").into_iter().collect(),
+            None => self.store(&slot, &task),
+        };
+        edits.push(slot.after(&[
+            format!("{set}.add({task})"),
+            format!("{task}.add_done_callback({set}.discard)"),
+        ]));
+        // `Future[None]` is no `Task[object]`, and people run type checkers.
+        let is_annotated_otherwise = matches!(self.place.statement, Stmt::AnnAssign(assign)
+            if type_name(&assign.annotation) != Some("Task"));
+        Ok(
+            Rewrite::safe(format!("Keep the task in `{set}` until it is done"), edits)
+                .with_shared(new_set)
+                .unsafe_if(
+                    is_annotated_otherwise
+                        .then_some("the annotation of the variable and of the set don't match"),
+                ),
+        )
+    }
+
+    /// The set to keep the task in, and the edits that make it if there is none yet.
+    fn keeper(&self) -> Result<(String, Vec<Edit>), String> {
+        if let Some(class) = self.site.class()
+            && self.has_self()
+            && let Some(set) = keepers::in_instance(self.file, class)
+        {
+            return Ok((set, Vec::new()));
+        }
+        if let Some(set) = keepers::in_module(self.file)
+            && self.means_module_name(set)
+        {
+            return Ok((set.to_owned(), Vec::new()));
+        }
+        let name = keepers::fresh_name(self.file);
+        Ok((name.clone(), self.new_set(&name)?))
+    }
+
+    /// Whether the function is a method that can reach its instance as `self`.
+    fn has_self(&self) -> bool {
+        self.file
+            .semantics
+            .scope_of_owner(self.owner)
+            .and_then(|scope| self.file.semantics.lookup("self", scope))
+            .is_some_and(|definitions| {
+                matches!(definitions.as_slice(), [definition]
+                    if definition.kind(self.file.semantics.db()).is_parameter_def())
+            })
+    }
+
+    fn means_module_name(&self, name: &str) -> bool {
+        self.file
+            .semantics
+            .scope_of_owner(self.owner)
+            .and_then(|scope| self.file.semantics.lookup(name, scope))
+            .is_some_and(|definitions| {
+                definitions
+                    .iter()
+                    .all(|definition| definition.file_scope(self.file.semantics.db()).is_global())
+            })
+    }
+
+    /// `background_tasks = set()` after the imports, with the blank lines Black wants around it.
+    fn new_set(&self, name: &str) -> Result<Vec<Edit>, String> {
+        let file = self.file;
+        let newline = file.newline();
+        let mut edits = Vec::new();
+        let value = if keepers::is_typed(file) {
+            let task = imports::import(
+                file,
+                "asyncio",
+                "Task",
+                FileScopeId::global(),
+                self.call.start(),
+            )?;
+            edits.extend(task.edit);
+            // A set of tasks of anything: `Task` is covariant in its result.
+            if file.targets(PythonVersion::PY39) {
+                format!("{name}: set[{}[object]] = set()", task.expression)
+            } else {
+                let quote = file.stylist.quote();
+                format!(
+                    "{name}: {quote}set[{}[object]]{quote} = set()",
+                    task.expression
+                )
+            }
+        } else {
+            format!("{name} = set()")
+        };
+        let source = file.source;
+        if let Some(end) = imports::end_of_imports(file) {
+            let at = source.full_line_end(end);
+            let follows_blank = source.full_line_str(at).trim().is_empty();
+            let blank_after = if follows_blank { "" } else { newline };
+            edits.push(if at > source.line_end(end) {
+                Edit::insertion(format!("{newline}{value}{newline}{blank_after}"), at)
+            } else {
+                Edit::insertion(format!("{newline}{newline}{value}"), at)
+            });
+            return Ok(edits);
+        }
+        if let Some(header) = imports::end_of_header(file) {
+            let at = source.full_line_end(header);
+            edits.push(Edit::insertion(format!("{newline}{value}{newline}"), at));
+            return Ok(edits);
+        }
+        let first = file
+            .body()
+            .iter()
+            .find(|statement| {
+                !matches!(statement, Stmt::Expr(expr) if expr.value.is_string_literal_expr())
+            })
+            .ok_or("there is no place to define the set")?;
+        if !file.starts_line(first.start()) {
+            return Err("there is no place to define the set".to_owned());
+        }
+        let at = source.line_start(first.start());
+        let definition = first.is_function_def_stmt() || first.is_class_def_stmt();
+        let blank = newline.repeat(if definition { 2 } else { 1 });
+        edits.push(Edit::insertion(format!("{value}{newline}{blank}"), at));
+        Ok(edits)
+    }
+}
+
+/// The last name of the class that an annotation names, whatever is in its brackets.
+fn type_name(annotation: &Expr) -> Option<&str> {
+    match annotation {
+        Expr::Subscript(generic) => last_name(&generic.value),
+        other => last_name(other),
+    }
+}
