@@ -305,6 +305,10 @@ fn byte_order_mark_line_endings_and_tabs_are_kept() {
         ),
         (MISTAKE.replace('\n', "\r"), FIXED.replace('\n', "\r")),
         (
+            "import asyncio\r\r\rasync def tell(news):\r    asyncio.create_task(news.send())\r".to_owned(),
+            "import asyncio\r\rbackground_tasks = set()\r\r\rasync def tell(news):\r    task = asyncio.create_task(news.send())\r    background_tasks.add(task)\r    task.add_done_callback(background_tasks.discard)\r".to_owned(),
+        ),
+        (
             "\u{feff}# a comment\nasync def nap():\n    import time\n    time.sleep(1)\n\x0c\n".to_string(),
             "\u{feff}# a comment\nimport asyncio\n\n\nasync def nap():\n    await asyncio.sleep(1)\n\x0c\n".to_string(),
         ),

@@ -292,16 +292,18 @@ impl Graph {
             return Ok(Vec::new());
         };
         let Some(first) = self.function_at(place, name) else {
-            return Err(format!("what `{name}` overrides is not known"));
+            return Err(format!(
+                "a base class of `{name}`'s class is unknown, and may require a sync method"
+            ));
         };
         let mut family = vec![first];
         let mut at = 0;
         while let Some(id) = family.get(at).copied() {
             at += 1;
             let mut related = self.overridden.get(&id).cloned().unwrap_or_default();
-            let (file, class) = self
-                .class_of_method(id)
-                .ok_or_else(|| format!("what `{class}` inherits is not known"))?;
+            let (file, class) = self.class_of_method(id).ok_or_else(|| {
+                format!("a base class of `{class}` is unknown, and may require a sync method")
+            })?;
             related.extend(self.overrides((file, class), method, BASES)?.map(Some));
             for member in related {
                 let member = member.ok_or_else(|| {
@@ -337,7 +339,7 @@ impl Graph {
             for base in self.bases_of(class) {
                 let Some(base) = *base else {
                     return Err(format!(
-                        "what the class of `{method}` inherits is not known"
+                        "a base class of `{method}`'s class is unknown, and may require a sync method"
                     ));
                 };
                 match self.class(base).and_then(|class| class.member(method)) {
@@ -350,7 +352,7 @@ impl Graph {
                     None if depth > 0 => pending.push((base, depth - 1)),
                     None => {
                         return Err(format!(
-                            "what the class of `{method}` inherits is not known"
+                            "a base class of `{method}`'s class is unknown, and may require a sync method"
                         ));
                     }
                 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_source_file::UniversalNewlines;
 use ruff_text_size::Ranged;
 
 use super::awaited::needs_coroutine;
@@ -163,7 +164,7 @@ pub(super) fn is_in_test_case(file: &File<'_, '_>, function: &ast::StmtFunctionD
 /// Whether the file is set up for tests that are coroutine functions.
 fn runs_async_tests(file: &File<'_, '_>) -> bool {
     file.source.contains("IsolatedAsyncioTestCase")
-        || file.source.lines().any(|line| {
+        || file.source.universal_newlines().any(|line| {
             line.starts_with("pytestmark") && (line.contains("asyncio") || line.contains("anyio"))
         })
 }

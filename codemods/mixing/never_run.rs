@@ -231,7 +231,7 @@ fn rewrite<'a>(
     }
     let doubt = other
         .and_then(|other| other.doubt())
-        .or_else(|| place.uses_again(file, call));
+        .or_else(|| place.used_outside(file, call));
     let module = match file.library() {
         Some(Library::Other) => {
             return Err("this file uses Twisted or curio, not asyncio".to_owned());

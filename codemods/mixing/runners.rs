@@ -139,14 +139,19 @@ fn reached_to<'db>(
     if !TABLE.perhaps.methods.contains(method.attr.as_str()) {
         return None;
     }
-    let of = packages_of(semantics, &method.value, DEPTH);
-    let is_other = |package: &String| {
-        is_stdlib(package)
+    may_have_loop(semantics, &method.value).then(|| Runner::Perhaps(method.attr.to_string()))
+}
+
+/// Whether an object may have to do with an event loop: all that is known of it is that it is of no package that has
+/// none.
+pub(super) fn may_have_loop(semantics: &Semantics<'_>, object: &Expr) -> bool {
+    let of = packages_of(semantics, object, DEPTH);
+    let has_none = |package: &String| {
+        package != "asyncio" && is_stdlib(package)
             || package == "builtins"
             || TABLE.perhaps.other_packages.contains(package)
     };
-    let is_harmless = !of.is_empty() && of.iter().all(is_other);
-    (!is_harmless).then(|| Runner::Perhaps(method.attr.to_string()))
+    of.is_empty() || !of.iter().all(has_none)
 }
 
 /// Looks for the first call that runs an event loop, in the code of one function.
@@ -209,6 +214,9 @@ fn packages_of(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Vec<Stri
     }
     if !found.is_empty() {
         return found;
+    }
+    if let Some(path) = semantics.qualified_name(expr) {
+        return vec![root(&path)];
     }
     let values = match expr {
         Expr::Call(call) => return packages_of_callee(semantics, &call.func, depth),

@@ -2,9 +2,8 @@
 //! given never starts.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::token::parenthesized_range;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::Ranged;
 
 use super::is_main_guard;
 use super::runners::runs_loop;
@@ -64,11 +63,11 @@ impl<'a> ScriptTask<'a> {
         let Some(Expr::Call(coroutine)) = call.arguments.args.first() else {
             return None;
         };
+        let start = no_loop_at(file, site)?;
         let raises = file.semantics.means(&call.func, &["asyncio.create_task"]);
         if !raises && !is_never_run(file, site, call) {
             return None;
         }
-        let start = no_loop_at(file, site)?;
         (awaitability_of(file, coroutine) == Awaitability::Coroutine).then_some(Self {
             start,
             call,
@@ -88,32 +87,17 @@ impl<'a> ScriptTask<'a> {
             .ok_or("the scope of the call can't be found")?;
         let imported = imports::import(file, "asyncio", "run", scope, self.call.start())?;
         let arguments = &self.call.arguments;
-        let mut edits = vec![Edit::range_replacement(
+        let edits = vec![Edit::range_replacement(
             imported.expression.clone(),
             self.call.func.range(),
         )];
         if arguments.len() > 1 {
-            let outer = parenthesized_range(self.coroutine.into(), arguments.into(), file.tokens());
-            let end = outer.map_or(self.coroutine.end(), TextRange::end);
-            let rest = TextRange::new(end, self.call.end());
-            if file.comments.intersects(rest) {
-                return Err("the fix would remove a comment".to_owned());
-            }
-            edits.push(Edit::range_replacement(")".to_owned(), rest));
+            return Err("the other arguments (such as `name=`) would be lost".to_owned());
         }
-        // The name of a task is for people.
-        let others = arguments.args.len() > 1
-            || arguments
-                .keywords
-                .iter()
-                .any(|keyword| keyword.arg.as_deref() != Some("name"));
         Ok(
             Rewrite::safe(format!("Run it with `{}`", imported.expression), edits)
                 .with_shared(imported.edit)
-                .unsafe_if(other.and_then(|other| other.doubt()))
-                .unsafe_if(
-                    others.then_some("the other arguments (such as `context=`) are dropped"),
-                ),
+                .unsafe_if(other.and_then(|other| other.doubt())),
         )
     }
 }
@@ -130,9 +114,9 @@ pub(super) fn gathers<'a>(
     };
     is_dropped(site)
         && file.semantics.means(&call.func, &["asyncio.gather"])
+        && no_loop_at(file, site).is_some()
         && call.arguments.args.iter().any(makes_coroutine)
         && !runs_loop(&file.semantics, file.body())
-        && no_loop_at(file, site).is_some()
 }
 
 /// Where the program starts, if the code at `site` is part of that, so that no event loop runs there.

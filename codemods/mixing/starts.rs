@@ -2,15 +2,16 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
 use super::is_main_guard;
-use super::runners::{Runner, reached};
+use super::runners::{Runner, may_have_loop, reached};
 use crate::file::File;
 use crate::forgotten_await::call::awaitability_of;
 use crate::key::name_key;
 use crate::outline::last_name;
-use crate::semantics::Awaitability;
+use crate::semantics::{Awaitability, Origin};
 use crate::site::{Obstacle, Owner, Site, suites_in};
 
 /// Code that runs once when a script starts.
@@ -71,11 +72,13 @@ impl<'a> Start<'a> {
             path: Vec::new(),
             path_to_edge: Vec::new(),
             loops: 0,
+            loops_to_edge: 0,
             found: Vec::new(),
         };
         search.suite(self.script, None);
         if let Some((body, _)) = self.function {
             search.path = std::mem::take(&mut search.path_to_edge);
+            search.loops = search.loops_to_edge;
             search.suite(body, None);
         }
         let (own, others): (Vec<&Run>, Vec<&Run>) = search
@@ -105,53 +108,98 @@ impl<'a> Start<'a> {
         runner.or(coroutine).or(perhaps)
     }
 
-    /// A call behind `call` that uses the object whose method that is, and may want the event loop that it was run in.
-    pub(super) fn uses_again(
+    /// Why an object that the coroutine of `call` uses may belong to another event loop: the code around calls methods
+    /// of it as well, and what they do is not in sight.
+    pub(super) fn used_outside(
         &self,
         file: &File<'a, '_>,
         call: &'a ast::ExprCall,
     ) -> Option<String> {
-        let receiver = match &*call.func {
-            Expr::Attribute(method) => method.value.as_name_expr()?,
-            _ => return None,
-        };
-        let mut search = UsesAgain {
+        let mut names: FxHashSet<String> = globals_of(file, call).into_iter().collect();
+        if let Expr::Attribute(method) = &*call.func
+            && let Expr::Name(receiver) = &*method.value
+        {
+            names.insert(receiver.id.to_string());
+        }
+        let mut search = UsesOutside {
             file,
-            name: &receiver.id,
-            behind: call.end(),
-            is_found: false,
+            names,
+            own: call.range(),
+            found: None,
         };
-        search.visit_body(match self.function {
-            Some((body, _)) => body,
-            None => self.script,
-        });
-        search.is_found.then(|| {
+        search.visit_body(self.script);
+        if let Some((body, _)) = self.function {
+            search.visit_body(body);
+        }
+        search.found.map(|name| {
             format!(
-                "`{}` is used again when the event loop it was run in is closed",
-                receiver.id
+                "`{name}` is used outside of this event loop as well, and may belong to another one"
             )
         })
     }
 }
 
-/// Looks for a call that is not in sight, of a method of an object.
-struct UsesAgain<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    name: &'f str,
-    behind: TextSize,
-    is_found: bool,
+/// The variables of this module that the coroutine function of `call` uses, and that hold what a call has made.
+fn globals_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Vec<String> {
+    struct Globals<'f, 'a, 'db>(&'f File<'a, 'db>, Vec<String>);
+    impl<'n> SourceOrderVisitor<'n> for Globals<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'n>) -> TraversalSignal {
+            if let AnyNodeRef::ExprName(name) = node
+                && name.ctx == ExprContext::Load
+                && let semantics = &self.0.semantics
+                && let Some(definitions) = semantics.bindings(name)
+                && !definitions.is_empty()
+                && definitions
+                    .iter()
+                    .all(|definition| definition.file_scope(semantics.db()).is_global())
+                && semantics
+                    .origins(name)
+                    .iter()
+                    .any(|origin| matches!(origin, Origin::Value(Expr::Call(_))))
+            {
+                self.1.push(name.id.to_string());
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let semantics = &file.semantics;
+    let Some(function) = semantics.function_in_sight(&call.func) else {
+        return Vec::new();
+    };
+    let mut globals = Globals(file, Vec::new());
+    if semantics.is_here(function.definition())
+        && let Some(node) = function.node(semantics.db())
+    {
+        globals.visit_body(&node.body);
+    }
+    globals.1
 }
 
-impl<'a> SourceOrderVisitor<'a> for UsesAgain<'_, '_, '_> {
+/// Looks for a call that is not in sight, of a method of one of some objects.
+struct UsesOutside<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    names: FxHashSet<String>,
+    own: TextRange,
+    found: Option<String>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for UsesOutside<'_, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::StmtFunctionDef(_)
             | AnyNodeRef::StmtClassDef(_)
             | AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
-            AnyNodeRef::ExprCall(call) if call.start() > self.behind => {
-                self.is_found |= matches!(&*call.func, Expr::Attribute(method)
-                    if method.value.as_name_expr().is_some_and(|name| name.id == self.name))
-                    && self.file.semantics.function_in_sight(&call.func).is_none();
+            AnyNodeRef::ExprCall(call) => {
+                let semantics = &self.file.semantics;
+                if let Expr::Attribute(method) = &*call.func
+                    && let Expr::Name(name) = &*method.value
+                    && self.names.contains(name.id.as_str())
+                    && call.range() != self.own
+                    && semantics.function_in_sight(&call.func).is_none()
+                    && may_have_loop(semantics, &method.value)
+                {
+                    self.found.get_or_insert_with(|| name.id.to_string());
+                }
             }
             _ => {}
         }
@@ -191,6 +239,7 @@ struct Runs<'f, 'a, 'db> {
     /// The path to that call.
     path_to_edge: Vec<(TextRange, usize)>,
     loops: usize,
+    loops_to_edge: usize,
     found: Vec<Run>,
 }
 
@@ -215,6 +264,7 @@ impl<'a> Runs<'_, 'a, '_> {
         for call in expressions.found {
             if self.edge == Some(call.func.range()) {
                 self.path_to_edge.clone_from(&self.path);
+                self.loops_to_edge = self.loops;
                 continue;
             }
             let runner = reached(&self.file.semantics, call);

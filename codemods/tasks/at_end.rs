@@ -61,9 +61,8 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         if coroutines::ending_of_suite(semantics, rest) == Ending::Never
             || leaves_early(before_last)
             || rest.iter().any(|statement| exits(self.file, statement))
-            || !span.is_direct
-                && (leaves_early(around)
-                    || coroutines::ending_of_suite(semantics, around) == Ending::Never)
+            || leaves_early(around)
+            || coroutines::ending_of_suite(semantics, around) == Ending::Never
         {
             return Ok(None);
         }
@@ -97,6 +96,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         let mut found: Option<Span<'a>> = None;
         let mut place = self.place;
         let mut outer = self.site.statement()?.ancestors;
+        let mut is_direct = true;
         loop {
             let is_body = std::ptr::eq(place.suite, body);
             let is_whole = is_body
@@ -110,13 +110,15 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
                     suite: place.suite,
                     index: place.index,
                     parent: place.parent,
-                    is_direct: place.statement.range() == self.place.statement.range(),
+                    is_direct,
                 });
             }
             if is_body {
                 return found;
             }
             match place.parent? {
+                // The task may want the lock, so it is awaited when that is released.
+                AnyNodeRef::StmtWith(with) if found.is_none() && self.is_of_locks(with) => {}
                 // Waiting there would hold up what the block holds.
                 AnyNodeRef::StmtWith(_) if found.is_none() => return None,
                 // Each turn would wait for its own tasks.
@@ -125,7 +127,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
                 }
                 // The list would grow for as long as the loop runs.
                 AnyNodeRef::StmtWhile(_) => return None,
-                _ => {}
+                _ => is_direct = false,
             }
             // The statement around, which the suite may be that of a clause of.
             loop {
@@ -161,6 +163,14 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         })
     }
 
+    /// Whether a `with` holds locks of asyncio and nothing else.
+    fn is_of_locks(&self, with: &ast::StmtWith) -> bool {
+        with.items.iter().all(|item| {
+            matches!(self.file.semantics.class_of(&item.context_expr), ClassOf::Known(class)
+                if class.starts_with("asyncio.") && may_hold(&class))
+        })
+    }
+
     /// Whether the call that makes the task uses a name.
     fn uses(&self, name: &str) -> bool {
         struct Search<'n>(&'n str, bool);
@@ -193,7 +203,8 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
             None => self.store(&slot, &task),
         };
         let wait = vec![format!("await {task}")];
-        let Some(end) = self.at_end_of(span, &slot.indent, &wait)? else {
+        let outer = self.slot_at(span, span.index)?;
+        let Some(end) = self.at_end_of(span, &outer.indent, &wait)? else {
             return Ok(None);
         };
         edits.push(end);
