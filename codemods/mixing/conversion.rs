@@ -331,6 +331,9 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
                 self.place(path, call.range)
             ));
         }
+        if let Some(doubt) = self.may_run_loop(path)? {
+            self.doubt.get_or_insert(doubt);
+        }
         let wanted = match &start {
             Start::Script(path) => self.wanted_by_script(path)?,
             Start::Function(function) => self.wanted_by_function(*function),

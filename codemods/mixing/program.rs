@@ -10,7 +10,7 @@ use ty_python_core::definition::Definition;
 
 use super::conversion::Conversion;
 use super::references::{Around, Kind, Use};
-use super::runners::{runner, runs_loop};
+use super::runners::{may_run_loop, runner, runs_loop};
 use crate::semantics::Semantics;
 
 impl<'db> Conversion<'_, '_, 'db> {
@@ -51,6 +51,7 @@ impl<'db> Conversion<'_, '_, 'db> {
                 match &call.around {
                     Around::Script => {
                         if self.runs_loop(&reference.path)?
+                            || self.may_run_loop(&reference.path)?.is_some()
                             || self.wanted_by_script(&reference.path)?.len() > 1
                         {
                             return Ok(false);
@@ -75,6 +76,11 @@ impl<'db> Conversion<'_, '_, 'db> {
     /// Whether a file runs an event loop somewhere.
     pub(super) fn runs_loop(&self, path: &Path) -> Result<bool, String> {
         self.with_file(path, |file| runs_loop(&file.semantics, file.body()))
+    }
+
+    /// Why a file may run an event loop of its own.
+    pub(super) fn may_run_loop(&self, path: &Path) -> Result<Option<String>, String> {
+        self.with_file(path, |file| may_run_loop(&file.semantics, file.body()))
     }
 
     pub(super) fn is_in_package(&self, function: Definition<'db>) -> bool {

@@ -50,7 +50,15 @@ pub(super) enum Runner {
 /// What `call` runs an event loop with, if it is plain that it does.
 pub(super) fn runner(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner> {
     let name = last_name(&call.func)?;
-    let of_its_own = || Some(Runner::OfItsOwn(name.to_owned()));
+    let of_its_own = || {
+        // A coroutine function of that name runs nothing by itself.
+        let function = semantics.function_in_sight(&call.func);
+        let is_async = function
+            .as_ref()
+            .and_then(|function| function.node(semantics.db()))
+            .is_some_and(|node| node.is_async);
+        (!is_async).then(|| Runner::OfItsOwn(name.to_owned()))
+    };
     let one_of = |paths: &[String]| {
         let paths = paths.iter().map(String::as_str);
         let paths: Vec<&str> = paths.filter(|path| path.ends_with(name)).collect();
@@ -133,13 +141,21 @@ fn reached_to<'db>(
         search.visit_body(&node.body);
         return search.found;
     }
+    directly(semantics, call)
+}
+
+/// What `call` itself runs an event loop with, or may run one with, if nothing of what it calls is in sight.
+fn directly(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner> {
+    if let Some(known) = runner(semantics, call) {
+        return Some(known);
+    }
     let Expr::Attribute(method) = &*call.func else {
         return None;
     };
-    if !TABLE.perhaps.methods.contains(method.attr.as_str()) {
-        return None;
-    }
-    may_have_loop(semantics, &method.value).then(|| Runner::Perhaps(method.attr.to_string()))
+    let may_run = TABLE.perhaps.methods.contains(method.attr.as_str())
+        && semantics.function_in_sight(&call.func).is_none()
+        && may_have_loop(semantics, &method.value);
+    may_run.then(|| Runner::Perhaps(method.attr.to_string()))
 }
 
 /// Whether an object may have to do with an event loop: all that is known of it is that it is of no package that has
@@ -184,11 +200,39 @@ impl<'a> SourceOrderVisitor<'a> for Reached<'_, '_> {
 
 /// Whether code runs an event loop somewhere, the functions in it included.
 pub(super) fn runs_loop(semantics: &Semantics<'_>, body: &[Stmt]) -> bool {
-    struct Search<'s, 'db>(&'s Semantics<'db>, bool);
-    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
+    any_call(body, |call| runner(semantics, call).is_some())
+}
+
+/// Why a coroutine that is run beside this code may be run in another event loop than it is made for: something in it
+/// may run one.
+pub(super) fn may_run_loop(semantics: &Semantics<'_>, body: &[Stmt]) -> Option<String> {
+    let mut found = None;
+    any_call(body, |call| {
+        if let Some(Runner::Perhaps(name)) = directly(semantics, call) {
+            found = Some(name);
+        }
+        found.is_some()
+    });
+    found.map(|name| own_loop(&name))
+}
+
+/// Why it may break something to run a coroutine where `name` may run an event loop.
+pub(super) fn own_loop(name: &str) -> String {
+    format!(
+        "`{name}` may run its own event loop, and what this coroutine uses would belong to another \
+         loop"
+    )
+}
+
+/// Whether one of the calls in some code is as `is_it` says.
+fn any_call(body: &[Stmt], is_it: impl FnMut(&ast::ExprCall) -> bool) -> bool {
+    struct Search<F>(F, bool);
+    impl<'a, F: FnMut(&ast::ExprCall) -> bool> SourceOrderVisitor<'a> for Search<F> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node {
-                self.1 |= runner(self.0, call).is_some();
+            if let AnyNodeRef::ExprCall(call) = node
+                && !self.1
+            {
+                self.1 = (self.0)(call);
             }
             if self.1 {
                 TraversalSignal::Skip
@@ -197,7 +241,7 @@ pub(super) fn runs_loop(semantics: &Semantics<'_>, body: &[Stmt]) -> bool {
             }
         }
     }
-    let mut search = Search(semantics, false);
+    let mut search = Search(is_it, false);
     search.visit_body(body);
     search.1
 }

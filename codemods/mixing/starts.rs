@@ -6,7 +6,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
 use super::is_main_guard;
-use super::runners::{Runner, may_have_loop, reached};
+use super::runners::{Runner, may_have_loop, own_loop, reached};
 use crate::file::File;
 use crate::forgotten_await::call::awaitability_of;
 use crate::key::name_key;
@@ -53,10 +53,7 @@ impl Other {
     /// Why it may break something to run a coroutine there.
     pub(super) fn doubt(&self) -> Option<String> {
         match self {
-            Self::Perhaps(name) => Some(format!(
-                "`{name}` may run its own event loop, and what this coroutine uses would belong to \
-                 another loop"
-            )),
+            Self::Perhaps(name) => Some(own_loop(name)),
             _ => None,
         }
     }

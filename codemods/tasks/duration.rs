@@ -1,9 +1,9 @@
 //! Whether a coroutine that ends takes its time: a program should not wait for it at its end.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
-use ruff_python_ast::{self as ast, Expr, Number, Stmt};
+use ruff_python_ast::{self as ast, Expr, Number, Operator, Stmt};
 
-use crate::semantics::Semantics;
+use crate::semantics::{Origin, Semantics};
 
 /// What is long, in seconds.
 const LONG: f64 = 10.0;
@@ -22,7 +22,10 @@ pub(super) fn takes_long(semantics: &Semantics<'_>, call: &ast::ExprCall) -> boo
 /// How many seconds a call sleeps, as far as the code says so in numbers.
 fn seconds(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> f64 {
     if semantics.means(&call.func, &SLEEPS) {
-        return call.arguments.args.first().and_then(number).unwrap_or(0.0);
+        let seconds = call.arguments.args.first();
+        return seconds
+            .and_then(|seconds| number(semantics, seconds, depth))
+            .unwrap_or(0.0);
     }
     let db = semantics.db();
     let Some(depth) = depth.checked_sub(1) else {
@@ -45,15 +48,30 @@ fn seconds(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> f64
     sleeps.total
 }
 
-fn number(expr: &Expr) -> Option<f64> {
-    let Expr::NumberLiteral(literal) = expr else {
-        return None;
-    };
-    match &literal.value {
-        // What is larger is long as well.
-        Number::Int(value) => Some(value.as_i32().map_or(f64::MAX, f64::from)),
-        Number::Float(value) => Some(*value),
-        Number::Complex { .. } => None,
+/// A number that the code says: as such, as a product or a sum, or by a name.
+fn number(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Option<f64> {
+    let depth = depth.checked_sub(1)?;
+    match expr {
+        Expr::NumberLiteral(literal) => match &literal.value {
+            // What is larger is long as well.
+            Number::Int(value) => Some(value.as_i32().map_or(f64::MAX, f64::from)),
+            Number::Float(value) => Some(*value),
+            Number::Complex { .. } => None,
+        },
+        Expr::BinOp(operation) => {
+            let left = number(semantics, &operation.left, depth)?;
+            let right = number(semantics, &operation.right, depth)?;
+            match operation.op {
+                Operator::Mult => Some(left * right),
+                Operator::Add => Some(left + right),
+                _ => None,
+            }
+        }
+        Expr::Name(name) => match semantics.origins(name).as_slice() {
+            [Origin::Value(value)] => number(semantics, value, depth),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -100,7 +118,7 @@ impl Sleeps<'_, '_> {
         };
         let is_range = self.semantics.means(&call.func, &["builtins.range"]);
         match &*call.arguments.args {
-            [turns] if is_range => number(turns),
+            [turns] if is_range => number(self.semantics, turns, DEPTH),
             _ => None,
         }
     }

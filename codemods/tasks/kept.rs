@@ -202,14 +202,18 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         // `Future[None]` is no `Task[object]`, and people run type checkers.
         let is_annotated_otherwise = matches!(self.place.statement, Stmt::AnnAssign(assign)
             if type_name(&assign.annotation) != Some("Task"));
-        Ok(
+        let mut rewrite =
             Rewrite::safe(format!("Keep the task in `{set}` until it is done"), edits)
                 .with_shared(new_set)
                 .unsafe_if(
                     is_annotated_otherwise
                         .then_some("the annotation of the variable and of the set don't match"),
-                ),
-        )
+                );
+        // Another task of the module may be kept by a variable alone, whose name this one must not get.
+        if self.owner == Owner::Module {
+            rewrite.alone_in = Some(TextSize::default());
+        }
+        Ok(rewrite)
     }
 
     /// The set to keep the task in, and the edits that make it if there is none yet.
