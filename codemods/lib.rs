@@ -10,6 +10,7 @@
 pub mod blocking;
 pub mod calls;
 pub mod cancellation;
+mod compile_errors;
 pub mod concurrency;
 pub mod context_managers;
 pub mod file;

@@ -14,11 +14,15 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
+use crate::compile_errors;
+
 /// Why a rewritten file is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {
     /// The result does not parse; with the parser's message.
     Syntax(String),
+    /// The result parses, but Python would refuse to compile it; with what it would say.
+    Compile(String),
     /// A comment of the original is gone or changed.
     Comment(String),
     /// A string of the original is gone or changed.
@@ -32,18 +36,19 @@ pub enum Flaw {
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax(message) => write!(f, "the result does not parse: {message}"),
-            Self::Comment(text) => write!(f, "the comment `{text}` would be lost"),
-            Self::String(text) => write!(f, "the string {text} would change"),
-            Self::Statement(text) => write!(f, "`{text}` would change, and should not"),
-            Self::Stray(text) => write!(f, "`{text}` would appear, and should not"),
+            Self::Syntax(message) => write!(f, "the new code has a syntax error: {message}"),
+            Self::Compile(message) => write!(f, "the new code does not compile: {message}"),
+            Self::Comment(text) => write!(f, "a comment (`{text}`) would be removed"),
+            Self::String(text) => write!(f, "a string ({text}) would change"),
+            Self::Statement(text) => write!(f, "unexpected change of `{text}`"),
+            Self::Stray(text) => write!(f, "unexpected new `{text}`"),
         }
     }
 }
 
 /// Proves that `new` is `old` with `edits` made, and differs in meaning only where they are.
 ///
-/// * `new` parses;
+/// * `new` parses, and compiles as far as `old` did;
 /// * every comment of `old` is in `new` with the same bytes and in the same order, and every string with the same
 ///   bytes, apart from what stands in `removed`;
 /// * every statement of `old` that no edit touches is in `new`, equal, in the same clause of the
@@ -57,6 +62,18 @@ pub fn prove(
     removed: &[TextRange],
 ) -> Result<(), Flaw> {
     let new_module = parse_module(new).map_err(|error| Flaw::Syntax(error.to_string()))?;
+    let errors = compile_errors::of(new_module.syntax(), new);
+    if !errors.is_empty() {
+        let mut known = compile_errors::of(old_module.syntax(), old);
+        for error in errors {
+            match known.iter().position(|other| *other == error) {
+                Some(place) => {
+                    known.swap_remove(place);
+                }
+                None => return Err(Flaw::Compile(error)),
+            }
+        }
+    }
     let gone = |range: TextRange| removed.iter().any(|removed| removed.contains_range(range));
     kept_in_order(
         tokens_of(old, old_module, |kind| kind.is_comment(), gone),

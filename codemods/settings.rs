@@ -37,7 +37,8 @@ pub enum TaskStrategy {
 
 /// Checks a value of `cancellation.cleanup`. `Err` says what was expected.
 pub fn check_cleanup(text: &str) -> Result<(), &'static str> {
-    const EXPECTED: &str = "expected one line of Python that can stand in a coroutine";
+    const EXPECTED: &str =
+        "expected a single line of Python that is valid inside `async def` and does not leave it";
     let function = format!("async def cleanup():\n    {text}\n");
     let module = parse_module(&function).map_err(|_| EXPECTED)?;
     // What leaves the handler keeps it from raising the cancellation again.
@@ -116,6 +117,8 @@ pub struct Settings {
     pub blocking: Arc<Table>,
     /// Whether blocking calls in tests are reported.
     pub blocking_in_tests: bool,
+    /// `concurrency.tests`: whether AF501 looks at the code of tests.
+    pub concurrency_in_tests: bool,
 }
 
 /// How many coroutines of one kind may run at once where nothing else is said.
@@ -134,6 +137,7 @@ impl Default for Settings {
             concurrency_limit: LIMIT,
             blocking: Table::builtin(),
             blocking_in_tests: false,
+            concurrency_in_tests: false,
         }
     }
 }

@@ -39,8 +39,8 @@ const STYLES: Styles = Styles::styled()
     name = "asyncfix",
     version,
     styles = STYLES,
-    about = "Finds the mistakes people make with Python's asyncio and fixes them in place",
-    after_help = "Exit status: 0 nothing to do or written; 1 mistakes found, or a diff shown; 2 an error.",
+    about = "Find and fix common asyncio mistakes in Python code",
+    after_help = "Exit codes: 0 nothing found or everything written · 1 findings, or a diff · 2 error",
     args_conflicts_with_subcommands = true,
     subcommand_precedence_over_arg = true
 )]
@@ -53,7 +53,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show a rule's page, or the list of all rules
+    /// Show a rule's documentation, or list all rules
     Rule {
         /// The rule's code or name
         #[arg(required_unless_present = "all")]
@@ -62,7 +62,7 @@ enum Command {
         #[arg(long, conflicts_with = "rule")]
         all: bool,
     },
-    /// Show the configuration that applies to a path, and where it came from
+    /// Show the settings used for a path and where they come from
     Config {
         /// A file or folder
         #[arg(default_value = ".")]
@@ -81,33 +81,33 @@ struct Fix {
     /// Files or folders; `-` for standard input
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
-    /// Show what would change as a unified diff, and change nothing
+    /// Show the changes as a unified diff without writing them
     #[arg(long, conflicts_with = "write")]
     diff: bool,
     /// Rewrite files in place; standard input goes to standard output
     #[arg(long)]
     write: bool,
-    /// The name that standard input goes by
+    /// File name to use for standard input
     #[arg(long, value_name = "NAME")]
     stdin_filename: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigArgs,
-    /// How findings are shown
+    /// Output format
     #[arg(long, value_enum, default_value_t = OutputFormat::Full, help_heading = "Output")]
     output_format: OutputFormat,
-    /// Count findings by rule instead of showing them
+    /// Show counts per rule only
     #[arg(long, help_heading = "Output")]
     statistics: bool,
     /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
     color: Color,
-    /// Say less: no summary and no progress bar
+    /// Print findings only, no summary or progress bar
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
-    /// Say more: with --diff and --write, show the findings that are not fixed
+    /// Also list findings that were not fixed (with --diff or --write)
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     verbose: bool,
-    /// How many threads to use (default: one for each processor)
+    /// Number of threads (default: number of CPUs)
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
 }
@@ -126,7 +126,7 @@ struct ConfigArgs {
         help_heading = "Rules"
     )]
     select: Option<Vec<String>>,
-    /// Rules to run beside the selected ones
+    /// Additional rules to run
     #[arg(
         long,
         value_name = "RULE",
@@ -134,7 +134,7 @@ struct ConfigArgs {
         help_heading = "Rules"
     )]
     extend_select: Vec<String>,
-    /// Rules not to run
+    /// Rules to ignore
     #[arg(
         long,
         value_name = "RULE",
@@ -142,7 +142,7 @@ struct ConfigArgs {
         help_heading = "Rules"
     )]
     ignore: Vec<String>,
-    /// Apply fixes that may change what a working program does
+    /// Also apply unsafe fixes (they may change how the program behaves)
     #[arg(long, overrides_with = "no_unsafe_fixes", help_heading = "Rules")]
     unsafe_fixes: bool,
     #[arg(long, hide = true, overrides_with = "unsafe_fixes")]
@@ -153,14 +153,14 @@ struct ConfigArgs {
     /// Ignore all configuration files
     #[arg(long, help_heading = "Configuration")]
     isolated: bool,
-    /// The oldest Python that the code must run on, such as 3.10
+    /// Minimum Python version the code must support, such as 3.10
     #[arg(long, value_name = "VERSION", value_parser = config::parse_version, help_heading = "Configuration")]
     target_version: Option<PythonVersion>,
-    /// The environment whose packages are looked at: an interpreter or a folder (default: the
-    /// active virtual environment, or .venv)
+    /// Python interpreter or virtual environment to read packages from (default: the active one,
+    /// or .venv)
     #[arg(long, value_name = "PATH", help_heading = "Configuration")]
     python: Option<PathBuf>,
-    /// Patterns of files and folders to leave out, instead of the default ones
+    /// Patterns to exclude, replacing the defaults
     #[arg(
         long,
         value_name = "PATTERN",
@@ -168,7 +168,7 @@ struct ConfigArgs {
         help_heading = "Files"
     )]
     exclude: Option<Vec<String>>,
-    /// Patterns of files and folders to leave out beside the others
+    /// Additional patterns to exclude
     #[arg(
         long,
         value_name = "PATTERN",
@@ -176,7 +176,7 @@ struct ConfigArgs {
         help_heading = "Files"
     )]
     extend_exclude: Vec<String>,
-    /// Leave out what git ignores (the default)
+    /// Skip files ignored by git (default)
     #[arg(long, overrides_with = "no_respect_gitignore", help_heading = "Files")]
     respect_gitignore: bool,
     #[arg(long, hide = true, overrides_with = "respect_gitignore")]
@@ -263,7 +263,7 @@ fn with_deep_stack(work: impl FnOnce() -> Result<u8, Stop> + Send + 'static) -> 
         .join()
         .unwrap_or_else(|_| {
             Err(Stop::Error(format!(
-                "stopped by a bug in asyncfix, please report it: {}; nothing more was written",
+                "internal error, please report it: {}; nothing else was written",
                 run::last_panic()
             )))
         })
@@ -295,7 +295,7 @@ impl From<config::ConfigError> for Stop {
 
 /// Writes a line to standard error; nobody there is no reason to stop.
 fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "asyncfix: {message}");
+    let _ = writeln!(io::stderr(), "error: {message}");
 }
 
 fn note(message: &str) {
@@ -352,7 +352,7 @@ fn show_config(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
 
 fn working_folder() -> Result<PathBuf, Stop> {
     std::env::current_dir()
-        .map_err(|error| Stop::Error(format!("the working folder cannot be used: {error}")))
+        .map_err(|error| Stop::Error(format!("cannot use the current directory: {error}")))
 }
 
 fn overrides(args: &ConfigArgs) -> Overrides {
@@ -392,7 +392,7 @@ fn flag(yes: bool, no: bool) -> Option<bool> {
 
 fn fix(args: &Fix) -> Result<u8, Stop> {
     if args.jobs == Some(0) {
-        return Err(Stop::Error("--jobs takes a number from 1 on".to_owned()));
+        return Err(Stop::Error("--jobs must be at least 1".to_owned()));
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs.unwrap_or(0))
@@ -405,14 +405,14 @@ fn fix(args: &Fix) -> Result<u8, Stop> {
     if from_stdin {
         if args.paths.len() > 1 {
             return Err(Stop::Error(
-                "`-` reads standard input and cannot be given together with paths".to_owned(),
+                "`-` (stdin) can't be combined with paths".to_owned(),
             ));
         }
         return fix_stdin(args, &resolver, &cwd);
     }
     if args.stdin_filename.is_some() {
         return Err(Stop::Error(
-            "--stdin-filename names standard input: give `-` as the path".to_owned(),
+            "--stdin-filename needs `-` as the path".to_owned(),
         ));
     }
     fix_files(args, &resolver, &cwd)
@@ -437,7 +437,7 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        complain(&format!("no Python file found in {}", names.join(", ")));
+        note(&format!("warning: no Python files in {}", names.join(", ")));
         return Ok(CLEAN);
     }
     let inputs: Vec<Input> = discovered
@@ -520,9 +520,7 @@ fn write_back(outcomes: &[run::Outcome]) -> Vec<String> {
         if staged.len() < together.len() {
             let others = staged.iter().map(|(outcome, _)| {
                 let shown = outcome.shown.display();
-                format!(
-                    "{shown}: not written: it changes together with a file that cannot be written"
-                )
+                format!("{shown}: not written, because a file it must change with can't be written")
             });
             complaints.extend(others);
             continue;
@@ -546,14 +544,14 @@ fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
 fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     if args.stdin_filename.as_deref().is_some_and(Path::is_dir) {
         return Err(Stop::Error(
-            "--stdin-filename is a folder; give the name of a Python file".to_owned(),
+            "--stdin-filename must be a file name, not a folder".to_owned(),
         ));
     }
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
         .read_to_end(&mut bytes)
-        .map_err(|error| Stop::Error(format!("standard input cannot be read: {error}")))?;
+        .map_err(|error| Stop::Error(format!("cannot read standard input: {error}")))?;
     let shown = args
         .stdin_filename
         .clone()
@@ -669,7 +667,7 @@ fn show_findings(
 ) -> Result<(), Stop> {
     let reporting = mode(args) == Mode::Report;
     if args.statistics {
-        let text = report::statistics(outcomes);
+        let text = report::statistics(outcomes, !reporting);
         if reporting {
             out.write_all(text.as_bytes())?;
         } else {

@@ -84,6 +84,10 @@ pub struct Options {
     pub cancellation_cleanup: Option<String>,
     /// `concurrency.limit`
     pub concurrency_limit: Option<NonZeroU32>,
+    /// `blocking.tests`
+    pub blocking_in_tests: Option<bool>,
+    /// `concurrency.tests`
+    pub concurrency_in_tests: Option<bool>,
     /// `blocking`: what is said about calls, by dotted path. `None` where one does not block.
     pub blocking: BTreeMap<String, Option<Row>>,
 }
@@ -256,6 +260,12 @@ impl Config {
         }
         let limit = self.settings.concurrency_limit;
         let _ = writeln!(text, "concurrency.limit = {limit}");
+        let _ = writeln!(
+            text,
+            "concurrency.tests = {}",
+            self.settings.concurrency_in_tests
+        );
+        let _ = writeln!(text, "blocking.tests = {}", self.settings.blocking_in_tests);
         for (path, row) in &self.blocking {
             let value = match row {
                 Some(row) => {
@@ -470,7 +480,14 @@ impl Resolver {
                 } else {
                     Arc::new(defaults.blocking.with(&blocking))
                 },
-                blocking_in_tests: defaults.blocking_in_tests,
+                blocking_in_tests: inline
+                    .blocking_in_tests
+                    .or(options.blocking_in_tests)
+                    .unwrap_or(defaults.blocking_in_tests),
+                concurrency_in_tests: inline
+                    .concurrency_in_tests
+                    .or(options.concurrency_in_tests)
+                    .unwrap_or(defaults.concurrency_in_tests),
             },
             target_version_origin,
             unsafe_fixes: overrides
@@ -515,7 +532,7 @@ fn globs(patterns: &[String]) -> Result<GlobSet, ConfigError> {
         let pattern = pattern.trim_end_matches('/').trim_start_matches("./");
         let glob = |pattern: &str| {
             Glob::new(pattern)
-                .map_err(|error| ConfigError(format!("`{pattern}` is no pattern: {error}")))
+                .map_err(|error| ConfigError(format!("invalid pattern `{pattern}`: {error}")))
         };
         builder.add(glob(pattern)?);
     }
@@ -626,7 +643,7 @@ impl Reader<'_> {
 
     fn unknown(&self, at: usize, key: &str, known: &[&str]) -> ConfigError {
         let hint = selection::nearest(key, known.iter().copied()).map_or_else(
-            || format!("; known are {}", known.join(", ")),
+            || format!("; known keys: {}", known.join(", ")),
             |name| format!("; did you mean `{name}`?"),
         );
         self.error(at, &format!("unknown key `{key}`{hint}"))
@@ -635,7 +652,7 @@ impl Reader<'_> {
     fn wrong(&self, value: &Value<'_>, expected: &str) -> ConfigError {
         self.error(
             value.span().start,
-            &format!("expected {expected}, found {}", value.get_ref().type_str()),
+            &format!("expected {expected}, got {}", value.get_ref().type_str()),
         )
     }
 
@@ -657,11 +674,11 @@ impl Reader<'_> {
         value
             .get_ref()
             .as_bool()
-            .ok_or_else(|| self.wrong(value, "true or false"))
+            .ok_or_else(|| self.wrong(value, "`true` or `false`"))
     }
 
     fn count(&self, value: &Value<'_>) -> Result<NonZeroU32, ConfigError> {
-        const EXPECTED: &str = "a whole number above zero";
+        const EXPECTED: &str = "a positive integer";
         let integer = value
             .get_ref()
             .as_integer()
@@ -672,7 +689,7 @@ impl Reader<'_> {
             .and_then(NonZeroU32::new)
             .ok_or_else(|| {
                 let found = number.map_or_else(|| integer.as_str().to_owned(), |n| n.to_string());
-                let message = format!("expected {EXPECTED}, found {found}");
+                let message = format!("expected {EXPECTED}, got {found}");
                 self.error(value.span().start, &message)
             })
     }
@@ -681,7 +698,7 @@ impl Reader<'_> {
         value
             .get_ref()
             .as_array()
-            .ok_or_else(|| self.wrong(value, "an array of strings"))?
+            .ok_or_else(|| self.wrong(value, "a list of strings"))?
             .iter()
             .map(|item| self.string(item).map(str::to_owned))
             .collect()
@@ -691,7 +708,7 @@ impl Reader<'_> {
         let items = value
             .get_ref()
             .as_array()
-            .ok_or_else(|| self.wrong(value, "an array of folders"))?;
+            .ok_or_else(|| self.wrong(value, "a list of folders"))?;
         items
             .iter()
             .map(|item| {
@@ -699,7 +716,7 @@ impl Reader<'_> {
                 if folder.is_dir() {
                     Ok(folder)
                 } else {
-                    let message = format!("there is no folder {}", folder.display());
+                    let message = format!("folder not found: {}", folder.display());
                     Err(self.error(item.span().start, &message))
                 }
             })
@@ -710,7 +727,7 @@ impl Reader<'_> {
         let items = value
             .get_ref()
             .as_array()
-            .ok_or_else(|| self.wrong(value, "an array of rules"))?;
+            .ok_or_else(|| self.wrong(value, "a list of rules"))?;
         items
             .iter()
             .map(|item| {
@@ -735,7 +752,7 @@ impl Reader<'_> {
                     .collect();
                 self.error(
                     value.span().start,
-                    &format!("expected one of {}, found {text:?}", names.join(", ")),
+                    &format!("expected one of {}, got {text:?}", names.join(", ")),
                 )
             })
     }
@@ -752,8 +769,7 @@ impl Reader<'_> {
             return Err(self.error(
                 key.span().start,
                 &format!(
-                    "`{path}` is no dotted path of a function or method; expected one in quotes, \
-                     such as \"package.Class.method\""
+                    "`{path}` is not a dotted name; expected something like \"package.Class.method\""
                 ),
             ));
         }
@@ -778,7 +794,10 @@ impl Reader<'_> {
             DeValue::String(_) => return Ok(Some(with_kind(self.choice(value, &kinds)?))),
             DeValue::Table(table) => table,
             _ => {
-                return Err(self.wrong(value, "false, a rewrite such as \"to-thread\", or a table"));
+                return Err(self.wrong(
+                    value,
+                    "`false`, a rewrite such as \"to-thread\", or a table",
+                ));
             }
         };
         let kind = match table.get("rewrite") {
@@ -809,7 +828,7 @@ impl Reader<'_> {
             Some(false) => row.reason = None,
             Some(true) => {
                 row.reason
-                    .get_or_insert_with(|| "the configuration says so".to_owned());
+                    .get_or_insert_with(|| "set in the configuration".to_owned());
             }
             None => {}
         }
@@ -829,10 +848,7 @@ impl Reader<'_> {
                 "python" => {
                     let path = self.folder.join(self.string(value)?);
                     if !path.exists() {
-                        let message = format!(
-                            "there is no interpreter and no environment at {}",
-                            path.display()
-                        );
+                        let message = format!("no Python environment at {}", path.display());
                         return Err(self.error(value.span().start, &message));
                     }
                     options.python = Some(path);
@@ -855,6 +871,10 @@ impl Reader<'_> {
                 "blocking" => {
                     for (key, value) in self.table(value)? {
                         let path = key.get_ref().as_ref();
+                        if path == "tests" {
+                            options.blocking_in_tests = Some(self.boolean(value)?);
+                            continue;
+                        }
                         let row = self.blocking(key, value)?;
                         options.blocking.insert(path.to_owned(), row);
                     }
@@ -878,7 +898,11 @@ impl Reader<'_> {
                     for (key, value) in self.table(value)? {
                         match key.get_ref().as_ref() {
                             "limit" => options.concurrency_limit = Some(self.count(value)?),
-                            other => return Err(self.unknown(key.span().start, other, &["limit"])),
+                            "tests" => options.concurrency_in_tests = Some(self.boolean(value)?),
+                            other => {
+                                let known = ["limit", "tests"];
+                                return Err(self.unknown(key.span().start, other, &known));
+                            }
                         }
                     }
                 }
@@ -935,7 +959,7 @@ pub fn parse_version(text: &str) -> Result<PythonVersion, String> {
         .ok()
         .filter(|version| version.major == 3 && version.minor >= 7)
         .ok_or_else(|| {
-            format!("`{text}` is no Python version; expected one like \"3.10\" or \"py310\", from 3.7 on")
+            format!("unsupported Python version `{text}`; use 3.7 or newer, such as \"3.10\"")
         })
 }
 
@@ -983,8 +1007,7 @@ mod tests {
             ("'20'", "string"),
         ] {
             let error = read(&format!("[concurrency]\nlimit = {wrong}\n")).unwrap_err();
-            let expected =
-                format!("asyncfix.toml:2:9: expected a whole number above zero, found {found}");
+            let expected = format!("asyncfix.toml:2:9: expected a positive integer, got {found}");
             assert_eq!(error.0, expected);
         }
         let error = read("[concurrency]\nlimits = 20\n").unwrap_err();
@@ -1012,6 +1035,14 @@ mod tests {
     }
 
     #[test]
+    fn tests_are_looked_at_where_a_table_says_so() {
+        let options = read("[blocking]\ntests = true\n[concurrency]\ntests = true\n").unwrap();
+        assert_eq!(options.blocking_in_tests, Some(true));
+        assert_eq!(options.concurrency_in_tests, Some(true));
+        assert!(options.blocking.is_empty());
+    }
+
+    #[test]
     fn a_wrong_word_about_a_blocking_call_is_an_error_with_its_place() {
         for (wrong, expected) in [
             (
@@ -1019,7 +1050,10 @@ mod tests {
                 "asyncfix.toml:2:1: `open` is no dotted path",
             ),
             ("'a.b' = 'thread'", "asyncfix.toml:2:9: expected one of"),
-            ("'a.b' = 3", "asyncfix.toml:2:9: expected false, a rewrite"),
+            (
+                "'a.b' = 3",
+                "asyncfix.toml:2:9: expected `false`, a rewrite",
+            ),
             (
                 "'a.b' = { reasn = 'x' }",
                 "asyncfix.toml:2:11: unknown key `reasn`; did you mean `reason`?",
@@ -1052,7 +1086,7 @@ mod tests {
         let error = read("unsafe-fixes = \"yes\"\n").unwrap_err();
         assert_eq!(
             error.0,
-            "asyncfix.toml:1:16: expected true or false, found string"
+            "asyncfix.toml:1:16: expected `true` or `false`, got string"
         );
     }
 
@@ -1074,12 +1108,5 @@ mod tests {
         assert_eq!(parse_version("3.12"), Ok(PythonVersion::PY312));
         assert!(parse_version("2.7").is_err());
         assert!(parse_version("latest").is_err());
-    }
-
-    #[test]
-    fn the_oldest_allowed_version_counts() {
-        assert_eq!(oldest_version(">=3.9,<4"), Some(PythonVersion::PY39));
-        assert_eq!(oldest_version("~=3.11.2"), Some(PythonVersion::PY311));
-        assert_eq!(oldest_version("<3.13"), None);
     }
 }

@@ -43,13 +43,13 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
         let Ok(absolute) = absolute(path) else {
             discovered
                 .errors
-                .push(format!("{}: this is not a valid path", path.display()));
+                .push(format!("{}: not a valid path", path.display()));
             continue;
         };
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => folders.push((path.clone(), absolute)),
             Ok(_) if is_stub(path) => discovered.skipped.push(format!(
-                "{}: stubs hold no code that runs, and are never rewritten",
+                "{}: stub files (`.pyi`) are not rewritten",
                 path.display()
             )),
             Ok(_) => discovered.files.push(Found {
@@ -58,10 +58,9 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
                 named: true,
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                discovered.errors.push(format!(
-                    "{}: there is no such file or folder",
-                    path.display()
-                ));
+                discovered
+                    .errors
+                    .push(format!("{}: file not found", path.display()));
             }
             Err(error) => discovered
                 .errors

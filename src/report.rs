@@ -175,13 +175,23 @@ impl Counts {
         counts
     }
 
-    /// The summary of a run that fixes: `3 fixed in 2 files, 1 not fixed`.
+    /// The summary of a run that fixes: `Fixed 3 problems in 2 files; 1 remains`. With `would`, nothing was written.
     pub fn after_fixing(self, would: bool) -> String {
-        let verb = if would { "would be fixed" } else { "fixed" };
-        let mut text = format!("{} {verb} in {}", self.fixed, plural(self.files, "file"));
-        let _ = write!(text, ", {} not fixed", self.left);
+        if self.fixed == 0 && self.left == 0 {
+            return "No problems found".to_owned();
+        }
+        let verb = if would { "Would fix" } else { "Fixed" };
+        let problems = plural(self.fixed, "problem");
+        let mut text = format!("{verb} {problems} in {}", plural(self.files, "file"));
+        match self.left {
+            0 => {}
+            1 => text.push_str("; 1 remains"),
+            left => {
+                let _ = write!(text, "; {left} remain");
+            }
+        }
         if self.unsafe_ > 0 {
-            let _ = write!(text, " ({} with --unsafe-fixes)", self.unsafe_);
+            let _ = write!(text, " ({} fixable with --unsafe-fixes)", self.unsafe_);
         }
         text
     }
@@ -189,15 +199,13 @@ impl Counts {
     /// The summary of a run that reports.
     pub fn after_reporting(self, unsafe_fixes: bool) -> String {
         if self.left == 0 {
-            return "No mistakes found".to_owned();
+            return "No problems found".to_owned();
         }
         let fixable = self.safe + if unsafe_fixes { self.unsafe_ } else { 0 };
-        let mut text = format!(
-            "{} found, {fixable} fixable with --write",
-            plural(self.left, "mistake")
-        );
+        let problems = plural(self.left, "problem");
+        let mut text = format!("Found {problems}: {fixable} fixable with --write");
         if self.unsafe_ > 0 && !unsafe_fixes {
-            let _ = write!(text, " ({} more with --unsafe-fixes)", self.unsafe_);
+            let _ = write!(text, ", {} more with --unsafe-fixes", self.unsafe_);
         }
         text
     }
@@ -207,27 +215,41 @@ fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// How often each rule was found, fixed and left, most frequent first.
-pub fn statistics(outcomes: &Outcomes) -> String {
-    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+/// How often each rule was found, most frequent first: how many of that were fixed or, in a run that reports, how many
+/// have a fix.
+pub fn statistics(outcomes: &Outcomes, fixes: bool) -> String {
+    #[derive(Default)]
+    struct Row {
+        fixed: usize,
+        left: usize,
+        fixable: usize,
+    }
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     for outcome in &outcomes.files {
         for code in &outcome.fixed {
-            counts.entry(code).or_default().0 += 1;
+            rows.entry(code).or_default().fixed += 1;
         }
         for finding in &outcome.findings {
-            counts.entry(finding.rule.code).or_default().1 += 1;
+            let row = rows.entry(finding.rule.code).or_default();
+            row.left += 1;
+            row.fixable += usize::from(finding.remedy.rewrite().is_some());
         }
     }
-    let mut rows: Vec<_> = counts.into_iter().collect();
-    rows.sort_by_key(|(code, (fixed, left))| (std::cmp::Reverse(fixed + left), *code));
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_by_key(|(code, row)| (std::cmp::Reverse(row.fixed + row.left), *code));
     let mut text = String::new();
-    for (code, (fixed, left)) in rows {
+    for (code, row) in rows {
         let name = asyncfix_codemods::rule(code).map_or("", |rule| rule.name);
-        let _ = writeln!(
-            text,
-            "{:>6}  {code} {name} ({fixed} fixed, {left} not fixed)",
-            fixed + left
-        );
+        let count = row.fixed + row.left;
+        let _ = if fixes {
+            let (fixed, left) = (row.fixed, row.left);
+            writeln!(
+                text,
+                "{count:>6}  {code} {name} ({fixed} fixed, {left} not fixed)"
+            )
+        } else {
+            writeln!(text, "{count:>6}  {code} {name} ({} fixable)", row.fixable)
+        };
     }
     text
 }

@@ -93,7 +93,7 @@ impl Active {
             // Each round was proved: what they have led to so far is kept.
             self.is_settled = true;
             self.complaints.push(format!(
-                "{}: not all was fixed, because the fixes of {} undo each other; this is a bug, please report it",
+                "{}: not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
                 self.shown.display(),
                 distinct(&fixed).join(" and ")
             ));
@@ -701,7 +701,7 @@ fn first_look(
     }
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(
-            "{}: its path is not valid UTF-8",
+            "{}: the path is not valid UTF-8",
             shown.display()
         )));
     };
@@ -863,7 +863,7 @@ fn across(active: &mut Vec<Active>, database: &mut Database, project: &Project, 
                 Err(reason) => {
                     if let Some(file) = active.get_mut(position) {
                         file.error = Some(format!(
-                            "{}: left as it was, because {reason}; this is a bug in {code}, please report it",
+                            "{}: not changed: {reason} (bug in {code}, please report it)",
                             file.shown.display()
                         ));
                     }
@@ -893,7 +893,7 @@ fn give_up_together(finished: &mut [Active]) {
         file.findings.clear();
         file.complaints.clear();
         file.error.get_or_insert(format!(
-            "{}: left as it was, because it changes together with {other}",
+            "{}: not changed, because {other} must change with it and can't",
             file.shown.display()
         ));
     }
@@ -949,7 +949,7 @@ fn rewritten(
         let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
         let program_file = database
             .file(&path, view_of(&path, &config, given.roots))
-            .ok_or(format!("{shown} is gone"))?;
+            .ok_or(format!("{shown} no longer exists"))?;
         let python_file = program_file.python_file(database);
         let module = parsed_module(database, python_file).load(database);
         let text = source_text(database, python_file.file(database));
@@ -988,7 +988,7 @@ fn put(
             continue;
         }
         let index = project.number_of(path);
-        let index = index.ok_or(format!("{} was not given", path.display()))?;
+        let index = index.ok_or(format!("{} was not passed to asyncfix", path.display()))?;
         let source = source::read(path).map_err(|reason| reason.clone())?;
         positions.insert(path.clone(), active.len() + new.len());
         new.push(Active {
@@ -1126,7 +1126,7 @@ fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     match attempt {
         Ok(step) => step,
         Err(_) => Step::Failed(format!(
-            "{}: left as it was, because of a bug in asyncfix, please report it: {}",
+            "{}: not changed: internal error, please report it: {}",
             file.shown.display(),
             last_panic()
         )),
@@ -1137,7 +1137,7 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     with_context(database, file, project, |context, module| {
         look_at(context, module, file, mode)
     })
-    .unwrap_or_else(|| Step::Failed(format!("{}: it is gone", file.shown.display())))
+    .unwrap_or_else(|| Step::Failed(format!("{}: file no longer exists", file.shown.display())))
 }
 
 fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode: Mode) -> Step {
@@ -1163,7 +1163,7 @@ fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode
             if let Some(finding) = findings.get_mut(number) {
                 let place = index.line_column(finding.range.start(), context.source);
                 complaints.push(format!(
-                    "{}:{}:{}: the fix of {} was dropped, because {flaw}; this is a bug, please report it",
+                    "{}:{}:{}: the fix of {} was dropped: {flaw} (a bug, please report it)",
                     file.shown.display(),
                     place.line,
                     place.column,

@@ -69,7 +69,7 @@ pub fn check(selector: &str) -> Result<(), String> {
         .map(|name| format!("; did you mean `{name}`?"))
         .unwrap_or_default();
     Err(format!(
-        "`{selector}` is no rule, prefix of rules, or rule's name{hint} (`asyncfix rule --all` lists them)"
+        "unknown rule `{selector}`{hint} (see `asyncfix rule --all`)"
     ))
 }
 

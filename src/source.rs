@@ -20,14 +20,15 @@ impl Source {
     /// or an encoding that is not known.
     pub fn decode(bytes: Vec<u8>) -> Result<Self, String> {
         let encoding = match declared_encoding(&bytes) {
-            Some(label) => find_encoding(&label)
-                .ok_or_else(|| format!("its encoding `{label}` is not known to asyncfix"))?,
+            Some(label) => {
+                find_encoding(&label).ok_or_else(|| format!("unknown encoding `{label}`"))?
+            }
             None => UTF_8,
         };
         if encoding == UTF_8 {
             let text = String::from_utf8(bytes).map_err(|error| {
                 format!(
-                    "it is not valid UTF-8 (byte {}) and declares no other encoding",
+                    "not valid UTF-8 (byte {})",
                     error.utf8_error().valid_up_to()
                 )
             })?;
@@ -43,7 +44,7 @@ impl Source {
         };
         // What cannot be written back as it was is not touched.
         if malformed || source.encode(&source.text).as_deref() != Ok(bytes.as_slice()) {
-            return Err(format!("its bytes are not valid {}", encoding.name()));
+            return Err(format!("not valid {}", encoding.name()));
         }
         Ok(source)
     }
@@ -120,7 +121,7 @@ pub fn read(path: &Path) -> Result<Source, String> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         // Without the number that the operating system gives it.
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string(),
     })?;
     Source::decode(bytes)

@@ -24,19 +24,17 @@ impl Staged {
         let target = fs::canonicalize(path).map_err(|error| error.to_string())?;
         let current = fs::read(&target).map_err(|error| error.to_string())?;
         if current != old {
-            return Err(
-                "it changed on disk while asyncfix looked at it; run asyncfix again".to_owned(),
-            );
+            return Err("the file changed while asyncfix was running; run it again".to_owned());
         }
         let metadata = fs::metadata(&target).map_err(|error| error.to_string())?;
         if metadata.permissions().readonly() {
-            return Err("it is read-only".to_owned());
+            return Err("read-only".to_owned());
         }
-        let folder = target.parent().ok_or("it has no folder")?;
+        let folder = target.parent().ok_or("has no parent folder")?;
         let mut file = tempfile::Builder::new()
             .prefix(".asyncfix-")
             .tempfile_in(folder)
-            .map_err(|error| format!("no file can be made beside it: {error}"))?;
+            .map_err(|error| format!("cannot create a temporary file next to it: {error}"))?;
         file.write_all(new).map_err(|error| error.to_string())?;
         file.as_file()
             .set_permissions(metadata.permissions())

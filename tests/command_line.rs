@@ -53,7 +53,7 @@ fn reporting_changes_nothing_and_exits_with_1() {
         .assert()
         .code(1)
         .stdout("a.py:5:5: AF201 [*] `time.sleep` blocks the event loop: no other task runs meanwhile\n")
-        .stderr("1 mistake found, 1 fixable with --write\n");
+        .stderr("Found 1 problem: 1 fixable with --write\n");
     assert_eq!(read(&folder, "a.py"), MISTAKE);
 }
 
@@ -65,14 +65,14 @@ fn writing_rewrites_in_place_and_exits_with_0() {
         .assert()
         .success()
         .stdout("")
-        .stderr("2 fixed in 2 files, 0 not fixed\n");
+        .stderr("Fixed 2 problems in 2 files\n");
     assert_eq!(read(&folder, "a.py"), FIXED);
     assert_eq!(read(&folder, "sub/b.py"), FIXED);
     asyncfix(&folder)
         .arg("--write")
         .assert()
         .success()
-        .stderr("0 fixed in 0 files, 0 not fixed\n");
+        .stderr("No problems found\n");
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn a_syntax_error_is_reported_and_the_other_files_go_on() {
         .arg("--write")
         .assert()
         .code(2)
-        .stderr(contains("asyncfix: broken.py:3:1: syntax error: "))
-        .stderr(contains("1 fixed in 1 file, 0 not fixed"));
+        .stderr(contains("error: broken.py:3:1: syntax error: "))
+        .stderr(contains("Fixed 1 problem in 1 file"));
     assert_eq!(read(&folder, "a.py"), FIXED);
     assert_eq!(read(&folder, "broken.py"), "async def f():\n    await (\n");
 }
@@ -208,7 +208,7 @@ fn stubs_and_ignored_and_excluded_files_are_left_alone() {
         .args(["--write", "a.pyi"])
         .assert()
         .success()
-        .stderr(contains("a.pyi: stubs"));
+        .stderr(contains("a.pyi: stub files"));
     assert_eq!(read(&folder, "a.pyi"), MISTAKE);
     // What is named itself is taken.
     asyncfix(&folder)
@@ -222,29 +222,29 @@ fn stubs_and_ignored_and_excluded_files_are_left_alone() {
 fn wrong_arguments_say_what_is_wrong() {
     let folder = folder(&[("a.py", MISTAKE)]);
     let cases: &[(&[&str], &str)] = &[
-        (
-            &["missing.py"],
-            "missing.py: there is no such file or folder",
-        ),
-        (&["--select", "AF9"], "`AF9` is no rule"),
+        (&["missing.py"], "missing.py: file not found"),
+        (&["--select", "AF9"], "unknown rule `AF9`"),
         (
             &["--ignore", "dangling-tasks"],
             "did you mean `dangling-task`?",
         ),
-        (&["-", "a.py"], "cannot be given together with paths"),
+        (&["-", "a.py"], "can't be combined with paths"),
         (
             &["a.py", "--stdin-filename", "b.py"],
-            "give `-` as the path",
+            "--stdin-filename needs `-` as the path",
         ),
         (
             &["-", "--stdin-filename", "."],
-            "--stdin-filename is a folder",
+            "--stdin-filename must be a file name, not a folder",
         ),
-        (&["--target-version", "2.7"], "`2.7` is no Python version"),
+        (
+            &["--target-version", "2.7"],
+            "unsupported Python version `2.7`",
+        ),
         (&["--config", "gather.gard = 1"], "did you mean `guard`?"),
         (&["--config", "missing.toml"], "missing.toml"),
-        (&["--jobs", "0"], "--jobs takes a number from 1 on"),
-        (&["rule", "AF7777"], "`AF7777` is no rule"),
+        (&["--jobs", "0"], "--jobs must be at least 1"),
+        (&["rule", "AF7777"], "unknown rule `AF7777`"),
     ];
     for (arguments, message) in cases {
         asyncfix(&folder)
@@ -270,8 +270,8 @@ fn unreadable_and_undecodable_files_are_named() {
         .arg("--write")
         .assert()
         .code(2)
-        .stderr(contains("bytes.py: it is not valid UTF-8 (byte 20)"))
-        .stderr(contains("cookie.py: its encoding `klingon` is not known"));
+        .stderr(contains("bytes.py: not valid UTF-8 (byte 20)"))
+        .stderr(contains("cookie.py: unknown encoding `klingon`"));
     assert_eq!(read(&folder, "a.py"), FIXED);
 }
 
@@ -642,9 +642,11 @@ fn a_fix_of_several_files_is_made_whole_or_not_at_all() {
         fs::set_permissions(&main_path, permissions).expect("it is ours");
     };
     read_only(true);
-    asyncfix(&folder).arg("--write").assert().code(2).stderr(
-        contains("main.py: not written: it is read-only").and(contains("store.py: not written")),
-    );
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .code(2)
+        .stderr(contains("main.py: not written: read-only").and(contains("store.py: not written")));
     assert_eq!(read(&folder, "store.py"), store);
     read_only(false);
     asyncfix(&folder).arg("--write").assert().code(0);
@@ -679,15 +681,15 @@ fn the_configuration_names_folders_to_look_in() {
     for (key, message) in [
         (
             "extra-stubs = [\"stub\"]",
-            "asyncfix.toml:1:16: there is no folder",
+            "asyncfix.toml:1:16: folder not found",
         ),
         (
             "python = \"nowhere\"",
-            "asyncfix.toml:1:10: there is no interpreter and no environment",
+            "asyncfix.toml:1:10: no Python environment",
         ),
         (
             "src = \"vendored\"",
-            "asyncfix.toml:1:7: expected an array of folders",
+            "asyncfix.toml:1:7: expected a list of folders",
         ),
     ] {
         std::fs::write(folder.path().join("asyncfix.toml"), format!("{key}\n")).unwrap();
@@ -1084,4 +1086,270 @@ fn many_conditions_alone_are_no_reason_not_to_ask() {
         .assert()
         .code(1)
         .stdout(contains("names.py").and(contains("chain.py")));
+}
+
+/// A program of two files, `stock.py` and `shop.py` beside it, in each of two folders. What `count` is differs.
+fn two_shops(markers: &[&str]) -> TempDir {
+    let shop = "import asyncio\n\nfrom stock import count\n\n\nasync def main():\n    print(count(\"tea\"))\n\n\nasyncio.run(main())\n";
+    let folder = folder(&[
+        ("north/stock.py", "async def count(item):\n    return 3\n"),
+        ("north/shop.py", shop),
+        ("south/stock.py", "def count(item):\n    return 3\n"),
+        ("south/shop.py", shop),
+    ]);
+    for marker in markers {
+        write(folder.path(), marker, b"");
+    }
+    folder
+}
+
+#[test]
+fn a_module_is_the_one_beside_the_file_that_imports_it() {
+    let projects: &[&[&str]] = &[
+        &[],
+        &["pyproject.toml"],
+        &["north/pyproject.toml", "south/pyproject.toml"],
+        &["stock.py", "pyproject.toml"],
+    ];
+    for markers in projects {
+        for arguments in [
+            &["."][..],
+            &["south", "north"],
+            &["north/shop.py", "south/shop.py"],
+        ] {
+            let folder = two_shops(markers);
+            asyncfix(&folder)
+                .arg("--write")
+                .args(arguments)
+                .assert()
+                .code(0);
+            let north = read(&folder, "north/shop.py");
+            assert!(
+                north.contains("print(await count"),
+                "{markers:?} {arguments:?}: {north}"
+            );
+            let south = read(&folder, "south/shop.py");
+            assert!(
+                !south.contains("await"),
+                "{markers:?} {arguments:?}: {south}"
+            );
+        }
+    }
+}
+
+#[test]
+fn services_of_one_repository_have_their_own_packages() {
+    let main = "from app.store import load\n\n\nasync def main():\n    load(1)\n";
+    let files = |prefix: &str, suffix: &str| {
+        let sync = "def load(key):\n    return key\n";
+        let coroutine = "async def load(key):\n    return key\n";
+        [
+            (format!("{prefix}/one{suffix}/app/__init__.py"), ""),
+            (format!("{prefix}/one{suffix}/app/store.py"), coroutine),
+            (format!("{prefix}/one{suffix}/app/main.py"), main),
+            (format!("{prefix}/one/tests/use.py"), main),
+            (format!("{prefix}/two{suffix}/app/__init__.py"), ""),
+            (format!("{prefix}/two{suffix}/app/store.py"), sync),
+            (format!("{prefix}/two{suffix}/app/main.py"), main),
+            (format!("{prefix}/two/tests/use.py"), main),
+        ]
+    };
+    for suffix in ["", "/src"] {
+        let folder = folder(&[("pyproject.toml", "")]);
+        for (name, text) in files("services", suffix) {
+            write(folder.path(), &name, text.as_bytes());
+        }
+        asyncfix(&folder)
+            .args(["--write", "--unsafe-fixes"])
+            .assert()
+            .code(0);
+        let awaits = |name: &str| read(&folder, name).contains("await load(1)");
+        assert!(
+            awaits(&format!("services/one{suffix}/app/main.py")),
+            "{suffix}"
+        );
+        assert!(
+            !awaits(&format!("services/two{suffix}/app/main.py")),
+            "{suffix}"
+        );
+        assert!(!awaits("services/two/tests/use.py"), "{suffix}");
+        if !suffix.is_empty() {
+            assert!(awaits("services/one/tests/use.py"), "{suffix}");
+        }
+    }
+}
+
+#[test]
+fn where_two_modules_may_be_meant_nothing_is_said() {
+    // `app` may be a folder of scripts, or a package without `__init__.py`: `db` is another module in each.
+    let files = [
+        ("pyproject.toml", ""),
+        ("db.py", "async def load():\n    return 1\n"),
+        ("app/db.py", "def load():\n    return 1\n"),
+        (
+            "app/main.py",
+            "import db\n\n\nasync def main():\n    db.load()\n",
+        ),
+    ];
+    let folder = folder(&files);
+    // Nothing imports it as a package: its own module is meant.
+    asyncfix(&folder).assert().code(0);
+    write(folder.path(), "start.py", b"import app.main\n");
+    asyncfix(&folder).assert().code(0);
+    write(
+        folder.path(),
+        "app/db.py",
+        b"async def load():\n    return 1\n",
+    );
+    write(folder.path(), "db.py", b"def load():\n    return 1\n");
+    asyncfix(&folder).assert().code(0);
+    fs::remove_file(folder.path().join("start.py")).expect("it was just made");
+    asyncfix(&folder)
+        .assert()
+        .code(1)
+        .stdout(contains("app/main.py"));
+}
+
+#[test]
+fn a_path_may_go_up_and_down() {
+    let folder = folder(&[("a/x.py", MISTAKE), ("b/y.py", "")]);
+    asyncfix(&folder)
+        .current_dir(folder.path().join("b"))
+        .args(["--write", "../a/x.py"])
+        .assert()
+        .code(0)
+        .stderr("Fixed 1 problem in 1 file\n");
+    assert_eq!(read(&folder, "a/x.py"), FIXED);
+    asyncfix(&folder)
+        .current_dir(folder.path().join("b"))
+        .args(["--write", "--stdin-filename", "../a/../a/new.py", "-"])
+        .write_stdin(MISTAKE)
+        .assert()
+        .code(0)
+        .stdout(FIXED);
+    asyncfix(&folder)
+        .args(["config", "b/../a/x.py"])
+        .assert()
+        .code(0);
+}
+
+#[test]
+fn a_single_file_is_judged_with_what_overrides_its_methods() {
+    let main = "from a import Sender\n\n\nasync def run(sender: Sender):\n    sender.send(1)\n";
+    let folder = folder(&[
+        ("pyproject.toml", ""),
+        (
+            "a.py",
+            "class Sender:\n    async def send(self, text):\n        return text\n",
+        ),
+        (
+            "b.py",
+            "from a import Sender\n\n\nclass Mail(Sender):\n    pass\n",
+        ),
+        (
+            "c.py",
+            "from b import Mail\n\n\nclass Fast(Mail):\n    def send(self, text):\n        return text\n",
+        ),
+        ("m.py", main),
+    ]);
+    for arguments in [&["."][..], &["m.py"]] {
+        asyncfix(&folder)
+            .arg("--write")
+            .args(arguments)
+            .assert()
+            .stderr("Fixed 0 problems in 0 files; 1 remains\n");
+        assert_eq!(read(&folder, "m.py"), main);
+    }
+}
+
+#[test]
+fn an_import_stays_that_other_files_reach() {
+    let clock = "import time\n\n\nasync def rest():\n    time.sleep(1)\n";
+    let uses = [
+        "import clock\n\nprint(clock.time.time())\n",
+        "import clock as watch\n\nprint(watch.time.time())\n",
+        "from clock import time\n\nprint(time.time())\n",
+        "from clock import *\n\nprint(time.time())\n",
+        "from unittest import mock\n\n\n@mock.patch(\"clock.time\")\ndef test_it(time):\n    pass\n",
+        "def test_it(monkeypatch):\n    monkeypatch.setattr(\"clock.time.sleep\", print)\n",
+    ];
+    for user in uses {
+        for arguments in [&["."][..], &["clock.py"]] {
+            let folder = folder(&[
+                ("pyproject.toml", ""),
+                ("clock.py", clock),
+                ("user.py", user),
+            ]);
+            asyncfix(&folder)
+                .arg("--write")
+                .args(arguments)
+                .assert()
+                .code(0);
+            let fixed = read(&folder, "clock.py");
+            assert!(fixed.contains("import time\n"), "{user}{fixed}");
+            assert!(fixed.contains("await asyncio.sleep(1)"), "{user}{fixed}");
+        }
+    }
+    let folder = folder(&[
+        ("pyproject.toml", ""),
+        ("clock.py", clock),
+        ("user.py", "import clock\n\nprint(clock.rest())\n"),
+    ]);
+    asyncfix(&folder)
+        .args(["--write", "--select", "AF201"])
+        .assert()
+        .code(0);
+    assert!(!read(&folder, "clock.py").contains("import time\n"));
+}
+
+#[test]
+fn the_library_of_a_program_is_the_one_that_starts_it() {
+    let chores = "import time\n\n\nasync def wash():\n    time.sleep(1)\n";
+    for (starter, expected) in [
+        (
+            "import trio\nfrom chores import wash\n\ntrio.run(wash)\n",
+            "await trio.sleep(1)",
+        ),
+        (
+            "import anyio\nfrom chores import wash\n\nanyio.run(wash)\n",
+            "await anyio.sleep(1)",
+        ),
+        (
+            "import asyncio\nfrom chores import wash\n\nasyncio.run(wash())\n",
+            "await asyncio.sleep(1)",
+        ),
+    ] {
+        for arguments in [&["."][..], &["chores.py"]] {
+            let folder = folder(&[
+                ("setup.cfg", ""),
+                ("main.py", starter),
+                ("chores.py", chores),
+            ]);
+            asyncfix(&folder)
+                .arg("--write")
+                .args(arguments)
+                .assert()
+                .code(0);
+            let fixed = read(&folder, "chores.py");
+            assert!(fixed.contains(expected), "{expected}: {fixed}");
+            assert!(!fixed.starts_with('\n'), "{fixed}");
+        }
+    }
+}
+
+#[test]
+fn a_hundred_and_twenty_blocks_are_fixed_in_one_run() {
+    let mut text = "async def load():\n".to_owned();
+    for number in 0..120 {
+        let _ = writeln!(
+            text,
+            "    with open('{number}') as file{number}:\n        print(file{number}.read())"
+        );
+    }
+    let folder = folder(&[("a.py", &text)]);
+    asyncfix(&folder)
+        .args(["--write", "--unsafe-fixes", "--select", "AF204"])
+        .assert()
+        .code(0)
+        .stderr("Fixed 120 problems in 1 file\n");
 }

@@ -74,6 +74,10 @@ impl Codemod for UnboundedConcurrency {
         if !matches!(file.library(), None | Some(Library::Asyncio)) {
             return None;
         }
+        let owner = file.surroundings(site).owner;
+        if !file.settings.concurrency_in_tests && file.is_test_code(owner) {
+            return None;
+        }
         let means = |expr: &Expr, paths: &[&str]| file.semantics.means(expr, paths);
         let fan_out = FanOut::at(site, &means)?;
         let count = size::of(file, &fan_out);

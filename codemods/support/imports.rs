@@ -117,7 +117,7 @@ pub fn import(
                 .lookup(module, FileScopeId::global())
                 .is_none_or(|definitions| !definitions.is_empty())
     {
-        return Err(format!("the name `{module}` means something else here"));
+        return Err(format!("`{module}` is another name in this scope"));
     }
     Ok(Imported {
         expression: format!("{module}.{member}"),
