@@ -221,7 +221,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         let slot = Slot::of(self.file, &self.place)?;
         let outer = self.slot_at(span, span.index)?;
         let list = collected_in(span).unwrap_or_else(|| Collected {
-            name: names::fresh(self.file, self.owner, &["tasks", "background_tasks"]),
+            name: names::fresh(self.file, self.owner, &["tasks", "started_tasks"]),
             exists: false,
         });
         let tasks = &list.name;
