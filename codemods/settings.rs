@@ -35,6 +35,18 @@ pub enum TaskStrategy {
     Set,
 }
 
+/// Which endless loops get a clean-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EndlessLoops {
+    /// All; in a package, where nothing is left open, the rewrite is unsafe.
+    #[default]
+    Auto,
+    /// All, safely.
+    Always,
+    /// Those whose function leaves something open.
+    Held,
+}
+
 /// Checks a value of `cancellation.cleanup`. `Err` says what was expected.
 pub fn check_cleanup(text: &str) -> Result<(), &'static str> {
     const EXPECTED: &str =
@@ -111,6 +123,8 @@ pub struct Settings {
     pub task_strategy: TaskStrategy,
     /// `cancellation.cleanup`
     pub cancellation_cleanup: Option<String>,
+    /// `cancellation.endless`
+    pub cancellation_endless: EndlessLoops,
     /// `concurrency.limit`
     pub concurrency_limit: NonZeroU32,
     /// The calls that block: the tool's own table, with what `blocking` says.
@@ -134,6 +148,7 @@ impl Default for Settings {
             gather_guard: GatherGuard::default(),
             task_strategy: TaskStrategy::default(),
             cancellation_cleanup: None,
+            cancellation_endless: EndlessLoops::default(),
             concurrency_limit: LIMIT,
             blocking: Table::builtin(),
             blocking_in_tests: false,

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::{Arc, RwLock};
 
 use asyncfix_codemods::blocking::CODES;
-use asyncfix_codemods::settings::{GatherGuard, Settings, TaskStrategy, check_cleanup};
+use asyncfix_codemods::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy, check_cleanup};
 use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ruff_python_ast::PythonVersion;
@@ -82,6 +82,8 @@ pub struct Options {
     pub task_strategy: Option<TaskStrategy>,
     /// `cancellation.cleanup`
     pub cancellation_cleanup: Option<String>,
+    /// `cancellation.endless`
+    pub cancellation_endless: Option<EndlessLoops>,
     /// `concurrency.limit`
     pub concurrency_limit: Option<NonZeroU32>,
     /// `blocking.tests`
@@ -258,6 +260,12 @@ impl Config {
         if let Some(cleanup) = &self.settings.cancellation_cleanup {
             let _ = writeln!(text, "cancellation.cleanup = {cleanup:?}");
         }
+        let endless = match self.settings.cancellation_endless {
+            EndlessLoops::Auto => "auto",
+            EndlessLoops::Always => "always",
+            EndlessLoops::Held => "held",
+        };
+        let _ = writeln!(text, "cancellation.endless = {endless:?}");
         let limit = self.settings.concurrency_limit;
         let _ = writeln!(text, "concurrency.limit = {limit}");
         let _ = writeln!(
@@ -471,6 +479,10 @@ impl Resolver {
                     .clone()
                     .or(options.cancellation_cleanup)
                     .or(defaults.cancellation_cleanup),
+                cancellation_endless: inline
+                    .cancellation_endless
+                    .or(options.cancellation_endless)
+                    .unwrap_or(defaults.cancellation_endless),
                 concurrency_limit: inline
                     .concurrency_limit
                     .or(options.concurrency_limit)
@@ -888,8 +900,19 @@ impl Reader<'_> {
                                     .map_err(|message| self.error(value.span().start, message))?;
                                 options.cancellation_cleanup = Some(cleanup.to_owned());
                             }
+                            "endless" => {
+                                options.cancellation_endless = Some(self.choice(
+                                    value,
+                                    &[
+                                        ("auto", EndlessLoops::Auto),
+                                        ("always", EndlessLoops::Always),
+                                        ("held", EndlessLoops::Held),
+                                    ],
+                                )?);
+                            }
                             other => {
-                                return Err(self.unknown(key.span().start, other, &["cleanup"]));
+                                let known = ["cleanup", "endless"];
+                                return Err(self.unknown(key.span().start, other, &known));
                             }
                         }
                     }

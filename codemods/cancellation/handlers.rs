@@ -5,12 +5,13 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_source_file::LineRanges;
-use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextLen, TextRange};
 
 use super::callers::Callers;
+use super::children;
 use super::outcome::Outcome;
 use crate::file::File;
-use crate::outline::{last_name, yields};
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::site::{Owner, Site};
 use crate::support::coroutines;
@@ -23,23 +24,14 @@ pub const CANCELLED: &[&str] = &[
     "asyncio.exceptions.CancelledError",
 ];
 
-/// Parts of words in comments that explain why a cancellation ends here. Being wrong about one only
-/// means to hold back.
-const EXPLANATIONS: &[&str] = &[
-    "cancel",
-    "clos",
-    "deliberate",
-    "expected",
-    "ignor",
-    "intention",
-    "normal",
-    "purpose",
-    "shutdown",
-    "shutting",
-    "stop",
-    "suppress",
-    "swallow",
-];
+/// Parts of words in comments that speak of cancellations. Being wrong about one only means to hold back.
+const ABOUT_CANCELLATION: &[&str] = &["cancel", "shutdown", "shutting down", "shut down"];
+
+/// The same, where the clause itself is for cancellations and the comment says why it does nothing.
+const ABOUT_QUIET_END: &[&str] = &["expected", "ignor", "suppress"];
+
+/// Parts of words in comments that say that something is done on purpose.
+const PURPOSE: &[&str] = &["deliberate", "intention", "purpose", "swallow"];
 
 /// What a docstring says of a function that keeps everything to itself. Being wrong about one only means
 /// to hold back.
@@ -116,15 +108,14 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     ///
     /// Whether a call cancels is judged by its name, because being wrong only means to hold back.
     pub fn is_meant(&self) -> bool {
-        let mut children = Children { found: false };
-        children.visit_body(&self.statement.body);
-        children.found
-            || self.cancels_before()
+        let code = self.code_of_owner();
+        children::waits_for_child(self.file, &self.statement.body)
+            || children::cancels_what_it_awaits(code, &self.statement.body, self.node.start())
             || calls_one_of(&self.node.body, &["cancelling", "uncancel"])
             || self.keeps_exception()
             || self.is_explained()
             || self.is_suppressed()
-            || self.cleans_up()
+            || cleans_up(self.file, &self.site)
             // Whatever happens, it ends there.
             || !Exits::of(self.file, &self.statement.finalbody).jumps.is_empty()
     }
@@ -145,8 +136,8 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             || self.ends_what_nobody_calls()
     }
 
-    /// Whether no caller is in sight that would see the function end by a cancellation: somebody
-    /// else calls it or iterates over it, a task does nothing else, the program does.
+    /// Whether a quiet end is what is counted on: by somebody else who calls it, by the program, or by who
+    /// waits for its task.
     fn ends_what_nobody_calls(&self) -> bool {
         let Owner::Function(function) = self.owner else {
             return false;
@@ -157,37 +148,13 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         let Some(callers) = self.callers() else {
             return false;
         };
-        is_decorated
-            || yields(function)
-            || self.is_entry_point(function)
-            || callers.await_its_task(self.file)
-            // A script shows all of its tasks, and who awaits them where.
-            || self.file.is_in_package()
-                && (callers.are_tasks() || callers.are_elsewhere() && self.is_around_loop())
+        is_decorated || self.is_entry_point(function) || callers.await_its_task(self.file)
     }
 
     /// Whether the handler does nothing because the statement's `finally` does it all: it awaits what is
     /// to be ended.
     fn ends_in_clean_up(&self) -> bool {
         self.is_idle() && awaits(&self.statement.finalbody)
-    }
-
-    /// Whether the statement is what a loop that awaits does, or holds one: so do the tasks that run in
-    /// the background.
-    fn is_around_loop(&self) -> bool {
-        let is_loop = |node: AnyNodeRef<'_>| match node {
-            AnyNodeRef::StmtWhile(statement) => awaits(&statement.body),
-            AnyNodeRef::StmtFor(statement) => statement.is_async,
-            _ => false,
-        };
-        self.site
-            .enclosing_in_function()
-            .any(|(node, _)| is_loop(node))
-            || self
-                .statement
-                .body
-                .iter()
-                .any(|statement| is_loop(statement.into()))
     }
 
     /// Whether the project gives the function's coroutine to a new event loop.
@@ -211,12 +178,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
 
     /// Whether the task cannot be stopped: the handler stays in an endless loop that nothing leaves.
     pub fn goes_on_for_ever(&self) -> bool {
-        self.site.enclosing_in_function().any(|(node, child)| {
-            matches!(node, AnyNodeRef::StmtWhile(inner)
-                if coroutines::is_endless(&inner.test)
-                    && inner.body.iter().any(|s| s.range().contains_range(child.range()))
-                    && !coroutines::leaves_loop(&inner.body))
-        })
+        goes_on_for_ever(&self.site)
     }
 
     /// The uses of the function in the file.
@@ -229,24 +191,11 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
 
     /// The statements of the function, or of the module.
     pub fn code_of_owner(&self) -> &'a [Stmt] {
-        match self.owner {
-            Owner::Function(function) => &function.body,
-            Owner::Module | Owner::Lambda(_) => self.file.body(),
-        }
+        code_of_owner(self.file, self.owner)
     }
 
-    /// Whether the function cancels something before the clause.
-    fn cancels_before(&self) -> bool {
-        let mut search = Cancels {
-            before: self.node.start(),
-            found: false,
-        };
-        search.visit_body(self.code_of_owner());
-        search.found
-    }
-
-    /// Whether the handler does more with the exception than to log it: stores it, passes it on,
-    /// looks at what it is.
+    /// Whether the handler does more with the exception than to tell people of it: stores it, passes it
+    /// on, looks at what it is. Its text alone is not the exception.
     fn keeps_exception(&self) -> bool {
         let mut uses = Uses {
             file: self.file,
@@ -257,52 +206,35 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         uses.found
     }
 
-    /// Whether a comment in the handler, or behind the statement that follows, or the text above the
-    /// function says that the end is a quiet one.
+    /// Whether a comment in the handler, above it or behind the statement that follows, or the text above
+    /// the function says that the end is a quiet one. What cannot be stopped has to say that it is meant so.
     fn is_explained(&self) -> bool {
-        if let Owner::Function(function) = self.owner
-            && let Some(Stmt::Expr(first)) = function.body.first()
-            && let Expr::StringLiteral(text) = &*first.value
-        {
-            let text = text.value.to_str().to_ascii_lowercase();
-            if DECLARATIONS.iter().any(|word| text.contains(word)) {
-                return true;
-            }
+        if says_so(self.owner) {
+            return true;
         }
         let next = self
             .site
             .place()
             .and_then(|place| place.suite.get(place.index + 1));
         let last = next.map_or(self.node.end(), Ranged::start);
-        self.file
-            .comments
-            .comments_in_range(TextRange::new(
-                self.node.start(),
+        let lines = self.file.lines();
+        let ranges = [
+            TextRange::new(
+                lines.start_with_comments(self.node.start()),
                 self.file.source.line_end(last),
-            ))
-            .iter()
-            .any(|comment| {
-                let comment = self.file.text(comment).to_ascii_lowercase();
-                EXPLANATIONS.iter().any(|word| comment.contains(word))
-            })
-    }
-
-    /// Whether the statement is part of a clean-up, in a `finally` or a handler that gets cancellations
-    /// itself: the exception on its way goes on afterwards, and what follows is to be done before.
-    fn cleans_up(&self) -> bool {
-        self.site
-            .enclosing_in_function()
-            .skip(1)
-            .any(|(node, child)| match node {
-                AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                    self.catches_cancellation(handler)
-                }
-                AnyNodeRef::StmtTry(outer) => outer
-                    .finalbody
-                    .iter()
-                    .any(|inner| inner.range().contains_range(child.range())),
-                _ => false,
-            })
+            ),
+            TextRange::new(
+                lines.start_with_comments(self.statement.start()),
+                self.statement.start(),
+            ),
+        ];
+        let is_named = self.node.type_.as_deref().is_some_and(|kind| {
+            let mut kinds = members(kind).iter();
+            kinds.any(|kind| self.file.semantics.means(kind, CANCELLED))
+        });
+        ranges
+            .into_iter()
+            .any(|range| is_explained(self.file, range, self.goes_on_for_ever(), is_named))
     }
 
     /// Whether a `with suppress(…)` around the statement swallows the exception anyway.
@@ -360,6 +292,71 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     pub fn clause_before(&self, header: &str, body: &str) -> Edit {
         clause_before(self.file, self.node, header, body)
     }
+}
+
+/// Whether a task that stands there cannot be stopped: an endless loop is around it that nothing leaves.
+pub fn goes_on_for_ever(site: &Site<'_, '_>) -> bool {
+    site.enclosing_in_function().any(|(node, child)| {
+        matches!(node, AnyNodeRef::StmtWhile(inner)
+            if coroutines::is_endless(&inner.test)
+                && inner.body.iter().any(|s| s.range().contains_range(child.range()))
+                && !coroutines::leaves_loop(&inner.body))
+    })
+}
+
+/// Whether a statement, or a clause of one, is part of a clean-up, in a `finally` or a handler that gets
+/// cancellations itself: the exception on its way goes on afterwards, and what follows is to be done before.
+pub fn cleans_up(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
+    site.enclosing_in_function()
+        .any(|(node, child)| match node {
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => catches_cancellation(file, handler),
+            AnyNodeRef::StmtTry(outer) => outer
+                .finalbody
+                .iter()
+                .any(|inner| inner.range().contains_range(child.range())),
+            _ => false,
+        })
+}
+
+/// The statements of a function, or of the module.
+pub fn code_of_owner<'a>(file: &File<'a, '_>, owner: Owner<'a>) -> &'a [Stmt] {
+    match owner {
+        Owner::Function(function) => &function.body,
+        Owner::Module | Owner::Lambda(_) => file.body(),
+    }
+}
+
+/// Whether the text above a function says that it keeps everything to itself.
+pub fn says_so(owner: Owner<'_>) -> bool {
+    let Owner::Function(function) = owner else {
+        return false;
+    };
+    let Some(Stmt::Expr(first)) = function.body.first() else {
+        return false;
+    };
+    let Expr::StringLiteral(text) = &*first.value else {
+        return false;
+    };
+    let text = text.value.to_str().to_ascii_lowercase();
+    DECLARATIONS.iter().any(|word| text.contains(word))
+}
+
+/// Whether a comment says why a cancellation ends there. `cannot_stop` where nothing else ends the task,
+/// `is_named` where the code is about cancellations by name.
+pub fn is_explained(
+    file: &File<'_, '_>,
+    range: TextRange,
+    cannot_stop: bool,
+    is_named: bool,
+) -> bool {
+    let speaks = |comment: &str, words: &[&str]| words.iter().any(|word| comment.contains(word));
+    file.comments.comments_in_range(range).iter().any(|comment| {
+        let comment = file.text(comment).to_ascii_lowercase();
+        speaks(&comment, PURPOSE)
+            || !cannot_stop
+                && (speaks(&comment, ABOUT_CANCELLATION)
+                    || is_named && speaks(&comment, ABOUT_QUIET_END))
+    })
 }
 
 /// The edit that puts another clause before `clause` and the comments above it.
@@ -552,71 +549,50 @@ pub fn own_code(node: AnyNodeRef<'_>) -> TraversalSignal {
     }
 }
 
-/// Looks for waits for another task or future, whose own cancellation looks the same.
-struct Children {
-    found: bool,
-}
+/// Functions that make text of an exception.
+const TEXTS: &[&str] = &[
+    "builtins.ascii",
+    "builtins.format",
+    "builtins.repr",
+    "builtins.str",
+    "traceback.format_exc",
+    "traceback.format_exception",
+    "traceback.format_exception_only",
+    "traceback.format_tb",
+];
 
-impl Children {
-    /// Whether a call is one of a function that waits for a task of its own making, by its name, as in
-    /// `self.run_task(self.work())`: others may know that task.
-    fn waits_for_task(name: &str, call: &ast::ExprCall) -> bool {
-        name.contains("task")
-            && name != "create_task"
-            && call.arguments.args.first().is_some_and(Expr::is_call_expr)
-    }
-
-    fn is_child(expr: &Expr) -> bool {
-        match expr {
-            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => true,
-            Expr::Starred(starred) => Self::is_child(&starred.value),
-            Expr::List(list) => list.elts.iter().any(Self::is_child),
-            Expr::Set(set) => set.elts.iter().any(Self::is_child),
-            Expr::Tuple(tuple) => tuple.elts.iter().any(Self::is_child),
-            // Also wrappers of a library's own: being wrong only means to hold back.
-            Expr::Call(call) => {
-                let name = match &*call.func {
-                    Expr::Name(name) => name.id.as_str(),
-                    Expr::Attribute(attribute) => attribute.attr.as_str(),
-                    _ => "",
-                };
-                matches!(
-                    name,
-                    "gather" | "shield" | "wait" | "wait_for" | "wrap_future"
-                ) && call.arguments.args.first().is_some_and(Self::is_child)
-                    || Self::waits_for_task(name, call)
-            }
-            // `gather(*[worker.wait() for worker in workers])`
-            Expr::ListComp(comprehension) => matches!(&*comprehension.elt, Expr::Call(call)
-                if matches!(last_name(&call.func), Some("join" | "wait"))),
-            _ => false,
-        }
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Children {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.found |= match node {
-            AnyNodeRef::ExprAwait(awaited) => Self::is_child(&awaited.value),
-            AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
-                if matches!(method.attr.as_str(), "result" | "exception")
-                    && call.arguments.is_empty()),
-            _ => false,
-        };
-        own_code(node)
-    }
-}
-
-/// Looks for uses of an exception that are more than logging it.
+/// Looks for uses of an exception that are more than telling people of it.
 struct Uses<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     name: Option<&'f str>,
     found: bool,
 }
 
+impl Uses<'_, '_, '_> {
+    /// Whether a call makes text of its arguments.
+    fn is_text(&self, call: &ast::ExprCall) -> bool {
+        self.file.semantics.means(&call.func, TEXTS)
+            || matches!(&*call.func, Expr::Attribute(method)
+                if method.attr == *"format" && method.value.is_string_literal_expr())
+    }
+}
+
 impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
+            AnyNodeRef::ExprFString(_) => return TraversalSignal::Skip,
+            AnyNodeRef::ExprCall(call) if self.is_text(call) => return TraversalSignal::Skip,
+            AnyNodeRef::ExprBinOp(operation)
+                if operation.op == ast::Operator::Mod && operation.left.is_string_literal_expr() =>
+            {
+                return TraversalSignal::Skip;
+            }
+            // `type(error).__name__`
+            AnyNodeRef::ExprAttribute(attribute)
+                if matches!(attribute.attr.as_str(), "__name__" | "__qualname__") =>
+            {
+                return TraversalSignal::Skip;
+            }
             AnyNodeRef::StmtExpr(statement) if is_log_call(self.file, &statement.value) => {
                 return TraversalSignal::Skip;
             }
@@ -624,40 +600,14 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
                 self.found |= self.name.is_some_and(|own| own == name.id.as_str());
             }
             AnyNodeRef::ExprCall(call) => {
-                self.found |= self.file.semantics.means(
-                    &call.func,
-                    &["sys.exc_info", "sys.exception", "traceback.format_exc"],
-                );
+                self.found |= self
+                    .file
+                    .semantics
+                    .means(&call.func, &["sys.exc_info", "sys.exception"]);
             }
             _ => {}
         }
         TraversalSignal::Traverse
-    }
-}
-
-/// Looks for calls that cancel something, by their names.
-struct Cancels {
-    before: TextSize,
-    found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Cancels {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::ExprCall(call) = node {
-            let name = match &*call.func {
-                Expr::Name(name) => name.id.as_str(),
-                Expr::Attribute(attribute) => attribute.attr.as_str(),
-                _ => "",
-            };
-            self.found |= call.start() < self.before
-                && name.contains("cancel")
-                && !matches!(name, "cancelled" | "cancelling" | "uncancel");
-        }
-        if self.found || node.start() >= self.before {
-            TraversalSignal::Skip
-        } else {
-            TraversalSignal::Traverse
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use ruff_text_size::{Ranged, TextSize};
 
 use super::handlers::{self, CANCELLED, Handler, own_code};
 use crate::file::File;
-use crate::site::{Owner, suites_of};
+use crate::site::{Owner, Site, suites_of};
 use crate::support::flow::{Exits, Jump};
 
 /// Where control gets from a handler that swallows a cancellation.
@@ -20,24 +20,44 @@ pub struct Outcome<'a> {
 impl<'a> Outcome<'a> {
     /// Where control gets from `handler` by its `exits`.
     pub fn of(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Self {
-        let file = handler.file;
+        Self::from(
+            handler.file,
+            &handler.site,
+            handler.owner,
+            exits.falls,
+            &exits.jumps,
+        )
+    }
+
+    /// Where control gets from behind the statement at `site`, or by `jumps` in it.
+    pub fn from(
+        file: &File<'a, '_>,
+        site: &Site<'_, 'a>,
+        owner: Owner<'a>,
+        falls: bool,
+        jumps: &[Jump<'a>],
+    ) -> Self {
         let mut outcome = Self {
             goes_on: false,
             rest: Vec::new(),
         };
         let mut levels: Vec<(AnyNodeRef<'a>, AnyNodeRef<'a>)> =
-            handler.site.enclosing_in_function().collect();
-        if let (Some((outermost, _)), Owner::Function(function)) = (levels.last(), handler.owner) {
-            levels.push((function.into(), *outermost));
+            site.enclosing_in_function().collect();
+        if let Owner::Function(function) = owner {
+            let outermost = levels.last().map_or(site.node, |(outermost, _)| *outermost);
+            levels.push((function.into(), outermost));
         }
-        outcome.follow(file, &levels, exits.falls, &exits.jumps);
+        outcome.follow(file, &levels, falls, jumps);
         outcome
     }
 
-    /// Whether something is done afterwards that a cancellation on its way would skip.
+    /// Whether something is done afterwards that a cancellation on its way would skip, or an answer is
+    /// returned.
     pub fn has_more_to_do(&self, file: &File<'_, '_>) -> bool {
         self.rest.iter().copied().flatten().any(|statement| {
-            statement.is_raise_stmt() || !handlers::is_idle(file, std::slice::from_ref(statement))
+            statement.is_raise_stmt()
+                || returns_answer(statement)
+                || !handlers::is_idle(file, std::slice::from_ref(statement))
         })
     }
 
@@ -102,6 +122,12 @@ impl<'a> Outcome<'a> {
             }
         }
     }
+}
+
+/// Whether a statement returns what the function has found out.
+fn returns_answer(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Return(statement)
+        if statement.value.as_deref().is_some_and(|value| !value.is_literal_expr()))
 }
 
 fn is_loop(node: AnyNodeRef<'_>) -> bool {

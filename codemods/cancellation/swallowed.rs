@@ -6,7 +6,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::handlers::{self, CANCELLED, Handler};
-use super::outcome;
+use super::{needs, outcome, suppressed};
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rewrite;
 use crate::rule::Rule;
@@ -27,6 +27,14 @@ static RULE: Rule = Rule {
     equivalents: &["ASYNC103", "ASYNC104", "S7497"],
 };
 
+/// What is wrong with a place where a cancellation ends.
+pub const MESSAGE: &str = "`CancelledError` is swallowed; `task.cancel()`, `asyncio.timeout` and `TaskGroup` rely on \
+                           it being raised";
+
+/// Why it may be right that one ends there.
+pub const QUIET_END: &str =
+    "the code that cancels this task may expect it to end without an exception";
+
 /// Exceptions beside which a cancellation is one more end of the same kind: of whatever it may be, of
 /// the program, and of what is iterated over.
 const ENDS: &[&str] = &[
@@ -44,17 +52,28 @@ impl Codemod for SwallowedCancellation {
     }
 
     fn words(&self) -> &'static [&'static str] {
-        &["CancelledError"]
+        &["CancelledError", "suppress", "finally"]
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::ExceptHandlerExceptHandler]
+        &[
+            NodeKind::ExceptHandlerExceptHandler,
+            NodeKind::StmtTry,
+            NodeKind::StmtWith,
+        ]
     }
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
-        let AnyNodeRef::ExceptHandlerExceptHandler(handler) = site.node else {
-            return Candidate::No;
+        let handler = match site.node {
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => handler,
+            AnyNodeRef::StmtWith(statement) => {
+                return Candidate::when(suppressed::may_suppress(spellings, site, statement));
+            }
+            AnyNodeRef::StmtTry(statement) => {
+                return Candidate::when(suppressed::may_overtake(site, statement));
+            }
+            _ => return Candidate::No,
         };
         let spelled = handler.type_.as_deref().is_some_and(|kind| {
             handlers::members(kind)
@@ -69,6 +88,15 @@ impl Codemod for SwallowedCancellation {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        match site.node {
+            AnyNodeRef::StmtWith(statement) => {
+                return suppressed::suppression(&RULE, file, site, statement);
+            }
+            AnyNodeRef::StmtTry(statement) => {
+                return suppressed::overtaken(&RULE, file, site, statement);
+            }
+            _ => {}
+        }
         let handler = Handler::new(file, *site)?;
         let kind = handler.node.type_.as_deref()?;
         let cancelled: Vec<&Expr> = handlers::members(kind)
@@ -105,9 +133,7 @@ impl Codemod for SwallowedCancellation {
         Some(Finding {
             rule: &RULE,
             range: swallowed.handler.header(),
-            message: "this handler swallows the cancellation: whoever cancelled the task, a \
-                      timeout or a task group around it, counts on seeing it"
-                .to_owned(),
+            message: MESSAGE.to_owned(),
             remedy,
         })
     }
@@ -130,7 +156,7 @@ impl Swallowed<'_, '_, '_, '_> {
         } else if let Expr::Tuple(tuple) = self.kind {
             self.split(tuple)?
         } else {
-            return Err("what it catches cannot be told apart");
+            return Err("can't tell which exceptions this handler catches");
         };
         let leaves = self
             .exits
@@ -138,9 +164,9 @@ impl Swallowed<'_, '_, '_, '_> {
             .iter()
             .any(|jump| !jump.statement.is_continue_stmt());
         Ok(
-            Rewrite::safe("Let the cancellation go on", edits).unsafe_if(
+            Rewrite::safe("Re-raise `CancelledError`", edits).unsafe_if(
                 (leaves || !self.handler.goes_on_for_ever())
-                    .then_some("whoever cancels this may count on its quiet end"),
+                    .then_some(QUIET_END),
             ),
         )
     }
@@ -152,7 +178,7 @@ impl Swallowed<'_, '_, '_, '_> {
         let mut edits = Vec::new();
         for jump in &self.exits.jumps {
             if jump.is_nested {
-                return Err("`raise` in a handler inside this one would raise another exception");
+                return Err("`raise` inside the nested handler would re-raise the wrong exception");
             }
             edits.push(self.replaced(jump.statement)?);
         }
@@ -173,7 +199,7 @@ impl Swallowed<'_, '_, '_, '_> {
 
     fn replaced(&self, statement: &Stmt) -> Result<Edit, &'static str> {
         if self.handler.file.comments.intersects(statement.range()) {
-            return Err("a comment stands inside the statement to replace");
+            return Err("the fix would remove a comment");
         }
         Ok(Edit::range_replacement(
             "raise".to_owned(),
@@ -181,47 +207,64 @@ impl Swallowed<'_, '_, '_, '_> {
         ))
     }
 
-    /// The edits that take the cancellation out of a tuple, and give it a clause of its own where
-    /// something is done for it or a later clause would catch it.
+    /// The edits that take the cancellation out of a tuple. It gets a clause of its own where the handler does
+    /// something that it needs, where a later clause would catch it, and where nothing else ends the task: there
+    /// the clause shows that the cancellation is thought of.
     fn split(&self, tuple: &ast::ExprTuple) -> Result<Vec<Edit>, &'static str> {
         let handler = &self.handler;
         let file = handler.file;
         if file.comments.intersects(tuple.range()) {
-            return Err("a comment stands among the exceptions");
+            return Err("the fix would remove a comment");
         }
         let mut edits = Vec::new();
-        let indent = file.indentation_at(handler.node.start());
         let cancelled = self.cancelled.first().map_or("", |kind| file.text(*kind));
-        if !handler.is_idle() {
-            let body = handler.node.body.as_slice();
-            let block = file
-                .lines()
-                .block(body, Some(handler.node.into()), 0..body.len())
-                .ok_or("the handler is empty")?;
-            if !file.starts_line(body.first().map_or(block.start(), Ranged::start)) {
-                return Err("the handler shares its line with its body");
-            }
-            let mut raising = self.raising()?;
-            raising.sort_by_key(|edit| (edit.start(), edit.end()));
-            let copied = rewrite::apply(&file.source[..block.end().to_usize()], &raising);
-            let mut copied = copied[block.start().to_usize()..].to_owned();
-            if !copied.ends_with(['\n', '\r']) {
-                copied.push_str(file.newline());
-            }
+        let body = handler.node.body.as_slice();
+        if needs::clean_up(body).is_some() || needs::sets_state(body) {
             let name = match &handler.node.name {
                 Some(name) => format!(" as {name}"),
                 None => String::new(),
             };
+            let copied = self.copied()?;
             edits.push(handler.clause_before(&format!("except {cancelled}{name}"), &copied));
-        } else if handler
-            .others(false)
-            .any(|other| handler.catches_cancellation(other))
+        } else if handler.goes_on_for_ever()
+            || handler
+                .others(false)
+                .any(|other| handler.catches_cancellation(other))
         {
+            let indent = file.indentation_at(handler.node.start());
             let raise = format!("{indent}{}raise{}", file.indent_unit(), file.newline());
             edits.push(handler.clause_before(&format!("except {cancelled}"), &raise));
         }
         edits.push(self.shrunk(tuple)?);
         Ok(edits)
+    }
+
+    /// The body of the handler as one for the cancellation alone, which waits for no next try and raises in the
+    /// end.
+    fn copied(&self) -> Result<String, &'static str> {
+        let handler = &self.handler;
+        let file = handler.file;
+        let body = handler.node.body.as_slice();
+        let block = file
+            .lines()
+            .block(body, Some(handler.node.into()), 0..body.len())
+            .ok_or("the handler is empty")?;
+        if !file.starts_line(body.first().map_or(block.start(), Ranged::start)) {
+            return Err("the handler's body is on the same line as `except`");
+        }
+        let mut edits = self.raising()?;
+        for (index, statement) in body.iter().enumerate() {
+            if matches!(statement, Stmt::Expr(inner) if needs::is_pause(file, &inner.value)) {
+                edits.push(file.lines().delete(body, index)?);
+            }
+        }
+        edits.sort_by_key(|edit| (edit.start(), edit.end()));
+        let copied = rewrite::apply(&file.source[..block.end().to_usize()], &edits);
+        let mut copied = copied[block.start().to_usize()..].to_owned();
+        if !copied.ends_with(['\n', '\r']) {
+            copied.push_str(file.newline());
+        }
+        Ok(copied)
     }
 
     /// The edit that takes the cancellation out of the tuple.
@@ -246,13 +289,13 @@ impl Swallowed<'_, '_, '_, '_> {
             ));
         }
         let [cancelled] = self.cancelled.as_slice() else {
-            return Err("the clause names the cancellation more than once");
+            return Err("`CancelledError` is listed more than once");
         };
         let index = tuple
             .elts
             .iter()
             .position(|kind| kind.range() == cancelled.range())
-            .ok_or("what it catches cannot be told apart")?;
+            .ok_or("can't tell which exceptions this handler catches")?;
         let range = match (index.checked_sub(1), tuple.elts.get(index + 1)) {
             (_, Some(next)) => TextRange::new(cancelled.start(), next.start()),
             (Some(before), None) => {
@@ -262,7 +305,7 @@ impl Swallowed<'_, '_, '_, '_> {
                     .map_or(cancelled.start(), Ranged::end);
                 TextRange::new(before, cancelled.end())
             }
-            (None, None) => return Err("what it catches cannot be told apart"),
+            (None, None) => return Err("can't tell which exceptions this handler catches"),
         };
         Ok(Edit::range_deletion(range))
     }

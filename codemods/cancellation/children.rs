@@ -1,0 +1,247 @@
+//! Whose cancellation may come to a place: that of the task that waits there, or of what it waits for.
+//!
+//! Whether a call cancels is judged by its name, because being wrong only means to hold back.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::{Ranged, TextSize};
+use rustc_hash::FxHashSet;
+
+use super::handlers::own_code;
+use crate::file::File;
+use crate::outline::last_name;
+use crate::semantics::Awaitability;
+
+/// Whether a suite may wait for a task or future that exists already, whose own cancellation looks the same as
+/// one of the task that waits.
+pub fn waits_for_child(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
+    let mut children = Children { file, found: false };
+    children.visit_body(suite);
+    children.found
+}
+
+struct Children<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    found: bool,
+}
+
+impl Children<'_, '_, '_> {
+    /// Whether a call is one of a function that waits for a task of its own making, by its name, as in
+    /// `self.run_task(self.work())`: others may know that task.
+    fn waits_for_task(name: &str, call: &ast::ExprCall) -> bool {
+        name.contains("task")
+            && name != "create_task"
+            && call.arguments.args.first().is_some_and(Expr::is_call_expr)
+    }
+
+    fn is_coroutine(&self, expr: &Expr) -> bool {
+        self.file.semantics.awaitability(expr.into()) == Awaitability::Coroutine
+    }
+
+    /// Whether all that a name is given in its scope is a list of coroutines, which run for the one that awaits
+    /// them.
+    fn holds_coroutines(&self, name: &ast::ExprName) -> bool {
+        let values = self.file.semantics.values_in_scope(name);
+        !values.is_empty()
+            && values.into_iter().all(|value| match value {
+                Expr::ListComp(list) => self.is_coroutine(&list.elt),
+                Expr::List(list) => {
+                    !list.elts.is_empty() && list.elts.iter().all(|elt| self.is_coroutine(elt))
+                }
+                _ => false,
+            })
+    }
+
+    fn is_child(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => !self.is_coroutine(expr),
+            Expr::Starred(starred) => match &*starred.value {
+                Expr::Name(name) => !self.holds_coroutines(name),
+                other => self.is_child(other),
+            },
+            Expr::List(list) => list.elts.iter().any(|elt| self.is_child(elt)),
+            Expr::Set(set) => set.elts.iter().any(|elt| self.is_child(elt)),
+            Expr::Tuple(tuple) => tuple.elts.iter().any(|elt| self.is_child(elt)),
+            // Also wrappers of a library's own: being wrong only means to hold back.
+            Expr::Call(call) => {
+                let name = match &*call.func {
+                    Expr::Name(name) => name.id.as_str(),
+                    Expr::Attribute(attribute) => attribute.attr.as_str(),
+                    _ => "",
+                };
+                matches!(
+                    name,
+                    "gather" | "shield" | "wait" | "wait_for" | "wrap_future"
+                ) && call.arguments.args.first().is_some_and(|first| self.is_child(first))
+                    || Self::waits_for_task(name, call)
+            }
+            // `gather(*[worker.wait() for worker in workers])`
+            Expr::ListComp(comprehension) => matches!(&*comprehension.elt, Expr::Call(call)
+                if matches!(last_name(&call.func), Some("join" | "wait"))),
+            _ => false,
+        }
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Children<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.found |= match node {
+            AnyNodeRef::ExprAwait(awaited) => self.is_child(&awaited.value),
+            AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
+                if matches!(method.attr.as_str(), "result" | "exception")
+                    && call.arguments.is_empty()),
+            _ => false,
+        };
+        own_code(node)
+    }
+}
+
+/// Whether `code` cancels before `before` what `suite` awaits, or what that belongs to.
+pub fn cancels_what_it_awaits(code: &[Stmt], suite: &[Stmt], before: TextSize) -> bool {
+    let mut cancels = Cancels {
+        before,
+        calls: Vec::new(),
+        loops: Vec::new(),
+    };
+    cancels.visit_body(code);
+    if cancels.calls.is_empty() {
+        return false;
+    }
+    let mut awaited = Awaited(FxHashSet::default());
+    awaited.visit_body(suite);
+    cancels.calls.iter().any(|call| {
+        let mut roots = roots_of_arguments(call);
+        if let Expr::Attribute(method) = &*call.func {
+            roots.extend(root(&method.value));
+        }
+        // `for task in tasks: task.cancel()`
+        for (target, iterable) in &cancels.loops {
+            if roots.contains(target) {
+                let mut taken = Roots(Vec::new());
+                taken.visit_expr(iterable);
+                roots.extend(taken.0);
+            }
+        }
+        // A helper that is given nothing cancels what it knows of.
+        roots.is_empty() || roots.iter().any(|name| awaited.0.contains(name))
+    })
+}
+
+fn roots_of_arguments(call: &ast::ExprCall) -> Vec<&str> {
+    let mut roots = Roots(Vec::new());
+    for argument in call.arguments.iter_source_order() {
+        roots.visit_expr(argument.value());
+    }
+    roots.0
+}
+
+/// The name that an expression begins with: `a` of `a.b[0].c`. What belongs to `self` is told apart by its own
+/// name.
+fn root(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => match &*attribute.value {
+            Expr::Name(name) if matches!(name.id.as_str(), "self" | "cls") => Some(&attribute.attr),
+            inner => root(inner),
+        },
+        Expr::Subscript(subscript) => root(&subscript.value),
+        Expr::Call(call) => root(&call.func),
+        _ => None,
+    }
+}
+
+/// Collects the names that the parts of expressions begin with.
+struct Roots<'a>(Vec<&'a str>);
+
+impl<'a> SourceOrderVisitor<'a> for Roots<'a> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Attribute(_) | Expr::Name(_) => self.0.extend(root(expr)),
+            _ => walk_expr(self, expr),
+        }
+    }
+}
+
+/// Collects the names that what a suite awaits begins with, `self` included.
+struct Awaited<'a>(FxHashSet<&'a str>);
+
+impl<'a> SourceOrderVisitor<'a> for Awaited<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprAwait(awaited) => self.add(&awaited.value),
+            AnyNodeRef::StmtFor(statement) if statement.is_async => self.add(&statement.iter),
+            AnyNodeRef::StmtWith(statement) if statement.is_async => {
+                for item in &statement.items {
+                    self.add(&item.context_expr);
+                }
+            }
+            _ => {}
+        }
+        own_code(node)
+    }
+}
+
+impl<'a> Awaited<'a> {
+    fn add(&mut self, expr: &'a Expr) {
+        let mut names = Names(&mut self.0);
+        names.visit_expr(expr);
+    }
+}
+
+/// Collects all names and attributes of an expression.
+struct Names<'s, 'a>(&'s mut FxHashSet<&'a str>);
+
+impl<'a> SourceOrderVisitor<'a> for Names<'_, 'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprName(name) => {
+                self.0.insert(&name.id);
+            }
+            AnyNodeRef::ExprAttribute(attribute) => {
+                self.0.insert(&attribute.attr);
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Collects the calls that cancel something, by their names, and what the variables of loops are taken from.
+struct Cancels<'a> {
+    before: TextSize,
+    calls: Vec<&'a ast::ExprCall>,
+    loops: Vec<(&'a str, &'a Expr)>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Cancels<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprCall(call) => {
+                let name = last_name(&call.func).unwrap_or_default();
+                if call.start() < self.before
+                    && name.contains("cancel")
+                    && !matches!(name, "cancelled" | "cancelling" | "uncancel")
+                {
+                    self.calls.push(call);
+                }
+            }
+            AnyNodeRef::StmtFor(statement) => self.taken(&statement.target, &statement.iter),
+            AnyNodeRef::Comprehension(clause) => self.taken(&clause.target, &clause.iter),
+            _ => {}
+        }
+        if node.start() >= self.before {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}
+
+impl<'a> Cancels<'a> {
+    fn taken(&mut self, target: &'a Expr, iterable: &'a Expr) {
+        let mut names = Roots(Vec::new());
+        names.visit_expr(target);
+        self.loops
+            .extend(names.0.into_iter().map(|name| (name, iterable)));
+    }
+}
