@@ -13,7 +13,9 @@ use std::str::FromStr;
 use std::sync::{Arc, RwLock};
 
 use asyncfix_codemods::blocking::CODES;
-use asyncfix_codemods::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy, check_cleanup};
+use asyncfix_codemods::settings::{
+    EndlessLoops, GatherGuard, Settings, TaskStrategy, check_cleanup,
+};
 use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ruff_python_ast::PythonVersion;

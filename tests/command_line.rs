@@ -426,6 +426,67 @@ async def main() -> None:
 }
 
 #[test]
+fn the_page_of_examples_shows_each_pitfall_once_and_every_fix_is_safe() {
+    let page = include_str!("../examples/pitfalls.py");
+    let folder = folder(&[("examples/pitfalls.py", page)]);
+    let report = asyncfix(&folder)
+        .args(["--output-format", "concise", "examples/"])
+        .assert()
+        .code(1);
+    let report = String::from_utf8_lossy(&report.get_output().stdout).into_owned();
+    let families: Vec<&str> = report
+        .lines()
+        .filter_map(|line| line.split_once(" AF")?.1.get(..1))
+        .collect();
+    assert_eq!(
+        families,
+        ["1", "2", "3", "4", "5", "6", "7", "8"],
+        "{report}"
+    );
+    assert!(
+        report.lines().all(|line| line.contains(" [*] ")),
+        "{report}"
+    );
+    asyncfix(&folder)
+        .args(["--write", "examples/"])
+        .assert()
+        .success();
+    asyncfix(&folder).arg("examples/").assert().success();
+}
+
+#[test]
+fn a_loop_of_a_package_is_cleaned_up_after_as_the_configuration_says() {
+    let beat =
+        "import asyncio\n\n\nasync def beat():\n    while True:\n        await asyncio.sleep(1)\n";
+    let is_safe = |name: &str, endless: &str| {
+        let configuration = format!("cancellation.endless = {endless:?}\n");
+        let folder = folder(&[
+            ("asyncfix.toml", &configuration),
+            ("package/__init__.py", ""),
+            ("package/beat.py", beat),
+            ("scripts/beat.py", beat),
+        ]);
+        let report = asyncfix(&folder)
+            .args(["--output-format", "concise", name])
+            .assert();
+        let report = String::from_utf8_lossy(&report.get_output().stdout).into_owned();
+        report
+            .contains("AF301")
+            .then(|| report.contains("AF301 [*]"))
+    };
+    assert_eq!(is_safe("package/beat.py", "auto"), Some(false));
+    assert_eq!(is_safe("package/beat.py", "always"), Some(true));
+    assert_eq!(is_safe("package/beat.py", "held"), None);
+    assert_eq!(is_safe("scripts/beat.py", "auto"), Some(true));
+    assert_eq!(is_safe("scripts/beat.py", "held"), None);
+    let folder = folder(&[("asyncfix.toml", "cancellation.endless = 'never'\n")]);
+    asyncfix(&folder)
+        .assert()
+        .code(2)
+        .stderr(contains("asyncfix.toml:1:24: expected one of"));
+}
+
+#[test]
 fn a_wrong_configuration_is_an_error_with_its_place() {
     let folder = folder(&[
         ("pyproject.toml", "[tool.asyncfix]\nselct = [\"AF2\"]\n"),

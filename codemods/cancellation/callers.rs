@@ -37,6 +37,8 @@ enum Relation {
     Awaited,
     /// The function itself is handed to somebody, not called.
     Handed,
+    /// The function itself is what the one around it gives back.
+    Returned,
     /// Something else.
     Other,
 }
@@ -71,9 +73,13 @@ impl<'a> Callers<'a> {
             })
     }
 
-    /// Whether nothing in the file uses it.
-    pub fn are_elsewhere(&self) -> bool {
-        self.0.is_empty()
+    /// Whether every use in sight hands it to somebody, who calls it then.
+    pub fn are_handed_on(&self) -> bool {
+        !self.0.is_empty()
+            && self
+                .0
+                .iter()
+                .all(|caller| matches!(caller.relation, Relation::Handed | Relation::Returned))
     }
 
     /// Whether some use gives it to a group of tasks.
@@ -307,7 +313,7 @@ impl<'a> Search<'_, 'a, '_> {
                 }
                 // `return wrapper`
                 AnyNodeRef::StmtReturn(_) if !is_called && given.is_none() => {
-                    return Relation::Handed;
+                    return Relation::Returned;
                 }
                 around if around.is_statement() => break,
                 _ => {}

@@ -72,7 +72,11 @@ impl Children<'_, '_, '_> {
                 matches!(
                     name,
                     "gather" | "shield" | "wait" | "wait_for" | "wrap_future"
-                ) && call.arguments.args.first().is_some_and(|first| self.is_child(first))
+                ) && call
+                    .arguments
+                    .args
+                    .first()
+                    .is_some_and(|first| self.is_child(first))
                     || Self::waits_for_task(name, call)
             }
             // `gather(*[worker.wait() for worker in workers])`
@@ -107,7 +111,10 @@ pub fn cancels_what_it_awaits(code: &[Stmt], suite: &[Stmt], before: TextSize) -
     if cancels.calls.is_empty() {
         return false;
     }
-    let mut awaited = Awaited(FxHashSet::default());
+    let mut awaited = Awaited {
+        names: FxHashSet::default(),
+        of_self: false,
+    };
     awaited.visit_body(suite);
     cancels.calls.iter().any(|call| {
         let mut roots = roots_of_arguments(call);
@@ -122,8 +129,13 @@ pub fn cancels_what_it_awaits(code: &[Stmt], suite: &[Stmt], before: TextSize) -
                 roots.extend(taken.0);
             }
         }
+        // `self.runner.cancel()`, and a method of the same object may wait for that.
+        let is_of_self =
+            matches!(&*call.func, Expr::Attribute(method) if is_of_self(&method.value));
         // A helper that is given nothing cancels what it knows of.
-        roots.is_empty() || roots.iter().any(|name| awaited.0.contains(name))
+        roots.is_empty()
+            || is_of_self && awaited.of_self
+            || roots.iter().any(|name| awaited.names.contains(name))
     })
 }
 
@@ -162,8 +174,19 @@ impl<'a> SourceOrderVisitor<'a> for Roots<'a> {
     }
 }
 
-/// Collects the names that what a suite awaits begins with, `self` included.
-struct Awaited<'a>(FxHashSet<&'a str>);
+/// Whether an expression is an attribute of `self`.
+fn is_of_self(expr: &Expr) -> bool {
+    matches!(expr, Expr::Attribute(attribute)
+        if matches!(&*attribute.value, Expr::Name(name)
+            if matches!(name.id.as_str(), "self" | "cls")))
+}
+
+/// Collects the names in what a suite awaits.
+struct Awaited<'a> {
+    names: FxHashSet<&'a str>,
+    /// Whether a method of `self` is among it.
+    of_self: bool,
+}
 
 impl<'a> SourceOrderVisitor<'a> for Awaited<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
@@ -183,23 +206,24 @@ impl<'a> SourceOrderVisitor<'a> for Awaited<'a> {
 
 impl<'a> Awaited<'a> {
     fn add(&mut self, expr: &'a Expr) {
-        let mut names = Names(&mut self.0);
+        let mut names = Names(self);
         names.visit_expr(expr);
     }
 }
 
 /// Collects all names and attributes of an expression.
-struct Names<'s, 'a>(&'s mut FxHashSet<&'a str>);
+struct Names<'s, 'a>(&'s mut Awaited<'a>);
 
 impl<'a> SourceOrderVisitor<'a> for Names<'_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::ExprName(name) => {
-                self.0.insert(&name.id);
+                self.0.names.insert(&name.id);
             }
             AnyNodeRef::ExprAttribute(attribute) => {
-                self.0.insert(&attribute.attr);
+                self.0.names.insert(&attribute.attr);
             }
+            AnyNodeRef::ExprCall(call) => self.0.of_self |= is_of_self(&call.func),
             _ => {}
         }
         TraversalSignal::Traverse

@@ -65,9 +65,7 @@ impl Codemod for UnhandledCancellation {
             _ => return Candidate::No,
         };
         // Whether it awaits, and what handles a cancellation, other rules may change first.
-        Candidate::when(
-            handlers::may_be_asynchronous(site) && !coroutines::leaves_loop(body),
-        )
+        Candidate::when(handlers::may_be_asynchronous(site) && !coroutines::leaves_loop(body))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {

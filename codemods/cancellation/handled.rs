@@ -35,9 +35,10 @@ pub fn is_handled_around(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
 
 /// Whether a `with` around the loop closes what it opened.
 pub fn is_managed(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
-    site.enclosing_in_function()
-        .any(|(node, _)| matches!(node, AnyNodeRef::StmtWith(statement)
-            if !statement.items.iter().all(|item| is_plain_suppress(file, &item.context_expr))))
+    site.enclosing_in_function().any(|(node, _)| {
+        matches!(node, AnyNodeRef::StmtWith(statement)
+            if !statement.items.iter().all(|item| is_plain_suppress(file, &item.context_expr)))
+    })
 }
 
 /// Whether a loop deals with a cancellation itself: everything that it awaits, a pause before the next turn
@@ -62,9 +63,7 @@ fn is_in(suite: &[Stmt], node: AnyNodeRef<'_>) -> bool {
         .any(|statement| statement.range().contains_range(node.range()))
 }
 
-fn clauses(
-    statement: &ast::StmtTry,
-) -> impl Iterator<Item = &ast::ExceptHandlerExceptHandler> {
+fn clauses(statement: &ast::StmtTry) -> impl Iterator<Item = &ast::ExceptHandlerExceptHandler> {
     statement.handlers.iter().map(|handler| {
         let ExceptHandler::ExceptHandler(handler) = handler;
         handler

@@ -148,7 +148,10 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         let Some(callers) = self.callers() else {
             return false;
         };
-        is_decorated || self.is_entry_point(function) || callers.await_its_task(self.file)
+        is_decorated
+            || self.is_entry_point(function)
+            || callers.are_handed_on()
+            || callers.await_its_task(self.file)
     }
 
     /// Whether the handler does nothing because the statement's `finally` does it all: it awaits what is
@@ -350,13 +353,16 @@ pub fn is_explained(
     is_named: bool,
 ) -> bool {
     let speaks = |comment: &str, words: &[&str]| words.iter().any(|word| comment.contains(word));
-    file.comments.comments_in_range(range).iter().any(|comment| {
-        let comment = file.text(comment).to_ascii_lowercase();
-        speaks(&comment, PURPOSE)
-            || !cannot_stop
-                && (speaks(&comment, ABOUT_CANCELLATION)
-                    || is_named && speaks(&comment, ABOUT_QUIET_END))
-    })
+    file.comments
+        .comments_in_range(range)
+        .iter()
+        .any(|comment| {
+            let comment = file.text(comment).to_ascii_lowercase();
+            speaks(&comment, PURPOSE)
+                || !cannot_stop
+                    && (speaks(&comment, ABOUT_CANCELLATION)
+                        || is_named && speaks(&comment, ABOUT_QUIET_END))
+        })
 }
 
 /// The edit that puts another clause before `clause` and the comments above it.
@@ -583,7 +589,8 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
             AnyNodeRef::ExprFString(_) => return TraversalSignal::Skip,
             AnyNodeRef::ExprCall(call) if self.is_text(call) => return TraversalSignal::Skip,
             AnyNodeRef::ExprBinOp(operation)
-                if operation.op == ast::Operator::Mod && operation.left.is_string_literal_expr() =>
+                if operation.op == ast::Operator::Mod
+                    && operation.left.is_string_literal_expr() =>
             {
                 return TraversalSignal::Skip;
             }

@@ -27,9 +27,8 @@ struct Opened {
     close: String,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    toml::from_str(include_str!("../data/left_open.toml")).unwrap_or_default()
-});
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(include_str!("../data/left_open.toml")).unwrap_or_default());
 
 fn paths(all: &[String]) -> Vec<&str> {
     all.iter().map(String::as_str).collect()

@@ -18,11 +18,7 @@ use crate::support::flow::Exits;
 const SUPPRESS: &[&str] = &["contextlib.suppress"];
 
 /// Whether a `with` may be one that suppresses cancellations of what it awaits, as far as the tree tells.
-pub fn may_suppress(
-    spellings: &Spellings,
-    site: &Site<'_, '_>,
-    statement: &ast::StmtWith,
-) -> bool {
+pub fn may_suppress(spellings: &Spellings, site: &Site<'_, '_>, statement: &ast::StmtWith) -> bool {
     handlers::may_be_asynchronous(site)
         && handlers::awaits(&statement.body)
         && statement.items.iter().any(|item| {
@@ -52,19 +48,20 @@ pub fn suppression<'a>(
     statement: &'a ast::StmtWith,
 ) -> Option<Finding> {
     let owner = owner(file, site)?;
-    let (item, call, caught) = statement.items.iter().enumerate().find_map(|(index, item)| {
-        let Expr::Call(call) = &item.context_expr else {
-            return None;
-        };
-        let caught = caught(file, call)?;
-        Some((index, call, caught))
-    })?;
+    let (item, call, caught) = statement
+        .items
+        .iter()
+        .enumerate()
+        .find_map(|(index, item)| {
+            let Expr::Call(call) = &item.context_expr else {
+                return None;
+            };
+            let caught = caught(file, call)?;
+            Some((index, call, caught))
+        })?;
     let cannot_stop = handlers::goes_on_for_ever(site);
     let first = statement.body.first()?.start();
-    let comments = TextRange::new(
-        file.lines().start_with_comments(statement.start()),
-        first,
-    );
+    let comments = TextRange::new(file.lines().start_with_comments(statement.start()), first);
     if !Outcome::from(file, site, owner, true, &[]).goes_on
         || children::waits_for_child(file, &statement.body)
         || children::cancels_what_it_awaits(
@@ -131,7 +128,10 @@ fn caught<'a>(file: &File<'_, '_>, call: &'a ast::ExprCall) -> Option<Caught<'a>
             let Expr::Tuple(tuple) = value else {
                 return false;
             };
-            tuple.elts.iter().any(|kind| is_cancelled(kind) || is_everything(kind))
+            tuple
+                .elts
+                .iter()
+                .any(|kind| is_cancelled(kind) || is_everything(kind))
         })
     })?;
     Some(Caught::Elsewhere(elsewhere))
@@ -177,7 +177,10 @@ fn edits(
     };
     let is_cancelled = |kind: &Expr| cancelled.iter().any(|other| other.range() == kind.range());
     let arguments = &call.arguments.args;
-    let kept: Vec<&Expr> = arguments.iter().filter(|kind| !is_cancelled(kind)).collect();
+    let kept: Vec<&Expr> = arguments
+        .iter()
+        .filter(|kind| !is_cancelled(kind))
+        .collect();
     if let (Some(first), Some(last)) = (arguments.first(), arguments.last())
         && !kept.is_empty()
     {
@@ -222,10 +225,7 @@ pub fn overtaken<'a>(
     let exits = Exits::of(file, &statement.finalbody);
     let jump = exits.jumps.first()?.statement;
     let cannot_stop = handlers::goes_on_for_ever(site);
-    let comments = TextRange::new(
-        statement.finalbody.first()?.start(),
-        jump.end(),
-    );
+    let comments = TextRange::new(statement.finalbody.first()?.start(), jump.end());
     if children::waits_for_child(file, &statement.body)
         || handlers::only_closes(&statement.body)
         || handlers::says_so(owner)

@@ -163,12 +163,8 @@ impl Swallowed<'_, '_, '_, '_> {
             .jumps
             .iter()
             .any(|jump| !jump.statement.is_continue_stmt());
-        Ok(
-            Rewrite::safe("Re-raise `CancelledError`", edits).unsafe_if(
-                (leaves || !self.handler.goes_on_for_ever())
-                    .then_some(QUIET_END),
-            ),
-        )
+        Ok(Rewrite::safe("Re-raise `CancelledError`", edits)
+            .unsafe_if((leaves || !self.handler.goes_on_for_ever()).then_some(QUIET_END)))
     }
 
     /// The edits after which every way out of the handler is the exception.
@@ -208,8 +204,8 @@ impl Swallowed<'_, '_, '_, '_> {
     }
 
     /// The edits that take the cancellation out of a tuple. It gets a clause of its own where the handler does
-    /// something that it needs, where a later clause would catch it, and where nothing else ends the task: there
-    /// the clause shows that the cancellation is thought of.
+    /// something that it needs, where a later clause would catch it, and where nothing else ends the task and other
+    /// errors may: there the clause shows that the cancellation is thought of.
     fn split(&self, tuple: &ast::ExprTuple) -> Result<Vec<Edit>, &'static str> {
         let handler = &self.handler;
         let file = handler.file;
@@ -226,7 +222,7 @@ impl Swallowed<'_, '_, '_, '_> {
             };
             let copied = self.copied()?;
             edits.push(handler.clause_before(&format!("except {cancelled}{name}"), &copied));
-        } else if handler.goes_on_for_ever()
+        } else if handler.goes_on_for_ever() && !takes_every_error(file, tuple)
             || handler
                 .others(false)
                 .any(|other| handler.catches_cancellation(other))
@@ -309,6 +305,12 @@ impl Swallowed<'_, '_, '_, '_> {
         };
         Ok(Edit::range_deletion(range))
     }
+}
+
+/// Whether `Exception` is in a tuple.
+fn takes_every_error(file: &File<'_, '_>, tuple: &ast::ExprTuple) -> bool {
+    let mut kinds = tuple.elts.iter();
+    kinds.any(|kind| file.semantics.means(kind, &["builtins.Exception"]))
 }
 
 /// Whether a suite ends with a `raise` that nothing in it goes round.
