@@ -13,6 +13,8 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::ProgramFile;
 use ty_python_semantic::Db;
 
+use crate::blocking::files::FileUses;
+use crate::blocking::state::ModuleNames;
 use crate::mixing::{self, conversion::Memory};
 use crate::outline::last_name;
 use crate::project::{Library, Project};
@@ -52,6 +54,8 @@ pub struct File<'a, 'db> {
     awaits_at_top: OnceCell<bool>,
     in_package: OnceCell<bool>,
     replacements: OnceCell<Replacements>,
+    file_uses: OnceCell<FileUses>,
+    module_names: OnceCell<ModuleNames>,
 }
 
 impl<'a, 'db> File<'a, 'db> {
@@ -85,12 +89,24 @@ impl<'a, 'db> File<'a, 'db> {
             awaits_at_top: OnceCell::new(),
             in_package: OnceCell::new(),
             replacements: OnceCell::new(),
+            file_uses: OnceCell::new(),
+            module_names: OnceCell::new(),
         }
     }
 
     /// What the file puts in the place of something else.
     pub(crate) fn replacements(&self) -> &Replacements {
         self.replacements.get_or_init(|| Replacements::of(self))
+    }
+
+    /// The files that the code of this one uses.
+    pub(crate) fn file_uses(&self) -> &FileUses {
+        self.file_uses.get_or_init(|| FileUses::of(self))
+    }
+
+    /// What the names at the top level stand for, and which of it is changed.
+    pub(crate) fn module_names(&self) -> &ModuleNames {
+        self.module_names.get_or_init(|| ModuleNames::of(self))
     }
 
     /// The module's statements.

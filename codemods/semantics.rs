@@ -795,6 +795,20 @@ impl<'db> Semantics<'db> {
             || self.is_mentioned_inside(name, scope)
     }
 
+    /// Whether a use of `name`, in `scope` or in a scope inside, means the variable of `scope`.
+    pub fn is_use_of(&self, name: &ast::ExprName, scope: FileScopeId) -> bool {
+        let Some(from) = self.scope_of(name) else {
+            return true;
+        };
+        self.index()
+            .visible_ancestor_scopes(from)
+            .take_while(|(at, _)| *at != scope)
+            .all(|(at, _)| {
+                let symbol = self.index().place_table(at).symbol_by_name(&name.id);
+                symbol.is_none_or(|symbol| !symbol.is_local())
+            })
+    }
+
     /// Whether a definition stands in an `if TYPE_CHECKING:` block, so does not exist at run time.
     pub fn is_typing_only(&self, definition: Definition<'db>, range: TextRange) -> bool {
         self.index()

@@ -322,6 +322,25 @@ fn byte_order_mark_line_endings_and_tabs_are_kept() {
     }
 }
 
+#[test]
+fn a_block_moves_in_the_same_way_with_every_line_ending() {
+    let before = "import os\n\n\nasync def read(path, paths):\n    size = os.stat(path)\n    with open(path) as file:\n        text = file.read()\n    for path in paths:\n        print(path)\n        # the rest\n        with open(path) as file:\n            print(file.read())\n    return size, text\n";
+    let after = "import asyncio\nimport os\n\n\nasync def read(path, paths):\n    size = os.stat(path)\n\n    def read_file():\n        with open(path) as file:\n            text = file.read()\n        return text\n\n    text = await asyncio.to_thread(read_file)\n    for path in paths:\n        print(path)\n\n        # the rest\n        def read_file_2(path):\n            with open(path) as file:\n                print(file.read())\n\n        await asyncio.to_thread(read_file_2, path)\n    return size, text\n";
+    let folder = folder(&[]);
+    for ending in ["\n", "\r\n", "\r"] {
+        write(
+            folder.path(),
+            "a.py",
+            before.replace('\n', ending).as_bytes(),
+        );
+        asyncfix(&folder)
+            .args(["--write", "a.py"])
+            .assert()
+            .success();
+        assert_eq!(read(&folder, "a.py"), after.replace('\n', ending));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn permissions_and_symbolic_links_are_kept() {

@@ -6,8 +6,12 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::scope::FileScopeId;
 
-use crate::blocking::outlined;
+use crate::blocking::block::Block;
+use crate::blocking::locals::Locals;
+use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
+use crate::blocking::variables::bound_in_loop;
+use crate::blocking::{files, outlined};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::outline::last_name;
@@ -306,6 +310,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.lost_update())
+            .unsafe_if(self.opened_loop()?)
             .unsafe_if(ambiguous))
     }
 
@@ -326,6 +331,28 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
             "in a cancelled scope every `await` raises at once, and this would not be done",
         )
+    }
+
+    /// Why a loop around does not go well with an `await`.
+    fn opened_loop(&self) -> Result<Option<String>, String> {
+        let is_in_loop = self.site.enclosing_in_function().any(|(node, _)| {
+            matches!(
+                node,
+                AnyNodeRef::StmtFor(_)
+                    | AnyNodeRef::ExprListComp(_)
+                    | AnyNodeRef::ExprSetComp(_)
+                    | AnyNodeRef::ExprDictComp(_)
+            )
+        });
+        let Owner::Function(function) = self.owner() else {
+            return Ok(None);
+        };
+        if !is_in_loop {
+            return Ok(None);
+        }
+        let locals = Locals::of(self.file, function);
+        let collections = Collections::new(self.file, &locals, self.scope()?);
+        Ok(collections.of_loops_around(self.site))
     }
 
     /// Why `self.total += …` does not go well with an `await`: Python reads the old value before it,
@@ -395,7 +422,12 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         let runner = self.runner(!call.arguments.keywords.is_empty())?;
         let callee = TextRange::new(call.start(), self.callee_end());
         let edits = runner.call_edits(self.file, self.site, call, callee)?;
-        Ok(runner.rewrite(edits))
+        let others = self
+            .row()
+            .uses_files()
+            .then(|| files::meets_others(self.file, self.owner(), call.range()))
+            .flatten();
+        Ok(runner.rewrite(edits).unsafe_if(others))
     }
 
     /// `await asyncio.to_thread(lambda: list(f(…)))`, or the call around that consumes what it gives.
@@ -420,11 +452,24 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             return Err(reason.to_owned());
         }
         let runner = self.runner(false)?;
-        let head = format!("{}lambda: {before}", runner.head());
+        let given = bound_in_loop(
+            self.file,
+            site,
+            whole.range(),
+            &Block::of_call(self.file, whole).loads,
+        );
+        let (parameters, arguments) = match given.join(", ") {
+            none if none.is_empty() => (String::new(), String::new()),
+            names => (format!(" {names}"), format!(", {names}")),
+        };
+        let head = format!("{}lambda{parameters}: {before}", runner.head());
         let mut edits = self
             .file
             .await_edits(site, TextRange::empty(whole.start()), &head);
-        edits.insert(1, Edit::insertion(format!("{behind})"), whole.end()));
+        edits.insert(
+            1,
+            Edit::insertion(format!("{behind}{arguments})"), whole.end()),
+        );
         Ok(runner.rewrite(edits))
     }
 

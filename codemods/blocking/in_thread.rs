@@ -8,7 +8,7 @@ use ruff_python_ast::{self as ast, ExceptHandler, Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use crate::outline::{last_name, yields};
-use crate::support::blocking::{asks_for_exception, exception_keywords};
+use crate::support::conduct::{asks_for_exception, exception_keywords};
 
 /// What catches a `StopIteration`.
 const CATCHING: [&str; 3] = [

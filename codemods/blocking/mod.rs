@@ -2,11 +2,16 @@
 //!
 //! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
 
+mod block;
 pub mod call;
+pub(crate) mod files;
 pub mod helper;
 pub(crate) mod in_thread;
+mod locals;
 mod outlined;
+pub(crate) mod state;
 mod thread;
+mod variables;
 
 use crate::blocking::call::BlockingCall;
 use crate::rule::Rule;

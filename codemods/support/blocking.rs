@@ -97,6 +97,14 @@ pub struct Row {
     shared: bool,
     #[serde(default)]
     memory: bool,
+    /// The positions of paths that the call reads. The receiver of a method is at the first one.
+    #[serde(default)]
+    pub reads_from: Vec<usize>,
+    /// The positions of paths that it writes.
+    #[serde(default)]
+    pub writes_to: Vec<usize>,
+    /// The position of the argument that says whether the first path is read or written.
+    pub mode: Option<usize>,
     /// What can be awaited instead.
     pub instead: Option<String>,
     since: Option<String>,
@@ -128,6 +136,9 @@ impl Row {
             direct: false,
             shared: false,
             memory: false,
+            reads_from: Vec::new(),
+            writes_to: Vec::new(),
+            mode: None,
             instead: None,
             since: None,
             until: None,
@@ -167,6 +178,11 @@ impl Row {
             && self.unless.is_none()
             && self.guards.is_empty()
             && self.tests.is_empty()
+    }
+
+    /// Whether the table says which files the call uses.
+    pub fn uses_files(&self) -> bool {
+        self.mode.is_some() || !self.reads_from.is_empty() || !self.writes_to.is_empty()
     }
 
     /// The first Python that has the name, where that is not every one.
@@ -223,27 +239,36 @@ pub struct Table {
 }
 
 #[derive(Deserialize)]
-struct Data {
+pub(super) struct Data {
     consumers: Vec<String>,
     thread_safe: Vec<String>,
     fresh: Vec<String>,
     changing: Vec<String>,
     handing_out: Vec<String>,
-    current_exception: CurrentException,
+    pub(super) unique: Vec<String>,
+    pub(super) paths: Vec<String>,
+    pub(super) locks: Vec<String>,
+    pub(super) readers: Vec<String>,
+    pub(super) dumping: Vec<String>,
+    pub(super) traversing: Vec<String>,
+    pub(super) traversing_methods: Vec<String>,
+    pub(super) formatting: Vec<String>,
+    pub(super) changing_methods: Vec<String>,
+    pub(super) current_exception: CurrentException,
     call: Vec<Row>,
 }
 
 /// What asks for the exception that is being handled.
 #[derive(Deserialize)]
-struct CurrentException {
-    functions: Vec<String>,
-    functions_alone: Vec<String>,
-    methods: Vec<String>,
-    methods_alone: Vec<String>,
-    keywords: Vec<String>,
+pub(super) struct CurrentException {
+    pub(super) functions: Vec<String>,
+    pub(super) functions_alone: Vec<String>,
+    pub(super) methods: Vec<String>,
+    pub(super) methods_alone: Vec<String>,
+    pub(super) keywords: Vec<String>,
 }
 
-static DATA: LazyLock<Option<Data>> =
+pub(super) static DATA: LazyLock<Option<Data>> =
     LazyLock::new(|| toml::from_str(include_str!("../data/blocking.toml")).ok());
 
 static TABLE: LazyLock<Arc<Table>> = LazyLock::new(|| {
@@ -294,33 +319,36 @@ pub fn hands_out(path: &str) -> bool {
         .is_some_and(|data| data.handing_out.iter().any(|known| known == path))
 }
 
-/// Whether a call of `callee`, whose dotted path is `path` as far as it is known, asks for the
-/// exception that is being handled. `is_empty` where it has no arguments.
-pub fn asks_for_exception(path: Option<&str>, callee: &Expr, is_empty: bool) -> bool {
-    let Some(known) = DATA.as_ref().map(|data| &data.current_exception) else {
-        return false;
+/// The row of a method of paths that reads or writes the file that is there.
+pub fn path_method<'f>(file: &'f File<'_, '_>, call: &ast::ExprCall) -> Option<&'f Row> {
+    let Expr::Attribute(callee) = &*call.func else {
+        return None;
     };
-    let names = |list: &[String], name: Option<&str>| {
-        name.is_some_and(|name| list.iter().any(|known| known == name))
+    let table = &*file.settings.blocking;
+    let method = callee.attr.as_str();
+    let is_worth_asking = file.semantics.spellings().import("pathlib")
+        && table.named(method).any(|entry| {
+            entry.found == Found::AsMethod && entry.package() == "pathlib" && entry.row.uses_files()
+        });
+    if !is_worth_asking || file.semantics.is_module(&callee.value) {
+        return None;
+    }
+    let classes = class_in_sight(file, &callee.value).into_iter();
+    let all = || {
+        file.semantics
+            .classes_up_to(&callee.value, method)
+            .into_iter()
     };
-    let method = match callee {
-        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
-        _ => None,
-    };
-    names(&known.functions, path)
-        || is_empty && (names(&known.functions_alone, path) || names(&known.methods_alone, method))
-        || !is_empty && names(&known.methods, method)
-}
-
-/// The keywords that ask for it, some behind the last name of the function that has them.
-pub fn exception_keywords() -> impl Iterator<Item = (Option<&'static str>, &'static str)> {
-    let keywords = DATA
-        .iter()
-        .flat_map(|data| &data.current_exception.keywords);
-    keywords.map(|keyword| match keyword.split_once('.') {
-        Some((callee, keyword)) => (Some(callee), keyword),
-        None => (None, keyword.as_str()),
-    })
+    classes
+        .chain(all())
+        .find_map(|class| table.method(&class, method))
+        .map(|(_, row)| row)
+        .filter(|row| {
+            row.uses_files()
+                && row
+                    .arguments
+                    .is_none_or(|number| number == call.arguments.len())
+        })
 }
 
 impl Table {

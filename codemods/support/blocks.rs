@@ -52,11 +52,20 @@ impl<'a> Lines<'a> {
         let first = suite.get(range.start)?;
         let last = suite.get(range.clone())?.last()?;
         let is_inline = !self.starts_logical_line(opener.start());
-        let base = match parent {
-            Some(parent) if is_inline => {
-                format!("{}{}", self.indentation(parent.start()), self.unit)
-            }
-            _ => self.indentation(opener.start()).to_owned(),
+        let outer = parent.map_or("", |parent| self.indentation(parent.start()));
+        let base = if is_inline && parent.is_some() {
+            format!("{outer}{}", self.unit)
+        } else {
+            self.indentation(opener.start()).to_owned()
+        };
+        // A file may have several units. What counts is the one of the block's surroundings.
+        let unit = self
+            .indentation(opener.start())
+            .strip_prefix(outer)
+            .filter(|unit| !is_inline && !unit.is_empty());
+        let lines = Self {
+            unit: unit.unwrap_or(self.unit),
+            ..self
         };
         let header_gap = is_inline.then(|| self.gap_before(opener.start()));
         let (start, opening, header_break) = if range.start == 0 && is_inline {
@@ -78,13 +87,32 @@ impl<'a> Lines<'a> {
         };
         let end = end.max(start);
         Some(Block {
-            lines: self,
+            lines,
             base,
             range: TextRange::new(start, end),
             opening,
             closing,
             header_break,
         })
+    }
+
+    /// One statement of a suite as a block. The comments above it stay out, and so do those below that are no
+    /// deeper than the statement itself.
+    pub fn statement(
+        self,
+        suite: &[Stmt],
+        parent: Option<AnyNodeRef<'_>>,
+        index: usize,
+    ) -> Option<Block<'a>> {
+        let mut block = self.block(suite, parent, index..index + 1)?;
+        let statement = suite.get(index)?;
+        if block.stands_alone() {
+            block.range = TextRange::new(
+                self.source.line_start(statement.start()),
+                self.end_with_comments(statement, &block.base, false),
+            );
+        }
+        Some(block)
     }
 
     /// What stands between two statements of a suite, with all lines between theirs, as a block.
@@ -405,6 +433,11 @@ impl Block<'_> {
     /// The indentation of the statements, once the edits are applied.
     pub fn indent(&self) -> &str {
         &self.base
+    }
+
+    /// One step of indentation, as it is around the block.
+    pub fn unit(&self) -> &str {
+        self.lines.unit
     }
 
     /// Whether the block has its lines to itself.

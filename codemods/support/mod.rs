@@ -2,6 +2,7 @@
 
 pub mod blocking;
 pub mod blocks;
+pub mod conduct;
 pub mod coroutines;
 pub mod decorators;
 pub mod expected;

@@ -1,0 +1,525 @@
+//! Which files the code of a module uses, and which of them other code may use at the same time.
+//!
+//! On the event loop, code without an `await` runs from its start to its end before anything else
+//! does. In a thread it does not: two calls may then write one file at once, or one may read what
+//! another has half written.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
+
+use crate::blocking::in_thread::one_line;
+use crate::blocking::locals::{Locals, Source};
+use crate::file::File;
+use crate::semantics::ClassOf;
+use crate::site::Owner;
+use crate::support::blocking::{Row, argument, path_method};
+use crate::support::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
+
+/// How many bindings are followed to find out what a path is made of.
+const STEPS: usize = 6;
+
+/// How far calls of one function agree on a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Agreement {
+    /// It is the same for every call.
+    Same,
+    /// It depends on what the call is given.
+    PerCall,
+    /// It is another one every time.
+    Never,
+}
+
+/// One use of a file.
+struct Use {
+    /// The call.
+    range: TextRange,
+    /// The path as it is written, and what tells whether two of them are equal: the function it
+    /// belongs to where it is made of what that has, and the text.
+    path: String,
+    key: (Option<TextSize>, String),
+    agreement: Agreement,
+    reads: bool,
+    writes: bool,
+    /// The coroutine function around it, or else the outermost function.
+    function: Option<TextRange>,
+    /// The locks of the event loop that are held, as they are written.
+    locks: Vec<String>,
+}
+
+impl Use {
+    /// Whether a lock keeps the two from running at the same time.
+    fn is_kept_apart_from(&self, other: &Self) -> bool {
+        self.locks.iter().any(|lock| other.locks.contains(lock))
+    }
+}
+
+/// The uses of files in a module, in source order.
+#[derive(Default)]
+pub struct FileUses {
+    uses: Vec<Use>,
+}
+
+impl FileUses {
+    /// All uses of files in `file` that the table knows, methods by their names alone.
+    pub fn of(file: &File<'_, '_>) -> Self {
+        let mut search = Search {
+            file,
+            functions: Vec::new(),
+            entered: FxHashSet::default(),
+            locks: Vec::new(),
+            uses: Vec::new(),
+        };
+        search.visit_body(file.body());
+        search.uses.sort_by_key(|found| found.range.start());
+        Self { uses: search.uses }
+    }
+
+    fn within(&self, range: TextRange) -> &[Use] {
+        let start = self
+            .uses
+            .partition_point(|found| found.range.start() < range.start());
+        let end = self
+            .uses
+            .partition_point(|found| found.range.start() < range.end());
+        self.uses.get(start..end).unwrap_or_default()
+    }
+}
+
+/// Why what uses files in `range`, a part of the code of `owner`, may meet other code in a thread.
+pub(super) fn meets_others(
+    file: &File<'_, '_>,
+    owner: Owner<'_>,
+    range: TextRange,
+) -> Option<String> {
+    let Owner::Function(function) = owner else {
+        return None;
+    };
+    let all = file.file_uses();
+    let own = all.within(range);
+    let around = all.within(function.range());
+    own.iter().find_map(|found| {
+        if found.agreement == Agreement::Never {
+            return None;
+        }
+        let is_same = |other: &&Use| {
+            other.key == found.key
+                && (other.writes || found.writes)
+                && !other.is_kept_apart_from(found)
+        };
+        let again = found.reads && found.writes && found.locks.is_empty()
+            || around
+                .iter()
+                .filter(is_same)
+                .any(|other| other.range != found.range);
+        if again {
+            return Some("another task may read or write the same file in between".to_owned());
+        }
+        if found.agreement != Agreement::Same {
+            return None;
+        }
+        // What the module does when it is imported is done before.
+        let elsewhere = all
+            .uses
+            .iter()
+            .filter(is_same)
+            .any(|other| other.function.is_some() && other.function != found.function);
+        if elsewhere && !found.writes {
+            return Some(format!(
+                "other code writes `{}`, maybe at the same time",
+                found.path
+            ));
+        }
+        let is_alone = !found.locks.is_empty() || is_run_once(file, function);
+        (found.writes && (elsewhere || !is_alone))
+            .then(|| format!("two calls may write `{}` at the same time", found.path))
+    })
+}
+
+/// Whether a coroutine function is where the program starts, and nothing else calls it.
+fn is_run_once(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    struct Uses<'n> {
+        name: &'n str,
+        found: usize,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Uses<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprName(name) = node
+                && name.id == self.name
+            {
+                self.found += 1;
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let module = file.semantics.module_name();
+    let module = module
+        .as_deref()
+        .and_then(|module| module.rsplit('.').next())
+        .unwrap_or_default();
+    let is_own = file
+        .body()
+        .iter()
+        .any(|statement| statement.range() == function.range());
+    if !is_own || !file.project.runs(module, &function.name) {
+        return false;
+    }
+    let mut uses = Uses {
+        name: &function.name,
+        found: 0,
+    };
+    uses.visit_body(file.body());
+    uses.found < 2
+}
+
+struct Search<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    /// The functions around, and their variables.
+    functions: Vec<(&'a ast::StmtFunctionDef, Locals<'a>)>,
+    /// Calls that are the item of a `with`, looked at with that.
+    entered: FxHashSet<TextRange>,
+    /// The locks that are held, each with the statement that holds it.
+    locks: Vec<(TextRange, String)>,
+    uses: Vec<Use>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtFunctionDef(function) => self
+                .functions
+                .push((function, Locals::of(self.file, function))),
+            AnyNodeRef::StmtWith(statement) if statement.is_async => {
+                for item in &statement.items {
+                    if self.is_shared_lock(&item.context_expr) {
+                        let lock = self.file.text(&item.context_expr).to_owned();
+                        self.locks.push((statement.range(), lock));
+                    }
+                }
+            }
+            AnyNodeRef::StmtWith(statement) => {
+                for item in &statement.items {
+                    if let Expr::Call(call) = &item.context_expr {
+                        let target = match item.optional_vars.as_deref() {
+                            Some(Expr::Name(name)) => Some(name.id.as_str()),
+                            _ => None,
+                        };
+                        let writes = target.is_none_or(|target| {
+                            let mut writes = Writes {
+                                file: self.file,
+                                target,
+                                found: false,
+                            };
+                            writes.visit_body(&statement.body);
+                            writes.found
+                        });
+                        self.call(call, writes);
+                        self.entered.insert(call.range());
+                    }
+                }
+            }
+            AnyNodeRef::ExprCall(call) if !self.entered.contains(&call.range()) => {
+                self.call(call, true);
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, node: AnyNodeRef<'a>) {
+        if node.is_stmt_function_def() {
+            self.functions.pop();
+        }
+        self.locks.retain(|(range, _)| *range != node.range());
+    }
+}
+
+impl<'a> Search<'_, 'a, '_> {
+    /// Whether an expression is a lock of the event loop, and not one of the function's own.
+    fn is_shared_lock(&self, expr: &Expr) -> bool {
+        let root = match expr {
+            Expr::Name(name) => name,
+            Expr::Attribute(attribute) => match &*attribute.value {
+                Expr::Name(name) => name,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let is_own = self
+            .functions
+            .last()
+            .is_some_and(|(_, locals)| locals.sources(&root.id).is_some());
+        !is_own
+            && matches!(self.file.semantics.class_of(expr), ClassOf::Known(class)
+                if is_lock_of_loop(&class))
+    }
+
+    /// `writes` is whether a file that is opened for both is written.
+    fn call(&mut self, call: &'a ast::ExprCall, writes: bool) {
+        let path = self.file.semantics.qualified_name(&call.func);
+        let table = &*self.file.settings.blocking;
+        let (row, receiver) = match path.as_deref().and_then(|path| table.function(path)) {
+            Some(row) => (row, None),
+            None => match (&*call.func, path_method(self.file, call)) {
+                (Expr::Attribute(callee), Some(row)) => (row, Some(&*callee.value)),
+                _ => return,
+            },
+        };
+        for (at, reads, writes) in positions(call, row, receiver.is_some(), writes) {
+            let given = match (receiver, at) {
+                (Some(receiver), 0) => Some(receiver),
+                (Some(_), at) => argument(call, &(at - 1).to_string()),
+                (None, at) => argument(call, &at.to_string()).or_else(|| {
+                    // The names that the functions of the table have for it.
+                    (at == 0)
+                        .then(|| ["file", "filename", "name"].into_iter())
+                        .and_then(|mut names| names.find_map(|name| argument(call, name)))
+                }),
+            };
+            if let Some(given) = given {
+                self.add(call, given, reads, writes);
+            }
+        }
+    }
+
+    fn add(&mut self, call: &'a ast::ExprCall, path: &'a Expr, reads: bool, writes: bool) {
+        let outermost = self
+            .functions
+            .iter()
+            .rposition(|(_, locals)| locals.is_async)
+            .unwrap_or_default();
+        let visible = self.functions.get(outermost..).unwrap_or_default();
+        let function = visible.first().map(|(function, _)| function.range());
+        let (text, is_own) = self.key(path, visible, STEPS);
+        self.uses.push(Use {
+            range: call.range(),
+            path: one_line(self.file.text(path)),
+            key: (function.filter(|_| is_own).map(TextRange::start), text),
+            agreement: self.agreement(path, visible, STEPS),
+            reads,
+            writes,
+            function,
+            locks: self.locks.iter().map(|(_, lock)| lock.clone()).collect(),
+        });
+    }
+
+    /// What tells whether two paths are equal, and whether that is so in one function alone.
+    fn key(
+        &self,
+        path: &'a Expr,
+        visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
+        steps: usize,
+    ) -> (String, bool) {
+        let file = self.file;
+        if let Expr::Call(call) = path
+            && let [inner] = &*call.arguments.args
+            && call.arguments.keywords.is_empty()
+            && file
+                .semantics
+                .qualified_name(&call.func)
+                .is_some_and(|path| names_a_path(&path))
+        {
+            return self.key(inner, visible, steps);
+        }
+        if let Expr::Name(name) = path
+            && let Some(steps) = steps.checked_sub(1)
+            && let Some((_, locals)) = innermost(visible, &name.id)
+            && !locals.parameters.contains(name.id.as_str())
+            && let Some([Source::Value(value)]) = locals.sources(&name.id)
+            && matches!(
+                value,
+                Expr::Name(_) | Expr::Attribute(_) | Expr::StringLiteral(_) | Expr::Call(_)
+            )
+            && *value != path
+        {
+            let (text, is_own) = self.key(value, visible, steps);
+            if !value.is_call_expr() || !is_own {
+                return (text, is_own);
+            }
+        }
+        if let Expr::StringLiteral(literal) = path {
+            return (format!("\"{}\"", literal.value.to_str()), false);
+        }
+        let text: String = file
+            .text(path)
+            .chars()
+            .filter(|char| !char.is_whitespace())
+            .collect();
+        let mut names = Names::default();
+        names.visit_expr(path);
+        let is_own = names.found.iter().any(|name| {
+            innermost(visible, name).is_some_and(|(_, locals)| locals.receiver != Some(*name))
+        });
+        (text, is_own)
+    }
+
+    /// How far the calls of the function agree on the value of an expression.
+    fn agreement(
+        &self,
+        expr: &'a Expr,
+        visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
+        steps: usize,
+    ) -> Agreement {
+        let mut names = Names::default();
+        names.visit_expr(expr);
+        let is_unique = names.calls.iter().any(|call| {
+            self.file
+                .semantics
+                .qualified_name(&call.func)
+                .is_some_and(|path| is_unique(&path))
+        });
+        if is_unique {
+            return Agreement::Never;
+        }
+        let of_name = |name: &&'a str| {
+            let Some((_, locals)) = innermost(visible, name) else {
+                return Agreement::Same;
+            };
+            if locals.receiver == Some(*name) {
+                return Agreement::Same;
+            }
+            let given = if locals.parameters.contains(*name) {
+                Agreement::PerCall
+            } else {
+                Agreement::Same
+            };
+            let Some(steps) = steps.checked_sub(1) else {
+                return Agreement::PerCall;
+            };
+            locals
+                .sources(name)
+                .unwrap_or_default()
+                .iter()
+                .map(|source| match source {
+                    Source::Value(value) | Source::Item(value) => {
+                        self.agreement(value, visible, steps)
+                    }
+                    Source::Other => Agreement::PerCall,
+                })
+                .max()
+                .map_or(given, |most| most.max(given))
+        };
+        names
+            .found
+            .iter()
+            .map(of_name)
+            .max()
+            .unwrap_or(Agreement::Same)
+    }
+}
+
+/// The innermost function that has a variable of this name.
+fn innermost<'v, 'a>(
+    visible: &'v [(&'a ast::StmtFunctionDef, Locals<'a>)],
+    name: &str,
+) -> Option<&'v (&'a ast::StmtFunctionDef, Locals<'a>)> {
+    visible
+        .iter()
+        .rev()
+        .find(|(_, locals)| locals.parameters.contains(name) || locals.sources(name).is_some())
+}
+
+/// Where a call of the table has its paths, and whether it reads and writes what is there. In a method
+/// of a path, that is the first one.
+fn positions(
+    call: &ast::ExprCall,
+    row: &Row,
+    is_method: bool,
+    writes_both: bool,
+) -> Vec<(usize, bool, bool)> {
+    let Some(position) = row.mode else {
+        let reads = row.reads_from.iter().map(|at| (*at, true, false));
+        let writes = row.writes_to.iter().map(|at| (*at, false, true));
+        return reads.chain(writes).collect();
+    };
+    let position = position - usize::from(is_method && position > 0);
+    let mode = argument(call, "mode").or_else(|| argument(call, &position.to_string()));
+    let (reads, writes) = match mode.map(modes) {
+        None => (true, false),
+        Some(Some(Modes {
+            reads: true,
+            writes: true,
+        })) => (true, writes_both),
+        Some(Some(modes)) => (modes.reads, modes.writes),
+        // Which one it is depends.
+        Some(None) => (false, true),
+    };
+    vec![(0, reads, writes)]
+}
+
+/// What a file may be opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Modes {
+    pub(super) reads: bool,
+    pub(super) writes: bool,
+}
+
+/// What a file is opened for, where that can be told.
+pub(super) fn modes(mode: &Expr) -> Option<Modes> {
+    match mode {
+        Expr::StringLiteral(text) => {
+            let mode = text.value.to_str();
+            let is_new = mode.contains(['w', 'a', 'x']);
+            let is_both = mode.contains('+');
+            Some(Modes {
+                reads: !is_new || is_both,
+                writes: is_new || is_both,
+            })
+        }
+        Expr::If(either) => {
+            let [one, other] = [modes(&either.body)?, modes(&either.orelse)?];
+            (one == other).then_some(one)
+        }
+        _ => None,
+    }
+}
+
+/// The names and calls in an expression.
+#[derive(Default)]
+struct Names<'a> {
+    found: Vec<&'a str>,
+    calls: Vec<&'a ast::ExprCall>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Names<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            AnyNodeRef::ExprName(name) => self.found.push(&name.id),
+            AnyNodeRef::ExprCall(call) => self.calls.push(call),
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Whether an open file is written: by a method, or by what it is given to.
+struct Writes<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    target: &'a str,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Writes<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let is_file = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id == self.target);
+        if let AnyNodeRef::ExprCall(call) = node {
+            let by_method = matches!(&*call.func, Expr::Attribute(method)
+                if is_file(&method.value)
+                    && matches!(method.attr.as_str(), "write" | "writelines" | "truncate"));
+            let is_given = call
+                .arguments
+                .iter_source_order()
+                .any(|argument| is_file(argument.value()));
+            let is_read = || {
+                self.file
+                    .semantics
+                    .qualified_name(&call.func)
+                    .is_some_and(|path| only_reads(&path))
+            };
+            self.found |= by_method || is_given && !is_read();
+        }
+        TraversalSignal::Traverse
+    }
+}
