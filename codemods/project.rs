@@ -821,6 +821,11 @@ impl Project {
         self.traces.overrides(class, method)
     }
 
+    /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place.
+    pub fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
+        self.traces.plain_override(class, method)
+    }
+
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
     pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         self.traces.is_replaced_below(class, name)

@@ -157,6 +157,8 @@ enum Member {
 #[derive(Debug, Clone)]
 struct Class {
     name: Key,
+    /// Its name, for messages.
+    label: Box<str>,
     /// What its bases, keywords and decorators are made of.
     bases: Node,
     /// The last names of its bases.
@@ -197,6 +199,8 @@ pub struct Traces {
     stars: Vec<u32>,
     classes: Vec<Class>,
     functions: Vec<Function>,
+    /// What is put into classes from outside, by the names of the class and of the member.
+    replaced: Vec<(Key, Key, Node)>,
 }
 
 impl Traces {

@@ -55,6 +55,9 @@ pub struct Scopes<'a> {
     /// What is assigned to attributes other than through the first parameter of a method, and to
     /// literal keys, with the scope: the type engine goes by the assignment.
     pub(crate) placed: FxHashMap<&'a str, Vec<(Binding<'a>, usize)>>,
+    /// What is put into attributes of something that is no first parameter of a method, which may be a class:
+    /// the object, the name, the value, and the scope.
+    pub(crate) replaced: Vec<(&'a Expr, &'a str, &'a Expr, usize)>,
     /// The classes that the code asks for, as text, by the last name of what it asks about.
     pub(crate) narrowed: FxHashMap<&'a str, Vec<&'a str>>,
     /// The same, by the patterns of `match`.
@@ -76,6 +79,7 @@ impl<'a> Scopes<'a> {
             by_start: FxHashMap::default(),
             shared: FxHashSet::default(),
             placed: FxHashMap::default(),
+            replaced: Vec::new(),
             narrowed: narrowed_in(source),
             matched: FxHashMap::default(),
             stars: Vec::new(),
@@ -238,6 +242,16 @@ impl<'a> Scopes<'a> {
                 self.body(&statement.body, scope);
                 self.body(&statement.orelse, scope);
             }
+            // `setattr(Sender, "send", plain)`
+            Stmt::Expr(statement) => {
+                if let Expr::Call(call) = &*statement.value
+                    && matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "setattr")
+                    && let [object, name, value] = &*call.arguments.args
+                    && let Some(name) = literal_key(name)
+                {
+                    self.replaced.push((object, name, value, scope));
+                }
+            }
             _ => {}
         }
     }
@@ -275,6 +289,12 @@ impl<'a> Scopes<'a> {
                 } else {
                     let placed = self.placed.entry(&attribute.attr).or_default();
                     placed.push((binding, scope));
+                    if let Binding::Value(value) = binding
+                        && !value.is_literal_expr()
+                    {
+                        let object = &*attribute.value;
+                        self.replaced.push((object, &attribute.attr, value, scope));
+                    }
                 }
             }
             Expr::Subscript(subscript) => {

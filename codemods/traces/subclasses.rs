@@ -44,6 +44,8 @@ pub(super) struct Classes {
     /// By their names, and by those of their bases: their files, and their numbers there.
     by_name: FxHashMap<Key, Vec<(u32, u32)>>,
     children: FxHashMap<Key, Vec<(u32, u32)>>,
+    /// What is put into classes from outside, by their names and those of the members: where it stands.
+    replaced: FxHashMap<(Key, Key), Vec<(u32, Node)>>,
     /// What subclasses have in the place of methods, by the names of the classes and of the methods.
     overrides: Mutex<Overrides>,
 }
@@ -62,6 +64,10 @@ impl Classes {
                     classes.children.entry(*base).or_default().push(place);
                 }
             }
+            for (class, member, node) in &file.replaced {
+                let known = classes.replaced.entry((*class, *member)).or_default();
+                known.push((number, *node));
+            }
         }
         classes
     }
@@ -76,7 +82,8 @@ impl Linked {
         if let Some(known) = lock(&self.classes.overrides).get(&key) {
             return Arc::clone(known);
         }
-        let mut found = self.overrides_of(class, name);
+        let overrides = self.overrides_of(class, name).into_iter();
+        let mut found: Vec<_> = overrides.map(|(_, one)| one).collect();
         found.sort_unstable();
         found.dedup();
         let found: Arc<[Override]> = found.into();
@@ -84,45 +91,94 @@ impl Linked {
         found
     }
 
-    /// The same, looked for: one for each class that has something.
-    fn overrides_of(&self, class: &str, name: Key) -> Vec<Override> {
+    /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place.
+    pub fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
+        let mut overrides = self.overrides_of(class, name_key(method)).into_iter();
+        overrides.find_map(|(class, one)| class.filter(|_| one == Override::Plain))
+    }
+
+    /// The same, looked for: one for each class that has something, with the name of that, and for what is put into
+    /// these classes from outside.
+    fn overrides_of(&self, class: &str, name: Key) -> Vec<(Option<&str>, Override)> {
         let class = ClassName {
             name: class,
             module: &[],
         };
-        let classes = self.classes_before(class, true).into_iter();
-        let members = classes
-            .flat_map(|(number, class)| class.members(name).map(move |member| (number, member)));
+        let classes = self.classes_before(class, true);
+        let replaced = self.replacements(class, &classes, name);
+        let members = classes.iter().flat_map(|(number, class)| {
+            let members = class.members(name);
+            members.map(move |member| (*number, &*class.label, member))
+        });
         let mut left = SEARCHES;
         let mut is_open = |number: u32, function: &Function| {
             left = left.saturating_sub(1);
             left == 0 || self.gives(number, function.gives)
         };
-        let overrides = members.filter_map(|(number, member)| match member {
-            Member::Value(_) => Some(Override::Other),
-            Member::Method(id) => {
-                let file = self.files.get(number as usize)?;
-                let function = file.functions.get(id as usize)?;
-                Some(match function {
-                    Function {
-                        is_async: false, ..
-                    } => {
-                        // `def send(self): return self.emit()`
-                        if function.is_property || is_open(number, function) {
-                            Override::Other
-                        } else {
-                            Override::Plain
-                        }
+        let overrides = members.filter_map(|(number, class, member)| {
+            let Member::Method(id) = member else {
+                return Some((Some(class), Override::Other));
+            };
+            let file = self.files.get(number as usize)?;
+            let function = file.functions.get(id as usize)?;
+            let one = match function {
+                Function {
+                    is_async: false, ..
+                } => {
+                    // `def send(self): return self.emit()`
+                    if function.is_property || is_open(number, function) {
+                        Override::Other
+                    } else {
+                        Override::Plain
                     }
-                    function if self.is_made_plain(number, function) => Override::Other,
-                    Function {
-                        is_generator: true, ..
-                    } => Override::Generator,
-                    Function { .. } => Override::Coroutine,
-                })
+                }
+                function if self.is_made_plain(number, function) => Override::Other,
+                Function {
+                    is_generator: true, ..
+                } => Override::Generator,
+                Function { .. } => Override::Coroutine,
+            };
+            Some((Some(class), one))
+        });
+        let overrides: Vec<_> = overrides.collect();
+        let replaced = replaced.into_iter().map(|one| (None, one));
+        overrides.into_iter().chain(replaced).collect()
+    }
+
+    /// What is put from outside into a class, its bases, or `below`, in the place of a method.
+    fn replacements(
+        &self,
+        class: ClassName<'_>,
+        below: &[(u32, &Class)],
+        method: Key,
+    ) -> Vec<Override> {
+        let mut names = FxHashSet::from_iter([name_key(class.name)]);
+        let mut pending: Vec<Key> = names.iter().copied().collect();
+        while let Some(name) = pending.pop() {
+            for (_, class) in self.classes_by(&self.classes.by_name, name) {
+                let bases = class.base_names.iter().copied();
+                pending.extend(bases.filter(|base| names.insert(*base)));
+            }
+        }
+        names.extend(below.iter().map(|(_, class)| class.name));
+        let values = names
+            .iter()
+            .filter_map(|name| self.classes.replaced.get(&(*name, method)))
+            .flatten();
+        let kinds = values.map(|(number, node)| {
+            let functions = self.functions_behind(*number, *node, LINKS);
+            let all = |is_one: &dyn Fn(&Function) -> bool| {
+                !functions.is_empty() && functions.iter().all(|(_, function)| is_one(function))
+            };
+            if all(&|function| !function.is_async) && !self.gives(*number, *node) {
+                Override::Plain
+            } else if all(&|function| function.is_async && !function.is_generator) {
+                Override::Coroutine
+            } else {
+                Override::Other
             }
         });
-        overrides.collect()
+        kinds.collect()
     }
 
     /// Whether a function has a decorator in sight that gives another function, and nothing asynchronous.

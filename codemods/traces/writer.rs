@@ -79,6 +79,15 @@ impl<'s, 'a> Writer<'s, 'a> {
             let node = writer.named(0, name);
             writer.traces.names.entry(name_key(name)).or_insert(node);
         }
+        for (object, name, value, scope) in &scopes.replaced {
+            if let Some(class) = last_name(object) {
+                let class = name_key(writer.name_behind(object, class, *scope));
+                let mut steps = Vec::new();
+                writer.walk(value, *scope, &mut steps);
+                let node = writer.node(&steps);
+                writer.traces.replaced.push((class, name_key(name), node));
+            }
+        }
         writer.write_pending();
         writer
     }
@@ -239,6 +248,7 @@ impl<'s, 'a> Writer<'s, 'a> {
         let new = index(self.traces.classes.len());
         self.traces.classes.push(Class {
             name: name_key(&class.name),
+            label: class.name.as_str().into(),
             bases: 0,
             base_names: Vec::new(),
             members: Vec::new(),
