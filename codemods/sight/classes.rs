@@ -31,6 +31,21 @@ impl<'db> Semantics<'db> {
         })
     }
 
+    /// Whether a class, or one above it, has coroutine functions or asynchronous generators as methods.
+    pub(crate) fn has_asynchronous_methods(&self, class: Definition<'db>) -> bool {
+        let own = |definition: Definition<'db>| {
+            Class::of(self.db(), definition).is_some_and(|class| {
+                let mut body = class.node().body.iter();
+                body.any(|statement| {
+                    matches!(statement, Stmt::FunctionDef(function)
+                        if function.is_async || function.name.as_str() == "__aiter__")
+                })
+            })
+        };
+        let above = Class::of(self.db(), class).and_then(|class| class.resolution_order(BASES));
+        own(class) || above.unwrap_or_default().into_iter().any(own)
+    }
+
     fn told_from<T>(
         &self,
         class: Definition<'db>,

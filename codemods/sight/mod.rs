@@ -12,6 +12,7 @@
 //! only holds where nobody says otherwise is noted ([`relied`]).
 
 pub(crate) mod added;
+pub(crate) mod after;
 mod annotated;
 mod behind;
 mod classes;

@@ -10,14 +10,18 @@ use std::ops::Range;
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::{Token, TokenKind, Tokens};
-use ruff_python_ast::{AnyNodeRef, Stmt};
+use ruff_python_ast::{AnyNodeRef, Stmt, StmtTry};
 use ruff_python_codegen::Stylist;
 use ruff_source_file::{LineRanges, UniversalNewlineIterator};
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 
 use crate::file::indent_unit;
 
-const MIXED: &str = "the lines of the block are indented in different ways";
+const MIXED: &str = "the block's indentation is inconsistent";
+
+const COMMENT: &str = "the fix would remove a comment";
+
+const SHARED: &str = "there is another statement on the same line";
 
 /// The lines of a file and the style that new ones follow.
 #[derive(Clone, Copy)]
@@ -146,10 +150,11 @@ impl<'a> Lines<'a> {
                 .is_none_or(|token| matches!(token.kind(), TokenKind::Newline | TokenKind::Comment))
     }
 
-    /// The edit that removes the `finally` clause with the body `body`, which ends its statement.
+    /// The edits that remove the `finally` clause with the body `body`, which ends its statement, and the blank lines
+    /// before it. Comments stay, as lines of the suite before.
     ///
-    /// `Err` with the reason where a comment in it would be lost.
-    pub fn without_finally(self, body: &[Stmt]) -> Result<Edit, &'static str> {
+    /// `Err` with the reason where a comment has no place.
+    pub fn without_finally(self, body: &[Stmt]) -> Result<Vec<Edit>, &'static str> {
         const NO_CLAUSE: &str = "there is no `finally`";
         let first = body.first().ok_or(NO_CLAUSE)?;
         let last = body.last().ok_or(NO_CLAUSE)?;
@@ -170,10 +175,48 @@ impl<'a> Lines<'a> {
             .iter()
             .take_while(|token| token.start() < end)
             .any(|token| token.kind() == TokenKind::Comment);
-        if has_comment {
-            return Err("a comment in the `finally` would be lost");
+        if !has_comment {
+            let removal = self.removal(keyword.start(), &LogicalLine { comment: None, end });
+            return Ok(vec![self.with_blank_lines_before(removal)]);
         }
-        Ok(self.removal(keyword.start(), &LogicalLine { comment: None, end }))
+        if !self.starts_logical_line(first.start()) {
+            return Err(COMMENT);
+        }
+        let header = self.logical_line(keyword.start(), keyword.start())?;
+        let mut edits = vec![match header.comment {
+            Some(comment) => Edit::range_replacement(
+                self.unit.to_owned(),
+                TextRange::new(keyword.start(), comment),
+            ),
+            None => self.removal(keyword.start(), &header),
+        }];
+        for statement in body {
+            if !self.stands_alone(statement) {
+                return Err(COMMENT);
+            }
+            let line = self.logical_line(statement.start(), statement.end())?;
+            edits.push(self.removal(statement.start(), &line));
+        }
+        Ok(edits)
+    }
+
+    /// The edit that removes the line of the `try` of a statement. Its comment goes into the suite.
+    ///
+    /// `Err` with the reason where the body begins on that line.
+    pub fn without_try(self, statement: &StmtTry) -> Result<Edit, &'static str> {
+        let first = statement.body.first().ok_or(MIXED)?;
+        if !self.starts_logical_line(first.start()) || !self.starts_logical_line(statement.start())
+        {
+            return Err(SHARED);
+        }
+        let header = self.logical_line(statement.start(), statement.start())?;
+        Ok(match header.comment {
+            Some(comment) => Edit::range_replacement(
+                self.unit.to_owned(),
+                TextRange::new(statement.start(), comment),
+            ),
+            None => self.removal(statement.start(), &header),
+        })
     }
 
     /// The edits that put the body of a compound statement in the place of the whole statement.
@@ -250,7 +293,7 @@ impl<'a> Lines<'a> {
                 TokenKind::Comment | TokenKind::Newline | TokenKind::NonLogicalNewline
                     if comment.is_some() =>
                 {
-                    return Err("a comment stands inside the statement");
+                    return Err(COMMENT);
                 }
                 _ => {}
             }
@@ -477,7 +520,7 @@ impl Block<'_> {
     /// `Err` with the reason where the block cannot be moved, or does not have its lines to itself.
     pub fn indented(&self) -> Result<Vec<Edit>, &'static str> {
         if !self.stands_alone() {
-            return Err("the statement shares its line with another one");
+            return Err(SHARED);
         }
         Ok(self.moved_lines()?.map(insertion).collect())
     }
@@ -686,6 +729,18 @@ impl Lines<'_> {
             start = line.start();
         }
         Edit::range_deletion(TextRange::new(start, removal.end()))
+    }
+
+    /// The edit that removes the blank lines behind a statement, where there are any.
+    pub fn blank_lines_behind(self, statement: &Stmt) -> Option<Edit> {
+        let end = self.source.full_line_end(statement.end());
+        let edit = self.with_blank_lines_behind(Edit::range_deletion(TextRange::empty(end)));
+        (!edit.range().is_empty()).then_some(edit)
+    }
+
+    /// Whether the line behind a removal of whole lines is blank, or there is none.
+    pub fn is_blank_behind(self, removal: &Edit) -> bool {
+        is_blank(self.source.full_line_str(removal.end()))
     }
 
     /// The same removal, with the blank lines behind it.

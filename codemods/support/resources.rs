@@ -32,6 +32,9 @@ pub struct Resource {
     pub then: Option<String>,
     /// What is awaited after opening, and part of entering the block.
     pub setup: Option<String>,
+    /// The methods that do what entering the block does beyond giving the object, where it does something;
+    /// `*` for every one that is awaited.
+    pub enters: Option<Vec<String>>,
     exit: String,
     #[serde(default)]
     unclosed: String,
@@ -108,6 +111,11 @@ impl Resource {
         self.tuple
     }
 
+    /// Whether another object makes it.
+    pub fn is_made_by_method(&self) -> bool {
+        !self.method.all().is_empty()
+    }
+
     /// The statement that closes `name`, where one does.
     pub fn closing(&self, name: &str) -> Option<String> {
         let close = self.close.first().filter(|_| !self.owner_closes)?;
@@ -123,7 +131,7 @@ impl Resource {
         (self.exit != "closes").then(|| {
             self.note
                 .as_deref()
-                .unwrap_or("leaving the block does more than closing")
+                .unwrap_or("`async with` does more than close here")
         })
     }
 
@@ -322,7 +330,7 @@ fn of_method(
 
 /// Whether two paths mean one class, which a package may offer under several: the same last name in
 /// the same package.
-fn is_same_class(one: &str, other: &str) -> bool {
+pub fn is_same_class(one: &str, other: &str) -> bool {
     one.split('.').next() == other.split('.').next()
         && one.rsplit('.').next() == other.rsplit('.').next()
 }
