@@ -3,6 +3,7 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
@@ -50,12 +51,17 @@ impl Codemod for ManualLock {
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::ExprAwait]
+        &[NodeKind::ExprAwait, NodeKind::ExprCall]
     }
 
     fn candidate(&self, _hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let is_statement = matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_)));
-        Candidate::when(is_statement && acquired(site.node).is_some_and(is_stable))
+        let lock = match site.node {
+            // It may get its `await` first.
+            AnyNodeRef::ExprCall(call) => receiver_of_call(call, "acquire"),
+            node => acquired(node),
+        };
+        Candidate::when(is_statement && lock.is_some_and(is_stable))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -83,8 +89,7 @@ impl Codemod for ManualLock {
             rule: &RULE,
             range: site.node.range(),
             message: format!(
-                "`{}` is released by hand: an exception or a cancellation in between may leave it \
-                 taken for ever",
+                "`{}` stays locked if an exception or cancellation happens before `release()`",
                 file.text(lock)
             ),
             remedy,
@@ -102,9 +107,13 @@ fn acquired(node: AnyNodeRef<'_>) -> Option<&Expr> {
 
 /// The receiver of a call of `method` without arguments.
 fn receiver_of<'a>(expr: &'a Expr, method: &str) -> Option<&'a Expr> {
-    let Expr::Call(call) = expr else {
-        return None;
-    };
+    match expr {
+        Expr::Call(call) => receiver_of_call(call, method),
+        _ => None,
+    }
+}
+
+fn receiver_of_call<'a>(call: &'a ast::ExprCall, method: &str) -> Option<&'a Expr> {
     match &*call.func {
         Expr::Attribute(attribute)
             if attribute.attr.as_str() == method && call.arguments.is_empty() =>
@@ -166,6 +175,8 @@ impl<'a> Manual<'_, 'a, '_> {
             self.around_whole(statement, &calls)?
         } else if let Some(Stmt::Try(next)) = self.place.suite.get(self.place.index + 1) {
             self.before_try(next, &calls)?
+        } else if let Some(rewrite) = self.before_later_try(&calls) {
+            rewrite
         } else {
             self.plain(&calls)?
         };
@@ -177,6 +188,22 @@ impl<'a> Manual<'_, 'a, '_> {
 
     fn header(&self) -> String {
         format!("async with {}", self.file.text(self.lock))
+    }
+
+    /// The edit that writes the header, with its colon, in the place of the call. A comment in the brackets goes
+    /// behind it.
+    fn header_instead(&self) -> Result<Edit, &'static str> {
+        let statement = self.place.statement.range();
+        let comments = &self.file.comments;
+        let line = TextRange::new(statement.end(), self.file.source.line_end(statement.end()));
+        let header = match comments.comments_in_range(statement) {
+            [] => format!("{}:", self.header()),
+            [one] if comments.comments_in_range(line).is_empty() => {
+                format!("{}:  {}", self.header(), self.file.text(*one))
+            }
+            _ => return Err("the fix would remove a comment"),
+        };
+        Ok(Edit::range_replacement(header, statement))
     }
 
     /// The `try` whose first statement takes the lock and whose `finally` releases it.
@@ -247,12 +274,12 @@ impl<'a> Manual<'_, 'a, '_> {
         let lines = self.file.lines();
         let keyword = TextRange::at(statement.start(), TextSize::of("try"));
         let taken = lines.delete(self.place.suite, index)?;
-        let edits = vec![
+        let mut edits = vec![
             lines.with_blank_lines_behind(taken),
             Edit::range_replacement(self.header(), keyword),
-            lines.without_finally(&statement.finalbody)?,
         ];
-        Ok(Rewrite::safe("Hold the lock with `async with`", edits))
+        edits.extend(lines.without_finally(&statement.finalbody)?);
+        Ok(Rewrite::safe(self.title(), edits))
     }
 
     /// The `try` has more to do, and stands inside the `async with`.
@@ -263,20 +290,96 @@ impl<'a> Manual<'_, 'a, '_> {
     ) -> Result<Rewrite, &'static str> {
         let lines = self.file.lines();
         let Place { suite, index, .. } = self.place;
-        let release = if others.is_empty() {
+        let releases = if others.is_empty() {
             lines.without_finally(&statement.finalbody)?
         } else {
-            lines.delete(&statement.finalbody, others.len())?
+            vec![lines.delete(&statement.finalbody, others.len())?]
         };
         let block = lines
             .block(suite, self.place.parent, index + 1..index + 2)
             .ok_or("the block is empty")?;
         let mut edits = block.wrap(&format!("{}:", self.header()), &[])?;
-        blocks::leave_out(&mut edits, std::slice::from_ref(&release));
+        blocks::leave_out(&mut edits, &releases);
         edits.push(lines.with_blank_lines_behind(lines.delete(suite, index)?));
-        edits.push(release);
-        let mut rewrite = Rewrite::safe("Hold the lock with `async with`", edits);
+        edits.extend(releases);
+        let mut rewrite = Rewrite::safe(self.title(), edits);
         rewrite.moves = Some(block.range());
+        Ok(rewrite)
+    }
+
+    fn title(&self) -> String {
+        format!("Use `{}:`", self.header())
+    }
+
+    /// `await lock.acquire()`, other statements, and then `try: … finally: lock.release()`
+    fn before_later_try(&self, calls: &Calls) -> Option<Result<Rewrite, &'static str>> {
+        let Place { suite, index, .. } = self.place;
+        let (at, statement) = (index + 2..suite.len()).find_map(|at| match suite.get(at) {
+            Some(Stmt::Try(statement))
+                if statement.finalbody.iter().any(|last| self.is_release(last)) =>
+            {
+                Some((at, statement))
+            }
+            _ => None,
+        })?;
+        let between = suite.get(index + 1..at)?;
+        let [release] = statement.finalbody.as_slice() else {
+            return None;
+        };
+        let is_held = |suite: &[Stmt]| self.is_held_through(suite);
+        let handlers = statement.handlers.iter().all(|handler| {
+            let ast::ExceptHandler::ExceptHandler(handler) = handler;
+            is_held(&handler.body)
+        });
+        if !self.is_release(release)
+            || !calls.are_pairs()
+            || !is_held(between)
+            || !is_held(&statement.body)
+            || !is_held(&statement.orelse)
+            || !handlers
+            // The lock stays held there, which may be meant.
+            || !Exits::of(self.file, between).jumps.is_empty()
+        {
+            return None;
+        }
+        Some(self.around_later_try(statement, at))
+    }
+
+    fn around_later_try(
+        &self,
+        statement: &ast::StmtTry,
+        at: usize,
+    ) -> Result<Rewrite, &'static str> {
+        let lines = self.file.lines();
+        let Place {
+            suite,
+            index,
+            parent,
+            ..
+        } = self.place;
+        let mut removals = lines.without_finally(&statement.finalbody)?;
+        removals.extend(lines.blank_lines_behind(self.place.statement));
+        let moved = if statement.handlers.is_empty() && statement.orelse.is_empty() {
+            removals.push(lines.without_try(statement)?);
+            index + 1..at
+        } else {
+            index + 1..at + 1
+        };
+        let block = lines
+            .block(suite, parent, moved)
+            .ok_or("the block is empty")?;
+        if !lines.stands_alone(self.place.statement) {
+            return Err("there is another statement on the same line");
+        }
+        let mut edits = block.indented()?;
+        blocks::leave_out(&mut edits, &removals);
+        edits.extend(removals);
+        edits.push(self.header_instead()?);
+        let mut rewrite = Rewrite::safe(self.title(), edits);
+        rewrite.moves = Some(TextRange::new(
+            self.place.statement.start(),
+            statement.end(),
+        ));
         Ok(rewrite)
     }
 
@@ -314,7 +417,7 @@ impl<'a> Manual<'_, 'a, '_> {
     }
 
     fn around_plain(&self, behind: usize, early: &[Early<'a>]) -> Result<Rewrite, &'static str> {
-        const SHARED: &str = "the statement shares its line with another one";
+        const SHARED: &str = "there is another statement on the same line";
         let lines = self.file.lines();
         let Place {
             suite,
@@ -330,14 +433,12 @@ impl<'a> Manual<'_, 'a, '_> {
         }
         blocks::leave_out(&mut edits, &releases);
         edits.extend(releases);
-        edits.push(Edit::range_replacement(
-            format!("{}:", self.header()),
-            statement.range(),
-        ));
-        let mut rewrite = Rewrite::safe("Hold the lock with `async with`", edits);
+        edits.extend(lines.blank_lines_behind(statement));
+        edits.push(self.header_instead()?);
+        let mut rewrite = Rewrite::safe(self.title(), edits);
         rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));
         let reason = (!early.is_empty())
-            .then_some("what is returned after an early release would be made with the lock held");
+            .then_some("the return value would now be computed while the lock is held");
         Ok(rewrite.unsafe_if(reason))
     }
 

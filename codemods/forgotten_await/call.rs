@@ -4,11 +4,15 @@
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, NodeKind, Stmt, UnaryOp};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::{doubt, is_overridden_plainly, said_otherwise};
-use super::uses::{PLAIN_VALUES, Use, is_forgotten, may_be_forgotten, use_of};
+use super::doubt::{doubt, overridden_plainly, said_otherwise};
+use super::held;
+use super::late::Late;
+use super::uses::{
+    PLAIN_VALUES, Use, is_compared_with_awaitable, is_forgotten, may_be_forgotten, use_of,
+};
 use super::value;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -140,12 +144,21 @@ impl Codemod for ForgottenAwait {
         });
         let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
-        if is_rebound {
+        if is_rebound
+            || is_compared_with_awaitable(file, site)
+            || site
+                .node
+                .as_expr_attribute()
+                .is_some_and(|attribute| held::is_held(file, site, attribute))
+        {
             return None;
         }
         let message = match used {
+            Use::Dropped if awaitability == Awaitability::Mixed => {
+                "this may be a coroutine, which is never awaited and so never runs"
+            }
             Use::Dropped => "this coroutine is never awaited, so it never runs",
-            _ => "this is a coroutine, not the value that awaiting it gives",
+            _ => "missing `await`: this is a coroutine object, not its result",
         };
         let reason = match awaitability {
             Awaitability::Coroutine => None,
@@ -154,9 +167,10 @@ impl Codemod for ForgottenAwait {
                 if !matches!(used, Use::Bound(_))
                     && !matches!(site.parent(), Some(AnyNodeRef::ExprAttribute(_))) =>
             {
-                Some("it may be a task or future, which runs by itself")
+                Some("it may be a task or future, which runs without being awaited")
             }
-            Awaitability::Mixed if is_asked_about(site) || is_told_apart(file, site) => {
+            // As a value, it may well be the plain one.
+            Awaitability::Mixed if used != Use::Dropped || is_told_apart(file, site) => {
                 return None;
             }
             Awaitability::Mixed => {
@@ -165,7 +179,7 @@ impl Codemod for ForgottenAwait {
                     range,
                     message: message.to_owned(),
                     remedy: Remedy::NotFixed(
-                        "it may also be something that cannot be awaited".to_owned(),
+                        "it may also be a value that is not awaitable".to_owned(),
                     ),
                 });
             }
@@ -174,53 +188,53 @@ impl Codemod for ForgottenAwait {
         let once_plain = called
             .iter()
             .find_map(|callee| once_plain(file, callee))
-            .map(|package| format!("older versions of `{package}` have a plain function here"));
-        let is_overridden = is_overridden_plainly(file, site.node);
-        if is_overridden && is_placeholder(file, site.node) {
+            .map(|package| format!("this function is not async in older versions of `{package}`"));
+        let overridden = overridden_plainly(file, site.node);
+        if overridden.is_some() && is_placeholder(file, site.node) {
             return None;
         }
+        let late = Late::of(site);
+        let outer = late.as_ref().map(|late| late.awaitability(file, site.node));
         let remedy = match surroundings.obstacle {
-            _ if is_overridden => {
-                Remedy::NotFixed(
-                    "a class in sight overrides the method with a plain one".to_owned(),
-                )
-            }
+            _ if let Some(reason) = overridden => Remedy::NotFixed(reason),
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
             None if let Some(collection) =
                 members.iter().find_map(|member| file.semantics.collection_of_others(&member.value)) =>
             {
                 Remedy::NotFixed(format!(
-                    "what is put into `{collection}` may be of another class"
+                    "`{collection}` may also hold objects of another class"
                 ))
             }
             None if let Some(collection) = table_with_others(file, &called) => {
                 Remedy::NotFixed(format!(
-                    "what is put into `{collection}` may be a plain function"
+                    "`{collection}` may also hold non-async functions"
                 ))
             }
             None if any_member(&|method| file.semantics.may_have_plain(method)) => {
                 Remedy::NotFixed(
-                    "one of the values that are assigned to it has a plain method of this name"
+                    "for one of the assigned values this method is not async"
                         .to_owned(),
                 )
             }
             None if called.iter().any(|callee| file.semantics.may_be_plain(callee)) => Remedy::NotFixed(
-                "one of the values that are assigned to it is a plain function".to_owned(),
+                "one of the assigned values is a non-async function".to_owned(),
             ),
-            None if is_awaited_too_late(site) => Remedy::NotFixed(
-                "the `await` before it takes what stands behind it: put parentheses around the `await` and the call"
-                    .to_owned(),
-            ),
+            None if let (Some(late), Some(Awaitability::Unknown)) = (&late, outer) => {
+                Remedy::NotFixed(late.reason())
+            }
             None if called.iter().any(|callee| is_cached(file, callee)) => Remedy::NotFixed(
-                "a cache hands out the same coroutine again, which can be awaited only once"
+                "the cache returns the same coroutine again, and a coroutine can be awaited only once"
                     .to_owned(),
             ),
             None => match locks::allow_await(file, site, surroundings.owner) {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
-                    let at = TextRange::empty(range.start());
+                    let edits = match &late {
+                        Some(late) if outer == Some(Awaitability::No) => late.moved(file, site),
+                        _ => file.await_edits(site, TextRange::empty(range.start()), ""),
+                    };
                     Remedy::Rewrite(
-                        Rewrite::safe("Await it", file.await_edits(site, at, ""))
+                        Rewrite::safe("Add `await`", edits)
                             .unsafe_if(reason)
                             .unsafe_if(once_plain)
                             .unsafe_if(lock)
@@ -262,31 +276,6 @@ fn is_placeholder(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
                 })
         })
     })
-}
-
-/// Whether a value that may be a coroutine or not is asked which it is: it is compared with `None`, or
-/// it is an attribute that is asked for its truth.
-fn is_asked_about(site: &Site<'_, '_>) -> bool {
-    let is_it = |expr: &Expr| site.node.is_expr_attribute() && expr.range() == site.node.range();
-    match site.parent() {
-        Some(AnyNodeRef::ExprCompare(comparison)) => {
-            matches!(&*comparison.ops, [CmpOp::Is | CmpOp::IsNot])
-                && comparison
-                    .comparators
-                    .iter()
-                    .all(Expr::is_none_literal_expr)
-        }
-        Some(AnyNodeRef::StmtIf(statement)) => is_it(&statement.test),
-        Some(AnyNodeRef::ElifElseClause(clause)) => clause.test.as_ref().is_some_and(is_it),
-        Some(AnyNodeRef::StmtWhile(statement)) => is_it(&statement.test),
-        Some(AnyNodeRef::StmtAssert(statement)) => is_it(&statement.test),
-        Some(AnyNodeRef::ExprIf(conditional)) => is_it(&conditional.test),
-        Some(AnyNodeRef::ExprBoolOp(_)) => site.node.is_expr_attribute(),
-        Some(AnyNodeRef::ExprUnaryOp(operation)) => {
-            operation.op == UnaryOp::Not && is_it(&operation.operand)
-        }
-        _ => false,
-    }
 }
 
 /// Whether the code knows which it is, where a value may be a coroutine or not: the file asks what
@@ -354,18 +343,14 @@ fn table_with_others<'a>(file: &'a File<'_, '_>, called: &[&'a Expr]) -> Option<
 pub(crate) fn once_plain(file: &File<'_, '_>, callee: &Expr) -> Option<&'static str> {
     let function = file.semantics.function(callee)?;
     let path = file.semantics.path_in_stubs(&function)?;
-    PLAIN_VALUES
+    let (package, names) = PLAIN_VALUES
         .once_plain
+        .get_key_value(path.split('/').next()?)?;
+    let name = last_name(callee)?;
+    names
         .iter()
-        .map(String::as_str)
-        .find(|package| path.split('/').next() == Some(package))
-}
-
-/// `await work()[0]`: what is awaited is the item and not the coroutine.
-fn is_awaited_too_late(site: &Site<'_, '_>) -> bool {
-    let mut around = site.ancestors.iter().rev();
-    matches!(around.next(), Some(AnyNodeRef::ExprSubscript(_)))
-        && matches!(around.next(), Some(AnyNodeRef::ExprAwait(_)))
+        .any(|known| known == name)
+        .then_some(package.as_str())
 }
 
 /// Whether a cache stands before the function that is called.

@@ -6,7 +6,7 @@ use ruff_python_ast::{AnyNodeRef, Expr, NodeKind, WithItem};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::call::called_at;
-use super::doubt::{is_overridden_plainly, may_be_put, said_otherwise};
+use super::doubt::{may_be_put, overridden_plainly, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{context_key, name_key};
@@ -111,7 +111,7 @@ impl Codemod for MissingAsyncWith {
                 || is_of_earlier(file, with.items.get(..index).unwrap_or_default(), item)
         }) {
             Remedy::NotFixed(
-                "the other context managers here are plain ones; write one statement for each kind"
+                "this `with` also has non-async context managers; write a separate `with` for them"
                     .to_owned(),
             )
         } else {
@@ -133,7 +133,7 @@ impl Codemod for MissingAsyncWith {
         Some(Finding {
             rule: &RULE,
             range: TextRange::new(with.start(), end),
-            message: "this can only be entered asynchronously".to_owned(),
+            message: "this is an async context manager: use `async with`".to_owned(),
             remedy,
         })
     }
@@ -154,8 +154,9 @@ fn another_manager(file: &File<'_, '_>, manager: &Expr) -> Option<String> {
                 .and_then(|function| function.node(semantics.db()));
             node.is_some_and(|node| node.is_async)
         });
-        (is_asynchronous && is_overridden_plainly(file, call.into()))
-            .then(|| "a class in sight overrides the method with a plain one".to_owned())
+        is_asynchronous
+            .then(|| overridden_plainly(file, call.into()))
+            .flatten()
             .or_else(|| may_be_put(file, call.into()))
     })
 }

@@ -40,15 +40,26 @@ pub(crate) fn may_be_another(
     let mut others = overrides.filter(|(_, _, one)| ![expected, Override::Plain].contains(one));
     let (class, name, _) = others.next()?;
     Some(format!(
-        "a subclass of `{class}` in sight may have something else under `{name}`"
+        "a subclass of `{class}` may define `{name}` differently"
     ))
 }
 
-/// Whether a class in sight overrides the method that is called, what calling the object runs, or the property, with
-/// a method that is no coroutine function: the object may be of that class.
-pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+/// Why a class in sight overrides the method that is called, what calling the object runs, or the property, with a
+/// method that is no coroutine function: the object may be of that class.
+pub(crate) fn overridden_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> Option<String> {
     let mut overrides = overrides(file, node).into_iter();
-    overrides.any(|(_, _, one)| one == Override::Plain)
+    let (class, name, _) = overrides.find(|(_, _, one)| *one == Override::Plain)?;
+    Some(match file.project.plain_override(&class, &name) {
+        Some(subclass) => {
+            format!("subclass `{subclass}` overrides this method with a non-async one")
+        }
+        None => format!("`{class}.{name}` is replaced by a non-async function"),
+    })
+}
+
+/// Whether it is overridden so.
+pub(crate) fn is_overridden_plainly(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
+    overridden_plainly(file, node).is_some()
 }
 
 /// What classes in sight have in the place of what is called, behind the names of the class that they come after
@@ -108,7 +119,7 @@ fn uncertain(file: &File<'_, '_>, callee: &Expr) -> Option<String> {
     if let Expr::Attribute(method) = callee
         && semantics.is_made_when_asked_for(method)
     {
-        return Some("the object may have been given something else under this name".to_owned());
+        return Some("this attribute of the object may have been replaced".to_owned());
     }
     let taken = match callee {
         Expr::Attribute(method) => &*method.value,
@@ -120,11 +131,11 @@ fn uncertain(file: &File<'_, '_>, callee: &Expr) -> Option<String> {
         None => callee.is_subscript_expr(),
     };
     (may_hold_others && semantics.awaitability_by_callable(callee).is_none())
-        .then(|| "something else may be put into the collection elsewhere".to_owned())
+        .then(|| "other code may put other values into the collection".to_owned())
 }
 
 fn put_in_place(name: &str) -> String {
-    format!("this file puts something else in the place of `{name}`")
+    format!("`{name}` is replaced in this file (for example by a mock)")
 }
 
 /// Whether other files, or subclasses, reach a collection.
@@ -152,21 +163,18 @@ pub(crate) fn said_otherwise(file: &File<'_, '_>, relied: &FxHashSet<Relied>) ->
         Relied::Kept { class, name }
             if file.project.is_replaced_below(class.as_class_name(), name) =>
         {
-            Some(format!(
-                "a subclass of `{}` in sight has its own `{name}`",
-                class.name
-            ))
+            Some(format!("a subclass of `{}` overrides `{name}`", class.name))
         }
-        Relied::Kept { name, .. } if replaced::is_given_elsewhere(file, name) => Some(format!(
-            "something outside of the class gives the object another `{name}`"
-        )),
+        Relied::Kept { name, .. } if replaced::is_given_elsewhere(file, name) => {
+            Some(format!("code outside the class assigns `{name}`"))
+        }
         Relied::Given(name) if relied.contains(&Relied::Way(name.clone())) => Some(format!(
-            "the function that makes the object gives it another `{name}`"
+            "the function that creates the object assigns `{name}`"
         )),
-        Relied::Undecorated(class) => Some(format!(
-            "a decorator of `{class}` may make something else of the class"
-        )),
-        Relied::Defined(name) => Some(format!("something else is assigned to `{name}` as well")),
+        Relied::Undecorated(class) => {
+            Some(format!("a decorator of `{class}` may replace the class"))
+        }
+        Relied::Defined(name) => Some(format!("`{name}` is also assigned another value")),
         Relied::Kept { .. } | Relied::Given(_) | Relied::Way(_) => None,
     });
     reasons.min()

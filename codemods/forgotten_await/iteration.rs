@@ -5,7 +5,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::{is_overridden_plainly, may_be_another, may_be_put, said_otherwise};
+use super::doubt::{may_be_another, may_be_put, overridden_plainly, said_otherwise};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{iteration_key, name_key};
@@ -89,11 +89,11 @@ impl Codemod for MissingAsyncFor {
         }
         let behind = semantics.values_behind(iterable);
         let mut sources = std::iter::once(iterable).chain(behind.iter().copied());
-        let is_overridden = |source: &Expr| is_overridden_plainly(file, source.into());
+        let overridden = sources
+            .clone()
+            .find_map(|source| overridden_plainly(file, source.into()));
         let remedy = match surroundings.obstacle {
-            _ if sources.clone().any(is_overridden) => Remedy::NotFixed(
-                "a class in sight overrides the method with a plain one".to_owned(),
-            ),
+            _ if let Some(reason) = overridden => Remedy::NotFixed(reason),
             Some(obstacle) => Remedy::NotFixed(obstacle.reason().replace("await", "async for")),
             None => match locks::allow_await(file, site, surroundings.owner) {
                 Err(held) => Remedy::NotFixed(held),
@@ -115,7 +115,7 @@ impl Codemod for MissingAsyncFor {
         Some(Finding {
             rule: &RULE,
             range: TextRange::new(site.node.start(), iterable.end()),
-            message: "this can only be iterated asynchronously".to_owned(),
+            message: "this is an async iterator: use `async for`".to_owned(),
             remedy,
         })
     }

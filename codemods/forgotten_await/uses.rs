@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, BoolOp, Expr, ExprContext, Operator};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::file::File;
 use crate::outline::last_name;
+use crate::semantics::Awaitability;
 use crate::site::{Owner, Site};
 use crate::spelling::Spellings;
 
@@ -20,8 +21,8 @@ pub(super) struct PlainValues {
     pub(super) synchronizers: Vec<String>,
     /// Packages whose coroutine functions run by themselves where no event loop does.
     pub(super) self_running: Vec<String>,
-    /// Packages whose coroutine functions were plain ones in versions that are still in use.
-    pub(super) once_plain: Vec<String>,
+    /// By package, the coroutine functions that were plain ones in versions that are still in use.
+    pub(super) once_plain: FxHashMap<String, Vec<String>>,
 }
 
 pub(super) static PLAIN_VALUES: LazyLock<PlainValues> = LazyLock::new(|| {
@@ -29,7 +30,7 @@ pub(super) static PLAIN_VALUES: LazyLock<PlainValues> = LazyLock::new(|| {
         functions: Vec::new(),
         synchronizers: Vec::new(),
         self_running: Vec::new(),
-        once_plain: Vec::new(),
+        once_plain: FxHashMap::default(),
     })
 });
 
@@ -173,6 +174,22 @@ pub(crate) fn is_forgotten(file: &File<'_, '_>, site: &Site<'_, '_>, owner: Owne
     }
 }
 
+/// Whether a value is compared with another one that can be awaited: such code wants to know whether it is that
+/// object.
+pub(super) fn is_compared_with_awaitable(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
+    let Some(AnyNodeRef::ExprCompare(comparison)) = site.parent() else {
+        return false;
+    };
+    let is_awaitable = |expr: &Expr| {
+        matches!(
+            file.semantics.awaitability(expr.into()),
+            Awaitability::Coroutine | Awaitability::Awaitable | Awaitability::Running
+        )
+    };
+    let mut operands = std::iter::once(&*comparison.left).chain(&comparison.comparators);
+    operands.any(|operand| operand.range() != site.node.range() && is_awaitable(operand))
+}
+
 /// Whether no use of the variable `name` of `owner` could ever await what is bound to it: there is
 /// none, or each uses it as a plain value.
 fn is_used_as_plain_value(file: &File<'_, '_>, owner: Owner<'_>, name: &ast::ExprName) -> bool {
@@ -232,7 +249,7 @@ impl<'f> SourceOrderVisitor<'f> for UsesOfName<'f, '_, '_> {
                 node,
             };
             let plain = match use_of(&site) {
-                Use::Plain => true,
+                Use::Plain => !is_compared_with_awaitable(self.file, &site),
                 Use::Argument(call) => takes_plain_values(self.file, call),
                 _ => false,
             };

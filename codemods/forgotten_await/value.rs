@@ -63,14 +63,15 @@ pub(super) fn check<'a>(
         // A property that gives a coroutine is another mistake.
         (Awaitability::Running, _) => (
             "task or future",
-            "it runs by itself, and may be meant to be left alone",
+            "it runs without being awaited; waiting for it may not be intended",
         ),
         (Awaitability::Coroutine, Expr::Name(_) | Expr::Subscript(_)) => {
             ("coroutine", "it may be awaited elsewhere")
         }
-        (Awaitability::Awaitable, Expr::Name(_) | Expr::Subscript(_)) => {
-            ("awaitable", "it may run by itself")
-        }
+        (Awaitability::Awaitable, Expr::Name(_) | Expr::Subscript(_)) => (
+            "awaitable",
+            "it may be a task, which runs without being awaited",
+        ),
         _ => return None,
     };
     let range = value.range();
@@ -78,7 +79,7 @@ pub(super) fn check<'a>(
         Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
         None if awaitability != Awaitability::Running && is_used_again(function, value) => {
             Remedy::NotFixed(
-                "it has other uses in this function, and a coroutine can be awaited only once"
+                "it is used more than once in this function, and a coroutine can be awaited only once"
                     .to_owned(),
             )
         }
@@ -87,7 +88,7 @@ pub(super) fn check<'a>(
             Ok(lock) => {
                 let at = TextRange::empty(site.node.start());
                 Remedy::Rewrite(
-                    Rewrite::safe("Await it", file.await_edits(site, at, ""))
+                    Rewrite::safe("Add `await`", file.await_edits(site, at, ""))
                         .unsafe_if(Some(reason))
                         .unsafe_if(lock),
                 )
@@ -97,7 +98,7 @@ pub(super) fn check<'a>(
     Some(Finding {
         rule,
         range,
-        message: format!("this {what} is only named, not awaited: the statement does nothing"),
+        message: format!("this statement does nothing: the {what} is not awaited"),
         remedy,
     })
 }

@@ -1,0 +1,408 @@
+//! Whether something that came from an object leaves the function that opens it.
+//!
+//! What is made by a method or an attribute of the object may need it open, and so may what is made of that, through
+//! any number of names, containers and arguments. Plain data needs nothing.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::plain::{Need, need_of, need_of_call};
+use crate::file::File;
+use crate::forgotten_await::call::awaitability_of;
+use crate::outline::{last_name, root_name};
+use crate::semantics::Awaitability;
+
+/// How often the statements are gone through: what a later one makes may be used by an earlier one of a loop.
+const PASSES: usize = 4;
+
+/// What happens to what came from an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Leaving {
+    /// It stays in the function, or is plain data.
+    StaysHere,
+    /// Something leaves of which it is not known whether it needs the object.
+    MayNeedIt,
+    /// Something leaves that needs the object open, or is kept outside.
+    NeedsIt,
+}
+
+/// Functions that give back what the coroutines they are given come to.
+const WAITING: [&str; 4] = [
+    "asyncio.gather",
+    "asyncio.wait_for",
+    "asyncio.shield",
+    "asyncio.wait",
+];
+
+/// Functions that start what goes on behind the block.
+const STARTING: [&str; 4] = [
+    "create_task",
+    "ensure_future",
+    "start_soon",
+    "run_coroutine_threadsafe",
+];
+
+/// Functions that look at what they are given and keep nothing of it.
+const LOOKING: [&str; 22] = [
+    "builtins.print",
+    "builtins.str",
+    "builtins.repr",
+    "builtins.len",
+    "builtins.bool",
+    "builtins.int",
+    "builtins.float",
+    "builtins.bytes",
+    "builtins.isinstance",
+    "builtins.type",
+    "builtins.id",
+    "builtins.hash",
+    "builtins.format",
+    "builtins.any",
+    "builtins.all",
+    "builtins.sum",
+    "builtins.callable",
+    "builtins.hasattr",
+    "pprint.pprint",
+    "json.dumps",
+    "warnings.warn",
+    "logging.log",
+];
+
+/// Methods that write to a log, of whatever is called like one.
+const LOGGING: [&str; 8] = [
+    "debug",
+    "info",
+    "warning",
+    "warn",
+    "error",
+    "exception",
+    "critical",
+    "log",
+];
+
+/// Methods by which something is put into a collection.
+const PUTTING: [&str; 9] = [
+    "append",
+    "appendleft",
+    "add",
+    "extend",
+    "insert",
+    "update",
+    "setdefault",
+    "put",
+    "put_nowait",
+];
+
+/// Looks for what came from an object where it leaves `function`. `names` are those of the object, `body` is where it
+/// is used.
+pub(super) fn leaving<'a>(
+    file: &File<'a, '_>,
+    function: &'a ast::StmtFunctionDef,
+    names: impl Iterator<Item = &'a str>,
+    body: &'a [Stmt],
+) -> Leaving {
+    let mut bound = Bound::default();
+    bound.visit_body(&function.body);
+    for parameter in &function.parameters {
+        bound.0.remove(parameter.name().as_str());
+    }
+    let mut derived = Derived {
+        file,
+        function,
+        bound: bound.0,
+        names: names.map(|name| (name, Need::Open)).collect(),
+        ancestors: Vec::new(),
+        expressions: Vec::new(),
+        leaving: Leaving::StaysHere,
+    };
+    for _ in 0..PASSES {
+        let before = derived.names.len();
+        derived.visit_body(body);
+        if derived.names.len() == before {
+            break;
+        }
+    }
+    derived.leaving
+}
+
+/// The names that a function binds.
+#[derive(Default)]
+struct Bound<'a>(FxHashSet<&'a str>);
+
+impl<'a> SourceOrderVisitor<'a> for Bound<'a> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr
+            && name.ctx == ExprContext::Store
+        {
+            self.0.insert(&name.id);
+        }
+        walk_expr(self, expr);
+    }
+}
+
+struct Derived<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    function: &'a ast::StmtFunctionDef,
+    /// The names that the function itself binds.
+    bound: FxHashSet<&'a str>,
+    /// The names that something which came from the object is bound to, and what that needs.
+    names: FxHashMap<&'a str, Need>,
+    ancestors: Vec<AnyNodeRef<'a>>,
+    /// The expressions among them.
+    expressions: Vec<&'a Expr>,
+    leaving: Leaving,
+}
+
+impl<'a> Derived<'_, 'a, '_> {
+    fn leaves(&mut self, need: Need) {
+        let leaving = match need {
+            Need::Nothing => Leaving::StaysHere,
+            Need::Unknown => Leaving::MayNeedIt,
+            Need::Open => Leaving::NeedsIt,
+        };
+        self.leaving = self.leaving.max(leaving);
+    }
+
+    /// What happens to the value of a name of interest, seen from its place outwards.
+    fn follow(&mut self, name: &'a ast::ExprName, need: Need) {
+        let mut child = name.range();
+        let mut need = need;
+        // A coroutine that is not awaited yet needs the object, whatever it will give.
+        let mut is_pending = false;
+        let around: Vec<_> = self.ancestors.iter().rev().copied().collect();
+        for (index, node) in around.iter().enumerate() {
+            match *node {
+                AnyNodeRef::ExprAttribute(attribute) => {
+                    let is_called = matches!(around.get(index + 1), Some(AnyNodeRef::ExprCall(call))
+                        if call.func.range() == attribute.range());
+                    if !is_called {
+                        need = self.need(attribute.range());
+                    }
+                }
+                AnyNodeRef::ExprCall(call) if call.func.range().contains_range(child) => {
+                    let is_awaited =
+                        matches!(around.get(index + 1), Some(AnyNodeRef::ExprAwait(_)));
+                    if is_awaited {
+                        // What awaiting it gives is asked further out.
+                    } else if awaitability_of(self.file, call) == Awaitability::Coroutine {
+                        need = need_of_call(self.file, call, true);
+                        is_pending = true;
+                    } else {
+                        need = self.need(call.range());
+                    }
+                }
+                AnyNodeRef::ExprCall(call) => match self.given(call, need) {
+                    Some((next, is_started)) => {
+                        need = next;
+                        is_pending |= is_started;
+                    }
+                    None => return,
+                },
+                AnyNodeRef::ExprAwait(awaited) => {
+                    let is_waiting = matches!(&*awaited.value, Expr::Call(call)
+                        if self.file.semantics.means(&call.func, &WAITING));
+                    if !is_waiting {
+                        need = self.need(awaited.range());
+                    }
+                    is_pending = false;
+                }
+                AnyNodeRef::ExprSubscript(subscript) => {
+                    if !subscript.value.range().contains_range(child) {
+                        return;
+                    }
+                    need = self.need(subscript.range());
+                }
+                AnyNodeRef::ExprBinOp(operation) => {
+                    need = self.need(operation.range());
+                }
+                // What is asked, or made into text, is plain.
+                AnyNodeRef::ExprCompare(_)
+                | AnyNodeRef::ExprUnaryOp(_)
+                | AnyNodeRef::InterpolatedElement(_)
+                | AnyNodeRef::StmtRaise(_) => return,
+                AnyNodeRef::ExprIf(conditional) => {
+                    if conditional.test.range().contains_range(child) {
+                        return;
+                    }
+                }
+                AnyNodeRef::StmtReturn(_)
+                | AnyNodeRef::ExprYield(_)
+                | AnyNodeRef::ExprYieldFrom(_) => {
+                    self.leaves(if is_pending { Need::Open } else { need });
+                    return;
+                }
+                AnyNodeRef::StmtAssign(statement) => {
+                    if statement.value.range().contains_range(child) {
+                        for target in &statement.targets {
+                            self.bind(target, need);
+                        }
+                    }
+                    return;
+                }
+                AnyNodeRef::StmtAnnAssign(statement) => {
+                    self.bind(&statement.target, need);
+                    return;
+                }
+                AnyNodeRef::StmtAugAssign(statement) => {
+                    if statement.value.range().contains_range(child) {
+                        self.bind(&statement.target, need);
+                    }
+                    return;
+                }
+                AnyNodeRef::StmtFor(statement) => {
+                    if statement.iter.range().contains_range(child) {
+                        self.bind(&statement.target, need);
+                    }
+                    return;
+                }
+                AnyNodeRef::WithItem(item) => {
+                    if let Some(target) = &item.optional_vars {
+                        self.bind(target, need);
+                    }
+                    return;
+                }
+                AnyNodeRef::Comprehension(comprehension) => {
+                    if comprehension.iter.range().contains_range(child) {
+                        self.bind(&comprehension.target, need);
+                    }
+                    return;
+                }
+                AnyNodeRef::ExprNamed(named) => self.bind(&named.target, need),
+                // It may be called whenever somebody likes.
+                AnyNodeRef::ExprLambda(_)
+                | AnyNodeRef::StmtFunctionDef(_)
+                | AnyNodeRef::StmtClassDef(_) => {
+                    self.leaves(need);
+                    return;
+                }
+                node if node.is_statement() => return,
+                _ => {}
+            }
+            if need == Need::Nothing && !is_pending {
+                return;
+            }
+            child = node.range();
+        }
+    }
+
+    /// What the value of the expression with this range, around a name, needs.
+    fn need(&self, range: TextRange) -> Need {
+        let mut expressions = self.expressions.iter().rev();
+        let expr = expressions.find(|expr| expr.range() == range);
+        expr.map_or(Need::Unknown, |expr| need_of(self.file, expr))
+    }
+
+    /// What the value of a call needs that is given something, and whether it is a coroutine; where the thing goes is
+    /// noted. `None` where there is nothing more to follow.
+    fn given(&mut self, call: &'a ast::ExprCall, need: Need) -> Option<(Need, bool)> {
+        let semantics = &self.file.semantics;
+        if semantics.means(&call.func, &LOOKING) {
+            return None;
+        }
+        if semantics.means(&call.func, &WAITING) || semantics.class_named(&call.func).is_some() {
+            return Some((need, false));
+        }
+        let method = call.func.as_attribute_expr();
+        let name = last_name(&call.func).unwrap_or_default();
+        if STARTING.contains(&name) {
+            self.leaves(need);
+            return None;
+        }
+        if let Some(method) = method {
+            let root = root_name(&method.value);
+            // The object and what came from it stay together.
+            if root.is_some_and(|root| self.names.contains_key(root)) {
+                return Some((need, false));
+            }
+            if PUTTING.contains(&name) {
+                self.put(&method.value, need);
+                return None;
+            }
+            let is_logger = last_name(&method.value)
+                .is_some_and(|name| name.to_ascii_lowercase().contains("log"));
+            if LOGGING.contains(&name) && is_logger {
+                return None;
+            }
+        }
+        let is_coroutine = semantics
+            .function_in_sight(&call.func)
+            .is_some_and(|function| {
+                let node = function.node(semantics.db());
+                node.is_some_and(|node| node.is_async)
+            });
+        if is_coroutine {
+            return Some((need_of_call(self.file, call, true), true));
+        }
+        self.leaves(need.min(Need::Unknown));
+        Some((need, false))
+    }
+
+    fn bind(&mut self, target: &'a Expr, need: Need) {
+        match target {
+            Expr::Name(name) => {
+                let scope = self.file.semantics.function_scope(self.function);
+                if scope
+                    .is_none_or(|scope| self.file.semantics.is_declared_outside(&name.id, scope))
+                {
+                    self.kept();
+                }
+                let known = self.names.entry(&name.id).or_insert(need);
+                *known = need.max(*known);
+            }
+            Expr::Tuple(tuple) => {
+                for element in &tuple.elts {
+                    self.bind(element, need);
+                }
+            }
+            Expr::List(list) => {
+                for element in &list.elts {
+                    self.bind(element, need);
+                }
+            }
+            Expr::Starred(starred) => self.bind(&starred.value, need),
+            Expr::Attribute(attribute) => self.put(&attribute.value, need),
+            Expr::Subscript(subscript) => self.put(&subscript.value, need),
+            _ => self.kept(),
+        }
+    }
+
+    /// Something is put into an object: one of the function's own then needs the same.
+    fn put(&mut self, object: &'a Expr, need: Need) {
+        match root_name(object).filter(|root| self.bound.contains(root)) {
+            Some(root) => {
+                let known = self.names.entry(root).or_insert(need);
+                *known = need.max(*known);
+            }
+            None => self.kept(),
+        }
+    }
+
+    fn kept(&mut self) {
+        self.leaving = Leaving::NeedsIt;
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Derived<'_, 'a, '_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        self.expressions.push(expr);
+        walk_expr(self, expr);
+        self.expressions.pop();
+    }
+
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprName(name) = node
+            && name.ctx == ExprContext::Load
+            && let Some(need) = self.names.get(name.id.as_str())
+        {
+            self.follow(name, *need);
+        }
+        self.ancestors.push(node);
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+        self.ancestors.pop();
+    }
+}

@@ -1,0 +1,191 @@
+//! An object that a `finally` closes.
+
+use std::ops::{Range, RangeInclusive};
+
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{self as ast, Stmt};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+use super::unmanaged_resource::{Answer, Managed, SHARED, stays_open, title};
+use crate::finding::Rewrite;
+use crate::site::Place;
+use crate::support::blocks;
+use crate::support::resources::{Form, Resource};
+
+impl<'a> Managed<'_, 'a, '_> {
+    /// Behind the opening: `try: … finally: await x.close()`.
+    pub(super) fn closed_in_try(&self, first: usize, closes: usize) -> Answer {
+        let suite = self.place.suite;
+        let (at, statement) = (first..suite.len()).find_map(|at| match suite.get(at) {
+            Some(Stmt::Try(statement)) if self.closes_in(&statement.finalbody) > 0 => {
+                Some((at, statement))
+            }
+            _ => None,
+        })?;
+        let finalbody = statement.finalbody.as_slice();
+        let (close, row) =
+            (0..finalbody.len()).find_map(|at| Some((at, self.closing(finalbody.get(at)?)?)))?;
+        let (end, waits) = self.end_of_close(finalbody, close, row);
+        let between = suite.get(first..at)?;
+        if closes != 1
+            || end + 1 != finalbody.len()
+            || self.closes_otherwise()
+            || self
+                .uses
+                .iter()
+                .any(|used| used.range.start() > statement.end())
+            // It is closed in every case already: only the same in fewer words is better.
+            || between.is_empty()
+                && (row.form == Form::None || row.more_than_close().is_some() || waits.is_some())
+        {
+            return None;
+        }
+        if between.is_empty() {
+            return Some((
+                "is closed manually; use `async with`".to_owned(),
+                self.instead_of_try(row, statement, at, close..=end),
+            ));
+        }
+        let rewrite = if row.form == Form::None {
+            self.from_opening(row, statement, first..at)
+        } else {
+            self.around_all(row, statement, first..at, close..=end)
+        };
+        let rewrite = rewrite.map(|rewrite| {
+            rewrite
+                .unsafe_if(row.more_than_close())
+                .unsafe_if(self.opens_early(self.place.index))
+                .unsafe_if(waits)
+        });
+        Some((stays_open(row), rewrite))
+    }
+
+    /// The edits that remove the statements `closing` of the `finally` of a `try`, and that with them where nothing
+    /// else stands in it.
+    fn without_close(
+        &self,
+        statement: &ast::StmtTry,
+        closing: RangeInclusive<usize>,
+    ) -> Result<Vec<Edit>, String> {
+        let lines = self.file.lines();
+        if *closing.start() == 0 {
+            return Ok(lines.without_finally(&statement.finalbody)?);
+        }
+        let mut removals = Vec::new();
+        for at in closing {
+            removals.push(lines.delete(&statement.finalbody, at)?);
+        }
+        Ok(removals)
+    }
+
+    /// The `try` at `at`, right behind the opening, becomes the `async with`, or stands in it.
+    fn instead_of_try(
+        &self,
+        row: &Resource,
+        statement: &ast::StmtTry,
+        at: usize,
+        closing: RangeInclusive<usize>,
+    ) -> Result<Rewrite, String> {
+        let lines = self.file.lines();
+        let Place { suite, index, .. } = self.place;
+        if !lines.stands_alone(self.place.statement) {
+            return Err(SHARED.to_owned());
+        }
+        let mut removals = Vec::new();
+        for at in index..at {
+            let removal = lines.delete(suite, at)?;
+            removals.push(lines.with_blank_lines_behind(removal));
+        }
+        let is_bare = *closing.start() == 0 && is_bare(statement);
+        removals.extend(self.without_close(statement, closing)?);
+        let header = self.header(row, &removals)?;
+        let rewrite = if is_bare {
+            let keyword = TextRange::at(statement.start(), TextSize::of("try"));
+            removals.push(Edit::range_replacement(header, keyword));
+            Rewrite::safe(title(row), removals)
+        } else {
+            let block = lines
+                .block(suite, self.place.parent, at..at + 1)
+                .ok_or("the block is empty")?;
+            let mut edits = block.wrap(&format!("{header}:"), &[])?;
+            blocks::leave_out(&mut edits, &removals);
+            edits.extend(removals);
+            let mut rewrite = Rewrite::safe(title(row), edits);
+            rewrite.moves = Some(block.range());
+            rewrite
+        };
+        Ok(rewrite.unsafe_if(self.opens_early(index)))
+    }
+
+    /// The statements `between` the opening and the `try`, and that, stand in the `async with`; a `try` that only closes goes.
+    fn around_all(
+        &self,
+        row: &Resource,
+        statement: &ast::StmtTry,
+        between: Range<usize>,
+        closing: RangeInclusive<usize>,
+    ) -> Result<Rewrite, String> {
+        let lines = self.file.lines();
+        let Place { suite, parent, .. } = self.place;
+        let opening = self.place.statement;
+        if !lines.stands_alone(opening) {
+            return Err(SHARED.to_owned());
+        }
+        let mut removals = self.without_setup(between.start)?;
+        let before = suite.get(between.start - 1).ok_or(SHARED)?;
+        removals.extend(lines.blank_lines_behind(before));
+        let is_bare = *closing.start() == 0 && is_bare(statement);
+        removals.extend(self.without_close(statement, closing)?);
+        let moved = if is_bare {
+            removals.push(lines.without_try(statement)?);
+            between
+        } else {
+            between.start..between.end + 1
+        };
+        let block = lines
+            .block(suite, parent, moved)
+            .ok_or("the block is empty")?;
+        let mut edits = block.indented()?;
+        blocks::leave_out(&mut edits, &removals);
+        let header = self.header(row, &removals)?;
+        edits.push(Edit::range_replacement(
+            format!("{header}:"),
+            opening.range(),
+        ));
+        edits.extend(removals);
+        let mut rewrite = Rewrite::safe(title(row), edits);
+        rewrite.moves = Some(TextRange::new(opening.start(), statement.end()));
+        Ok(rewrite)
+    }
+
+    /// The `try` begins with the statements `between` the opening and it.
+    fn from_opening(
+        &self,
+        row: &Resource,
+        statement: &ast::StmtTry,
+        between: Range<usize>,
+    ) -> Result<Rewrite, String> {
+        let lines = self.file.lines();
+        let Place { suite, parent, .. } = self.place;
+        if !is_bare(statement) {
+            return Err(
+                "the `except` clauses would also catch errors of the lines before the `try`"
+                    .to_owned(),
+            );
+        }
+        let block = lines
+            .block(suite, parent, between)
+            .ok_or("the block is empty")?;
+        let removal = lines.without_try(statement)?;
+        let mut edits = block.wrap("try:", &[])?;
+        edits.push(removal);
+        let mut rewrite = Rewrite::safe(title(row), edits);
+        rewrite.moves = Some(TextRange::new(block.range().start(), statement.end()));
+        Ok(rewrite)
+    }
+}
+
+/// Whether a `try` has nothing but its `finally`.
+fn is_bare(statement: &ast::StmtTry) -> bool {
+    statement.handlers.is_empty() && statement.orelse.is_empty()
+}

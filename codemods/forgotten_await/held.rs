@@ -1,0 +1,72 @@
+//! Attributes and properties that hold a coroutine which somebody else awaits.
+
+use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Stmt, UnaryOp};
+use ruff_text_size::Ranged;
+
+use crate::file::File;
+use crate::site::Site;
+use crate::sketch::returned_by;
+
+/// Whether an attribute hands out a coroutine that its object holds, and nothing at `site` is impossible with one:
+/// only a property that makes a new coroutine each time is like a call that lacks its `await`.
+pub(super) fn is_held(
+    file: &File<'_, '_>,
+    site: &Site<'_, '_>,
+    attribute: &ast::ExprAttribute,
+) -> bool {
+    !is_impossible(site) && !is_made_anew(file, attribute)
+}
+
+fn is_made_anew(file: &File<'_, '_>, attribute: &ast::ExprAttribute) -> bool {
+    let semantics = &file.semantics;
+    let mut definitions = semantics.definitions_named(attribute.into()).into_iter();
+    definitions.any(|definition| {
+        let Some(function) = semantics.function_of(definition) else {
+            return false;
+        };
+        function.node(semantics.db()).is_some_and(|node| {
+            let returned = returned_by(&node.body);
+            node.is_async
+                || !returned.is_empty()
+                    && returned
+                        .iter()
+                        .all(|value| value.is_some_and(Expr::is_call_expr))
+                // A signature says no more.
+                || is_signature(&node.body)
+        })
+    })
+}
+
+fn is_signature(body: &[Stmt]) -> bool {
+    body.iter().all(|statement| match statement {
+        Stmt::Pass(_) | Stmt::Raise(_) => true,
+        Stmt::Expr(only) => {
+            only.value.is_ellipsis_literal_expr() || only.value.is_string_literal_expr()
+        }
+        _ => false,
+    })
+}
+
+/// Whether the code around a value does what no coroutine survives.
+fn is_impossible(site: &Site<'_, '_>) -> bool {
+    let is_it = |expr: &Expr| expr.range() == site.node.range();
+    match site.parent() {
+        Some(AnyNodeRef::ExprSubscript(subscript)) => is_it(&subscript.value),
+        Some(
+            AnyNodeRef::ExprBinOp(_)
+            | AnyNodeRef::ExprAttribute(_)
+            | AnyNodeRef::StmtAugAssign(_)
+            | AnyNodeRef::ExprStarred(_)
+            | AnyNodeRef::StmtAssign(_),
+        ) => !matches!(site.parent(), Some(AnyNodeRef::StmtAssign(statement))
+            if statement.targets.iter().any(Expr::is_name_expr)),
+        Some(AnyNodeRef::ExprUnaryOp(operation)) => operation.op != UnaryOp::Not,
+        Some(AnyNodeRef::ExprCompare(comparison)) => comparison
+            .ops
+            .iter()
+            .any(|op| matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE)),
+        Some(AnyNodeRef::StmtFor(statement)) => is_it(&statement.iter),
+        Some(AnyNodeRef::Comprehension(clause)) => is_it(&clause.iter),
+        _ => false,
+    }
+}
