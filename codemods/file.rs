@@ -24,6 +24,7 @@ use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
 use crate::support::replaced::Replacements;
+use crate::support::sections;
 use crate::traces::Place;
 
 /// How many folders up from a file may be the one for tests, where the name of its module is not known.
@@ -51,6 +52,8 @@ pub struct File<'a, 'db> {
     library: OnceCell<Option<Library>>,
     /// What making coroutine functions of plain ones has come to so far.
     pub(crate) conversions: Memory<'db>,
+    /// What its functions change and where they await, as far as that was asked.
+    pub(crate) sections: sections::Memory,
     awaits_at_top: OnceCell<bool>,
     in_package: OnceCell<bool>,
     replacements: OnceCell<Replacements>,
@@ -86,6 +89,7 @@ impl<'a, 'db> File<'a, 'db> {
             module,
             library: OnceCell::new(),
             conversions: Memory::default(),
+            sections: sections::Memory::default(),
             awaits_at_top: OnceCell::new(),
             in_package: OnceCell::new(),
             replacements: OnceCell::new(),

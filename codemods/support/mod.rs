@@ -14,6 +14,7 @@ pub mod loops;
 pub mod names;
 pub mod replaced;
 pub mod resources;
+pub mod sections;
 pub mod slots;
 pub mod timeouts;
 pub mod twins;
