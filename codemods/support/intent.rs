@@ -32,6 +32,9 @@ const LINES_ABOVE: u32 = 5;
 /// A comment with no more words than these says nothing but that it is deliberate.
 const FEW: usize = 4;
 
+/// Among how many words at the start of a sentence its verb is.
+const FIRST: usize = 2;
+
 /// How many words before another one may negate it.
 const BEFORE: usize = 4;
 
@@ -39,20 +42,18 @@ const BEFORE: usize = 4;
 const DELIBERATE: &[&str] = &[
     "deliberate*",
     "intentional*",
-    "intended",
-    "intented",
     "on purpose",
     "purposely",
     "purposefully",
-    "by design",
-    "is meant",
-    "are meant",
-    "meant to",
 ];
+
+/// The same, where what blocks is named itself: they stand for much else.
+const MEANT: &[&str] = &["intended", "intented", "by design", "is meant", "are meant"];
 
 /// With one of these before them, words mean the opposite.
 const NEGATIONS: &[&str] = &[
-    "not", "no", "never", "without", "avoid*", "prevent*", "cannot", "nor", "would",
+    "not", "no", "nothing", "never", "without", "avoid*", "prevent*", "cannot", "nor", "would",
+    "could", "may", "might",
 ];
 
 /// What is still to be mended is not deliberate.
@@ -66,40 +67,31 @@ fn named_by(deed: Deed) -> &'static [&'static str] {
             "sleep*",
             "sync",
             "synchronous*",
-            "async*",
-            "await*",
-            "thread*",
-            "loop",
-            "wait*",
             "stall*",
             "freez*",
             "hang*",
             "pause*",
             "suspend*",
             "slow*",
-            "hold*",
+            "not async*",
+            "no async*",
+            "no thread*",
         ],
-        Deed::Leak => &["leak*", "close*", "closing", "open*"],
+        Deed::Leak => &[
+            "leak*",
+            "close*",
+            "closing",
+            "left open",
+            "stay* open",
+            "keep* open",
+        ],
     }
 }
 
 /// Words that are enough alone.
 fn said_by(deed: Deed) -> &'static [&'static str] {
     match deed {
-        Deed::Sleep => &[
-            "block* loop",
-            "block* the loop",
-            "block* event loop",
-            "block* the event loop",
-            "block* main coroutine",
-            "block* the main coroutine",
-            "stall*",
-            "sync sleep",
-            "synchronous sleep",
-            "blocking sleep",
-            "suspend*",
-        ],
-        Deed::Block => &[
+        Deed::Sleep | Deed::Block => &[
             "block* loop",
             "block* the loop",
             "block* event loop",
@@ -108,33 +100,34 @@ fn said_by(deed: Deed) -> &'static [&'static str] {
             "block* the main coroutine",
             "stall* the loop",
             "stall* the event loop",
+            "sync sleep",
+            "synchronous sleep",
+            "blocking sleep",
         ],
         Deed::Leak => &[
             "don't close",
             "do not close",
             "must not be closed",
             "mustn't be closed",
-            "never closed",
-            "left open",
             "leak*",
         ],
     }
 }
 
-/// The same, for the words of a function's name.
+/// What a function that sleeps may be there for: it begins so what it says of itself, and its name.
+fn begins_with(deed: Deed) -> &'static [&'static str] {
+    match deed {
+        Deed::Sleep => &["stall", "stalls", "suspend", "suspends"],
+        Deed::Block | Deed::Leak => &[],
+    }
+}
+
+/// The same as what is said, for the words of a function's name.
 fn named_for(deed: Deed) -> &'static [&'static str] {
     match deed {
-        Deed::Sleep => &[
+        Deed::Sleep | Deed::Block => &[
             "sync sleep",
             "blocking sleep",
-            "block* loop",
-            "block* event loop",
-            "stall*",
-            "suspend*",
-            "deliberate*",
-            "intentional*",
-        ],
-        Deed::Block => &[
             "block* loop",
             "block* event loop",
             "deliberate*",
@@ -151,7 +144,8 @@ pub fn is_deliberate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, deed: Deed) -
         let name: Vec<String> = function.name.split('_').map(str::to_lowercase).collect();
         let named = named_for(deed)
             .iter()
-            .any(|phrase| !unnegated(&name, phrase).is_empty());
+            .any(|phrase| !unnegated(&name, phrase).is_empty())
+            || begins(&name, deed);
         let above = || comment_above(file, file.source.line_start(function.start()));
         if named
             || docstring(function).is_some_and(|text| says(&text, deed, &[], false))
@@ -165,6 +159,13 @@ pub fn is_deliberate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, deed: Deed) -
         || comments(file, site)
             .iter()
             .any(|(text, is_near)| says(text, deed, &own, *is_near))
+}
+
+/// Whether the first words tell what a function is there for.
+fn begins(words: &[String], deed: Deed) -> bool {
+    let first = words.get(..FIRST.min(words.len())).unwrap_or_default();
+    let mut phrases = begins_with(deed).iter();
+    phrases.any(|phrase| !unnegated(first, phrase).is_empty())
 }
 
 /// Whether a text says so. `own` are words that name the call itself; `is_near` where the text stands
@@ -194,15 +195,17 @@ fn says(text: &str, deed: Deed, own: &[String], is_near: bool) -> bool {
                 .iter()
                 .any(|phrase| !unnegated(sentence, phrase).is_empty())
         };
-        if any(said_by(deed)) {
-            return true;
-        }
-        any(DELIBERATE)
-            && (is_near && all.len() <= FEW
-                || named_by(deed)
-                    .iter()
-                    .any(|phrase| !found(sentence, phrase).is_empty())
-                || sentence.iter().any(|word| own.contains(word)))
+        let names = |phrases: &[&str]| {
+            phrases
+                .iter()
+                .any(|phrase| !found(sentence, phrase).is_empty())
+        };
+        let names_call = sentence.iter().any(|word| own.contains(word));
+        any(said_by(deed))
+            || begins(sentence, deed)
+            || any(DELIBERATE) && (names_call || names(named_by(deed)))
+            || any(MEANT) && (names_call || names(&["block*", "sync", "synchronous*"]))
+            || is_near && all.len() <= FEW && (any(DELIBERATE) || any(MEANT))
     })
 }
 
@@ -241,7 +244,11 @@ fn unnegated(words: &[String], phrase: &str) -> Vec<usize> {
         let before = words
             .get(at.saturating_sub(BEFORE)..*at)
             .unwrap_or_default();
-        !before.iter().any(|word| word.ends_with("n't"))
+        let is_other_way = ["instead of", "rather than"]
+            .iter()
+            .any(|phrase| found(before, phrase).contains(&before.len().saturating_sub(2)));
+        !is_other_way
+            && !before.iter().any(|word| word.ends_with("n't"))
             && NEGATIONS
                 .iter()
                 .all(|negation| found(before, negation).is_empty())
