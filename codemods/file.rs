@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use ruff_db::parsed::ParsedModuleRef;
 use ruff_diagnostics::Edit;
+use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_python_codegen::Stylist;
@@ -169,6 +170,16 @@ impl<'a, 'db> File<'a, 'db> {
         self.source[TextRange::new(self.source.line_start(offset), offset)]
             .trim_start_matches([' ', '\t', '\x0c'])
             .is_empty()
+    }
+
+    /// Whether a string literal stands in a part of the file.
+    pub fn has_string(&self, range: TextRange) -> bool {
+        self.tokens().in_range(range).iter().any(|token| {
+            matches!(
+                token.kind(),
+                TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
+            )
+        })
     }
 
     /// Where the file stands among the modules.

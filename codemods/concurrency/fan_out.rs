@@ -104,14 +104,14 @@ impl Taker<'_> {
         let has_timeout = keyword("timeout").is_some_and(|value| !value.is_none_literal_expr());
         match self.kind {
             _ if self.is_timed || has_timeout => {
-                Some("they have a common time limit, and the last ones would start later")
+                Some("they share a timeout, and the last ones would start late")
             }
             Kind::Gather => None,
             Kind::Wait => keyword("return_when")
                 .is_some_and(|value| last_name(value) != Some("ALL_COMPLETED"))
                 .then_some("`wait` may return before the last ones have started"),
             Kind::AsCompleted => is_left_early(body, self.call)
-                .then_some("the loop over `as_completed` may be left before the last ones start"),
+                .then_some("the `as_completed` loop may stop before the last ones have started"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod callee;
 mod fan_out;
+mod filling;
 pub(crate) mod signature;
 mod size;
 pub mod unbounded;

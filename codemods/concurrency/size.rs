@@ -6,6 +6,7 @@ use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::DefinitionKind;
 
 use super::fan_out::{FanOut, Turn, body_around};
+use super::signature::names_in;
 use crate::file::File;
 use crate::outline::last_name;
 use crate::semantics::contains;
@@ -45,6 +46,19 @@ impl Size {
             ) => Self::AtMost(one.saturating_mul(other)),
             (Self::Chosen, Self::Exactly(1) | Self::AtMost(1) | Self::Chosen)
             | (Self::Exactly(1) | Self::AtMost(1), Self::Chosen) => Self::Chosen,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The size of both, one behind the other.
+    fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Exactly(one), Self::Exactly(other)) => Self::Exactly(one.saturating_add(other)),
+            (
+                Self::Exactly(one) | Self::AtMost(one),
+                Self::Exactly(other) | Self::AtMost(other),
+            ) => Self::AtMost(one.saturating_add(other)),
+            (Self::Chosen, Self::Chosen) => Self::Chosen,
             _ => Self::Unknown,
         }
     }
@@ -110,12 +124,13 @@ impl<'a> Search<'_, '_, 'a, '_> {
             Expr::List(ast::ExprList { elts, .. })
             | Expr::Tuple(ast::ExprTuple { elts, .. })
             | Expr::Set(ast::ExprSet { elts, .. }) => {
-                if elts.iter().any(Expr::is_starred_expr) {
-                    Size::Unknown
-                } else {
-                    exactly(elts.len())
-                }
+                let starred = elts.iter().filter_map(Expr::as_starred_expr);
+                let parts = starred.clone().map(|part| self.size(&part.value, depth));
+                parts.fold(exactly(elts.len() - starred.count()), Size::plus)
             }
+            Expr::BinOp(operation) if operation.op == Operator::Add => self
+                .size(&operation.left, depth)
+                .plus(self.size(&operation.right, depth)),
             Expr::Dict(dict) if dict.items.iter().all(|item| item.key.is_some()) => {
                 exactly(dict.items.len())
             }
@@ -198,6 +213,13 @@ impl<'a> Search<'_, '_, 'a, '_> {
                 .reduce(Size::shorter)
                 .unwrap_or(Size::Unknown);
         }
+        if means(&["itertools.chain"]) && !arguments.iter().any(Expr::is_starred_expr) {
+            return arguments
+                .iter()
+                .map(|inner| self.size(inner, depth))
+                .reduce(Size::plus)
+                .unwrap_or(Size::Unknown);
+        }
         // A number of elements that is given.
         let given = if means(&["itertools.islice", "random.sample"]) {
             arguments.last()
@@ -256,7 +278,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
             return Size::Chosen;
         }
         match self.value_of(name) {
-            Some(value) if !grows(self.file.body(), &name.id) => self.size(value, depth),
+            Some(value) if !grows(self.file.body(), &name.id, value) => self.size(value, depth),
             _ => Size::Unknown,
         }
     }
@@ -381,19 +403,47 @@ fn splits(name: &str) -> bool {
     .any(|word| name.contains(word))
 }
 
-/// Whether the collection called `name` is given more elements somewhere.
-fn grows(body: &[Stmt], name: &str) -> bool {
-    struct Grows<'n> {
+/// Whether the collection called `name`, made as `value`, is given more elements somewhere.
+fn grows(body: &[Stmt], name: &str, value: &Expr) -> bool {
+    struct Grows<'n, 'a> {
         name: &'n str,
+        value: &'n Expr,
+        /// The names that loops give to what is in the collection.
+        held: Vec<&'a str>,
         found: bool,
     }
-    impl Grows<'_> {
+    impl<'a> Grows<'_, 'a> {
         fn is_it(&self, expr: &Expr) -> bool {
             matches!(expr, Expr::Name(name) if name.id == self.name)
         }
+
+        fn hold(&mut self, target: &'a Expr, iter: &'a Expr) {
+            if names_in(iter).any(|part| self.is_it(part)) {
+                self.held.extend(names_in(target).filter_map(last_name));
+            }
+        }
+
+        /// Whether what has this key is there already.
+        fn is_there(&self, key: &Expr) -> bool {
+            match (self.value, key) {
+                (Expr::Dict(dict), Expr::StringLiteral(key)) => dict.items.iter().any(|item| {
+                    matches!(&item.key, Some(Expr::StringLiteral(other))
+                        if other.value.to_str() == key.value.to_str())
+                }),
+                (Expr::Dict(_), Expr::Name(key)) => self.held.contains(&key.id.as_str()),
+                (Expr::Dict(_), _) => false,
+                // An element of a list takes the place of another one; a slice may be longer.
+                (_, key) => !key.is_slice_expr(),
+            }
+        }
     }
-    impl<'a> SourceOrderVisitor<'a> for Grows<'_> {
+    impl<'a> SourceOrderVisitor<'a> for Grows<'_, 'a> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::StmtFor(inner) => self.hold(&inner.target, &inner.iter),
+                AnyNodeRef::Comprehension(inner) => self.hold(&inner.target, &inner.iter),
+                _ => {}
+            }
             self.found |= match node {
                 AnyNodeRef::ExprCall(call) => matches!(&*call.func, Expr::Attribute(method)
                 if self.is_it(&method.value)
@@ -404,14 +454,21 @@ fn grows(body: &[Stmt], name: &str) -> bool {
                     )),
                 AnyNodeRef::StmtAugAssign(assign) => self.is_it(&assign.target),
                 AnyNodeRef::ExprSubscript(subscript) => {
-                    subscript.ctx.is_store() && self.is_it(&subscript.value)
+                    subscript.ctx.is_store()
+                        && self.is_it(&subscript.value)
+                        && !self.is_there(&subscript.slice)
                 }
                 _ => false,
             };
             TraversalSignal::Traverse
         }
     }
-    let mut search = Grows { name, found: false };
+    let mut search = Grows {
+        name,
+        value,
+        held: Vec::new(),
+        found: false,
+    };
     search.visit_body(body);
     search.found
 }

@@ -5,8 +5,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
-use super::callee::{self, Callee};
+use super::callee;
 use super::fan_out::{Element, FanOut, body_around};
+use super::filling::is_filled_twice;
 use super::size::{self, Size};
 use super::wrapper;
 use crate::file::File;
@@ -19,7 +20,7 @@ use crate::rule::Rule;
 use crate::semantics::{Awaitability, Semantics};
 use crate::site::Site;
 use crate::spelling::Hints;
-use crate::support::coroutines;
+use crate::support::endings::{self, Obstacle, Seen};
 use crate::tasks::making::makes_task;
 use crate::traces::search::Namesakes;
 use crate::{Candidate, Codemod};
@@ -93,28 +94,30 @@ impl Codemod for UnboundedConcurrency {
         if made.task.is_none() && fan_out.takers.calls.is_empty() {
             return None;
         }
-        if made.is_worker(&fan_out) || made.is_made_elsewhere(file, &fan_out) {
+        if made.is_worker(&fan_out)
+            || made.is_made_elsewhere(file, &fan_out)
+            || made.are_few(file, &fan_out)
+        {
             return None;
         }
         // The rewrite is unsafe then, whatever else there is.
-        let is_enough: fn(Callee) -> bool = if known.is_some() {
-            |seen| seen.meets_others
+        let is_enough: fn(&Seen) -> bool = if known.is_some() {
+            Seen::waits
         } else {
-            |seen| seen.meets_others || seen.is_unknown
+            Seen::is_doubtful
         };
         let seen = made.look(file, &fan_out, is_enough)?;
         let has_limits = || body_around(site).is_some_and(callee::limits_connections);
         if seen.is_limited || seen.never_ends || has_limits() {
             return None;
         }
-        let drops_task = made.drops_task(file, &fan_out);
-        let remedy = match wrapper::write(file, &fan_out, made.task, made.call, drops_task) {
+        let remedy = match rewritten(file, &fan_out, &made, &seen, known.is_some()) {
             Ok(wrapper) => {
-                let title = format!("Let `{}` run at most {limit} times at once", wrapper.name);
+                let title = format!("Run at most {limit} at a time with a semaphore");
                 let mut rewrite = Rewrite::safe(title, wrapper.edits)
                     .with_shared(wrapper.import)
                     .unsafe_if(leaves_some(site, &fan_out))
-                    .unsafe_if(reason(seen, known.is_some()));
+                    .unsafe_if(reason(&seen, known.is_some()));
                 rewrite.alone_in = body_around(site)
                     .and_then(<[_]>::first)
                     .map(Ranged::start)
@@ -124,8 +127,8 @@ impl Codemod for UnboundedConcurrency {
             Err(reason) => Remedy::NotFixed(reason),
         };
         let message = match known {
-            Some(count) => format!("all {count} of these run at once"),
-            None => "nothing limits how many of these run at once".to_owned(),
+            Some(count) => format!("starts all {count} coroutines at once"),
+            None => "starts one coroutine per item with no limit".to_owned(),
         };
         Some(Finding {
             rule: &RULE,
@@ -146,18 +149,53 @@ fn leaves_some(site: &Site<'_, '_>, fan_out: &FanOut<'_, '_>) -> Option<&'static
         .find_map(|taker| taker.leaves_some(body))
 }
 
+/// The wrapper for a fan-out, or the reason why a limit would break it or is not possible.
+fn rewritten<'a>(
+    file: &File<'a, '_>,
+    fan_out: &FanOut<'_, 'a>,
+    made: &Made<'a>,
+    seen: &Seen,
+    is_size_known: bool,
+) -> Result<wrapper::Wrapper, String> {
+    let waits_for_all = seen
+        .doubt
+        .as_ref()
+        .is_some_and(|doubt| doubt.obstacle == Obstacle::WaitsForAll);
+    if is_size_known && waits_for_all {
+        return Err(
+            "each of them waits for all the others, and the last ones would never start".to_owned(),
+        );
+    }
+    let body = body_around(&fan_out.statement).unwrap_or_default();
+    if fan_out.list.is_some_and(|list| is_filled_twice(body, list)) {
+        return Err(
+            "the list is filled in several places, and each would get its own limit".to_owned(),
+        );
+    }
+    let drops_task = made.drops_task(file, fan_out);
+    wrapper::write(file, fan_out, made.task, made.call, drops_task)
+}
+
 /// Why it is not plain that a limit does nothing but good.
-fn reason(seen: Callee, is_size_known: bool) -> Option<&'static str> {
-    if seen.meets_others {
-        Some("one of them may wait for another one, which would not have started")
-    } else if is_size_known {
-        None
-    } else if seen.is_unknown {
-        Some("it cannot be seen how many there are, nor that each of them ends")
-    } else if !seen.is_scarce {
-        Some("it cannot be seen how many there are, nor that they use anything scarce")
-    } else {
-        None
+fn reason(seen: &Seen, is_size_known: bool) -> Option<String> {
+    match &seen.doubt {
+        Some(doubt) if doubt.obstacle == Obstacle::Streams => Some(format!(
+            "if the first ones never end ({}), the last ones never start",
+            doubt.reason()
+        )),
+        Some(doubt) if doubt.waits() => {
+            Some("one may wait for another that hasn't started (deadlock)".to_owned())
+        }
+        _ if is_size_known => None,
+        Some(_) => Some(
+            "the number of items is unknown, and asyncfix can't tell whether each one ends"
+                .to_owned(),
+        ),
+        None if !seen.is_scarce => Some(
+            "the number of items is unknown, and asyncfix can't tell whether a limit is needed"
+                .to_owned(),
+        ),
+        None => None,
     }
 }
 
@@ -239,7 +277,7 @@ impl<'a> Made<'a> {
         }
         let semantics = &file.semantics;
         let call = wrapper::innermost(semantics, self.call);
-        if callee::spawns(&call.func) || coroutines::ends_with_arguments(semantics, &call.func) {
+        if callee::spawns(&call.func) || endings::ends_with_arguments(semantics, &call.func) {
             return true;
         }
         let is_unclear =
@@ -265,33 +303,49 @@ impl<'a> Made<'a> {
                 .any(|argument| gives_awaitable(file, argument.value()))
     }
 
+    /// Whether each turn is over something of which a program has few by nature.
+    fn are_few(&self, file: &File<'a, '_>, fan_out: &FanOut<'_, 'a>) -> bool {
+        if matches!(self.element, Element::Mapped(_)) {
+            return false;
+        }
+        let call = wrapper::innermost(&file.semantics, self.call);
+        let receiver = call.func.as_attribute_expr().map(|method| &*method.value);
+        receiver
+            .into_iter()
+            .chain(&call.arguments.args)
+            .filter(
+                |expr| matches!(expr, Expr::Name(name) if fan_out.bound.contains(name.id.as_str())),
+            )
+            .any(|expr| callee::is_one_of_few(&file.semantics, expr))
+    }
+
     /// What is seen of the coroutine; `None` where it is over soon whatever is done.
     fn look(
         &self,
         file: &File<'_, '_>,
         fan_out: &FanOut<'_, 'a>,
-        is_enough: fn(Callee) -> bool,
-    ) -> Option<Callee> {
+        is_enough: fn(&Seen) -> bool,
+    ) -> Option<Seen> {
         let semantics = &file.semantics;
         if let Element::Mapped(map) = self.element {
             let function = map.arguments.args.first()?;
-            if coroutines::ends(semantics, function) || coroutines::is_closing(function) {
+            if endings::ends(semantics, function) || endings::is_closing(function) {
                 return None;
             }
-            return Some(Callee::of_function(
+            return Some(Seen::of_function(
                 semantics,
-                file.project,
+                Some(file.project),
                 function,
                 is_enough,
             ));
         }
         let call = wrapper::innermost(semantics, self.call);
-        if coroutines::ends(semantics, &call.func) || coroutines::is_closing(&call.func) {
+        if endings::ends(semantics, &call.func) || endings::is_closing(&call.func) {
             return None;
         }
-        Some(Callee::of_call(
+        Some(Seen::of_call(
             semantics,
-            file.project,
+            Some(file.project),
             call,
             &fan_out.bound,
             is_enough,

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
@@ -15,12 +14,11 @@ use crate::outline::last_name;
 use crate::semantics::Semantics;
 use crate::site::{Owner, Place};
 use crate::support::slots::Slot;
-use crate::support::{coroutines, imports, names};
+use crate::support::words::snake_case;
+use crate::support::{endings, imports, names};
 
 /// What is written for one fan-out.
 pub struct Wrapper {
-    /// The name of the new function.
-    pub name: String,
     /// The edits at the fan-out.
     pub edits: Vec<Edit>,
     /// The import that the semaphore needs.
@@ -69,20 +67,19 @@ pub fn write<'a>(
     let surroundings = file.surroundings(&fan_out.statement);
     let owner = surroundings.owner;
     if surroundings.obstacle.is_some() {
-        return Err("a function before the statement would be a method of the class".to_owned());
+        return Err("in a class body the helper function would become a method".to_owned());
     }
     if !file.is_async(owner) && !file.targets(PythonVersion::PY310) {
         return Err(
-            "before Python 3.10 a semaphore belongs to the loop that runs when it is made, and none \
-             runs here"
-                .to_owned(),
+            "before Python 3.10 a semaphore must be created inside a running event loop".to_owned(),
         );
     }
     let place = fan_out
         .statement
         .place()
-        .ok_or("there is no place for a function before the statement")?;
+        .ok_or("a function can't be defined before this statement")?;
     let callee = callee_name(file, fan_out, call);
+    let callee = snake_case(callee);
     let of_callee = format!("{}_semaphore", callee.trim_matches('_'));
     let semaphore = names::fresh(file, owner, &["semaphore", &of_callee]);
     let writer = Writer {
@@ -112,7 +109,7 @@ pub fn write<'a>(
     let scope = file
         .semantics
         .scope_of_owner(owner)
-        .ok_or("the scope of the statement is not known")?;
+        .ok_or("a function can't be defined before this statement")?;
     let imported = imports::import(file, "asyncio", "Semaphore", scope, place.statement.start())?;
     let unit = file.indent_unit();
     let limit = file.settings.concurrency_limit;
@@ -150,7 +147,6 @@ pub fn write<'a>(
         }
     }));
     Ok(Wrapper {
-        name,
         edits,
         import: imported.edit,
     })
@@ -179,7 +175,7 @@ pub fn innermost<'a>(semantics: &Semantics<'_>, call: &'a ast::ExprCall) -> &'a 
     match call.arguments.args.first() {
         Some(Expr::Call(inner))
             if matches!(last_name(&call.func), Some("wait_for" | "shield"))
-                && coroutines::ends_with_arguments(semantics, &call.func) =>
+                && endings::ends_with_arguments(semantics, &call.func) =>
         {
             inner
         }
@@ -250,7 +246,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 && !taken.insert(parameter_name(name).to_owned())
             {
                 return Err(format!(
-                    "`{name}` would mean two things in the new function"
+                    "`{name}` would have two meanings in the new function"
                 ));
             }
         }
@@ -314,7 +310,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
     ) -> Result<Draft, String> {
         let text = self.file.text(outer);
         if text.contains(['\n', '\r']) {
-            return Err("the call spans several lines".to_owned());
+            return Err("multi-line calls are not supported here".to_owned());
         }
         let mut draft = self.called(inner)?;
         let own = draft.parameters.len();
@@ -336,7 +332,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 ArgOrKeyword::Arg(_) => None,
             };
             if argument.of.is_variadic() {
-                return Err("it is called with unpacked arguments".to_owned());
+                return Err("the call uses `*args` or `**kwargs`".to_owned());
             }
             if self.is_constant(value) && self.may_move(value) {
                 passed.push(self.file.text(argument.range).to_owned());
@@ -391,13 +387,13 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .arguments
             .args
             .split_first()
-            .ok_or("`map` is given no function")?;
+            .ok_or("`map` has no function")?;
         if !function.is_name_expr() && !function.is_attribute_expr() {
-            return Err("the function given to `map` is not called by a name".to_owned());
+            return Err("the function passed to `map` isn't a simple name".to_owned());
         }
         let callee = self.callee(function)?;
         if callee.receiver.is_some() {
-            return Err("the function given to `map` may change before it is called".to_owned());
+            return Err("the function passed to `map` may be reassigned".to_owned());
         }
         let signature = self.signature(function, None);
         let mut taken = self.taken(&callee);
@@ -442,7 +438,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         if self.file.text(receiver).contains(['\n', '\r'])
             || self.file.comments.intersects(callee.range())
         {
-            return Err("what it is called on spans several lines".to_owned());
+            return Err("multi-line calls are not supported here".to_owned());
         }
         Ok(Callee {
             text,
@@ -520,7 +516,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             matches!(argument.of.value(), Expr::Generator(generator) if !generator.parenthesized)
         });
         if is_bare_generator {
-            return Err("it is given a generator without parentheses".to_owned());
+            return Err("its argument is a generator without its own parentheses".to_owned());
         }
         Ok(arguments)
     }
@@ -650,7 +646,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
     /// that it can be proved that none is lost.
     fn may_move(&self, constant: &Expr) -> bool {
         let before = TextRange::new(self.statement.start(), constant.start());
-        !has_string(self.file, constant.range()) || !has_string(self.file, before)
+        !self.file.has_string(constant.range()) || !self.file.has_string(before)
     }
 
     fn taken(&self, callee: &Callee) -> FxHashSet<String> {
@@ -708,16 +704,6 @@ impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
 struct Argument<'a> {
     of: ArgOrKeyword<'a>,
     range: TextRange,
-}
-
-/// Whether a string literal stands in a part of the file.
-fn has_string(file: &File<'_, '_>, range: TextRange) -> bool {
-    file.tokens().in_range(range).iter().any(|token| {
-        matches!(
-            token.kind(),
-            TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
-        )
-    })
 }
 
 /// What a parameter with this name is called in a coroutine function, where linters expect time limits

@@ -1,5 +1,9 @@
 //! Pitfall 7: ignoring exceptions in `gather()`.
 
 mod argument;
+mod handlers;
+mod meant;
+mod members;
 mod results;
 pub mod return_exceptions;
+mod typed;

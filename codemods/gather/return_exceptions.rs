@@ -1,24 +1,27 @@
 //! AF701 gather-without-return-exceptions: the first error of a `gather` leaves its siblings
 //! running with nobody to look at them.
 
+use std::cell::OnceCell;
+
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashSet;
 
-use super::argument;
-use super::results::{self, Consumption, consumption};
+use super::results::{self, Consumption, Subject, consumption};
+use super::{argument, handlers, meant, members, typed};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::semantics::Semantics;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
-use crate::support::coroutines::{self, Ending, Member};
+use crate::support::coroutines::{self, Member};
+use crate::support::endings::{self, Doubt, Ending, Seen};
 use crate::support::names;
 use crate::support::slots::Slot;
-use crate::support::timeouts::is_timeout;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF701.
@@ -35,10 +38,14 @@ static RULE: Rule = Rule {
 
 const ARGUMENT: &str = "return_exceptions=True";
 
-const TITLE: &str = "Let all awaitables finish, then raise the first exception";
+const TITLE: &str =
+    "Add `return_exceptions=True` and raise the first exception after all have finished";
 
-/// How many coroutines around one that returns exceptions are looked through.
-const WRAPPERS: usize = 2;
+/// Why typed code may not take the results as they are.
+const WIDER: &str = "for type checkers the results become `T | BaseException`";
+
+/// Why there is no fix where the call is part of something that cannot be taken apart.
+const ASSIGN_FIRST: &str = "assign the result of `gather` to a variable first";
 
 /// What a new variable for the results is called.
 const RESULTS: &[&str] = &["results", "gathered"];
@@ -50,6 +57,10 @@ impl Codemod for GatherWithoutReturnExceptions {
 
     fn words(&self) -> &'static [&'static str] {
         &["gather"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
@@ -89,19 +100,26 @@ impl Codemod for GatherWithoutReturnExceptions {
             return None;
         }
         let gather = Gather::new(file, *site, awaited, call)?;
-        if gather.is_meant() {
+        if !gather.are_cancelled() && gather.is_meant() {
             return None;
         }
         let remedy = match gather.rewrite() {
-            Ok(Some(rewrite)) => Remedy::Rewrite(rewrite),
+            Ok(Some(mut rewrite)) => {
+                if gather.is_typed() {
+                    // A name that means two types in one function is an error to type checkers.
+                    let start = gather.body.first().map(Ranged::start);
+                    rewrite.alone_in = start.or(Some(TextSize::default()));
+                }
+                Remedy::Rewrite(rewrite)
+            }
             Ok(None) => return None,
             Err(reason) => Remedy::NotFixed(reason),
         };
         Some(Finding {
             rule: &RULE,
             range: call.range(),
-            message: "the first exception leaves the other awaitables of this `gather` running \
-                      unwatched"
+            message: "if one awaitable fails, `gather` raises at once and the others keep running \
+                      unattended"
                 .to_owned(),
             remedy,
         })
@@ -119,23 +137,17 @@ struct Gather<'f, 's, 'a, 'db> {
     owner: Owner<'a>,
     members: Vec<Member<'a>>,
     place: Place<'a>,
+    seen: OnceCell<Vec<Seen>>,
 }
 
 /// Where the value of the awaited call goes.
 enum Use<'a> {
     /// Nowhere: the statement is the await.
     Discarded,
-    /// To one name or attribute.
-    Bound(&'a Expr, Bound),
+    /// To one name or attribute, which may have an annotation.
+    Bound(&'a Expr, Option<&'a Expr>),
     /// To several names, to the caller, or into a larger expression.
     Consumed,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Bound {
-    Plain,
-    /// With an annotation, which the wider type would contradict.
-    Annotated,
 }
 
 impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
@@ -160,83 +172,108 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             call,
             body,
             owner: surroundings.owner,
+            seen: OnceCell::new(),
         })
     }
 
-    /// Whether the author wants the first exception at once, or does not want this one changed.
-    fn is_meant(&self) -> bool {
-        // What the tree alone tells comes first: to follow the members may take many other files.
-        matches!(&*self.call.arguments.args, [only] if !only.is_starred_expr())
-            || self.cancels_the_rest()
-            || self.is_under_timeout()
-            || self.are_done()
-            || self.members.iter().any(|member| {
-                member.callee().is_some_and(|callee| {
-                    coroutines::ending_of(&self.file.semantics, callee) == Ending::Never
-                        || self.returns_exceptions(callee)
+    /// What is seen of each member, none of which is only seen to be closed.
+    fn seen(&self) -> &[Seen] {
+        self.seen.get_or_init(|| {
+            let semantics = &self.file.semantics;
+            let project = Some(self.file.project);
+            let own = FxHashSet::default();
+            self.members
+                .iter()
+                .map(|member| match member {
+                    _ if member.callee().is_some_and(endings::is_closing) => Seen::default(),
+                    Member::Call(call) => {
+                        Seen::of_call(semantics, project, call, &own, Seen::waits)
+                    }
+                    Member::Callee(callee) => {
+                        Seen::of_function(semantics, project, callee, Seen::waits)
+                    }
+                    Member::Unseen => Seen::default(),
                 })
+                .collect()
+        })
+    }
+
+    /// Why a member may never end, so that the error of another one would not be raised: one that waits for
+    /// somebody else, or any that is not seen to end.
+    fn may_hang(&self, is_grave: fn(&Doubt) -> bool) -> Option<String> {
+        self.members
+            .iter()
+            .zip(self.seen())
+            .find_map(|(member, seen)| {
+                let doubt = seen.doubt.as_ref().filter(|doubt| is_grave(doubt))?;
+                let name = member.callee().and_then(last_name)?;
+                Some(format!(
+                    "if `{name}` never finishes ({}), an error in another would never be raised",
+                    doubt.reason()
+                ))
             })
     }
 
-    /// A member that gives exceptions back as values: its results look like failures.
-    fn returns_exceptions(&self, callee: &Expr) -> bool {
-        returns_exceptions(&self.file.semantics, callee, WRAPPERS)
+    /// Why another exception than before may reach a handler.
+    fn changes_order(&self) -> Option<&'static str> {
+        (handlers::choose_by_class(self.file, &self.site)
+            && members::may_raise_different_ones(&self.file.semantics, &self.members))
+        .then_some(
+            "if several fail, the first in the list is raised instead of the first in time, and an \
+             `except` may expect the latter",
+        )
     }
 
-    /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call: what is
-    /// cancelled is a member, or a list of members.
-    fn cancels_the_rest(&self) -> bool {
-        let mut members = MemberNames::default();
-        for argument in &*self.call.arguments.args {
-            members.visit_expr(argument);
-        }
-        self.site.enclosing_in_function().any(|(node, child)| {
-            let AnyNodeRef::StmtTry(statement) = node else {
-                return false;
-            };
-            let in_body = statement
-                .body
-                .iter()
-                .any(|inner| inner.range().contains_range(child.range()));
-            let handlers = statement.handlers.iter().flat_map(|handler| {
-                let ExceptHandler::ExceptHandler(handler) = handler;
-                &handler.body
-            });
-            in_body
-                && handlers
-                    .chain(&statement.finalbody)
-                    .any(|statement| members.are_cancelled_by(statement))
+    /// Whether the module is written for type checkers.
+    fn is_typed(&self) -> bool {
+        typed::is_typed(self.file.body())
+    }
+
+    /// Whether all members have just been cancelled.
+    fn are_cancelled(&self) -> bool {
+        meant::are_cancelled_before(self.file, &self.place, self.call)
+    }
+
+    /// The `except` clause that the call stands in.
+    fn handler(&self) -> Option<&'a ast::ExceptHandlerExceptHandler> {
+        self.site
+            .enclosing_in_function()
+            .find_map(|(node, _)| match node {
+                AnyNodeRef::ExceptHandlerExceptHandler(handler) => Some(handler),
+                _ => None,
+            })
+    }
+
+    /// Whether the handler around raises what it has caught after the call, whatever the members do.
+    fn is_raised_again(&self) -> bool {
+        self.handler().is_some_and(|handler| {
+            handler.body.iter().any(|statement| {
+                statement.start() > self.awaited.start()
+                    && matches!(statement, Stmt::Raise(raise) if raise.exc.is_none())
+            })
         })
     }
 
-    /// `async with timeout(…):` around the call: when it strikes, the caller would get the timeout
-    /// in the place of a member's error.
-    fn is_under_timeout(&self) -> bool {
-        self.site.enclosing_in_function().any(|(node, child)| {
-            matches!(node, AnyNodeRef::StmtWith(with)
-                if with.body.iter().any(|s| s.range().contains_range(child.range()))
-                    && with.items.iter().any(|item| is_timeout(&item.context_expr)))
-        })
-    }
-
-    /// Members that `asyncio.wait` has waited for already.
-    fn are_done(&self) -> bool {
-        let [Expr::Starred(starred)] = &*self.call.arguments.args else {
-            return false;
-        };
-        let Expr::Name(name) = &*starred.value else {
-            return false;
-        };
+    /// Whether the author wants the first exception at once, or does not want this one changed, or there is none.
+    fn is_meant(&self) -> bool {
+        // What the tree alone tells comes first: to follow the members may take many other files.
         let semantics = &self.file.semantics;
-        semantics.bindings(name).is_some_and(|definitions| {
-            !definitions.is_empty()
-                && definitions.iter().all(|definition| {
-                    let value = definition.kind(semantics.db()).value(semantics.module());
-                    matches!(value, Some(Expr::Await(awaited))
-                        if matches!(&*awaited.value, Expr::Call(call)
-                            if semantics.means(&call.func, &["asyncio.wait"])))
+        let callees = || self.members.iter().map(|member| member.callee());
+        matches!(&*self.call.arguments.args, [only] if !only.is_starred_expr())
+            || meant::cancels_the_rest(&self.site, self.call)
+            || meant::is_under_timeout(&self.site)
+            || meant::are_done(self.file, self.call)
+            || callees()
+                .flatten()
+                .any(|callee| members::returns_exceptions(semantics, callee))
+            || !self.members.is_empty()
+                && callees().all(|callee| {
+                    callee.is_some_and(|callee| members::catches_everything(semantics, callee))
                 })
-        })
+            || self
+                .seen()
+                .iter()
+                .any(|seen| seen.ending() == Ending::Never)
     }
 
     /// Whether a `try` around the call waits for the members' errors.
@@ -255,9 +292,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             Stmt::Assign(statement) if is_value(&statement.value) => {
                 match statement.targets.as_slice() {
                     [Expr::Name(name)] if name.id == "_" => Use::Discarded,
-                    [target @ (Expr::Name(_) | Expr::Attribute(_))] => {
-                        Use::Bound(target, Bound::Plain)
-                    }
+                    [target @ (Expr::Name(_) | Expr::Attribute(_))] => Use::Bound(target, None),
                     _ => Use::Consumed,
                 }
             }
@@ -266,7 +301,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                     && (statement.target.is_name_expr()
                         || statement.target.is_attribute_expr()) =>
             {
-                Use::Bound(&statement.target, Bound::Annotated)
+                Use::Bound(&statement.target, Some(&statement.annotation))
             }
             _ => Use::Consumed,
         }
@@ -275,79 +310,162 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     /// `Ok(None)` where the call is better left alone without a word.
     fn rewrite(&self) -> Result<Option<Rewrite>, String> {
         let guard = self.file.settings.gather_guard;
-        let argument =
-            argument::append(self.file, self.call, ARGUMENT).ok_or("the call has no arguments")?;
+        let argument = argument::append(self.file, self.call, ARGUMENT)
+            .ok_or("`gather()` has no arguments")?;
         if guard == GatherGuard::Never {
-            return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
+            return Ok(self.argument_alone(argument));
+        }
+        if self.are_cancelled() {
+            return Ok(self.argument_alone(argument));
         }
         match self.use_of_value() {
-            Use::Bound(target, bound) => {
+            Use::Bound(target, annotation) => {
                 let consumption = self.consumption(target);
-                if consumption == Consumption::Checked {
-                    // The checks are the guard; a handler around them would never run.
-                    return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
+                let is_global = self.owner == Owner::Module && target.is_name_expr();
+                let nobody_looks = consumption == Consumption::None
+                    && (is_global && guard == GatherGuard::Auto || self.is_raised_again());
+                // The checks are the guard; a handler around them would never run.
+                if consumption == Consumption::Checked || nobody_looks {
+                    return Ok(self.argument_alone(argument));
                 }
-                let nobody_looks = self.owner == Owner::Module
-                    && target.is_name_expr()
-                    && consumption == Consumption::None
-                    && guard == GatherGuard::Auto;
-                if nobody_looks {
-                    return Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)));
-                }
-                let typed = (bound == Bound::Annotated)
-                    .then_some("the annotation does not allow exceptions among the results");
-                if self.outlives_guard(target) {
-                    // Somebody else could see the exceptions before, or although, one is raised.
-                    return self.bind_first(argument, typed).map(Some);
-                }
-                let slot = Slot::of(self.file, &self.place)?;
-                let guard = self.guard(self.file.text(target));
-                let edits = [Some(argument), slot.prefix(""), Some(slot.after(&guard))];
+                let rewrite = self.rewrite_bound(argument, target, annotation, consumption)?;
                 Ok(Some(
-                    Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(typed),
+                    rewrite
+                        .unsafe_if(self.may_hang(Doubt::waits))
+                        .unsafe_if(self.changes_order()),
                 ))
             }
+            Use::Discarded if self.is_raised_again() => Ok(self.argument_alone(argument)),
             Use::Discarded => self.rewrite_discarded(argument).map(Some),
-            Use::Consumed if self.is_checked_where_consumed() => {
-                Ok((!self.errors_are_handled()).then(|| Self::argument_alone(argument)))
-            }
-            Use::Consumed => self.rewrite_consumed(argument).map(Some),
+            Use::Consumed if self.is_checked_where_consumed() => Ok(self.argument_alone(argument)),
+            Use::Consumed => self
+                .rewrite_consumed(argument)
+                .map(|rewrite| Some(rewrite.unsafe_if(self.changes_order()))),
         }
+    }
+
+    /// `pages = await …`: the guard behind the statement, or a list that type checkers know as well as before.
+    fn rewrite_bound(
+        &self,
+        argument: Edit,
+        target: &Expr,
+        annotation: Option<&Expr>,
+        consumption: Consumption,
+    ) -> Result<Rewrite, String> {
+        let outlives = self.outlives_guard(target);
+        let is_list = annotation.is_some_and(is_list);
+        let wider = if annotation.is_some() {
+            (!is_list).then_some("the annotated type doesn't allow exceptions")
+        } else {
+            let are_read = consumption == Consumption::Plain || outlives;
+            let are_different = || {
+                let arguments = &self.call.arguments.args;
+                typed::are_different(self.file, arguments, &self.members)
+            };
+            (are_read && self.is_typed() && are_different()).then_some(WIDER)
+        };
+        if wider.is_none() && self.is_typed() && consumption == Consumption::Plain {
+            return self.rebuild(argument, target, annotation, outlives);
+        }
+        if outlives {
+            // Somebody else could see the exceptions before, or although, one is raised.
+            return self.bind_first(argument, wider);
+        }
+        let slot = Slot::of(self.file, &self.place)?;
+        let guard = self.guard(self.file.text(target));
+        let edits = [Some(argument), slot.prefix(""), Some(slot.after(&guard))];
+        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(wider))
+    }
+
+    /// The results get a name of their own, and the target a list of them that holds no exceptions.
+    fn rebuild(
+        &self,
+        argument: Edit,
+        target: &Expr,
+        annotation: Option<&Expr>,
+        outlives: bool,
+    ) -> Result<Rewrite, String> {
+        let list = match target {
+            _ if !outlives => self.file.text(target).to_owned(),
+            Expr::Attribute(attribute) => self.fresh(&[&attribute.attr, "values"], &[]),
+            _ => self.fresh(&["values", "items"], &[]),
+        };
+        let results = self.fresh(RESULTS, &[&list]);
+        let is_bound_once = || {
+            let scope = self.file.semantics.scope_of_owner(self.owner);
+            let name = target.as_name_expr();
+            name.zip(scope).is_some_and(|(name, scope)| {
+                let definitions = self.file.semantics.lookup(&name.id, scope);
+                definitions.is_some_and(|definitions| definitions.len() == 1)
+            })
+        };
+        let annotation = match annotation {
+            Some(annotation) => Some(self.file.text(annotation).to_owned()),
+            None if outlives || is_bound_once() => {
+                typed::annotation_of_results(self.file, self.owner, &self.members)
+            }
+            None => None,
+        };
+        let annotation =
+            annotation.map_or_else(String::new, |annotation| format!(": {annotation}"));
+        let mut lines = vec![format!("{list}{annotation} = []")];
+        lines.extend(self.guard_for(&results, Some(&list)));
+        self.take_apart(argument, &results, lines, outlives.then_some(list.as_str()))
     }
 
     fn consumption(&self, target: &Expr) -> Consumption {
-        match target {
-            Expr::Name(name) => {
-                consumption(self.file, self.body, &name.id, self.place.statement.end())
-            }
-            target => {
-                let text = self.file.text(target);
-                results::attribute_consumption(self.file, self.body, text)
-            }
-        }
+        let Some(subject) = Subject::of(target) else {
+            return Consumption::Plain;
+        };
+        let class = self.site.class().map(|class| class.body.as_slice());
+        consumption(
+            &self.file.semantics,
+            self.body,
+            subject,
+            self.place.statement.end(),
+            class.unwrap_or_default(),
+        )
     }
 
-    fn argument_alone(argument: Edit) -> Rewrite {
-        Rewrite::safe(
-            "Let all awaitables finish and return their exceptions",
-            vec![argument],
-        )
+    /// `None` where a `try` around the call waits for an error that would not be raised any more.
+    fn argument_alone(&self, argument: Edit) -> Option<Rewrite> {
+        (!self.errors_are_handled())
+            .then(|| Rewrite::safe("Add `return_exceptions=True`", vec![argument]))
+    }
+
+    /// A new name, which is none of `others`.
+    fn fresh(&self, wishes: &[&str], others: &[&str]) -> String {
+        let wishes: Vec<&str> = wishes
+            .iter()
+            .copied()
+            .filter(|wish| !others.contains(wish))
+            .collect();
+        names::fresh(self.file, self.owner, &wishes)
     }
 
     /// The loop that raises the first exception among `results`, as the lines of the file's style.
     fn guard(&self, results: &str) -> Vec<String> {
-        let wishes: &[&str] = if results == "result" {
-            &["outcome", "item"]
-        } else {
-            &["result", "outcome"]
-        };
-        let result = names::fresh(self.file, self.owner, wishes);
+        self.guard_for(results, None)
+    }
+
+    /// The same, which puts everything else in `list`.
+    fn guard_for(&self, results: &str, list: Option<&str>) -> Vec<String> {
+        let others = [results, list.unwrap_or_default()];
+        let result = self.fresh(&["result", "outcome", "item"], &others);
         let unit = self.file.indent_unit();
-        vec![
+        // In an `except` clause the error says that it is another one.
+        let from = if self.handler().is_some() {
+            " from None"
+        } else {
+            ""
+        };
+        let mut lines = vec![
             format!("for {result} in {results}:"),
             format!("{unit}if isinstance({result}, BaseException):"),
-            format!("{unit}{unit}raise {result}"),
-        ]
+            format!("{unit}{unit}raise {result}{from}"),
+        ];
+        lines.extend(list.map(|list| format!("{unit}{list}.append({result})")));
+        lines
     }
 
     fn rewrite_discarded(&self, argument: Edit) -> Result<Rewrite, String> {
@@ -366,24 +484,25 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             Some(argument),
             Some(slot.after(&self.guard(&results))),
         ];
-        let plain = !self.members.is_empty()
-            && self.members.iter().all(|member| {
-                member.callee().is_some_and(|callee| {
-                    coroutines::is_closing(callee)
-                        || coroutines::ending_of(&self.file.semantics, callee) == Ending::Ends
-                })
-            });
-        let reason = (!plain).then_some(
-            "an awaitable may be meant to run for ever, and an error of another would then wait \
-             for it",
-        );
-        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(reason))
+        let is_unseen = self.members.is_empty()
+            || self
+                .members
+                .iter()
+                .any(|member| matches!(member, Member::Unseen));
+        let hangs = self.may_hang(|_| true).or_else(|| {
+            is_unseen.then(|| {
+                "if one of these never finishes, an error in another would never be raised"
+                    .to_owned()
+            })
+        });
+        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect())
+            .unsafe_if(hangs)
+            .unsafe_if(self.changes_order()))
     }
 
     fn rewrite_consumed(&self, argument: Edit) -> Result<Rewrite, String> {
-        let typed = Some("a type checker sees exceptions among the results");
         if self.is_whole_value() {
-            return self.bind_first(argument, typed);
+            return self.bind_first(argument, Some(WIDER));
         }
         let range = self.with_parentheses();
         let slot = Slot::of(self.file, &self.place)?;
@@ -392,8 +511,11 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         // The call moves to a statement of its own, with its bytes, the new argument included.
         let call = self.file.text(self.awaited);
         if self.file.comments.intersects(self.awaited.range()) || call.contains(['\n', '\r']) {
-            return Err("the call spans several lines of a larger statement".to_owned());
+            return Err(
+                "multi-line expressions are not supported here; assign the result first".to_owned(),
+            );
         }
+        self.keeps_order_of_strings(self.awaited.start())?;
         let at = (argument.start() - self.awaited.start()).to_usize();
         let (before, after) = call.split_at_checked(at).unwrap_or((call, ""));
         let text = format!(
@@ -406,14 +528,28 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             slot.before(&lines, ""),
             Some(Edit::range_replacement(results, range)),
         ];
-        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(typed))
+        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(Some(WIDER)))
     }
 
     /// `a, b = await …` and `return await …`: the call stays, what takes its value comes after the
     /// guard.
     fn bind_first(&self, argument: Edit, reason: Option<&str>) -> Result<Rewrite, String> {
-        let slot = Slot::of(self.file, &self.place)?;
         let results = names::fresh(self.file, self.owner, RESULTS);
+        let lines = self.guard(&results);
+        let rewrite = self.take_apart(argument, &results, lines, Some(&results))?;
+        Ok(rewrite.unsafe_if(reason))
+    }
+
+    /// The call gives its value to `results`, `lines` follow, and then, where something is `given`, what took the
+    /// value takes that.
+    fn take_apart(
+        &self,
+        argument: Edit,
+        results: &str,
+        mut lines: Vec<String>,
+        given: Option<&str>,
+    ) -> Result<Rewrite, String> {
+        let slot = Slot::of(self.file, &self.place)?;
         let outer = self.with_parentheses();
         let taker = &self.file.source[TextRange::new(self.place.statement.start(), outer.start())];
         // Parentheses that only hold the call on its line are not needed any more.
@@ -429,10 +565,12 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             },
         );
         if taker.contains(['\n', '\r']) {
-            return Err("what takes the results spans several lines".to_owned());
+            return Err(
+                "multi-line expressions are not supported here; assign the result first".to_owned(),
+            );
         }
-        let mut lines = self.guard(&results);
-        lines.push(format!("{taker}{results}"));
+        self.keeps_order_of_strings(outer.start())?;
+        lines.extend(given.map(|given| format!("{taker}{given}")));
         let mut edits = vec![
             Edit::range_replacement(format!("{results} = "), head),
             argument,
@@ -442,7 +580,17 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             edits.push(Edit::deletion(self.awaited.end(), outer.end()));
         }
         edits.extend(slot.prefix(""));
-        Ok(Rewrite::safe(TITLE, edits).unsafe_if(reason))
+        Ok(Rewrite::safe(TITLE, edits))
+    }
+
+    /// What takes the value stands behind the call afterwards: the strings of a file keep their order, so that it can
+    /// be proved that none is lost.
+    fn keeps_order_of_strings(&self, start: TextSize) -> Result<(), String> {
+        let before = TextRange::new(self.place.statement.start(), start);
+        if self.file.has_string(before) && self.file.has_string(self.awaited.range()) {
+            return Err(ASSIGN_FIRST.to_owned());
+        }
+        Ok(())
     }
 
     /// Whether what is assigned to `target` can be read although the guard raises: an attribute, a
@@ -475,7 +623,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     fn is_checked_where_consumed(&self) -> bool {
         match self.place.statement {
             Stmt::For(statement) if statement.iter.range() == self.awaited.range() => {
-                results::are_checked(self.file, &statement.body, &statement.target)
+                results::are_checked(&self.file.semantics, &statement.body, &statement.target)
             }
             Stmt::Assign(statement) if statement.value.range() == self.awaited.range() => {
                 match statement.targets.as_slice() {
@@ -484,7 +632,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                         | Expr::List(ast::ExprList { elts, .. }),
                     ] => elts
                         .iter()
-                        .all(|elt| results::are_checked(self.file, self.body, elt)),
+                        .all(|elt| results::are_checked(&self.file.semantics, self.body, elt)),
                     _ => false,
                 }
             }
@@ -521,10 +669,10 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 _ if ancestor.is_statement() => {
                     return match ancestor {
                         AnyNodeRef::StmtWhile(_) => {
-                            Err("the call is evaluated again in every turn of the loop".to_owned())
+                            Err("the call is in a loop condition".to_owned())
                         }
                         AnyNodeRef::StmtAssert(_) => {
-                            Err("the call is only evaluated where assertions are on".to_owned())
+                            Err("the call is inside an `assert`".to_owned())
                         }
                         AnyNodeRef::StmtIf(_)
                         | AnyNodeRef::StmtFor(_)
@@ -532,7 +680,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                         | AnyNodeRef::StmtAssign(_)
                         | AnyNodeRef::StmtAnnAssign(_)
                         | AnyNodeRef::StmtExpr(_) => Ok(()),
-                        _ => Err("the call is part of a larger statement".to_owned()),
+                        _ => Err(ASSIGN_FIRST.to_owned()),
                     };
                 }
                 AnyNodeRef::ExprCall(call) => {
@@ -567,11 +715,19 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 _ => false,
             };
             if !moved_past {
-                return Err("the call is part of a larger expression".to_owned());
+                return Err(ASSIGN_FIRST.to_owned());
             }
             child = *ancestor;
         }
-        Err("the call is part of a larger expression".to_owned())
+        Err(ASSIGN_FIRST.to_owned())
+    }
+}
+
+/// Whether an annotation is that of a list, written without quotes.
+fn is_list(annotation: &Expr) -> bool {
+    match annotation {
+        Expr::Subscript(subscript) => is_list(&subscript.value),
+        other => matches!(last_name(other), Some("list" | "List")),
     }
 }
 
@@ -633,125 +789,4 @@ fn is_shared(body: &[Stmt], name: &str) -> bool {
     };
     search.visit_body(body);
     search.found
-}
-
-/// The names that members go by.
-#[derive(Default)]
-struct MemberNames<'a>(Vec<&'a str>);
-
-impl<'a> SourceOrderVisitor<'a> for MemberNames<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::ExprName(name) => self.0.push(&name.id),
-            AnyNodeRef::ExprAttribute(attribute) => self.0.push(&attribute.attr),
-            // What a call is given is no member.
-            AnyNodeRef::ExprCall(_) => return TraversalSignal::Skip,
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-impl MemberNames<'_> {
-    /// Whether a statement cancels one of the members: `t.cancel()`, alone or in a loop over them,
-    /// or a helper with `cancel` in its name that is given them.
-    fn are_cancelled_by(&self, statement: &Stmt) -> bool {
-        struct Mentions<'n> {
-            names: &'n [&'n str],
-            member: bool,
-            cancel: bool,
-            /// A function with `cancel` in its name, such as `self.cancel_all()`.
-            helper: bool,
-        }
-        impl<'a> SourceOrderVisitor<'a> for Mentions<'_> {
-            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-                match node {
-                    AnyNodeRef::ExprName(name) => {
-                        self.member |= self.names.contains(&name.id.as_str());
-                        self.helper |= name.id.contains("cancel");
-                    }
-                    AnyNodeRef::ExprAttribute(attribute) => {
-                        self.member |= self.names.contains(&attribute.attr.as_str())
-                            || attribute.attr.as_str() == "all_tasks";
-                        match attribute.attr.as_str() {
-                            "cancel" => self.cancel = true,
-                            name => self.helper |= name.contains("cancel"),
-                        }
-                    }
-                    _ => {}
-                }
-                TraversalSignal::Traverse
-            }
-        }
-        let mut mentions = Mentions {
-            names: &self.0,
-            member: false,
-            cancel: false,
-            helper: false,
-        };
-        mentions.visit_stmt(statement);
-        mentions.helper || mentions.member && mentions.cancel
-    }
-}
-
-/// Whether a coroutine gives exceptions back as values, itself or by what it returns the value of.
-fn returns_exceptions(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> bool {
-    let Some(function) = semantics.function_in_sight(callee) else {
-        return false;
-    };
-    let Some(node) = function.node(semantics.db()) else {
-        return false;
-    };
-    let mut search = ReturnedExceptions {
-        caught: Vec::new(),
-        awaited: Vec::new(),
-        found: false,
-    };
-    search.visit_body(&node.body);
-    search.found
-        || depth > 0 && {
-            let own = semantics.of_function(&function);
-            search
-                .awaited
-                .iter()
-                .any(|callee| returns_exceptions(&own, callee, depth - 1))
-        }
-}
-
-struct ReturnedExceptions<'a> {
-    caught: Vec<&'a str>,
-    /// What is called by `return await …`.
-    awaited: Vec<&'a Expr>,
-    found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                self.caught.extend(
-                    handler
-                        .name
-                        .as_ref()
-                        .map(ruff_python_ast::Identifier::as_str),
-                );
-            }
-            AnyNodeRef::StmtReturn(statement) => match statement.value.as_deref() {
-                Some(Expr::Name(name)) => {
-                    self.found |= self.caught.contains(&name.id.as_str());
-                }
-                Some(Expr::Await(awaited)) => {
-                    if let Expr::Call(call) = &*awaited.value {
-                        self.awaited.push(&call.func);
-                    }
-                }
-                _ => {}
-            },
-            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
-                return TraversalSignal::Skip;
-            }
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
 }

@@ -1,0 +1,87 @@
+//! What type checkers see of the results.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{AnyNodeRef, Expr, PythonVersion, Stmt};
+
+use crate::concurrency::signature::{Signature, names_in};
+use crate::file::File;
+use crate::outline::last_name;
+use crate::site::Owner;
+use crate::support::coroutines::Member;
+
+/// Whether a module is written for type checkers: something in it is annotated.
+pub fn is_typed(body: &[Stmt]) -> bool {
+    struct Annotations(bool);
+    impl<'a> SourceOrderVisitor<'a> for Annotations {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= match node {
+                AnyNodeRef::StmtFunctionDef(function) => function.returns.is_some(),
+                AnyNodeRef::Parameter(parameter) => parameter.annotation.is_some(),
+                AnyNodeRef::StmtAnnAssign(_) => true,
+                _ => false,
+            };
+            if self.0 {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut search = Annotations(false);
+    search.visit_body(body);
+    search.0
+}
+
+/// The annotation of a list of what the members give: `list[int]`. `None` where they do not all say it in the same
+/// words, which mean the same in code of `owner`.
+pub fn annotation_of_results(
+    file: &File<'_, '_>,
+    owner: Owner<'_>,
+    members: &[Member<'_>],
+) -> Option<String> {
+    if !file.targets(PythonVersion::PY39) {
+        return None;
+    }
+    let (first, others) = members.split_first()?;
+    let element = annotation_of_result(file, owner, *first)?;
+    others
+        .iter()
+        .all(|other| annotation_of_result(file, owner, *other).as_ref() == Some(&element))
+        .then(|| format!("list[{element}]"))
+}
+
+fn annotation_of_result(
+    file: &File<'_, '_>,
+    owner: Owner<'_>,
+    member: Member<'_>,
+) -> Option<String> {
+    let callee = member.callee()?;
+    let function = file.semantics.function(callee)?;
+    let node = function.node(file.semantics.db())?;
+    if !node.is_async || !node.decorator_list.is_empty() {
+        return None;
+    }
+    // A type variable means something else outside of the function. They are known by how they are spelled: without
+    // an annotation, type checkers find the type themselves.
+    let is_variable = |name: &str| name.len() < 3 || name.ends_with('T') || name.starts_with('_');
+    if names_in(node.returns.as_deref()?)
+        .filter_map(last_name)
+        .any(is_variable)
+    {
+        return None;
+    }
+    Signature::of(&file.semantics, callee, 0)?.returns(file, owner)
+}
+
+/// Whether `gather` gives a tuple of different types, as type checkers see it: it is given several things that are
+/// not made by the same function.
+pub fn are_different(file: &File<'_, '_>, arguments: &[Expr], members: &[Member<'_>]) -> bool {
+    if arguments.iter().any(Expr::is_starred_expr) {
+        return false;
+    }
+    let mut callees = members
+        .iter()
+        .map(|member| member.callee().map(|callee| file.text(callee)));
+    let first = callees.next().flatten();
+    first.is_none() || callees.any(|other| other != first)
+}

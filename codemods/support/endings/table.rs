@@ -1,0 +1,109 @@
+//! What is known about how coroutines of libraries end, and what they use.
+
+use std::sync::LazyLock;
+
+use ruff_python_ast::Expr;
+use rustc_hash::FxHashSet;
+use serde::Deserialize;
+
+use crate::outline::last_name;
+use crate::semantics::{ClassOf, Semantics};
+
+#[derive(Default, Deserialize)]
+pub(super) struct Table {
+    pub(super) ends: Vec<String>,
+    pub(super) as_arguments: Vec<String>,
+    pub(super) as_elements: Vec<String>,
+    pub(super) never: FxHashSet<String>,
+    pub(super) waits: FxHashSet<String>,
+    pub(super) cleaning: FxHashSet<String>,
+    pub(super) closing: FxHashSet<String>,
+    pub(super) undoing: FxHashSet<String>,
+    pub(super) limiters: FxHashSet<String>,
+    pub(super) locks: FxHashSet<String>,
+    pub(super) pooled: Vec<String>,
+    pub(super) limited_words: FxHashSet<String>,
+    pub(super) limiter_words: FxHashSet<String>,
+    pub(super) limiting_words: FxHashSet<String>,
+    pub(super) locking_words: FxHashSet<String>,
+    pub(super) meeting: FxHashSet<String>,
+    pub(super) meeting_methods: FxHashSet<String>,
+    pub(super) streams: Vec<String>,
+    pub(super) stream_methods: FxHashSet<String>,
+    pub(super) reading_methods: FxHashSet<String>,
+    pub(super) finite: FxHashSet<String>,
+    pub(super) scarce: Vec<String>,
+    pub(super) clients: FxHashSet<String>,
+    pub(super) not_clients: Vec<String>,
+    pub(super) client_classes: Vec<String>,
+    pub(super) waiting_methods: FxHashSet<String>,
+    calm: Vec<String>,
+    calm_methods: FxHashSet<String>,
+}
+
+pub(super) static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(include_str!("../../data/endings.toml")).unwrap_or_default());
+
+/// Whether `callee` is known to end by itself.
+pub fn ends(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &TABLE.ends)
+}
+
+/// Whether `callee` ends when what it is given ends.
+pub fn ends_with_arguments(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &TABLE.as_arguments)
+}
+
+/// Whether calling `callee` ends what it is called on, so that it is over soon.
+pub fn is_closing(callee: &Expr) -> bool {
+    callee.is_attribute_expr() && last_name(callee).is_some_and(|name| TABLE.closing.contains(name))
+}
+
+/// Whether a method of this name ends something, in code that cleans up. Being wrong about one only
+/// means to hold back.
+pub fn cleans_up(method: &str) -> bool {
+    TABLE.cleaning.contains(method)
+}
+
+/// Whether a function of this name undoes something or lets go of it, by one of its words.
+pub fn undoes(name: &str) -> bool {
+    name.split('_').any(|word| TABLE.undoing.contains(word))
+}
+
+/// Whether calling `callee` raises nothing, where it is given what it is for.
+pub fn is_calm(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    means_one_of(semantics, callee, &TABLE.calm)
+        || ends(semantics, callee)
+        || callee.as_attribute_expr().is_some_and(|method| {
+            TABLE.calm_methods.contains(method.attr.as_str())
+                && matches!(semantics.class_of(&method.value),
+                    ClassOf::Known(class) if package_of(&class) == "builtins")
+        })
+}
+
+pub(super) fn means_one_of(semantics: &Semantics<'_>, callee: &Expr, paths: &[String]) -> bool {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    semantics.means(callee, &paths)
+}
+
+/// Whether a class is one of `classes`, by its package and its last name.
+pub fn is_one_of(class: &str, classes: &[String]) -> bool {
+    classes.iter().any(|other| {
+        package_of(other) == package_of(class)
+            && other.rsplit('.').next() == class.rsplit('.').next()
+    })
+}
+
+pub(super) fn package_of(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn the_table_is_read() {
+        assert!(TABLE.clients.contains("httpx"));
+    }
+}
