@@ -167,14 +167,15 @@ impl SemanticSyntaxContext for Context<'_> {
                 Scope::Function { is_async, .. } => return *is_async,
                 Scope::Class | Scope::Lambda(_) => return false,
                 Scope::Comprehension { is_generator, .. } if *is_generator => return true,
-                Scope::Comprehension { .. } | Scope::Module => {}
+                Scope::Comprehension { .. } => {}
+                // Notebooks, snippets and the shell await there.
+                Scope::Module => return true,
             }
         }
-        false
+        true
     }
 
     fn in_await_allowed_context(&self) -> bool {
-        // At the top level, an `await` says that the file is a notebook's or a snippet.
         !matches!(self.blocks().next(), Some(Scope::Class))
     }
 

@@ -319,6 +319,12 @@ impl<'a, 'db> File<'a, 'db> {
         })
     }
 
+    /// The library whose functions are written into this file: the one that runs it, or anyio where the file imports
+    /// that as well.
+    pub fn library_to_write(&self) -> Option<Library> {
+        Library::to_write(self.syntax(), self.source).or_else(|| self.library())
+    }
+
     /// The edits that put `await` before the expression at `site` and write `callee` over
     /// `replaced`, with parentheses around the whole where a trailer follows (`(await f()).x`).
     ///

@@ -41,6 +41,9 @@ pub enum Library {
     Other,
 }
 
+/// What they are called.
+const LIBRARIES: [&str; 5] = ["asyncio", "anyio", "trio", "twisted", "curio"];
+
 impl Library {
     fn of_import(module: &str) -> Option<Self> {
         match module.split('.').next()? {
@@ -55,19 +58,18 @@ impl Library {
     /// The library that the imports at the top level of a module point to. `None` where there is no such import, or
     /// they disagree.
     ///
-    /// What a function imports, or only a type checker sees, says nothing of what runs the module. Where anyio
-    /// stands beside asyncio, its functions work under both.
+    /// What a function imports, or only a type checker sees, says nothing of what runs the module. One that imports
+    /// asyncio beside anyio runs on asyncio.
     pub fn of_module(module: &ast::ModModule, source: &str) -> Option<Self> {
-        // Most files that import none of them do not even hold the word.
-        if !["asyncio", "anyio", "trio", "twisted", "curio"]
-            .iter()
-            .any(|word| holds(source, word))
-        {
-            return None;
-        }
-        let mut libraries = Libraries::default();
-        for_each_import_at_top(&module.body, &mut |import| libraries.note(&import));
-        libraries.decide()
+        Libraries::of(module, source)?.decide()
+    }
+
+    /// The library whose functions are written into a module: anyio where the module imports it, since its functions
+    /// work on asyncio and on trio.
+    pub fn to_write(module: &ast::ModModule, source: &str) -> Option<Self> {
+        let libraries = Libraries::of(module, source)?;
+        let has_anyio = libraries.0.contains(&Self::Anyio) && !libraries.0.contains(&Self::Other);
+        has_anyio.then_some(Self::Anyio)
     }
 
     /// The name of the module to import, for libraries that have one.
@@ -86,6 +88,17 @@ impl Library {
 struct Libraries(Vec<Library>);
 
 impl Libraries {
+    /// Those that the module imports at its top level. `None` where it does not even hold the words.
+    fn of(module: &ast::ModModule, source: &str) -> Option<Self> {
+        // Most files that import none of them do not even hold the word.
+        if !LIBRARIES.iter().any(|word| holds(source, word)) {
+            return None;
+        }
+        let mut libraries = Self::default();
+        for_each_import_at_top(&module.body, &mut |import| libraries.note(&import));
+        Some(libraries)
+    }
+
     fn note(&mut self, import: &Import<'_>) {
         match import {
             Import::Module(names) => {
@@ -102,17 +115,16 @@ impl Libraries {
         }
     }
 
-    /// Twisted and curio beat all others, and anyio beats asyncio and trio, since it runs on both.
-    fn decide(self) -> Option<Library> {
+    /// Twisted and curio beat all others. Anyio runs on what stands beside it.
+    fn decide(&self) -> Option<Library> {
         let has = |library| self.0.contains(&library);
-        [Library::Other, Library::Anyio]
-            .into_iter()
-            .find(|library| has(*library))
-            .or_else(|| match (has(Library::Asyncio), has(Library::Trio)) {
-                (true, false) => Some(Library::Asyncio),
-                (false, true) => Some(Library::Trio),
-                _ => None,
-            })
+        match (has(Library::Asyncio), has(Library::Trio)) {
+            _ if has(Library::Other) => Some(Library::Other),
+            (true, true) => has(Library::Anyio).then_some(Library::Anyio),
+            (true, false) => Some(Library::Asyncio),
+            (false, true) => Some(Library::Trio),
+            (false, false) => has(Library::Anyio).then_some(Library::Anyio),
+        }
     }
 }
 
@@ -487,6 +499,11 @@ fn drives_coroutines(module: &ast::ModModule, source: &str) -> bool {
         steps.visit_body(&module.body);
     }
     steps.0
+}
+
+/// Whether a file may start event loops of a library, judged by its text.
+pub fn may_start_loops(source: &str) -> bool {
+    holds(source, "run(") && LIBRARIES.iter().any(|library| holds(source, library))
 }
 
 /// Whether a file may step through coroutines by hand, judged by its text.

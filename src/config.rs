@@ -1013,7 +1013,7 @@ mod tests {
         for wrong in ["'close('", "'raise'", "\"\"\"a()\nb()\"\"\"", "'# nothing'"] {
             let error = read(&format!("[cancellation]\ncleanup = {wrong}\n")).unwrap_err();
             assert!(
-                error.0.contains("expected one line of Python"),
+                error.0.contains("expected a single line of Python"),
                 "{wrong}: {error}"
             );
         }
@@ -1072,7 +1072,7 @@ mod tests {
         for (wrong, expected) in [
             (
                 "open = false",
-                "asyncfix.toml:2:1: `open` is no dotted path",
+                "asyncfix.toml:2:1: `open` is not a dotted name",
             ),
             ("'a.b' = 'thread'", "asyncfix.toml:2:9: expected one of"),
             (
@@ -1085,7 +1085,7 @@ mod tests {
             ),
             (
                 "requests.get = false",
-                "asyncfix.toml:2:1: `requests` is no dotted path",
+                "asyncfix.toml:2:1: `requests` is not a dotted name",
             ),
             (
                 "'a.b' = { code = 'AF101' }",

@@ -35,7 +35,7 @@ pub fn render(
             outcome
                 .findings
                 .iter()
-                .map(move |finding| diagnostic(finding, Span::from(file.clone())))
+                .map(move |finding| diagnostic(finding, Span::from(file.clone()), format))
                 .collect::<Vec<_>>()
         })
         .collect();
@@ -60,11 +60,21 @@ pub fn render(
     DisplayDiagnostics::new(&resolver, &config, &diagnostics).to_string()
 }
 
-fn diagnostic(finding: &Finding, span: Span) -> Diagnostic {
+fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagnostic {
+    let reason = reason(finding);
+    // The full format has lines of its own for this; the others, which programs read, have the message alone.
+    let message = match (&reason, format) {
+        (Some(reason), format)
+            if !matches!(format, DiagnosticFormat::Full | DiagnosticFormat::Concise) =>
+        {
+            format!("{} ({reason})", finding.message)
+        }
+        _ => finding.message.clone(),
+    };
     let mut diagnostic = Diagnostic::new(
         DiagnosticId::Lint(LintName::of(finding.rule.name)),
         Severity::Warning,
-        &finding.message,
+        message,
     );
     diagnostic.set_secondary_code(SecondaryCode::new(finding.rule.code.to_owned()));
     diagnostic.annotate(Annotation::primary(span.with_range(finding.range)));
@@ -78,21 +88,24 @@ fn diagnostic(finding: &Finding, span: Span) -> Diagnostic {
                     also(rewrite),
                 ));
             }
-            if let Some(reason) = &rewrite.unsafe_because {
-                diagnostic.sub(SubDiagnostic::new(
-                    SubDiagnosticSeverity::Info,
-                    format!("unsafe: {reason}"),
-                ));
-            }
         }
-        Remedy::NotFixed(reason) => {
-            diagnostic.sub(SubDiagnostic::new(
-                SubDiagnosticSeverity::Info,
-                format!("not fixed: {reason}"),
-            ));
-        }
+        Remedy::NotFixed(_) => {}
+    }
+    if let Some(reason) = reason {
+        diagnostic.sub(SubDiagnostic::new(SubDiagnosticSeverity::Info, reason));
     }
     diagnostic
+}
+
+/// Why a finding has no safe fix, for people.
+fn reason(finding: &Finding) -> Option<String> {
+    match &finding.remedy {
+        Remedy::Rewrite(rewrite) => {
+            let reason = rewrite.unsafe_because.as_ref()?;
+            Some(format!("unsafe: {reason}"))
+        }
+        Remedy::NotFixed(reason) => Some(format!("not fixed: {reason}")),
+    }
 }
 
 /// Which other files a rewrite changes, for people.
@@ -104,9 +117,9 @@ fn also(rewrite: &Rewrite) -> String {
         .map(|name| format!("`{}`", name.to_string_lossy()))
         .collect();
     match names.as_slice() {
-        [] | [_] | [_, _] | [_, _, _] => format!("it changes {} too", names.join(", ")),
+        [] | [_] | [_, _] | [_, _, _] => format!("also changes {}", names.join(", ")),
         [first, second, ..] => format!(
-            "it changes {first}, {second} and {} other files too",
+            "also changes {first}, {second} and {} other files",
             names.len() - 2
         ),
     }

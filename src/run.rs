@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
-use asyncfix_codemods::project::{Project, Summary, may_drive_coroutines};
+use asyncfix_codemods::project::{Project, Summary, may_drive_coroutines, may_start_loops};
 use asyncfix_codemods::proof::Flaw;
 use asyncfix_codemods::rewrite::Round;
 use asyncfix_codemods::support::blocking::Table;
@@ -653,7 +653,8 @@ fn first_look(
         .iter()
         .any(|(place, codemod)| codemod.in_plain_code() && words.are_for(*place));
     let is_asked_for = is_target && (named || in_plain_code);
-    if is_plain && !for_types && !is_asked_for && !may_drive_coroutines(&source.text) {
+    let is_of_libraries = may_drive_coroutines(&source.text) || may_start_loops(&source.text);
+    if is_plain && !for_types && !is_asked_for && !is_of_libraries {
         let summary = Summary::of_plain_code(&source.text);
         return Ok(FirstLook::Nothing(Some(Box::new(summary))));
     }

@@ -203,7 +203,7 @@ fn stubs_and_ignored_and_excluded_files_are_left_alone() {
         .args(["--write", "--extend-exclude", "vendored"])
         .assert()
         .success()
-        .stderr("asyncfix: no Python file found in .\n");
+        .stderr("warning: no Python files in .\n");
     asyncfix(&folder)
         .args(["--write", "a.pyi"])
         .assert()
@@ -585,7 +585,7 @@ fn machine_formats_can_be_read() {
         .arg("--statistics")
         .assert()
         .code(1)
-        .stdout("     1  AF201 blocking-sleep (0 fixed, 1 not fixed)\n");
+        .stdout("     1  AF201 blocking-sleep (1 fixable)\n");
 }
 
 #[test]
@@ -648,7 +648,7 @@ fn deep_trees_do_not_overflow_the_stack() {
         .args(["--write", "--select", "AF201"])
         .assert()
         .success()
-        .stderr("1 fixed in 1 file, 0 not fixed\n");
+        .stderr("Fixed 1 problem in 1 file\n");
 }
 
 #[test]
@@ -706,7 +706,7 @@ fn a_fix_of_several_files_is_made_whole_or_not_at_all() {
     asyncfix(&folder)
         .assert()
         .code(1)
-        .stdout(contains("it changes `main.py` too"));
+        .stdout(contains("also changes `main.py`"));
     // One patch.
     let diff = asyncfix(&folder).arg("--diff").assert().code(1);
     let diff = String::from_utf8_lossy(&diff.get_output().stdout).into_owned();
@@ -954,7 +954,7 @@ async def show(client, urls):
     asyncfix(&folder)
         .assert()
         .success()
-        .stderr("No mistakes found\n");
+        .stderr("No problems found\n");
     for order in [["AF501", "AF701", "AF801"], ["AF701", "AF801", "AF501"]] {
         write(folder.path(), "a.py", before.as_bytes());
         for rule in order {
@@ -1096,7 +1096,7 @@ class Application:
         .assert()
         .code(1)
         .stdout(contains("bot/run.py:12:32: AF501 [*]"))
-        .stdout(contains("telegram/store.py:13:32: AF501 nothing"));
+        .stdout(contains("telegram/store.py:13:32: AF501 starts"));
 }
 
 #[test]
@@ -1432,4 +1432,17 @@ fn a_hundred_and_twenty_blocks_are_fixed_in_one_run() {
         .assert()
         .code(0)
         .stderr("Fixed 120 problems in 1 file\n");
+}
+
+#[test]
+fn what_programs_read_has_the_reason_as_well() {
+    let report = "import sqlite3\n\n\nasync def main():\n    sqlite3.connect('x')\n";
+    let folder = folder(&[("a.py", "import time\n\n\nasync def main(q):\n    f = lambda: q\n    input()\n"), ("b.py", report)]);
+    for format in ["json", "json-lines", "gitlab", "github", "azure", "junit", "rdjson", "pylint"] {
+        asyncfix(&folder)
+            .args(["--output-format", format, "--select", "AF205,AF209"])
+            .assert()
+            .code(1)
+            .stdout(contains("(unsafe: ").and(contains("(not fixed: ")));
+    }
 }
