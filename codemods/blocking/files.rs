@@ -16,6 +16,7 @@ use crate::semantics::ClassOf;
 use crate::site::Owner;
 use crate::support::blocking::{Row, argument, path_method};
 use crate::support::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
+use crate::tasks::entry::is_entry_point;
 
 /// How many bindings are followed to find out what a path is made of.
 const STEPS: usize = 6;
@@ -113,26 +114,29 @@ pub(super) fn meets_others(
                 .iter()
                 .filter(is_same)
                 .any(|other| other.range != found.range);
-        if again {
-            return Some("another task may read or write the same file in between".to_owned());
-        }
-        if found.agreement != Agreement::Same {
-            return None;
-        }
         // What the module does when it is imported is done before.
         let elsewhere = all
             .uses
             .iter()
             .filter(is_same)
             .any(|other| other.function.is_some() && other.function != found.function);
-        if elsewhere && !found.writes {
+        let is_for_all = found.agreement == Agreement::Same;
+        if !again && !(is_for_all && (found.writes || elsewhere)) {
+            return None;
+        }
+        if !elsewhere && is_run_once(file, function) {
+            return None;
+        }
+        if again {
+            return Some("another task may read or write the same file in between".to_owned());
+        }
+        if !found.writes {
             return Some(format!(
                 "other code writes `{}`, maybe at the same time",
                 found.path
             ));
         }
-        let is_alone = !found.locks.is_empty() || is_run_once(file, function);
-        (found.writes && (elsewhere || !is_alone))
+        (elsewhere || found.locks.is_empty())
             .then(|| format!("two calls may write `{}` at the same time", found.path))
     })
 }
@@ -153,16 +157,7 @@ fn is_run_once(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
             TraversalSignal::Traverse
         }
     }
-    let module = file.semantics.module_name();
-    let module = module
-        .as_deref()
-        .and_then(|module| module.rsplit('.').next())
-        .unwrap_or_default();
-    let is_own = file
-        .body()
-        .iter()
-        .any(|statement| statement.range() == function.range());
-    if !is_own || !file.project.runs(module, &function.name) {
+    if !is_entry_point(file, Owner::Function(function)) {
         return false;
     }
     let mut uses = Uses {
@@ -304,6 +299,22 @@ impl<'a> Search<'_, 'a, '_> {
         });
     }
 
+    /// The path that an expression names in another way: `Path(path)`, `str(path)`.
+    fn unwrapped(&self, mut path: &'a Expr) -> &'a Expr {
+        while let Expr::Call(call) = path
+            && let [inner] = &*call.arguments.args
+            && call.arguments.keywords.is_empty()
+            && self
+                .file
+                .semantics
+                .qualified_name(&call.func)
+                .is_some_and(|path| names_a_path(&path))
+        {
+            path = inner;
+        }
+        path
+    }
+
     /// What tells whether two paths are equal, and whether that is so in one function alone.
     fn key(
         &self,
@@ -312,30 +323,25 @@ impl<'a> Search<'_, 'a, '_> {
         steps: usize,
     ) -> (String, bool) {
         let file = self.file;
-        if let Expr::Call(call) = path
-            && let [inner] = &*call.arguments.args
-            && call.arguments.keywords.is_empty()
-            && file
-                .semantics
-                .qualified_name(&call.func)
-                .is_some_and(|path| names_a_path(&path))
-        {
-            return self.key(inner, visible, steps);
-        }
+        let path = self.unwrapped(path);
         if let Expr::Name(name) = path
             && let Some(steps) = steps.checked_sub(1)
             && let Some((_, locals)) = innermost(visible, &name.id)
             && !locals.parameters.contains(name.id.as_str())
             && let Some([Source::Value(value)]) = locals.sources(&name.id)
-            && matches!(
-                value,
-                Expr::Name(_) | Expr::Attribute(_) | Expr::StringLiteral(_) | Expr::Call(_)
-            )
-            && *value != path
         {
-            let (text, is_own) = self.key(value, visible, steps);
-            if !value.is_call_expr() || !is_own {
-                return (text, is_own);
+            match self.unwrapped(value) {
+                value @ (Expr::Name(_) | Expr::Attribute(_) | Expr::StringLiteral(_)) => {
+                    return self.key(value, visible, steps);
+                }
+                // What a call gives depends on when it is made, where it is made of variables.
+                value @ Expr::Call(_) => {
+                    let (text, is_own) = self.key(value, visible, steps);
+                    if !is_own {
+                        return (text, is_own);
+                    }
+                }
+                _ => {}
             }
         }
         if let Expr::StringLiteral(literal) = path {

@@ -12,7 +12,7 @@ use crate::site::Owner;
 
 /// Whether the code is where a program starts and ends: module-level code that awaits, or a coroutine that the project
 /// gives to a new event loop.
-pub(super) fn is_entry_point(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+pub(crate) fn is_entry_point(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     match owner {
         Owner::Module => file.awaits_at_top_level(),
         Owner::Function(function) => {

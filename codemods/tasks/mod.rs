@@ -3,7 +3,7 @@
 mod at_end;
 pub mod dangling;
 mod duration;
-mod entry;
+pub(crate) mod entry;
 mod keepers;
 mod kept;
 mod leaving;
