@@ -7,21 +7,23 @@ use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
+use crate::blocking::given::Given;
+use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{files, outlined};
+use crate::blocking::{alone, files, outlined};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Origin;
 use crate::site::{Obstacle, Owner, Site, Surroundings};
 use crate::spelling::Hints;
 use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
-use crate::support::{coroutines, imports, locks};
+use crate::support::intent::{self, Deed};
+use crate::support::{coroutines, imports, locks, sections};
 use crate::{Candidate, Codemod};
 
 /// The codemod of one rule about blocking calls.
@@ -32,17 +34,11 @@ pub struct BlockingCall {
     pub held_locks: bool,
     /// Whether it says nothing about tests, unless the settings ask for it.
     pub is_silent_in_tests: bool,
+    /// Whether it says nothing about programs in which nothing else could run meanwhile.
+    pub may_be_alone: bool,
+    /// What its calls may do on purpose.
+    pub deed: Deed,
 }
-
-/// Functions that call what they are given in another thread. Judged by their names, because being
-/// wrong here only means to hold back.
-const RUNNERS: [&str; 5] = [
-    "run_in_executor",
-    "run_in_threadpool",
-    "run_sync",
-    "sync_to_async",
-    "to_thread",
-];
 
 impl Codemod for BlockingCall {
     fn rule(&self) -> &'static Rule {
@@ -79,25 +75,35 @@ impl Codemod for BlockingCall {
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let call = match site.node {
             AnyNodeRef::ExprCall(call) => call,
-            AnyNodeRef::StmtWith(with) => return self.held_lock(file, with),
+            AnyNodeRef::StmtWith(with) => return self.held_lock(file, site, with),
             _ => return None,
         };
         let surroundings = on_loop(file, site)?;
         let called = called(file, site, call, self.rule.code)?;
-        let library = file.library();
+        let library = file.library_to_write();
+        let given = Given::of(file, site);
+        let is_moved = matches!(
+            called.row.kind,
+            Kind::Replace | Kind::ToThread | Kind::WrapFuture
+        ) && !called.row.lazy;
         if library == Some(Library::Other)
+            || given.is_some() && !is_moved
             || self.is_silent_in_tests && is_silent_test(file, surroundings.owner)
             || is_awaited(site) && called.row.kind != Kind::Replace
             || called.row.kind == Kind::WrapFuture && is_done(file, call)
             || called.row.kind == Kind::Report
                 && is_reported_where_made(file, site, call, surroundings.owner, self.rule.code)
+            || self.may_be_alone && alone::nothing_else_runs(file, surroundings.owner)
+            || intent::is_deliberate(file, site, self.deed)
         {
             return None;
         }
         let instead = called.row.instead.as_ref();
         let instead = instead.map_or(String::new(), |name| {
-            format!("; `{name}` waits without blocking")
+            format!("; `{name}` is the async version")
         });
+        let in_test = (!self.is_silent_in_tests && is_silent_test(file, surroundings.owner))
+            .then_some("a test may block on purpose");
         let blocking = Blocking {
             file,
             site,
@@ -105,16 +111,17 @@ impl Codemod for BlockingCall {
             called,
             surroundings,
             library,
+            given,
         };
         Some(Finding {
             rule: self.rule,
             range: call.range(),
             message: format!(
-                "`{}` blocks the event loop: no other task runs meanwhile{instead}",
+                "`{}` blocks the event loop{instead}",
                 blocking.called.name.trim_start_matches("builtins."),
             ),
             remedy: match blocking.rewrite() {
-                Ok(rewrite) => Remedy::Rewrite(rewrite),
+                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test)),
                 Err(reason) => Remedy::NotFixed(reason),
             },
         })
@@ -123,20 +130,27 @@ impl Codemod for BlockingCall {
 
 impl BlockingCall {
     /// `with lock:` around an `await`.
-    fn held_lock(&self, file: &File<'_, '_>, with: &ast::StmtWith) -> Option<Finding> {
+    fn held_lock<'a>(
+        &self,
+        file: &File<'a, '_>,
+        site: &Site<'_, 'a>,
+        with: &ast::StmtWith,
+    ) -> Option<Finding> {
+        if is_silent_test(file, site.owner()) {
+            return None;
+        }
         let mut managers = with.items.iter().map(|item| &item.context_expr);
         let lock = managers.find(|manager| locks::is_thread_lock(file, manager))?;
         Some(Finding {
             rule: self.rule,
             range: lock.range(),
             message: format!(
-                "`{}` is a thread's lock, and is held while this coroutine awaits: another task \
-                 that takes it stops the event loop for good",
-                file.text(lock)
+                "`{}` is a `threading` lock held across an `await`: another task that tries to \
+                 acquire it deadlocks the event loop",
+                one_line(file.text(lock))
             ),
             remedy: Remedy::NotFixed(
-                "use a lock of the async library, or release this one before the `await`"
-                    .to_owned(),
+                "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
             ),
         })
     }
@@ -146,33 +160,16 @@ pub(super) fn is_awaited(site: &Site<'_, '_>) -> bool {
     matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
 }
 
-/// What is around a call that runs on an event loop. `None` where it does not, or is given to a thread
-/// already.
+/// What is around a call that runs on an event loop. `None` where it does not.
 pub(super) fn on_loop<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Surroundings<'a>> {
     let surroundings = file.surroundings(site);
-    (file.is_async(surroundings.owner)
-        && surroundings.obstacle != Some(Obstacle::Signature)
-        && !is_given_to_runner(site))
-    .then_some(surroundings)
+    (file.is_async(surroundings.owner) && surroundings.obstacle != Some(Obstacle::Signature))
+        .then_some(surroundings)
 }
 
 /// Whether code is that of a test, where nobody else is kept waiting, and the settings do not ask for it.
 pub(super) fn is_silent_test(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     !file.settings.blocking_in_tests && file.is_test_code(owner)
-}
-
-/// Whether the call is an argument of a function that runs things in a thread: what is meant there
-/// is not to call it yet.
-fn is_given_to_runner(site: &Site<'_, '_>) -> bool {
-    site.ancestors
-        .iter()
-        .rev()
-        .take_while(|node| !node.is_statement())
-        .any(|node| {
-            matches!(node, AnyNodeRef::ExprCall(call)
-                if last_name(&call.func).is_some_and(|name| RUNNERS.contains(&name))
-                    && call.arguments.range().contains_range(site.node.range()))
-        })
 }
 
 /// Whether the future whose result is asked for comes out of `concurrent.futures.wait` or
@@ -236,6 +233,8 @@ pub(super) struct Blocking<'f, 's, 'a, 'db> {
     pub(super) called: Called<'f>,
     pub(super) surroundings: Surroundings<'a>,
     pub(super) library: Option<Library>,
+    /// What is given the call's result, and would call that in a thread.
+    pub(super) given: Option<Given<'a>>,
 }
 
 impl<'a> Blocking<'_, '_, 'a, '_> {
@@ -258,7 +257,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             _ => None,
         }
         .or_else(|| self.file.semantics.scope_of(&*self.call.func))
-        .ok_or_else(|| "the scope of the call is not known".to_owned())
+        .ok_or_else(|| "asyncfix has no rewrite for this call".to_owned())
     }
 
     /// How something is run in a thread here; `with_keywords` where it takes keyword arguments.
@@ -276,7 +275,13 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         let row = self.row();
         if row.kind == Kind::Report {
             let reason = row.reason.clone();
-            return Err(reason.unwrap_or_else(|| "nothing is known to write instead".to_owned()));
+            return Err(
+                reason.unwrap_or_else(|| "asyncfix has no rewrite for this call".to_owned())
+            );
+        }
+        if let Some(given) = &self.given {
+            let rewrite = given.rewrite(self)?;
+            return Ok(rewrite.unsafe_if(row.unsafe_because(self.call)));
         }
         if let Some(obstacle) = self.surroundings.obstacle {
             return Err(obstacle.reason().to_owned());
@@ -287,7 +292,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             )
         }) {
             return Err(format!(
-                "with `{keyword}` the answer is read piece by piece, and each piece blocks too"
+                "with `{keyword}=True`, reading the response blocks too"
             ));
         }
         let rewrite = match row.kind {
@@ -300,9 +305,9 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         let lock = locks::allow_await(self.file, self.site, self.owner())?;
         let ambiguous = self.library.is_none().then(|| {
             if self.file.project.drives_coroutines() {
-                "the project runs coroutines by hand, and this file does not say that asyncio runs its own"
+                "the project drives coroutines manually; asyncfix can't tell whether asyncio runs this file"
             } else {
-                "the project uses several async libraries, and this file does not say which"
+                "the project uses several async libraries; asyncfix can't tell which one runs this file"
             }
         });
         Ok(rewrite
@@ -311,6 +316,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.lost_update())
             .unsafe_if(self.opened_loop()?)
+            .unsafe_if(self.opened_section())
             .unsafe_if(ambiguous))
     }
 
@@ -329,7 +335,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
                 _ => false,
             });
         (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
-            "in a cancelled scope every `await` raises at once, and this would not be done",
+            "in a cancelled scope every `await` raises at once, so this call would be skipped",
         )
     }
 
@@ -355,6 +361,14 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         Ok(collections.of_loops_around(self.site))
     }
 
+    /// Why others must not run between what is before and behind the new `await`.
+    fn opened_section(&self) -> Option<&'static str> {
+        if is_awaited(self.site) {
+            return None;
+        }
+        sections::opened_by_await(self.file, self.site, self.owner())
+    }
+
     /// Why `self.total += …` does not go well with an `await`: Python reads the old value before it,
     /// and writes the new one behind it.
     fn lost_update(&self) -> Option<String> {
@@ -370,8 +384,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         };
         is_shared.then(|| {
             format!(
-                "what another task does to `{}` meanwhile would be lost",
-                self.file.text(&*inner.target)
+                "another task may change `{}` while this waits, and that change would be overwritten",
+                one_line(self.file.text(&*inner.target))
             )
         })
     }
@@ -394,7 +408,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         let module = self.library().module().unwrap_or("asyncio");
         let member = self.row().replacement.as_deref().unwrap_or("sleep");
         let imported = imports::import(file, module, member, self.scope()?, call.start())?;
-        let callee = TextRange::new(call.start(), self.callee_end());
+        let callee = self.callee();
         let edits = if is_awaited(self.site) {
             vec![Edit::range_replacement(imported.expression.clone(), callee)]
         } else {
@@ -404,6 +418,11 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             Rewrite::safe(format!("Await `{}`", imported.expression), edits)
                 .with_shared(imported.edit),
         )
+    }
+
+    /// The callee, with what belongs to it.
+    pub(super) fn callee(&self) -> TextRange {
+        TextRange::new(self.call.start(), self.callee_end())
     }
 
     /// The end of the callee. Parentheses around it belong to it; the space before the arguments
@@ -420,8 +439,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
     fn moved(&self) -> Result<Rewrite, String> {
         let call = self.call;
         let runner = self.runner(!call.arguments.keywords.is_empty())?;
-        let callee = TextRange::new(call.start(), self.callee_end());
-        let edits = runner.call_edits(self.file, self.site, call, callee)?;
+        let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
         let others = self
             .row()
             .uses_files()
@@ -494,22 +512,22 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
     fn wrapped(&self) -> Result<Rewrite, String> {
         let (file, call) = (self.file, self.call);
         let Expr::Attribute(callee) = &*call.func else {
-            return Err("this is not a call of a method".to_owned());
+            return Err("asyncfix has no rewrite for this call".to_owned());
         };
         if !call.arguments.is_empty() {
             return Err(
-                "it has a time limit: await `asyncio.wrap_future(…)` in `asyncio.wait_for`"
+                "this call has a timeout; write `await asyncio.wait_for(asyncio.wrap_future(…), timeout)`"
                     .to_owned(),
             );
         }
-        if self.library() != Library::Asyncio {
-            return Err("only asyncio can wait for the future of a thread".to_owned());
+        if !matches!(self.file.library(), None | Some(Library::Asyncio)) {
+            return Err("only asyncio can await a `concurrent.futures.Future`".to_owned());
         }
         let receiver = parenthesized_range((&*callee.value).into(), callee.into(), file.tokens())
             .unwrap_or_else(|| callee.value.range());
         let behind = TextRange::new(receiver.end(), call.end());
         if file.comments.intersects(behind) {
-            return Err("a comment would be lost".to_owned());
+            return Err("the fix would remove a comment".to_owned());
         }
         let imported =
             imports::import(file, "asyncio", "wrap_future", self.scope()?, call.start())?;

@@ -1,20 +1,24 @@
 //! AF206: a function of the project that blocks, called in code that runs on an event loop.
 
-use ruff_python_ast::{AnyNodeRef, NodeKind};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::Ranged;
 
 use crate::blocking::PITFALL;
-use crate::blocking::call::{Blocking, is_awaited, on_loop};
-use crate::calls::Bond;
+use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
+use crate::blocking::given::{Given, gives_function};
+use crate::blocking::in_thread::one_line;
 use crate::calls::graph::{Chain, DEPTH};
+use crate::calls::{Bond, bound};
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
 use crate::key::name_key;
 use crate::project::Library;
 use crate::rule::Rule;
+use crate::semantics::{ClassOf, Origin};
 use crate::site::{Owner, Site};
 use crate::spelling::Hints;
-use crate::support::blocking::{Called, Kind, Row};
+use crate::support::blocking::{Called, Kind, Row, ThreadBound};
+use crate::support::intent::{self, Deed};
 use crate::traces::search::Sought;
 use crate::{Candidate, Codemod};
 
@@ -73,23 +77,26 @@ impl Codemod for BlockingHelper {
             return None;
         };
         let surroundings = on_loop(file, site)?;
-        let library = file.library();
-        // A test that waits keeps nobody else waiting.
-        if library == Some(Library::Other) || file.is_test_code(surroundings.owner) {
+        let library = file.library_to_write();
+        if library == Some(Library::Other) || is_silent_test(file, surroundings.owner) {
             return None;
         }
         let semantics = &file.semantics;
         let function = semantics
             .function_in_sight(&call.func)
             .or_else(|| semantics.function(&call.func))?;
+        let node = function.node(semantics.db())?;
         // An earlier round may have made a coroutine function of it.
-        if function.node(semantics.db())?.is_async {
+        if node.is_async {
             return None;
         }
         let (place, name) = semantics.place_of_function(&function)?;
         let chain = file.project.blocking_chain(&place, &name)?;
         let mut row = Row::new(RULE.code, Kind::ToThread);
-        match limits(&chain) {
+        if intent::is_deliberate(file, site, Deed::Block) {
+            return None;
+        }
+        match bound_argument(file, call).or_else(|| limits(&chain)) {
             Some(Bond::Tied(reason)) => {
                 row.kind = Kind::Report;
                 row.reason = Some(reason);
@@ -108,6 +115,7 @@ impl Codemod for BlockingHelper {
             called,
             surroundings,
             library,
+            given: Given::of(file, site).filter(|_| !gives_function(node)),
         };
         let owner = match surroundings.owner {
             Owner::Function(function) => Some(function.name.as_str()),
@@ -117,8 +125,8 @@ impl Codemod for BlockingHelper {
             rule: &RULE,
             range: call.range(),
             message: format!(
-                "`{}` blocks the event loop ({}): no other task runs meanwhile",
-                file.text(&*call.func),
+                "`{}` blocks the event loop: {}",
+                one_line(file.text(&*call.func)),
                 shown(owner, &chain.names),
             ),
             remedy: match blocking.rewrite() {
@@ -129,16 +137,45 @@ impl Codemod for BlockingHelper {
     }
 }
 
+/// Why what the function is given keeps it from running in another thread.
+fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
+    let semantics = &file.semantics;
+    let is_free = |value: &Expr, bound: &ThreadBound| match value {
+        Expr::Name(name) => semantics
+            .origins(name)
+            .iter()
+            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if bound.is_free(made))),
+        _ => false,
+    };
+    let mut given = call
+        .arguments
+        .iter_source_order()
+        .map(|given| given.value());
+    given.find_map(|value| {
+        let (Expr::Name(_) | Expr::Attribute(_)) = value else {
+            return None;
+        };
+        let ClassOf::Known(class) = semantics.class_of(value) else {
+            return None;
+        };
+        let bound = ThreadBound::of(&class).filter(|bound| !is_free(value, bound))?;
+        Some(Bond::Tied(bound::reason(
+            &one_line(file.text(value)),
+            &bound.what,
+        )))
+    })
+}
+
 /// Why the function of a chain cannot simply run in a thread.
 fn limits(chain: &Chain) -> Option<Bond> {
     if chain.names.len() > DEPTH {
         return Some(Bond::Tied(format!(
-            "the call that blocks is {} calls away, and no more than {DEPTH} are thought through",
+            "the blocking call is {} calls away; asyncfix follows at most {DEPTH}",
             chain.names.len() - 1
         )));
     }
     let overridden = chain.is_overridden.then(|| {
-        let reason = "a subclass has a method of its own in its place";
+        let reason = "a subclass overrides this method";
         Bond::Shared(reason.to_owned())
     });
     chain.bond.clone().or(overridden)
@@ -165,7 +202,7 @@ fn shown(owner: Option<&str>, names: &[String]) -> String {
     let (first, rest) = names.split_at(start);
     let (_, last) = rest.split_at(left);
     let mut parts = quoted(first);
-    parts.push(format!("… {left} more …"));
+    parts.push(format!("… {left} more calls …"));
     parts.extend(quoted(last));
     parts.join(" → ")
 }

@@ -2,9 +2,11 @@
 //!
 //! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
 
+mod alone;
 mod block;
 pub mod call;
 pub(crate) mod files;
+mod given;
 pub mod helper;
 pub(crate) mod in_thread;
 mod locals;
@@ -15,6 +17,7 @@ mod variables;
 
 use crate::blocking::call::BlockingCall;
 use crate::rule::Rule;
+use crate::support::intent::Deed;
 
 const PITFALL: &str = "blocking the event loop";
 
@@ -30,6 +33,8 @@ pub static SLEEP: BlockingCall = BlockingCall {
     },
     held_locks: false,
     is_silent_in_tests: false,
+    may_be_alone: false,
+    deed: Deed::Sleep,
 };
 
 /// The codemod of AF202: requests, and whatever else waits for another machine.
@@ -50,7 +55,9 @@ pub static HTTP: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
-    is_silent_in_tests: false,
+    is_silent_in_tests: true,
+    may_be_alone: false,
+    deed: Deed::Block,
 };
 
 /// The codemod of AF203: waiting for another process.
@@ -73,7 +80,9 @@ pub static SUBPROCESS: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
-    is_silent_in_tests: false,
+    is_silent_in_tests: true,
+    may_be_alone: false,
+    deed: Deed::Block,
 };
 
 /// The codemod of AF204: reading and writing files.
@@ -96,6 +105,8 @@ pub static FILE_IO: BlockingCall = BlockingCall {
     },
     held_locks: false,
     is_silent_in_tests: true,
+    may_be_alone: false,
+    deed: Deed::Block,
 };
 
 /// The codemod of AF205: waiting for somebody to type something.
@@ -109,7 +120,9 @@ pub static INPUT: BlockingCall = BlockingCall {
         equivalents: &["ASYNC250", "blocking-input-in-async-function"],
     },
     held_locks: false,
-    is_silent_in_tests: false,
+    is_silent_in_tests: true,
+    may_be_alone: true,
+    deed: Deed::Block,
 };
 
 /// The codemod of AF207: waiting for other threads and processes, and servers that run for ever.
@@ -123,7 +136,9 @@ pub static WAIT: BlockingCall = BlockingCall {
         equivalents: &[],
     },
     held_locks: true,
-    is_silent_in_tests: false,
+    is_silent_in_tests: true,
+    may_be_alone: false,
+    deed: Deed::Block,
 };
 
 /// The codemod of AF208: single calls of the system about a path.
@@ -141,7 +156,9 @@ pub static PATH_CALL: BlockingCall = BlockingCall {
         ],
     },
     held_locks: false,
-    is_silent_in_tests: false,
+    is_silent_in_tests: true,
+    may_be_alone: false,
+    deed: Deed::Block,
 };
 
 /// The codemod of AF209: drivers of databases.
@@ -155,7 +172,9 @@ pub static DATABASE: BlockingCall = BlockingCall {
         equivalents: &[],
     },
     held_locks: false,
-    is_silent_in_tests: false,
+    is_silent_in_tests: true,
+    may_be_alone: false,
+    deed: Deed::Block,
 };
 
 /// The rules that rows of the table may belong to.

@@ -97,20 +97,7 @@ impl Runner {
         call: &ast::ExprCall,
         callee: TextRange,
     ) -> Result<Vec<Edit>, String> {
-        let is_bare_generator = matches!(
-            (&*call.arguments.args, &*call.arguments.keywords),
-            ([Expr::Generator(generator)], []) if !generator.parenthesized
-        );
-        if is_bare_generator {
-            return Err("the generator it is given would run in the thread".to_owned());
-        }
-        let inside = TextRange::new(
-            call.arguments.start() + TextSize::from(1),
-            call.arguments.end() - TextSize::from(1),
-        );
-        let text = file.text(inside);
-        let gap = &text[..text.len() - text.trim_start().len()];
-        let callee = file.text(callee).trim_end();
+        let (text, replaced) = with_callee(file, call, callee)?;
         let mut head = self.head.clone();
         let mut tail = String::new();
         if let Some(partial) = &self.partial {
@@ -118,28 +105,7 @@ impl Runner {
             head.push('(');
             tail.push(')');
         }
-        let mut replaced = inside.start();
-        if call.arguments.is_empty() {
-            head.push_str(callee);
-            if gap.len() == text.len() {
-                replaced = inside.end();
-            } else {
-                head.push(',');
-            }
-        } else if gap.contains(['\n', '\r']) {
-            // One argument a line: the function gets one too.
-            head.push_str(gap);
-            head.push_str(callee);
-            head.push(',');
-            head.push_str(gap);
-            replaced += TextSize::of(gap);
-        } else {
-            head.push_str(callee);
-            head.push(',');
-            if gap.is_empty() {
-                head.push(' ');
-            }
-        }
+        head.push_str(&text);
         let replaced = TextRange::new(call.start(), replaced);
         let mut edits = file.await_edits(site, replaced, &head);
         if !tail.is_empty() {
@@ -150,8 +116,53 @@ impl Runner {
 
     /// The safe rewrite that these edits are.
     pub fn rewrite(self, edits: Vec<Edit>) -> Rewrite {
-        Rewrite::safe(format!("Await it with `{}`", self.name), edits).with_shared(self.imports)
+        Rewrite::safe(
+            format!("Run it in a thread: `await {}(…)`", self.name),
+            edits,
+        )
+        .with_shared(self.imports)
     }
+}
+
+/// The callee of a call, to be written among its arguments before the first one, and up to where that takes the place
+/// of what stands there.
+pub fn with_callee(
+    file: &File<'_, '_>,
+    call: &ast::ExprCall,
+    callee: TextRange,
+) -> Result<(String, TextSize), String> {
+    let is_bare_generator = matches!(
+        (&*call.arguments.args, &*call.arguments.keywords),
+        ([Expr::Generator(generator)], []) if !generator.parenthesized
+    );
+    if is_bare_generator {
+        return Err("the generator argument would run in the thread".to_owned());
+    }
+    let inside = TextRange::new(
+        call.arguments.start() + TextSize::from(1),
+        call.arguments.end() - TextSize::from(1),
+    );
+    let text = file.text(inside);
+    let gap = &text[..text.len() - text.trim_start().len()];
+    let mut written = file.text(callee).trim_end().to_owned();
+    let mut replaced = inside.start();
+    if call.arguments.is_empty() {
+        if gap.len() == text.len() {
+            replaced = inside.end();
+        } else {
+            written.push(',');
+        }
+    } else if gap.contains(['\n', '\r']) {
+        // One argument a line: the function gets one too.
+        written = format!("{gap}{written},{gap}");
+        replaced += TextSize::of(gap);
+    } else {
+        written.push(',');
+        if gap.is_empty() {
+            written.push(' ');
+        }
+    }
+    Ok((written, replaced))
 }
 
 /// Why an expression cannot become the body of a lambda.
@@ -161,14 +172,16 @@ pub fn keeps_out_of_lambda(call: &ast::ExprCall) -> Option<&'static str> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             match node {
                 AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYield(_) => {
-                    self.0 = Some("it has an `await` or `yield` among its arguments");
+                    self.0 = Some("an argument contains `await` or `yield`");
                 }
-                AnyNodeRef::ExprYieldFrom(_) => self.0 = Some("it has a `yield` in its arguments"),
+                AnyNodeRef::ExprYieldFrom(_) => self.0 = Some("an argument contains `yield`"),
                 AnyNodeRef::Comprehension(inner) if inner.is_async => {
-                    self.0 = Some("it has an `await` or `yield` among its arguments");
+                    self.0 = Some("an argument contains `await` or `yield`");
                 }
                 AnyNodeRef::ExprNamed(_) => {
-                    self.0 = Some("a name that is bound among its arguments would stay unbound");
+                    self.0 = Some(
+                        "an argument assigns a name (`:=`), which would be lost in the thread",
+                    );
                 }
                 AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
                 _ => {}

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, Target, find};
+use super::{
+    Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, Target, bound, find,
+};
 use crate::key::{Key, module_keys, name_key};
 use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
@@ -58,6 +60,8 @@ enum Reason {
     Tied(Id),
     /// This one shares something.
     Shared(Id),
+    /// Of the names that this one borrows, that with this number belongs to another thread.
+    Borrowed(Id, u32),
     /// Of the calls of this one, that with this number leads to something unknown.
     Unknown(Id, u32),
 }
@@ -185,6 +189,12 @@ impl Graph {
             if function.tied.is_some() {
                 links.tied.push((id, Reason::Tied(id)));
             }
+            for (borrowed, at) in function.borrowed.iter().zip(0..) {
+                if self.bound(number, &borrowed.path, STEPS).is_some() {
+                    links.tied.push((id, Reason::Borrowed(id, at)));
+                    break;
+                }
+            }
             if function.shared.is_some() {
                 links.shared.push((id, Reason::Shared(id)));
             }
@@ -273,13 +283,22 @@ impl Graph {
         match reason {
             Reason::Tied(id) => Bond::Tied(text(id, |function| function.tied.as_deref())),
             Reason::Shared(id) => Bond::Shared(text(id, |function| function.shared.as_deref())),
+            Reason::Borrowed(id, at) => {
+                let borrowed = self.function(id).map(|function| &function.borrowed);
+                let borrowed = borrowed.and_then(|borrowed| borrowed.get(at as usize));
+                let what = borrowed
+                    .zip(self.place_of(id))
+                    .and_then(|(borrowed, (_, file))| {
+                        let what = self.bound(file, &borrowed.path, STEPS)?;
+                        Some(bound::reason(&borrowed.written, what))
+                    });
+                Bond::Tied(what.unwrap_or_default())
+            }
             Reason::Unknown(id, call) => {
                 let calls = self.function(id).map(|function| &function.calls);
                 let call = calls.and_then(|calls| calls.get(call as usize));
                 let written = call.map_or("", |call| call.written.as_str());
-                Bond::Shared(format!(
-                    "what `{written}` does in another thread is not known"
-                ))
+                Bond::Shared(format!("can't tell whether `{written}` is thread-safe"))
             }
         }
     }
@@ -306,9 +325,8 @@ impl Graph {
             })?;
             related.extend(self.overrides((file, class), method, BASES)?.map(Some));
             for member in related {
-                let member = member.ok_or_else(|| {
-                    format!("a subclass has something else than a method as `{name}`")
-                })?;
+                let member =
+                    member.ok_or_else(|| format!("in a subclass `{name}` is not a method"))?;
                 if !family.contains(&member) {
                     family.push(member);
                 }
@@ -347,7 +365,7 @@ impl Graph {
                         found.push(self.id(base.0, method as usize));
                     }
                     Some(ClassMember::Other) => {
-                        return Err(format!("`{method}` is no method of a base class"));
+                        return Err(format!("no base class has a method `{method}`"));
                     }
                     None if depth > 0 => pending.push((base, depth - 1)),
                     None => {
@@ -575,12 +593,7 @@ impl Graph {
         seen: &mut FxHashSet<(u32, Key)>,
     ) -> Option<Found> {
         let is_relative = path.level > 0;
-        let base = match path.level {
-            0 => &[],
-            level => self.file(from)?.place.base(level),
-        };
-        let below = path.below.split('.').filter(|part| !part.is_empty());
-        let components: Vec<&str> = base.iter().map(String::as_str).chain(below).collect();
+        let components = self.components(from, path)?;
         for split in (1..=components.len()).rev() {
             let (module, names) = components.split_at(split);
             let Some(file) = self.module(from, module, is_relative) else {
@@ -598,6 +611,33 @@ impl Graph {
             };
         }
         None
+    }
+
+    /// The components of what a path leads to, from where imports start.
+    fn components<'p>(&'p self, from: u32, path: &'p Path) -> Option<Vec<&'p str>> {
+        let base = match path.level {
+            0 => &[],
+            level => self.file(from)?.place.base(level),
+        };
+        let below = path.below.split('.').filter(|part| !part.is_empty());
+        Some(base.iter().map(String::as_str).chain(below).collect())
+    }
+
+    /// What a name of another file stands for, where that belongs to the thread that made it.
+    fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&'static str> {
+        let steps = steps.checked_sub(1)?;
+        let components = self.components(from, path)?;
+        (1..components.len()).rev().find_map(|split| {
+            let (module, names) = components.split_at(split);
+            let file = self.module(from, module, path.level > 0)?;
+            let calls = self.file(file)?;
+            let name = names.first()?;
+            match (find(&calls.bound, name), find(&calls.names, name)) {
+                (Some(what), _) => Some(*what),
+                (None, Some(Target::Import(path))) => self.bound(file, path, steps),
+                _ => None,
+            }
+        })
     }
 
     fn name(

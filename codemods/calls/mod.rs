@@ -6,6 +6,7 @@
 //! known from the bindings of the names in it; where they leave a doubt there is no edge, and what is
 //! called counts as unknown.
 
+pub(crate) mod bound;
 pub mod graph;
 mod writer;
 
@@ -79,6 +80,14 @@ struct Call {
     conditions: usize,
 }
 
+/// A name that a function uses, and another file may bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Borrowed {
+    path: Path,
+    /// How it is written.
+    written: Name,
+}
+
 /// A call of the table of blocking calls.
 #[derive(Debug, Clone)]
 struct Blocked {
@@ -112,6 +121,7 @@ struct Function {
     tied: Option<Box<str>>,
     /// The first thing that it does itself with something it shares.
     shared: Option<Box<str>>,
+    borrowed: Vec<Borrowed>,
 }
 
 /// A class.
@@ -143,6 +153,9 @@ pub struct Calls {
     place: Place,
     /// The names at the module's top level, in order.
     names: Vec<(Name, Target)>,
+    /// Those of them that stand for something that belongs to the thread that made it, in order, and
+    /// what that is.
+    bound: Vec<(Name, &'static str)>,
     /// The modules of which everything is imported.
     stars: Vec<Path>,
     classes: Vec<Class>,

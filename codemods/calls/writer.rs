@@ -11,10 +11,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::CONDITIONS;
 use super::{Blocked, Call, Callee, Calls, Class, ClassMember, Function, Path, Target};
+use crate::blocking::in_thread::{Obstacles, one_line};
 use crate::outline::{is_property, last_name, yields};
 use crate::site::suites_in;
 use crate::support::blocking::{
-    Kind, Row, Table, changes, hands_out, is_consumer, is_fresh, is_thread_safe,
+    Kind, Row, Table, ThreadBound, changes, hands_out, is_consumer, is_fresh, is_thread_safe,
 };
 use crate::support::coroutines;
 use crate::support::decorators::{KEEPING, called};
@@ -22,7 +23,7 @@ use crate::traces::Scopes;
 use crate::traces::scopes::{Binding, Kind as ScopeKind};
 
 /// How many bindings are followed to find out what a name stands for.
-const STEPS: usize = 5;
+pub(super) const STEPS: usize = 5;
 
 /// Functions that say on which loop they run: whoever calls them knows about coroutines.
 const AWARE: [&str; 5] = [
@@ -32,6 +33,9 @@ const AWARE: [&str; 5] = [
     "anyio.get_current_task",
     "sniffio.current_async_library",
 ];
+
+/// What the thread that holds it may take once more, and no other.
+const HELD: [&str; 2] = ["threading.RLock", "threading.Condition"];
 
 /// The rule of single calls of the system.
 const PATH_CALL: &str = "AF208";
@@ -45,6 +49,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
         scopes,
         source,
         table,
+        has_bound: ThreadBound::may_be_in(source),
         functions: FxHashMap::default(),
         classes: FxHashMap::default(),
         calls: Calls {
@@ -59,18 +64,20 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
     writer.calls
 }
 
-struct Writer<'s, 'a> {
-    scopes: &'s Scopes<'a>,
+pub(super) struct Writer<'s, 'a> {
+    pub(super) scopes: &'s Scopes<'a>,
     source: &'s str,
-    table: &'s Table,
+    pub(super) table: &'s Table,
+    /// Whether the file may make something that belongs to its thread.
+    pub(super) has_bound: bool,
     /// The numbers of the functions and classes, by their scopes.
-    functions: FxHashMap<usize, u32>,
-    classes: FxHashMap<usize, u32>,
+    pub(super) functions: FxHashMap<usize, u32>,
+    pub(super) classes: FxHashMap<usize, u32>,
     calls: Calls,
 }
 
 /// What an expression stands for.
-enum Value {
+pub(super) enum Value {
     Target(Target),
     /// An instance of a class, or what a function gives.
     Instance(Target),
@@ -108,6 +115,11 @@ impl<'a> Writer<'_, 'a> {
             .map(|name| (Name::new(name), self.named(name, 0, STEPS)))
             .collect();
         self.calls.names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let bound = self.calls.names.iter().filter_map(|(name, _)| {
+            let bound = self.bound_name(name, 0, STEPS)?;
+            Some((name.clone(), bound.what.as_str()))
+        });
+        self.calls.bound = bound.collect();
         for import in &self.scopes.stars {
             let path = path_of(import, None);
             self.calls.stars.push(path);
@@ -217,6 +229,7 @@ impl<'a> Writer<'_, 'a> {
             blocked: None,
             tied: None,
             shared: None,
+            borrowed: Vec::new(),
         };
         if !written.is_plain {
             return written;
@@ -227,6 +240,7 @@ impl<'a> Writer<'_, 'a> {
             function,
             written: &mut written,
             used_up: FxHashSet::default(),
+            dropped: FxHashSet::default(),
             named: FxHashMap::default(),
             lazy: Vec::new(),
             conditional: Vec::new(),
@@ -237,7 +251,32 @@ impl<'a> Writer<'_, 'a> {
         if walk.is_aware {
             written.is_plain = false;
         }
+        if written.tied.is_none() && self.may_be_kept_here(function) {
+            let path_of = |expr: &'a Expr| match self.target(expr, scope) {
+                Target::Import(path) => path.dotted().map(str::to_owned),
+                _ => None,
+            };
+            let obstacles = Obstacles::new(self.source, &path_of, Vec::new());
+            written.tied = obstacles
+                .of_suite(&function.body)
+                .map(String::into_boxed_str);
+        }
         written
+    }
+
+    /// Whether a function may do what no other thread can, by the words in it: a look at all of it costs
+    /// more.
+    fn may_be_kept_here(&self, function: &ast::StmtFunctionDef) -> bool {
+        const WORDS: [&str; 6] = [
+            "raise",
+            "xc",
+            "next",
+            "StopIteration",
+            "send",
+            "notice_error",
+        ];
+        let text = self.text(function);
+        WORDS.iter().any(|word| text.contains(word))
     }
 
     /// What a name stands for at the top level of `scope`.
@@ -248,7 +287,7 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn target(&self, expr: &'a Expr, scope: usize) -> Target {
+    pub(super) fn target(&self, expr: &'a Expr, scope: usize) -> Target {
         self.target_to(expr, scope, STEPS)
     }
 
@@ -260,7 +299,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The scope that binds `name`, seen from `scope`.
-    fn scope_of(&self, name: &str, scope: usize) -> Option<usize> {
+    pub(super) fn scope_of(&self, name: &str, scope: usize) -> Option<usize> {
         let mut at = scope;
         loop {
             let own = self.scopes.all.get(at)?;
@@ -360,7 +399,7 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn value(&self, expr: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
+    pub(super) fn value(&self, expr: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
         match expr {
             Expr::Name(name) => self.value_of_name(&name.id, scope, steps),
             Expr::Attribute(attribute) => match self.value(&attribute.value, scope, steps)? {
@@ -437,6 +476,26 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
+    /// Whether a value has other attributes in each thread.
+    fn is_of_thread(&self, value: &Value) -> bool {
+        let is_local = |target: &Target| matches!(target, Target::Import(path) if path.dotted() == Some("threading.local"));
+        match value {
+            Value::Instance(Target::Class(class)) => self
+                .calls
+                .classes
+                .get(*class as usize)
+                .is_some_and(|class| class.bases.iter().any(is_local)),
+            Value::Instance(target) => is_local(target),
+            _ => false,
+        }
+    }
+
+    /// Whether a call gives a context manager that closes what it is given.
+    fn closes(&self, call: &'a ast::ExprCall, scope: usize) -> bool {
+        matches!(self.target(&call.func, scope), Target::Import(path)
+            if path.dotted() == Some("contextlib.closing"))
+    }
+
     /// Whether a class has a property of this name.
     fn is_property(&self, class: u32, name: &str) -> bool {
         let scope = self
@@ -451,7 +510,7 @@ impl<'a> Writer<'_, 'a> {
             .any(|binding| matches!(binding, Binding::Function(function) if is_property(function)))
     }
 
-    fn text(&self, node: impl Ranged) -> &str {
+    pub(super) fn text(&self, node: impl Ranged) -> &str {
         self.source
             .get(node.range().to_std_range())
             .unwrap_or_default()
@@ -578,13 +637,15 @@ fn is_plain_base(base: &Target) -> bool {
 }
 
 /// Walks through the body of one function.
-struct Walk<'w, 's, 'a> {
-    writer: &'w Writer<'s, 'a>,
-    scope: usize,
+pub(super) struct Walk<'w, 's, 'a> {
+    pub(super) writer: &'w Writer<'s, 'a>,
+    pub(super) scope: usize,
     function: &'a ast::StmtFunctionDef,
-    written: &'w mut Function,
+    pub(super) written: &'w mut Function,
     /// Values that the function uses up itself: it enters them, loops over them or reads them.
     used_up: FxHashSet<TextRange>,
+    /// Values that nothing is done with.
+    pub(super) dropped: FxHashSet<TextRange>,
     /// Values that are assigned to a local name, which may use them up.
     named: FxHashMap<TextRange, &'a str>,
     /// Generator expressions.
@@ -630,6 +691,8 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 for item in &statement.items {
                     self.used_up.insert(item.context_expr.range());
                     self.entered(&item.context_expr);
+                    self.borrowed(&item.context_expr);
+                    self.given_by_entering(item);
                     if let Some(target) = item.optional_vars.as_deref() {
                         self.assigned(target);
                     }
@@ -646,19 +709,13 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 if coroutines::is_endless(&statement.test)
                     && !coroutines::leaves_loop(&statement.body)
                 {
-                    self.ties(|| "it loops for ever, and so would the thread".to_owned());
+                    self.ties(|| "it never returns, so the thread would never end".to_owned());
                 }
             }
             AnyNodeRef::StmtTry(statement) => self.exits(&statement.body),
             AnyNodeRef::Comprehension(clause) => self.assigned(&clause.target),
-            AnyNodeRef::StmtRaise(statement) => {
-                let raised = statement.exc.as_deref().map(|exc| match exc {
-                    Expr::Call(call) => &*call.func,
-                    other => other,
-                });
-                if raised.and_then(last_name) == Some("StopIteration") {
-                    self.ties(|| "a `StopIteration` cannot leave a thread".to_owned());
-                }
+            AnyNodeRef::StmtExpr(statement) => {
+                self.dropped.insert(statement.value.range());
             }
             AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
             | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
@@ -668,7 +725,11 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             }
             // It runs when it is asked for more, wherever that is.
             AnyNodeRef::ExprGenerator(generator) => self.lazy.push(generator.range()),
-            AnyNodeRef::ExprAttribute(attribute) => self.attribute_used(attribute),
+            AnyNodeRef::ExprAttribute(attribute) => {
+                self.attribute_used(attribute);
+                self.member_used(attribute);
+            }
+            AnyNodeRef::ExprName(name) => self.name_used(name),
             AnyNodeRef::StmtIf(statement) => {
                 // What is remembered is made once, and every other call finds it.
                 let weight = if is_remembered(statement) { MANY } else { 1 };
@@ -692,7 +753,10 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     self.depends(behind.range());
                 }
             }
-            AnyNodeRef::ExprCall(call) => self.call(call),
+            AnyNodeRef::ExprCall(call) => {
+                self.call(call);
+                self.made(call);
+            }
             AnyNodeRef::ExprAwait(_) | AnyNodeRef::ExprYield(_) | AnyNodeRef::ExprYieldFrom(_) => {
                 self.is_aware = true;
             }
@@ -705,13 +769,13 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
 impl<'a> Walk<'_, '_, 'a> {
     fn shares_names(&mut self, names: &[ast::Identifier]) {
         if let Some(name) = names.first() {
-            self.shares(|| format!("it assigns to `{name}`, which other code uses as well"));
+            self.shares(|| format!("it assigns `{name}`, which is shared with other code"));
         }
     }
 
     fn changes(&mut self, target: &'a Expr) {
-        let text = self.writer.text(target);
-        self.shares(|| format!("it changes `{text}`, which other code may use meanwhile"));
+        let text = one_line(self.writer.text(target));
+        self.shares(|| format!("it modifies `{text}`, which other code may use at the same time"));
     }
 
     fn assigned(&mut self, target: &'a Expr) {
@@ -734,6 +798,17 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Whether the function uses up what the local `name` stands for, and gives it to nobody.
     fn uses_up(&self, name: &str) -> bool {
+        let (uses, leaves) = self.uses(name);
+        uses > 0 && !leaves
+    }
+
+    /// Whether the function gives what the local `name` stands for to somebody else.
+    pub(super) fn leaves(&self, name: &str) -> bool {
+        self.uses(name).1
+    }
+
+    /// How often the function uses a local name, and whether what it stands for leaves the function by that.
+    fn uses(&self, name: &str) -> (usize, bool) {
         struct Search<'w, 'a> {
             writer: &'w Writer<'w, 'a>,
             scope: usize,
@@ -766,6 +841,7 @@ impl<'a> Walk<'_, '_, 'a> {
                     [.., AnyNodeRef::StmtFor(statement)] => statement.iter.range() == node.range(),
                     [.., AnyNodeRef::ExprCall(call), AnyNodeRef::Arguments(_)] => {
                         self.writer.consumes(call, self.scope)
+                            || self.writer.closes(call, self.scope)
                     }
                     _ => false,
                 }
@@ -780,7 +856,7 @@ impl<'a> Walk<'_, '_, 'a> {
             leaves: false,
         };
         search.visit_body(&self.function.body);
-        search.uses > 0 && !search.leaves
+        (search.uses, search.leaves)
     }
 
     /// Notes what an early end of a suite means for the statements behind it.
@@ -811,14 +887,15 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Notes a context manager that runs code of the project, or holds a lock of the thread.
     fn entered(&mut self, expr: &'a Expr) {
-        let text = self.writer.text(expr);
+        let text = one_line(self.writer.text(expr));
         match self.writer.value(expr, self.scope, STEPS) {
-            Some(Value::Instance(Target::Class(_))) => self
-                .shares(|| format!("what entering `{text}` does in another thread is not known")),
+            Some(Value::Instance(Target::Class(_))) => {
+                self.shares(|| format!("can't tell whether `with {text}` is thread-safe"));
+            }
             Some(Value::Instance(Target::Import(path)) | Value::Target(Target::Import(path)))
-                if path.dotted() == Some("threading.RLock") =>
+                if path.dotted().is_some_and(|path| HELD.contains(&path)) =>
             {
-                self.ties(|| format!("`{text}` belongs to the thread that holds it"));
+                self.ties(|| format!("`{text}` can only be used by the thread that holds it"));
             }
             _ => {}
         }
@@ -826,23 +903,22 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Notes an attribute that runs code of its class, or depends on the thread.
     fn attribute_used(&mut self, attribute: &'a ast::ExprAttribute) {
-        let Expr::Name(receiver) = &*attribute.value else {
-            return;
-        };
-        let own = self.writer.value_of_name(&receiver.id, self.scope, STEPS);
-        if let Some(Value::Instance(Target::Import(path))) = &own
-            && path.dotted() == Some("threading.local")
+        let own = self.writer.value(&attribute.value, self.scope, STEPS);
+        if own
+            .as_ref()
+            .is_some_and(|own| self.writer.is_of_thread(own))
         {
-            let text = self.writer.text(attribute);
-            self.ties(|| format!("`{text}` is another value in another thread"));
+            let text = one_line(self.writer.text(attribute));
+            self.ties(|| {
+                format!("`{text}` is thread-local and has another value in another thread")
+            });
         }
         if let Some(Value::Instance(Target::Class(class))) = own
+            && attribute.value.is_name_expr()
             && self.writer.is_property(class, &attribute.attr)
         {
             let text = self.writer.text(attribute);
-            self.shares(|| {
-                format!("what the property `{text}` does in another thread is not known")
-            });
+            self.shares(|| format!("can't tell whether the property `{text}` is thread-safe"));
         }
     }
 
@@ -883,7 +959,7 @@ impl<'a> Walk<'_, '_, 'a> {
         if let Expr::Attribute(method) = &*call.func {
             self.used_up.insert(method.value.range());
         }
-        if self.writer.consumes(call, self.scope) {
+        if self.writer.consumes(call, self.scope) || self.writer.closes(call, self.scope) {
             let given = call.arguments.args.iter();
             self.used_up.extend(given.map(Ranged::range));
         }
@@ -907,7 +983,7 @@ impl<'a> Walk<'_, '_, 'a> {
                     }
                     Some(Value::Made) => {}
                     Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
-                        if !self.is_own(&attribute.value) {
+                        if !self.is_own(&attribute.value) && !self.is_made_here(&attribute.value) {
                             self.unknown(call);
                         }
                     }
@@ -932,6 +1008,9 @@ impl<'a> Walk<'_, '_, 'a> {
         let values = call.arguments.args.iter();
         let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
         for value in values.chain(keywords) {
+            if matches!(value, Expr::Name(_) | Expr::Attribute(_)) {
+                self.borrowed(value);
+            }
             let is_unknown = match value {
                 Expr::Lambda(lambda) => runs_code(&lambda.body),
                 Expr::Name(_) | Expr::Attribute(_) => matches!(
@@ -943,19 +1022,14 @@ impl<'a> Walk<'_, '_, 'a> {
             if is_unknown {
                 let text = last_name(&call.func).unwrap_or_default();
                 self.shares(|| {
-                    format!("what is given to `{text}` may do anything in another thread")
+                    format!("can't tell whether the arguments of `{text}` are thread-safe")
                 });
             }
         }
     }
 
     fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
-        // A callee over several lines is no part of a sentence.
-        let written = match self.writer.text(&*call.func) {
-            text if text.contains(['\n', '\r']) => last_name(&call.func).unwrap_or_default(),
-            text => text,
-        };
-        let written = Name::new(written);
+        let written = Name::new(one_line(self.writer.text(&*call.func)));
         let conditions = self.conditions(call);
         self.written.calls.push(Call {
             callee,
@@ -973,7 +1047,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Notes a reason for which the function belongs to its thread.
-    fn ties(&mut self, reason: impl FnOnce() -> String) {
+    pub(super) fn ties(&mut self, reason: impl FnOnce() -> String) {
         let known = &mut self.written.tied;
         known.get_or_insert_with(|| reason().into_boxed_str());
     }
@@ -997,10 +1071,14 @@ impl<'a> Walk<'_, '_, 'a> {
             self.is_aware = true;
             return;
         }
+        let is_own = |given: &'a Expr| self.is_made_here(given);
+        if self.writer.closes(call, self.scope) && call.arguments.args.iter().all(is_own) {
+            return;
+        }
         if let Some(row) = self.writer.table.function(path) {
             self.blocking(call, path.trim_start_matches("builtins."), row, false);
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
-            self.ties(|| format!("`{path}` belongs to the thread of the event loop"));
+            self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
         } else if changes(path) || !is_thread_safe(path) {
             self.add(call, Callee::Plain(target));
         }
@@ -1018,8 +1096,11 @@ impl<'a> Walk<'_, '_, 'a> {
         if let Some((name, row)) = self.writer.table.method(path, method) {
             self.blocking(call, name, row, true);
         } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
-            self.ties(|| format!("`{path}` belongs to the thread of the event loop"));
-        } else if !is_thread_safe(path) && !is_thread_safe(&format!("{path}.{method}")) {
+            self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
+        } else if !is_thread_safe(path)
+            && !is_thread_safe(&format!("{path}.{method}"))
+            && !self.is_receiver_made_here(call)
+        {
             self.add(call, Callee::Method(class, Name::new(method)));
         }
     }
@@ -1038,9 +1119,10 @@ impl<'a> Walk<'_, '_, 'a> {
         if is_made && !self.is_used_up(call) || is_lazy {
             return;
         }
-        if row.kind == Kind::Report {
+        let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call));
+        if row.kind == Kind::Report && !is_whole {
             self.ties(|| row.reason.clone().unwrap_or_default());
-        } else if let Some(reason) = row.unsafe_because(call) {
+        } else if let Some(reason) = row.unsafe_because(call).filter(|_| !is_whole) {
             self.shares(|| reason.to_owned());
         }
         if !row.always_blocks(call) {
@@ -1060,7 +1142,12 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn is_used_up(&self, call: &ast::ExprCall) -> bool {
+    /// Whether the object that a method is called on was made by this function, which uses it up.
+    fn is_receiver_made_here(&self, call: &'a ast::ExprCall) -> bool {
+        matches!(&*call.func, Expr::Attribute(method) if self.is_made_here(&method.value))
+    }
+
+    pub(super) fn is_used_up(&self, call: &ast::ExprCall) -> bool {
         self.used_up.contains(&call.range())
             || self
                 .named

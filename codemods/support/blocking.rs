@@ -90,6 +90,9 @@ pub struct Row {
     guards: Vec<String>,
     #[serde(default)]
     tests: Vec<String>,
+    /// Whether a function that makes the object itself, and uses it up, can run in a thread as a whole.
+    #[serde(default)]
+    pub whole: bool,
     /// Whether only a coroutine that makes the call itself is spoken of.
     #[serde(default)]
     pub direct: bool,
@@ -133,6 +136,7 @@ impl Row {
             unless: None,
             guards: Vec::new(),
             tests: Vec::new(),
+            whole: false,
             direct: false,
             shared: false,
             memory: false,
@@ -255,7 +259,104 @@ pub(super) struct Data {
     pub(super) formatting: Vec<String>,
     pub(super) changing_methods: Vec<String>,
     pub(super) current_exception: CurrentException,
+    starter: Vec<Starter>,
+    thread_bound: Vec<ThreadBound>,
     call: Vec<Row>,
+}
+
+/// What runs the function that it is given in a thread.
+#[derive(Deserialize)]
+pub struct Starter {
+    #[serde(default)]
+    functions: Vec<String>,
+    #[serde(default)]
+    methods: Vec<String>,
+    /// Methods of whatever class.
+    #[serde(default)]
+    names: Vec<String>,
+    /// The position of the function among the arguments.
+    pub position: usize,
+    /// Whether it hands keywords on to the function.
+    pub keywords: bool,
+}
+
+/// What runs functions in threads, if a call is one of it.
+pub fn starter(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<&'static Starter> {
+    let last = last_name(&call.func)?;
+    let is_last = |path: &String| path.rsplit('.').next() == Some(last);
+    let starters = DATA.iter().flat_map(|data| &data.starter);
+    let mut starters = starters.filter(|starter| {
+        let lists = [&starter.functions, &starter.methods, &starter.names];
+        lists.into_iter().flatten().any(is_last)
+    });
+    let path = || file.semantics.qualified_name(&call.func);
+    starters.find(|starter| match &*call.func {
+        Expr::Attribute(method)
+            if starter.names.iter().any(|name| name == last)
+                || !starter.methods.is_empty() && {
+                    let classes = file.semantics.classes_up_to(&method.value, last);
+                    classes.iter().any(|class| {
+                        let path = format!("{class}.{last}");
+                        starter.methods.contains(&path)
+                    })
+                } =>
+        {
+            true
+        }
+        _ => path().is_some_and(|path| starter.functions.contains(&path)),
+    })
+}
+
+/// Objects that belong to the thread that made them.
+#[derive(Deserialize)]
+pub struct ThreadBound {
+    /// What one of them is, as part of a sentence.
+    pub what: String,
+    made_by: Vec<String>,
+    #[serde(default)]
+    gives: Vec<String>,
+    given: Option<String>,
+    unless: Option<String>,
+}
+
+impl ThreadBound {
+    /// What the class with this path, or what a function with this path gives, belongs to, if it
+    /// belongs to a thread.
+    pub fn of(path: &str) -> Option<&'static Self> {
+        let mut known = DATA.iter().flat_map(|data| &data.thread_bound);
+        known.find(|bound| bound.made_by.iter().any(|maker| maker == path))
+    }
+
+    /// What a method gives, where that belongs to the thread as well.
+    pub fn given_by(&'static self, method: &str) -> Option<&'static Self> {
+        self.gives
+            .iter()
+            .any(|known| known == method)
+            .then(|| self.given.as_deref().and_then(Self::of).unwrap_or(self))
+    }
+
+    /// Whether a file that has this text may make one.
+    pub fn may_be_in(source: &str) -> bool {
+        DATA.iter()
+            .flat_map(|data| &data.thread_bound)
+            .any(|bound| {
+                bound
+                    .made_by
+                    .iter()
+                    .filter_map(|path| path.split('.').next())
+                    .any(|package| source.contains(package))
+            })
+    }
+
+    /// Whether an object that this call makes may be used by any thread.
+    pub fn is_free(&self, call: &ast::ExprCall) -> bool {
+        self.unless.as_ref().is_some_and(|written| {
+            written.split_once('=').is_some_and(|(keyword, value)| {
+                matches!(argument(call, keyword), Some(Expr::BooleanLiteral(literal))
+                    if literal.value == (value == "True"))
+            })
+        })
+    }
 }
 
 /// What asks for the exception that is being handled.

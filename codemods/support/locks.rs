@@ -22,10 +22,10 @@ pub fn allow_await<'a>(
 ) -> Result<Option<String>, String> {
     match held(file, site, owner) {
         Held::ThreadLock(lock) => Err(format!(
-            "`{lock}` is a thread's lock and is held here: awaiting with it can deadlock the loop"
+            "`{lock}` is a `threading` lock and is held here; an `await` could deadlock the event loop"
         )),
         Held::Unknown(manager) => Ok(Some(format!(
-            "`{manager}` may be a thread's lock, and awaiting while it is held can deadlock the loop"
+            "`{manager}` may be a `threading` lock; an `await` while it is held could deadlock the event loop"
         ))),
         Held::No => Ok(None),
     }
