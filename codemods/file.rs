@@ -271,7 +271,12 @@ impl<'a, 'db> File<'a, 'db> {
                 || name.ends_with("_test")
                 || name.ends_with("_tests")
         };
-        matches!(owner, Owner::Function(function) if is_test(&function.name))
+        // Programs have functions such as `test_connection` as well.
+        let is_run_by_tests = || {
+            let words = ["pytest", "unittest", "assert"];
+            words.iter().any(|word| self.source.contains(word))
+        };
+        matches!(owner, Owner::Function(function) if is_test(&function.name) && is_run_by_tests())
             || match self.semantics.module_name() {
                 Some(module) => module.split('.').any(is_test),
                 None => self.semantics.path().is_some_and(|path| {

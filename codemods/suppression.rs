@@ -125,14 +125,15 @@ impl Suppressions {
 
     fn next_code_line(file: &File<'_, '_>, from: TextSize) -> TextRange {
         let mut start = file.source.full_line_end(from);
-        loop {
+        while start < file.source.text_len() {
             let line = file.source.full_line_range(start);
             let text = file.source[line].trim();
-            if line.is_empty() || !(text.is_empty() || text.starts_with('#')) {
+            if !(text.is_empty() || text.starts_with('#')) {
                 return line;
             }
             start = line.end();
         }
+        TextRange::empty(start)
     }
 
     /// Whether a comment suppresses `finding`: at the end of the first or last line of the

@@ -19,7 +19,7 @@ use crate::discovery::{self, Found};
 use crate::report::{self, Counts};
 use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
 use crate::selection::{self, Layer};
-use crate::{diff, write};
+use crate::{diff, rounds, write};
 
 /// Nothing to do, or everything written.
 const CLEAN: u8 = 0;
@@ -239,7 +239,7 @@ impl Color {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A bug in one file is caught, reported in the run's own words, and does not stop the others.
-    std::panic::set_hook(Box::new(|panic| run::note_panic(panic)));
+    std::panic::set_hook(Box::new(|panic| rounds::note_panic(panic)));
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => show_rule(rule.as_deref(), all),
         Some(Command::Config { path, options }) => show_config(&path, &options),
@@ -264,7 +264,7 @@ fn with_deep_stack(work: impl FnOnce() -> Result<u8, Stop> + Send + 'static) -> 
         .unwrap_or_else(|_| {
             Err(Stop::Error(format!(
                 "internal error, please report it: {}; nothing else was written",
-                run::last_panic()
+                rounds::last_panic()
             )))
         })
 }

@@ -1437,12 +1437,42 @@ fn a_hundred_and_twenty_blocks_are_fixed_in_one_run() {
 #[test]
 fn what_programs_read_has_the_reason_as_well() {
     let report = "import sqlite3\n\n\nasync def main():\n    sqlite3.connect('x')\n";
-    let folder = folder(&[("a.py", "import time\n\n\nasync def main(q):\n    f = lambda: q\n    input()\n"), ("b.py", report)]);
-    for format in ["json", "json-lines", "gitlab", "github", "azure", "junit", "rdjson", "pylint"] {
+    let folder = folder(&[
+        (
+            "a.py",
+            "import time\n\n\nasync def main(q):\n    f = lambda: q\n    input()\n",
+        ),
+        ("b.py", report),
+    ]);
+    for format in [
+        "json",
+        "json-lines",
+        "gitlab",
+        "github",
+        "azure",
+        "junit",
+        "rdjson",
+        "pylint",
+    ] {
         asyncfix(&folder)
             .args(["--output-format", format, "--select", "AF205,AF209"])
             .assert()
             .code(1)
             .stdout(contains("(unsafe: ").and(contains("(not fixed: ")));
+    }
+}
+
+#[test]
+fn a_suppression_may_end_the_file() {
+    for end in [
+        "# asyncfix: ignore[AF201]",
+        "# ruff: ignore[ASYNC251]",
+        "# noqa",
+    ] {
+        let folder = folder(&[("a.py", &format!("{MISTAKE}{end}"))]);
+        asyncfix(&folder)
+            .timeout(Duration::from_secs(20))
+            .assert()
+            .code(predicate::in_iter([0, 1]));
     }
 }

@@ -43,8 +43,8 @@ pub fn append(file: &File<'_, '_>, call: &ast::ExprCall, argument: &str) -> Opti
             file.newline(),
             own_line_indent(file, last)
         ),
-        (false, true) => format!(" {argument},"),
-        (false, false) => format!(", {argument}"),
+        (false, _) if comma.is_some() => format!(" {argument},"),
+        (false, _) => format!(", {argument}"),
     };
     if own_line {
         // A comment behind the last argument stays behind it.

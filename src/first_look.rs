@@ -1,0 +1,212 @@
+//! The first look at a file: read, parsed, summarized, and asked whether a codemod may have work in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use asyncfix_codemods::project::{Project, Summary, may_drive_coroutines, may_start_loops};
+use asyncfix_codemods::support::blocking::Table;
+use asyncfix_codemods::traces::{Place, Scopes, Writer};
+use asyncfix_codemods::traversal::Prospects;
+use asyncfix_codemods::{CODEMODS, Codemod, calls};
+use ruff_db::system::SystemPathBuf;
+use ruff_python_ast::PySourceType;
+use ruff_python_parser::parse_unchecked_source;
+use ruff_source_file::LineIndex;
+use rustc_hash::FxHashSet;
+
+use crate::config::{Config, ConfigError, Resolver};
+use crate::discovery::{self, Found};
+use crate::roots::View;
+use crate::rounds::Active;
+use crate::run::{Input, system_path};
+use crate::source::{self, Source};
+use crate::words::Words;
+
+/// A file that may have something for a codemod. Most turn out to have nothing once the others are known,
+/// and so their texts are not kept.
+pub(crate) struct Candidate {
+    pub(crate) index: usize,
+    pub(crate) shown: PathBuf,
+    pub(crate) path: SystemPathBuf,
+    pub(crate) config: Arc<Config>,
+    pub(crate) prospects: Prospects,
+    /// The text, where that is not what is on disk, or is sure to be needed.
+    pub(crate) source: Option<Source>,
+}
+
+impl Candidate {
+    /// Makes a file of a run of it, where one of the codemods has something to look at.
+    pub(crate) fn settle(self, project: &Project) -> Settled {
+        let codemods = self.prospects.settle(project, self.index);
+        if codemods.is_empty() {
+            return Settled::Nothing;
+        }
+        let source = match self.source {
+            Some(source) => source,
+            None => match source::read(self.path.as_std_path()) {
+                Ok(source) => source,
+                Err(reason) => {
+                    let error = format!("{}: {reason}", self.shown.display());
+                    return Settled::Error(self.index, error);
+                }
+            },
+        };
+        Settled::Active(Active {
+            index: self.index,
+            shown: self.shown,
+            path: self.path,
+            view: View::of_version(self.config.version_of_types()),
+            config: self.config,
+            codemods,
+            text: Arc::clone(&source.text),
+            source,
+            fixed: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+            complaints: Vec::new(),
+            seen: FxHashSet::default(),
+            rounds: usize::MAX,
+            is_settled: false,
+            group: None,
+        })
+    }
+}
+
+/// What a file turns out to have, once the others are known.
+pub(crate) enum Settled {
+    Nothing,
+    Active(Active),
+    /// It cannot be looked at any more. With its place among the files.
+    Error(usize, String),
+}
+
+/// What the first look at a file brings.
+pub(crate) enum FirstLook {
+    /// Nothing for any codemod.
+    Nothing(Option<Box<Summary>>),
+    /// Something to look at.
+    Candidate(Box<Candidate>, Box<Summary>),
+    /// It cannot be looked at.
+    Error(String),
+}
+
+/// The summary of a file that is read for what it defines alone.
+fn defined_in(path: &Path, text: &str, table: &Table) -> Box<Summary> {
+    let parsed = parse_unchecked_source(text, PySourceType::from(path));
+    let scopes = Scopes::of(parsed.syntax(), text, Place::of(path));
+    let mut summary = Box::new(Summary::of(parsed.syntax(), text, true));
+    summary.add_traces(Writer::new(&scopes).finish());
+    summary.add_calls(calls::write(&scopes, text, table));
+    summary
+}
+
+/// Reads a file, parses it, and says whether any codemod could have work in it. One that is no target is read for what
+/// it says about others alone.
+pub(crate) fn first_look(
+    index: usize,
+    input: Input,
+    resolver: &Resolver,
+    is_target: bool,
+) -> Result<FirstLook, ConfigError> {
+    let Found { shown, path, named } = input.found;
+    let folder = path.parent().unwrap_or(&path);
+    let config = resolver.for_folder(folder)?;
+    let is_given = input.text.is_some();
+    let source = match input.text {
+        Some(text) => Source::utf8(text),
+        None => match source::read(&path) {
+            Ok(source) => source,
+            Err(_) if !is_target => return Ok(FirstLook::Nothing(None)),
+            Err(reason) => {
+                return Ok(FirstLook::Error(format!("{}: {reason}", shown.display())));
+            }
+        },
+    };
+    if discovery::is_stub(&path) {
+        let summary = defined_in(&path, &source.text, &config.settings.blocking);
+        return Ok(FirstLook::Nothing(Some(summary)));
+    }
+    let words = Words::of(&source.text);
+    let is_plain = !words.are_of_coroutines();
+    let codes = config.codes_for(&path);
+    let selected: Vec<(usize, &'static dyn Codemod)> = CODEMODS
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, codemod)| codes.contains(&codemod.rule().code))
+        .collect();
+    // Types are decided across files, and so by code without coroutines as well.
+    let for_types = selected.iter().any(|(_, codemod)| codemod.asks_for_types());
+    let in_plain_code = selected
+        .iter()
+        .any(|(place, codemod)| codemod.in_plain_code() && words.are_for(*place));
+    let is_asked_for = is_target && (named || in_plain_code);
+    let is_of_libraries = may_drive_coroutines(&source.text) || may_start_loops(&source.text);
+    if is_plain && !for_types && !is_asked_for && !is_of_libraries {
+        let summary = Summary::of_plain_code(&source.text);
+        return Ok(FirstLook::Nothing(Some(Box::new(summary))));
+    }
+    let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
+    if let Some(error) = parsed.errors().first() {
+        if !is_target || is_plain && !named {
+            return Ok(FirstLook::Nothing(None));
+        }
+        let index = LineIndex::from_source_text(&source.text);
+        let place = index.line_column(error.location.start(), &source.text);
+        return Ok(FirstLook::Error(format!(
+            "{}:{}:{}: syntax error: {}",
+            shown.display(),
+            place.line,
+            place.column,
+            error.error
+        )));
+    }
+    let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
+    let mut writer = scopes.as_ref().map(Writer::new);
+    let mut summary = Box::new(Summary::of(parsed.syntax(), &source.text, for_types));
+    let codemods = selected
+        .into_iter()
+        .filter(|_| is_target)
+        .filter(|(_, codemod)| !is_plain || codemod.in_plain_code())
+        .filter(|(place, _)| words.are_for(*place))
+        .map(|(_, codemod)| codemod)
+        .collect();
+    let prospects = Prospects::of(
+        parsed.syntax(),
+        &source.text,
+        writer.as_mut(),
+        codemods,
+        &config.settings,
+    );
+    if let Some(writer) = writer {
+        summary.add_traces(writer.finish());
+    }
+    if let Some(scopes) = &scopes {
+        summary.add_calls(calls::write(
+            scopes,
+            &source.text,
+            &config.settings.blocking,
+        ));
+    }
+    let Some(path) = system_path(&path) else {
+        return Ok(FirstLook::Error(format!(
+            "{}: the path is not valid UTF-8",
+            shown.display()
+        )));
+    };
+    if prospects.is_empty() {
+        return Ok(FirstLook::Nothing(Some(summary)));
+    }
+    let is_needed = is_given || !prospects.certain.is_empty();
+    Ok(FirstLook::Candidate(
+        Box::new(Candidate {
+            index,
+            shown,
+            path,
+            config,
+            prospects,
+            source: is_needed.then_some(source),
+        }),
+        summary,
+    ))
+}

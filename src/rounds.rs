@@ -1,0 +1,655 @@
+//! Rewriting files in rounds: each is proved before the next one starts from it, until nothing changes any more.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use asyncfix_codemods::file::File;
+use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
+use asyncfix_codemods::project::Project;
+use asyncfix_codemods::proof::Flaw;
+use asyncfix_codemods::rewrite::Round;
+use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, semantics, traversal};
+use rayon::prelude::*;
+use ruff_db::parsed::{ParsedModuleRef, parsed_module};
+use ruff_db::source::source_text;
+use ruff_db::system::{SystemPath, SystemPathBuf};
+use ruff_diagnostics::Applicability;
+use ruff_source_file::LineIndex;
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use salsa::{CancellationToken, Database as _};
+
+use crate::config::{Config, Resolver};
+use crate::database::{ANYTHING, Database};
+use crate::roots::{Roots, View};
+use crate::run::{Mode, STACK_SIZE, changes_others, system_path};
+use crate::source::{self, Source};
+
+/// How many rounds a file may take, and for each finding that it had at first. Two rewrites that undo each other are
+/// found by the text that comes back; one that writes its own cause again has no other end.
+const ROUNDS: usize = 100;
+
+const ROUNDS_OF_A_FINDING: usize = 2;
+
+/// How many files a thread takes at a time. Some take a hundred times as long as others: with many, all
+/// threads but one wait for the last.
+pub(crate) const AT_A_TIME: usize = 4;
+
+impl Active {
+    /// Takes over the text that a round has led to, unless it leads round in circles.
+    fn take(&mut self, text: Arc<str>, fixed: Vec<&'static str>) {
+        self.rounds -= 1;
+        if self.rounds == 0 || !self.seen.insert(hash_of(&text)) {
+            // Each round was proved: what they have led to so far is kept.
+            self.is_settled = true;
+            self.complaints.push(format!(
+                "{}: not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
+                self.shown.display(),
+                distinct(&fixed).join(" and ")
+            ));
+            return;
+        }
+        self.text = text;
+        self.fixed.extend(fixed);
+        // What was written may be another codemod's business.
+        self.codemods = self.all_codemods();
+    }
+
+    /// The codemods that are selected for the file.
+    fn all_codemods(&self) -> Vec<&'static dyn Codemod> {
+        let codes = self.config.codes_for(self.path.as_std_path());
+        let all = CODEMODS.iter().copied();
+        all.filter(|codemod| codes.contains(&codemod.rule().code))
+            .collect()
+    }
+}
+
+/// A file on its way through the run.
+#[derive(Clone)]
+pub(crate) struct Active {
+    pub(crate) index: usize,
+    pub(crate) shown: PathBuf,
+    pub(crate) path: SystemPathBuf,
+    pub(crate) config: Arc<Config>,
+    pub(crate) view: View,
+    pub(crate) codemods: Vec<&'static dyn Codemod>,
+    pub(crate) source: Source,
+    pub(crate) text: Arc<str>,
+    pub(crate) fixed: Vec<&'static str>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) error: Option<String>,
+    /// Rewrites that were dropped, ready to be shown.
+    pub(crate) complaints: Vec<String>,
+    /// The texts that it has had, as hashes.
+    pub(crate) seen: FxHashSet<u64>,
+    /// How many rounds are left.
+    pub(crate) rounds: usize,
+    /// Whether it is only looked at from now on.
+    pub(crate) is_settled: bool,
+    /// The number of those that it was changed together with.
+    pub(crate) group: Option<usize>,
+}
+
+/// Where the type engine looks for code.
+pub(crate) struct Places<'a> {
+    /// The folders that imports start from.
+    pub(crate) roots: &'a Roots,
+    /// The folders of installed packages.
+    pub(crate) site_packages: Vec<SystemPathBuf>,
+    /// Files that it is not shown.
+    pub(crate) tables: &'a [SystemPathBuf],
+    /// The texts of files that are not in UTF-8.
+    pub(crate) decoded: Vec<(SystemPathBuf, Arc<str>)>,
+}
+
+/// The files of a run, by their numbers.
+pub(crate) struct Given<'a> {
+    pub(crate) roots: &'a Roots,
+    pub(crate) shown: &'a [PathBuf],
+    pub(crate) resolver: &'a Resolver,
+}
+
+/// Looks at the candidates, and rewrites them round by round where that is wanted.
+pub(crate) fn rounds(
+    mut active: Vec<Active>,
+    project: &Arc<Project>,
+    places: Places<'_>,
+    given: &Given<'_>,
+    mode: Mode,
+    tick: &(dyn Fn() + Sync),
+    earlier: Option<Database>,
+) -> anyhow::Result<(Vec<Active>, Database)> {
+    for file in &mut active {
+        file.view = view_of(&file.path, &file.config, places.roots);
+    }
+    let views = active.iter().map(|file| file.view).collect();
+    let mut database = Database::renewed(earlier, places.roots, places.site_packages, views)?;
+    for table in places.tables {
+        database.preload(table, Arc::from(ANYTHING));
+    }
+    for (path, text) in places.decoded {
+        database.preload(&path, text);
+    }
+    for file in &active {
+        database.preload(&file.path, Arc::clone(&file.text));
+    }
+    if mode == Mode::Fix {
+        across(&mut active, &mut database, project, given);
+    }
+    let mut finished = Vec::new();
+    let _ahead = ask_ahead(&active, &database, project);
+    for file in &mut active {
+        file.seen.insert(hash_of(&file.text));
+    }
+    let mut is_first = true;
+    while !active.is_empty() {
+        let looked_at: Vec<(Active, Step)> = active
+            .into_par_iter()
+            .with_max_len(AT_A_TIME)
+            .map_with(database.clone(), |database, file| {
+                let step = step(database, &file, project, mode);
+                if is_first {
+                    tick();
+                }
+                (file, step)
+            })
+            .collect();
+        is_first = false;
+        active = Vec::new();
+        for (mut file, step) in looked_at {
+            match step {
+                Step::Done {
+                    findings,
+                    complaints,
+                } => {
+                    file.findings = findings;
+                    file.complaints.extend(complaints);
+                    finished.push(file);
+                }
+                Step::Failed(error) => {
+                    // Nothing of the file is kept that cannot be vouched for.
+                    file.text = Arc::clone(&file.source.text);
+                    file.fixed.clear();
+                    file.error = Some(error);
+                    finished.push(file);
+                }
+                Step::Rewritten {
+                    text,
+                    fixed,
+                    findings,
+                } => {
+                    file.rounds = file.rounds.min(ROUNDS + ROUNDS_OF_A_FINDING * findings);
+                    file.take(text, fixed);
+                    database.set_text(&file.path, Arc::clone(&file.text));
+                    active.push(file);
+                }
+            }
+        }
+    }
+    give_up_together(&mut finished);
+    finished.sort_by_key(|file| file.index);
+    Ok((finished, database))
+}
+
+/// Makes the rewrites that change several files. Each is made in all of them, or in none.
+fn across(active: &mut Vec<Active>, database: &mut Database, project: &Project, given: &Given<'_>) {
+    for _ in 0..ROUNDS {
+        let wanted: Vec<(usize, &'static str, Vec<Elsewhere>)> = active
+            .par_iter()
+            .enumerate()
+            .filter(|(_, file)| {
+                file.error.is_none() && changes_others(file.codemods.iter().copied())
+            })
+            .map_with(database.clone(), |database, (position, file)| {
+                let rewrites = rewrites_across(database, file, project);
+                let of_file = move |(code, changes)| (position, code, changes);
+                rewrites.into_iter().map(of_file).collect::<Vec<_>>()
+            })
+            .flatten()
+            .collect();
+        let mut touched: FxHashSet<PathBuf> = FxHashSet::default();
+        let mut is_changed = false;
+        for (position, code, changes) in wanted {
+            // The others have their turn in the next round.
+            if changes.iter().any(|change| touched.contains(&change.path)) {
+                continue;
+            }
+            touched.extend(changes.iter().map(|change| change.path.clone()));
+            match rewritten(database, &changes, given)
+                .and_then(|texts| put(active, database, texts, project, given))
+            {
+                Ok(()) => {
+                    is_changed = true;
+                    if let Some(file) = active.get_mut(position) {
+                        file.fixed.push(code);
+                    }
+                }
+                Err(reason) => {
+                    if let Some(file) = active.get_mut(position) {
+                        file.error = Some(format!(
+                            "{}: not changed: {reason} (bug in {code}, please report it)",
+                            file.shown.display()
+                        ));
+                    }
+                }
+            }
+        }
+        if !is_changed {
+            break;
+        }
+    }
+}
+
+/// Takes back what was changed together with a file that has to be left as it was.
+fn give_up_together(finished: &mut [Active]) {
+    let failed: FxHashMap<usize, String> = finished
+        .iter()
+        .filter(|file| file.error.is_some())
+        .filter_map(|file| Some((file.group?, file.shown.display().to_string())))
+        .collect();
+    for file in finished {
+        let Some(other) = file.group.and_then(|group| failed.get(&group)) else {
+            continue;
+        };
+        file.text = Arc::clone(&file.source.text);
+        file.fixed.clear();
+        // They are those of the text that is given up.
+        file.findings.clear();
+        file.complaints.clear();
+        file.error.get_or_insert(format!(
+            "{}: not changed, because {other} must change with it and can't",
+            file.shown.display()
+        ));
+    }
+}
+
+/// The rewrites of a file that change others too: the rule's code, and what changes.
+fn rewrites_across(
+    database: &Database,
+    file: &Active,
+    project: &Project,
+) -> Vec<(&'static str, Vec<Elsewhere>)> {
+    let codemods: Vec<&'static dyn Codemod> = file
+        .codemods
+        .iter()
+        .copied()
+        .filter(|codemod| codemod.changes_other_files())
+        .collect();
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        with_context(database, file, project, |context, _| {
+            traversal::check(context, &codemods)
+        })
+    }));
+    // A panic is met again, and reported, when the file has its own rounds.
+    let findings = attempt.ok().flatten().unwrap_or_default();
+    findings
+        .into_iter()
+        .filter_map(|finding| match finding.remedy {
+            Remedy::Rewrite(rewrite)
+                if !rewrite.elsewhere.is_empty() && rewrite.applicability >= least(file) =>
+            {
+                let own = Elsewhere {
+                    path: file.path.as_std_path().to_path_buf(),
+                    edits: rewrite::in_order(rewrite.shared, rewrite.edits),
+                };
+                let changes = std::iter::once(own).chain(rewrite.elsewhere).collect();
+                Some((finding.rule.code, changes))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The new texts that some changes lead to, each proved.
+fn rewritten(
+    database: &Database,
+    changes: &[Elsewhere],
+    given: &Given<'_>,
+) -> Result<Vec<(PathBuf, Arc<str>)>, String> {
+    let mut texts = Vec::new();
+    for change in changes {
+        let shown = change.path.display();
+        let config = config_of(&change.path, given)?;
+        let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
+        let program_file = database
+            .file(&path, view_of(&path, &config, given.roots))
+            .ok_or(format!("{shown} no longer exists"))?;
+        let python_file = program_file.python_file(database);
+        let module = parsed_module(database, python_file).load(database);
+        let text = source_text(database, python_file.file(database));
+        let new = rewrite::apply(text.as_str(), &change.edits);
+        proof::prove(text.as_str(), &module, &new, &change.edits, &[])
+            .map_err(|flaw| format!("in {shown} {flaw}"))?;
+        texts.push((change.path.clone(), Arc::from(new)));
+    }
+    Ok(texts)
+}
+
+fn config_of(path: &Path, given: &Given<'_>) -> Result<Arc<Config>, String> {
+    let folder = path.parent().unwrap_or(path);
+    given
+        .resolver
+        .for_folder(folder)
+        .map_err(|error| error.0.clone())
+}
+
+/// Takes new texts over. Nothing is taken over where one of the files cannot be read.
+fn put(
+    active: &mut Vec<Active>,
+    database: &mut Database,
+    texts: Vec<(PathBuf, Arc<str>)>,
+    project: &Project,
+    given: &Given<'_>,
+) -> Result<(), String> {
+    let mut positions: FxHashMap<PathBuf, usize> = active
+        .iter()
+        .map(|file| file.path.as_std_path().to_path_buf())
+        .zip(0..)
+        .collect();
+    let mut new = Vec::new();
+    for (path, _) in &texts {
+        if positions.contains_key(path) {
+            continue;
+        }
+        let index = project.number_of(path);
+        let index = index.ok_or(format!("{} was not passed to asyncfix", path.display()))?;
+        let source = source::read(path).map_err(|reason| reason.clone())?;
+        positions.insert(path.clone(), active.len() + new.len());
+        new.push(Active {
+            index,
+            shown: given.shown.get(index).cloned().unwrap_or_default(),
+            view: view_of(
+                &system_path(path).unwrap_or_default(),
+                &*config_of(path, given)?,
+                given.roots,
+            ),
+            path: system_path(path).unwrap_or_default(),
+            config: config_of(path, given)?,
+            codemods: Vec::new(),
+            text: Arc::clone(&source.text),
+            source,
+            fixed: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+            complaints: Vec::new(),
+            seen: FxHashSet::default(),
+            rounds: usize::MAX,
+            is_settled: false,
+            group: None,
+        });
+    }
+    active.extend(new);
+    // What each of them was changed together with before comes along.
+    let touched: FxHashSet<usize> = texts
+        .iter()
+        .filter_map(|(path, _)| positions.get(path).copied())
+        .collect();
+    let Some(group) = touched.iter().min().copied() else {
+        return Ok(());
+    };
+    let joined: FxHashSet<usize> = touched
+        .iter()
+        .filter_map(|position| active.get(*position)?.group)
+        .collect();
+    for (position, file) in active.iter_mut().enumerate() {
+        let is_joined = file.group.is_some_and(|group| joined.contains(&group));
+        if is_joined || touched.contains(&position) {
+            file.group = Some(group);
+        }
+    }
+    for (path, text) in texts {
+        let position = positions.get(&path);
+        if let Some(file) = position.and_then(|position| active.get_mut(*position)) {
+            database.set_text(&file.path, Arc::clone(&text));
+            file.text = text;
+            // A coroutine function has mistakes that a plain one cannot have.
+            file.codemods = file.all_codemods();
+        }
+    }
+    Ok(())
+}
+
+/// What the last panic said, and where.
+static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps what a panic says, for [`last_panic`]: whoever catches it is not told where it was.
+pub fn note_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("unknown cause");
+    let place = panic
+        .location()
+        .map_or_else(String::new, |place| format!(" ({place})"));
+    if let Ok(mut last) = LAST_PANIC.lock() {
+        *last = Some(format!("{message}{place}"));
+    }
+}
+
+/// What the last panic said, and where it was.
+pub fn last_panic() -> String {
+    let last = LAST_PANIC.lock().ok().and_then(|last| last.clone());
+    last.unwrap_or_else(|| "unknown cause".to_owned())
+}
+
+/// What one round did to one file.
+enum Step {
+    /// Nothing is left to do.
+    Done {
+        /// What remains.
+        findings: Vec<Finding>,
+        /// Rewrites that were dropped.
+        complaints: Vec<String>,
+    },
+    /// The file has a new text, proved against the old one.
+    Rewritten {
+        text: Arc<str>,
+        fixed: Vec<&'static str>,
+        /// How many findings there were.
+        findings: usize,
+    },
+    /// The file must be left as it was.
+    Failed(String),
+}
+
+/// Where there is one file only, lets another thread ask the type engine what the file will ask it.
+///
+/// The answers are those that it gives anyway, and a file that changes calls it off, as the end of the run
+/// does. It is a thread of its own: the change waits until nobody asks any more, and one of the pool might
+/// not have begun by then.
+fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) -> Option<Ahead> {
+    let ([file], true) = (active, rayon::current_num_threads() > 1) else {
+        return None;
+    };
+    let (file, database, project) = (file.clone(), database.clone(), Arc::clone(project));
+    let ahead = Ahead(database.cancellation_token());
+    let ask = move || {
+        // What goes wrong here is met again by who waits for the answer.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            with_context(&database, &file, &project, |context, _| {
+                semantics::index_ahead(&context.semantics);
+                traversal::ask_from_the_end(context, &file.codemods);
+            })
+        }));
+    };
+    // Without a thread, it only takes longer.
+    let _ = std::thread::Builder::new()
+        .stack_size(STACK_SIZE)
+        .spawn(ask);
+    Some(ahead)
+}
+
+/// What is asked ahead is called off when this goes.
+struct Ahead(CancellationToken);
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
+    let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, mode)));
+    match attempt {
+        Ok(step) => step,
+        Err(_) => Step::Failed(format!(
+            "{}: not changed: internal error, please report it: {}",
+            file.shown.display(),
+            last_panic()
+        )),
+    }
+}
+
+fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
+    with_context(database, file, project, |context, module| {
+        look_at(context, module, file, mode)
+    })
+    .unwrap_or_else(|| Step::Failed(format!("{}: file no longer exists", file.shown.display())))
+}
+
+fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode: Mode) -> Step {
+    let mut findings = traversal::check(context, &file.codemods);
+    let mut complaints = Vec::new();
+    if mode == Mode::Fix && !file.is_settled {
+        let mut flaws: BTreeMap<usize, Flaw> = BTreeMap::new();
+        let round = proved_round(context, module, &findings, least(file), &mut flaws);
+        if let Some(round) = round {
+            return Step::Rewritten {
+                text: Arc::from(round.text),
+                fixed: round
+                    .applied
+                    .iter()
+                    .filter_map(|index| findings.get(*index))
+                    .map(|finding| finding.rule.code)
+                    .collect(),
+                findings: findings.len(),
+            };
+        }
+        let index = LineIndex::from_source_text(context.source);
+        for (number, flaw) in flaws {
+            if let Some(finding) = findings.get_mut(number) {
+                let place = index.line_column(finding.range.start(), context.source);
+                complaints.push(format!(
+                    "{}:{}:{}: the fix of {} was dropped: {flaw} (a bug, please report it)",
+                    file.shown.display(),
+                    place.line,
+                    place.column,
+                    finding.rule.code
+                ));
+                finding.remedy =
+                    Remedy::NotFixed(format!("the fix did not pass asyncfix's own check: {flaw}"));
+            }
+        }
+    }
+    for finding in &mut findings {
+        if let Some(complete) = rewrite::edits_of(context, finding) {
+            finding.remedy = Remedy::Rewrite(complete);
+        }
+    }
+    Step::Done {
+        findings,
+        complaints,
+    }
+}
+
+/// A round that is proved, of as many rewrites of `findings` as can be vouched for. `flaws` takes those that cannot.
+fn proved_round(
+    context: &File<'_, '_>,
+    module: &ParsedModuleRef,
+    findings: &[Finding],
+    least: Applicability,
+    flaws: &mut BTreeMap<usize, Flaw>,
+) -> Option<Round> {
+    let prove = |round: &Round| {
+        proof::prove(
+            context.source,
+            module,
+            &round.text,
+            &round.edits,
+            &round.removed,
+        )
+    };
+    loop {
+        let round = rewrite::round(context, findings, least, |index| {
+            !flaws.contains_key(&index)
+        })?;
+        if prove(&round).is_ok() {
+            return Some(round);
+        }
+        // Which of them is it? Most often one alone; else the first goes without the others.
+        let known = flaws.len();
+        let mut first = None;
+        for wanted in round.applied {
+            let alone = rewrite::round(context, findings, least, |index| index == wanted);
+            let Some(alone) = alone else {
+                continue;
+            };
+            match prove(&alone) {
+                Ok(()) => {
+                    first.get_or_insert(alone);
+                }
+                Err(flaw) => {
+                    flaws.insert(wanted, flaw);
+                }
+            }
+        }
+        if flaws.len() == known {
+            return first;
+        }
+    }
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The least applicability of what is applied to a file.
+fn least(file: &Active) -> Applicability {
+    if file.config.unsafe_fixes {
+        Applicability::Unsafe
+    } else {
+        Applicability::Safe
+    }
+}
+
+/// Prepares a file for the codemods and asks `what` about it. `None` where it is gone.
+///
+/// Its tree is kept: others look into it as well, and to parse it again takes longer than the memory is
+/// worth.
+fn with_context<T>(
+    database: &Database,
+    file: &Active,
+    project: &Project,
+    what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
+) -> Option<T> {
+    let program_file = database.file(&file.path, file.view)?;
+    let python_file = program_file.python_file(database);
+    let module = parsed_module(database, python_file).load(database);
+    let text = source_text(database, python_file.file(database));
+    let context = File::new(
+        database,
+        program_file,
+        &module,
+        text.as_str(),
+        &file.config.settings,
+        project,
+        file.index,
+    );
+    Some(what(&context, &module))
+}
+
+fn distinct(codes: &[&'static str]) -> Vec<&'static str> {
+    let mut codes = codes.to_vec();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// How the type engine is to look at a file.
+pub(crate) fn view_of(path: &SystemPath, config: &Config, roots: &Roots) -> View {
+    View {
+        version: config.version_of_types(),
+        own: path.parent().and_then(|folder| roots.place_of(folder)),
+    }
+}
