@@ -15,7 +15,7 @@ async def show() -> None:
     print(result)
 
 
-# 2. Blocking the event loop: nothing else runs for a second.
+# 2. A blocking call in a coroutine: nothing else runs for a second.
 async def pause() -> None:
     time.sleep(1)
 

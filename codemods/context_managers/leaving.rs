@@ -127,6 +127,16 @@ pub(super) fn leaving<'a>(
     derived.leaving
 }
 
+/// Whether the call at `index` of what is around a name starts what goes on behind the block, or is given to what does.
+fn starts(around: &[AnyNodeRef<'_>], index: usize) -> bool {
+    let is_start = |node: Option<&AnyNodeRef<'_>>| {
+        matches!(node, Some(AnyNodeRef::ExprCall(call))
+            if last_name(&call.func).is_some_and(|name| STARTING.contains(&name)))
+    };
+    // The arguments stand in between.
+    is_start(around.get(index)) || is_start(around.get(index + 2))
+}
+
 /// The names that a function binds.
 #[derive(Default)]
 struct Bound<'a>(FxHashSet<&'a str>);
@@ -167,6 +177,17 @@ impl<'a> Derived<'_, 'a, '_> {
 
     /// What happens to the value of a name of interest, seen from its place outwards.
     fn follow(&mut self, name: &'a ast::ExprName, need: Need) {
+        // What a nested function does, it does when it is called: it needs what it uses.
+        let nested = self.ancestors.iter().find_map(|node| match node {
+            AnyNodeRef::StmtFunctionDef(function) => Some(function.name.as_str()),
+            AnyNodeRef::StmtClassDef(class) => Some(class.name.as_str()),
+            _ => None,
+        });
+        if let Some(nested) = nested {
+            let known = self.names.entry(nested).or_insert(need);
+            *known = need.max(*known);
+            return;
+        }
         let mut child = name.range();
         let mut need = need;
         // A coroutine that is not awaited yet needs the object, whatever it will give.
@@ -192,6 +213,11 @@ impl<'a> Derived<'_, 'a, '_> {
                     } else {
                         need = self.need(call.range());
                     }
+                }
+                // `create_task(work(page))`
+                AnyNodeRef::ExprCall(_) if starts(&around, index) => {
+                    self.leaves(need);
+                    return;
                 }
                 AnyNodeRef::ExprCall(call) => match self.given(call, need) {
                     Some((next, is_started)) => {
@@ -227,10 +253,13 @@ impl<'a> Derived<'_, 'a, '_> {
                         return;
                     }
                 }
-                AnyNodeRef::StmtReturn(_)
-                | AnyNodeRef::ExprYield(_)
-                | AnyNodeRef::ExprYieldFrom(_) => {
+                AnyNodeRef::StmtReturn(_) => {
                     self.leaves(if is_pending { Need::Open } else { need });
+                    return;
+                }
+                // The block is not left while the generator waits.
+                AnyNodeRef::ExprYield(_) => {
+                    self.leaves(need.min(Need::Unknown));
                     return;
                 }
                 AnyNodeRef::StmtAssign(statement) => {
@@ -271,9 +300,7 @@ impl<'a> Derived<'_, 'a, '_> {
                 }
                 AnyNodeRef::ExprNamed(named) => self.bind(&named.target, need),
                 // It may be called whenever somebody likes.
-                AnyNodeRef::ExprLambda(_)
-                | AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_) => {
+                AnyNodeRef::ExprLambda(_) => {
                     self.leaves(need);
                     return;
                 }
@@ -306,10 +333,6 @@ impl<'a> Derived<'_, 'a, '_> {
         }
         let method = call.func.as_attribute_expr();
         let name = last_name(&call.func).unwrap_or_default();
-        if STARTING.contains(&name) {
-            self.leaves(need);
-            return None;
-        }
         if let Some(method) = method {
             let root = root_name(&method.value);
             // The object and what came from it stay together.
@@ -335,7 +358,8 @@ impl<'a> Derived<'_, 'a, '_> {
         if is_coroutine {
             return Some((need_of_call(self.file, call, true), true));
         }
-        self.leaves(need.min(Need::Unknown));
+        let need = need.min(Need::Unknown);
+        self.leaves(need);
         Some((need, false))
     }
 

@@ -17,6 +17,7 @@ use crate::rule::Rule;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
 use crate::support::blocks;
+use crate::support::intent::{self, Deed};
 use crate::support::resources::{
     CALL, Form, Resource, callable_classes, is_opening_method, opened, opening_names, opening_paths,
 };
@@ -126,6 +127,9 @@ impl Codemod for UnmanagedResource {
             return None;
         }
         let (message, rewrite) = managed.rewrite(site)?;
+        if intent::is_deliberate(file, site, Deed::Leak) {
+            return None;
+        }
         Some(Finding {
             rule: &RULE,
             range: opening.call.range(),

@@ -1,6 +1,7 @@
 //! What the result of a coroutine gives that nothing awaits yet: in `await stock().get("apples")` the types know
 //! nothing of the method, because a coroutine has none.
 
+use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::Definition;
 
@@ -31,6 +32,16 @@ const SCALARS: [&str; 7] = [
     "builtins.float",
     "builtins.complex",
     "builtins.bool",
+];
+
+/// What annotations call something to await.
+const AWAITABLE: [&str; 6] = [
+    "asyncio.Task",
+    "asyncio.Future",
+    "typing.Awaitable",
+    "typing.Coroutine",
+    "collections.abc.Awaitable",
+    "collections.abc.Coroutine",
 ];
 
 /// Collections whose methods and items give what is put into them.
@@ -249,6 +260,9 @@ impl<'db> Semantics<'db> {
             self.class_of_instance(annotation)
         };
         let Some((first, rest)) = trailers.split_first() else {
+            if self.means(map_subscript(annotation), &AWAITABLE) {
+                return Awaitability::Awaitable;
+            }
             return match (class, annotation) {
                 (Some(class), _) => self.awaitability_of_instance(class),
                 (None, Expr::Name(name)) if self.is_type_variable(name) => Awaitability::No,

@@ -731,11 +731,20 @@ impl Lines<'_> {
         Edit::range_deletion(TextRange::new(start, removal.end()))
     }
 
-    /// The edit that removes the blank lines behind a statement, where there are any.
+    /// The edit that removes the blank lines behind a statement that becomes a header, where there are any: they stay
+    /// behind and before a comment, and before a function and a class.
     pub fn blank_lines_behind(self, statement: &Stmt) -> Option<Edit> {
         let end = self.source.full_line_end(statement.end());
+        let rest = &self.source[TextRange::new(statement.end(), end)];
+        if !is_blank(rest) {
+            return None;
+        }
         let edit = self.with_blank_lines_behind(Edit::range_deletion(TextRange::empty(end)));
-        (!edit.range().is_empty()).then_some(edit)
+        let next = self.source[edit.end().to_usize()..].trim_start_matches([' ', '\t']);
+        let keeps = ["#", "@", "def ", "async def ", "class "]
+            .iter()
+            .any(|start| next.starts_with(start));
+        (!edit.range().is_empty() && !keeps).then_some(edit)
     }
 
     /// Whether the line behind a removal of whole lines is blank, or there is none.

@@ -655,6 +655,11 @@ fn remove(
             .any(|edit| edit.range().is_empty() && edit.start() >= start && edit.start() <= end);
         if alone && !is_refilled {
             end = file.source.full_line_end(end);
+            // Nothing is left to part from at the top of a file.
+            let is_first = start == file.source.bom_start_offset();
+            while is_first && end < TextSize::of(file.source) && is_blank(end) {
+                end = file.source.full_line_end(end);
+            }
         }
         return vec![Edit::range_deletion(TextRange::new(start, end))];
     }

@@ -56,8 +56,18 @@ const NEGATIONS: &[&str] = &[
     "could", "may", "might",
 ];
 
-/// What is still to be mended is not deliberate.
-const TO_DO: &[&str] = &["todo", "fixme", "xxx", "hack"];
+/// What is still to be mended, or shown as a mistake, is not deliberate.
+const TO_DO: &[&str] = &[
+    "todo",
+    "fixme",
+    "xxx",
+    "hack",
+    "bad",
+    "wrong",
+    "mistake",
+    "pitfall",
+    "incorrect",
+];
 
 /// Words that name the deed, beside one that says it is deliberate.
 fn named_by(deed: Deed) -> &'static [&'static str] {

@@ -14,6 +14,8 @@ every row is looked up in the package itself:
 - each close, `then` and `setup` exists, and is a coroutine function exactly where it is awaited;
 - entering is `return self` and leaving is the close alone, which the source shows. Where they do anything else, somebody
   has to have read them: READ pins what was read, and a release that changes it fails here;
+- entering an object that is made without an `await` gives it and does nothing else, unless the row says in `enters` which
+  of its methods do the same, or QUIET says why nobody can tell;
 - no row is skipped: one that cannot be checked is wrong.
 """
 
@@ -41,7 +43,7 @@ REQUIREMENTS = [HERE / "stubs.txt", HERE / "resources.txt"]
 
 KEYS = {
     "class": str, "open": list, "method": list, "tuple": int, "idle_with": dict, "awaited": (bool, str), "form": str, "close": list,
-    "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "exit": str, "late": bool,
+    "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "enters": list, "exit": str, "late": bool,
     "unclosed": str, "note": str,
 }
 REQUIRED = ("class", "awaited", "form", "close", "close_awaited", "exit")
@@ -363,6 +365,16 @@ READ = {
     ),
 }
 
+# Enters that do more than `return self`, of which nothing is seen from outside before the first call of a method.
+QUIET = {
+    "httpx.AsyncClient": "marks itself as open; its transports open nothing",
+    "httpx.AsyncHTTPTransport": "enters its pool, which opens nothing",
+    "httpx2.AsyncClient": "marks itself as open; its transports open nothing",
+    "httpx2.AsyncHTTPTransport": "enters its pool, which opens nothing",
+    "redis.asyncio.client.Redis": "connects only with single_connection_client, else counts who is inside",
+    "redis.asyncio.cluster.ClusterPipeline": "leaves initializing to its cluster, which its first command does as well",
+}
+
 # ----------------------------------------------------------------------------------------------------
 
 AWAITABLE = re.compile(r"return\b[^\n]*(future|\bfut\b|shield|Waiter|run_on_executor|_release_done|ensure_future)")
@@ -572,6 +584,10 @@ class Row:
         for key in ("then", "setup"):
             if key in row:
                 self.method(row[key], True, own=True)
+        for name in row.get("enters", []):
+            if name != "*":
+                function = inspect.getattr_static(self.real, name, None)
+                self.expect(function and gives_coroutine(function), f"enters: {name_of(self.real)}.{name} is no coroutine function")
 
     def manager(self, cls, what):
         self.expect(has(cls, "__aenter__") and has(cls, "__aexit__"),
@@ -645,6 +661,12 @@ class Row:
             simple_enter = entered == ["return self"]
         if simple_enter and (left in closing) and row["exit"] == "closes":
             return
+        is_made_open = row["awaited"] is True or row["form"] != "call" or "setup" in row or row["exit"] == "more"
+        if "enters" in row:
+            self.expect(entered != ["return self"], f"enters, but {name}.__aenter__ does nothing more than give the object")
+        elif not late and not is_made_open and entered != ["return self"]:
+            self.used.add(name)
+            self.expect(name in QUIET, f"{name}.__aenter__ does more than give the object: say in enters what does the same")
         digest = hashlib.sha256("\n".join([*entered, "--", *left]).encode()).hexdigest()[:10]
         self.used.add(name)
         self.expect(name in READ, f"nobody has read {name}.__aenter__ and __aexit__; its digest is {digest}")
@@ -722,7 +744,7 @@ def work(only):
             print(f"row {index + 1}, {name}: could not be checked: {error!r}")
         checks += entry.checks
     if not only and not wrong:
-        for table in (CONCRETE, GIVES, AWAITED, ATTRIBUTES, DELEGATES, EITHER, READ):
+        for table in (CONCRETE, GIVES, AWAITED, ATTRIBUTES, DELEGATES, EITHER, READ, QUIET):
             for name in sorted(table.keys() - used):
                 wrong += 1
                 print(f"{os.path.basename(__file__)}: {name} is an exception that nothing needs")
