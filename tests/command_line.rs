@@ -506,6 +506,46 @@ fn a_loop_of_a_package_is_cleaned_up_after_as_the_configuration_says() {
 }
 
 #[test]
+fn a_fix_that_brings_an_await_lets_cancellations_pass_around_it() {
+    let before = "async def fetch(key):\n    return key\n\n\nasync def work(key):\n    try:\n        WORK\n    \
+                  CLAUSE\n        return False\n";
+    for (work, mended, rule) in [
+        ("fetch(key)", "await fetch(key)", "AF101"),
+        ("time.sleep(1)", "await asyncio.sleep(1)", "AF201"),
+        (
+            "shutil.rmtree(key)",
+            "await asyncio.to_thread(shutil.rmtree, key)",
+            "AF204",
+        ),
+        ("asyncio.run(fetch(key))", "await fetch(key)", "AF403"),
+    ] {
+        for (clause, narrowed) in [
+            ("except:", "except Exception:"),
+            ("except BaseException:", "except Exception:"),
+            ("except (BaseException,):", "except Exception:"),
+            ("except:  # noqa: ASYNC103", "except:  # noqa: ASYNC103"),
+            ("except OSError:", "except OSError:"),
+        ] {
+            let text = |work: &str, clause: &str| {
+                format!("import asyncio\nimport shutil\nimport time\n\nprint(asyncio, shutil, time)\n\n\n{before}")
+                    .replace("WORK", work)
+                    .replace("CLAUSE", clause)
+            };
+            let folder = folder(&[("a.py", &text(work, clause))]);
+            asyncfix(&folder)
+                .args(["--write", "--select", rule, "a.py"])
+                .assert()
+                .success();
+            assert_eq!(
+                read(&folder, "a.py"),
+                text(mended, narrowed),
+                "{work} {clause}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_an_error_with_its_place() {
     let folder = folder(&[
         ("pyproject.toml", "[tool.asyncfix]\nselct = [\"AF2\"]\n"),
