@@ -224,7 +224,9 @@ impl<'a, 'db> File<'a, 'db> {
                 let path = self.semantics.path()?.with_file_name("__init__.py");
                 self.semantics.beside(&path)
             };
-            (self.is_package || interface().is_some()) && !self.starts_program()
+            // A module that others import is no script, although it may run something of its own.
+            (self.is_package || interface().is_some())
+                && (!self.starts_program() || self.is_imported())
         })
     }
 

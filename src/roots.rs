@@ -61,7 +61,7 @@ impl Whole {
                 is_project: true,
             },
             None => Self {
-                root: import_root(folder, &mut FxHashMap::default()),
+                root: outermost_root(folder),
                 is_project: false,
             },
         }
@@ -90,6 +90,27 @@ impl Whole {
         files.extend(found.into_iter().map(|found| found.path));
         files.sort();
         Ok(files)
+    }
+}
+
+/// How many folders above one without `__init__.py` may be a package that it belongs to.
+const GAP: usize = 4;
+
+/// The folder around the outermost package that `folder` may belong to, some folders of which may lack their
+/// `__init__.py`; else the one that imports start from.
+fn outermost_root(folder: &SystemPath) -> SystemPathBuf {
+    let is_package = |folder: &SystemPath| folder.join("__init__.py").as_std_path().is_file();
+    let mut root = import_root(folder, &mut FxHashMap::default());
+    loop {
+        let mut above = root.ancestors().take(GAP);
+        let Some(outer) = above.find(|folder| is_package(folder)) else {
+            return root;
+        };
+        let next = import_root(outer, &mut FxHashMap::default());
+        if next == root {
+            return root;
+        }
+        root = next;
     }
 }
 

@@ -1,7 +1,8 @@
 //! AF206: a function of the project that blocks, called in code that runs on an event loop.
 
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 
 use crate::blocking::PITFALL;
 use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
@@ -102,7 +103,10 @@ impl Codemod for BlockingHelper {
                 row.reason = Some(reason);
             }
             Some(Bond::Shared(reason)) => row.reason = Some(reason),
-            None => {}
+            None => {
+                row.reason = meets_itself(file, call, &chain, surroundings.owner)
+                    .then(|| "another task may change the file between the two calls".to_owned());
+            }
         }
         let called = Called {
             name: name.clone(),
@@ -163,6 +167,64 @@ fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
             &one_line(file.text(value)),
             &bound.what,
         )))
+    })
+}
+
+/// Whether the coroutine function calls another function of the project that reads or writes files, as the one of this
+/// chain does: what was one step on the event loop (read, change, write) would be several, with other tasks in
+/// between.
+fn meets_itself<'a>(
+    file: &File<'a, '_>,
+    call: &ast::ExprCall,
+    chain: &Chain,
+    owner: Owner<'a>,
+) -> bool {
+    struct Others<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        call: TextRange,
+        first: Option<&'f String>,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Others<'_, 'a, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node
+                && call.range() != self.call
+                && !self.found
+                && let Some(function) = self.file.semantics.function_in_sight(&call.func)
+                && let Some((place, name)) = self.file.semantics.place_of_function(&function)
+                && let Some(chain) = self.file.project.blocking_chain(&place, &name)
+            {
+                self.found = chain.names.first() != self.first && uses_files(self.file, &chain);
+            }
+            match node {
+                _ if self.found => TraversalSignal::Skip,
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
+                _ => TraversalSignal::Traverse,
+            }
+        }
+    }
+    let Owner::Function(function) = owner else {
+        return false;
+    };
+    if !uses_files(file, chain) {
+        return false;
+    }
+    let mut others = Others {
+        file,
+        call: call.range(),
+        first: chain.names.first(),
+        found: false,
+    };
+    others.visit_body(&function.body);
+    others.found
+}
+
+/// Whether what blocks at the end of a chain is an access to a file.
+fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
+    let table = &file.settings.blocking;
+    chain.names.last().is_some_and(|path| {
+        let row = table.get(path).or_else(|| table.get(&format!("builtins.{path}")));
+        row.is_some_and(|row| row.code == "AF204")
     })
 }
 

@@ -934,11 +934,14 @@ impl<'a> Walk<'_, '_, 'a> {
             return false;
         }
         own.bindings.get(name.id.as_str()).is_some_and(|bindings| {
-            bindings.iter().all(|binding| {
-                matches!(binding, Binding::Value(value)
-                        if matches!(self.writer.value(value, self.scope, STEPS),
-                            Some(Value::Made))
-                            || self.is_fresh_call(value))
+            bindings.iter().all(|binding| match binding {
+                Binding::Value(value) | Binding::Annotated(_, Some(value)) => {
+                    let known = self.writer.value(value, self.scope, STEPS);
+                    matches!(known, Some(Value::Made)) || self.is_fresh_call(value)
+                }
+                // It only says of what type the name is.
+                Binding::Annotated(_, None) => true,
+                _ => false,
             })
         })
     }
@@ -1069,6 +1072,9 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         if AWARE.contains(&path) {
             self.is_aware = true;
+            self.ties(|| {
+                format!("`{path}` is called on the way, and another thread has no running event loop")
+            });
             return;
         }
         let is_own = |given: &'a Expr| self.is_made_here(given);

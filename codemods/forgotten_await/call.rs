@@ -2,6 +2,7 @@
 //! code around it expects.
 
 use ruff_python_ast::comparable::ComparableExpr;
+use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
@@ -104,6 +105,7 @@ impl Codemod for ForgottenAwait {
         if !is_forgotten(file, site, surroundings.owner)
             || is_synchronized(file)
             || is_expected(site)
+            || is_tried(file, site)
         {
             return None;
         }
@@ -336,6 +338,27 @@ fn table_with_others<'a>(file: &'a File<'_, '_>, called: &[&'a Expr]) -> Option<
         .iter()
         .filter(|callee| callee.is_subscript_expr() || callee.is_call_expr());
     taken.find_map(|callee| file.semantics.collection_of_others(callee))
+}
+
+/// Whether the code handles that the same expression cannot be awaited: `try: await x.close()`, and `x.close()` in the
+/// handler.
+fn is_tried<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+    let text = file.text(site.node);
+    let mut around = site.ancestors.iter().rev();
+    let Some(AnyNodeRef::ExceptHandlerExceptHandler(_)) = around.find(|node| {
+        matches!(
+            node,
+            AnyNodeRef::ExceptHandlerExceptHandler(_) | AnyNodeRef::StmtFunctionDef(_)
+        )
+    }) else {
+        return false;
+    };
+    let Some(AnyNodeRef::StmtTry(statement)) = around.next() else {
+        return false;
+    };
+    any_over_body(&statement.body, |expr| {
+        matches!(expr, Expr::Await(awaited) if file.text(&*awaited.value) == text)
+    })
 }
 
 /// The package whose older versions have a plain function in the place of the coroutine function
