@@ -58,7 +58,7 @@ pub struct File<'a, 'db> {
     awaits_at_top: OnceCell<bool>,
     in_package: OnceCell<bool>,
     replacements: OnceCell<Replacements>,
-    file_uses: OnceCell<FileUses>,
+    uses_of_files: OnceCell<FileUses>,
     module_names: OnceCell<ModuleNames>,
 }
 
@@ -94,7 +94,7 @@ impl<'a, 'db> File<'a, 'db> {
             awaits_at_top: OnceCell::new(),
             in_package: OnceCell::new(),
             replacements: OnceCell::new(),
-            file_uses: OnceCell::new(),
+            uses_of_files: OnceCell::new(),
             module_names: OnceCell::new(),
         }
     }
@@ -106,7 +106,7 @@ impl<'a, 'db> File<'a, 'db> {
 
     /// The files that the code of this one uses.
     pub(crate) fn file_uses(&self) -> &FileUses {
-        self.file_uses.get_or_init(|| FileUses::of(self))
+        self.uses_of_files.get_or_init(|| FileUses::of(self))
     }
 
     /// What the names at the top level stand for, and which of it is changed.

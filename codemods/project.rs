@@ -120,10 +120,9 @@ impl Libraries {
         let has = |library| self.0.contains(&library);
         match (has(Library::Asyncio), has(Library::Trio)) {
             _ if has(Library::Other) => Some(Library::Other),
-            (true, true) => has(Library::Anyio).then_some(Library::Anyio),
             (true, false) => Some(Library::Asyncio),
             (false, true) => Some(Library::Trio),
-            (false, false) => has(Library::Anyio).then_some(Library::Anyio),
+            _ => has(Library::Anyio).then_some(Library::Anyio),
         }
     }
 }

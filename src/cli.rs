@@ -239,7 +239,7 @@ impl Color {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A bug in one file is caught, reported in the run's own words, and does not stop the others.
-    std::panic::set_hook(Box::new(|panic| rounds::note_panic(panic)));
+    std::panic::set_hook(Box::new(rounds::note_panic));
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => show_rule(rule.as_deref(), all),
         Some(Command::Config { path, options }) => show_config(&path, &options),

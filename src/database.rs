@@ -394,7 +394,9 @@ impl Database {
         let shared: Vec<SystemPathBuf> = shared.cloned().collect();
         folders.extend(shared);
         let mut paths = SearchPathSettings::new(folders);
-        paths.site_packages_paths = self.origins.site_packages.clone();
+        paths
+            .site_packages_paths
+            .clone_from(&self.origins.site_packages);
         // Installed packages come first; what is not installed is looked for here.
         paths
             .site_packages_paths

@@ -51,7 +51,7 @@ impl Candidate {
                 }
             },
         };
-        Settled::Active(Active {
+        Settled::Active(Box::new(Active {
             index: self.index,
             shown: self.shown,
             path: self.path,
@@ -68,14 +68,14 @@ impl Candidate {
             rounds: usize::MAX,
             is_settled: false,
             group: None,
-        })
+        }))
     }
 }
 
 /// What a file turns out to have, once the others are known.
 pub(crate) enum Settled {
     Nothing,
-    Active(Active),
+    Active(Box<Active>),
     /// It cannot be looked at any more. With its place among the files.
     Error(usize, String),
 }

@@ -25,7 +25,7 @@ pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
     let document = project
         .as_ref()
         .and_then(|(text, _)| DeTable::parse(text).ok());
-    let table = document.as_ref().map(|document| document.get_ref());
+    let table = document.as_ref().map(toml::Spanned::get_ref);
     let in_project = |version: Option<PythonVersion>| {
         let path = project.as_ref()?.1.clone();
         Some((version?, path))

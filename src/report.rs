@@ -230,7 +230,7 @@ fn plural(count: usize, noun: &str) -> String {
 
 /// How often each rule was found, most frequent first: how many of that were fixed or, in a run that reports, how many
 /// have a fix.
-pub fn statistics(outcomes: &Outcomes, fixes: bool) -> String {
+pub fn statistics(outcomes: &Outcomes, is_written: bool) -> String {
     #[derive(Default)]
     struct Row {
         fixed: usize,
@@ -254,7 +254,7 @@ pub fn statistics(outcomes: &Outcomes, fixes: bool) -> String {
     for (code, row) in rows {
         let name = asyncfix_codemods::rule(code).map_or("", |rule| rule.name);
         let count = row.fixed + row.left;
-        let _ = if fixes {
+        let _ = if is_written {
             let (fixed, left) = (row.fixed, row.left);
             writeln!(
                 text,

@@ -102,11 +102,11 @@ fn outermost_root(folder: &SystemPath) -> SystemPathBuf {
     let is_package = |folder: &SystemPath| folder.join("__init__.py").as_std_path().is_file();
     let mut root = import_root(folder, &mut FxHashMap::default());
     loop {
-        let mut above = root.ancestors().take(GAP);
-        let Some(outer) = above.find(|folder| is_package(folder)) else {
+        let outer = root.ancestors().take(GAP).find(|folder| is_package(folder));
+        let Some(outer) = outer.map(SystemPath::to_path_buf) else {
             return root;
         };
-        let next = import_root(outer, &mut FxHashMap::default());
+        let next = import_root(&outer, &mut FxHashMap::default());
         if next == root {
             return root;
         }
@@ -116,7 +116,7 @@ fn outermost_root(folder: &SystemPath) -> SystemPathBuf {
 
 /// The folder that imports of the files in `folder` start from: the first one from there upwards that
 /// is no package itself. `known` has those of other folders.
-pub fn import_root(
+fn import_root(
     folder: &SystemPath,
     known: &mut FxHashMap<SystemPathBuf, SystemPathBuf>,
 ) -> SystemPathBuf {

@@ -357,7 +357,7 @@ fn pass(
     let mut active = Vec::new();
     for settled in settled {
         match settled {
-            Settled::Active(file) => active.push(file),
+            Settled::Active(file) => active.push(*file),
             Settled::Nothing => tick(),
             Settled::Error(index, error) => {
                 errors.push((index, error));

@@ -313,11 +313,11 @@ fn parity(codemod: &dyn Codemod) {
     for case in &all {
         folder.fill(case, &case.source);
         let expected = said(folder.run_all(Some(code), Mode::Report, true), &case.file);
-        // What changes several files is fixed where all of them are given.
-        if expected
-            .iter()
-            .any(|finding| finding.contains("elsewhere: [E"))
-        {
+        // What changes several files is fixed where all of them are given, and what AF401 writes in one of them
+        // depends on what it may write in the others.
+        let is_of_several = code == "AF401" && !case.others.is_empty();
+        let changes_others = |finding: &String| finding.contains("elsewhere: [E");
+        if is_of_several || expected.iter().any(changes_others) {
             continue;
         }
         let root = folder.root().to_path_buf();

@@ -64,7 +64,7 @@ impl<'a> Given<'a> {
             import = imported.edit;
         } else {
             // The first line of the arguments is that of the call.
-            text = text.trim_start().to_owned();
+            text.drain(..text.len() - text.trim_start().len());
             let last = call
                 .arguments
                 .iter_source_order()

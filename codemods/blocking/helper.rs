@@ -154,7 +154,7 @@ fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
     let mut given = call
         .arguments
         .iter_source_order()
-        .map(|given| given.value());
+        .map(ruff_python_ast::ArgOrKeyword::value);
     given.find_map(|value| {
         let (Expr::Name(_) | Expr::Attribute(_)) = value else {
             return None;
@@ -223,7 +223,9 @@ fn meets_itself<'a>(
 fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
     let table = &file.settings.blocking;
     chain.names.last().is_some_and(|path| {
-        let row = table.get(path).or_else(|| table.get(&format!("builtins.{path}")));
+        let row = table
+            .get(path)
+            .or_else(|| table.get(&format!("builtins.{path}")));
         row.is_some_and(|row| row.code == "AF204")
     })
 }

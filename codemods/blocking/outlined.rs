@@ -152,12 +152,11 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             trailer.push(format!("{unit}return {list}"));
         }
         trailer.push(String::new());
-        let given: String = variables
-            .parameters
-            .iter()
-            .map(|parameter| format!(", {parameter}"))
-            .collect();
-        let awaited = format!("await {}{name}{given})", runner.head());
+        let given = std::iter::once(name.as_str())
+            .chain(variables.parameters.iter().map(AsRef::as_ref))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let awaited = format!("await {}{given})", runner.head());
         trailer.push(if returns {
             format!("return {awaited}")
         } else if list.is_empty() {

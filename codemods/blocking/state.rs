@@ -122,7 +122,9 @@ impl Changes<'_> {
                 }
             }
             Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
-                elts.iter().for_each(|target| self.target(target));
+                for target in elts {
+                    self.target(target);
+                }
             }
             _ => {}
         }
@@ -341,18 +343,17 @@ impl<'f, 'a, 'db> Collections<'f, 'a, 'db> {
         if self.locals.parameters.contains(name) || self.locals.shared.contains(name) {
             return true;
         }
-        match self.locals.sources(name) {
-            Some(sources) => sources.iter().any(|source| match source {
+        if let Some(sources) = self.locals.sources(name) {
+            sources.iter().any(|source| match source {
                 Source::Value(value) | Source::Item(value) => self.is_shared(value, steps),
                 Source::Other => false,
-            }),
-            None => {
-                // Neither is what a comprehension binds: what that goes through is looked at itself.
-                let is_builtin = semantics
-                    .qualified_name_in(name, self.scope)
-                    .is_some_and(|path| path.starts_with("builtins."));
-                !is_builtin && !self.file.module_names().is_constant(name)
-            }
+            })
+        } else {
+            // Neither is what a comprehension binds: what that goes through is looked at itself.
+            let is_builtin = semantics
+                .qualified_name_in(name, self.scope)
+                .is_some_and(|path| path.starts_with("builtins."));
+            !is_builtin && !self.file.module_names().is_constant(name)
         }
     }
 

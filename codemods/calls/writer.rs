@@ -1073,7 +1073,9 @@ impl<'a> Walk<'_, '_, 'a> {
         if AWARE.contains(&path) {
             self.is_aware = true;
             self.ties(|| {
-                format!("`{path}` is called on the way, and another thread has no running event loop")
+                format!(
+                    "`{path}` is called on the way, and another thread has no running event loop"
+                )
             });
             return;
         }

@@ -81,13 +81,12 @@ fn closing_of(
         (Expr::Tuple(tuple), Some(index)) => tuple.elts.get(index)?.as_name_expr()?,
         _ => return None,
     };
-    let close = match row {
-        Some(row) => row.closing(&name.id)?,
-        None => {
-            let mut table = TABLE.opened.iter();
-            let row = table.find(|row| file.semantics.means(&call.func, &paths(&row.by)))?;
-            format!("{}.{}()", name.id, row.close)
-        }
+    let close = if let Some(row) = row {
+        row.closing(&name.id)?
+    } else {
+        let mut table = TABLE.opened.iter();
+        let row = table.find(|row| file.semantics.means(&call.func, &paths(&row.by)))?;
+        format!("{}.{}()", name.id, row.close)
     };
     is_owned(file, function, name).then_some(close)
 }

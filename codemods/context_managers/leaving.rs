@@ -248,10 +248,10 @@ impl<'a> Derived<'_, 'a, '_> {
                 | AnyNodeRef::ExprUnaryOp(_)
                 | AnyNodeRef::InterpolatedElement(_)
                 | AnyNodeRef::StmtRaise(_) => return,
-                AnyNodeRef::ExprIf(conditional) => {
-                    if conditional.test.range().contains_range(child) {
-                        return;
-                    }
+                AnyNodeRef::ExprIf(conditional)
+                    if conditional.test.range().contains_range(child) =>
+                {
+                    return;
                 }
                 AnyNodeRef::StmtReturn(_) => {
                     self.leaves(if is_pending { Need::Open } else { need });

@@ -12,7 +12,7 @@ use crate::site::Place;
 use crate::support::blocks;
 use crate::support::resources::{Form, Resource};
 
-impl<'a> Managed<'_, 'a, '_> {
+impl Managed<'_, '_, '_> {
     /// Behind the opening: `try: … finally: await x.close()`.
     pub(super) fn closed_in_try(&self, first: usize, closes: usize) -> Answer {
         let suite = self.place.suite;
@@ -47,7 +47,7 @@ impl<'a> Managed<'_, 'a, '_> {
             ));
         }
         let rewrite = if row.form == Form::None {
-            self.from_opening(row, statement, first..at)
+            self.behind_opening(row, statement, first..at)
         } else {
             self.around_all(row, statement, first..at, close..=end)
         };
@@ -159,7 +159,7 @@ impl<'a> Managed<'_, 'a, '_> {
     }
 
     /// The `try` begins with the statements `between` the opening and it.
-    fn from_opening(
+    fn behind_opening(
         &self,
         row: &Resource,
         statement: &ast::StmtTry,

@@ -48,8 +48,12 @@ struct Uses<'a, 'n> {
 impl<'a> Uses<'a, '_> {
     fn is_awaited(&self) -> bool {
         let mut around = self.ancestors.iter().rev();
-        let is_method = around.next().is_some_and(|node| node.is_expr_attribute())
-            && around.next().is_some_and(|node| node.is_expr_call());
+        let is_method = around
+            .next()
+            .is_some_and(ruff_python_ast::AnyNodeRef::is_expr_attribute)
+            && around
+                .next()
+                .is_some_and(ruff_python_ast::AnyNodeRef::is_expr_call);
         is_method
             && match around.next() {
                 Some(AnyNodeRef::ExprAwait(_) | AnyNodeRef::WithItem(_)) => true,

@@ -356,9 +356,10 @@ fn is_tried<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
     let Some(AnyNodeRef::StmtTry(statement)) = around.next() else {
         return false;
     };
-    any_over_body(&statement.body, |expr| {
-        matches!(expr, Expr::Await(awaited) if file.text(&*awaited.value) == text)
-    })
+    any_over_body(
+        &statement.body,
+        |expr| matches!(expr, Expr::Await(awaited) if file.text(&*awaited.value) == text),
+    )
 }
 
 /// The package whose older versions have a plain function in the place of the coroutine function

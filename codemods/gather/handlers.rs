@@ -54,12 +54,12 @@ pub fn choose_by_class(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
             names: &names,
             function: None,
             choosing: 0,
-            callers: FxHashSet::default(),
+            called_in: FxHashSet::default(),
             found: false,
         };
         search.visit_body(file.body());
         is_chosen = search.found;
-        names = search.callers;
+        names = search.called_in;
         names.retain(|name| looked_for.insert(name));
     }
     is_chosen
@@ -151,7 +151,7 @@ struct Callers<'s, 'a, 'db> {
     function: Option<&'a str>,
     /// How many handlers around choose.
     choosing: usize,
-    callers: FxHashSet<&'a str>,
+    called_in: FxHashSet<&'a str>,
     found: bool,
 }
 
@@ -191,7 +191,7 @@ impl<'a> SourceOrderVisitor<'a> for Callers<'_, 'a, '_> {
             && last_name(&call.func).is_some_and(|name| self.names.contains(name))
         {
             self.found |= self.choosing > 0;
-            self.callers.extend(self.function);
+            self.called_in.extend(self.function);
         }
         TraversalSignal::Traverse
     }

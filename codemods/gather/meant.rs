@@ -125,7 +125,7 @@ struct Cancelled<'f, 'a, 'db> {
     found: Vec<&'a str>,
 }
 
-impl<'f, 'a> Cancelled<'f, 'a, '_> {
+impl<'f> Cancelled<'f, '_, '_> {
     fn cancel(&mut self, task: &'f Expr) {
         let name = match task {
             Expr::Name(name) => Some(&name.id),

@@ -116,7 +116,7 @@ struct ReturnedExceptions<'s, 'a, 'db> {
     found: bool,
 }
 
-impl<'a> ReturnedExceptions<'_, 'a, '_> {
+impl ReturnedExceptions<'_, '_, '_> {
     fn is_exception(&self, value: &Expr) -> bool {
         match value {
             Expr::Name(name) => self.held.contains(&name.id.as_str()),

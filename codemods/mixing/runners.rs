@@ -187,9 +187,8 @@ impl<'a> SourceOrderVisitor<'a> for Reached<'_, '_> {
             AnyNodeRef::ExprCall(call) => {
                 let found = reached_to(self.semantics, call, self.depth, self.seen);
                 // What certainly runs one says more.
-                match (&self.found, found) {
-                    (None | Some(Runner::Perhaps(_)), Some(found)) => self.found = Some(found),
-                    _ => {}
+                if let (None | Some(Runner::Perhaps(_)), Some(found)) = (&self.found, found) {
+                    self.found = Some(found);
                 }
             }
             _ => {}

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 /// Whether one of the words of `name` is in `words`.
-pub fn has_word(name: &str, words: &FxHashSet<String>) -> bool {
+pub(crate) fn has_word(name: &str, words: &FxHashSet<String>) -> bool {
     name.split('_')
         .flat_map(split_camel)
         .any(|word| words.contains(&word))

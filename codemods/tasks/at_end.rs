@@ -102,7 +102,9 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
             let is_whole = is_body
                 || match place.parent? {
                     AnyNodeRef::StmtWith(with) => self.may_wait_in(with),
-                    AnyNodeRef::StmtTry(statement) => std::ptr::eq(place.suite, &*statement.body),
+                    AnyNodeRef::StmtTry(statement) => {
+                        std::ptr::eq(place.suite, &raw const *statement.body)
+                    }
                     _ => false,
                 };
             if is_whole && found.is_none() {
@@ -402,11 +404,11 @@ fn may_hold(class: &str) -> bool {
 /// The list of tasks that the end of a suite awaits one after the other, where it is made in the suite before the
 /// statement: what another task of the same program got.
 fn collected_in(span: Span<'_>) -> Option<Collected> {
-    let last = match span.suite.split_last()? {
+    let end = match span.suite.split_last()? {
         (Stmt::Return(_), before) => before.last()?,
-        (last, _) => last,
+        (end, _) => end,
     };
-    let Stmt::For(waiting) = last else {
+    let Stmt::For(waiting) = end else {
         return None;
     };
     let (Expr::Name(list), Expr::Name(task)) = (&*waiting.iter, &*waiting.target) else {

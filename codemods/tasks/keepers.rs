@@ -206,6 +206,14 @@ fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
     if !words.all(|word| GENERAL.contains(&word)) {
         return false;
     }
+    // `getattr(self, "_tasks", None)` may be followed by anything.
+    let is_quoted = ['"', '\''].iter().any(|quote| {
+        let quoted = format!("{quote}{name}{quote}");
+        file.source.contains(&quoted)
+    });
+    if is_quoted {
+        return false;
+    }
     let mut uses = UsesOfSet {
         set,
         ancestors: Vec::new(),

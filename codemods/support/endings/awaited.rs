@@ -207,17 +207,16 @@ impl<'s> Look<'s, '_> {
                 return;
             }
         }
-        match self.function_of(callee, asks_types) {
-            Some(function) => self.function(&function, callee),
-            None => {
-                let of = callee.as_attribute_expr().map(|method| &*method.value);
-                if of.and_then(|value| self.giver(value, ALIASES)).is_none() {
-                    self.doubt(Obstacle::NotFound, callee);
-                } else if TABLE.waiting_methods.contains(name) {
-                    self.doubt(Obstacle::Waits, callee);
-                } else {
-                    self.use_scarce();
-                }
+        if let Some(function) = self.function_of(callee, asks_types) {
+            self.function(&function, callee);
+        } else {
+            let of = callee.as_attribute_expr().map(|method| &*method.value);
+            if of.and_then(|value| self.giver(value, ALIASES)).is_none() {
+                self.doubt(Obstacle::NotFound, callee);
+            } else if TABLE.waiting_methods.contains(name) {
+                self.doubt(Obstacle::Waits, callee);
+            } else {
+                self.use_scarce();
             }
         }
     }
