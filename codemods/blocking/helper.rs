@@ -2,7 +2,7 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::Ranged;
 
 use crate::blocking::PITFALL;
 use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
@@ -181,15 +181,16 @@ fn meets_itself<'a>(
 ) -> bool {
     struct Others<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
-        call: TextRange,
+        call: &'f ast::ExprCall,
         first: Option<&'f String>,
         found: bool,
     }
     impl<'a> SourceOrderVisitor<'a> for Others<'_, 'a, '_> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             if let AnyNodeRef::ExprCall(call) = node
-                && call.range() != self.call
+                && call.range() != self.call.range()
                 && !self.found
+                && may_mean_one_file(self.file, call, self.call)
                 && let Some(function) = self.file.semantics.function_in_sight(&call.func)
                 && let Some((place, name)) = self.file.semantics.place_of_function(&function)
                 && let Some(chain) = self.file.project.blocking_chain(&place, &name)
@@ -211,12 +212,33 @@ fn meets_itself<'a>(
     }
     let mut others = Others {
         file,
-        call: call.range(),
+        call,
         first: chain.names.first(),
         found: false,
     };
     others.visit_body(&function.body);
     others.found
+}
+
+/// Whether two calls may be about one file: they are given the same value, or one of them knows its file by itself.
+fn may_mean_one_file(file: &File<'_, '_>, one: &ast::ExprCall, other: &ast::ExprCall) -> bool {
+    let given = |call: &ast::ExprCall| {
+        let values = call.arguments.iter_source_order();
+        let values = values
+            .map(|argument| argument.value())
+            .filter(|value| !is_constant(value));
+        values
+            .map(|value| file.text(value).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (one, other) = (given(one), given(other));
+    one.is_empty() || other.is_empty() || one.iter().any(|value| other.contains(value))
+}
+
+fn is_constant(value: &Expr) -> bool {
+    value.is_none_literal_expr()
+        || value.is_boolean_literal_expr()
+        || value.is_number_literal_expr()
 }
 
 /// Whether what blocks at the end of a chain is an access to a file.

@@ -63,8 +63,6 @@ const TO_DO: &[&str] = &[
     "xxx",
     "hack",
     "bad",
-    "wrong",
-    "mistake",
     "pitfall",
     "incorrect",
 ];
