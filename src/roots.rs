@@ -48,13 +48,18 @@ impl Whole {
                 .iter()
                 .any(|name| folder.join(name).as_std_path().exists())
         };
-        let repository = folder.ancestors().find(|above| has(above, &REPOSITORIES));
-        let project = || {
+        // Some keep their settings in a repository that is their home: not all that lies there is one project.
+        let home = std::env::home_dir();
+        let inside = || {
+            let is_outside = |above: &&SystemPath| {
+                above.parent().is_none() || home.as_deref() == Some(above.as_std_path())
+            };
             folder
                 .ancestors()
-                .filter(|above| has(above, &MARKERS))
-                .last()
+                .take_while(move |above| !is_outside(above))
         };
+        let repository = inside().find(|above| has(above, &REPOSITORIES));
+        let project = || inside().filter(|above| has(above, &MARKERS)).last();
         match repository.or_else(project) {
             Some(root) => Self {
                 root: root.to_path_buf(),

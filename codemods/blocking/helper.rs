@@ -225,7 +225,7 @@ fn may_mean_one_file(file: &File<'_, '_>, one: &ast::ExprCall, other: &ast::Expr
     let given = |call: &ast::ExprCall| {
         let values = call.arguments.iter_source_order();
         let values = values
-            .map(|argument| argument.value())
+            .map(ast::ArgOrKeyword::value)
             .filter(|value| !is_constant(value));
         values
             .map(|value| file.text(value).to_owned())
