@@ -1516,3 +1516,26 @@ fn a_suppression_may_end_the_file() {
             .code(predicate::in_iter([0, 1]));
     }
 }
+
+#[test]
+fn an_import_goes_alike_whatever_the_line_ending() {
+    let texts = [
+        "import asyncio\nimport time\n\nasync def step():\n    time.sleep(1)\n",
+        "# A licence.\n# Of two lines.\nimport time\n\n\nasync def step():\n    time.sleep(1)\n",
+        "#!/usr/bin/env python3\n# What it is for.\nx = 1\n\n\nasync def step(p):\n    open(p).read()\n",
+        "import os\n\nimport time\n\nimport requests\n\n\nasync def step():\n    time.sleep(1)\n",
+    ];
+    for text in texts {
+        let mut results = Vec::new();
+        for ending in ["\n", "\r\n", "\r"] {
+            let folder = folder(&[("a.py", &text.replace('\n', ending))]);
+            asyncfix(&folder)
+                .args(["--write", "--unsafe-fixes"])
+                .assert()
+                .code(0);
+            results.push(read(&folder, "a.py").replace(ending, "\n"));
+        }
+        assert_eq!(results[0], results[1], "CRLF");
+        assert_eq!(results[0], results[2], "CR");
+    }
+}

@@ -13,6 +13,7 @@ use ty_python_core::scope::FileScopeId;
 
 use crate::file::File;
 use crate::semantics::contains;
+use crate::support::blocks::{self, line_before};
 
 /// How to name a member of a module at a place, and the edit that makes the name exist.
 pub struct Imported {
@@ -397,7 +398,10 @@ fn after_leading_comments(file: &File<'_, '_>, first: TextSize) -> TextSize {
     let top = file.source.bom_start_offset();
     let mut at = file.source.line_start(first);
     while at > top {
-        let previous = file.source.line_start(at - TextSize::from(1));
+        let Some(line) = line_before(file.source, at) else {
+            break;
+        };
+        let previous = line.start().max(top);
         let text = file.source[TextRange::new(previous, at)].trim();
         let is_header = previous == top || text.starts_with("#!") || text.contains("coding");
         if !text.starts_with('#') || is_header {
@@ -647,7 +651,8 @@ fn remove(
         let is_blank = |at: TextSize| file.source.full_line_str(at).trim().is_empty();
         let alone = (opens_suite
             || start == file.source.bom_start_offset()
-            || is_blank(start - TextSize::from(1)))
+            || line_before(file.source, start)
+                .is_some_and(|above| blocks::is_blank(&file.source[above])))
             && end < TextSize::of(file.source)
             && is_blank(end);
         let is_refilled = edits
