@@ -69,7 +69,9 @@ impl Codemod for ManualLock {
         let Owner::Function(function) = file.surroundings(site).owner else {
             return None;
         };
-        if file.text(lock).contains(['\n', '\r'])
+        // An `await` in a plain function is another rule's business.
+        if !function.is_async
+            || file.text(lock).contains(['\n', '\r'])
             || !matches!(file.library(), None | Some(Library::Asyncio))
         {
             return None;
