@@ -66,11 +66,13 @@ impl Codemod for ManualLock {
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let lock = acquired(site.node)?;
-        let Owner::Function(function) = file.surroundings(site).owner else {
+        let surroundings = file.surroundings(site);
+        let Owner::Function(function) = surroundings.owner else {
             return None;
         };
-        // An `await` in a plain function is another rule's business.
+        // An `await` in a plain function is another rule's business, and one in a class body is not Python.
         if !function.is_async
+            || surroundings.obstacle.is_some()
             || file.text(lock).contains(['\n', '\r'])
             || !matches!(file.library(), None | Some(Library::Asyncio))
         {
