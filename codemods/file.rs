@@ -24,6 +24,7 @@ use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
+use crate::support::names::is_test;
 use crate::support::replaced::Replacements;
 use crate::support::sections;
 use crate::traces::Place;
@@ -267,12 +268,6 @@ impl<'a, 'db> File<'a, 'db> {
 
     /// Whether code is that of a test, or stands in a file of tests.
     pub fn is_test_code(&self, owner: Owner<'_>) -> bool {
-        let is_test = |name: &str| {
-            matches!(name, "test" | "tests" | "testing" | "conftest")
-                || name.starts_with("test_")
-                || name.ends_with("_test")
-                || name.ends_with("_tests")
-        };
         // Programs have functions such as `test_connection` as well.
         let is_run_by_tests = || {
             let words = ["pytest", "unittest", "assert"];

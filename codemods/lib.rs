@@ -97,6 +97,11 @@ pub trait Codemod: Sync {
         false
     }
 
+    /// Whether it also reports functions for how many coroutine functions call them, in files of whatever kind.
+    fn counts_callers(&self) -> bool {
+        false
+    }
+
     /// Whether its rewrites change other files as well.
     fn changes_other_files(&self) -> bool {
         false

@@ -785,6 +785,7 @@ impl Project {
     pub fn may_be_meant(&self, name: Key, sought: Sought) -> bool {
         match sought {
             Sought::Blocking(_) => self.graph.may_block(name),
+            Sought::Helper => self.graph.may_be_crowded(name),
             Sought::Receiver(_) => true,
             Sought::Called => self.names.contains_called(name),
             Sought::Coroutine(_) if self.names.make_methods() => true,
@@ -825,6 +826,9 @@ impl Project {
     ) -> bool {
         if !self.may_be_meant(name, sought) {
             return false;
+        }
+        if sought == Sought::Helper {
+            return true;
         }
         match (self.traced.get(file), node) {
             (Some(Some(file)), Some(node)) => self.traces.may_reach(*file, own, node, sought),

@@ -9,6 +9,8 @@ pub struct Rule {
     pub code: &'static str,
     /// The name in kebab case, accepted wherever a code is.
     pub name: &'static str,
+    /// What it finds, in a few words, for a list of all rules.
+    pub finds: &'static str,
     /// The pitfall this rule belongs to, in words.
     pub pitfall: &'static str,
     /// The rule's page, in Markdown. The pairs on it are run as tests.

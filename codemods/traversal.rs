@@ -218,6 +218,18 @@ impl Prospects {
         prospects
     }
 
+    /// Lets `codemod` wait for functions of the file to have many callers.
+    pub fn add_functions(
+        &mut self,
+        codemod: &'static dyn Codemod,
+        names: impl Iterator<Item = Key>,
+    ) {
+        let waits: Waits = names.map(|name| (name, Sought::Helper, None)).collect();
+        if !waits.is_empty() {
+            self.waiting.push((codemod, waits));
+        }
+    }
+
     /// Whether nothing can be found, whatever the other files hold.
     pub fn is_empty(&self) -> bool {
         self.certain.is_empty() && self.waiting.is_empty()
@@ -270,7 +282,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
                     // Attributes are everywhere and properties that give something awaitable are
                     // rare: their names are enough for now.
                     let node = match (sought, &mut self.writer) {
-                        (Sought::Property(_), _) | (_, None) => None,
+                        (Sought::Property(_) | Sought::Helper, _) | (_, None) => None,
                         (_, Some(writer)) => writer.node_at(&site, self.source),
                     };
                     waits.get_or_insert_default().insert((name, sought, node));

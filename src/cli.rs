@@ -302,17 +302,30 @@ fn note(message: &str) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
+/// The text with its first letter in upper case.
+fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
 fn show_rule(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
     let mut out = io::stdout().lock();
     if all {
+        let mut pitfall = "";
         for codemod in CODEMODS {
             let rule = codemod.rule();
+            if rule.pitfall != pitfall {
+                let gap = if pitfall.is_empty() { "" } else { "\n" };
+                writeln!(out, "{gap}{}:", upper_first(rule.pitfall))?;
+                pitfall = rule.pitfall;
+            }
             let off = if rule.default {
                 ""
             } else {
                 " (off by default)"
             };
-            writeln!(out, "{rule}: {}{off}", rule.pitfall)?;
+            writeln!(out, "  {rule}: {}{off}", rule.finds)?;
         }
         return Ok(CLEAN);
     }

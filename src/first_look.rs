@@ -164,6 +164,10 @@ pub(crate) fn first_look(
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
     let mut writer = scopes.as_ref().map(Writer::new);
     let mut summary = Box::new(Summary::of(parsed.syntax(), &source.text, for_types));
+    let helpers = selected
+        .iter()
+        .find(|(_, codemod)| is_target && codemod.counts_callers())
+        .map(|(place, codemod)| (*codemod, is_plain || !words.are_for(*place)));
     let codemods = selected
         .into_iter()
         .filter(|_| is_target)
@@ -171,7 +175,7 @@ pub(crate) fn first_look(
         .filter(|(place, _)| words.are_for(*place))
         .map(|(_, codemod)| codemod)
         .collect();
-    let prospects = Prospects::of(
+    let mut prospects = Prospects::of(
         parsed.syntax(),
         &source.text,
         writer.as_mut(),
@@ -182,11 +186,11 @@ pub(crate) fn first_look(
         summary.add_traces(writer.finish());
     }
     if let Some(scopes) = &scopes {
-        summary.add_calls(calls::write(
-            scopes,
-            &source.text,
-            &config.settings.blocking,
-        ));
+        let calls = calls::write(scopes, &source.text, &config.settings.blocking);
+        if let Some((codemod, true)) = helpers {
+            prospects.add_functions(codemod, calls.callers());
+        }
+        summary.add_calls(calls);
     }
     let Some(path) = system_path(&path) else {
         return Ok(FirstLook::Error(format!(

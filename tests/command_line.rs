@@ -670,7 +670,9 @@ fn rules_have_pages_and_a_list() {
         .args(["rule", "--all"])
         .assert()
         .success()
-        .stdout(contains("AF201 blocking-sleep: blocking the event loop\n"));
+        .stdout(contains(
+            "Blocking the event loop:\n  AF201 blocking-sleep: `time.sleep` in async code\n",
+        ));
     asyncfix(&folder)
         .args(["rule", "gather-without-return-exceptions"])
         .assert()

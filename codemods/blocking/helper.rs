@@ -8,7 +8,7 @@ use crate::blocking::PITFALL;
 use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
 use crate::blocking::in_thread::one_line;
-use crate::calls::graph::{Chain, DEPTH};
+use crate::calls::graph::Chain;
 use crate::calls::{Bond, bound};
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
@@ -26,6 +26,7 @@ use crate::{Candidate, Codemod};
 static RULE: Rule = Rule {
     code: "AF206",
     name: "blocking-helper",
+    finds: "a function of the project that blocks is called in async code",
     pitfall: PITFALL,
     page: include_str!("AF206.md"),
     default: true,
@@ -51,14 +52,22 @@ impl Codemod for BlockingHelper {
         true
     }
 
+    fn counts_callers(&self) -> bool {
+        true
+    }
+
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::ExprCall]
+        &[NodeKind::ExprCall, NodeKind::StmtFunctionDef]
     }
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
-        let AnyNodeRef::ExprCall(call) = site.node else {
-            return Candidate::No;
+        let call = match site.node {
+            AnyNodeRef::ExprCall(call) => call,
+            AnyNodeRef::StmtFunctionDef(function) if !function.is_async => {
+                return Candidate::If(name_key(&function.name), Sought::Helper);
+            }
+            _ => return Candidate::No,
         };
         if is_awaited(site) || !site.is_asynchronous(spellings.await_at_top()) {
             return Candidate::No;
@@ -74,8 +83,10 @@ impl Codemod for BlockingHelper {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
-        let AnyNodeRef::ExprCall(call) = site.node else {
-            return None;
+        let call = match site.node {
+            AnyNodeRef::ExprCall(call) => call,
+            AnyNodeRef::StmtFunctionDef(function) => return many_callers(file, site, function),
+            _ => return None,
         };
         let surroundings = on_loop(file, site)?;
         let library = file.library_to_write();
@@ -93,11 +104,14 @@ impl Codemod for BlockingHelper {
         }
         let (place, name) = semantics.place_of_function(&function)?;
         let chain = file.project.blocking_chain(&place, &name)?;
+        if chain.is_crowded() {
+            return None;
+        }
         let mut row = Row::new(RULE.code, Kind::ToThread);
         if intent::is_deliberate(file, site, Deed::Block) {
             return None;
         }
-        match bound_argument(file, call).or_else(|| limits(&chain)) {
+        match bound_argument(file, call).or_else(|| chain.limits()) {
             Some(Bond::Tied(reason)) => {
                 row.kind = Kind::Report;
                 row.reason = Some(reason);
@@ -129,8 +143,9 @@ impl Codemod for BlockingHelper {
             rule: &RULE,
             range: call.range(),
             message: format!(
-                "`{}` blocks the event loop: {}",
+                "`{}` {} the event loop: {}",
                 one_line(file.text(&*call.func)),
+                blocks(&chain),
                 shown(owner, &chain.names),
             ),
             remedy: match blocking.rewrite() {
@@ -138,6 +153,54 @@ impl Codemod for BlockingHelper {
                 Err(reason) => Remedy::NotFixed(reason),
             },
         })
+    }
+}
+
+/// The finding at a function that blocks and that many coroutine functions call, where no fix of a caller is safe: one
+/// reason, instead of the same at each of them.
+fn many_callers<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    function: &'a ast::StmtFunctionDef,
+) -> Option<Finding> {
+    let mut name = function.name.to_string();
+    for ancestor in site.ancestors.iter().rev() {
+        match ancestor {
+            AnyNodeRef::StmtClassDef(class) => name = format!("{}.{name}", class.name),
+            AnyNodeRef::StmtFunctionDef(_) => return None,
+            _ => {}
+        }
+    }
+    let chain = file.project.blocking_chain(&file.place(), &name)?;
+    let reason = match chain.limits()? {
+        Bond::Tied(reason) | Bond::Shared(reason) => reason,
+    };
+    if !chain.is_crowded()
+        || file.library_to_write() == Some(Library::Other)
+        || is_silent_test(file, Owner::Function(function))
+    {
+        return None;
+    }
+    Some(Finding {
+        rule: &RULE,
+        range: function.name.range(),
+        message: format!(
+            "`{}` {} the event loop, in {} calls in coroutine functions: {}",
+            function.name,
+            blocks(&chain),
+            chain.callers,
+            shown(None, &chain.names),
+        ),
+        remedy: Remedy::NotFixed(reason),
+    })
+}
+
+/// What a function does to the event loop.
+fn blocks(chain: &Chain) -> &'static str {
+    if chain.is_conditional {
+        "sometimes blocks"
+    } else {
+        "blocks"
     }
 }
 
@@ -250,21 +313,6 @@ fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
             .or_else(|| table.get(&format!("builtins.{path}")));
         row.is_some_and(|row| row.code == "AF204")
     })
-}
-
-/// Why the function of a chain cannot simply run in a thread.
-fn limits(chain: &Chain) -> Option<Bond> {
-    if chain.names.len() > DEPTH {
-        return Some(Bond::Tied(format!(
-            "the blocking call is {} calls away; asyncfix follows at most {DEPTH}",
-            chain.names.len() - 1
-        )));
-    }
-    let overridden = chain.is_overridden.then(|| {
-        let reason = "a subclass overrides this method";
-        Bond::Shared(reason.to_owned())
-    });
-    chain.bond.clone().or(overridden)
 }
 
 /// The chain as it stands in a message, from the coroutine on.

@@ -26,6 +26,7 @@ pub static SLEEP: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF201",
         name: "blocking-sleep",
+        finds: "`time.sleep` in async code",
         pitfall: PITFALL,
         page: include_str!("AF201.md"),
         default: true,
@@ -42,6 +43,7 @@ pub static HTTP: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF202",
         name: "blocking-http",
+        finds: "a blocking HTTP or network call in async code",
         pitfall: PITFALL,
         page: include_str!("AF202.md"),
         default: true,
@@ -65,6 +67,7 @@ pub static SUBPROCESS: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF203",
         name: "blocking-subprocess",
+        finds: "a blocking subprocess call in async code",
         pitfall: PITFALL,
         page: include_str!("AF203.md"),
         default: true,
@@ -90,6 +93,7 @@ pub static FILE_IO: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF204",
         name: "blocking-file-io",
+        finds: "file access in async code",
         pitfall: PITFALL,
         page: include_str!("AF204.md"),
         default: true,
@@ -114,6 +118,7 @@ pub static INPUT: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF205",
         name: "blocking-input",
+        finds: "`input()` in async code",
         pitfall: PITFALL,
         page: include_str!("AF205.md"),
         default: true,
@@ -130,6 +135,7 @@ pub static WAIT: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF207",
         name: "blocking-wait",
+        finds: "a blocking wait (lock, queue, thread, future) in async code",
         pitfall: PITFALL,
         page: include_str!("AF207.md"),
         default: true,
@@ -146,6 +152,7 @@ pub static PATH_CALL: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF208",
         name: "blocking-path-call",
+        finds: "a file-system check in async code",
         pitfall: PITFALL,
         page: include_str!("AF208.md"),
         default: false,
@@ -166,6 +173,7 @@ pub static DATABASE: BlockingCall = BlockingCall {
     rule: &Rule {
         code: "AF209",
         name: "blocking-database",
+        finds: "a blocking database call in async code",
         pitfall: PITFALL,
         page: include_str!("AF209.md"),
         default: true,

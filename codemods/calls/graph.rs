@@ -21,6 +21,9 @@ const BASES: usize = 8;
 /// How many calls a chain may have for the thread it would run in to be thought through.
 pub const DEPTH: usize = 16;
 
+/// From so many calls in coroutine functions on, a function that blocks is reported once, where it is defined.
+const MANY: usize = 20;
+
 /// A function of the project: its place among all of them.
 type Id = u32;
 
@@ -75,6 +78,33 @@ pub struct Chain {
     pub bond: Option<Bond>,
     /// Whether a subclass has another function in its place.
     pub is_overridden: bool,
+    /// Whether it depends on a condition that the call is reached.
+    pub is_conditional: bool,
+    /// How many calls of it stand in coroutine functions, where these are many; otherwise none are counted.
+    pub callers: usize,
+}
+
+impl Chain {
+    /// Why the function cannot simply run in a thread, wherever it is called.
+    pub fn limits(&self) -> Option<Bond> {
+        if self.names.len() > DEPTH {
+            return Some(Bond::Tied(format!(
+                "the blocking call is {} calls away; asyncfix follows at most {DEPTH}",
+                self.names.len() - 1
+            )));
+        }
+        let overridden = self.is_overridden.then(|| {
+            let reason = "a subclass overrides this method";
+            Bond::Shared(reason.to_owned())
+        });
+        self.bond.clone().or(overridden)
+    }
+
+    /// Whether the function is reported once, where it is defined: it has many callers, and none of them can be
+    /// fixed without a second look.
+    pub fn is_crowded(&self) -> bool {
+        self.callers >= MANY && self.limits().is_some()
+    }
 }
 
 /// A method of the project.
@@ -104,6 +134,12 @@ pub struct Graph {
     overridden: FxHashMap<Id, Vec<Option<Id>>>,
     /// The last names of the functions that block.
     names: FxHashSet<Key>,
+    /// Of the functions that block: those of which it depends on a condition.
+    conditional: FxHashSet<Id>,
+    /// Of the functions that block: those that many coroutine functions call, with the number of these calls.
+    crowded: FxHashMap<Id, usize>,
+    /// The last names of these.
+    crowded_names: FxHashSet<Key>,
 }
 
 impl Graph {
@@ -153,12 +189,32 @@ impl Graph {
         for reasons in [tied, shared, unknown] {
             self.follow_bonds(reasons, &callers);
         }
-        self.names = self
-            .next
-            .keys()
-            .filter_map(|id| self.function(*id))
+        self.names = self.last_names(self.next.keys());
+        for (id, count) in self.of_all_files(Self::asked_in).into_iter().flatten() {
+            *self.crowded.entry(id).or_default() += count as usize;
+        }
+        self.crowded.retain(|_, count| *count >= MANY);
+        self.crowded_names = self.last_names(self.crowded.keys());
+    }
+
+    /// Of the functions that block: those that the coroutine functions of one file call, with the number of calls.
+    fn asked_in(&self, number: u32) -> Vec<(Id, u32)> {
+        let functions = self.file(number).map(|file| file.functions.iter());
+        let asked = functions
+            .into_iter()
+            .flatten()
+            .flat_map(|function| &function.asked);
+        asked
+            .filter_map(|(callee, count)| Some((self.callee(number, callee)?, *count)))
+            .filter(|(id, _)| self.next.contains_key(id))
+            .collect()
+    }
+
+    /// The keys of the last names of some functions.
+    fn last_names<'i>(&self, ids: impl Iterator<Item = &'i Id>) -> FxHashSet<Key> {
+        ids.filter_map(|id| self.function(*id))
             .map(|function| name_key(last(&function.name)))
-            .collect();
+            .collect()
     }
 
     /// What `of` says of each file, in their order.
@@ -225,6 +281,11 @@ impl Graph {
         self.names.contains(&name)
     }
 
+    /// Whether something in the project with this last name blocks, and is called by many coroutine functions.
+    pub fn may_be_crowded(&self, name: Key) -> bool {
+        self.crowded_names.contains(&name)
+    }
+
     /// The names of the functions that block, those of methods behind the names of their classes.
     pub fn blocking_functions(&self) -> FxHashSet<(Option<Key>, Key)> {
         let functions = self.next.keys().filter_map(|id| self.function(*id));
@@ -257,6 +318,8 @@ impl Graph {
             names,
             bond: self.bonds.get(&first).map(|reason| self.bond(*reason)),
             is_overridden: self.overridden.contains_key(&first),
+            is_conditional: self.conditional.contains(&first),
+            callers: self.crowded.get(&first).copied().unwrap_or_default(),
         })
     }
 
@@ -411,6 +474,9 @@ impl Graph {
                     continue;
                 }
                 self.next.insert(id, next);
+                if conditions > 0 {
+                    self.conditional.insert(id);
+                }
                 // Which function runs is not known then.
                 if self.overridden.contains_key(&id) {
                     continue;

@@ -6,6 +6,7 @@
 //! known from the bindings of the names in it; where they leave a doubt there is no edge, and what is
 //! called counts as unknown.
 
+mod asked;
 pub(crate) mod bound;
 pub mod graph;
 mod writer;
@@ -14,6 +15,7 @@ use ruff_python_ast::name::Name;
 
 pub use self::graph::Graph;
 pub use self::writer::write;
+use crate::key::{Key, name_key};
 use crate::traces::Place;
 
 /// What a name stands for, as far as its file tells.
@@ -115,6 +117,8 @@ struct Function {
     /// Whether calling it runs its body, and a decorator does not make something else of it.
     is_plain: bool,
     calls: Vec<Call>,
+    /// What a coroutine function calls without `await`, with the number of these calls.
+    asked: Vec<(Callee, u32)>,
     /// The first call of it that blocks, of several the one that depends on the fewest conditions.
     blocked: Option<Blocked>,
     /// The first reason for which what it does itself belongs to the thread it runs in.
@@ -160,6 +164,19 @@ pub struct Calls {
     stars: Vec<Path>,
     classes: Vec<Class>,
     functions: Vec<Function>,
+}
+
+impl Calls {
+    /// The keys of the names of the functions that call something when they are called.
+    pub fn callers(&self) -> impl Iterator<Item = Key> {
+        let functions = self.functions.iter().filter(|function| {
+            function.is_plain && !(function.calls.is_empty() && function.blocked.is_none())
+        });
+        functions.map(|function| {
+            let name = function.name.rsplit('.').next().unwrap_or_default();
+            name_key(name)
+        })
+    }
 }
 
 /// What stands behind a name, in a list in the order of the names.

@@ -9,6 +9,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::asked::asked_by;
 use super::graph::CONDITIONS;
 use super::{Blocked, Call, Callee, Calls, Class, ClassMember, Function, Path, Target};
 use crate::blocking::in_thread::{Obstacles, one_line};
@@ -19,6 +20,7 @@ use crate::support::blocking::{
 };
 use crate::support::coroutines;
 use crate::support::decorators::{KEEPING, called};
+use crate::support::names::is_test;
 use crate::traces::Scopes;
 use crate::traces::scopes::{Binding, Kind as ScopeKind};
 
@@ -50,6 +52,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
         source,
         table,
         has_bound: ThreadBound::may_be_in(source),
+        is_of_tests: scopes.place.components().iter().any(|name| is_test(name)),
         functions: FxHashMap::default(),
         classes: FxHashMap::default(),
         calls: Calls {
@@ -70,6 +73,8 @@ pub(super) struct Writer<'s, 'a> {
     pub(super) table: &'s Table,
     /// Whether the file may make something that belongs to its thread.
     pub(super) has_bound: bool,
+    /// Whether the file is one of tests.
+    is_of_tests: bool,
     /// The numbers of the functions and classes, by their scopes.
     pub(super) functions: FxHashMap<usize, u32>,
     pub(super) classes: FxHashMap<usize, u32>,
@@ -226,11 +231,15 @@ impl<'a> Writer<'_, 'a> {
             is_async: function.is_async,
             is_plain: is_only && is_transparent && !function.is_async && !yields(function),
             calls: Vec::new(),
+            asked: Vec::new(),
             blocked: None,
             tied: None,
             shared: None,
             borrowed: Vec::new(),
         };
+        if function.is_async && !self.is_of_tests && !is_test(&function.name) {
+            written.asked = asked_by(self, function, scope);
+        }
         if !written.is_plain {
             return written;
         }

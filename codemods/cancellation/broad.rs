@@ -24,6 +24,7 @@ pub struct BroadExcept;
 static RULE: Rule = Rule {
     code: "AF303",
     name: "broad-except-swallows-cancellation",
+    finds: "bare `except:` or `except BaseException` also catches cancellation",
     pitfall: "not handling cancellation",
     page: include_str!("AF303.md"),
     default: true,

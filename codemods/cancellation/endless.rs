@@ -25,6 +25,7 @@ pub struct UnhandledCancellation;
 static RULE: Rule = Rule {
     code: "AF301",
     name: "unhandled-cancellation",
+    finds: "an endless loop without clean-up on cancellation",
     pitfall: "not handling cancellation",
     page: include_str!("AF301.md"),
     default: true,

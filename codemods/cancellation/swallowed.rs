@@ -21,6 +21,7 @@ pub struct SwallowedCancellation;
 static RULE: Rule = Rule {
     code: "AF302",
     name: "swallowed-cancellation",
+    finds: "`CancelledError` is caught and not re-raised",
     pitfall: "not handling cancellation",
     page: include_str!("AF302.md"),
     default: true,

@@ -31,6 +31,7 @@ pub struct UnboundedConcurrency;
 static RULE: Rule = Rule {
     code: "AF501",
     name: "unbounded-concurrency",
+    finds: "no limit on concurrent tasks",
     pitfall: "creating too many tasks",
     page: include_str!("AF501.md"),
     default: true,

@@ -23,6 +23,7 @@ pub struct ManualLock;
 static RULE: Rule = Rule {
     code: "AF602",
     name: "manual-lock",
+    finds: "`acquire`/`release` instead of `async with`",
     pitfall: "not using context managers",
     page: include_str!("AF602.md"),
     default: true,

@@ -30,6 +30,7 @@ pub struct UnmanagedResource;
 static RULE: Rule = Rule {
     code: "AF601",
     name: "unmanaged-resource",
+    finds: "a session or connection without `async with`",
     pitfall: "not using context managers",
     page: include_str!("AF601.md"),
     default: true,

@@ -36,6 +36,7 @@ pub struct ForgottenAwait;
 static RULE: Rule = Rule {
     code: "AF101",
     name: "forgotten-await",
+    finds: "a coroutine is not awaited",
     pitfall: "forgetting await",
     page: include_str!("AF101.md"),
     default: true,

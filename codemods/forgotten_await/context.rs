@@ -26,6 +26,7 @@ pub struct MissingAsyncWith;
 static RULE: Rule = Rule {
     code: "AF103",
     name: "missing-async-with",
+    finds: "`with` on an async context manager",
     pitfall: "forgetting await",
     page: include_str!("AF103.md"),
     default: true,

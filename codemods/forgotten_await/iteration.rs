@@ -26,6 +26,7 @@ pub struct MissingAsyncFor;
 static RULE: Rule = Rule {
     code: "AF102",
     name: "missing-async-for",
+    finds: "`for` over an async iterator",
     pitfall: "forgetting await",
     page: include_str!("AF102.md"),
     default: true,

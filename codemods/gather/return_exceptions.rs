@@ -30,6 +30,7 @@ pub struct GatherWithoutReturnExceptions;
 static RULE: Rule = Rule {
     code: "AF701",
     name: "gather-without-return-exceptions",
+    finds: "`gather` stops at the first exception",
     pitfall: "ignoring exceptions in gather()",
     page: include_str!("AF701.md"),
     default: true,

@@ -38,6 +38,7 @@ pub struct CoroutineNeverRun;
 static RULE: Rule = Rule {
     code: "AF402",
     name: "coroutine-never-run",
+    finds: "a coroutine is created in sync code and never run",
     pitfall: "mixing sync and async code",
     page: include_str!("AF402.md"),
     default: true,

@@ -24,6 +24,7 @@ pub struct AwaitInSyncFunction;
 static RULE: Rule = Rule {
     code: "AF401",
     name: "await-in-sync-function",
+    finds: "`await` outside an async function",
     pitfall: "mixing sync and async code",
     page: include_str!("AF401.md"),
     default: true,

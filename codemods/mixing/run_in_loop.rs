@@ -26,6 +26,7 @@ pub struct RunInsideLoop;
 static RULE: Rule = Rule {
     code: "AF403",
     name: "run-inside-loop",
+    finds: "`asyncio.run` inside a running event loop",
     pitfall: "mixing sync and async code",
     page: include_str!("AF403.md"),
     default: true,

@@ -3,6 +3,14 @@
 use crate::file::File;
 use crate::site::Owner;
 
+/// Whether a function, a module or a folder with this name is one of tests, as pytest and unittest find them.
+pub fn is_test(name: &str) -> bool {
+    matches!(name, "test" | "tests" | "testing" | "conftest")
+        || name.starts_with("test_")
+        || name.ends_with("_test")
+        || name.ends_with("_tests")
+}
+
 /// A name that nothing in `owner`, around it or inside it has: the first of `wishes` that is free, else the first one with a number.
 ///
 /// An empty list of wishes is answered with `value`.

@@ -22,6 +22,7 @@ pub struct DanglingTask;
 static RULE: Rule = Rule {
     code: "AF801",
     name: "dangling-task",
+    finds: "nothing keeps a reference to a task",
     pitfall: "not awaiting tasks",
     page: include_str!("AF801.md"),
     default: true,

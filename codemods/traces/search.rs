@@ -29,6 +29,8 @@ pub enum Sought {
     /// A function of the project that blocks with the name of this key, or a class that has it as a
     /// method.
     Blocking(Key),
+    /// A function that blocks and that many call, told from its name alone.
+    Helper,
     /// An object of a library that has a method with this key which blocks, opens
     /// something or runs a coroutine.
     Receiver(Key),
@@ -518,7 +520,7 @@ impl<'p> Search<'p> {
             Sought::Called | Sought::Coroutine(_) => {
                 is_direct && [name_key("anext"), name_key("aiter")].contains(&name)
             }
-            Sought::Property(_) | Sought::Manager | Sought::Blocking(_) => false,
+            Sought::Property(_) | Sought::Manager | Sought::Blocking(_) | Sought::Helper => false,
             Sought::Receiver(_) => name == stdlib.open,
             Sought::Iterable => stdlib.iterables.contains(&name),
         };
@@ -573,7 +575,7 @@ impl<'p> Search<'p> {
                 Sought::Property(name) => names.contains(&as_property(name)),
                 Sought::Iterable | Sought::Manager | Sought::Receiver(_) => true,
                 // What is installed is none of the project's.
-                Sought::Blocking(_) => false,
+                Sought::Blocking(_) | Sought::Helper => false,
             };
         }
     }
@@ -611,7 +613,9 @@ impl<'p> Search<'p> {
                     || methods.is_some_and(|methods| methods.contains(&name))
                     || is_unknown && stdlib.coroutines.contains(&name)
             }
-            Sought::Property(_) | Sought::Blocking(_) | Sought::Receiver(_) => false,
+            Sought::Property(_) | Sought::Blocking(_) | Sought::Receiver(_) | Sought::Helper => {
+                false
+            }
             Sought::Iterable => is_of_asyncio && gives_some || stdlib.iterables.contains(object),
             Sought::Manager => is_of_asyncio && gives_some || stdlib.managers.contains(object),
         };
@@ -668,7 +672,7 @@ impl<'p> Search<'p> {
         }
         self.seen.classes.push((file, id));
         let sought = match self.sought {
-            Sought::Called | Sought::Receiver(_) => None,
+            Sought::Called | Sought::Receiver(_) | Sought::Helper => None,
             Sought::Coroutine(name) | Sought::Property(name) | Sought::Blocking(name) => Some(name),
             Sought::Iterable => Some(name_key("__aiter__")),
             Sought::Manager => Some(name_key("__aenter__")),
@@ -704,9 +708,8 @@ impl<'p> Search<'p> {
         match (self.sought, function, member) {
             (Sought::Iterable | Sought::Manager, ..)
             | (Sought::Called | Sought::Coroutine(_), None, Member::Method(_)) => true,
-            (Sought::Property(_), None, _) | (Sought::Blocking(_) | Sought::Receiver(_), ..) => {
-                false
-            }
+            (Sought::Property(_), None, _)
+            | (Sought::Blocking(_) | Sought::Receiver(_) | Sought::Helper, ..) => false,
             (Sought::Property(_), Some(function), _) => {
                 function.is_property && (function.is_async || self.gives(file, function.gives))
             }
@@ -747,7 +750,7 @@ impl<'p> Search<'p> {
             Sought::Blocking(name) => {
                 is_direct && function.name == name && self.linked.blocking.contains(&(None, name))
             }
-            Sought::Property(_) | Sought::Manager | Sought::Receiver(_) => false,
+            Sought::Property(_) | Sought::Manager | Sought::Receiver(_) | Sought::Helper => false,
             Sought::Iterable => function.is_generator,
         };
         self.follow(file, function.gives, &[], is_direct);
