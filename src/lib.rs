@@ -11,6 +11,7 @@ pub mod diff;
 pub mod discovery;
 pub mod environment;
 mod first_look;
+mod json;
 pub mod python_version;
 pub mod report;
 pub mod roots;

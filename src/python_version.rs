@@ -86,7 +86,7 @@ pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
         return Some(found);
     }
     // In the other two they stand as lines of text.
-    [setup, script]
+    let classified = [setup, script]
         .into_iter()
         .flatten()
         .find_map(|(text, path)| {
@@ -94,7 +94,24 @@ pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
                 line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ','))
             });
             Some((of_classifiers(lines)?, path))
-        })
+        });
+    classified.or_else(|| {
+        let places: [(&str, fn(&str) -> Option<PythonVersion>); 5] = [
+            ("Dockerfile", of_images),
+            ("Containerfile", of_images),
+            ("Pipfile", of_pipfile),
+            (".python-version", of_release),
+            ("runtime.txt", of_release),
+        ];
+        let found = places.into_iter().filter_map(|(name, of)| {
+            let (text, path) = read(name)?;
+            Some((of(&text)?, path))
+        });
+        // It says where the code runs now: that may be newer than what it is written for.
+        found
+            .filter(|(version, _)| *version < PythonVersion::PY310)
+            .min_by_key(|(version, _)| *version)
+    })
 }
 
 fn at<'t>(table: &'t DeTable<'_>, keys: &[&str]) -> Option<&'t DeValue<'t>> {
@@ -190,6 +207,37 @@ fn of_classifiers<'l>(lines: impl Iterator<Item = &'l str>) -> Option<PythonVers
         .min()
 }
 
+/// The oldest of the official images of Python that a container file starts from: `FROM python:3.8-slim`.
+fn of_images(text: &str) -> Option<PythonVersion> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let is_start = words.next()?.eq_ignore_ascii_case("from");
+            let image = words.find(|word| !word.starts_with("--"))?;
+            let image = image.rsplit('/').next()?;
+            of_release(image.strip_prefix("python:").filter(|_| is_start)?)
+        })
+        .min()
+}
+
+/// The version that a Pipfile requires.
+fn of_pipfile(text: &str) -> Option<PythonVersion> {
+    let document = DeTable::parse(text).ok()?;
+    let table = document.get_ref();
+    let wanted = at(table, &["requires", "python_version"])
+        .or_else(|| at(table, &["requires", "python_full_version"]));
+    of_release(wanted?.as_str()?)
+}
+
+/// The version at the start of a text: `3.8`, `3.8.19-slim`, `python-3.8.10`.
+fn of_release(text: &str) -> Option<PythonVersion> {
+    let text = text.trim_start();
+    let text = text.strip_prefix("python-").unwrap_or(text);
+    let minor = text.strip_prefix("3.")?;
+    let end = minor.find(|c: char| !c.is_ascii_digit());
+    version(3, minor.get(..end.unwrap_or(minor.len()))?.parse().ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +295,14 @@ mod tests {
                 "3.9",
             ),
             ("ruff.toml", "target-version = 'py39'\n", "3.9"),
+            (
+                "Dockerfile",
+                "ARG x\nFROM --platform=linux/amd64 docker.io/library/python:3.8-slim AS base\n",
+                "3.8",
+            ),
+            ("Pipfile", "[requires]\npython_version = '3.9'\n", "3.9"),
+            (".python-version", "3.8.19\n", "3.8"),
+            ("runtime.txt", "python-3.7.10\n", "3.7"),
             (
                 "setup.cfg",
                 "[metadata]\nname = x\n[options]\npython_requires = >=3.8\n",

@@ -14,7 +14,9 @@ use ruff_db::files::File;
 use ruff_diagnostics::Applicability;
 use ruff_notebook::NotebookIndex;
 use ruff_source_file::SourceFileBuilder;
+use serde_json::Value;
 
+use crate::json;
 use crate::run::{Outcome, Outcomes};
 
 /// Renders the findings that are left in `outcomes`.
@@ -57,7 +59,37 @@ pub fn render(
         .with_show_fix_status(true)
         .with_fix_applicability(least);
     let resolver = Plain(cwd.to_path_buf());
-    DisplayDiagnostics::new(&resolver, &config, &diagnostics).to_string()
+    let text = DisplayDiagnostics::new(&resolver, &config, &diagnostics).to_string();
+    match format {
+        DiagnosticFormat::Json => completed(&text, outcomes, cwd).unwrap_or(text),
+        DiagnosticFormat::JsonLines => {
+            let lines = format!("[{}]", text.trim_end().replace('\n', ","));
+            completed_lines(&lines, outcomes, cwd).unwrap_or(text)
+        }
+        _ => text,
+    }
+}
+
+/// A list of findings as JSON, with what only asyncfix says about them.
+fn complete(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<Vec<Value>> {
+    let mut shown: Vec<Value> = serde_json::from_str(text).ok()?;
+    let findings = outcomes.iter().flat_map(|outcome| {
+        let findings = outcome.findings.iter();
+        findings.map(move |finding| (finding, outcome.text()))
+    });
+    for (shown, (finding, text)) in shown.iter_mut().zip(findings) {
+        json::complete(shown, finding, text, cwd);
+    }
+    Some(shown)
+}
+
+fn completed(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
+    serde_json::to_string_pretty(&complete(text, outcomes, cwd)?).ok()
+}
+
+fn completed_lines(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
+    let shown = complete(text, outcomes, cwd)?;
+    Some(shown.iter().map(|finding| format!("{finding}\n")).collect())
 }
 
 fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagnostic {

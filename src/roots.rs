@@ -21,8 +21,11 @@ use crate::discovery;
 const REPOSITORIES: [&str; 3] = [".git", ".hg", ".svn"];
 
 /// Files that stand at the top of a project.
-const MARKERS: [&str; 6] = [
+const MARKERS: [&str; 9] = [
     "pyproject.toml",
+    "pytest.ini",
+    "Pipfile",
+    "requirements.txt",
     "setup.py",
     "setup.cfg",
     "asyncfix.toml",

@@ -739,12 +739,16 @@ fn a_fix_of_several_files_is_made_whole_or_not_at_all() {
         .write_stdin(store)
         .assert()
         .stdout(store);
-    // What an editor would apply to one file alone is not offered to it.
+    // All of it, by file.
     asyncfix(&folder)
         .args(["--output-format", "json", "."])
         .assert()
         .code(1)
-        .stdout(contains("\"fix\": null"));
+        .stdout(
+            contains("\"edits\"")
+                .count(2)
+                .and(contains("\"files\": [\n        {\n          \"edits\"")),
+        );
     asyncfix(&folder)
         .assert()
         .code(1)
