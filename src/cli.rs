@@ -21,9 +21,9 @@ use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
 use crate::selection::{self, Layer};
 use crate::{diff, rounds, write};
 
-/// Nothing to do, or everything written.
+/// Nothing to do, or nothing left to do.
 const CLEAN: u8 = 0;
-/// Findings are left (report), or there is a diff (`--diff`).
+/// Findings are left, or there is a diff (`--diff`).
 const FOUND: u8 = 1;
 /// Something went wrong, whatever became of the other files.
 const ERROR: u8 = 2;
@@ -40,7 +40,7 @@ const STYLES: Styles = Styles::styled()
     version,
     styles = STYLES,
     about = "Find and fix common asyncio mistakes in Python code",
-    after_help = "Exit codes: 0 nothing found or everything written · 1 findings, or a diff · 2 error",
+    after_help = "Exit codes: 0 nothing found, or nothing left after --write · 1 findings, or a diff · 2 error",
     args_conflicts_with_subcommands = true,
     subcommand_precedence_over_arg = true
 )]
@@ -92,9 +92,12 @@ struct Fix {
     stdin_filename: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigArgs,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = OutputFormat::Full, help_heading = "Output")]
-    output_format: OutputFormat,
+    /// Output format (default: full; after --write: concise)
+    #[arg(long, value_enum, help_heading = "Output")]
+    output_format: Option<OutputFormat>,
+    /// List the rules of all fixes, file by file (with --diff or --write)
+    #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
+    show_fixes: bool,
     /// Show counts per rule only
     #[arg(long, help_heading = "Output")]
     statistics: bool,
@@ -104,9 +107,15 @@ struct Fix {
     /// Print findings only, no summary or progress bar
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
-    /// Also list findings that were not fixed (with --diff or --write)
+    /// Also list findings that are not fixed (with --diff)
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     verbose: bool,
+    /// Exit with 0 even if there are findings
+    #[arg(long, help_heading = "Exit status")]
+    exit_zero: bool,
+    /// Exit with 1 if something was fixed, even if nothing is left
+    #[arg(long, help_heading = "Exit status")]
+    exit_non_zero_on_fix: bool,
     /// Number of threads (default: number of CPUs)
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
@@ -181,6 +190,11 @@ struct ConfigArgs {
     respect_gitignore: bool,
     #[arg(long, hide = true, overrides_with = "respect_gitignore")]
     no_respect_gitignore: bool,
+    /// Also exclude files that are named on the command line
+    #[arg(long, overrides_with = "no_force_exclude", help_heading = "Files")]
+    force_exclude: bool,
+    #[arg(long, hide = true, overrides_with = "force_exclude")]
+    no_force_exclude: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -195,6 +209,13 @@ enum OutputFormat {
     Azure,
     Rdjson,
     Pylint,
+}
+
+impl OutputFormat {
+    /// Whether what it prints is read by programs.
+    fn is_for_programs(self) -> bool {
+        !matches!(self, Self::Full | Self::Concise)
+    }
 }
 
 impl From<OutputFormat> for DiagnosticFormat {
@@ -392,6 +413,7 @@ fn overrides(args: &ConfigArgs) -> Overrides {
             .map(|path| discovery::absolute(path).unwrap_or_else(|_| path.to_path_buf())),
         unsafe_fixes: flag(args.unsafe_fixes, args.no_unsafe_fixes),
         respect_gitignore: flag(args.respect_gitignore, args.no_respect_gitignore),
+        force_exclude: flag(args.force_exclude, args.no_force_exclude),
     }
 }
 
@@ -412,6 +434,16 @@ fn fix(args: &Fix) -> Result<u8, Stop> {
         .stack_size(STACK_SIZE)
         .build_global()
         .map_err(|error| Stop::Error(error.to_string()))?;
+    if args.diff
+        && !args.verbose
+        && args
+            .output_format
+            .is_some_and(OutputFormat::is_for_programs)
+    {
+        return Err(Stop::Error(
+            "--diff prints a patch; use --output-format without it".to_owned(),
+        ));
+    }
     let cwd = working_folder()?;
     let resolver = Resolver::new(overrides(&args.config), &cwd)?;
     let from_stdin = args.paths.iter().any(|path| path == Path::new("-"));
@@ -444,6 +476,9 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     }
     let mut files = discovered.files.iter();
     let has_code = files.any(|found| !discovery::is_stub(&found.path));
+    if !has_code && !failed && discovered.excluded > 0 {
+        return Ok(CLEAN);
+    }
     if !has_code && !failed && discovered.skipped.is_empty() {
         let names: Vec<String> = args
             .paths
@@ -495,8 +530,17 @@ fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
             complain(&complaint);
             failed = true;
         }
-    } else if counts.left > 0 {
+    }
+    if counts.left > 0 && !args.diff || counts.fixed > 0 && args.exit_non_zero_on_fix {
         code = FOUND;
+    }
+    if args.exit_zero {
+        code = CLEAN;
+    }
+    if !args.quiet && (args.write || args.show_fixes) {
+        for line in report::fixes(&outcomes, args.show_fixes) {
+            note(&line);
+        }
     }
     show_findings(args, &outcomes, cwd, &mut out)?;
     out.flush()?;
@@ -645,6 +689,9 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     } else if Counts::of(&outcomes).left > 0 {
         code = FOUND;
     }
+    if args.exit_zero {
+        code = CLEAN;
+    }
     if !args.write {
         show_findings(args, &outcomes, cwd, &mut out)?;
     }
@@ -671,43 +718,51 @@ fn summary(args: &Fix, counts: Counts) -> String {
     }
 }
 
-/// Findings go to standard output, except beside a diff, which is for programs.
+/// Findings go to standard output, except beside a diff, which is for programs. After `--write`, these are the ones that
+/// are left.
 fn show_findings(
     args: &Fix,
     outcomes: &Outcomes,
     cwd: &Path,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
-    let reporting = mode(args) == Mode::Report;
+    let beside_diff = args.diff;
     if args.statistics {
-        let text = report::statistics(outcomes, !reporting);
-        if reporting {
-            out.write_all(text.as_bytes())?;
-        } else {
+        let text = report::statistics(outcomes, mode(args) == Mode::Fix);
+        if beside_diff {
             note(text.trim_end());
+        } else {
+            out.write_all(text.as_bytes())?;
         }
         return Ok(());
     }
-    if !reporting && !args.verbose {
+    if beside_diff && !args.verbose {
         return Ok(());
     }
-    let terminal = if reporting {
-        io::stdout().is_terminal()
-    } else {
+    let terminal = if beside_diff {
         io::stderr().is_terminal()
+    } else {
+        io::stdout().is_terminal()
     };
+    let format = args
+        .output_format
+        .unwrap_or(if args.write && !args.verbose {
+            OutputFormat::Concise
+        } else {
+            OutputFormat::Full
+        });
     let unsafe_fixes = outcomes.files.iter().any(|outcome| outcome.unsafe_fixes);
     let text = report::render(
         &outcomes.files,
         cwd,
-        args.output_format.into(),
+        format.into(),
         args.color.on(terminal),
         unsafe_fixes,
     );
-    if reporting {
-        out.write_all(text.as_bytes())?;
-    } else {
+    if beside_diff {
         note(text.trim_end());
+    } else {
+        out.write_all(text.as_bytes())?;
     }
     Ok(())
 }

@@ -72,6 +72,8 @@ pub struct Options {
     pub unsafe_fixes: Option<bool>,
     /// Whether files that git ignores are left out.
     pub respect_gitignore: Option<bool>,
+    /// Whether patterns exclude files that are named as well.
+    pub force_exclude: Option<bool>,
     /// The environment whose packages are looked at: an interpreter, or a folder.
     pub python: Option<PathBuf>,
     /// Folders that imports start from, beside those that are found.
@@ -146,6 +148,8 @@ pub struct Config {
     pub unsafe_fixes: bool,
     /// Whether files that git ignores are left out.
     pub respect_gitignore: bool,
+    /// Whether patterns exclude files that are named as well.
+    pub force_exclude: bool,
     /// The environment whose packages are looked at, as an absolute path.
     pub python: Option<PathBuf>,
     /// Folders that imports start from, beside those that are found. Absolute.
@@ -236,6 +240,7 @@ impl Config {
         );
         let _ = writeln!(text, "unsafe-fixes = {}", self.unsafe_fixes);
         let _ = writeln!(text, "respect-gitignore = {}", self.respect_gitignore);
+        let _ = writeln!(text, "force-exclude = {}", self.force_exclude);
         let _ = writeln!(text, "exclude = {}", list(&self.exclude_patterns));
         let paths = |paths: &[PathBuf]| {
             let paths: Vec<String> = paths
@@ -328,6 +333,8 @@ pub struct Overrides {
     pub unsafe_fixes: Option<bool>,
     /// `--respect-gitignore`, `--no-respect-gitignore`
     pub respect_gitignore: Option<bool>,
+    /// `--force-exclude`, `--no-force-exclude`
+    pub force_exclude: Option<bool>,
 }
 
 /// Finds the configuration for folders, reading each file once.
@@ -514,6 +521,11 @@ impl Resolver {
                 .or(inline.respect_gitignore)
                 .or(options.respect_gitignore)
                 .unwrap_or(true),
+            force_exclude: overrides
+                .force_exclude
+                .or(inline.force_exclude)
+                .or(options.force_exclude)
+                .unwrap_or(false),
             python: overrides
                 .python
                 .clone()
@@ -604,7 +616,7 @@ fn parse_into(
     Ok(true)
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "select",
     "extend-select",
     "ignore",
@@ -614,6 +626,7 @@ const KEYS: [&str; 17] = [
     "target-version",
     "unsafe-fixes",
     "respect-gitignore",
+    "force-exclude",
     "python",
     "src",
     "extra-stubs",
@@ -859,6 +872,7 @@ impl Reader<'_> {
                 "extend-exclude" => options.extend_exclude = self.strings(value)?,
                 "unsafe-fixes" => options.unsafe_fixes = Some(self.boolean(value)?),
                 "respect-gitignore" => options.respect_gitignore = Some(self.boolean(value)?),
+                "force-exclude" => options.force_exclude = Some(self.boolean(value)?),
                 "python" => {
                     let path = self.folder.join(self.string(value)?);
                     if !path.exists() {

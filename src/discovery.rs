@@ -28,6 +28,8 @@ pub struct Discovered {
     pub errors: Vec<String>,
     /// Files that were named and are left alone, with the reason.
     pub skipped: Vec<String>,
+    /// How many files were named and are excluded.
+    pub excluded: usize,
     /// The folders that were walked, as absolute paths.
     pub folders: Vec<PathBuf>,
 }
@@ -35,7 +37,8 @@ pub struct Discovered {
 /// Finds the Python files in `paths`, and the stub files there that stand for other code.
 ///
 /// Folders are walked in parallel. Ignored by git and excluded are only files found that way; what
-/// is named itself is taken, unless it is a stub, which is never rewritten.
+/// is named itself is taken, unless it is a stub, which is never rewritten, or the configuration asks to exclude it all
+/// the same.
 pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, ConfigError> {
     let mut discovered = Discovered::default();
     let mut folders = Vec::new();
@@ -52,11 +55,18 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
                 "{}: stub files (`.pyi`) are not rewritten",
                 path.display()
             )),
-            Ok(_) => discovered.files.push(Found {
-                shown: clean(path),
-                path: absolute,
-                named: true,
-            }),
+            Ok(_) => {
+                let config = resolver.for_folder(absolute.parent().unwrap_or(&absolute))?;
+                if config.force_exclude && config.excludes_with_parents(&absolute) {
+                    discovered.excluded += 1;
+                } else {
+                    discovered.files.push(Found {
+                        shown: clean(path),
+                        path: absolute,
+                        named: true,
+                    });
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 discovered
                     .errors

@@ -74,7 +74,7 @@ fn edits<'e>(edits: impl Iterator<Item = &'e ruff_diagnostics::Edit>, text: &str
         json!({"row": place.line.get(), "column": place.column.get()})
     };
     let mut edits: Vec<_> = edits.collect();
-    edits.sort_by_key(|edit| edit.start());
+    edits.sort_by_key(Ranged::start);
     edits
         .into_iter()
         .map(|edit| {

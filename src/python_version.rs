@@ -11,6 +11,9 @@ use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::de::{DeTable, DeValue};
 
+/// Reads a version out of the text of a file.
+type Reader = fn(&str) -> Option<PythonVersion>;
+
 /// The oldest version that the files of a project in `folder` let in, and the file that says so. `None` where none
 /// says anything.
 pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
@@ -96,7 +99,7 @@ pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
             Some((of_classifiers(lines)?, path))
         });
     classified.or_else(|| {
-        let places: [(&str, fn(&str) -> Option<PythonVersion>); 5] = [
+        let places: [(&str, Reader); 5] = [
             ("Dockerfile", of_images),
             ("Containerfile", of_images),
             ("Pipfile", of_pipfile),

@@ -89,16 +89,15 @@ fn completed(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
 
 fn completed_lines(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
     let shown = complete(text, outcomes, cwd)?;
-    Some(shown.iter().map(|finding| format!("{finding}\n")).collect())
+    let lines: Vec<String> = shown.iter().map(Value::to_string).collect();
+    Some(lines.join("\n") + "\n")
 }
 
 fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagnostic {
     let reason = reason(finding);
-    // The full format has lines of its own for this; the others, which programs read, have the message alone.
+    // The full format has lines of its own for this; the others have the message alone.
     let message = match (&reason, format) {
-        (Some(reason), format)
-            if !matches!(format, DiagnosticFormat::Full | DiagnosticFormat::Concise) =>
-        {
+        (Some(reason), format) if !matches!(format, DiagnosticFormat::Full) => {
             format!("{} ({reason})", finding.message)
         }
         _ => finding.message.clone(),
@@ -226,10 +225,16 @@ impl Counts {
             return "No problems found".to_owned();
         }
         let verb = if would { "Would fix" } else { "Fixed" };
-        let problems = plural(self.fixed, "problem");
-        let mut text = format!("{verb} {problems} in {}", plural(self.files, "file"));
+        let mut text = if self.fixed == 0 {
+            let verb = if self.left == 1 { "remains" } else { "remain" };
+            format!("Nothing fixed; {} {verb}", plural(self.left, "problem"))
+        } else {
+            let problems = plural(self.fixed, "problem");
+            format!("{verb} {problems} in {}", plural(self.files, "file"))
+        };
         match self.left {
             0 => {}
+            _ if self.fixed == 0 => {}
             1 => text.push_str("; 1 remains"),
             left => {
                 let _ = write!(text, "; {left} remain");
@@ -254,6 +259,39 @@ impl Counts {
         }
         text
     }
+}
+
+/// What was fixed, a line for each file: `src/crawl.py: 2 × AF201, 1 × AF801`. With `names`, each rule has a line of its
+/// own below that of the file.
+pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for outcome in outcomes
+        .files
+        .iter()
+        .filter(|file| file.rewritten.is_some())
+    {
+        let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+        for code in &outcome.fixed {
+            *rules.entry(code).or_default() += 1;
+        }
+        let shown = outcome.shown.display();
+        let counts = rules
+            .iter()
+            .map(|(code, count)| format!("{count} × {code}"));
+        if names {
+            lines.push(format!("{shown}:"));
+            lines.extend(counts.zip(rules.keys()).map(|(count, code)| {
+                let name = asyncfix_codemods::rule(code).map_or("", |rule| rule.name);
+                format!("    {count} ({name})")
+            }));
+        } else {
+            lines.push(format!(
+                "{shown}: {}",
+                counts.collect::<Vec<_>>().join(", ")
+            ));
+        }
+    }
+    lines
 }
 
 fn plural(count: usize, noun: &str) -> String {
