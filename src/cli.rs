@@ -48,7 +48,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    fix: Fix,
+    fix: MainArgs,
 }
 
 #[derive(Subcommand)]
@@ -77,7 +77,7 @@ enum Command {
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-struct Fix {
+struct MainArgs {
     /// Files or folders; `-` for standard input
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
@@ -425,7 +425,7 @@ fn flag(yes: bool, no: bool) -> Option<bool> {
     }
 }
 
-fn fix(args: &Fix) -> Result<u8, Stop> {
+fn fix(args: &MainArgs) -> Result<u8, Stop> {
     if args.jobs == Some(0) {
         return Err(Stop::Error("--jobs must be at least 1".to_owned()));
     }
@@ -463,7 +463,7 @@ fn fix(args: &Fix) -> Result<u8, Stop> {
     fix_files(args, &resolver, &cwd)
 }
 
-fn fix_files(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
+fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     let discovered = discovery::discover(&args.paths, resolver)?;
     let mut failed = !discovered.errors.is_empty();
     for error in &discovered.errors {
@@ -598,7 +598,7 @@ fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
     write::Staged::new(&outcome.path, &old, &new)
 }
 
-fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
+fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     if args.stdin_filename.as_deref().is_some_and(Path::is_dir) {
         return Err(Stop::Error(
             "--stdin-filename must be a file name, not a folder".to_owned(),
@@ -702,7 +702,7 @@ fn fix_stdin(args: &Fix, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     Ok(if failed { ERROR } else { code })
 }
 
-fn mode(args: &Fix) -> Mode {
+fn mode(args: &MainArgs) -> Mode {
     if args.diff || args.write {
         Mode::Fix
     } else {
@@ -710,7 +710,7 @@ fn mode(args: &Fix) -> Mode {
     }
 }
 
-fn summary(args: &Fix, counts: Counts) -> String {
+fn summary(args: &MainArgs, counts: Counts) -> String {
     if args.write || args.diff {
         counts.after_fixing(args.diff)
     } else {
@@ -721,7 +721,7 @@ fn summary(args: &Fix, counts: Counts) -> String {
 /// Findings go to standard output, except beside a diff, which is for programs. After `--write`, these are the ones that
 /// are left.
 fn show_findings(
-    args: &Fix,
+    args: &MainArgs,
     outcomes: &Outcomes,
     cwd: &Path,
     out: &mut dyn Write,
