@@ -11,11 +11,11 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ruff_db::diagnostic::DiagnosticFormat;
 use ruff_python_ast::PythonVersion;
 
 use crate::config::{self, Overrides, Resolver};
 use crate::discovery::{self, Found};
+use crate::format::OutputFormat;
 use crate::report::{self, Counts};
 use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
 use crate::selection::{self, Layer};
@@ -93,7 +93,13 @@ struct MainArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Output format (default: full; after --write: concise)
-    #[arg(long, value_enum, help_heading = "Output")]
+    #[arg(
+        long,
+        value_enum,
+        env = "ASYNCFIX_OUTPUT_FORMAT",
+        hide_env_values = true,
+        help_heading = "Output"
+    )]
     output_format: Option<OutputFormat>,
     /// List the rules of all fixes, file by file (with --diff or --write)
     #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
@@ -117,7 +123,13 @@ struct MainArgs {
     #[arg(long, help_heading = "Exit status")]
     exit_non_zero_on_fix: bool,
     /// Number of threads (default: number of CPUs)
-    #[arg(short, long, value_name = "N")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        env = "ASYNCFIX_JOBS",
+        hide_env_values = true
+    )]
     jobs: Option<usize>,
 }
 
@@ -157,17 +169,23 @@ struct ConfigArgs {
     #[arg(long, hide = true, overrides_with = "unsafe_fixes")]
     no_unsafe_fixes: bool,
     /// A configuration file, or a setting such as 'gather.guard = "never"'
-    #[arg(long, value_name = "FILE|SETTING", action = ArgAction::Append, help_heading = "Configuration")]
+    #[arg(long, value_name = "FILE|SETTING", action = ArgAction::Append, env = "ASYNCFIX_CONFIG", hide_env_values = true, help_heading = "Configuration")]
     config: Vec<String>,
     /// Ignore all configuration files
     #[arg(long, help_heading = "Configuration")]
     isolated: bool,
     /// Minimum Python version the code must support, such as 3.10
-    #[arg(long, value_name = "VERSION", value_parser = config::parse_version, help_heading = "Configuration")]
+    #[arg(long, value_name = "VERSION", value_parser = config::parse_version, env = "ASYNCFIX_TARGET_VERSION", hide_env_values = true, help_heading = "Configuration")]
     target_version: Option<PythonVersion>,
     /// Python interpreter or virtual environment to read packages from (default: the active one,
     /// or .venv)
-    #[arg(long, value_name = "PATH", help_heading = "Configuration")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "ASYNCFIX_PYTHON",
+        hide_env_values = true,
+        help_heading = "Configuration"
+    )]
     python: Option<PathBuf>,
     /// Patterns to exclude, replacing the defaults
     #[arg(
@@ -198,44 +216,6 @@ struct ConfigArgs {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OutputFormat {
-    Full,
-    Concise,
-    Json,
-    JsonLines,
-    Github,
-    Gitlab,
-    Junit,
-    Azure,
-    Rdjson,
-    Pylint,
-}
-
-impl OutputFormat {
-    /// Whether what it prints is read by programs.
-    fn is_for_programs(self) -> bool {
-        !matches!(self, Self::Full | Self::Concise)
-    }
-}
-
-impl From<OutputFormat> for DiagnosticFormat {
-    fn from(format: OutputFormat) -> Self {
-        match format {
-            OutputFormat::Full => Self::Full,
-            OutputFormat::Concise => Self::Concise,
-            OutputFormat::Json => Self::Json,
-            OutputFormat::JsonLines => Self::JsonLines,
-            OutputFormat::Github => Self::Github,
-            OutputFormat::Gitlab => Self::Gitlab,
-            OutputFormat::Junit => Self::Junit,
-            OutputFormat::Azure => Self::Azure,
-            OutputFormat::Rdjson => Self::Rdjson,
-            OutputFormat::Pylint => Self::Pylint,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Color {
     Auto,
     Always,
@@ -248,9 +228,14 @@ impl Color {
             Self::Always => true,
             Self::Never => false,
             Self::Auto => {
-                terminal
-                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-                    && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
+                let is_set = |name| {
+                    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+                };
+                let is_dumb = || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+                // no-color.org: whatever its value is.
+                let is_off = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                !is_off
+                    && (is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE") || terminal && !is_dumb())
             }
         }
     }
@@ -351,7 +336,8 @@ fn show_rule(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
         return Ok(CLEAN);
     }
     let wanted = rule.unwrap_or_default();
-    match asyncfix_codemods::rule(wanted) {
+    let found = asyncfix_codemods::rule(wanted).or_else(|| selection::equivalent(wanted));
+    match found {
         Some(rule) => {
             write!(out, "{}", rule.page)?;
             Ok(CLEAN)
@@ -542,7 +528,11 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
             note(&line);
         }
     }
-    show_findings(args, &outcomes, cwd, &mut out)?;
+    let format = match args.output_format {
+        Some(format) => Some(format),
+        None => resolver.for_folder(cwd)?.output_format,
+    };
+    show_findings(args, format, &outcomes, cwd, &mut out)?;
     out.flush()?;
     if !args.quiet {
         note(&summary(args, counts));
@@ -693,7 +683,8 @@ fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         code = CLEAN;
     }
     if !args.write {
-        show_findings(args, &outcomes, cwd, &mut out)?;
+        let format = args.output_format.or(config.output_format);
+        show_findings(args, format, &outcomes, cwd, &mut out)?;
     }
     out.flush()?;
     if !args.quiet {
@@ -722,6 +713,7 @@ fn summary(args: &MainArgs, counts: Counts) -> String {
 /// are left.
 fn show_findings(
     args: &MainArgs,
+    format: Option<OutputFormat>,
     outcomes: &Outcomes,
     cwd: &Path,
     out: &mut dyn Write,
@@ -744,18 +736,16 @@ fn show_findings(
     } else {
         io::stdout().is_terminal()
     };
-    let format = args
-        .output_format
-        .unwrap_or(if args.write && !args.verbose {
-            OutputFormat::Concise
-        } else {
-            OutputFormat::Full
-        });
+    let format = format.unwrap_or(if args.write && !args.verbose {
+        OutputFormat::Concise
+    } else {
+        OutputFormat::Full
+    });
     let unsafe_fixes = outcomes.files.iter().any(|outcome| outcome.unsafe_fixes);
     let text = report::render(
         &outcomes.files,
         cwd,
-        format.into(),
+        format,
         args.color.on(terminal),
         unsafe_fixes,
     );

@@ -17,12 +17,16 @@ use asyncfix_codemods::settings::{
     EndlessLoops, GatherGuard, Settings, TaskStrategy, check_cleanup,
 };
 use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
+use clap::ValueEnum;
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use pep440_rs::{Version, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use rustc_hash::FxHashMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::fixes::Fixes;
+use crate::format::OutputFormat;
 use crate::python_version;
 use crate::selection::{self, Layer};
 
@@ -70,6 +74,10 @@ pub struct Options {
     pub target_version: Option<PythonVersion>,
     /// Whether unsafe fixes are applied.
     pub unsafe_fixes: Option<bool>,
+    /// Which fixes are made, and which count as safe.
+    pub fixes: Fixes,
+    /// How findings are shown.
+    pub output_format: Option<OutputFormat>,
     /// Whether files that git ignores are left out.
     pub respect_gitignore: Option<bool>,
     /// Whether patterns exclude files that are named as well.
@@ -146,6 +154,10 @@ pub struct Config {
     pub target_version_origin: VersionOrigin,
     /// Whether unsafe fixes are applied.
     pub unsafe_fixes: bool,
+    /// Which fixes are made, and which count as safe.
+    pub fixes: Fixes,
+    /// How findings are shown, if the configuration says so.
+    pub output_format: Option<OutputFormat>,
     /// Whether files that git ignores are left out.
     pub respect_gitignore: bool,
     /// Whether patterns exclude files that are named as well.
@@ -239,6 +251,21 @@ impl Config {
             self.settings.target_version, self.target_version_origin
         );
         let _ = writeln!(text, "unsafe-fixes = {}", self.unsafe_fixes);
+        if let Some(fixable) = &self.fixes.fixable {
+            let _ = writeln!(text, "fixable = {}", list(fixable));
+        }
+        for (name, selectors) in [
+            ("unfixable", &self.fixes.unfixable),
+            ("extend-safe-fixes", &self.fixes.safe),
+            ("extend-unsafe-fixes", &self.fixes.not_safe),
+        ] {
+            if !selectors.is_empty() {
+                let _ = writeln!(text, "{name} = {}", list(selectors));
+            }
+        }
+        if let Some(format) = self.output_format {
+            let _ = writeln!(text, "output-format = {:?}", format.name());
+        }
         let _ = writeln!(text, "respect-gitignore = {}", self.respect_gitignore);
         let _ = writeln!(text, "force-exclude = {}", self.force_exclude);
         let _ = writeln!(text, "exclude = {}", list(&self.exclude_patterns));
@@ -356,7 +383,7 @@ impl Resolver {
         }
         let mut inline = Options::default();
         for text in &overrides.inline {
-            parse_into(&mut inline, text, None, cwd)
+            parse_into(&mut inline, text, None, cwd, &[])
                 .map_err(|error| ConfigError(format!("--config: {}", error.0)))?;
         }
         let mut resolver = Self {
@@ -516,6 +543,8 @@ impl Resolver {
                 .or(inline.unsafe_fixes)
                 .or(options.unsafe_fixes)
                 .unwrap_or(false),
+            fixes: options.fixes.with(&inline.fixes),
+            output_format: inline.output_format.or(options.output_format),
             respect_gitignore: overrides
                 .respect_gitignore
                 .or(inline.respect_gitignore)
@@ -574,17 +603,19 @@ fn read_options(path: &Path) -> Result<Option<Options>, ConfigError> {
     let mut options = Options::default();
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let folder = absolute.parent().unwrap_or(path);
-    let found = parse_into(&mut options, &text, Some(path), folder)?;
+    let above: Vec<PathBuf> = absolute.canonicalize().into_iter().collect();
+    let found = parse_into(&mut options, &text, Some(path), folder, &above)?;
     Ok(found.then_some(options))
 }
 
 /// Reads TOML. With the path of a `pyproject.toml`, only its `[tool.asyncfix]` table; `false` when
-/// it has none.
+/// it has none. `above` are the files that this one is read for, as it is extended by them.
 fn parse_into(
     options: &mut Options,
     text: &str,
     path: Option<&Path>,
     folder: &Path,
+    above: &[PathBuf],
 ) -> Result<bool, ConfigError> {
     let reader = Reader { text, path, folder };
     let is_pyproject = path
@@ -612,11 +643,12 @@ fn parse_into(
     } else {
         document.get_ref()
     };
+    reader.extended(options, table, above)?;
     reader.options(options, table)?;
     Ok(true)
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 25] = [
     "select",
     "extend-select",
     "ignore",
@@ -625,6 +657,13 @@ const KEYS: [&str; 18] = [
     "per-file-ignores",
     "target-version",
     "unsafe-fixes",
+    "fixable",
+    "unfixable",
+    "extend-safe-fixes",
+    "extend-unsafe-fixes",
+    "extend",
+    "output-format",
+    "required-version",
     "respect-gitignore",
     "force-exclude",
     "python",
@@ -862,14 +901,84 @@ impl Reader<'_> {
         Ok(Some(row))
     }
 
+    /// Checks that this version of asyncfix is one that the configuration is written for.
+    fn require(&self, value: &Value<'_>) -> Result<(), ConfigError> {
+        let text = self.string(value)?;
+        let own = env!("CARGO_PKG_VERSION");
+        let is_one = text.starts_with(|first: char| first.is_ascii_digit());
+        let specifiers = if is_one {
+            format!("=={text}")
+        } else {
+            text.to_owned()
+        };
+        let wrong =
+            |error: &dyn std::fmt::Display| self.error(value.span().start, &error.to_string());
+        let specifiers = VersionSpecifiers::from_str(&specifiers).map_err(|error| wrong(&error))?;
+        let version = Version::from_str(own).map_err(|error| wrong(&error))?;
+        if specifiers.contains(&version) {
+            return Ok(());
+        }
+        let message = format!("this is asyncfix {own}, and the configuration requires {text}");
+        Err(self.error(value.span().start, &message))
+    }
+
+    /// Reads the configuration that this one extends, if it does. `above` are those that extend this one.
+    fn extended(
+        &self,
+        options: &mut Options,
+        table: &DeTable<'_>,
+        above: &[PathBuf],
+    ) -> Result<(), ConfigError> {
+        let Some(value) = table.get("extend") else {
+            return Ok(());
+        };
+        let path = self.folder.join(self.string(value)?);
+        let at = value.span().start;
+        let path = path
+            .canonicalize()
+            .map_err(|error| self.error(at, &format!("cannot read {}: {error}", path.display())))?;
+        if above.contains(&path) {
+            let message = format!("{} extends itself", path.display());
+            return Err(self.error(at, &message));
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| self.error(at, &format!("cannot read {}: {error}", path.display())))?;
+        let folder = path.parent().unwrap_or(&path);
+        let above: Vec<PathBuf> = above.iter().cloned().chain([path.clone()]).collect();
+        if !parse_into(options, &text, Some(&path), folder, &above)? {
+            let message = format!("{} has no [tool.asyncfix]", path.display());
+            return Err(self.error(at, &message));
+        }
+        Ok(())
+    }
+
     fn options(&self, options: &mut Options, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "select" => options.layer.select = Some(self.rules(value)?),
-                "extend-select" => options.layer.extend_select = self.rules(value)?,
-                "ignore" => options.layer.ignore = self.rules(value)?,
+                "extend-select" => options.layer.extend_select.extend(self.rules(value)?),
+                "ignore" => options.layer.ignore.extend(self.rules(value)?),
+                "fixable" => options.fixes.fixable = Some(self.rules(value)?),
+                "unfixable" => options.fixes.unfixable.extend(self.rules(value)?),
+                "extend-safe-fixes" => options.fixes.safe.extend(self.rules(value)?),
+                "extend-unsafe-fixes" => options.fixes.not_safe.extend(self.rules(value)?),
+                // Read before all others.
+                "extend" => {}
+                "output-format" => {
+                    let names = OutputFormat::value_variants();
+                    let names: Vec<_> = names
+                        .iter()
+                        .map(|format| (format.name(), *format))
+                        .collect();
+                    let names: Vec<(&str, OutputFormat)> = names
+                        .iter()
+                        .map(|(name, format)| (name.as_str(), *format))
+                        .collect();
+                    options.output_format = Some(self.choice(value, &names)?);
+                }
+                "required-version" => self.require(value)?,
                 "exclude" => options.exclude = Some(self.strings(value)?),
-                "extend-exclude" => options.extend_exclude = self.strings(value)?,
+                "extend-exclude" => options.extend_exclude.extend(self.strings(value)?),
                 "unsafe-fixes" => options.unsafe_fixes = Some(self.boolean(value)?),
                 "respect-gitignore" => options.respect_gitignore = Some(self.boolean(value)?),
                 "force-exclude" => options.force_exclude = Some(self.boolean(value)?),
@@ -1013,6 +1122,7 @@ mod tests {
             text,
             Some(Path::new("asyncfix.toml")),
             Path::new("."),
+            &[],
         )?;
         Ok(options)
     }

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
-use ruff_diagnostics::Applicability;
-use ruff_source_file::LineIndex;
-use ruff_text_size::{Ranged, TextSize};
-use serde_json::{Map, Value, json};
+use asyncfix_codemods::finding::{Elsewhere, Finding};
+use ruff_diagnostics::{Applicability, Edit};
+use ruff_text_size::Ranged;
+use serde_json::{Value, json};
 
+use crate::places::Places;
+use crate::report::reason_of;
 use crate::source;
 
 /// Adds to one finding, as the JSON formats show it, its `reason` (of an unsafe or a missing fix, else `null`) and, where
@@ -19,11 +20,9 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
     let Some(shown) = shown.as_object_mut() else {
         return;
     };
-    let reason = match &finding.remedy {
-        Remedy::Rewrite(rewrite) => rewrite.unsafe_because.as_deref(),
-        Remedy::NotFixed(reason) => Some(reason.as_str()),
-    };
-    shown.insert("reason".to_owned(), json!(reason));
+    shown.insert("reason".to_owned(), json!(reason_of(finding)));
+    // As all other formats say; ruff's knows errors alone.
+    shown.insert("severity".to_owned(), json!("warning"));
     let Some(rewrite) = finding.remedy.rewrite() else {
         return;
     };
@@ -45,17 +44,21 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
     else {
         return;
     };
-    let applicability = match rewrite.applicability {
-        Applicability::Safe => "safe",
-        Applicability::Unsafe => "unsafe",
-        Applicability::DisplayOnly => "display",
-    };
     let fix = json!({
-        "applicability": applicability,
+        "applicability": applicability(rewrite.applicability),
         "files": files,
         "message": rewrite.title,
     });
     shown.insert("fix".to_owned(), fix);
+}
+
+/// How ruff's formats call an applicability.
+pub(crate) fn applicability(applicability: Applicability) -> &'static str {
+    match applicability {
+        Applicability::Safe => "safe",
+        Applicability::Unsafe => "unsafe",
+        Applicability::DisplayOnly => "display",
+    }
 }
 
 fn in_another(elsewhere: &Elsewhere, cwd: &Path) -> Option<Value> {
@@ -67,25 +70,17 @@ fn in_another(elsewhere: &Elsewhere, cwd: &Path) -> Option<Value> {
     }))
 }
 
-fn edits<'e>(edits: impl Iterator<Item = &'e ruff_diagnostics::Edit>, text: &str) -> Vec<Value> {
-    let index = LineIndex::from_source_text(text);
-    let place = |offset: TextSize| {
-        let place = index.line_column(offset, text);
-        json!({"row": place.line.get(), "column": place.column.get()})
+fn edits<'e>(edits: impl Iterator<Item = &'e Edit>, text: &str) -> Vec<Value> {
+    let places = Places::of(text);
+    let shown = |edit: &Edit| {
+        let (start, end) = (places.at(edit.start()), places.at(edit.end()));
+        json!({
+            "content": edit.content().unwrap_or_default(),
+            "location": {"row": start.0, "column": start.1},
+            "end_location": {"row": end.0, "column": end.1},
+        })
     };
     let mut edits: Vec<_> = edits.collect();
     edits.sort_by_key(Ranged::start);
-    edits
-        .into_iter()
-        .map(|edit| {
-            let mut shown = Map::new();
-            shown.insert(
-                "content".to_owned(),
-                json!(edit.content().unwrap_or_default()),
-            );
-            shown.insert("location".to_owned(), place(edit.start()));
-            shown.insert("end_location".to_owned(), place(edit.end()));
-            Value::Object(shown)
-        })
-        .collect()
+    edits.into_iter().map(shown).collect()
 }

@@ -16,8 +16,9 @@ use ruff_notebook::NotebookIndex;
 use ruff_source_file::SourceFileBuilder;
 use serde_json::Value;
 
-use crate::json;
+use crate::format::OutputFormat;
 use crate::run::{Outcome, Outcomes};
+use crate::{json, sarif};
 
 /// Renders the findings that are left in `outcomes`.
 ///
@@ -25,10 +26,13 @@ use crate::run::{Outcome, Outcomes};
 pub fn render(
     outcomes: &[Outcome],
     cwd: &Path,
-    format: DiagnosticFormat,
+    format: OutputFormat,
     color: bool,
     unsafe_fixes: bool,
 ) -> String {
+    let Some(format) = format.of_ruff() else {
+        return sarif::render(outcomes, cwd);
+    };
     let diagnostics: Vec<Diagnostic> = outcomes
         .iter()
         .flat_map(|outcome| {
@@ -130,12 +134,19 @@ fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagno
 
 /// Why a finding has no safe fix, for people.
 fn reason(finding: &Finding) -> Option<String> {
+    let reason = reason_of(finding)?;
+    let kind = match &finding.remedy {
+        Remedy::Rewrite(_) => "unsafe",
+        Remedy::NotFixed(_) => "not fixed",
+    };
+    Some(format!("{kind}: {reason}"))
+}
+
+/// Why a fix is unsafe, or why there is none.
+pub(crate) fn reason_of(finding: &Finding) -> Option<&str> {
     match &finding.remedy {
-        Remedy::Rewrite(rewrite) => {
-            let reason = rewrite.unsafe_because.as_ref()?;
-            Some(format!("unsafe: {reason}"))
-        }
-        Remedy::NotFixed(reason) => Some(format!("not fixed: {reason}")),
+        Remedy::Rewrite(rewrite) => rewrite.unsafe_because.as_deref(),
+        Remedy::NotFixed(reason) => Some(reason),
     }
 }
 

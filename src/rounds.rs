@@ -279,7 +279,7 @@ fn rewrites_across(
         .collect();
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         with_context(database, file, project, |context, _| {
-            traversal::check(context, &codemods)
+            judged(traversal::check(context, &codemods), file)
         })
     }));
     // A panic is met again, and reported, when the file has its own rounds.
@@ -507,7 +507,7 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
 }
 
 fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode: Mode) -> Step {
-    let mut findings = traversal::check(context, &file.codemods);
+    let mut findings = judged(traversal::check(context, &file.codemods), file);
     let mut complaints = Vec::new();
     if mode == Mode::Fix && !file.is_settled {
         let mut flaws: BTreeMap<usize, Flaw> = BTreeMap::new();
@@ -602,6 +602,15 @@ fn hash_of(text: &str) -> u64 {
     let mut hasher = FxHasher::default();
     text.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Findings, with what the configuration says about their fixes.
+fn judged(findings: Vec<Finding>, file: &Active) -> Vec<Finding> {
+    let fixes = &file.config.fixes;
+    findings
+        .into_iter()
+        .map(|finding| fixes.apply(finding))
+        .collect()
 }
 
 /// The least applicability of what is applied to a file.

@@ -62,6 +62,12 @@ pub fn check(selector: &str) -> Result<(), String> {
     {
         return Ok(());
     }
+    if let Some(rule) = equivalent(selector) {
+        return Err(format!(
+            "`{selector}` is a rule of another linter: use `{}`",
+            rule.code
+        ));
+    }
     let known = CODEMODS
         .iter()
         .flat_map(|codemod| [codemod.rule().code, codemod.rule().name]);
@@ -71,6 +77,16 @@ pub fn check(selector: &str) -> Result<(), String> {
     Err(format!(
         "unknown rule `{selector}`{hint} (see `asyncfix rule --all`)"
     ))
+}
+
+/// The rule that finds what the rule of another linter with this code or name finds.
+pub fn equivalent(code: &str) -> Option<&'static Rule> {
+    let mut rules = CODEMODS.iter().map(|codemod| codemod.rule());
+    rules.find(|rule| {
+        rule.equivalents
+            .iter()
+            .any(|other| other.eq_ignore_ascii_case(code))
+    })
 }
 
 /// The candidate that is most like `word`, if one is at all.

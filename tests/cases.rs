@@ -16,11 +16,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use asyncfix::format::OutputFormat;
 use asyncfix::report;
 use asyncfix::run::{Mode, Outcomes};
 use asyncfix_codemods::finding::Remedy;
 use asyncfix_codemods::{CODEMODS, Codemod};
-use ruff_db::diagnostic::DiagnosticFormat;
 
 use harness::pages::{self, Case, Expectation};
 use harness::project::{Asked, Folder};
@@ -189,7 +189,7 @@ fn reported(folder: &mut Folder, case: &Case, code: &str) -> String {
     let rendered = report::render(
         &outcomes.files,
         folder.root(),
-        DiagnosticFormat::Full,
+        OutputFormat::Full,
         false,
         true,
     );

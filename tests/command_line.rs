@@ -1614,3 +1614,157 @@ fn files_that_are_named_are_excluded_when_asked_for() {
     run(&[]).code(0);
     run(&["--no-force-exclude"]).code(1);
 }
+
+#[test]
+fn the_configuration_says_which_fixes_are_made_and_which_are_safe() {
+    let folder = folder(&[("a.py", TWO)]);
+    let run = |settings: &str| {
+        write(folder.path(), "asyncfix.toml", settings.as_bytes());
+        write(folder.path(), "a.py", TWO.as_bytes());
+        asyncfix(&folder).arg("--write").assert()
+    };
+    run("unfixable = [\"AF201\"]\n").code(1).stdout(contains(
+        "(not fixed: the configuration turns fixes of AF201 off)",
+    ));
+    run("fixable = [\"AF201\"]\n").stdout(contains("fixes of AF205 off"));
+    run("extend-safe-fixes = [\"blocking-input\"]\n").code(0);
+    run("extend-unsafe-fixes = [\"AF2\"]\nextend-safe-fixes = [\"AF205\"]\n")
+        .code(1)
+        .stdout(contains("(unsafe: the configuration says so of AF201)"))
+        .stderr(contains("a.py: 1 × AF205\n"));
+    run("unfixable = [\"AF9\"]\n")
+        .code(2)
+        .stderr(contains("asyncfix.toml:1:14: unknown rule `AF9`"));
+}
+
+#[test]
+fn a_configuration_extends_another_one() {
+    let folder = folder(&[
+        (
+            "shared/base.toml",
+            "select = [\"AF201\"]\nunsafe-fixes = true\n",
+        ),
+        (
+            "asyncfix.toml",
+            "extend = \"shared/base.toml\"\nextend-select = [\"AF205\"]\n",
+        ),
+        ("a.py", TWO),
+    ]);
+    asyncfix(&folder)
+        .args(["config", "a.py"])
+        .assert()
+        .stdout(contains("select = [\"AF201\", \"AF205\"]\n").and(contains("unsafe-fixes = true")));
+    write(
+        folder.path(),
+        "shared/base.toml",
+        b"extend = \"../asyncfix.toml\"\n",
+    );
+    asyncfix(&folder)
+        .assert()
+        .code(2)
+        .stderr(contains("base.toml:1:10: ").and(contains("extends itself")));
+    write(
+        folder.path(),
+        "asyncfix.toml",
+        b"extend = \"nowhere.toml\"\n",
+    );
+    asyncfix(&folder)
+        .assert()
+        .code(2)
+        .stderr(contains("asyncfix.toml:1:10: cannot read ").and(contains("nowhere.toml")));
+}
+
+#[test]
+fn a_configuration_may_ask_for_a_version_of_asyncfix() {
+    let own = env!("CARGO_PKG_VERSION");
+    let settings = format!("required-version = \"=={own}\"\noutput-format = \"concise\"\n");
+    let folder = folder(&[("asyncfix.toml", &settings), ("a.py", MISTAKE)]);
+    asyncfix(&folder)
+        .assert()
+        .code(1)
+        .stdout(contains("a.py:5:5: AF201 "));
+    write(
+        folder.path(),
+        "asyncfix.toml",
+        b"required-version = \">99\"\n",
+    );
+    asyncfix(&folder)
+        .assert()
+        .code(2)
+        .stderr(contains("asyncfix.toml:1:20: this is asyncfix ").and(contains(">99")));
+}
+
+#[test]
+fn the_environment_gives_options_that_the_command_line_does_not() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    let concise = contains("a.py:5:5: AF201 ");
+    asyncfix(&folder)
+        .env("ASYNCFIX_OUTPUT_FORMAT", "concise")
+        .assert()
+        .stdout(concise.clone());
+    asyncfix(&folder)
+        .env("ASYNCFIX_OUTPUT_FORMAT", "json")
+        .args(["--output-format", "concise"])
+        .assert()
+        .stdout(concise);
+    asyncfix(&folder)
+        .env("FORCE_COLOR", "1")
+        .arg("--diff")
+        .assert()
+        .stdout(contains("\u{1b}["));
+    asyncfix(&folder)
+        .env("FORCE_COLOR", "1")
+        .env("NO_COLOR", "1")
+        .arg("--diff")
+        .assert()
+        .stdout(contains("\u{1b}[").not());
+}
+
+#[test]
+fn codes_of_other_linters_lead_to_ours() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    asyncfix(&folder)
+        .args(["rule", "RUF006"])
+        .assert()
+        .success()
+        .stdout(contains("# AF801 dangling-task\n"));
+    asyncfix(&folder)
+        .args(["--select", "RUF006"])
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "`RUF006` is a rule of another linter: use `AF801`",
+        ));
+}
+
+#[test]
+fn sarif_has_the_fix_the_reason_and_the_rules() {
+    let folder = folder(&[("a b/ä.py", TWO)]);
+    let output = asyncfix(&folder)
+        .args(["--output-format", "sarif"])
+        .assert()
+        .code(1);
+    let log: serde_json::Value =
+        serde_json::from_slice(&output.get_output().stdout).expect("it is JSON");
+    let run = &log["runs"][0];
+    let [fixed, left] = [&run["results"][0], &run["results"][1]];
+    assert_eq!(fixed["ruleId"], "AF201");
+    let number = fixed["ruleIndex"].as_u64().expect("a number");
+    let rule = &run["tool"]["driver"]["rules"][usize::try_from(number).expect("a small one")];
+    assert_eq!(rule["id"], "AF201");
+    let place = &fixed["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "a%20b/%C3%A4.py");
+    assert_eq!(place["region"]["startLine"], 5);
+    assert_eq!(place["region"]["startColumn"], 5);
+    let replacements = fixed["fixes"][0]["artifactChanges"][0]["replacements"]
+        .as_array()
+        .expect("a list");
+    assert!(
+        replacements
+            .iter()
+            .any(|one| one["insertedContent"]["text"] == "import asyncio\n"),
+        "{fixed}"
+    );
+    assert_eq!(left["fixes"][0]["properties"]["applicability"], "unsafe");
+    assert!(left["properties"]["reason"].is_string(), "{left}");
+}
