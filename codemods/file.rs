@@ -29,6 +29,9 @@ use crate::support::replaced::Replacements;
 use crate::support::sections;
 use crate::traces::Place;
 
+/// How the path of a file ends that holds the cells of a notebook, one behind the other.
+pub const NOTEBOOK_CODE: &str = ".ipynb.py";
+
 /// How many folders up from a file may be the one for tests, where the name of its module is not known.
 const FOLDERS: usize = 4;
 
@@ -213,6 +216,15 @@ impl<'a, 'db> File<'a, 'db> {
         *self
             .awaits_at_top
             .get_or_init(|| awaits_at_top(self.syntax()))
+    }
+
+    /// Whether the file holds the cells of a notebook, by its path ([`NOTEBOOK_CODE`]).
+    pub fn is_notebook(&self) -> bool {
+        let name = self
+            .semantics
+            .path()
+            .and_then(|path| path.file_name()?.to_str().map(str::to_owned));
+        name.is_some_and(|name| name.ends_with(NOTEBOOK_CODE))
     }
 
     /// Whether the file is a module of a package, and no script: an `__init__.py` stands beside it, and it

@@ -500,7 +500,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         let color = args.color.on(io::stdout().is_terminal());
         for outcome in &outcomes.files {
             if let Some(rewritten) = &outcome.rewritten {
-                let diff = diff::unified(&outcome.shown, &outcome.source.text, rewritten, color);
+                let diff = diff_of(outcome, rewritten, color);
                 match outcome.source.encode(&diff) {
                     Ok(bytes) => out.write_all(&bytes)?,
                     Err(reason) => {
@@ -538,6 +538,19 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         note(&summary(args, counts));
     }
     Ok(if failed { ERROR } else { code })
+}
+
+/// The diff of a file; of a notebook, a diff of each cell.
+fn diff_of(outcome: &run::Outcome, rewritten: &str, color: bool) -> String {
+    let Some(sheet) = &outcome.sheet else {
+        return diff::unified(&outcome.shown, &outcome.source.text, rewritten, color);
+    };
+    let cells = sheet.changed.iter().map(|(number, old, new)| {
+        let mut name = outcome.shown.clone().into_os_string();
+        name.push(format!(":cell {number}"));
+        diff::unified(Path::new(&name), old, new, color)
+    });
+    cells.collect()
 }
 
 /// Writes what was rewritten, and gives the complaints about what could not be. Of files that were
@@ -584,7 +597,8 @@ fn write_back(outcomes: &[run::Outcome]) -> Vec<String> {
 
 fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
     let old = outcome.source.encode(&outcome.source.text)?;
-    let new = outcome.source.encode(outcome.text())?;
+    let new = outcome.rewritten.as_deref().unwrap_or(&outcome.source.text);
+    let new = outcome.source.encode(new)?;
     write::Staged::new(&outcome.path, &old, &new)
 }
 
@@ -672,7 +686,7 @@ fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     } else if args.diff {
         if let (Some(outcome), Some(rewritten)) = (outcome, rewritten) {
             let color = args.color.on(io::stdout().is_terminal());
-            let diff = diff::unified(&outcome.shown, &source.text, rewritten, color);
+            let diff = diff_of(outcome, rewritten, color);
             out.write_all(&source.encode(&diff).map_err(Stop::Error)?)?;
             code = FOUND;
         }

@@ -34,7 +34,7 @@ use crate::selection::{self, Layer};
 pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
 
 /// Folders that hold no code of the project.
-pub const DEFAULT_EXCLUDE: [&str; 22] = [
+pub const DEFAULT_EXCLUDE: [&str; 23] = [
     ".bzr",
     ".direnv",
     ".eggs",
@@ -52,6 +52,7 @@ pub const DEFAULT_EXCLUDE: [&str; 22] = [
     ".tox",
     ".venv",
     "__pycache__",
+    ".ipynb_checkpoints",
     "__pypackages__",
     "node_modules",
     "site-packages",

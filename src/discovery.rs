@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use ignore::{WalkBuilder, WalkState};
 
 use crate::config::{ConfigError, Resolver};
+use crate::notebook::is_notebook;
 
 /// A Python file to look at, or a stub file, which says what a module has that is written in another language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +123,9 @@ fn walk(
             };
             let path = entry.path();
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-            let is_code = |path: &Path| path.extension().is_some_and(|extension| extension == "py");
+            let is_code = |path: &Path| {
+                path.extension().is_some_and(|extension| extension == "py") || is_notebook(path)
+            };
             if !is_folder && !is_code(path) && !stands_alone(path) {
                 return WalkState::Continue;
             }

@@ -16,6 +16,7 @@ use rustc_hash::FxHashSet;
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
+use crate::notebook::path_on_disk;
 use crate::roots::View;
 use crate::rounds::Active;
 use crate::run::{Input, system_path};
@@ -128,7 +129,7 @@ pub(crate) fn first_look(
     }
     let words = Words::of(&source.text);
     let is_plain = !words.are_of_coroutines();
-    let codes = config.codes_for(&path);
+    let codes = config.codes_for(&path_on_disk(&path));
     let selected: Vec<(usize, &'static dyn Codemod)> = CODEMODS
         .iter()
         .copied()

@@ -14,6 +14,7 @@ mod first_look;
 pub mod fixes;
 pub mod format;
 mod json;
+pub mod notebook;
 mod places;
 pub mod python_version;
 pub mod report;

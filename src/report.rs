@@ -62,7 +62,17 @@ pub fn render(
         .hide_severity(true)
         .with_show_fix_status(true)
         .with_fix_applicability(least);
-    let resolver = Plain(cwd.to_path_buf());
+    let sheets = outcomes.iter().filter_map(|outcome| {
+        let sheet = outcome.sheet.as_ref()?;
+        Some((
+            outcome.shown.to_string_lossy().into_owned(),
+            sheet.index.clone(),
+        ))
+    });
+    let resolver = Plain {
+        cwd: cwd.to_path_buf(),
+        notebooks: sheets.collect(),
+    };
     let text = DisplayDiagnostics::new(&resolver, &config, &diagnostics).to_string();
     match format {
         DiagnosticFormat::Json => completed(&text, outcomes, cwd).unwrap_or(text),
@@ -168,7 +178,20 @@ fn also(rewrite: &Rewrite) -> String {
 }
 
 /// Shows files under the names they were given.
-struct Plain(PathBuf);
+struct Plain {
+    cwd: PathBuf,
+    /// Which lines belong to which cells, by the names of the notebooks.
+    notebooks: BTreeMap<String, NotebookIndex>,
+}
+
+impl Plain {
+    fn index_of(&self, file: &UnifiedFile) -> Option<&NotebookIndex> {
+        match file {
+            UnifiedFile::Ruff(file) => self.notebooks.get(file.name()),
+            UnifiedFile::Ty(_) => None,
+        }
+    }
+}
 
 impl FileResolver for Plain {
     fn path(&self, _file: File) -> &str {
@@ -179,16 +202,16 @@ impl FileResolver for Plain {
         unreachable!("findings are shown on their own source, not on a file of the database")
     }
 
-    fn notebook_index(&self, _file: &UnifiedFile) -> Option<NotebookIndex> {
-        None
+    fn notebook_index(&self, file: &UnifiedFile) -> Option<NotebookIndex> {
+        self.index_of(file).cloned()
     }
 
-    fn is_notebook(&self, _file: &UnifiedFile) -> bool {
-        false
+    fn is_notebook(&self, file: &UnifiedFile) -> bool {
+        self.index_of(file).is_some()
     }
 
     fn current_directory(&self) -> &Path {
-        &self.0
+        &self.cwd
     }
 }
 

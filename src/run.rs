@@ -21,6 +21,7 @@ use crate::database::Database;
 use crate::discovery::Found;
 use crate::environment;
 use crate::first_look::{FirstLook, Settled, first_look};
+use crate::notebook::{Notebooks, Sheet, is_notebook};
 use crate::roots::{self, Roots, Whole};
 use crate::rounds::{AT_A_TIME, Given, Places, rounds};
 use crate::source::{self, Source};
@@ -60,11 +61,16 @@ pub struct Outcome {
     pub unsafe_fixes: bool,
     /// Files with the same number were changed together: they are written together, or not at all.
     pub group: Option<usize>,
+    /// Of a notebook: what is shown of it. `source` and `rewritten` are the JSON then.
+    pub sheet: Option<Sheet>,
 }
 
 impl Outcome {
-    /// The text as it is after the run.
+    /// The code as it is after the run: the text, or that of a notebook's cells. Findings are at places in it.
     pub fn text(&self) -> &str {
+        if let Some(sheet) = &self.sheet {
+            return &sheet.code;
+        }
         self.rewritten.as_deref().unwrap_or(&self.source.text)
     }
 }
@@ -169,6 +175,7 @@ pub fn run(
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
+    let notebooks = Notebooks::take(&mut request.inputs);
     let founds: Vec<(Found, Option<String>)> = match mode {
         Mode::Report => Vec::new(),
         Mode::Fix => request
@@ -208,6 +215,7 @@ pub fn run(
         is_out_of_date = later.files.iter().any(|file| file.group.is_some());
         outcomes.follow_up(later);
     }
+    notebooks.give_back(&mut outcomes);
     Ok(outcomes)
 }
 
@@ -400,6 +408,7 @@ fn pass(
             findings: file.findings,
             unsafe_fixes: file.config.unsafe_fixes,
             group: file.group,
+            sheet: None,
         });
     }
     errors.sort();
@@ -437,7 +446,9 @@ fn files_beside(
         let is_given = |folder: &PathBuf| whole.root.as_std_path().starts_with(folder);
         if !folders.iter().any(is_given) {
             let files = whole.files(resolver)?;
-            beside.extend(files.into_iter().filter(|path| !given.contains(path)));
+            let files = files.into_iter().filter(|path| !given.contains(path));
+            // Nothing imports a notebook.
+            beside.extend(files.filter(|path| !is_notebook(path)));
         }
     }
     beside.sort();

@@ -1768,3 +1768,96 @@ fn sarif_has_the_fix_the_reason_and_the_rules() {
     assert_eq!(left["fixes"][0]["properties"]["applicability"], "unsafe");
     assert!(left["properties"]["reason"].is_string(), "{left}");
 }
+
+/// A notebook as Jupyter writes it: one space, lines, characters as they are.
+fn notebook(cells: &[&str]) -> String {
+    let mut text = "{\n \"cells\": [\n".to_owned();
+    for (cell, number) in cells.iter().zip(1..) {
+        let lines: Vec<String> = cell
+            .split_inclusive('\n')
+            .map(|line| format!("    {}", serde_json::Value::from(line)))
+            .collect();
+        let end = if number == cells.len() { "" } else { "," };
+        let _ = write!(
+            text,
+            "  {{\n   \"cell_type\": \"code\",\n   \"execution_count\": {number},\n   \"metadata\": {{}},\n   \
+             \"outputs\": [{{\"text\": [\"ä\\u00e4\"]}}],\n   \"source\": [\n{}\n   ]\n  }}{end}\n",
+            lines.join(",\n")
+        );
+    }
+    text.push_str(" ],\n \"metadata\": {\"language_info\": {\"name\": \"python\"}},\n \"nbformat\": 4,\n \"nbformat_minor\": 5\n}\n");
+    text
+}
+
+#[test]
+fn the_cells_of_a_notebook_are_one_program() {
+    let before = [
+        "%load_ext autoreload\nimport asyncio\nimport time",
+        "%%time\nasync def nap(ä):\n    files = !ls\n    time.sleep(1)\n    return files",
+        "%%bash\ntime.sleep(1)",
+        "asyncio.run(nap(1))",
+    ];
+    let after = [
+        "%load_ext autoreload\nimport asyncio",
+        "%%time\nasync def nap(ä):\n    files = !ls\n    await asyncio.sleep(1)\n    return files",
+        "%%bash\ntime.sleep(1)",
+        "await nap(1)",
+    ];
+    let (before, after) = (notebook(&before), notebook(&after));
+    let folder = folder(&[("n.ipynb", &before)]);
+    asyncfix(&folder)
+        .arg("--diff")
+        .assert()
+        .code(1)
+        .stdout(contains(
+            "--- ./n.ipynb:cell 2\n+++ ./n.ipynb:cell 2\n@@ -1,5 +1,5 @@\n %%time\n",
+        ));
+    asyncfix(&folder)
+        .args(["--output-format", "concise"])
+        .assert()
+        .code(1)
+        .stdout(contains("n.ipynb:cell 2:4:5: AF201 ").and(contains("n.ipynb:cell 4:1:1: AF403 ")));
+    asyncfix(&folder)
+        .args(["--write", "-", "--stdin-filename", "n.ipynb"])
+        .write_stdin(before.as_str())
+        .assert()
+        .code(0)
+        .stdout(after.clone());
+    asyncfix(&folder)
+        .arg("--write")
+        .assert()
+        .code(0)
+        .stderr(contains("n.ipynb: 1 × AF201, 1 × AF403\n"));
+    // Nothing but the lines that changed.
+    assert_eq!(read(&folder, "n.ipynb"), after);
+    asyncfix(&folder).arg("--write").assert().code(0);
+}
+
+#[test]
+fn a_notebook_that_cannot_be_read_is_left_as_it_is() {
+    let broken = notebook(&["import time", "async def f(:\n    time.sleep(1)"]);
+    let julia = notebook(&["x ="]).replace("python", "julia");
+    let old = "{\"worksheets\": [], \"nbformat\": 3}";
+    let folder = folder(&[
+        ("broken.ipynb", &broken),
+        ("julia.ipynb", &julia),
+        ("old.ipynb", old),
+        ("text.ipynb", "import time\n"),
+        (".ipynb_checkpoints/broken.ipynb", &broken),
+    ]);
+    asyncfix(&folder).arg("--write").assert().code(2).stderr(
+        contains("broken.ipynb: cell 2: line 1, column 13: syntax error: ")
+            .and(contains(
+                "old.ipynb: not a valid notebook: it has no `cells`",
+            ))
+            .and(contains("text.ipynb: not a valid notebook: "))
+            .and(contains("julia").not())
+            .and(contains("checkpoints").not()),
+    );
+    assert_eq!(read(&folder, "broken.ipynb"), broken);
+    asyncfix(&folder)
+        .args(["--write", "-", "--stdin-filename", "broken.ipynb"])
+        .write_stdin(broken.as_str())
+        .assert()
+        .stdout(broken.clone());
+}

@@ -14,7 +14,8 @@ use crate::site::Owner;
 /// gives to a new event loop.
 pub(crate) fn is_entry_point(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     match owner {
-        Owner::Module => file.awaits_at_top_level(),
+        // Behind the last cell of a notebook, its event loop goes on.
+        Owner::Module => file.awaits_at_top_level() && !file.is_notebook(),
         Owner::Function(function) => {
             function.is_async && (is_run_elsewhere(file, function) || is_run_here(file, function))
         }

@@ -1,0 +1,529 @@
+//! Notebooks: their Python cells, looked at as one file, and put back into the JSON around them.
+//!
+//! Cells of one notebook share their names, so they are one program. It is written out with a line between each two cells,
+//! and with a name in the place of what only `IPython` understands; both are taken out again at the end. In the JSON nothing
+//! but the source of changed cells changes.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use asyncfix_codemods::file::NOTEBOOK_CODE;
+use asyncfix_codemods::finding::{Finding, Remedy};
+use ruff_diagnostics::Edit;
+use ruff_notebook::NotebookIndex;
+use ruff_python_ast::AnyNodeRef;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_source_file::{LineIndex, OneIndexed};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::places::Places;
+use crate::run::{Input, Outcome, Outcomes};
+use crate::source::{self, Source};
+
+/// The line between two cells, without the number of the one above it.
+const BOUNDARY: &str = "#--asyncfix-end-of-cell-";
+/// The start of a name that stands for something of `IPython`.
+const MAGIC: &str = "_asyncfix_magic_";
+/// A cell may await, and so the kernel has a running event loop, whether a cell does or not.
+const KERNEL: &str = "await _asyncfix_kernel_\n";
+/// What a cell may begin with that leaves the rest of it Python, in the namespace of the others.
+const PYTHON_CELLS: [&str; 2] = ["%%time", "%%capture"];
+
+/// Whether a file is a notebook, by its name.
+pub fn is_notebook(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "ipynb")
+}
+
+/// The path under which the code of a notebook is looked at. Its end says what it is: [`NOTEBOOK_CODE`].
+pub(crate) fn path_of_code(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(NOTEBOOK_CODE.trim_start_matches(".ipynb"));
+    PathBuf::from(name)
+}
+
+/// The path of the file that a path of code stands for: the notebook's for that of its code, any other for itself.
+pub(crate) fn path_on_disk(path: &Path) -> Cow<'_, Path> {
+    match path.file_stem() {
+        Some(stem) if is_notebook(Path::new(stem)) => Cow::Owned(path.with_extension("")),
+        _ => Cow::Borrowed(path),
+    }
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    cells: Option<Vec<&'a RawValue>>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    language_info: Option<Language>,
+    kernelspec: Option<Kernel>,
+}
+
+#[derive(Deserialize)]
+struct Language {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Kernel {
+    language: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawCell<'a> {
+    #[serde(borrow)]
+    cell_type: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Option<&'a RawValue>,
+}
+
+/// A Python cell.
+#[derive(Debug)]
+struct Cell {
+    /// Its number among all cells, from 1.
+    number: usize,
+    /// Where its source stands in the JSON, with the quotes or brackets.
+    place: Range<usize>,
+    /// A first line that only `IPython` understands and that has to stay the first.
+    head: String,
+    /// The rest.
+    source: String,
+}
+
+/// A notebook as it was read.
+#[derive(Debug)]
+pub(crate) struct Notebook {
+    json: String,
+    cells: Vec<Cell>,
+    /// What stood in the place of each name.
+    magics: Vec<String>,
+    code: String,
+}
+
+/// A notebook after a run: what people and other programs are shown of it.
+#[derive(Debug)]
+pub struct Sheet {
+    /// The code of all Python cells, one behind the other: findings are at places in it.
+    pub code: String,
+    /// Which line of it belongs to which cell.
+    pub index: NotebookIndex,
+    /// The cells that changed: the number, the old and the new source.
+    pub changed: Vec<(usize, String, String)>,
+}
+
+impl Notebook {
+    /// Reads a notebook. `None` for one in another language; `Err` says what is wrong, without the file's name.
+    pub(crate) fn read(json: String) -> Result<Option<Self>, String> {
+        let wrong = |error: serde_json::Error| format!("not a valid notebook: {error}");
+        let document: Document<'_> = serde_json::from_str(&json).map_err(wrong)?;
+        let metadata = &document.metadata;
+        let language = metadata
+            .language_info
+            .as_ref()
+            .and_then(|language| language.name.as_deref())
+            .or_else(|| metadata.kernelspec.as_ref()?.language.as_deref());
+        if language.is_some_and(|language| !matches!(language, "python" | "ipython")) {
+            return Ok(None);
+        }
+        let Some(raw) = document.cells else {
+            return Err("not a valid notebook: it has no `cells` (a notebook of format 3 can be converted with `jupyter nbconvert --to notebook`)".to_owned());
+        };
+        let mut cells = Vec::new();
+        for (raw, number) in raw.into_iter().zip(1..) {
+            let cell: RawCell<'_> = serde_json::from_str(raw.get()).map_err(wrong)?;
+            let Some(value) = cell.source.filter(|_| cell.cell_type == "code") else {
+                continue;
+            };
+            let source = source_of(value).map_err(wrong)?;
+            let Some((head, source)) = split_head(source) else {
+                continue;
+            };
+            let start = value.get().as_ptr() as usize - json.as_ptr() as usize;
+            cells.push(Cell {
+                number,
+                place: start..start + value.get().len(),
+                head,
+                source,
+            });
+        }
+        if cells
+            .iter()
+            .any(|cell| cell.source.contains(BOUNDARY) || cell.source.contains(MAGIC))
+        {
+            return Err(format!(
+                "a cell holds `{BOUNDARY}` or `{MAGIC}`, which asyncfix uses itself"
+            ));
+        }
+        let mut magics = Vec::new();
+        let mut code = String::new();
+        for cell in &cells {
+            let source = without_magics(&cell.source, &mut magics);
+            code.push_str(&source.map_err(|error| format!("cell {}: {error}", cell.number))?);
+            code.push('\n');
+            code.push_str(&boundary(cell.number));
+        }
+        code.push_str(KERNEL);
+        Ok(Some(Self {
+            json,
+            cells,
+            magics,
+            code,
+        }))
+    }
+
+    /// The code of all cells as one file.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The sources of the cells out of the code of all of them, with what is of `IPython`. `None` where they cannot be told
+    /// apart any more.
+    fn sources(&self, code: &str) -> Option<Vec<String>> {
+        let mut rest = code.strip_suffix(KERNEL)?;
+        let mut sources = Vec::new();
+        for cell in &self.cells {
+            let end = boundary(cell.number);
+            let at = rest.find(&end)?;
+            let (source, behind) = rest.split_at(at);
+            sources.push(self.with_magics(source.strip_suffix('\n')?));
+            rest = behind.get(end.len()..)?;
+        }
+        rest.is_empty().then_some(sources)
+    }
+
+    fn with_magics(&self, source: &str) -> String {
+        let mut source = source.to_owned();
+        // From the last on: a number may be the start of a longer one.
+        for (number, written) in self.magics.iter().enumerate().rev() {
+            source = source.replace(&name_of(number), written);
+        }
+        source
+    }
+
+    /// The JSON with the cells of `code`. `None` where they cannot be told apart any more.
+    pub(crate) fn rewritten(&self, code: &str) -> Option<String> {
+        let mut json = self.json.clone();
+        for (cell, source) in self.cells.iter().zip(self.sources(code)?).rev() {
+            if source != cell.source {
+                let old = self.json.get(cell.place.clone())?;
+                let new = in_json(&format!("{}{source}", cell.head), old)?;
+                json.replace_range(cell.place.clone(), &new);
+            }
+        }
+        Some(json)
+    }
+
+    /// What is shown of the notebook when its code is `code`, and the findings in places of that. `None` where the cells
+    /// cannot be told apart any more.
+    pub(crate) fn shown(&self, code: &str, findings: &mut [Finding]) -> Option<Sheet> {
+        let sources = self.sources(code)?;
+        let mut shown = String::new();
+        let mut starts = Vec::new();
+        let mut line = 1;
+        // Of each line of the code, the line that is shown for it.
+        let mut lines: Vec<usize> = Vec::new();
+        for (cell, source) in self.cells.iter().zip(&sources) {
+            starts.push(json!({"start_row": line, "raw_cell_index": cell.number}));
+            let text = format!("{}{source}\n", cell.head);
+            line += cell.head.matches('\n').count();
+            let own = source.matches('\n').count() + 1;
+            lines.extend(line..line + own);
+            line += own;
+            // What stands at the boundary stands behind the cell.
+            lines.push(line);
+            shown.push_str(&text);
+        }
+        let index = serde_json::from_value(json!({"cell_starts": starts})).ok()?;
+        let from = LineIndex::from_source_text(code);
+        let to = LineIndex::from_source_text(&shown);
+        let length = TextSize::try_from(shown.len()).ok()?;
+        let moved = |offset: TextSize| {
+            let line = from.line_index(offset);
+            let start = from.line_start(line, code);
+            let target = lines.get(line.to_zero_indexed()).copied()?;
+            let target = OneIndexed::new(target)?;
+            Some((to.line_start(target, &shown) + (offset - start)).min(length))
+        };
+        let moved_edit = |edit: &Edit| {
+            let (start, end) = (moved(edit.start())?, moved(edit.end())?);
+            let content = self.with_magics(edit.content().unwrap_or_default());
+            Some(if start == end {
+                Edit::insertion(content, start)
+            } else if content.is_empty() {
+                Edit::deletion(start, end)
+            } else {
+                Edit::replacement(content, start, end)
+            })
+        };
+        for finding in findings {
+            let range = finding.range;
+            finding.range = TextRange::new(moved(range.start())?, moved(range.end())?);
+            if let Remedy::Rewrite(rewrite) = &mut finding.remedy {
+                for edit in rewrite.edits.iter_mut().chain(&mut rewrite.shared) {
+                    *edit = moved_edit(edit)?;
+                }
+            }
+        }
+        let changed = self
+            .cells
+            .iter()
+            .zip(sources)
+            .filter(|(cell, source)| *source != cell.source)
+            .map(|(cell, source)| {
+                let with_head = |source: &str| format!("{}{source}\n", cell.head);
+                (cell.number, with_head(&cell.source), with_head(&source))
+            })
+            .collect();
+        Some(Sheet {
+            code: shown,
+            index,
+            changed,
+        })
+    }
+}
+
+/// The notebooks of a run, by the paths of their code.
+#[derive(Debug, Default)]
+pub(crate) struct Notebooks {
+    all: HashMap<PathBuf, (PathBuf, Notebook)>,
+    /// What went wrong, ready to be shown.
+    errors: Vec<String>,
+}
+
+impl Notebooks {
+    /// Puts the code of notebooks in the place of the notebooks. Those that hold none, or cannot be read, are left out.
+    pub(crate) fn take(inputs: &mut Vec<Input>) -> Self {
+        let mut notebooks = Self::default();
+        inputs.retain_mut(|input| {
+            if !is_notebook(&input.found.path) {
+                return true;
+            }
+            let json = match input.text.take() {
+                Some(text) => Ok(text),
+                None => source::read(&input.found.path).map(|source| source.text.to_string()),
+            };
+            match json.and_then(Notebook::read) {
+                Ok(Some(notebook)) => {
+                    let path = path_of_code(&input.found.path);
+                    let on_disk = std::mem::replace(&mut input.found.path, path.clone());
+                    input.text = Some(notebook.code().to_owned());
+                    notebooks.all.insert(path, (on_disk, notebook));
+                    true
+                }
+                Ok(None) => false,
+                Err(error) => {
+                    let shown = input.found.shown.display();
+                    notebooks.errors.push(format!("{shown}: {error}"));
+                    false
+                }
+            }
+        });
+        notebooks
+    }
+
+    /// Makes of what became of the code what becomes of the notebooks.
+    pub(crate) fn give_back(mut self, outcomes: &mut Outcomes) {
+        for outcome in &mut outcomes.files {
+            let Some((path, notebook)) = self.all.remove(&outcome.path) else {
+                continue;
+            };
+            outcome.path = path;
+            if put_back(outcome, &notebook).is_none() {
+                let shown = outcome.shown.display();
+                self.errors.push(format!(
+                    "{shown}: not changed: the cells can't be told apart after the fix (a bug, please report it)"
+                ));
+                outcome.findings.clear();
+                outcome.fixed.clear();
+                outcome.rewritten = None;
+            }
+            outcome.source = Source::utf8(notebook.json);
+        }
+        outcomes.errors.append(&mut self.errors);
+    }
+}
+
+fn put_back(outcome: &mut Outcome, notebook: &Notebook) -> Option<()> {
+    let code = outcome.rewritten.take();
+    let code = code.as_deref().unwrap_or(&notebook.code);
+    let json = notebook.rewritten(code)?;
+    outcome.sheet = Some(notebook.shown(code, &mut outcome.findings)?);
+    outcome.rewritten = (json != notebook.json).then_some(json);
+    Some(())
+}
+
+fn boundary(number: usize) -> String {
+    format!("{BOUNDARY}{number}\n")
+}
+
+fn name_of(magic: usize) -> String {
+    format!("{MAGIC}{magic}_")
+}
+
+/// The source of a cell, which is one text or a list of lines.
+fn source_of(value: &RawValue) -> Result<String, serde_json::Error> {
+    if value.get().starts_with('[') {
+        let lines: Vec<String> = serde_json::from_str(value.get())?;
+        return Ok(lines.concat());
+    }
+    serde_json::from_str(value.get())
+}
+
+/// The first line of a cell, where only `IPython` understands it, and the rest. `None` where the rest is not Python of the
+/// notebook's own namespace.
+fn split_head(source: String) -> Option<(String, String)> {
+    let start = source.trim_start();
+    if !start.starts_with("%%") {
+        return Some((String::new(), source));
+    }
+    let word = start.split_whitespace().next().unwrap_or_default();
+    if !PYTHON_CELLS.contains(&word) {
+        return None;
+    }
+    let before = source.len() - start.len();
+    let end = before + start.find('\n').map_or(start.len(), |end| end + 1);
+    let (head, rest) = source.split_at(end);
+    Some((head.to_owned(), rest.to_owned()))
+}
+
+/// The source with a name in the place of each thing that only `IPython` understands, which goes to `magics`. `Err` where
+/// it does not parse, with the place in the cell.
+fn without_magics(source: &str, magics: &mut Vec<String>) -> Result<String, String> {
+    #[derive(Default)]
+    struct Search(Vec<TextRange>);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtIpyEscapeCommand(_) | AnyNodeRef::ExprIpyEscapeCommand(_) = node
+            {
+                self.0.push(node.range());
+                return TraversalSignal::Skip;
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let parsed = parse_unchecked(source, ParseOptions::from(Mode::Ipython));
+    if let Some(error) = parsed.errors().first() {
+        let (line, column) = Places::of(source).at(error.location.start());
+        return Err(format!(
+            "line {line}, column {column}: syntax error: {}",
+            error.error
+        ));
+    }
+    let mut search = Search::default();
+    if let Some(module) = parsed.syntax().as_module() {
+        search.visit_body(&module.body);
+    }
+    let mut code = String::new();
+    let mut copied = TextSize::new(0);
+    for range in search.0 {
+        code.push_str(&source[TextRange::new(copied, range.start())]);
+        code.push_str(&name_of(magics.len()));
+        magics.push(source[range].to_owned());
+        copied = range.end();
+    }
+    code.push_str(&source[copied.to_usize()..]);
+    Ok(code)
+}
+
+/// The source as JSON, written as `old` is: one text or a list of lines, with the same spaces, and with escapes where that
+/// has them. `None` where `old` is no source.
+fn in_json(source: &str, old: &str) -> Option<String> {
+    let is_escaped = old.is_ascii() && old.contains("\\u");
+    let quoted = |text: &str| {
+        let text = serde_json::to_string(text).ok()?;
+        Some(if is_escaped { escaped(&text) } else { text })
+    };
+    if !old.starts_with('[') {
+        return quoted(source);
+    }
+    let known: Vec<&RawValue> = serde_json::from_str(old).ok()?;
+    let mut as_written = HashMap::new();
+    for raw in &known {
+        as_written.insert(serde_json::from_str::<String>(raw.get()).ok()?, raw.get());
+    }
+    let offset = |raw: &RawValue| raw.get().as_ptr() as usize - old.as_ptr() as usize;
+    let (open, close, between) = match known.as_slice() {
+        [] => ("[".to_owned(), "]".to_owned(), ", ".to_owned()),
+        [first, rest @ ..] => {
+            let last = rest.last().unwrap_or(first);
+            let open = old.get(..offset(first))?.to_owned();
+            let close = old.get(offset(last) + last.get().len()..)?.to_owned();
+            let between = match rest.first() {
+                Some(second) => old
+                    .get(offset(first) + first.get().len()..offset(second))?
+                    .to_owned(),
+                None => format!(",{}", open.get(1..)?),
+            };
+            (open, close, between)
+        }
+    };
+    let lines: Option<Vec<String>> = source
+        .split_inclusive('\n')
+        .map(|line| match as_written.get(line) {
+            Some(written) => Some((*written).to_owned()),
+            None => quoted(line),
+        })
+        .collect();
+    Some(format!("{open}{}{close}", lines?.join(&between)))
+}
+
+/// JSON without characters beyond ASCII, as Python's `json` writes it by default.
+fn escaped(text: &str) -> String {
+    let mut result = String::new();
+    for char in text.chars() {
+        if char.is_ascii() {
+            result.push(char);
+        } else {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                result.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notebook(sources: &[&str]) -> Notebook {
+        let cells: Vec<_> = sources
+            .iter()
+            .map(|source| json!({"cell_type": "code", "source": source, "outputs": []}))
+            .collect();
+        let json = serde_json::to_string_pretty(&json!({"cells": cells})).unwrap();
+        Notebook::read(json).unwrap().unwrap()
+    }
+
+    #[test]
+    fn cells_come_out_as_they_went_in() {
+        let sources = [
+            "%load x\nimport time",
+            "",
+            "%%time\nx = !ls\nif x:\n    ?x\n",
+            "await f()",
+        ];
+        let notebook = notebook(&sources);
+        assert_eq!(
+            notebook.rewritten(notebook.code()).as_deref(),
+            Some(notebook.json.as_str())
+        );
+        let sheet = notebook.shown(notebook.code(), &mut []).unwrap();
+        assert_eq!(
+            sheet.code,
+            sources.map(|source| format!("{source}\n")).concat()
+        );
+        assert!(sheet.changed.is_empty());
+    }
+}
