@@ -17,6 +17,7 @@ mod json;
 mod places;
 pub mod python_version;
 pub mod report;
+mod requirements;
 pub mod roots;
 mod rounds;
 pub mod run;
