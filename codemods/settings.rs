@@ -112,11 +112,22 @@ pub fn python_requires(script: &str) -> Option<String> {
     Some(given.as_string_literal_expr()?.value.to_str().to_owned())
 }
 
+/// Which versions of a distribution a project takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The oldest major version.
+    pub oldest: u64,
+    /// The newest major version.
+    pub newest: u64,
+}
+
 /// The options of all codemods, for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The oldest Python the code must run on.
     pub target_version: PythonVersion,
+    /// The versions that the project asks for, by the normalized names of distributions.
+    pub requirements: Arc<FxHashMap<String, Versions>>,
     /// `gather.guard`
     pub gather_guard: GatherGuard,
     /// `tasks.strategy`
@@ -145,6 +156,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             target_version: PythonVersion::PY310,
+            requirements: Arc::default(),
             gather_guard: GatherGuard::default(),
             task_strategy: TaskStrategy::default(),
             cancellation_cleanup: None,

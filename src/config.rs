@@ -28,6 +28,7 @@ use toml::de::{DeTable, DeValue};
 use crate::fixes::Fixes;
 use crate::format::OutputFormat;
 use crate::python_version;
+use crate::requirements;
 use crate::selection::{self, Layer};
 
 /// The names of configuration files, in the order in which they are looked for in a folder.
@@ -435,18 +436,20 @@ impl Resolver {
             }
         }
         if let Some(parent) = folder.parent() {
-            let inherited = self.for_folder(parent)?;
+            let mut inherited = self.for_folder(parent)?;
             let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
-            match python_version::oldest(folder) {
-                // A project says for which versions it is, whether it configures this tool or not.
-                Some((version, path)) if !is_given => {
-                    let mut config = Config::clone(&inherited);
-                    config.settings.target_version = version;
-                    config.target_version_origin = VersionOrigin::RequiresPython(path);
-                    Ok(Arc::new(config))
-                }
-                _ => Ok(inherited),
+            // A project says for which versions it is, whether it configures this tool or not.
+            if let Some((version, path)) = python_version::oldest(folder).filter(|_| !is_given) {
+                let config = Arc::make_mut(&mut inherited);
+                config.settings.target_version = version;
+                config.target_version_origin = VersionOrigin::RequiresPython(path);
             }
+            let asked = requirements::of(folder);
+            if !asked.is_empty() {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                Arc::make_mut(&mut settings.requirements).extend(asked);
+            }
+            Ok(inherited)
         } else {
             let config = self.config(Options::default(), None, folder.to_path_buf())?;
             Ok(Arc::new(config))
@@ -496,6 +499,9 @@ impl Resolver {
         } else {
             (Settings::default().target_version, VersionOrigin::Default)
         };
+        let mut folders: Vec<_> = root.ancestors().collect();
+        folders.reverse();
+        let requirements = folders.into_iter().flat_map(requirements::of).collect();
         let defaults = Settings::default();
         let mut blocking = options.blocking;
         blocking.extend(inline.blocking.clone());
@@ -503,6 +509,7 @@ impl Resolver {
             codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer]),
             settings: Settings {
                 target_version,
+                requirements: Arc::new(requirements),
                 gather_guard: inline
                     .gather_guard
                     .or(options.gather_guard)

@@ -18,6 +18,7 @@ pub mod notebook;
 mod places;
 pub mod python_version;
 pub mod report;
+mod requirements;
 pub mod roots;
 mod rounds;
 pub mod run;

@@ -2,6 +2,7 @@
 //!
 //! Told by names, because what is made of it means to hold back, or to choose the milder of two fixes.
 
+use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::Ranged;
@@ -112,7 +113,7 @@ impl<'a> Callers<'a> {
             };
             let mut waits = Waits {
                 file,
-                kept,
+                kept: vec![file.text(kept)],
                 found: false,
             };
             waits.visit_body(scope.map_or(file.body(), |function| &function.body));
@@ -124,8 +125,39 @@ impl<'a> Callers<'a> {
 /// Looks for an `await` of a task where nothing catches a cancellation.
 struct Waits<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
-    kept: &'a Expr,
+    /// The task, or the collection that it is kept in, and the names that it is taken under.
+    kept: Vec<&'f str>,
     found: bool,
+}
+
+impl<'f, 'a> Waits<'f, 'a, '_> {
+    fn is_kept(&self, expr: &Expr) -> bool {
+        self.kept.contains(&self.file.text(expr))
+    }
+
+    /// `target` is given what may be the task, or taken from what it is kept in.
+    fn take(&mut self, target: &Expr, value: &Expr)
+    where
+        'a: 'f,
+    {
+        if target.is_name_expr() && any_over_expr(value, |part| self.is_kept(part)) {
+            self.kept.push(self.file.text(target));
+        }
+    }
+
+    /// Whether waiting for a value brings the end of the task: the task itself, or a `gather` of those kept with it.
+    fn brings_end(&self, awaited: &Expr) -> bool {
+        match awaited {
+            Expr::Call(call) => {
+                last_name(&call.func) == Some("gather")
+                    && call.arguments.keywords.is_empty()
+                    && call.arguments.args.iter().any(|argument| {
+                        matches!(argument, Expr::Starred(starred) if self.is_kept(&starred.value))
+                    })
+            }
+            other => self.is_kept(other),
+        }
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
@@ -158,7 +190,17 @@ impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
                 TraversalSignal::Skip
             }
             AnyNodeRef::ExprAwait(awaited) => {
-                self.found |= self.file.text(&*awaited.value) == self.file.text(self.kept);
+                self.found |= self.brings_end(&awaited.value);
+                TraversalSignal::Traverse
+            }
+            AnyNodeRef::StmtFor(statement) => {
+                self.take(&statement.target, &statement.iter);
+                TraversalSignal::Traverse
+            }
+            AnyNodeRef::StmtAssign(assign) => {
+                for target in &assign.targets {
+                    self.take(target, &assign.value);
+                }
                 TraversalSignal::Traverse
             }
             _ => TraversalSignal::Traverse,
@@ -266,6 +308,13 @@ impl<'a> Search<'_, 'a, '_> {
             .iter()
             .rev()
             .find_map(|around| match around {
+                // `self.tasks.append(asyncio.create_task(…))`
+                AnyNodeRef::ExprCall(call) => match &*call.func {
+                    Expr::Attribute(method) if matches!(method.attr.as_str(), "append" | "add") => {
+                        Some(Some(&*method.value))
+                    }
+                    _ => None,
+                },
                 AnyNodeRef::StmtAssign(assign) => Some(assign.targets.first()),
                 AnyNodeRef::StmtAnnAssign(assign) => Some(Some(&*assign.target)),
                 around => around.is_statement().then_some(None),
@@ -274,6 +323,11 @@ impl<'a> Search<'_, 'a, '_> {
             AnyNodeRef::StmtFunctionDef(function) => Some(*function),
             _ => None,
         });
+        // `self.tasks[name] = asyncio.create_task(…)`
+        let target = match target {
+            Expr::Subscript(item) => &*item.value,
+            target => target,
+        };
         match target {
             Expr::Name(_) => Some((target, function)),
             // Another function may await what is kept in an attribute.

@@ -139,6 +139,58 @@ pub fn cancels_what_it_awaits(code: &[Stmt], suite: &[Stmt], before: TextSize) -
     })
 }
 
+/// Whether a suite enters a group of tasks that it keeps in an attribute, and something in the file cancels that:
+/// `self.group.cancel_remaining()`. Who waits in the group is then told that it ends, and not that the task does.
+pub fn waits_for_cancelled_group(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
+    let mut kept = KeptGroups::default();
+    kept.visit_body(suite);
+    if kept.attributes.is_empty() {
+        return false;
+    }
+    let mut cancels = Cancels {
+        before: TextSize::of(file.source),
+        calls: Vec::new(),
+        loops: Vec::new(),
+    };
+    cancels.visit_body(file.body());
+    cancels.calls.iter().any(|call| {
+        matches!(&*call.func, Expr::Attribute(method)
+            if matches!(&*method.value, Expr::Attribute(group)
+                if kept.attributes.contains(&group.attr.as_str())))
+    })
+}
+
+/// Collects the attributes that what is entered is kept in.
+#[derive(Default)]
+struct KeptGroups<'a> {
+    entered: Vec<&'a str>,
+    attributes: Vec<&'a str>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for KeptGroups<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::WithItem(item) => match item.optional_vars.as_deref() {
+                Some(Expr::Name(name)) => self.entered.push(&name.id),
+                // `async with TaskGroup() as self.group:`
+                Some(Expr::Attribute(attribute)) => self.attributes.push(&attribute.attr),
+                _ => {}
+            },
+            AnyNodeRef::StmtAssign(assign) => {
+                if let Expr::Name(name) = &*assign.value
+                    && self.entered.contains(&name.id.as_str())
+                {
+                    let targets = assign.targets.iter().filter_map(Expr::as_attribute_expr);
+                    self.attributes
+                        .extend(targets.map(|target| target.attr.as_str()));
+                }
+            }
+            _ => {}
+        }
+        own_code(node)
+    }
+}
+
 fn roots_of_arguments(call: &ast::ExprCall) -> Vec<&str> {
     let mut roots = Roots(Vec::new());
     for argument in call.arguments.iter_source_order() {

@@ -38,6 +38,9 @@ const COUNTERS: &[&str] = &["itertools.count"];
 /// Functions that answer with a logger.
 const LOGGERS: &[&str] = &["logging.getLogger", "structlog.get_logger"];
 
+/// Words in the names of loggers.
+const LOGGER_WORDS: &[&str] = &["log", "logger", "logging"];
+
 impl Codemod for UnhandledCancellation {
     fn rule(&self) -> &'static Rule {
         &RULE
@@ -225,7 +228,8 @@ impl Endless<'_, '_, '_> {
         }
         let quote = file.stylist.quote();
         let name = &self.function.name;
-        if let Some(logger) = self.own_logger().or_else(|| self.logger()) {
+        let logger = self.own_logger().or_else(|| self.logger());
+        if let Some(logger) = logger.or_else(|| self.used_logger()) {
             return Ok((
                 vec![format!(
                     "{logger}.info({quote}{name} cancelled, cleaning up{quote})"
@@ -276,6 +280,38 @@ impl Endless<'_, '_, '_> {
         Some(format!("{}.{}", receiver.name(), attribute.name))
     }
 
+    /// A parameter of the function or a variable of the module that the function, or else the module, logs something
+    /// with, and that is called like a logger.
+    fn used_logger(&self) -> Option<String> {
+        let file = self.file;
+        let semantics = &file.semantics;
+        let scope = semantics.function_scope(self.function)?;
+        let search = |body| {
+            let mut used = UsedLogger {
+                file,
+                names: Vec::new(),
+            };
+            used.visit_body(body);
+            used.names.into_iter()
+        };
+        let module = file.body();
+        search(&self.function.body)
+            .chain(search(module))
+            .find(|name| {
+                let mut words = name.id.split('_');
+                let Some(definitions) = semantics.lookup(&name.id, scope) else {
+                    return false;
+                };
+                let is_of_module = || {
+                    semantics.lookup(&name.id, FileScopeId::global()).as_ref() == Some(&definitions)
+                };
+                words.any(|word| LOGGER_WORDS.contains(&word.to_ascii_lowercase().as_str()))
+                    && matches!(definitions.as_slice(), [one]
+                        if one.kind(semantics.db()).is_parameter_def() || is_of_module())
+            })
+            .map(|name| name.id.to_string())
+    }
+
     /// The module's own logger, by its name.
     fn logger(&self) -> Option<String> {
         let file = self.file;
@@ -307,6 +343,26 @@ impl Endless<'_, '_, '_> {
         // Seen from the function, the name is the module's.
         let module = file.semantics.lookup(bound, FileScopeId::global())?;
         (file.semantics.lookup(bound, scope)? == module).then(|| bound.to_owned())
+    }
+}
+
+/// Looks for a variable that something is logged with.
+struct UsedLogger<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    names: Vec<&'f ast::ExprName>,
+}
+
+impl<'f> SourceOrderVisitor<'f> for UsedLogger<'f, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
+        if let AnyNodeRef::StmtExpr(statement) = node
+            && handlers::is_log_call(self.file, &statement.value)
+            && let Expr::Call(call) = &*statement.value
+            && let Expr::Attribute(method) = &*call.func
+            && let Expr::Name(name) = &*method.value
+        {
+            self.names.push(name);
+        }
+        TraversalSignal::Traverse
     }
 }
 

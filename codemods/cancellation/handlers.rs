@@ -28,7 +28,7 @@ pub const CANCELLED: &[&str] = &[
 const ABOUT_CANCELLATION: &[&str] = &["cancel", "shutdown", "shutting down", "shut down"];
 
 /// The same, where the clause itself is for cancellations and the comment says why it does nothing.
-const ABOUT_QUIET_END: &[&str] = &["expected", "ignor", "suppress"];
+const ABOUT_QUIET_END: &[&str] = &["expected", "ignor", "quiet", "silent", "suppress"];
 
 /// Parts of words in comments that say that something is done on purpose.
 const PURPOSE: &[&str] = &["deliberate", "intention", "purpose", "swallow"];
@@ -111,6 +111,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         let code = self.code_of_owner();
         children::waits_for_child(self.file, &self.statement.body)
             || children::cancels_what_it_awaits(code, &self.statement.body, self.node.start())
+            || children::waits_for_cancelled_group(self.file, &self.statement.body)
             || calls_one_of(&self.node.body, &["cancelling", "uncancel"])
             || self.keeps_exception()
             || self.is_explained()
@@ -182,6 +183,22 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     /// Whether the task cannot be stopped: the handler stays in an endless loop that nothing leaves.
     pub fn goes_on_for_ever(&self) -> bool {
         goes_on_for_ever(&self.site)
+    }
+
+    /// Whether the handler asks an attribute whether the end is meant, leaves the function if so, and goes on if not:
+    /// who cancels tells it which.
+    pub fn asks_whether_to_end(&self, exits: &Exits<'_>) -> bool {
+        let leaves = |suite: &[Stmt]| {
+            matches!(
+                suite.last(),
+                Some(Stmt::Return(_) | Stmt::Break(_) | Stmt::Raise(_))
+            )
+        };
+        let asks = self.node.body.iter().any(|statement| {
+            matches!(statement, Stmt::If(choice)
+                if choice.elif_else_clauses.is_empty() && leaves(&choice.body) && is_flag(&choice.test))
+        });
+        asks && exits.falls && Outcome::of(self, exits).goes_on
     }
 
     /// The uses of the function in the file.
@@ -294,6 +311,20 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     /// The edit that puts another clause before this one.
     pub fn clause_before(&self, header: &str, body: &str) -> Edit {
         clause_before(self.file, self.node, header, body)
+    }
+}
+
+/// Whether a test asks an attribute: `self.stopping`, `not self.running`, `self.stopped.is_set()`.
+fn is_flag(test: &Expr) -> bool {
+    match test {
+        Expr::Attribute(_) => true,
+        Expr::UnaryOp(negated) => is_flag(&negated.operand),
+        Expr::BoolOp(several) => several.values.iter().any(is_flag),
+        Expr::Call(call) => {
+            call.arguments.is_empty()
+                && matches!(&*call.func, Expr::Attribute(method) if method.value.is_attribute_expr())
+        }
+        _ => false,
     }
 }
 

@@ -114,6 +114,7 @@ impl Codemod for SwallowedCancellation {
         if exits.always_raises()
             || handler.is_meant()
             || returns_answer(&exits)
+            || handler.asks_whether_to_end(&exits)
             || handlers::only_closes(&handler.statement.body)
             || handler.is_quiet_end(&exits)
             || !handler.goes_on_for_ever() && is_decided(&handler, kind)

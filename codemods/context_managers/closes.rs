@@ -34,6 +34,8 @@ pub(super) const CLOSING: [&str; 16] = [
 
 const WAITS: &str = "`async with` also waits until it is closed; this code doesn't";
 
+const WAITS_IN_FINALLY: &str = "the fix also waits until it is closed; this code doesn't";
+
 /// A close before the end, and the statement behind it that leaves.
 pub(super) struct Early<'a> {
     pub(super) suite: &'a [Stmt],
@@ -157,13 +159,17 @@ impl<'a> Managed<'_, 'a, '_> {
         };
         match suite.get(at + 1) {
             Some(next) if self.is_awaited_method(next, then) => (at + 1, None),
-            _ => (at, Some(WAITS)),
+            // A `finally` does what the program did.
+            _ => (at, (row.form != Form::None).then_some(WAITS)),
         }
     }
 
     /// A reason where leaving the block waits, and nothing closes the object.
     pub(super) fn waits_too(row: &Resource) -> Option<&'static str> {
-        row.then.as_ref().map(|_| WAITS)
+        row.then.as_ref().map(|_| match row.form {
+            Form::None => WAITS_IN_FINALLY,
+            _ => WAITS,
+        })
     }
 
     pub(super) fn closes_in(&self, suite: &'a [Stmt]) -> usize {

@@ -24,6 +24,8 @@ pub(super) enum Leaving {
     StaysHere,
     /// Something leaves of which it is not known whether it needs the object.
     MayNeedIt,
+    /// Something leaves that is a part of the object.
+    IsPartOfIt,
     /// Something leaves that needs the object open, or is kept outside.
     NeedsIt,
 }
@@ -170,6 +172,7 @@ impl<'a> Derived<'_, 'a, '_> {
         let leaving = match need {
             Need::Nothing => Leaving::StaysHere,
             Need::Unknown => Leaving::MayNeedIt,
+            Need::Part => Leaving::IsPartOfIt,
             Need::Open => Leaving::NeedsIt,
         };
         self.leaving = self.leaving.max(leaving);
@@ -199,7 +202,7 @@ impl<'a> Derived<'_, 'a, '_> {
                     let is_called = matches!(around.get(index + 1), Some(AnyNodeRef::ExprCall(call))
                         if call.func.range() == attribute.range());
                     if !is_called {
-                        need = self.need(attribute.range());
+                        need = self.need_of_part(attribute.range(), need);
                     }
                 }
                 AnyNodeRef::ExprCall(call) if call.func.range().contains_range(child) => {
@@ -238,7 +241,7 @@ impl<'a> Derived<'_, 'a, '_> {
                     if !subscript.value.range().contains_range(child) {
                         return;
                     }
-                    need = self.need(subscript.range());
+                    need = self.need_of_part(subscript.range(), need);
                 }
                 AnyNodeRef::ExprBinOp(operation) => {
                     need = self.need(operation.range());
@@ -319,6 +322,14 @@ impl<'a> Derived<'_, 'a, '_> {
         let mut expressions = self.expressions.iter().rev();
         let expr = expressions.find(|expr| expr.range() == range);
         expr.map_or(Need::Unknown, |expr| need_of(self.file, expr))
+    }
+
+    /// The same for what is taken from something that needs `whole`, without a call.
+    fn need_of_part(&self, range: TextRange, whole: Need) -> Need {
+        match self.need(range) {
+            Need::Unknown if whole >= Need::Part => Need::Part,
+            need => need,
+        }
     }
 
     /// What the value of a call needs that is given something, and whether it is a coroutine; where the thing goes is

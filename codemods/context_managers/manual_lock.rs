@@ -298,7 +298,7 @@ impl<'a> Manual<'_, 'a, '_> {
         let releases = if others.is_empty() {
             lines.without_finally(&statement.finalbody)?
         } else {
-            vec![lines.delete(&statement.finalbody, others.len())?]
+            vec![lines.delete_last(&statement.finalbody, others.len())?]
         };
         let block = lines
             .block(suite, self.place.parent, index + 1..index + 2)
@@ -432,7 +432,7 @@ impl<'a> Manual<'_, 'a, '_> {
         } = self.place;
         let block = lines.between(suite, parent, index, behind).ok_or(SHARED)?;
         let mut edits = block.indented()?;
-        let mut releases = vec![lines.delete(suite, behind)?];
+        let mut releases = vec![lines.delete_last(suite, behind)?];
         for release in early {
             releases.push(lines.delete(release.suite, release.index)?);
         }

@@ -89,57 +89,59 @@ impl<'a> Managed<'_, 'a, '_> {
         if leaving == Leaving::NeedsIt {
             return None;
         }
-        let rewrite =
-            || -> Result<Rewrite, String> {
-                let lines = self.file.lines();
-                let owner = self.file.surroundings(site).owner;
-                let lock = locks::allow_await(self.file, site, owner)?;
-                if !lines.stands_alone(statement) {
-                    return Err(SHARED.to_owned());
-                }
-                let block = lines
-                    .block(suite, parent, first..suite.len())
-                    .ok_or("the block is empty")?;
-                let mut removals = self.without_setup(first)?;
-                let mut edits;
-                if row.form == Form::None {
-                    let close = row.close.first().map_or("close", String::as_str);
-                    let name = &self.object.id;
-                    let unit = self.file.indent_unit();
-                    let call = if row.close_awaited.allows(true) {
-                        format!("{unit}await {name}.{close}()")
-                    } else {
-                        format!("{unit}{name}.{close}()")
-                    };
-                    let mut trailer = vec!["finally:".to_owned(), call];
-                    if let Some(then) = &row.then {
-                        trailer.push(format!("{unit}await {name}.{then}()"));
-                    }
-                    edits = block.wrap("try:", &trailer)?;
-                } else if let Some(joined) = self.joined(row, first, &[])? {
-                    removals.clear();
-                    edits = joined;
+        let rewrite = || -> Result<Rewrite, String> {
+            if leaving == Leaving::IsPartOfIt {
+                return Err("a part of it is returned, and would be closed with it".to_owned());
+            }
+            let lines = self.file.lines();
+            let owner = self.file.surroundings(site).owner;
+            let lock = locks::allow_await(self.file, site, owner)?;
+            if !lines.stands_alone(statement) {
+                return Err(SHARED.to_owned());
+            }
+            let block = lines
+                .block(suite, parent, first..suite.len())
+                .ok_or("the block is empty")?;
+            let mut removals = self.without_setup(first)?;
+            let mut edits;
+            if row.form == Form::None {
+                let close = row.close.first().map_or("close", String::as_str);
+                let name = &self.object.id;
+                let unit = self.file.indent_unit();
+                let call = if row.close_awaited.allows(true) {
+                    format!("{unit}await {name}.{close}()")
                 } else {
-                    edits = block.indented()?;
-                    removals.extend(lines.blank_lines_behind(suite.get(first - 1).ok_or(SHARED)?));
-                    edits.push(Edit::range_replacement(
-                        format!("{}:", self.header(row, &removals)?),
-                        statement.range(),
-                    ));
+                    format!("{unit}{name}.{close}()")
+                };
+                let mut trailer = vec!["finally:".to_owned(), call];
+                if let Some(then) = &row.then {
+                    trailer.push(format!("{unit}await {name}.{then}()"));
                 }
-                blocks::leave_out(&mut edits, &removals);
-                edits.extend(removals);
-                let mut rewrite = Rewrite::safe(title(row), edits);
-                rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));
-                Ok(rewrite
+                edits = block.wrap("try:", &trailer)?;
+            } else if let Some(joined) = self.joined(row, first, &[])? {
+                removals.clear();
+                edits = joined;
+            } else {
+                edits = block.indented()?;
+                removals.extend(lines.blank_lines_behind(suite.get(first - 1).ok_or(SHARED)?));
+                edits.push(Edit::range_replacement(
+                    format!("{}:", self.header(row, &removals)?),
+                    statement.range(),
+                ));
+            }
+            blocks::leave_out(&mut edits, &removals);
+            edits.extend(removals);
+            let mut rewrite = Rewrite::safe(title(row), edits);
+            rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));
+            Ok(rewrite
                     .unsafe_if((leaving == Leaving::MayNeedIt).then_some(
-                        "something created from it is returned and may still need it open",
+                        "something created from it is returned or passed on, and may still need it open",
                     ))
                     .unsafe_if(row.more_than_close())
                     .unsafe_if(self.opens_early(index))
                     .unsafe_if(Self::waits_too(row))
                     .unsafe_if(lock))
-            };
+        };
         Some(("is never closed".to_owned(), rewrite()))
     }
 

@@ -34,6 +34,8 @@ pub(super) enum Need {
     Nothing,
     /// That is not known.
     Unknown,
+    /// It is a part of the object, of which nothing is known: closed with it, most likely.
+    Part,
     /// The object, open.
     Open,
 }

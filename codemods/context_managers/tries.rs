@@ -73,7 +73,7 @@ impl Managed<'_, '_, '_> {
         }
         let mut removals = Vec::new();
         for at in closing {
-            removals.push(lines.delete(&statement.finalbody, at)?);
+            removals.push(lines.delete_last(&statement.finalbody, at)?);
         }
         Ok(removals)
     }

@@ -282,13 +282,7 @@ impl<'a> Managed<'_, 'a, '_> {
                         removal
                     }
                 } else {
-                    let removal = lines.delete(suite, at)?;
-                    let is_last = at == end && end + 1 == suite.len();
-                    if at == behind && (is_last || lines.is_blank_behind(&removal)) {
-                        lines.with_blank_lines_before(removal)
-                    } else {
-                        removal
-                    }
+                    lines.delete_last(suite, at)?
                 });
             }
             for early in &early {

@@ -2,12 +2,14 @@
 //! code around it expects.
 
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::helpers::any_over_body;
+use ruff_python_ast::helpers::{any_over_body, any_over_expr};
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::background::cut_short;
+use super::dispatched::{comes_from_unwrapping_call, is_told_to_decorator};
 use super::doubt::{doubt, overridden_plainly, said_otherwise};
 use super::held;
 use super::late::Late;
@@ -188,10 +190,18 @@ impl Codemod for ForgottenAwait {
             }
             _ => return None,
         };
-        let once_plain = called
-            .iter()
-            .find_map(|callee| once_plain(file, callee))
-            .map(|package| format!("this function is not async in older versions of `{package}`"));
+        let once_plain = called.iter().find_map(|callee| once_plain(file, callee));
+        if once_plain.as_ref().is_some_and(|once| once.is_so_here)
+            || comes_from_unwrapping_call(file, site.node)
+        {
+            return None;
+        }
+        let once_plain = once_plain.map(|once| {
+            format!(
+                "this function is not async in older versions of `{}`",
+                once.package
+            )
+        });
         let overridden = overridden_plainly(file, site.node);
         if overridden.is_some() && is_placeholder(file, site.node) {
             return None;
@@ -241,6 +251,7 @@ impl Codemod for ForgottenAwait {
                             .unsafe_if(reason)
                             .unsafe_if(once_plain)
                             .unsafe_if(lock)
+                            .unsafe_if(cut_short(file, surroundings.owner))
                             .unsafe_if(doubt(file, site.node, &relied)),
                     )
                 }
@@ -291,6 +302,7 @@ fn is_told_apart(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
     let is_of_superclass = matches!(&*call.func, Expr::Attribute(method)
         if matches!(&*method.value, Expr::Call(inner) if last_name(&inner.func) == Some("super")));
     is_of_superclass
+        || is_told_to_decorator(file, call)
         || file.source.contains("iscoroutine")
         || file.source.contains("isawaitable")
         || site.enclosing_in_function().any(|(node, _)| {
@@ -341,12 +353,21 @@ fn table_with_others<'a>(file: &'a File<'_, '_>, called: &[&'a Expr]) -> Option<
     taken.find_map(|callee| file.semantics.collection_of_others(callee))
 }
 
+/// What an `await` of something that cannot be awaited comes to, and what that is.
+const FAILED_AWAITS: &[&str] = &[
+    "builtins.TypeError",
+    "builtins.AttributeError",
+    "builtins.RuntimeError",
+    "builtins.Exception",
+    "builtins.BaseException",
+];
+
 /// Whether the code handles that the same expression cannot be awaited: `try: await x.close()`, and `x.close()` in the
 /// handler.
 fn is_tried<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
     let text = file.text(site.node);
     let mut around = site.ancestors.iter().rev();
-    let Some(AnyNodeRef::ExceptHandlerExceptHandler(_)) = around.find(|node| {
+    let Some(AnyNodeRef::ExceptHandlerExceptHandler(handler)) = around.find(|node| {
         matches!(
             node,
             AnyNodeRef::ExceptHandlerExceptHandler(_) | AnyNodeRef::StmtFunctionDef(_)
@@ -357,25 +378,49 @@ fn is_tried<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
     let Some(AnyNodeRef::StmtTry(statement)) = around.next() else {
         return false;
     };
-    any_over_body(
-        &statement.body,
-        |expr| matches!(expr, Expr::Await(awaited) if file.text(&*awaited.value) == text),
-    )
+    let is_same = |expr: &Expr| file.text(expr) == text;
+    let kinds = match handler.type_.as_deref() {
+        Some(Expr::Tuple(tuple)) => tuple.elts.as_slice(),
+        Some(kind) => std::slice::from_ref(kind),
+        None => &[],
+    };
+    // What else goes wrong is no reason to leave the `await` out.
+    let sees_failed_await = kinds.is_empty()
+        || kinds
+            .iter()
+            .any(|kind| file.semantics.means(kind, FAILED_AWAITS));
+    sees_failed_await
+        && any_over_body(
+            &statement.body,
+            |expr| matches!(expr, Expr::Await(awaited) if any_over_expr(&awaited.value, is_same)),
+        )
+}
+
+/// A package whose older versions have a plain function in the place of a coroutine function.
+pub(crate) struct OncePlain {
+    /// The name that it is imported by.
+    package: &'static str,
+    /// Whether the project asks for such a version.
+    is_so_here: bool,
 }
 
 /// The package whose older versions have a plain function in the place of the coroutine function
-/// that is called, where only the stubs of this tool say what is called.
-pub(crate) fn once_plain(file: &File<'_, '_>, callee: &Expr) -> Option<&'static str> {
+/// that is called, where only the stubs of this tool say what is called and the project does not ask for a newer one.
+pub(crate) fn once_plain(file: &File<'_, '_>, callee: &Expr) -> Option<OncePlain> {
     let function = file.semantics.function(callee)?;
     let path = file.semantics.path_in_stubs(&function)?;
-    let (package, names) = PLAIN_VALUES
+    let (package, row) = PLAIN_VALUES
         .once_plain
         .get_key_value(path.split('/').next()?)?;
     let name = last_name(callee)?;
-    names
-        .iter()
-        .any(|known| known == name)
-        .then_some(package.as_str())
+    let mut names = row.names.iter();
+    let mut distributions = row.distributions.iter();
+    let asked = distributions.find_map(|name| file.settings.requirements.get(name));
+    (names.any(|known| known == name) && asked.is_none_or(|asked| asked.oldest < row.since))
+        .then_some(OncePlain {
+            package,
+            is_so_here: asked.is_some_and(|asked| asked.newest < row.since),
+        })
 }
 
 /// Whether a cache stands before the function that is called.

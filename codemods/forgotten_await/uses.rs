@@ -22,7 +22,17 @@ pub(super) struct PlainValues {
     /// Packages whose coroutine functions run by themselves where no event loop does.
     pub(super) self_running: Vec<String>,
     /// By package, the coroutine functions that were plain ones in versions that are still in use.
-    pub(super) once_plain: FxHashMap<String, Vec<String>>,
+    pub(super) once_plain: FxHashMap<String, OncePlain>,
+}
+
+/// The coroutine functions of a package that were plain ones.
+#[derive(Deserialize)]
+pub(super) struct OncePlain {
+    /// What the package is installed by.
+    pub(super) distributions: Vec<String>,
+    /// The major version that changed it.
+    pub(super) since: u64,
+    pub(super) names: Vec<String>,
 }
 
 pub(super) static PLAIN_VALUES: LazyLock<PlainValues> = LazyLock::new(|| {

@@ -200,13 +200,35 @@ fn is_calm(statement: &Stmt) -> bool {
         }
         Stmt::AnnAssign(assign) => assign.value.as_deref().is_none_or(is_plain),
         Stmt::Return(inner) => inner.value.as_deref().is_none_or(is_plain),
+        // `if not item.id: return {}`
+        Stmt::If(choice) => {
+            is_plain_test(&choice.test)
+                && choice.body.iter().all(is_calm)
+                && choice.elif_else_clauses.iter().all(|clause| {
+                    clause.test.as_ref().is_none_or(is_plain_test)
+                        && clause.body.iter().all(is_calm)
+                })
+        }
         _ => false,
+    }
+}
+
+/// Whether a test looks at what is there and nothing else.
+fn is_plain_test(test: &Expr) -> bool {
+    match test {
+        Expr::UnaryOp(operation) => is_plain_test(&operation.operand),
+        Expr::BoolOp(operation) => operation.values.iter().all(is_plain_test),
+        Expr::Compare(comparison) => {
+            is_plain(&comparison.left) && comparison.comparators.iter().all(is_plain)
+        }
+        other => is_plain(other),
     }
 }
 
 fn is_plain(expr: &Expr) -> bool {
     match expr {
         Expr::Name(_) => true,
+        Expr::Attribute(attribute) => is_plain(&attribute.value),
         Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }) => {
             elts.iter().all(is_plain)
         }

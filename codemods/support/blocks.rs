@@ -278,6 +278,17 @@ impl<'a> Lines<'a> {
         Ok(self.removal(statement.start(), &line))
     }
 
+    /// The same for the last of the statements that belong together. The blank lines above it go, too, where no other
+    /// statement stands right below.
+    pub fn delete_last(self, suite: &[Stmt], index: usize) -> Result<Edit, &'static str> {
+        let removal = self.delete(suite, index)?;
+        if index + 1 == suite.len() || self.is_blank_behind(&removal) {
+            Ok(self.with_blank_lines_before(removal))
+        } else {
+            Ok(removal)
+        }
+    }
+
     /// The rest of the logical line, from `start` to its first line break behind `end`.
     fn logical_line(self, start: TextSize, end: TextSize) -> Result<LogicalLine, &'static str> {
         let mut comment = None;
@@ -748,7 +759,7 @@ impl Lines<'_> {
     }
 
     /// Whether the line behind a removal of whole lines is blank, or there is none.
-    pub fn is_blank_behind(self, removal: &Edit) -> bool {
+    fn is_blank_behind(self, removal: &Edit) -> bool {
         is_blank(self.source.full_line_str(removal.end()))
     }
 

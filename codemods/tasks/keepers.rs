@@ -1,5 +1,6 @@
 //! The sets that keep references to running tasks.
 
+use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
@@ -211,7 +212,7 @@ fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
         let quoted = format!("{quote}{name}{quote}");
         file.source.contains(&quoted)
     });
-    if is_quoted {
+    if is_quoted || matches!(set, Set::OfInstance(_)) && reaches_all_attributes(file) {
         return false;
     }
     let mut uses = UsesOfSet {
@@ -221,6 +222,23 @@ fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
     };
     uses.visit_body(file.body());
     uses.only_keeps
+}
+
+/// Whether the file takes attributes of objects by names that do not stand in it: `vars(self).values()`,
+/// `self.__dict__[name]`, `getattr(self, name)`.
+fn reaches_all_attributes(file: &File<'_, '_>) -> bool {
+    any_over_body(file.body(), |expr| match expr {
+        Expr::Attribute(attribute) => &attribute.attr == "__dict__",
+        Expr::Call(call) => {
+            let given = &call.arguments.args;
+            file.semantics.means(&call.func, &["builtins.vars"]) && !given.is_empty()
+                || file.semantics.means(&call.func, &["builtins.getattr"])
+                    && given
+                        .get(1)
+                        .is_some_and(|name| !name.is_string_literal_expr())
+        }
+        _ => false,
+    })
 }
 
 /// Looks at all that is done with a set, and with the tasks that are added to it.
