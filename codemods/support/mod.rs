@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod conduct;
 pub mod coroutines;
 pub mod decorators;
+pub mod depth;
 pub mod endings;
 pub mod exceptions;
 pub mod expected;
