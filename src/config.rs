@@ -29,6 +29,7 @@ use crate::fixes::Fixes;
 use crate::format::OutputFormat;
 use crate::python_version;
 use crate::selection::{self, Layer};
+use crate::type_checkers;
 
 /// The names of configuration files, in the order in which they are looked for in a folder.
 pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
@@ -436,16 +437,22 @@ impl Resolver {
         if let Some(parent) = folder.parent() {
             let inherited = self.for_folder(parent)?;
             let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
-            match python_version::oldest(folder) {
-                // A project says for which versions it is, whether it configures this tool or not.
-                Some((version, path)) if !is_given => {
-                    let mut config = Config::clone(&inherited);
-                    config.settings.target_version = version;
-                    config.target_version_origin = VersionOrigin::RequiresPython(path);
-                    Ok(Arc::new(config))
-                }
-                _ => Ok(inherited),
+            // A project says for which versions it is, and how its types are checked, whether it configures this
+            // tool or not.
+            let version = python_version::oldest(folder).filter(|_| !is_given);
+            let asks_for_annotations = type_checkers::ask_for_annotations(folder)
+                .unwrap_or(inherited.settings.asks_for_annotations);
+            if version.is_none() && asks_for_annotations == inherited.settings.asks_for_annotations
+            {
+                return Ok(inherited);
             }
+            let mut config = Config::clone(&inherited);
+            config.settings.asks_for_annotations = asks_for_annotations;
+            if let Some((version, path)) = version {
+                config.settings.target_version = version;
+                config.target_version_origin = VersionOrigin::RequiresPython(path);
+            }
+            Ok(Arc::new(config))
         } else {
             let config = self.config(Options::default(), None, folder.to_path_buf())?;
             Ok(Arc::new(config))
@@ -536,6 +543,10 @@ impl Resolver {
                     .concurrency_in_tests
                     .or(options.concurrency_in_tests)
                     .unwrap_or(defaults.concurrency_in_tests),
+                asks_for_annotations: root
+                    .ancestors()
+                    .find_map(type_checkers::ask_for_annotations)
+                    .unwrap_or(defaults.asks_for_annotations),
             },
             target_version_origin,
             unsafe_fixes: overrides
