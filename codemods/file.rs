@@ -24,6 +24,7 @@ use crate::settings::Settings;
 use crate::site::{Owner, Site, Surroundings};
 use crate::spelling::awaits_at_top;
 use crate::support::blocks::Lines;
+use crate::support::decorators::is_fixture;
 use crate::support::names::is_test;
 use crate::support::replaced::Replacements;
 use crate::support::sections;
@@ -285,7 +286,8 @@ impl<'a, 'db> File<'a, 'db> {
             let words = ["pytest", "unittest", "assert"];
             words.iter().any(|word| self.source.contains(word))
         };
-        matches!(owner, Owner::Function(function) if is_test(&function.name) && is_run_by_tests())
+        matches!(owner, Owner::Function(function)
+            if (is_test(&function.name) || is_fixture(function)) && is_run_by_tests())
             || match self.semantics.module_name() {
                 Some(module) => module.split('.').any(is_test),
                 None => self.semantics.path().is_some_and(|path| {
@@ -319,7 +321,8 @@ impl<'a, 'db> File<'a, 'db> {
     }
 
     /// The library whose event loop runs this file's coroutines: from the file's own imports, else
-    /// from those of the files that import it, else from the project's. `None` where they disagree.
+    /// from those of the files that import it, else from the project's. `None` where they disagree, or the project runs
+    /// under several.
     pub fn library(&self) -> Option<Library> {
         *self.library.get_or_init(|| {
             let of_importers = || {
@@ -327,9 +330,11 @@ impl<'a, 'db> File<'a, 'db> {
                 self.project
                     .library_of_importers(module.rsplit('.').next()?)
             };
-            Library::of_module(self.syntax(), self.source)
-                .or_else(of_importers)
-                .or_else(|| self.project.library())
+            let own = Library::of_module(self.syntax(), self.source);
+            if own.is_some() || self.project.runs_under_several() {
+                return own;
+            }
+            of_importers().or_else(|| self.project.library())
         })
     }
 

@@ -193,6 +193,8 @@ pub struct Summary {
     starts_loops: bool,
     /// Whether the file runs coroutines itself, step by step, and imports no library that does.
     drives_coroutines: bool,
+    /// Whether the file asks which library runs it.
+    asks_for_library: bool,
     /// What the file says of its names.
     outline: Outline,
     /// What the values of its names are made of.
@@ -315,7 +317,10 @@ impl Summary {
     ///
     /// Lines are read as text; a name too many only keeps an import alive that could have gone.
     pub fn of_plain_code(source: &str) -> Self {
-        let mut summary = Self::default();
+        let mut summary = Self {
+            asks_for_library: asks_for_library(source),
+            ..Self::default()
+        };
         for at in memmem::find_iter(source.as_bytes(), "from ") {
             let rest = &source[at + "from ".len()..];
             let line = rest.lines().next().unwrap_or_default();
@@ -403,6 +408,7 @@ impl Summary {
         }
         summary.library = Library::of_module(module, source);
         summary.starts_loops = runs;
+        summary.asks_for_library = asks_for_library(source);
         summary.drives_coroutines = summary.library.is_none() && drives_coroutines(module, source);
         if runs {
             let mut calls = RunCalls { names: Vec::new() };
@@ -542,6 +548,25 @@ fn is_runner(callee: &Expr) -> bool {
     }
 }
 
+/// The packages that tell in this way that coroutines run under several libraries.
+fn signs_of_several(way: &'static str) -> impl Iterator<Item = &'static str> {
+    include_str!("data/several_libraries.txt")
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(move |(known, _)| *known == way)
+        .map(|(_, package)| package)
+}
+
+/// Whether code imports what tells which library runs it, judged by its text.
+fn asks_for_library(source: &str) -> bool {
+    signs_of_several("imports").any(|package| {
+        holds(source, package)
+            && ["import", "from"]
+                .iter()
+                .any(|word| source.contains(&format!("{word} {package}")))
+    })
+}
+
 /// The project as a whole: the summaries of its files, linked.
 #[derive(Debug, Default)]
 pub struct Project {
@@ -549,6 +574,7 @@ pub struct Project {
     /// By the last names of modules, the library of the files that import them, where these agree.
     importers: FxHashMap<Key, Option<Library>>,
     drives_coroutines: bool,
+    asks_for_library: bool,
     imported: FxHashSet<u64>,
     modules: FxHashSet<Key>,
     whole_modules: FxHashSet<Key>,
@@ -614,6 +640,7 @@ impl Project {
                 }
             }
             project.drives_coroutines |= summary.drives_coroutines;
+            project.asks_for_library |= summary.asks_for_library;
             project.imported.extend(summary.imported);
             project.modules.extend(summary.modules);
             project.whole_modules.extend(summary.whole_modules);
@@ -641,6 +668,11 @@ impl Project {
             .iter()
             .find(|(_, count)| **count * 2 > total)
             .map(|(library, _)| *library)
+    }
+
+    /// Whether its coroutines may run under one library as well as under another.
+    pub fn runs_under_several(&self) -> bool {
+        self.asks_for_library || signs_of_several("own").any(|package| self.owns(package))
     }
 
     /// The library of the files that import a module with this last name. `None` where there are none, or they

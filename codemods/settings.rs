@@ -144,6 +144,8 @@ pub struct Settings {
     pub blocking_in_tests: bool,
     /// `concurrency.tests`: whether AF501 looks at the code of tests.
     pub concurrency_in_tests: bool,
+    /// Whether the project's type checker asks for annotations on every function.
+    pub asks_for_annotations: bool,
 }
 
 /// How many coroutines of one kind may run at once where nothing else is said.
@@ -165,6 +167,7 @@ impl Default for Settings {
             blocking: Table::builtin(),
             blocking_in_tests: false,
             concurrency_in_tests: false,
+            asks_for_annotations: false,
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::format::OutputFormat;
 use crate::python_version;
 use crate::requirements;
 use crate::selection::{self, Layer};
+use crate::type_checkers;
 
 /// The names of configuration files, in the order in which they are looked for in a folder.
 pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
@@ -438,7 +439,8 @@ impl Resolver {
         if let Some(parent) = folder.parent() {
             let mut inherited = self.for_folder(parent)?;
             let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
-            // A project says for which versions it is, whether it configures this tool or not.
+            // A project says for which versions it is, and how its types are checked, whether it configures this
+            // tool or not.
             if let Some((version, path)) = python_version::oldest(folder).filter(|_| !is_given) {
                 let config = Arc::make_mut(&mut inherited);
                 config.settings.target_version = version;
@@ -448,6 +450,11 @@ impl Resolver {
             if !asked.is_empty() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 Arc::make_mut(&mut settings.requirements).extend(asked);
+            }
+            if let Some(asks) = type_checkers::ask_for_annotations(folder)
+                && asks != inherited.settings.asks_for_annotations
+            {
+                Arc::make_mut(&mut inherited).settings.asks_for_annotations = asks;
             }
             Ok(inherited)
         } else {
@@ -544,6 +551,10 @@ impl Resolver {
                     .concurrency_in_tests
                     .or(options.concurrency_in_tests)
                     .unwrap_or(defaults.concurrency_in_tests),
+                asks_for_annotations: root
+                    .ancestors()
+                    .find_map(type_checkers::ask_for_annotations)
+                    .unwrap_or(defaults.asks_for_annotations),
             },
             target_version_origin,
             unsafe_fixes: overrides

@@ -25,5 +25,6 @@ pub mod run;
 mod sarif;
 pub mod selection;
 pub mod source;
+mod type_checkers;
 pub mod words;
 pub mod write;

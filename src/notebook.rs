@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -486,7 +487,7 @@ fn escaped(text: &str) -> String {
             result.push(char);
         } else {
             for unit in char.encode_utf16(&mut [0; 2]) {
-                result.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(result, "\\u{unit:04x}");
             }
         }
     }

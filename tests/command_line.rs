@@ -421,6 +421,40 @@ fn a_project_says_which_python_it_is_for_without_a_section_of_this_tool() {
 }
 
 #[test]
+fn a_function_without_annotations_is_unsafe_where_the_type_checker_asks_for_them() {
+    let text = "import asyncio
+
+
+async def total(paths):
+    count = 0
+    for path in paths:
+        with open(path) as file:
+            text = file.read()
+        count += len(text)
+    return count
+
+
+asyncio.run(total([]))
+";
+    let strict = "[tool.mypy]\nstrict = true\n";
+    let folder = folder(&[
+        ("strict/pyproject.toml", strict),
+        ("strict/sub/a.py", text),
+        ("plain/a.py", text),
+    ]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise", "strict"])
+        .assert()
+        .code(1)
+        .stderr(contains("0 fixable with --write, 1 more"));
+    asyncfix(&folder)
+        .args(["--output-format", "concise", "plain"])
+        .assert()
+        .code(1)
+        .stderr(contains("1 fixable with --write"));
+}
+
+#[test]
 fn types_are_told_by_the_newest_python_where_nobody_says_which_one_is_meant() {
     let text = "from typing import Self
 

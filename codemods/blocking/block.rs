@@ -11,6 +11,7 @@ use crate::file::File;
 use crate::outline::last_name;
 use crate::semantics::ClassOf;
 use crate::support::blocking::is_thread_safe;
+use crate::support::depth::Depth;
 
 /// What stands in a piece of code.
 pub(super) struct Block<'a, 'f, 'db> {
@@ -26,17 +27,15 @@ pub(super) struct Block<'a, 'f, 'db> {
     /// Names of what it enters, which it also closes.
     entered: Vec<&'a str>,
     pub(super) deleted: FxHashSet<&'a str>,
-    pub(super) augmented: FxHashSet<&'a str>,
-    /// Of these, those that nothing in it binds before.
-    pub(super) augmented_first: FxHashSet<&'a str>,
+    /// Where it changes a name's value into another one, which it reads for that.
+    pub(super) augmented: Vec<&'a ast::ExprName>,
     pub(super) loads: Vec<&'a ast::ExprName>,
     calls: Vec<&'a ast::ExprCall>,
     /// An attribute or item of something that it changes.
     changed: Option<TextRange>,
     /// Why it cannot be moved into a function.
     pub(super) obstacle: Option<&'static str>,
-    /// How many functions deep the visitor is.
-    depth: usize,
+    depth: Depth,
 }
 
 impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
@@ -49,13 +48,12 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
             own: FxHashSet::default(),
             entered: Vec::new(),
             deleted: FxHashSet::default(),
-            augmented: FxHashSet::default(),
-            augmented_first: FxHashSet::default(),
+            augmented: Vec::new(),
             loads: Vec::new(),
             calls: Vec::new(),
             changed: None,
             obstacle: None,
-            depth: 0,
+            depth: Depth::default(),
         }
     }
 
@@ -252,7 +250,7 @@ const AWAITS: &str = "the `with` block contains `await`; move the file access in
 
 impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let in_function = self.depth > 0;
+        let in_function = self.depth.is_inside();
         let mut obstacle = |reason| {
             self.obstacle.get_or_insert(reason);
         };
@@ -275,19 +273,10 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             _ => {}
         }
         match node {
-            AnyNodeRef::StmtFunctionDef(function) => {
-                if !in_function {
-                    self.bound.push(&function.name);
-                }
-                self.depth += 1;
+            AnyNodeRef::StmtFunctionDef(function) if !in_function => {
+                self.bound.push(&function.name);
             }
-            AnyNodeRef::StmtClassDef(class) => {
-                if !in_function {
-                    self.bound.push(&class.name);
-                }
-                self.depth += 1;
-            }
-            AnyNodeRef::ExprLambda(_) => self.depth += 1,
+            AnyNodeRef::StmtClassDef(class) if !in_function => self.bound.push(&class.name),
             AnyNodeRef::ExprName(name) => match name.ctx {
                 ExprContext::Load => self.loads.push(name),
                 ExprContext::Del if !in_function => {
@@ -335,10 +324,7 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             }
             AnyNodeRef::StmtAugAssign(statement) if !in_function => {
                 if let Expr::Name(name) = &*statement.target {
-                    self.augmented.insert(&name.id);
-                    if !self.bound.contains(&name.id.as_str()) {
-                        self.augmented_first.insert(&name.id);
-                    }
+                    self.augmented.push(name);
                 }
             }
             AnyNodeRef::ExprAttribute(attribute)
@@ -370,22 +356,16 @@ impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
             }
             _ => {}
         }
+        self.depth.enter(node);
         TraversalSignal::Traverse
     }
 
     fn leave_node(&mut self, node: AnyNodeRef<'a>) {
-        if matches!(
-            node,
-            AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_)
-                | AnyNodeRef::ExprLambda(_)
-        ) {
-            self.depth = self.depth.saturating_sub(1);
-        }
+        self.depth.leave(node);
     }
 
     fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
-        if comprehension.is_async && self.depth == 0 {
+        if comprehension.is_async && !self.depth.is_inside() {
             self.obstacle.get_or_insert(AWAITS);
         }
         if self.is_made(&comprehension.iter) {

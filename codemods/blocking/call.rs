@@ -2,8 +2,9 @@
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::parenthesized_range;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
@@ -90,6 +91,7 @@ impl Codemod for BlockingCall {
             || given.is_some() && !is_moved
             || self.is_silent_in_tests && is_silent_test(file, surroundings.owner)
             || is_awaited(site) && called.row.kind != Kind::Replace
+            || is_moved && goes_with_another(file, site, self.rule.code)
             || called.row.kind == Kind::WrapFuture && is_done(file, call)
             || called.row.kind == Kind::Report
                 && is_reported_where_made(file, site, call, surroundings.owner, self.rule.code)
@@ -225,6 +227,73 @@ fn is_reported_where_made<'a>(
         })
 }
 
+/// Whether a call is made of the result of another one that would go to a thread for the same rule: both can go at once.
+fn holds_another<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &'a ast::ExprCall,
+    row: &Row,
+) -> bool {
+    parts_of(call).any(|inner| {
+        called(file, site, inner, &row.code)
+            .is_some_and(|called| called.row.kind == Kind::ToThread && !called.row.lazy)
+    })
+}
+
+/// The calls that a call is made of the results of: the object whose method it is, and its arguments.
+fn parts_of(call: &ast::ExprCall) -> impl Iterator<Item = &ast::ExprCall> {
+    let receiver = match &*call.func {
+        Expr::Attribute(method) => Some(&*method.value),
+        _ => None,
+    };
+    receiver
+        .into_iter()
+        .chain(&call.arguments.args)
+        .filter_map(Expr::as_call_expr)
+}
+
+/// Whether the call at `site` goes to a thread with the one that is made of its result.
+fn goes_with_another<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, code: &str) -> bool {
+    let outer = match site.parent() {
+        Some(AnyNodeRef::ExprAttribute(_) | AnyNodeRef::Arguments(_)) => {
+            site.outer().and_then(|part| part.outer())
+        }
+        _ => None,
+    };
+    let Some(outer) = outer else {
+        return false;
+    };
+    let AnyNodeRef::ExprCall(call) = outer.node else {
+        return false;
+    };
+    parts_of(call).any(|part| part.range() == site.node.range())
+        && called(file, &outer, call, code)
+            .is_some_and(|called| called.row.kind == Kind::ToThread && !called.row.lazy)
+        && !is_awaited(&outer)
+        && thread::keeps_out_of_lambda(call).is_none()
+}
+
+/// Whether the thread pool of a loop is shut down before a place.
+struct ShutDown {
+    before: TextSize,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for ShutDown {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprAttribute(attribute) = node
+            && attribute.end() <= self.before
+        {
+            self.found |= matches!(
+                (attribute.attr.as_str(), attribute.ctx),
+                ("_executor_shutdown_called", ast::ExprContext::Store)
+                    | ("shutdown_default_executor", ast::ExprContext::Load)
+            );
+        }
+        TraversalSignal::Traverse
+    }
+}
+
 /// A blocking call, and what is around it.
 pub(super) struct Blocking<'f, 's, 'a, 'db> {
     pub(super) file: &'f File<'a, 'db>,
@@ -285,6 +354,12 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         }
         if let Some(obstacle) = self.surroundings.obstacle {
             return Err(obstacle.reason().to_owned());
+        }
+        if !matches!(row.kind, Kind::Replace | Kind::WrapFuture)
+            && self.library() == Library::Asyncio
+            && let Some(reason) = self.is_shut_down()
+        {
+            return Err(reason);
         }
         if let Some(keyword) = row.streams.iter().find(|keyword| {
             argument(self.call, keyword).is_some_and(
@@ -427,7 +502,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
 
     /// The end of the callee. Parentheses around it belong to it; the space before the arguments
     /// does not, otherwise.
-    fn callee_end(&self) -> ruff_text_size::TextSize {
+    fn callee_end(&self) -> TextSize {
         if self.call.func.start() == self.call.start() {
             self.call.func.end()
         } else {
@@ -436,16 +511,52 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
     }
 
     /// `await asyncio.to_thread(f, …)`
-    fn moved(&self) -> Result<Rewrite, String> {
+    pub(super) fn moved(&self) -> Result<Rewrite, String> {
         let call = self.call;
-        let runner = self.runner(!call.arguments.keywords.is_empty())?;
-        let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
+        let rewrite = if holds_another(self.file, self.site, call, self.row()) {
+            self.in_lambda(self.site, "", "")?
+        } else {
+            let runner = self.runner(!call.arguments.keywords.is_empty())?;
+            let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
+            runner.rewrite(edits)
+        };
         let others = self
             .row()
             .uses_files()
             .then(|| files::meets_others(self.file, self.owner(), call.range()))
             .flatten();
-        Ok(runner.rewrite(edits).unsafe_if(others))
+        Ok(rewrite.unsafe_if(others).unsafe_if(self.opened_check()))
+    }
+
+    /// Why others must not run behind a test that asks about a file.
+    fn opened_check(&self) -> Option<&'static str> {
+        let is_test = self.site.enclosing_in_function().any(|(node, child)| {
+            let test = match node {
+                AnyNodeRef::StmtIf(statement) => Some(&*statement.test),
+                AnyNodeRef::ElifElseClause(clause) => clause.test.as_ref(),
+                AnyNodeRef::StmtWhile(statement) => Some(&*statement.test),
+                _ => None,
+            };
+            test.is_some_and(|test| test.range().contains_range(child.range()))
+        });
+        (is_test && files::is_asked_to_change(self.file, self.owner(), self.call))
+            .then_some("other tasks may run between the check and the change")
+    }
+
+    /// Why the loop's own threads run nothing any more where the call is.
+    fn is_shut_down(&self) -> Option<String> {
+        let Owner::Function(function) = self.owner() else {
+            return None;
+        };
+        let mut search = ShutDown {
+            before: self.call.start(),
+            found: false,
+        };
+        search.visit_body(&function.body);
+        search.found.then(|| {
+            "the event loop's thread pool is shut down before this, and runs nothing more"
+                .to_owned()
+        })
     }
 
     /// `await asyncio.to_thread(lambda: list(f(…)))`, or the call around that consumes what it gives.

@@ -23,7 +23,7 @@ const STEPS: usize = 6;
 
 /// How far calls of one function agree on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Agreement {
+pub(super) enum Agreement {
     /// It is the same for every call.
     Same,
     /// It depends on what the call is given.
@@ -32,21 +32,36 @@ enum Agreement {
     Never,
 }
 
+/// What a call does to a file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Does {
+    reads: bool,
+    writes: bool,
+    /// What is there afterwards is something else than before, or nothing.
+    removes: bool,
+    pub(super) asks: bool,
+}
+
+impl Does {
+    pub(super) fn changes(self) -> bool {
+        self.writes || self.removes
+    }
+}
+
 /// One use of a file.
-struct Use {
+pub(super) struct Use {
     /// The call.
     range: TextRange,
     /// The path as it is written, and what tells whether two of them are equal: the function it
     /// belongs to where it is made of what that has, and the text.
-    path: String,
-    key: (Option<TextSize>, String),
-    agreement: Agreement,
-    reads: bool,
-    writes: bool,
+    pub(super) path: String,
+    pub(super) key: (Option<TextSize>, String),
+    pub(super) agreement: Agreement,
+    pub(super) does: Does,
     /// The coroutine function around it, or else the outermost function.
-    function: Option<TextRange>,
+    pub(super) function: Option<TextRange>,
     /// The locks of the event loop that are held, as they are written.
-    locks: Vec<String>,
+    pub(super) locks: Vec<String>,
 }
 
 impl Use {
@@ -59,7 +74,7 @@ impl Use {
 /// The uses of files in a module, in source order.
 #[derive(Default)]
 pub struct FileUses {
-    uses: Vec<Use>,
+    pub(super) uses: Vec<Use>,
 }
 
 impl FileUses {
@@ -77,7 +92,7 @@ impl FileUses {
         Self { uses: search.uses }
     }
 
-    fn within(&self, range: TextRange) -> &[Use] {
+    pub(super) fn within(&self, range: TextRange) -> &[Use] {
         let start = self
             .uses
             .partition_point(|found| found.range.start() < range.start());
@@ -104,12 +119,17 @@ pub(super) fn meets_others(
         if found.agreement == Agreement::Never {
             return None;
         }
+        let is_for_all = found.agreement == Agreement::Same;
         let is_same = |other: &&Use| {
+            let (one, other_one) = (found.does, other.does);
             other.key == found.key
-                && (other.writes || found.writes)
+                && (one.changes() || other_one.changes())
+                && !(one.asks || other_one.asks)
+                // What a call has for itself it may remove as well.
+                && (is_for_all || !one.removes && !other_one.removes)
                 && !other.is_kept_apart_from(found)
         };
-        let again = found.reads && found.writes && found.locks.is_empty()
+        let again = found.does.reads && found.does.writes && found.locks.is_empty()
             || around
                 .iter()
                 .filter(is_same)
@@ -120,8 +140,7 @@ pub(super) fn meets_others(
             .iter()
             .filter(is_same)
             .any(|other| other.function.is_some() && other.function != found.function);
-        let is_for_all = found.agreement == Agreement::Same;
-        if !again && !(is_for_all && (found.writes || elsewhere)) {
+        if !again && !(is_for_all && (found.does.changes() || elsewhere)) {
             return None;
         }
         if !elsewhere && is_run_once(file, function) {
@@ -130,19 +149,48 @@ pub(super) fn meets_others(
         if again {
             return Some("another task may read or write the same file in between".to_owned());
         }
-        if !found.writes {
+        if !found.does.changes() {
             return Some(format!(
                 "other code writes `{}`, maybe at the same time",
                 found.path
             ));
         }
-        (elsewhere || found.locks.is_empty())
-            .then(|| format!("two calls may write `{}` at the same time", found.path))
+        (elsewhere || found.locks.is_empty()).then(|| {
+            let path = &found.path;
+            if found.does.removes {
+                format!("other tasks may be using `{path}` meanwhile")
+            } else {
+                format!("two calls may write `{path}` at the same time")
+            }
+        })
+    })
+}
+
+/// Whether what a call tells about a file is asked for to change the file behind it: two tasks may then be told the
+/// same.
+pub(super) fn is_asked_to_change(
+    file: &File<'_, '_>,
+    owner: Owner<'_>,
+    call: &ast::ExprCall,
+) -> bool {
+    let Owner::Function(function) = owner else {
+        return false;
+    };
+    let all = file.file_uses();
+    let asked = all.within(call.range());
+    let around = all.within(function.range());
+    asked.iter().filter(|asked| asked.does.asks).any(|asked| {
+        around.iter().any(|other| {
+            other.range.start() >= call.end()
+                && other.does.changes()
+                && other.key == asked.key
+                && !other.is_kept_apart_from(asked)
+        })
     })
 }
 
 /// Whether a coroutine function is where the program starts, and nothing else calls it.
-fn is_run_once(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+pub(super) fn is_run_once(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
     struct Uses<'n> {
         name: &'n str,
         found: usize,
@@ -261,24 +309,26 @@ impl<'a> Search<'_, 'a, '_> {
                 _ => return,
             },
         };
-        for (at, reads, writes) in positions(call, row, receiver.is_some(), writes) {
+        for (at, does) in positions(call, row, receiver.is_some(), writes) {
             let given = match (receiver, at) {
                 (Some(receiver), 0) => Some(receiver),
                 (Some(_), at) => argument(call, &(at - 1).to_string()),
                 (None, at) => argument(call, &at.to_string()).or_else(|| {
                     // The names that the functions of the table have for it.
-                    (at == 0)
-                        .then(|| ["file", "filename", "name"].into_iter())
-                        .and_then(|mut names| names.find_map(|name| argument(call, name)))
+                    let names: &[&str] = match at {
+                        0 => &["file", "filename", "name", "path", "src"],
+                        _ => &["dst"],
+                    };
+                    names.iter().find_map(|name| argument(call, name))
                 }),
             };
             if let Some(given) = given {
-                self.add(call, given, reads, writes);
+                self.add(call, given, does);
             }
         }
     }
 
-    fn add(&mut self, call: &'a ast::ExprCall, path: &'a Expr, reads: bool, writes: bool) {
+    fn add(&mut self, call: &'a ast::ExprCall, path: &'a Expr, does: Does) {
         let outermost = self
             .functions
             .iter()
@@ -292,8 +342,7 @@ impl<'a> Search<'_, 'a, '_> {
             path: one_line(self.file.text(path)),
             key: (function.filter(|_| is_own).map(TextRange::start), text),
             agreement: self.agreement(path, visible, STEPS),
-            reads,
-            writes,
+            does,
             function,
             locks: self.locks.iter().map(|(_, lock)| lock.clone()).collect(),
         });
@@ -426,18 +475,31 @@ fn innermost<'v, 'a>(
         .find(|(_, locals)| locals.parameters.contains(name) || locals.sources(name).is_some())
 }
 
-/// Where a call of the table has its paths, and whether it reads and writes what is there. In a method
-/// of a path, that is the first one.
+/// Where a call of the table has its paths, and what it does to what is there. In a method of a path, that is the
+/// first one.
 fn positions(
     call: &ast::ExprCall,
     row: &Row,
     is_method: bool,
     writes_both: bool,
-) -> Vec<(usize, bool, bool)> {
+) -> Vec<(usize, Does)> {
     let Some(position) = row.mode else {
-        let reads = row.reads_from.iter().map(|at| (*at, true, false));
-        let writes = row.writes_to.iter().map(|at| (*at, false, true));
-        return reads.chain(writes).collect();
+        let does = |reads, writes, removes, asks| Does {
+            reads,
+            writes,
+            removes,
+            asks,
+        };
+        let all = [
+            (&row.reads_from, does(true, false, false, false)),
+            (&row.writes_to, does(false, true, false, false)),
+            (&row.removes, does(false, false, true, false)),
+            (&row.asks_about, does(false, false, false, true)),
+        ];
+        return all
+            .into_iter()
+            .flat_map(|(positions, does)| positions.iter().map(move |at| (*at, does)))
+            .collect();
     };
     let position = position - usize::from(is_method && position > 0);
     let mode = argument(call, "mode").or_else(|| argument(call, &position.to_string()));
@@ -451,7 +513,12 @@ fn positions(
         // Which one it is depends.
         Some(None) => (false, true),
     };
-    vec![(0, reads, writes)]
+    let does = Does {
+        reads,
+        writes,
+        ..Does::default()
+    };
+    vec![(0, does)]
 }
 
 /// What a file may be opened for.

@@ -7,6 +7,7 @@ use ruff_text_size::Ranged;
 use crate::blocking::PITFALL;
 use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
+use crate::blocking::helper_files;
 use crate::blocking::in_thread::one_line;
 use crate::calls::graph::Chain;
 use crate::calls::{Bond, bound};
@@ -118,8 +119,19 @@ impl Codemod for BlockingHelper {
             }
             Some(Bond::Shared(reason)) => row.reason = Some(reason),
             None => {
-                row.reason = meets_itself(file, call, &chain, surroundings.owner)
-                    .then(|| "another task may change the file between the two calls".to_owned());
+                let is_here = semantics.is_here(function.definition());
+                let meets_itself = || {
+                    meets_itself(file, call, &chain, surroundings.owner).then(|| {
+                        "another task may change the file between the two calls".to_owned()
+                    })
+                };
+                let meets_others = || {
+                    is_here
+                        .then(|| helper_files::of_helper(file, surroundings.owner, call, node))?
+                };
+                row.reason = meets_itself()
+                    .or_else(meets_others)
+                    .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)));
             }
         }
         let called = Called {

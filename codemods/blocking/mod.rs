@@ -8,6 +8,7 @@ pub mod call;
 pub(crate) mod files;
 mod given;
 pub mod helper;
+mod helper_files;
 pub(crate) mod in_thread;
 mod locals;
 mod outlined;

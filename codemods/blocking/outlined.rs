@@ -2,7 +2,7 @@
 //! in a thread.
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 use ty_python_core::scope::FileScopeId;
 
@@ -12,9 +12,10 @@ use crate::blocking::files::{self, Modes, modes};
 use crate::blocking::in_thread::{Obstacles, one_line};
 use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
-use crate::blocking::variables;
+use crate::blocking::variables::{self, Variables};
 use crate::finding::Rewrite;
 use crate::site::{Owner, Site};
+use crate::support::annotations::{Annotations, Written, forgotten_test};
 use crate::support::blocking::{Kind, argument, called};
 use crate::support::blocks::line_before;
 use crate::support::flow::Exits;
@@ -28,6 +29,10 @@ pub fn rewrite(blocking: &Blocking<'_, '_, '_, '_>) -> Result<Rewrite, String> {
     }
     if let Some(consumer) = blocking.consumer() {
         return in_lambda(blocking, &consumer);
+    }
+    // `urlopen(url)` alone: nothing is left that goes on blocking.
+    if matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_))) {
+        return blocking.moved();
     }
     let statement = match site.parent() {
         Some(AnyNodeRef::WithItem(_)) => site.outer().and_then(|item| item.outer()),
@@ -164,7 +169,12 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         } else {
             format!("{list} = {awaited}")
         });
-        let mut header = format!("def {name}({}):", variables.parameters.join(", "));
+        let written = self.annotations(place.statement, &block, &variables, returns);
+        let mut header = format!(
+            "def {name}({}){}:",
+            written.parameters(&variables.parameters),
+            written.arrow()
+        );
         if !variables.outside.is_empty() {
             let newline = file.newline();
             header = format!(
@@ -180,7 +190,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             edits.push(Edit::insertion(file.newline().to_owned(), top));
         }
         edits.extend(moved.wrap(&header, &trailer)?);
-        let mut rewrite = runner.rewrite(edits);
+        let mut rewrite = runner.rewrite(edits).with_shared(written.imports);
         "Move the block into a function and run it in a thread".clone_into(&mut rewrite.title);
         rewrite.moves = Some(moved.range());
         rewrite.alone_in = Some(self.function.start());
@@ -192,7 +202,53 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             .unsafe_if(block.stranger())
             .unsafe_if(collections.of_statement(place.statement))
             .unsafe_if(files::meets_others(file, owner, place.statement.range()))
-            .unsafe_if(variables.unsafe_because))
+            .unsafe_if(variables.unsafe_because)
+            .unsafe_if(written.unsafe_because))
+    }
+
+    /// The annotations of the new function, where the code around it has some.
+    fn annotations(
+        &self,
+        statement: &'a Stmt,
+        block: &Block<'a, '_, '_>,
+        variables: &Variables,
+        returns: bool,
+    ) -> Written {
+        let file = self.blocking.file;
+        let owner = Owner::Function(self.function);
+        let Some(mut annotations) = Annotations::of(file, owner, statement.start()) else {
+            return Written::default();
+        };
+        let given = &variables.parameters;
+        if let Some(place) = forgotten_test(file, self.function, statement.range(), given) {
+            return Annotations::forget(&place);
+        }
+        let given = variables.parameters.iter().map(|name| {
+            let load = block.loads.iter().find(|load| load.id == name.as_str())?;
+            annotations.of_load(load)
+        });
+        let given = given.collect();
+        let result = if returns {
+            match (&self.function.returns, returned_value(statement)) {
+                (Some(result), _) => annotations.as_written(result),
+                (None, Some(value)) => annotations.of_value(value),
+                (None, None) => Some("None".to_owned()),
+            }
+        } else {
+            let results = variables
+                .returned
+                .iter()
+                .map(|name| annotations.of_variable(name, statement));
+            match results.collect::<Option<Vec<_>>>() {
+                Some(none) if none.is_empty() => Some("None".to_owned()),
+                Some(mut one) if one.len() == 1 => one.pop(),
+                Some(several) if file.targets(PythonVersion::PY39) => {
+                    Some(format!("tuple[{}]", several.join(", ")))
+                }
+                _ => None,
+            }
+        };
+        annotations.finish(given, result)
     }
 
     /// What the new function would be called.
@@ -260,6 +316,15 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
                 format!("`{manager}` would be entered in another thread")
             })
         })
+    }
+}
+
+/// What the `return` gives that a block ends with.
+fn returned_value(statement: &Stmt) -> Option<&Expr> {
+    match statement {
+        Stmt::With(inner) => returned_value(inner.body.last()?),
+        Stmt::Return(inner) => inner.value.as_deref(),
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ use ty_python_core::scope::FileScopeId;
 use crate::blocking::block::{Block, bound_by_alias};
 use crate::file::File;
 use crate::site::Site;
+use crate::support::depth::Depth;
 
 /// What becomes of the variables that a block uses.
 #[derive(Default)]
@@ -81,15 +82,15 @@ pub(super) fn of_block<'a>(
         let is_bound_before =
             is_bound(&|at| !range.contains_range(at) && (is_in_loop || at.start() < range.start()));
         // What an earlier turn of a loop has left.
-        let may_be_unbound = block
-            .loads
-            .iter()
-            .any(|load| load.id == name && is_own_scope(load) && semantics.may_be_unbound(load));
+        let may_be_unbound =
+            block.loads.iter().chain(&block.augmented).any(|load| {
+                load.id == name && is_own_scope(load) && semantics.may_be_unbound(load)
+            });
         let definite = block.definite.contains(name);
         // What the block finds bound when it starts.
         let comes_in = is_bound_outside
             && (may_be_unbound
-                || block.augmented.contains(name)
+                || block.augmented.iter().any(|target| target.id == name)
                 || block.loads.iter().any(|load| {
                     load.id == name
                         && semantics.bindings(load).is_none_or(|definitions| {
@@ -100,11 +101,7 @@ pub(super) fn of_block<'a>(
                             })
                         })
                 }));
-        if !is_bound_outside
-            && (may_be_unbound
-                || block.augmented.contains(name)
-                    && (!definite || block.augmented_first.contains(name)))
-        {
+        if !is_bound_outside && may_be_unbound {
             return Err(format!("the block may read `{name}` before assigning it"));
         }
         if !is_used && !comes_in {
@@ -220,8 +217,9 @@ struct Around<'a> {
     rebound: FxHashSet<&'a str>,
     /// Names that the function itself binds.
     bound: FxHashSet<&'a str>,
-    /// How many functions deep the visitor is.
-    depth: usize,
+    depth: Depth,
+    /// Whether the walk is at the target of a comprehension, which is a variable of its own.
+    is_at_target: bool,
 }
 
 impl<'a> Around<'a> {
@@ -234,14 +232,15 @@ impl<'a> Around<'a> {
             bound: parameters
                 .map(|parameter| parameter.name().as_str())
                 .collect(),
-            depth: 0,
+            depth: Depth::default(),
+            is_at_target: false,
         };
         around.visit_body(&function.body);
         around
     }
 
     fn bind(&mut self, name: &'a str) {
-        if self.depth == 0 {
+        if !self.depth.is_inside() && !self.is_at_target {
             self.bound.insert(name);
         }
     }
@@ -283,36 +282,22 @@ impl<'a> SourceOrderVisitor<'a> for Around<'a> {
             AnyNodeRef::PatternMatchMapping(pattern) => {
                 pattern.rest.iter().for_each(|name| self.bind(name));
             }
-            AnyNodeRef::StmtFunctionDef(function) => {
-                self.bind(&function.name);
-                self.depth += 1;
-            }
-            AnyNodeRef::StmtClassDef(class) => {
-                self.bind(&class.name);
-                self.depth += 1;
-            }
-            AnyNodeRef::ExprLambda(_) => self.depth += 1,
+            AnyNodeRef::StmtFunctionDef(function) => self.bind(&function.name),
+            AnyNodeRef::StmtClassDef(class) => self.bind(&class.name),
             _ => {}
         }
+        self.depth.enter(node);
         TraversalSignal::Traverse
     }
 
     fn leave_node(&mut self, node: AnyNodeRef<'a>) {
-        if matches!(
-            node,
-            AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_)
-                | AnyNodeRef::ExprLambda(_)
-        ) {
-            self.depth = self.depth.saturating_sub(1);
-        }
+        self.depth.leave(node);
     }
 
     fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
-        // Its targets are variables of its own.
-        self.depth += 1;
+        let around = std::mem::replace(&mut self.is_at_target, true);
         self.visit_expr(&comprehension.target);
-        self.depth -= 1;
+        self.is_at_target = around;
         self.visit_expr(&comprehension.iter);
         for condition in &comprehension.ifs {
             self.visit_expr(condition);

@@ -370,7 +370,13 @@ impl<'a> Writer<'_, 'a> {
                     found => found,
                 }
             }
-            Binding::Annotated(annotation, _) => self.annotated(annotation, at, steps),
+            // `rows: list[str] = []` is the function's own, as `rows = []` is.
+            Binding::Annotated(annotation, value) => {
+                match value.and_then(|value| self.value(value, at, steps)) {
+                    Some(Value::Made) if at == scope => Some(Value::Made),
+                    _ => self.annotated(annotation, at, steps),
+                }
+            }
             Binding::Parameter(parameter) => {
                 // `self: Self` says no more, and anything else may be another class.
                 let is_own = parameter
@@ -394,7 +400,10 @@ impl<'a> Writer<'_, 'a> {
                 target @ Target::Import(_) => Some(Value::Instance(target)),
                 _ => None,
             },
-            Binding::Variadic(_) | Binding::Inside(_) | Binding::Entered(_) => None,
+            Binding::Variadic(_)
+            | Binding::Inside(_)
+            | Binding::Changed(_)
+            | Binding::Entered(_) => None,
         }
     }
 
@@ -950,6 +959,8 @@ impl<'a> Walk<'_, '_, 'a> {
                 }
                 // It only says of what type the name is.
                 Binding::Annotated(_, None) => true,
+                // What is made of the function's own is its own, whatever is added.
+                Binding::Changed(_) => true,
                 _ => false,
             })
         })
@@ -1139,7 +1150,7 @@ impl<'a> Walk<'_, '_, 'a> {
         let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call));
         if row.kind == Kind::Report && !is_whole {
             self.ties(|| row.reason.clone().unwrap_or_default());
-        } else if let Some(reason) = row.unsafe_because(call).filter(|_| !is_whole) {
+        } else if let Some(reason) = row.unsafe_because(call).filter(|_| !is_whole && !row.lazy) {
             self.shares(|| reason.to_owned());
         }
         if !row.always_blocks(call) {

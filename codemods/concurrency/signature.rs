@@ -107,6 +107,12 @@ impl<'db> Signature<'db> {
         self.text(file, owner, node.returns.as_deref()?)
     }
 
+    /// The annotation of what awaiting a call of the function gives.
+    pub fn gives(&self, file: &File<'_, 'db>, owner: Owner<'_>) -> Option<String> {
+        let node = self.function.node(file.semantics.db())?;
+        node.is_async.then(|| self.returns(file, owner))?
+    }
+
     /// The annotation of the parameter that takes the positional argument with this index.
     pub fn annotation_at(
         &self,

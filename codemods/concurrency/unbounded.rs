@@ -116,9 +116,10 @@ impl Codemod for UnboundedConcurrency {
             Ok(wrapper) => {
                 let title = format!("Run at most {limit} at a time with a semaphore");
                 let mut rewrite = Rewrite::safe(title, wrapper.edits)
-                    .with_shared(wrapper.import)
+                    .with_shared(wrapper.imports)
                     .unsafe_if(leaves_some(site, &fan_out))
-                    .unsafe_if(reason(&seen, known.is_some()));
+                    .unsafe_if(reason(&seen, known.is_some()))
+                    .unsafe_if(wrapper.unsafe_because);
                 rewrite.alone_in = body_around(site)
                     .and_then(<[_]>::first)
                     .map(Ranged::start)

@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion};
+use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::fan_out::{Element, FanOut};
-use super::signature::{Signature, is_typed_throughout, names_in};
+use super::signature::{Signature, names_in};
 use crate::file::File;
 use crate::outline::last_name;
 use crate::semantics::Semantics;
 use crate::site::{Owner, Place};
+use crate::support::annotations::{Annotations, Written, forgotten_test};
 use crate::support::slots::Slot;
 use crate::support::words::snake_case;
 use crate::support::{endings, imports, names};
@@ -21,20 +22,25 @@ use crate::support::{endings, imports, names};
 pub struct Wrapper {
     /// The edits at the fan-out.
     pub edits: Vec<Edit>,
-    /// The import that the semaphore needs.
-    pub import: Option<Edit>,
+    /// The imports that the semaphore and the annotations need.
+    pub imports: Vec<Edit>,
+    /// Why that is unsafe.
+    pub unsafe_because: Option<String>,
 }
 
 /// A parameter of the new function.
-struct Parameter {
+struct Parameter<'a> {
     name: String,
+    /// The annotation that the function has for it which is called.
     annotation: Option<String>,
+    /// What it is given.
+    value: Option<&'a Expr>,
 }
 
 /// What the new function does, and how it is called.
 #[derive(Default)]
-struct Draft {
-    parameters: Vec<Parameter>,
+struct Draft<'a> {
+    parameters: Vec<Parameter<'a>>,
     /// The call in its body.
     body: String,
     /// What makes the calls at the fan-out calls of it; the name is `NAME`.
@@ -42,7 +48,7 @@ struct Draft {
     returns: Option<String>,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Whether nothing is left of what stands in `range`.
     fn removes(&self, range: TextRange) -> bool {
         self.edits
@@ -113,23 +119,18 @@ pub fn write<'a>(
     let imported = imports::import(file, "asyncio", "Semaphore", scope, place.statement.start())?;
     let unit = file.indent_unit();
     let limit = file.settings.concurrency_limit;
-    let signature: Vec<String> = draft
+    let names: Vec<String> = draft
         .parameters
         .iter()
-        .map(|parameter| match &parameter.annotation {
-            Some(annotation) => format!("{}: {annotation}", parameter.name),
-            None => parameter.name.clone(),
-        })
+        .map(|parameter| parameter.name.clone())
         .collect();
-    let returns = match &draft.returns {
-        Some(returns) => format!(" -> {returns}"),
-        None => String::new(),
-    };
+    let written = annotations(file, owner, place.statement, call, &draft);
+    let (signature, returns) = (written.parameters(&names), written.arrow());
     let blank = blank_lines(&place);
     let mut lines = vec![format!("{semaphore} = {}({limit})", imported.expression)];
     lines.extend(std::iter::repeat_n(String::new(), blank));
     lines.extend([
-        format!("async def {name}({}){returns}:", signature.join(", ")),
+        format!("async def {name}({signature}){returns}:"),
         format!("{unit}async with {semaphore}:"),
         format!("{unit}{unit}return await {}", draft.body),
     ]);
@@ -148,8 +149,39 @@ pub fn write<'a>(
     }));
     Ok(Wrapper {
         edits,
-        import: imported.edit,
+        imports: imported.edit.into_iter().chain(written.imports).collect(),
+        unsafe_because: written.unsafe_because,
     })
+}
+
+/// The annotations of the new function, where the code around it has some.
+fn annotations<'a>(
+    file: &File<'a, '_>,
+    owner: Owner<'a>,
+    statement: &Stmt,
+    call: &'a ast::ExprCall,
+    draft: &Draft<'a>,
+) -> Written {
+    let Some(mut annotations) = Annotations::of(file, owner, statement.start()) else {
+        return Written::default();
+    };
+    let callee = innermost(&file.semantics, call).func.range();
+    let given: Vec<String> = draft
+        .parameters
+        .iter()
+        .filter_map(|parameter| Some(file.text(parameter.value?).to_owned()))
+        .collect();
+    if let Owner::Function(function) = owner
+        && let Some(place) = forgotten_test(file, function, callee, &given)
+    {
+        return Annotations::forget(&place);
+    }
+    let parameters = draft.parameters.iter().map(|parameter| {
+        let annotation = parameter.annotation.clone();
+        annotation.or_else(|| annotations.of_value(parameter.value?))
+    });
+    let parameters = parameters.collect();
+    annotations.finish(parameters, draft.returns.clone())
 }
 
 /// The blank lines that Black wants around a function in this place.
@@ -195,15 +227,16 @@ struct Writer<'f, 's, 'a, 'db> {
 }
 
 /// What a call calls, as the new function writes it.
-struct Callee {
+struct Callee<'a> {
     text: String,
     /// The receiver, where it has to be a parameter, and the wish for its name.
     receiver: Option<(TextRange, String)>,
+    value: Option<&'a Expr>,
 }
 
 impl<'a> Writer<'_, '_, 'a, '_> {
     /// The draft for `work(item)`.
-    fn called(&self, call: &'a ast::ExprCall) -> Result<Draft, String> {
+    fn called(&self, call: &'a ast::ExprCall) -> Result<Draft<'a>, String> {
         let inner = innermost(&self.file.semantics, call);
         if inner.range() != call.range() {
             return self.called_in(call, inner);
@@ -221,6 +254,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             draft.parameters.push(Parameter {
                 name: name.clone(),
                 annotation: None,
+                value: callee.value,
             });
             (*range, name)
         });
@@ -277,9 +311,16 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 (name.clone(), name)
             };
             passed.push(text);
+            let annotation = signature.as_ref().and_then(|signature| match argument.of {
+                ArgOrKeyword::Arg(_) => signature.annotation_at(self.file, self.owner, index),
+                ArgOrKeyword::Keyword(keyword) => {
+                    signature.annotation_of(self.file, self.owner, keyword.arg.as_deref()?)
+                }
+            });
             draft.parameters.push(Parameter {
                 name,
-                annotation: None,
+                annotation,
+                value: Some(value),
             });
         }
         let callee_text = match &receiver {
@@ -294,11 +335,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             receiver.map(|(range, _)| range),
             &mut draft,
         );
-        if let Some(signature) = &signature
-            && callee.receiver.is_none()
-        {
-            self.annotate(signature, &arguments, &kept, &mut draft);
-        }
+        draft.returns = signature.and_then(|signature| signature.gives(self.file, self.owner));
         Ok(draft)
     }
 
@@ -307,13 +344,12 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         &self,
         outer: &'a ast::ExprCall,
         inner: &'a ast::ExprCall,
-    ) -> Result<Draft, String> {
+    ) -> Result<Draft<'a>, String> {
         let text = self.file.text(outer);
         if text.contains(['\n', '\r']) {
             return Err("multi-line calls are not supported here".to_owned());
         }
         let mut draft = self.called(inner)?;
-        let own = draft.parameters.len();
         let mut taken: FxHashSet<String> = draft
             .parameters
             .iter()
@@ -349,14 +385,8 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             draft.parameters.push(Parameter {
                 name,
                 annotation: None,
+                value: Some(value),
             });
-        }
-        if draft.parameters.len() > own {
-            // Nothing says what type these have.
-            draft.returns = None;
-            for parameter in &mut draft.parameters {
-                parameter.annotation = None;
-            }
         }
         draft.body = format!("{}({})", self.file.text(&*outer.func), passed.join(", "));
         let before = TextRange::new(outer.start(), inner.start());
@@ -382,7 +412,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
     }
 
     /// The draft for `map(work, items)`.
-    fn mapped(&self, map: &'a ast::ExprCall) -> Result<Draft, String> {
+    fn mapped(&self, map: &'a ast::ExprCall) -> Result<Draft<'a>, String> {
         let (function, iterables) = map
             .arguments
             .args
@@ -405,7 +435,10 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 .unwrap_or_else(|| "item".to_owned());
             draft.parameters.push(Parameter {
                 name: unique(parameter_name(&wish), &mut taken),
-                annotation: None,
+                annotation: signature
+                    .as_ref()
+                    .and_then(|signature| signature.annotation_at(self.file, self.owner, index)),
+                value: None,
             });
         }
         let names: Vec<&str> = draft
@@ -415,15 +448,17 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .collect();
         draft.body = format!("{}({})", callee.text, names.join(", "));
         draft.edits.push((function.range(), NAME.to_owned()));
+        draft.returns = signature.and_then(|signature| signature.gives(self.file, self.owner));
         Ok(draft)
     }
 
     /// What is called, and what of it has to be given to the new function.
-    fn callee(&self, callee: &'a Expr) -> Result<Callee, String> {
+    fn callee(&self, callee: &'a Expr) -> Result<Callee<'a>, String> {
         if self.is_settled(callee) {
             return Ok(Callee {
                 text: self.file.text(callee).to_owned(),
                 receiver: None,
+                value: None,
             });
         }
         let (receiver, text, wish) = match callee {
@@ -443,6 +478,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         Ok(Callee {
             text,
             receiver: Some((receiver.range(), wish)),
+            value: Some(receiver),
         })
     }
 
@@ -528,7 +564,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         arguments: &[Argument<'a>],
         kept: &[TextRange],
         receiver: Option<TextRange>,
-        draft: &mut Draft,
+        draft: &mut Draft<'a>,
     ) {
         let open = call.arguments.start() + TextSize::from(1);
         if let Some(receiver) = receiver {
@@ -578,7 +614,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
     }
 
     /// The parameters and the arguments of a function that passes on what it is given.
-    fn variadic(arguments: &[Argument<'a>], parameters: &mut Vec<Parameter>) -> String {
+    fn variadic(arguments: &[Argument<'a>], parameters: &mut Vec<Parameter<'a>>) -> String {
         let has_positional = arguments
             .iter()
             .any(|argument| matches!(argument.of, ArgOrKeyword::Arg(_)));
@@ -591,6 +627,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             parameters.push(Parameter {
                 name: "/".to_owned(),
                 annotation: None,
+                value: None,
             });
         }
         for (name, is_there) in [("*args", has_positional), ("**kwargs", has_keywords)] {
@@ -598,6 +635,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 parameters.push(Parameter {
                     name: name.to_owned(),
                     annotation: None,
+                    value: None,
                 });
                 passed.push(name);
             }
@@ -606,7 +644,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
     }
 
     /// Takes the call that makes a task away from around the call, unless a comment stands in it.
-    fn unwrap_task(&self, task: &ast::ExprCall, call: &ast::ExprCall, draft: &mut Draft) {
+    fn unwrap_task(&self, task: &ast::ExprCall, call: &ast::ExprCall, draft: &mut Draft<'_>) {
         let before = TextRange::new(task.start(), call.start());
         let behind = TextRange::new(call.end(), task.end());
         if self.file.comments.intersects(before) || self.file.comments.intersects(behind) {
@@ -649,7 +687,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         !self.file.has_string(constant.range()) || !self.file.has_string(before)
     }
 
-    fn taken(&self, callee: &Callee) -> FxHashSet<String> {
+    fn taken(&self, callee: &Callee<'_>) -> FxHashSet<String> {
         let root: String = callee
             .text
             .chars()
@@ -664,39 +702,6 @@ impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
     fn signature(&self, callee: &Expr, call: Option<&ast::ExprCall>) -> Option<Signature<'db>> {
         let given = call.map_or(0, |call| call.arguments.args.len());
         Signature::of(&self.file.semantics, callee, given)
-    }
-
-    /// Annotates the draft as the function is, where the module is typed throughout and the names
-    /// in the annotations mean the same here.
-    fn annotate(
-        &self,
-        signature: &Signature<'db>,
-        arguments: &[Argument<'a>],
-        kept: &[TextRange],
-        draft: &mut Draft,
-    ) {
-        if !is_typed_throughout(self.file.body()) {
-            return;
-        }
-        let returns = signature.returns(self.file, self.owner);
-        let annotations: Option<Vec<String>> = arguments
-            .iter()
-            .enumerate()
-            .filter(|(_, argument)| kept.contains(&argument.range))
-            .map(|(index, argument)| match argument.of {
-                ArgOrKeyword::Arg(_) => signature.annotation_at(self.file, self.owner, index),
-                ArgOrKeyword::Keyword(keyword) => {
-                    signature.annotation_of(self.file, self.owner, keyword.arg.as_deref()?)
-                }
-            })
-            .collect();
-        let (Some(returns), Some(annotations)) = (returns, annotations) else {
-            return;
-        };
-        for (parameter, annotation) in draft.parameters.iter_mut().zip(annotations) {
-            parameter.annotation = Some(annotation);
-        }
-        draft.returns = Some(returns);
     }
 }
 

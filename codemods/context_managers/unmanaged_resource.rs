@@ -8,7 +8,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::closes::CLOSING;
-use super::uses::{UseKind, Used, closes_behind_yield, is_fixture, uses_of};
+use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::opening_key;
@@ -17,6 +17,7 @@ use crate::rule::Rule;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
 use crate::support::blocks;
+use crate::support::decorators::is_fixture;
 use crate::support::intent::{self, Deed};
 use crate::support::resources::{
     CALL, Form, Resource, callable_classes, is_opening_method, opened, opening_names, opening_paths,

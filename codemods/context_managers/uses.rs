@@ -1,10 +1,8 @@
 //! How an object is used in the function that opens it.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-
-use crate::outline::last_name;
 
 /// A use of an object.
 pub(super) struct Used<'a> {
@@ -112,18 +110,6 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'a, '_> {
     fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
         self.ancestors.pop();
     }
-}
-
-/// Whether a function is a fixture of pytest, by its decorator's name: what stands behind its `yield`
-/// runs in every case.
-pub(super) fn is_fixture(function: &ast::StmtFunctionDef) -> bool {
-    function.decorator_list.iter().any(|decorator| {
-        let decorator = match &decorator.expression {
-            Expr::Call(call) => &call.func,
-            other => other,
-        };
-        last_name(decorator) == Some("fixture")
-    })
 }
 
 /// Whether `object` is used in a statement behind the only `yield` of a function, where that is one of

@@ -6,4 +6,4 @@ mod meant;
 mod members;
 mod results;
 pub mod return_exceptions;
-mod typed;
+pub(crate) mod typed;

@@ -19,6 +19,7 @@ use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
 use crate::support::coroutines::{self, Member};
+use crate::support::depth::Depth;
 use crate::support::endings::{self, Doubt, Ending, Seen};
 use crate::support::names;
 use crate::support::slots::Slot;
@@ -756,7 +757,7 @@ fn is_plain(expr: &Expr) -> bool {
 fn is_shared(body: &[Stmt], name: &str) -> bool {
     struct Search<'n> {
         name: &'n str,
-        inside: usize,
+        depth: Depth,
         found: bool,
     }
     impl<'a> SourceOrderVisitor<'a> for Search<'_> {
@@ -766,31 +767,22 @@ fn is_shared(body: &[Stmt], name: &str) -> bool {
                 | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
                     self.found |= names.iter().any(|other| other.as_str() == self.name);
                 }
-                AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_)
-                | AnyNodeRef::ExprLambda(_) => self.inside += 1,
                 AnyNodeRef::ExprName(other) => {
-                    self.found |= self.inside > 0 && other.id == self.name;
+                    self.found |= self.depth.is_inside() && other.id == self.name;
                 }
                 _ => {}
             }
+            self.depth.enter(node);
             TraversalSignal::Traverse
         }
 
         fn leave_node(&mut self, node: AnyNodeRef<'a>) {
-            if matches!(
-                node,
-                AnyNodeRef::StmtFunctionDef(_)
-                    | AnyNodeRef::StmtClassDef(_)
-                    | AnyNodeRef::ExprLambda(_)
-            ) {
-                self.inside -= 1;
-            }
+            self.depth.leave(node);
         }
     }
     let mut search = Search {
         name,
-        inside: 0,
+        depth: Depth::default(),
         found: false,
     };
     search.visit_body(body);

@@ -165,7 +165,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The definition that one of this file brings from another module, or itself.
-    pub(super) fn imported_by(&self, definition: Definition<'db>) -> Option<Definition<'db>> {
+    pub(crate) fn imported_by(&self, definition: Definition<'db>) -> Option<Definition<'db>> {
         let DefinitionKind::ImportFrom(import) = definition.kind(self.db()) else {
             return Some(definition);
         };

@@ -106,6 +106,12 @@ pub struct Row {
     /// The positions of paths that it writes.
     #[serde(default)]
     pub writes_to: Vec<usize>,
+    /// The positions of paths that it removes, or makes.
+    #[serde(default)]
+    pub removes: Vec<usize>,
+    /// The positions of paths that it asks about.
+    #[serde(default)]
+    pub asks_about: Vec<usize>,
     /// The position of the argument that says whether the first path is read or written.
     pub mode: Option<usize>,
     /// What can be awaited instead.
@@ -142,6 +148,8 @@ impl Row {
             memory: false,
             reads_from: Vec::new(),
             writes_to: Vec::new(),
+            removes: Vec::new(),
+            asks_about: Vec::new(),
             mode: None,
             instead: None,
             since: None,
@@ -186,7 +194,13 @@ impl Row {
 
     /// Whether the table says which files the call uses.
     pub fn uses_files(&self) -> bool {
-        self.mode.is_some() || !self.reads_from.is_empty() || !self.writes_to.is_empty()
+        let positions = [
+            &self.reads_from,
+            &self.writes_to,
+            &self.removes,
+            &self.asks_about,
+        ];
+        self.mode.is_some() || positions.iter().any(|positions| !positions.is_empty())
     }
 
     /// The first Python that has the name, where that is not every one.

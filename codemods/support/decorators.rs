@@ -2,6 +2,8 @@
 
 use ruff_python_ast::{self as ast, Expr};
 
+use crate::outline::last_name;
+
 /// Decorators that leave a function what it is, and calling it what that was. One that remembers
 /// results runs the function once at most, and is none of them.
 pub const KEEPING: [&str; 9] = [
@@ -22,4 +24,12 @@ pub fn called(decorator: &ast::Decorator) -> &Expr {
         Expr::Call(call) => &call.func,
         other => other,
     }
+}
+
+/// Whether a function is a fixture of pytest, by its decorator's name.
+pub fn is_fixture(function: &ast::StmtFunctionDef) -> bool {
+    function
+        .decorator_list
+        .iter()
+        .any(|decorator| last_name(called(decorator)) == Some("fixture"))
 }

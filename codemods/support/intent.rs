@@ -344,7 +344,7 @@ fn comments<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Vec<(String, bool)>
     let mut count = 0;
     while count < LINES_ABOVE {
         if let Some((text, first)) = comment_above(file, start) {
-            if is_near || !speaks_of_another(file, &place, &text, first) {
+            if is_near || !speaks_of_another(file, &place, &text, first, &callee_words(site.node)) {
                 texts.push((text, is_near));
             }
             count += 1;
@@ -391,12 +391,14 @@ fn text_of(file: &File<'_, '_>, comment: TextRange) -> String {
 }
 
 /// Whether a comment further up is about other code: it names what a statement in between calls, or
-/// stands in another suite.
+/// stands in another suite. One that names the call itself, by one of its `own` words, is about that as well, unless a
+/// statement in between calls the same.
 fn speaks_of_another(
     file: &File<'_, '_>,
     place: &Place<'_>,
     text: &str,
     comment: TextSize,
+    own: &[String],
 ) -> bool {
     struct Search {
         said: Vec<String>,
@@ -410,10 +412,11 @@ fn speaks_of_another(
             TraversalSignal::Traverse
         }
     }
-    let mut search = Search {
-        said: words(text),
-        found: false,
-    };
+    let mut said = words(text);
+    if said.iter().any(|word| own.contains(word)) {
+        said.retain(|word| own.contains(word));
+    }
+    let mut search = Search { said, found: false };
     let before = place.suite.get(..place.index).unwrap_or_default();
     for statement in before.iter().filter(|before| before.start() > comment) {
         search.visit_stmt(statement);

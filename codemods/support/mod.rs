@@ -1,10 +1,12 @@
 //! What the codemods share. There is one way to do each of these things.
 
+pub mod annotations;
 pub mod blocking;
 pub mod blocks;
 pub mod conduct;
 pub mod coroutines;
 pub mod decorators;
+pub mod depth;
 pub mod endings;
 pub mod exceptions;
 pub mod expected;

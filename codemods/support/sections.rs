@@ -349,6 +349,8 @@ struct Written<'a> {
     at: TextSize,
     root: &'a ast::ExprName,
     path: Vec<&'a str>,
+    /// What a method is called on, where it is a method that changes it.
+    receiver: Option<&'a Expr>,
     /// Whether the name itself gets another value.
     is_rebound: bool,
     is_constant: bool,
@@ -430,6 +432,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'a> {
                         at: expr.end(),
                         root,
                         path,
+                        receiver: Some(&method.value),
                         is_rebound: false,
                         is_constant: false,
                         uses,
@@ -476,6 +479,7 @@ impl<'a> Search<'a> {
                     at: statement.end(),
                     root,
                     path,
+                    receiver: None,
                     is_rebound: target.is_name_expr(),
                     is_constant: value.is_some_and(Expr::is_literal_expr),
                     uses,
@@ -546,7 +550,13 @@ impl<'f> Shared<'f, '_, '_> {
                     .is_declared_outside(&change.root.id, scope)
             });
         }
-        self.is_known_elsewhere(change.root)
+        // `os.remove(path)` is a function of a module, and no method of a container.
+        let is_function = || {
+            change
+                .receiver
+                .is_some_and(|receiver| self.file.semantics.is_module(receiver))
+        };
+        self.is_known_elsewhere(change.root) && !is_function()
     }
 
     /// Whether a name may stand for something that is not this call's own.

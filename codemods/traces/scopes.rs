@@ -21,6 +21,8 @@ pub(crate) enum Binding<'a> {
     Value(&'a Expr),
     /// An assignment of what is inside of this value: of an element, or of what a pattern takes.
     Inside(&'a Expr),
+    /// What it had, changed by this: `count += 1`.
+    Changed(&'a Expr),
     /// An assignment of what entering this value gives.
     Entered(&'a Expr),
     Annotated(&'a Expr, Option<&'a Expr>),
@@ -174,7 +176,7 @@ impl<'a> Scopes<'a> {
                 scope,
             ),
             Stmt::AugAssign(assign) => {
-                self.target(&assign.target, Binding::Inside(&assign.value), scope);
+                self.target(&assign.target, Binding::Changed(&assign.value), scope);
             }
             Stmt::TypeAlias(alias) => {
                 self.target(&alias.name, Binding::Value(&alias.value), scope);
@@ -361,7 +363,10 @@ impl Binding<'_> {
         match self {
             Self::Import(_) | Self::ImportFrom(..) => true,
             Self::Value(Expr::Call(call)) => imported_module(call).is_some(),
-            Self::Value(value) | Self::Inside(value) | Self::Entered(value) => matches!(
+            Self::Value(value)
+            | Self::Inside(value)
+            | Self::Changed(value)
+            | Self::Entered(value) => matches!(
                 value,
                 Expr::Name(_) | Expr::Attribute(_) | Expr::If(_) | Expr::BoolOp(_)
             ),

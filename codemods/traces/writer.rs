@@ -339,7 +339,10 @@ impl<'s, 'a> Writer<'s, 'a> {
                 let path = self.import_from(import, Some(alias));
                 steps.push(Step::Import(path));
             }
-            Binding::Value(value) | Binding::Inside(value) | Binding::Entered(value) => {
+            Binding::Value(value)
+            | Binding::Inside(value)
+            | Binding::Changed(value)
+            | Binding::Entered(value) => {
                 self.walk(value, scope, steps);
             }
             Binding::Annotated(annotation, value) => {

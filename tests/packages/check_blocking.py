@@ -26,7 +26,8 @@ KEYS = {
     "functions": list, "methods": list, "code": str, "rewrite": str, "with": str, "reason": str, "timeout": int,
     "arguments": int, "harmless": list, "only": list, "streams": list, "lazy": bool, "bounded": bool, "reads": list,
     "imported": bool, "unless": str, "guards": list, "tests": list, "shared": bool, "direct": bool, "memory": bool, "instead": str,
-    "since": str, "until": str, "whole": bool, "mode": int, "reads_from": list, "writes_to": list,
+    "since": str, "until": str, "whole": bool, "mode": int, "reads_from": list, "writes_to": list, "removes": list,
+    "asks_about": list,
 }
 REWRITES = ("replace", "to-thread", "wrap-future", "outline", "report")
 CODES = ("AF201", "AF202", "AF203", "AF204", "AF205", "AF207", "AF208", "AF209")

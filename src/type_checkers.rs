@@ -1,0 +1,131 @@
+//! What a project says to its type checker.
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+/// The options of mypy that ask for annotations on every function.
+const ASKING: [&str; 3] = [
+    "strict",
+    "disallow_untyped_defs",
+    "disallow_incomplete_defs",
+];
+
+/// Whether the files of a project in `folder` ask its type checker for annotations on every function, for some of its
+/// modules at least. `None` where none speaks of a type checker.
+pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    if let Some(text) = read("mypy.ini").or_else(|| read(".mypy.ini")) {
+        return Some(asks_in_sections(&text).unwrap_or(false));
+    }
+    if let Some(text) = read("pyproject.toml")
+        && let Ok(document) = DeTable::parse(&text)
+        && let Some(asks) = asks_in_table(document.get_ref())
+    {
+        return Some(asks);
+    }
+    read("setup.cfg").and_then(|text| asks_in_sections(&text))
+}
+
+/// The same of the sections about mypy in a text that has them: `[mypy]`, `[mypy-package.*]`.
+fn asks_in_sections(text: &str) -> Option<bool> {
+    let mut is_about = false;
+    let mut asks = None;
+    for line in text.lines() {
+        if let Some(section) = line.strip_prefix('[') {
+            is_about = section.starts_with("mypy");
+            if is_about {
+                asks.get_or_insert(false);
+            }
+        } else if is_about
+            && let Some((option, value)) = line.split_once(['=', ':'])
+            && ASKING.contains(&option.trim())
+            && matches!(
+                value.trim().to_lowercase().as_str(),
+                "true" | "yes" | "on" | "1"
+            )
+        {
+            asks = Some(true);
+        }
+    }
+    asks
+}
+
+fn asks_in_table(table: &DeTable<'_>) -> Option<bool> {
+    let tools = table.get("tool")?.get_ref().as_table()?;
+    let mypy = tools.get("mypy").and_then(|mypy| mypy.get_ref().as_table());
+    let pyright = ["pyright", "basedpyright"].into_iter().find_map(|name| {
+        let mode = tools
+            .get(name)?
+            .get_ref()
+            .as_table()?
+            .get("typeCheckingMode")?;
+        Some(mode.get_ref().as_str() == Some("strict"))
+    });
+    let Some(mypy) = mypy else {
+        return pyright;
+    };
+    let asks = |table: &DeTable<'_>| {
+        ASKING.iter().any(|option| {
+            table
+                .get(*option)
+                .is_some_and(|value| matches!(value.get_ref(), DeValue::Boolean(true)))
+        })
+    };
+    let in_overrides = mypy
+        .get("overrides")
+        .and_then(|overrides| overrides.get_ref().as_array())
+        .is_some_and(|overrides| {
+            let mut tables = overrides
+                .iter()
+                .filter_map(|part| part.get_ref().as_table());
+            tables.any(asks)
+        });
+    Some(asks(mypy) || in_overrides || pyright == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(name: &str, text: &str) -> Option<bool> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        ask_for_annotations(folder.path())
+    }
+
+    #[test]
+    fn each_file_has_its_place() {
+        for (name, text) in [
+            ("mypy.ini", "[mypy]\nstrict = True\n"),
+            (
+                "mypy.ini",
+                "[mypy]\n[mypy-app.*]\ndisallow_untyped_defs = true\n",
+            ),
+            ("setup.cfg", "[mypy]\ndisallow_incomplete_defs: yes\n"),
+            ("pyproject.toml", "[tool.mypy]\nstrict = true\n"),
+            (
+                "pyproject.toml",
+                "[tool.mypy]\n[[tool.mypy.overrides]]\nmodule = 'app.*'\ndisallow_untyped_defs = true\n",
+            ),
+            (
+                "pyproject.toml",
+                "[tool.pyright]\ntypeCheckingMode = 'strict'\n",
+            ),
+        ] {
+            assert_eq!(asks(name, text), Some(true), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_none() {
+        assert_eq!(asks("mypy.ini", "[mypy]\nstrict = False\n"), Some(false));
+        assert_eq!(asks("setup.cfg", "[metadata]\nstrict = true\n"), None);
+        assert_eq!(asks("pyproject.toml", "[tool.ruff]\n"), None);
+        assert_eq!(
+            asks("pyproject.toml", "[tool.mypy]\nfiles = 'x'\n"),
+            Some(false)
+        );
+        assert_eq!(asks("pyproject.toml", "[tool\n"), None);
+    }
+}
