@@ -110,6 +110,11 @@ impl Spellings {
         self.packages.contains(package)
     }
 
+    /// Whether no import or assignment binds a name: in code that forgets to import it, it may be a module's.
+    pub fn lacks(&self, name: &str) -> bool {
+        !self.bound.contains_key(name)
+    }
+
     /// The last name of `expr` and, where it is a plain name, those of what that may have been made to stand
     /// for.
     pub fn last_names<'n>(&'n self, expr: &'n Expr) -> impl Iterator<Item = &'n str> {
@@ -155,6 +160,9 @@ impl Spellings {
 
     fn allows_name(&self, name: &str, path: &str, depth: usize) -> bool {
         let mut bound = self.bound.get(name).into_iter().flatten();
+        if path == name && self.lacks(name) {
+            return true;
+        }
         above(path, name).is_some_and(|module| {
             module == "builtins" || self.stars.iter().any(|star| star == module)
         }) || bound.any(|bound| match bound {

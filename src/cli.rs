@@ -542,10 +542,10 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
 
 /// The diff of a file; of a notebook, a diff of each cell.
 fn diff_of(outcome: &run::Outcome, rewritten: &str, color: bool) -> String {
-    let Some(sheet) = &outcome.sheet else {
+    let Some(sheet) = outcome.sheet.as_ref().filter(|sheet| sheet.index.is_some()) else {
         return diff::unified(&outcome.shown, &outcome.source.text, rewritten, color);
     };
-    let cells = sheet.changed.iter().map(|(number, old, new)| {
+    let cells = sheet.cells.iter().map(|(number, old, new)| {
         let mut name = outcome.shown.clone().into_os_string();
         name.push(format!(":cell {number}"));
         diff::unified(Path::new(&name), old, new, color)

@@ -85,6 +85,8 @@ pub struct Options {
     pub respect_gitignore: Option<bool>,
     /// Whether patterns exclude files that are named as well.
     pub force_exclude: Option<bool>,
+    /// Whether Markdown and reStructuredText are looked at in folders.
+    pub markdown: Option<bool>,
     /// The environment whose packages are looked at: an interpreter, or a folder.
     pub python: Option<PathBuf>,
     /// Folders that imports start from, beside those that are found.
@@ -165,6 +167,8 @@ pub struct Config {
     pub respect_gitignore: bool,
     /// Whether patterns exclude files that are named as well.
     pub force_exclude: bool,
+    /// Whether Markdown and reStructuredText are looked at in folders.
+    pub markdown: bool,
     /// The environment whose packages are looked at, as an absolute path.
     pub python: Option<PathBuf>,
     /// Folders that imports start from, beside those that are found. Absolute.
@@ -271,6 +275,7 @@ impl Config {
         }
         let _ = writeln!(text, "respect-gitignore = {}", self.respect_gitignore);
         let _ = writeln!(text, "force-exclude = {}", self.force_exclude);
+        let _ = writeln!(text, "markdown = {}", self.markdown);
         let _ = writeln!(text, "exclude = {}", list(&self.exclude_patterns));
         let paths = |paths: &[PathBuf]| {
             let paths: Vec<String> = paths
@@ -372,6 +377,7 @@ pub struct Resolver {
     overrides: Overrides,
     inline: Options,
     fixed: Option<Arc<Config>>,
+    cwd: PathBuf,
     /// By the folders as they are written: to compare paths by their components takes many times as long.
     folders: RwLock<FxHashMap<OsString, Result<Arc<Config>, ConfigError>>>,
 }
@@ -393,6 +399,7 @@ impl Resolver {
             overrides,
             inline,
             fixed: None,
+            cwd: cwd.to_path_buf(),
             folders: RwLock::default(),
         };
         if let Some(file) = resolver.overrides.file.clone() {
@@ -402,9 +409,6 @@ impl Resolver {
                 .and_then(|path| path.parent().map(Path::to_path_buf))
                 .unwrap_or_else(|| cwd.to_path_buf());
             resolver.fixed = Some(Arc::new(resolver.config(options, Some(file), root)?));
-        } else if resolver.overrides.isolated {
-            let config = resolver.config(Options::default(), None, cwd.to_path_buf())?;
-            resolver.fixed = Some(Arc::new(config));
         }
         Ok(resolver)
     }
@@ -427,7 +431,8 @@ impl Resolver {
     }
 
     fn find(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
-        for name in FILE_NAMES {
+        let is_isolated = self.overrides.isolated;
+        for name in FILE_NAMES.into_iter().filter(|_| !is_isolated) {
             let path = folder.join(name);
             if path.is_file()
                 && let Some(options) = read_options(&path)?
@@ -458,7 +463,9 @@ impl Resolver {
             }
             Ok(inherited)
         } else {
-            let config = self.config(Options::default(), None, folder.to_path_buf())?;
+            // Without any configuration, patterns of the command line are relative to where that was written.
+            let root = if is_isolated { &self.cwd } else { folder };
+            let config = self.config(Options::default(), None, root.to_path_buf())?;
             Ok(Arc::new(config))
         }
     }
@@ -493,19 +500,22 @@ impl Resolver {
                 ))
             })
             .collect::<Result<_, ConfigError>>()?;
-        let (target_version, target_version_origin) = if let Some(version) =
-            overrides.target_version
-        {
-            (version, VersionOrigin::Given("--target-version"))
-        } else if let Some(version) = inline.target_version {
-            (version, VersionOrigin::Given("--config"))
-        } else if let Some(version) = options.target_version {
-            (version, VersionOrigin::Given("target-version"))
-        } else if let Some((version, path)) = root.ancestors().find_map(python_version::oldest) {
-            (version, VersionOrigin::RequiresPython(path))
-        } else {
-            (Settings::default().target_version, VersionOrigin::Default)
-        };
+        let (target_version, target_version_origin) =
+            if let Some(version) = overrides.target_version {
+                (version, VersionOrigin::Given("--target-version"))
+            } else if let Some(version) = inline.target_version {
+                (version, VersionOrigin::Given("--config"))
+            } else if let Some(version) = options.target_version {
+                (version, VersionOrigin::Given("target-version"))
+            } else if let Some((version, path)) = origin
+                .is_some()
+                .then(|| root.ancestors().find_map(python_version::oldest))
+                .flatten()
+            {
+                (version, VersionOrigin::RequiresPython(path))
+            } else {
+                (Settings::default().target_version, VersionOrigin::Default)
+            };
         let mut folders: Vec<_> = root.ancestors().collect();
         folders.reverse();
         let requirements = folders.into_iter().flat_map(requirements::of).collect();
@@ -574,6 +584,7 @@ impl Resolver {
                 .or(inline.force_exclude)
                 .or(options.force_exclude)
                 .unwrap_or(false),
+            markdown: inline.markdown.or(options.markdown).unwrap_or(false),
             python: overrides
                 .python
                 .clone()
@@ -667,7 +678,7 @@ fn parse_into(
     Ok(true)
 }
 
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "select",
     "extend-select",
     "ignore",
@@ -685,6 +696,7 @@ const KEYS: [&str; 25] = [
     "required-version",
     "respect-gitignore",
     "force-exclude",
+    "markdown",
     "python",
     "src",
     "extra-stubs",
@@ -1001,6 +1013,7 @@ impl Reader<'_> {
                 "unsafe-fixes" => options.unsafe_fixes = Some(self.boolean(value)?),
                 "respect-gitignore" => options.respect_gitignore = Some(self.boolean(value)?),
                 "force-exclude" => options.force_exclude = Some(self.boolean(value)?),
+                "markdown" => options.markdown = Some(self.boolean(value)?),
                 "python" => {
                     let path = self.folder.join(self.string(value)?);
                     if !path.exists() {

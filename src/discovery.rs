@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use ignore::{WalkBuilder, WalkState};
 
 use crate::config::{ConfigError, Resolver};
-use crate::notebook::is_notebook;
+use crate::embedded::{is_document, is_notebook};
 
 /// A Python file to look at, or a stub file, which says what a module has that is written in another language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,7 @@ fn walk(
     discovered: &mut Discovered,
 ) -> Result<(), ConfigError> {
     let config = resolver.for_folder(absolute)?;
+    let in_documents = config.markdown;
     let failure: Mutex<Option<ConfigError>> = Mutex::new(None);
     let (sender, receiver) = mpsc::channel();
     let walker = WalkBuilder::new(absolute)
@@ -124,7 +125,9 @@ fn walk(
             let path = entry.path();
             let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
             let is_code = |path: &Path| {
-                path.extension().is_some_and(|extension| extension == "py") || is_notebook(path)
+                path.extension().is_some_and(|extension| extension == "py")
+                    || is_notebook(path)
+                    || in_documents && is_document(path)
             };
             if !is_folder && !is_code(path) && !stands_alone(path) {
                 return WalkState::Continue;

@@ -16,7 +16,7 @@ use rustc_hash::FxHashSet;
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
-use crate::notebook::path_on_disk;
+use crate::embedded::path_on_disk;
 use crate::roots::View;
 use crate::rounds::Active;
 use crate::run::{Input, system_path};

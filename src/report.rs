@@ -63,11 +63,8 @@ pub fn render(
         .with_show_fix_status(true)
         .with_fix_applicability(least);
     let sheets = outcomes.iter().filter_map(|outcome| {
-        let sheet = outcome.sheet.as_ref()?;
-        Some((
-            outcome.shown.to_string_lossy().into_owned(),
-            sheet.index.clone(),
-        ))
+        let index = outcome.sheet.as_ref()?.index.clone()?;
+        Some((outcome.shown.to_string_lossy().into_owned(), index))
     });
     let resolver = Plain {
         cwd: cwd.to_path_buf(),

@@ -19,9 +19,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
+use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
 use crate::environment;
 use crate::first_look::{FirstLook, Settled, first_look};
-use crate::notebook::{Notebooks, Sheet, is_notebook};
 use crate::roots::{self, Roots, Whole};
 use crate::rounds::{AT_A_TIME, Given, Places, rounds};
 use crate::source::{self, Source};
@@ -61,15 +61,15 @@ pub struct Outcome {
     pub unsafe_fixes: bool,
     /// Files with the same number were changed together: they are written together, or not at all.
     pub group: Option<usize>,
-    /// Of a notebook: what is shown of it. `source` and `rewritten` are the JSON then.
+    /// Of a file with code in it: what is shown of it. `source` and `rewritten` are the whole file then.
     pub sheet: Option<Sheet>,
 }
 
 impl Outcome {
-    /// The code as it is after the run: the text, or that of a notebook's cells. Findings are at places in it.
+    /// The text as it is after the run; of a notebook, the code of its cells. Findings are at places in it.
     pub fn text(&self) -> &str {
         if let Some(sheet) = &self.sheet {
-            return &sheet.code;
+            return &sheet.text;
         }
         self.rewritten.as_deref().unwrap_or(&self.source.text)
     }
@@ -175,7 +175,7 @@ pub fn run(
     mode: Mode,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
-    let notebooks = Notebooks::take(&mut request.inputs);
+    let embedded = Embedded::take(&mut request.inputs);
     let founds: Vec<(Found, Option<String>)> = match mode {
         Mode::Report => Vec::new(),
         Mode::Fix => request
@@ -215,7 +215,7 @@ pub fn run(
         is_out_of_date = later.files.iter().any(|file| file.group.is_some());
         outcomes.follow_up(later);
     }
-    notebooks.give_back(&mut outcomes);
+    embedded.give_back(&mut outcomes);
     Ok(outcomes)
 }
 
@@ -447,8 +447,8 @@ fn files_beside(
         if !folders.iter().any(is_given) {
             let files = whole.files(resolver)?;
             let files = files.into_iter().filter(|path| !given.contains(path));
-            // Nothing imports a notebook.
-            beside.extend(files.filter(|path| !is_notebook(path)));
+            // Nothing imports these.
+            beside.extend(files.filter(|path| !is_notebook(path) && !is_document(path)));
         }
     }
     beside.sort();

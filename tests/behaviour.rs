@@ -65,7 +65,7 @@ fn every_pitfall_is_there_before_and_gone_after() {
         assert_eq!(before.trim(), "pitfall", "{name} before the fix");
 
         let output = Command::new(env!("CARGO_BIN_EXE_asyncfix"))
-            .args(["--isolated", "--write", "--select", &code])
+            .args(["--isolated", "--write", "--exit-zero", "--select", &code])
             .arg(&copy)
             .output()
             .expect("asyncfix runs");
@@ -117,7 +117,7 @@ fn projects_that_did_not_compile_run_after() {
         );
 
         let output = Command::new(env!("CARGO_BIN_EXE_asyncfix"))
-            .args(["--isolated", "--write", "--select", &code])
+            .args(["--isolated", "--write", "--exit-zero", "--select", &code])
             .arg(work.path())
             .output()
             .expect("asyncfix runs");

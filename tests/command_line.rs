@@ -1895,3 +1895,95 @@ fn a_notebook_that_cannot_be_read_is_left_as_it_is() {
         .assert()
         .stdout(broken.clone());
 }
+
+#[test]
+fn the_blocks_of_a_page_are_programs_of_their_own() {
+    let before = include_str!("pages/pitfalls.md");
+    let after = include_str!("pages/pitfalls.fixed.md");
+    let folder = folder(&[("pitfalls.md", before)]);
+    // In a folder, pages are looked at when that is asked for.
+    asyncfix(&folder).arg("--write").assert().code(0);
+    assert_eq!(read(&folder, "pitfalls.md"), before);
+    let concise = ["--output-format", "concise", "--config", "markdown=true"];
+    let output = asyncfix(&folder).args(concise).assert().code(1);
+    let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    let mut pitfalls: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once(" AF")?.1.get(..1))
+        .collect();
+    pitfalls.sort_unstable();
+    assert_eq!(pitfalls, ["1", "2", "3", "4", "5", "6", "7", "8"], "{text}");
+    asyncfix(&folder)
+        .args(["--write", "pitfalls.md"])
+        .assert()
+        .code(0);
+    assert_eq!(read(&folder, "pitfalls.md"), after);
+    asyncfix(&folder)
+        .args(["--write", "pitfalls.md"])
+        .assert()
+        .code(0)
+        .stderr("No problems found\n");
+}
+
+#[test]
+fn a_block_keeps_what_the_page_puts_before_its_lines() {
+    let page = "\
+* a list
+
+  > ```py
+  > import time
+  >
+  > async def nap():
+  >     time.sleep(1)
+  > ```
+
+```
+import time
+```
+
+```python
+async def part(
+```
+
+```python title=\"x.py\"\r
+async def nap():\r
+```
+";
+    let rst = "\
+.. code-block:: python
+   :linenos:
+
+   import time
+
+
+   async def nap():
+       time.sleep(1)
+
+After::
+
+   time.sleep(1)
+";
+    let folder = folder(&[("a.md", page), ("a.rst", rst)]);
+    let diff = asyncfix(&folder)
+        .args(["--diff", "a.md", "a.rst"])
+        .assert()
+        .code(1);
+    let diff = String::from_utf8_lossy(&diff.get_output().stdout).into_owned();
+    let changed: Vec<&str> = diff
+        .lines()
+        .filter(|line| line.starts_with(['-', '+']) && !line.contains(" ./"))
+        .collect();
+    assert_eq!(
+        changed,
+        [
+            "-  > import time",
+            "+  > import asyncio",
+            "-  >     time.sleep(1)",
+            "+  >     await asyncio.sleep(1)",
+            "-   import time",
+            "+   import asyncio",
+            "-       time.sleep(1)",
+            "+       await asyncio.sleep(1)",
+        ]
+    );
+}

@@ -8,6 +8,7 @@ use crate::cancellation::handlers::awaits;
 use crate::file::File;
 use crate::outline::last_name;
 use crate::site::Owner;
+use crate::tasks::entry::is_entry_point;
 use crate::tasks::making::makes_task;
 
 /// Why a first `await` in a function may keep it from coming to its end: so far nothing in it waits, so that a task
@@ -39,7 +40,7 @@ struct Tasks<'f, 'a, 'db> {
     found: bool,
 }
 
-impl<'f> Tasks<'f, '_, '_> {
+impl<'f> Tasks<'f, 'f, '_> {
     fn is_task_of_it(&self, call: &ast::ExprCall) -> bool {
         let runs = matches!(call.arguments.args.first(), Some(Expr::Call(coroutine))
             if last_name(&coroutine.func) == Some(self.name));
@@ -48,8 +49,19 @@ impl<'f> Tasks<'f, '_, '_> {
 
     /// Whether what is made at the current place is dropped, or kept where no `await` reaches it.
     fn is_left_alone(&self) -> bool {
+        let owner = self
+            .ancestors
+            .iter()
+            .rev()
+            .find_map(|node| node.as_stmt_function_def());
         let target = match self.ancestors.last() {
-            Some(AnyNodeRef::StmtExpr(_)) => return true,
+            // Where a program ends, AF801 waits for a task that is dropped.
+            Some(AnyNodeRef::StmtExpr(_)) => {
+                return !is_entry_point(
+                    self.file,
+                    owner.map_or(Owner::Module, |function| Owner::Function(function)),
+                );
+            }
             Some(AnyNodeRef::StmtAssign(assign)) => assign.targets.first(),
             Some(AnyNodeRef::StmtAnnAssign(assign)) => Some(&*assign.target),
             _ => None,
@@ -69,7 +81,7 @@ impl<'f> Tasks<'f, '_, '_> {
     }
 }
 
-impl<'f> SourceOrderVisitor<'f> for Tasks<'f, '_, '_> {
+impl<'f> SourceOrderVisitor<'f> for Tasks<'f, 'f, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
         if let AnyNodeRef::ExprCall(call) = node
             && self.is_task_of_it(call)

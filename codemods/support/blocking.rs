@@ -572,7 +572,9 @@ impl Hints<'_> {
                 let package = entry.package();
                 match found {
                     Found::AsFunction => {
-                        (package == "builtins" || spellings.import(package))
+                        (package == "builtins"
+                            || spellings.import(package)
+                            || spellings.lacks(package))
                             && spellings.allow(callee, &[entry.path.as_str()])
                     }
                     Found::AsMethod => !entry.row.imported || spellings.import(package),

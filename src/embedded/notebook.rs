@@ -8,12 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
-use asyncfix_codemods::file::NOTEBOOK_CODE;
-use asyncfix_codemods::finding::{Finding, Remedy};
-use ruff_diagnostics::Edit;
-use ruff_notebook::NotebookIndex;
+use asyncfix_codemods::finding::Finding;
 use ruff_python_ast::AnyNodeRef;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
@@ -23,9 +19,9 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::embedded::{Sheet, moved_findings};
 use crate::places::Places;
-use crate::run::{Input, Outcome, Outcomes};
-use crate::source::{self, Source};
+use crate::run::Outcome;
 
 /// The line between two cells, without the number of the one above it.
 const BOUNDARY: &str = "#--asyncfix-end-of-cell-";
@@ -36,29 +32,8 @@ const KERNEL: &str = "await _asyncfix_kernel_\n";
 /// What a cell may begin with that leaves the rest of it Python, in the namespace of the others.
 const PYTHON_CELLS: [&str; 2] = ["%%time", "%%capture"];
 
-/// Whether a file is a notebook, by its name.
-pub fn is_notebook(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "ipynb")
-}
-
-/// The path under which the code of a notebook is looked at. Its end says what it is: [`NOTEBOOK_CODE`].
-pub(crate) fn path_of_code(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(NOTEBOOK_CODE.trim_start_matches(".ipynb"));
-    PathBuf::from(name)
-}
-
-/// The path of the file that a path of code stands for: the notebook's for that of its code, any other for itself.
-pub(crate) fn path_on_disk(path: &Path) -> Cow<'_, Path> {
-    match path.file_stem() {
-        Some(stem) if is_notebook(Path::new(stem)) => Cow::Owned(path.with_extension("")),
-        _ => Cow::Borrowed(path),
-    }
-}
-
 #[derive(Deserialize)]
-struct Document<'a> {
+struct Json<'a> {
     #[serde(borrow)]
     cells: Option<Vec<&'a RawValue>>,
     #[serde(default)]
@@ -112,22 +87,11 @@ pub(crate) struct Notebook {
     code: String,
 }
 
-/// A notebook after a run: what people and other programs are shown of it.
-#[derive(Debug)]
-pub struct Sheet {
-    /// The code of all Python cells, one behind the other: findings are at places in it.
-    pub code: String,
-    /// Which line of it belongs to which cell.
-    pub index: NotebookIndex,
-    /// The cells that changed: the number, the old and the new source.
-    pub changed: Vec<(usize, String, String)>,
-}
-
 impl Notebook {
     /// Reads a notebook. `None` for one in another language; `Err` says what is wrong, without the file's name.
     pub(crate) fn read(json: String) -> Result<Option<Self>, String> {
         let wrong = |error: serde_json::Error| format!("not a valid notebook: {error}");
-        let document: Document<'_> = serde_json::from_str(&json).map_err(wrong)?;
+        let document: Json<'_> = serde_json::from_str(&json).map_err(wrong)?;
         let metadata = &document.metadata;
         let language = metadata
             .language_info
@@ -256,26 +220,7 @@ impl Notebook {
             let target = OneIndexed::new(target)?;
             Some((to.line_start(target, &shown) + (offset - start)).min(length))
         };
-        let moved_edit = |edit: &Edit| {
-            let (start, end) = (moved(edit.start())?, moved(edit.end())?);
-            let content = self.with_magics(edit.content().unwrap_or_default());
-            Some(if start == end {
-                Edit::insertion(content, start)
-            } else if content.is_empty() {
-                Edit::deletion(start, end)
-            } else {
-                Edit::replacement(content, start, end)
-            })
-        };
-        for finding in findings {
-            let range = finding.range;
-            finding.range = TextRange::new(moved(range.start())?, moved(range.end())?);
-            if let Remedy::Rewrite(rewrite) = &mut finding.remedy {
-                for edit in rewrite.edits.iter_mut().chain(&mut rewrite.shared) {
-                    *edit = moved_edit(edit)?;
-                }
-            }
-        }
+        moved_findings(findings, &moved, &|content| self.with_magics(content))?;
         let changed = self
             .cells
             .iter()
@@ -287,81 +232,27 @@ impl Notebook {
             })
             .collect();
         Some(Sheet {
-            code: shown,
-            index,
-            changed,
+            text: shown,
+            index: Some(index),
+            cells: changed,
         })
     }
-}
 
-/// The notebooks of a run, by the paths of their code.
-#[derive(Debug, Default)]
-pub(crate) struct Notebooks {
-    all: HashMap<PathBuf, (PathBuf, Notebook)>,
-    /// What went wrong, ready to be shown.
-    errors: Vec<String>,
-}
-
-impl Notebooks {
-    /// Puts the code of notebooks in the place of the notebooks. Those that hold none, or cannot be read, are left out.
-    pub(crate) fn take(inputs: &mut Vec<Input>) -> Self {
-        let mut notebooks = Self::default();
-        inputs.retain_mut(|input| {
-            if !is_notebook(&input.found.path) {
-                return true;
-            }
-            let json = match input.text.take() {
-                Some(text) => Ok(text),
-                None => source::read(&input.found.path).map(|source| source.text.to_string()),
-            };
-            match json.and_then(Notebook::read) {
-                Ok(Some(notebook)) => {
-                    let path = path_of_code(&input.found.path);
-                    let on_disk = std::mem::replace(&mut input.found.path, path.clone());
-                    input.text = Some(notebook.code().to_owned());
-                    notebooks.all.insert(path, (on_disk, notebook));
-                    true
-                }
-                Ok(None) => false,
-                Err(error) => {
-                    let shown = input.found.shown.display();
-                    notebooks.errors.push(format!("{shown}: {error}"));
-                    false
-                }
-            }
-        });
-        notebooks
+    /// Makes of what became of the code what becomes of the notebook, but for its old text. `None` where the cells
+    /// cannot be told apart any more.
+    pub(super) fn put_back(&self, outcome: &mut Outcome) -> Option<()> {
+        let code = outcome.rewritten.take();
+        let code = code.as_deref().unwrap_or(&self.code);
+        let json = self.rewritten(code)?;
+        outcome.sheet = Some(self.shown(code, &mut outcome.findings)?);
+        outcome.rewritten = (json != self.json).then_some(json);
+        Some(())
     }
 
-    /// Makes of what became of the code what becomes of the notebooks.
-    pub(crate) fn give_back(mut self, outcomes: &mut Outcomes) {
-        for outcome in &mut outcomes.files {
-            let Some((path, notebook)) = self.all.remove(&outcome.path) else {
-                continue;
-            };
-            outcome.path = path;
-            if put_back(outcome, &notebook).is_none() {
-                let shown = outcome.shown.display();
-                self.errors.push(format!(
-                    "{shown}: not changed: the cells can't be told apart after the fix (a bug, please report it)"
-                ));
-                outcome.findings.clear();
-                outcome.fixed.clear();
-                outcome.rewritten = None;
-            }
-            outcome.source = Source::utf8(notebook.json);
-        }
-        outcomes.errors.append(&mut self.errors);
+    /// The notebook as it was read.
+    pub(super) fn into_json(self) -> String {
+        self.json
     }
-}
-
-fn put_back(outcome: &mut Outcome, notebook: &Notebook) -> Option<()> {
-    let code = outcome.rewritten.take();
-    let code = code.as_deref().unwrap_or(&notebook.code);
-    let json = notebook.rewritten(code)?;
-    outcome.sheet = Some(notebook.shown(code, &mut outcome.findings)?);
-    outcome.rewritten = (json != notebook.json).then_some(json);
-    Some(())
 }
 
 fn boundary(number: usize) -> String {
@@ -522,9 +413,9 @@ mod tests {
         );
         let sheet = notebook.shown(notebook.code(), &mut []).unwrap();
         assert_eq!(
-            sheet.code,
+            sheet.text,
             sources.map(|source| format!("{source}\n")).concat()
         );
-        assert!(sheet.changed.is_empty());
+        assert!(sheet.cells.is_empty());
     }
 }
