@@ -184,6 +184,10 @@ pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>))
 
 /// What one file says, without knowing the others. Plain data: it outlives the tree.
 #[derive(Debug, Default, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
 pub struct Summary {
     /// The library the file's imports point to.
     pub library: Option<Library>,

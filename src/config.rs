@@ -146,6 +146,7 @@ impl std::fmt::Display for VersionOrigin {
 
 /// What applies to the files of a folder.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct Config {
     /// The file it was read from; `None` for the defaults.
     pub origin: Option<PathBuf>,

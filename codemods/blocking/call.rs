@@ -385,8 +385,12 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
                 "the project uses several async libraries; asyncfix can't tell which one runs this file"
             }
         });
+        // What takes all of it at once makes no difference.
+        let reason = row
+            .unsafe_because(self.call)
+            .filter(|_| !row.lazy || self.consumer().is_none());
         Ok(rewrite
-            .unsafe_if(row.unsafe_because(self.call))
+            .unsafe_if(reason)
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.lost_update())
@@ -564,7 +568,23 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         if let Some(consumer) = self.consumer() {
             return self.in_lambda(&consumer, "", "");
         }
+        if !self.is_looped_over() {
+            return Err(
+                "its result is an iterator, and a list can't stand for that; move the call and what reads the result into one function and run that in `asyncio.to_thread`"
+                    .to_owned(),
+            );
+        }
         self.in_lambda(self.site, "list(", ")")
+    }
+
+    /// Whether a loop or a comprehension takes what the call gives, and nothing else does.
+    fn is_looped_over(&self) -> bool {
+        let is_it = |iter: &Expr| iter.range() == self.call.range();
+        match self.site.parent() {
+            Some(AnyNodeRef::StmtFor(statement)) => !statement.is_async && is_it(&statement.iter),
+            Some(AnyNodeRef::Comprehension(clause)) => !clause.is_async && is_it(&clause.iter),
+            _ => false,
+        }
     }
 
     /// The expression at `site` in a lambda that runs in a thread.

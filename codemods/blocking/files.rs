@@ -34,6 +34,10 @@ pub(super) enum Agreement {
 
 /// What a call does to a file.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a call may do several of these"
+)]
 pub(super) struct Does {
     reads: bool,
     writes: bool,

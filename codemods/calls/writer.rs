@@ -957,10 +957,9 @@ impl<'a> Walk<'_, '_, 'a> {
                     let known = self.writer.value(value, self.scope, STEPS);
                     matches!(known, Some(Value::Made)) || self.is_fresh_call(value)
                 }
-                // It only says of what type the name is.
-                Binding::Annotated(_, None) => true,
-                // What is made of the function's own is its own, whatever is added.
-                Binding::Changed(_) => true,
+                // That only says of what type the name is; and what is made of the function's own is its own,
+                // whatever is added.
+                Binding::Annotated(_, None) | Binding::Changed(_) => true,
                 _ => false,
             })
         })

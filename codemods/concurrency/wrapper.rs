@@ -697,7 +697,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
     }
 }
 
-impl<'a, 'db> Writer<'_, '_, 'a, 'db> {
+impl<'db> Writer<'_, '_, '_, 'db> {
     /// The function that is called, where it is in sight.
     fn signature(&self, callee: &Expr, call: Option<&ast::ExprCall>) -> Option<Signature<'db>> {
         let given = call.map_or(0, |call| call.arguments.args.len());
