@@ -13,6 +13,7 @@ pub mod environment;
 mod first_look;
 pub mod fixes;
 pub mod format;
+mod formatters;
 mod json;
 pub mod notebook;
 mod places;
