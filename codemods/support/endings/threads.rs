@@ -216,6 +216,12 @@ impl<'a> SourceOrderVisitor<'a> for Threaded<'_, '_, '_> {
                 }
             }
             Stmt::While(inner) => self.polls(&inner.test, &inner.body),
+            Stmt::If(_) | Stmt::Match(_) => {
+                self.look.branches += 1;
+                walk_stmt(self, statement);
+                self.look.branches -= 1;
+                return;
+            }
             _ => {}
         }
         walk_stmt(self, statement);
