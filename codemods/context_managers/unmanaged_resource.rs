@@ -458,8 +458,9 @@ impl<'a> Managed<'_, 'a, '_> {
         let removal = lines.delete(suite, index)?;
         let item = format!(", {}", self.item(row, removals)?);
         let line = self.file.source.line_str(last.end());
-        let length = line.chars().count() + item.chars().count();
-        if length > usize::from(self.file.settings.line_length) {
+        let mut lengths = item.lines().map(|line| line.chars().count());
+        let first = lengths.next().unwrap_or_default() + line.chars().count();
+        if lengths.fold(first, usize::max) > usize::from(self.file.settings.line_length) {
             return Ok(None);
         }
         Ok(Some(vec![
