@@ -1,6 +1,7 @@
 //! Everything a codemod may know about the file it looks at.
 
 use std::cell::OnceCell;
+use std::path::Path;
 
 use ruff_db::parsed::ParsedModuleRef;
 use ruff_diagnostics::Edit;
@@ -35,6 +36,9 @@ pub const NOTEBOOK_CODE: &str = ".ipynb.py";
 
 /// How many folders up from a file may be the one for tests, where the name of its module is not known.
 const FOLDERS: usize = 4;
+
+/// How many folders up from a file may be the one of the package that it belongs to.
+const PACKAGES: usize = 3;
 
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
@@ -228,25 +232,30 @@ impl<'a, 'db> File<'a, 'db> {
         name.is_some_and(|name| name.ends_with(NOTEBOOK_CODE))
     }
 
-    /// Whether the file is a module of a package, and no script: an `__init__.py` stands beside it, and it
-    /// starts no program itself.
+    /// Whether the file is a module of a package, and no script: an `__init__.py` stands beside it, or in one of the
+    /// folders right above, and it starts no program itself.
     ///
     /// The name of its module does not tell: it depends on the folder from which one looks.
     pub fn is_in_package(&self) -> bool {
         *self.in_package.get_or_init(|| {
-            let interface = || {
-                let path = self.semantics.path()?.with_file_name("__init__.py");
-                self.semantics.beside(&path)
+            let is_package = |folder: &Path| {
+                let path = folder.join("__init__.py");
+                self.semantics.beside(&path).is_some()
+            };
+            // A folder of a package needs no `__init__.py` of its own.
+            let in_package = || {
+                let mut folders = self.semantics.path()?.ancestors().skip(1);
+                Some(folders.by_ref().take(PACKAGES).any(is_package))
             };
             // A module that others import is no script, although it may run something of its own.
-            (self.is_package || interface().is_some())
+            (self.is_package || in_package() == Some(true))
                 && (!self.starts_program() || self.is_imported())
         })
     }
 
     /// Whether the file is a program of its own, wherever it lies: its top level runs an event loop, or
     /// asks whether it is what was started.
-    fn starts_program(&self) -> bool {
+    pub fn starts_program(&self) -> bool {
         struct Starts<'f, 'a, 'db> {
             file: &'f File<'a, 'db>,
             found: bool,

@@ -45,7 +45,8 @@ pub enum Library {
 const LIBRARIES: [&str; 5] = ["asyncio", "anyio", "trio", "twisted", "curio"];
 
 impl Library {
-    fn of_import(module: &str) -> Option<Self> {
+    /// The one whose module this is.
+    pub fn of_import(module: &str) -> Option<Self> {
         match module.split('.').next()? {
             "asyncio" => Some(Self::Asyncio),
             "anyio" => Some(Self::Anyio),

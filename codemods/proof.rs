@@ -15,6 +15,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 use crate::compile_errors;
+use crate::suppression::{is_code, is_for_programs};
 
 /// Why a rewritten file is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl fmt::Display for Flaw {
 ///
 /// * `new` parses, and compiles as far as `old` did;
 /// * every comment of `old` is in `new` with the same bytes and in the same order, and every string with the same
-///   bytes, apart from what stands in `removed`;
+///   bytes, apart from what stands in `removed`, and from what a comment says to programs of a line that is gone;
 /// * every statement of `old` that no edit touches is in `new`, equal, in the same clause of the
 ///   same statement (new statements may stand around it), and
 /// * every other statement of `new` stands in text that an edit wrote or touched.
@@ -75,8 +76,23 @@ pub fn prove(
         }
     }
     let gone = |range: TextRange| removed.iter().any(|removed| removed.contains_range(range));
+    // What a comment says of a line to a program goes with the line, or with what it speaks of.
+    let went_with_its_code = |range: TextRange| {
+        is_for_programs(&old[range])
+            && edits.iter().any(|edit| {
+                let meets = edit.range().intersect(range);
+                let is_list = |text: &str| text.split(", ").all(is_code);
+                meets.is_some_and(|common| !common.is_empty())
+                    && edit.content().is_none_or(|text| is_list(text.trim_start()))
+            })
+    };
     kept_in_order(
-        tokens_of(old, old_module, |kind| kind.is_comment(), gone),
+        tokens_of(
+            old,
+            old_module,
+            |kind| kind.is_comment(),
+            |range| gone(range) || went_with_its_code(range),
+        ),
         tokens_of(new, &new_module, |kind| kind.is_comment(), |_| false),
     )
     .map_err(Flaw::Comment)?;

@@ -146,6 +146,12 @@ pub struct Settings {
     pub concurrency_in_tests: bool,
     /// Whether the project's type checker asks for annotations on every function.
     pub asks_for_annotations: bool,
+    /// Whether the project has a type checker at all.
+    pub is_type_checked: bool,
+    /// How long the project's formatter lets a line become.
+    pub line_length: u16,
+    /// How many blank lines the project wants behind the imports, where it says so.
+    pub lines_after_imports: Option<u8>,
 }
 
 /// How many coroutines of one kind may run at once where nothing else is said.
@@ -168,6 +174,9 @@ impl Default for Settings {
             blocking_in_tests: false,
             concurrency_in_tests: false,
             asks_for_annotations: false,
+            is_type_checked: false,
+            line_length: 88,
+            lines_after_imports: None,
         }
     }
 }

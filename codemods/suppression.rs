@@ -1,5 +1,6 @@
 //! Comments that say: leave this as it is.
 
+use ruff_diagnostics::Edit;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{TextLen, TextRange, TextSize};
 
@@ -154,6 +155,86 @@ impl Suppressions {
     }
 }
 
+/// Whether a comment speaks of its line to programs and to nobody else: `# type: ignore[attr-defined]  # noqa: E501`.
+pub fn is_for_programs(comment: &str) -> bool {
+    let mut parts = comment
+        .split('#')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .peekable();
+    parts.peek().is_some() && parts.all(is_directive)
+}
+
+/// Whether a part of a comment is a directive for one line, with nothing but codes behind it.
+fn is_directive(part: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "type: ignore",
+        "type:ignore",
+        "pyright: ignore",
+        "pyrefly: ignore",
+        "ty: ignore",
+        "pylint: disable",
+        "pragma: no cover",
+        "pragma: no branch",
+        "nosec",
+    ];
+    let rest = strip_noqa(part).or_else(|| WORDS.iter().find_map(|word| part.strip_prefix(word)));
+    rest.is_some_and(|rest| {
+        let codes = rest.trim().replace(", ", ",");
+        let codes = codes.trim_start_matches([':', '=', ' ']);
+        !codes.contains(char::is_whitespace) || split_codes(codes).iter().all(|code| is_code(code))
+    })
+}
+
+/// The edit that takes codes out of the `noqa` on the line of `at`, where nothing but programs reads that: the
+/// `noqa` goes with its last code. `None` where it has none of them.
+pub fn without_noqa(file: &File<'_, '_>, at: TextSize, gone: &[&str]) -> Option<Edit> {
+    let line = file.source.line_range(at);
+    let comment = *file.comments.comments_in_range(line).last()?;
+    let text = &file.source[comment];
+    if !is_for_programs(text) {
+        return None;
+    }
+    let mut end = 0;
+    for part in text.split_inclusive('#').skip(1) {
+        let start = end;
+        end += part.len();
+        let directive = part.trim_end_matches('#');
+        let Some((head, list)) = directive.split_once(':') else {
+            continue;
+        };
+        let codes = split_codes(list);
+        if strip_noqa(head.trim()).is_none()
+            || !codes.iter().any(|code| gone.contains(&code.as_str()))
+        {
+            continue;
+        }
+        let kept: Vec<String> = codes
+            .into_iter()
+            .filter(|code| !gone.contains(&code.as_str()))
+            .collect();
+        let list = TextRange::at(
+            comment.start() + text.get(..start + 1)?.text_len() + head.text_len() + ":".text_len(),
+            list.trim_end().text_len(),
+        );
+        if !kept.is_empty() {
+            return Some(Edit::range_replacement(
+                format!(" {}", kept.join(", ")),
+                list,
+            ));
+        }
+        let hash = comment.start() + text.get(..start)?.text_len();
+        let is_last = list.end() == comment.end();
+        return Some(Edit::range_deletion(if is_last {
+            let before = file.source[..hash.to_usize()].trim_end_matches([' ', '\t']);
+            TextRange::new(before.text_len(), list.end())
+        } else {
+            TextRange::new(hash, hash + "#".text_len() + directive.text_len())
+        }));
+    }
+    None
+}
+
 /// What follows the name of another linter in a comment.
 fn of_linter(part: &str) -> Option<&str> {
     part.strip_prefix("ruff:")
@@ -196,7 +277,7 @@ fn codes_after_colon(rest: &str) -> Suppressed {
 }
 
 /// Whether `word` is letters followed by digits, as the codes of all linters are.
-fn is_code(word: &str) -> bool {
+pub fn is_code(word: &str) -> bool {
     let digits = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
     digits.len() < word.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
 }
@@ -220,4 +301,34 @@ fn split_codes(list: &str) -> Vec<String> {
         .filter(|code| !code.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for_programs;
+
+    #[test]
+    fn a_word_of_prose_is_for_people() {
+        for comment in [
+            "# noqa",
+            "# noqa: E501,F401",
+            "# noqa: E501 F401",
+            "# type: ignore[arg-type, misc]",
+            "# type: ignore  # noqa: S113",
+            "# pylint: disable=broad-except, invalid-name",
+            "# pragma: no cover",
+            "# nosec B101",
+        ] {
+            assert!(is_for_programs(comment), "{comment}");
+        }
+        for comment in [
+            "#",
+            "# closes the session",
+            "# noqa: E501 too long to break",
+            "# type: ignore  # the stubs are wrong",
+            "# pragma: no cover since nobody gets here",
+        ] {
+            assert!(!is_for_programs(comment), "{comment}");
+        }
+    }
 }

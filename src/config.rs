@@ -27,6 +27,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::fixes::Fixes;
 use crate::format::OutputFormat;
+use crate::formatters::{self, Layout};
 use crate::python_version;
 use crate::requirements;
 use crate::selection::{self, Layer};
@@ -457,10 +458,17 @@ impl Resolver {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 Arc::make_mut(&mut settings.requirements).extend(asked);
             }
-            if let Some(asks) = type_checkers::ask_for_annotations(folder)
-                && asks != inherited.settings.asks_for_annotations
-            {
-                Arc::make_mut(&mut inherited).settings.asks_for_annotations = asks;
+            if let Some(asks) = type_checkers::ask_for_annotations(folder) {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                settings.asks_for_annotations = asks;
+                settings.is_type_checked = true;
+            }
+            let layout = formatters::layout(folder);
+            if layout != Layout::default() {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                settings.line_length = layout.line_length.unwrap_or(settings.line_length);
+                settings.lines_after_imports =
+                    layout.lines_after_imports.or(settings.lines_after_imports);
             }
             Ok(inherited)
         } else {
@@ -521,6 +529,10 @@ impl Resolver {
         folders.reverse();
         let requirements = folders.into_iter().flat_map(requirements::of).collect();
         let defaults = Settings::default();
+        let asks = root
+            .ancestors()
+            .find_map(type_checkers::ask_for_annotations);
+        let layouts: Vec<Layout> = root.ancestors().map(formatters::layout).collect();
         let mut blocking = options.blocking;
         blocking.extend(inline.blocking.clone());
         Ok(Config {
@@ -562,10 +574,13 @@ impl Resolver {
                     .concurrency_in_tests
                     .or(options.concurrency_in_tests)
                     .unwrap_or(defaults.concurrency_in_tests),
-                asks_for_annotations: root
-                    .ancestors()
-                    .find_map(type_checkers::ask_for_annotations)
-                    .unwrap_or(defaults.asks_for_annotations),
+                asks_for_annotations: asks.unwrap_or(defaults.asks_for_annotations),
+                is_type_checked: asks.is_some(),
+                line_length: layouts
+                    .iter()
+                    .find_map(|layout| layout.line_length)
+                    .unwrap_or(defaults.line_length),
+                lines_after_imports: layouts.iter().find_map(|layout| layout.lines_after_imports),
             },
             target_version_origin,
             unsafe_fixes: overrides

@@ -14,6 +14,7 @@ pub mod environment;
 mod first_look;
 pub mod fixes;
 pub mod format;
+mod formatters;
 mod json;
 mod places;
 pub mod python_version;

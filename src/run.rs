@@ -340,13 +340,13 @@ fn pass(
         project.add_table(&config.settings.blocking);
     }
     project.settle();
+    project.set_files(paths.clone(), beside);
     // What changes in one file may have to change in others, whichever were given.
     let mut decoded = Vec::new();
     if candidates
         .iter()
         .any(|file| changes_others(file.prospects.certain.iter().copied()))
     {
-        project.set_files(paths.clone(), beside);
         // The type engine reads UTF-8 alone.
         decoded = project
             .files()

@@ -24,7 +24,14 @@ pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
     {
         return Some(asks);
     }
-    read("setup.cfg").and_then(|text| asks_in_sections(&text))
+    let in_setup = read("setup.cfg").and_then(|text| asks_in_sections(&text));
+    in_setup.or_else(|| {
+        let text = read("pyrightconfig.json")?;
+        // It may hold comments, which JSON may not.
+        let asks = serde_json::from_str::<serde_json::Value>(&text)
+            .is_ok_and(|document| document["typeCheckingMode"] == "strict");
+        Some(asks)
+    })
 }
 
 /// The same of the sections about mypy in a text that has them: `[mypy]`, `[mypy-package.*]`.
@@ -55,12 +62,9 @@ fn asks_in_table(table: &DeTable<'_>) -> Option<bool> {
     let tools = table.get("tool")?.get_ref().as_table()?;
     let mypy = tools.get("mypy").and_then(|mypy| mypy.get_ref().as_table());
     let pyright = ["pyright", "basedpyright"].into_iter().find_map(|name| {
-        let mode = tools
-            .get(name)?
-            .get_ref()
-            .as_table()?
-            .get("typeCheckingMode")?;
-        Some(mode.get_ref().as_str() == Some("strict"))
+        let table = tools.get(name)?.get_ref().as_table()?;
+        let mode = table.get("typeCheckingMode");
+        Some(mode.is_some_and(|mode| mode.get_ref().as_str() == Some("strict")))
     });
     let Some(mypy) = mypy else {
         return pyright;
@@ -112,6 +116,7 @@ mod tests {
                 "pyproject.toml",
                 "[tool.pyright]\ntypeCheckingMode = 'strict'\n",
             ),
+            ("pyrightconfig.json", "{\"typeCheckingMode\": \"strict\"}"),
         ] {
             assert_eq!(asks(name, text), Some(true), "{text}");
         }
@@ -127,5 +132,7 @@ mod tests {
             Some(false)
         );
         assert_eq!(asks("pyproject.toml", "[tool\n"), None);
+        assert_eq!(asks("pyproject.toml", "[tool.pyright]\n"), Some(false));
+        assert_eq!(asks("pyrightconfig.json", "{}"), Some(false));
     }
 }

@@ -15,7 +15,7 @@ use crate::site::{Owner, Site};
 use crate::spelling::Hints;
 use crate::support::flow::{Exits, Jump};
 use crate::support::{coroutines, imports};
-use crate::suppression::Suppressions;
+use crate::suppression::{Suppressions, without_noqa};
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF303.
@@ -31,6 +31,9 @@ static RULE: Rule = Rule {
     // Rules about breadth alone (E722, BLE001) say nothing about cancellations.
     equivalents: &["ASYNC103", "ASYNC104", "S7497"],
 };
+
+/// The codes of other linters for a bare `except:`.
+const BARE: &[&str] = &["E722", "B001"];
 
 impl Codemod for BroadExcept {
     fn rule(&self) -> &'static Rule {
@@ -185,11 +188,12 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
             .is_some_and(|callers| callers.are_of_a_group());
     let raised = raised::beyond_exception(file, &handler.statement.body);
     if is_alone && !in_group && raised.is_none() {
-        let edit = narrowed(file, handler.node, scope)?;
-        return Ok(doubts(Rewrite::safe(
-            "Catch `Exception` instead",
-            vec![edit],
-        )));
+        let mut edits = vec![narrowed(file, handler.node, scope)?];
+        // What names a class is no bare clause any more, and other linters say so of the comment.
+        if handler.node.type_.is_none() {
+            edits.extend(without_noqa(file, handler.node.start(), BARE));
+        }
+        return Ok(doubts(Rewrite::safe("Catch `Exception` instead", edits)));
     }
     let imported = imports::import(
         file,

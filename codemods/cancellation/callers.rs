@@ -112,27 +112,66 @@ impl<'a> Callers<'a> {
                 return false;
             };
             let mut waits = Waits {
-                file,
-                kept: vec![file.text(kept)],
+                kept: Kept {
+                    file,
+                    names: vec![file.text(kept)],
+                },
                 found: false,
             };
             waits.visit_body(scope.map_or(file.body(), |function| &function.body));
             waits.found
         })
     }
+
+    /// Whether `class`, the one around the function, keeps a task of it in an attribute and cancels it: that is how
+    /// the function ends every time.
+    pub fn are_cancelled_by(&self, file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> bool {
+        self.0.iter().any(|caller| {
+            let Some((kept @ Expr::Attribute(_), _)) = caller.kept else {
+                return false;
+            };
+            let mut cancels = Cancels {
+                kept: Kept {
+                    file,
+                    names: vec![file.text(kept)],
+                },
+                found: false,
+            };
+            cancels.visit_body(&class.body);
+            cancels.found
+        })
+    }
 }
 
-/// Looks for an `await` of a task where nothing catches a cancellation.
-struct Waits<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    /// The task, or the collection that it is kept in, and the names that it is taken under.
-    kept: Vec<&'f str>,
+/// Looks for a task that is cancelled by the class that keeps it.
+struct Cancels<'f, 'a, 'db> {
+    kept: Kept<'f, 'a, 'db>,
     found: bool,
 }
 
-impl<'f, 'a> Waits<'f, 'a, '_> {
-    fn is_kept(&self, expr: &Expr) -> bool {
-        self.kept.contains(&self.file.text(expr))
+impl<'a> SourceOrderVisitor<'a> for Cancels<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtFor(statement) => self.kept.take(&statement.target, &statement.iter),
+            AnyNodeRef::ExprCall(call) => {
+                self.found |= matches!(&*call.func, Expr::Attribute(method)
+                    if &method.attr == "cancel" && self.kept.holds(&method.value));
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// A task, or the collection that it is kept in, and the names that it is taken under.
+struct Kept<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    names: Vec<&'f str>,
+}
+
+impl<'f, 'a> Kept<'f, 'a, '_> {
+    fn holds(&self, expr: &Expr) -> bool {
+        self.names.contains(&self.file.text(expr))
     }
 
     /// `target` is given what may be the task, or taken from what it is kept in.
@@ -140,11 +179,19 @@ impl<'f, 'a> Waits<'f, 'a, '_> {
     where
         'a: 'f,
     {
-        if target.is_name_expr() && any_over_expr(value, |part| self.is_kept(part)) {
-            self.kept.push(self.file.text(target));
+        if target.is_name_expr() && any_over_expr(value, |part| self.holds(part)) {
+            self.names.push(self.file.text(target));
         }
     }
+}
 
+/// Looks for an `await` of a task where nothing catches a cancellation.
+struct Waits<'f, 'a, 'db> {
+    kept: Kept<'f, 'a, 'db>,
+    found: bool,
+}
+
+impl Waits<'_, '_, '_> {
     /// Whether waiting for a value brings the end of the task: the task itself, or a `gather` of those kept with it.
     fn brings_end(&self, awaited: &Expr) -> bool {
         match awaited {
@@ -152,10 +199,10 @@ impl<'f, 'a> Waits<'f, 'a, '_> {
                 last_name(&call.func) == Some("gather")
                     && call.arguments.keywords.is_empty()
                     && call.arguments.args.iter().any(|argument| {
-                        matches!(argument, Expr::Starred(starred) if self.is_kept(&starred.value))
+                        matches!(argument, Expr::Starred(starred) if self.kept.holds(&starred.value))
                     })
             }
-            other => self.is_kept(other),
+            other => self.kept.holds(other),
         }
     }
 }
@@ -170,7 +217,7 @@ impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
                 });
                 if !handlers
                     .clone()
-                    .any(|handler| handlers::catches_cancellation(self.file, handler))
+                    .any(|handler| handlers::catches_cancellation(self.kept.file, handler))
                 {
                     return TraversalSignal::Traverse;
                 }
@@ -185,7 +232,7 @@ impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
                 if statement
                     .items
                     .iter()
-                    .any(|item| handlers::is_suppress(self.file, &item.context_expr)) =>
+                    .any(|item| handlers::is_suppress(self.kept.file, &item.context_expr)) =>
             {
                 TraversalSignal::Skip
             }
@@ -194,12 +241,12 @@ impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
                 TraversalSignal::Traverse
             }
             AnyNodeRef::StmtFor(statement) => {
-                self.take(&statement.target, &statement.iter);
+                self.kept.take(&statement.target, &statement.iter);
                 TraversalSignal::Traverse
             }
             AnyNodeRef::StmtAssign(assign) => {
                 for target in &assign.targets {
-                    self.take(target, &assign.value);
+                    self.kept.take(target, &assign.value);
                 }
                 TraversalSignal::Traverse
             }

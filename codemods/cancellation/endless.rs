@@ -116,24 +116,35 @@ impl Codemod for UnhandledCancellation {
         if !is_held && handled::is_managed(file, site) {
             return None;
         }
+        let callers = Callers::of(file, function, class);
         // Tasks of a program's own parts are cancelled all the time, and a line for each is a matter of taste
         // where they hold nothing. A script speaks to the people who run it.
         let is_matter_of_taste = match file.settings.cancellation_endless {
-            EndlessLoops::Always => false,
-            EndlessLoops::Held if is_held => false,
-            EndlessLoops::Held => return None,
+            EndlessLoops::Held if !is_held => return None,
+            EndlessLoops::Always | EndlessLoops::Held => None,
             EndlessLoops::Auto => {
-                !is_held && file.settings.cancellation_cleanup.is_none() && file.is_in_package()
+                let is_quiet = !is_held && file.settings.cancellation_cleanup.is_none();
+                let by_owner = || {
+                    !file.starts_program()
+                        && class.is_some_and(|class| callers.are_cancelled_by(file, class))
+                };
+                match is_quiet {
+                    true if file.is_in_package() => Some(
+                        "nothing is left open here, and a line for each cancelled task may be unwanted in a package",
+                    ),
+                    true if by_owner() => Some(
+                        "nothing is left open here, and the class cancels this task whenever it stops",
+                    ),
+                    _ => None,
+                }
             }
         };
-        if Callers::of(file, function, class).watch_its_end() {
+        if callers.watch_its_end() {
             return None;
         }
-        let remedy = endless.rewrite().map(|rewrite| {
-            rewrite.unsafe_if(is_matter_of_taste.then_some(
-                "nothing is left open here, and a line for each cancelled task may be unwanted in a package",
-            ))
-        });
+        let remedy = endless
+            .rewrite()
+            .map(|rewrite| rewrite.unsafe_if(is_matter_of_taste));
         let remedy = match remedy {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason),

@@ -86,17 +86,23 @@ impl Codemod for ManualLock {
             place: site.place()?,
         };
         // The shape first: asking for a type is what costs.
-        let remedy = manual.remedy()?;
+        let (held, remedy) = manual.remedy()?;
         if !is_lock(file, lock) {
             return None;
         }
         Some(Finding {
             rule: &RULE,
             range: site.node.range(),
-            message: format!(
-                "`{}` stays locked if an exception or cancellation happens before `release()`",
-                file.text(lock)
-            ),
+            message: match held {
+                Held::ByHand => format!(
+                    "`{}` is locked and released manually; use `async with`",
+                    file.text(lock)
+                ),
+                Held::Unsafely => format!(
+                    "`{}` stays locked if an exception or cancellation happens before `release()`",
+                    file.text(lock)
+                ),
+            },
             remedy,
         })
     }
@@ -164,6 +170,15 @@ fn is_lock(file: &File<'_, '_>, expr: &Expr) -> bool {
     }
 }
 
+/// How a lock is held until it is released.
+#[derive(Clone, Copy)]
+enum Held {
+    /// A `finally` right behind releases it, whatever happens.
+    ByHand,
+    /// What goes wrong in between leaves it locked.
+    Unsafely,
+}
+
 /// A lock that is taken in a statement of its own.
 struct Manual<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
@@ -174,21 +189,25 @@ struct Manual<'f, 'a, 'db> {
 
 impl<'a> Manual<'_, 'a, '_> {
     /// `None` where the lock is not simply held for a while.
-    fn remedy(&self) -> Option<Remedy> {
+    fn remedy(&self) -> Option<(Held, Remedy)> {
         let calls = self.calls_in(&self.function.body);
+        let mut held = Held::Unsafely;
         let rewrite = if let Some(statement) = self.try_around() {
+            held = Held::ByHand;
             self.around_whole(statement, &calls)?
         } else if let Some(Stmt::Try(next)) = self.place.suite.get(self.place.index + 1) {
+            held = Held::ByHand;
             self.before_try(next, &calls)?
         } else if let Some(rewrite) = self.before_later_try(&calls) {
             rewrite
         } else {
             self.plain(&calls)?
         };
-        Some(match rewrite {
+        let remedy = match rewrite {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason.to_owned()),
-        })
+        };
+        Some((held, remedy))
     }
 
     fn header(&self) -> String {
@@ -277,14 +296,30 @@ impl<'a> Manual<'_, 'a, '_> {
         index: usize,
     ) -> Result<Rewrite, &'static str> {
         let lines = self.file.lines();
-        let keyword = TextRange::at(statement.start(), TextSize::of("try"));
-        let taken = lines.delete(self.place.suite, index)?;
-        let mut edits = vec![
-            lines.with_blank_lines_behind(taken),
-            Edit::range_replacement(self.header(), keyword),
-        ];
-        edits.extend(lines.without_finally(&statement.finalbody)?);
+        let mut edits = lines.without_finally(&statement.finalbody)?;
+        if self.keeps_line(statement) {
+            edits.push(self.header_instead()?);
+            edits.extend(lines.blank_lines_behind(self.place.statement));
+            edits.push(lines.without_try(statement)?);
+        } else {
+            let keyword = TextRange::at(statement.start(), TextSize::of("try"));
+            let taken = lines.delete(self.place.suite, index)?;
+            edits.push(lines.with_blank_lines_behind(taken));
+            edits.push(Edit::range_replacement(self.header(), keyword));
+        }
         Ok(Rewrite::safe(self.title(), edits))
+    }
+
+    /// Whether the header takes the line of the call, right before the `try`, and not that of the `try`: a comment on
+    /// it speaks of that line.
+    fn keeps_line(&self, statement: &ast::StmtTry) -> bool {
+        let call = self.place.statement;
+        let lines = self.file.lines();
+        lines.has_comment_behind(call)
+            && lines.stands_alone(call)
+            && call.end() < statement.start()
+            && lines.start_with_comments(statement.start())
+                == self.file.source.line_start(statement.start())
     }
 
     /// The `try` has more to do, and stands inside the `async with`.
@@ -303,9 +338,17 @@ impl<'a> Manual<'_, 'a, '_> {
         let block = lines
             .block(suite, self.place.parent, index + 1..index + 2)
             .ok_or("the block is empty")?;
-        let mut edits = block.wrap(&format!("{}:", self.header()), &[])?;
+        let mut edits = if self.keeps_line(statement) {
+            let mut edits = block.indented()?;
+            edits.push(self.header_instead()?);
+            edits.extend(lines.blank_lines_behind(self.place.statement));
+            edits
+        } else {
+            let mut edits = block.wrap(&format!("{}:", self.header()), &[])?;
+            edits.push(lines.with_blank_lines_behind(lines.delete(suite, index)?));
+            edits
+        };
         blocks::leave_out(&mut edits, &releases);
-        edits.push(lines.with_blank_lines_behind(lines.delete(suite, index)?));
         edits.extend(releases);
         let mut rewrite = Rewrite::safe(self.title(), edits);
         rewrite.moves = Some(block.range());

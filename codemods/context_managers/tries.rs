@@ -4,6 +4,7 @@ use std::ops::{Range, RangeInclusive};
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::unmanaged_resource::{Answer, Managed, SHARED, stays_open, title};
@@ -91,15 +92,45 @@ impl Managed<'_, '_, '_> {
         if !lines.stands_alone(self.place.statement) {
             return Err(SHARED.to_owned());
         }
+        let is_bare = *closing.start() == 0 && is_bare(statement);
+        if is_bare && let Some(rewrite) = self.joined_try(row, statement, at)? {
+            return Ok(rewrite.unsafe_if(self.opens_early(index)));
+        }
+        let closes = self.without_close(statement, closing)?;
+        // A comment behind the opening speaks of its line, which then becomes the header.
+        let keeps_line = lines.has_comment_behind(self.place.statement)
+            && lines.start_with_comments(statement.start())
+                == self.file.source.line_start(statement.start());
         let mut removals = Vec::new();
-        for at in index..at {
+        for at in index + usize::from(keeps_line)..at {
             let removal = lines.delete(suite, at)?;
             removals.push(lines.with_blank_lines_behind(removal));
         }
-        let is_bare = *closing.start() == 0 && is_bare(statement);
-        removals.extend(self.without_close(statement, closing)?);
+        removals.extend(closes);
         let header = self.header(row, &removals)?;
-        let rewrite = if is_bare {
+        let rewrite = if keeps_line {
+            removals.extend(lines.blank_lines_behind(self.place.statement));
+            let mut edits = Vec::new();
+            let mut moves = None;
+            if is_bare {
+                removals.push(lines.without_try(statement)?);
+            } else {
+                let block = lines
+                    .block(suite, self.place.parent, at..at + 1)
+                    .ok_or("the block is empty")?;
+                edits = block.indented()?;
+                moves = Some(block.range());
+            }
+            blocks::leave_out(&mut edits, &removals);
+            edits.extend(removals);
+            edits.push(Edit::range_replacement(
+                format!("{header}:"),
+                self.place.statement.range(),
+            ));
+            let mut rewrite = Rewrite::safe(title(row), edits);
+            rewrite.moves = moves;
+            rewrite
+        } else if is_bare {
             let keyword = TextRange::at(statement.start(), TextSize::of("try"));
             removals.push(Edit::range_replacement(header, keyword));
             Rewrite::safe(title(row), removals)
@@ -115,6 +146,40 @@ impl Managed<'_, '_, '_> {
             rewrite
         };
         Ok(rewrite.unsafe_if(self.opens_early(index)))
+    }
+
+    /// The `try` right behind an opening that begins the suite of an `async with`, which takes the object as well.
+    /// `None` where it cannot.
+    fn joined_try(
+        &self,
+        row: &Resource,
+        statement: &ast::StmtTry,
+        at: usize,
+    ) -> Result<Option<Rewrite>, String> {
+        let lines = self.file.lines();
+        let Place { suite, index, .. } = self.place;
+        let (Some(last), Some(Stmt::Try(_))) = (statement.finalbody.last(), suite.get(at)) else {
+            return Ok(None);
+        };
+        let closing = TextRange::new(
+            statement.body.last().map_or(statement.start(), Ranged::end),
+            last.end(),
+        );
+        // A comment of the `finally` would stand deeper than what is left.
+        if at != index + 1 || at + 1 != suite.len() || self.file.comments.intersects(closing) {
+            return Ok(None);
+        }
+        let removals = lines.without_finally(&statement.finalbody)?;
+        let Some(mut edits) = self.joined(row, at, &removals)? else {
+            return Ok(None);
+        };
+        let mut moved = lines.unwrap(suite.get(at).ok_or(SHARED)?, &statement.body)?;
+        blocks::leave_out(&mut moved, &removals);
+        edits.extend(moved);
+        edits.extend(removals);
+        let mut rewrite = Rewrite::safe(title(row), edits);
+        rewrite.moves = Some(statement.range());
+        Ok(Some(rewrite))
     }
 
     /// The statements `between` the opening and the `try`, and that, stand in the `async with`; a `try` that only closes goes.

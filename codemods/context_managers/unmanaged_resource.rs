@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::closes::CLOSING;
@@ -448,13 +449,22 @@ impl<'a> Managed<'_, 'a, '_> {
             || suite.len() < 2
             || !header.starts_with(':')
             || !lines.stands_alone(statement)
+            // It speaks of this line, and would speak of the header's.
+            || lines.has_comment_behind(statement)
             || self.file.indentation_at(with.start()) == self.file.indentation_at(statement.start())
         {
             return Ok(None);
         }
         let removal = lines.delete(suite, index)?;
+        let item = format!(", {}", self.item(row, removals)?);
+        let line = self.file.source.line_str(last.end());
+        let mut lengths = item.lines().map(|line| line.chars().count());
+        let first = lengths.next().unwrap_or_default() + line.chars().count();
+        if lengths.fold(first, usize::max) > usize::from(self.file.settings.line_length) {
+            return Ok(None);
+        }
         Ok(Some(vec![
-            Edit::insertion(format!(", {}", self.item(row, removals)?), last.end()),
+            Edit::insertion(item, last.end()),
             lines.with_blank_lines_behind(removal),
         ]))
     }

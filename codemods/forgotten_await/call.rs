@@ -21,12 +21,13 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::key::{name_key, property_key};
 use crate::outline::last_name;
-use crate::project::{Import, for_each_import};
+use crate::project::{Import, Library, for_each_import};
 use crate::rule::Rule;
 use crate::semantics::Awaitability;
 use crate::sight::relied;
-use crate::site::{Obstacle, Site};
+use crate::site::{Obstacle, Owner, Site};
 use crate::spelling::Hints;
+use crate::support::decorators::runs_on_asyncio;
 use crate::support::expected::is_expected;
 use crate::support::locks;
 use crate::traces::search::Sought;
@@ -190,6 +191,9 @@ impl Codemod for ForgottenAwait {
             }
             _ => return None,
         };
+        if is_of_another_loop(file, surroundings.owner, &called) {
+            return None;
+        }
         let once_plain = called.iter().find_map(|callee| once_plain(file, callee));
         if once_plain.as_ref().is_some_and(|once| once.is_so_here)
             || comes_from_unwrapping_call(file, site.node)
@@ -264,6 +268,22 @@ impl Codemod for ForgottenAwait {
             remedy,
         })
     }
+}
+
+/// Whether a test that runs on asyncio calls what only trio can await: by an annotation that names the wrong class,
+/// because to await it would never have worked.
+fn is_of_another_loop(file: &File<'_, '_>, owner: Owner<'_>, called: &[&Expr]) -> bool {
+    let Owner::Function(function) = owner else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    runs_on_asyncio(function)
+        && called.iter().any(|callee| {
+            let module = semantics
+                .function(callee)
+                .and_then(|function| semantics.of_function(&function).module_name());
+            module.is_some_and(|module| Library::of_import(&module) == Some(Library::Trio))
+        })
 }
 
 /// Whether the method that is called does nothing itself, and no decorator or exception says that others

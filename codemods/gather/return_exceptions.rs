@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 
 use ruff_diagnostics::Edit;
+use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
@@ -208,7 +209,11 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             .zip(self.seen())
             .find_map(|(member, seen)| {
                 let doubt = seen.doubt.as_ref().filter(|doubt| is_grave(doubt))?;
-                let name = member.callee().and_then(last_name)?;
+                let threaded = match member {
+                    Member::Call(call) => endings::in_thread(&self.file.semantics, call),
+                    _ => None,
+                };
+                let name = threaded.or(member.callee()).and_then(last_name)?;
                 Some(format!(
                     "if `{name}` never finishes ({}), an error in another would never be raised",
                     doubt.reason()
@@ -415,9 +420,38 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         };
         let annotation =
             annotation.map_or_else(String::new, |annotation| format!(": {annotation}"));
-        let mut lines = vec![format!("{list}{annotation} = []")];
+        let mut lines = Vec::new();
+        if outlives || !self.is_empty_list(target) {
+            lines.push(format!("{list}{annotation} = []"));
+        }
         lines.extend(self.guard_for(&results, Some(&list)));
         self.take_apart(argument, &results, lines, outlives.then_some(list.as_str()))
+    }
+
+    /// Whether the name is that of an empty list already, made further up in the same suite, which nothing has used
+    /// since.
+    fn is_empty_list(&self, target: &Expr) -> bool {
+        let Expr::Name(name) = target else {
+            return false;
+        };
+        let before = self.place.suite.get(..self.place.index).unwrap_or_default();
+        let made = before.iter().rposition(|statement| {
+            any_over_body(
+                std::slice::from_ref(statement),
+                |expr| matches!(expr, Expr::Name(other) if other.id == name.id),
+            )
+        });
+        let value = match made.and_then(|at| before.get(at)) {
+            Some(Stmt::Assign(assign)) if assign.targets.len() == 1 => {
+                assign.targets.first().zip(Some(&*assign.value))
+            }
+            Some(Stmt::AnnAssign(assign)) => Some(&*assign.target).zip(assign.value.as_deref()),
+            _ => None,
+        };
+        let is_name = |expr: &Expr| matches!(expr, Expr::Name(other) if other.id == name.id);
+        value.is_some_and(|(target, value)| {
+            is_name(target) && matches!(value, Expr::List(list) if list.elts.is_empty())
+        })
     }
 
     fn consumption(&self, target: &Expr) -> Consumption {

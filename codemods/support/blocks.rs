@@ -16,6 +16,7 @@ use ruff_source_file::{LineRanges, UniversalNewlineIterator};
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 
 use crate::file::indent_unit;
+use crate::suppression::is_for_programs;
 
 const MIXED: &str = "the block's indentation is inconsistent";
 
@@ -174,7 +175,7 @@ impl<'a> Lines<'a> {
             .tokens_from(keyword.start())
             .iter()
             .take_while(|token| token.start() < end)
-            .any(|token| token.kind() == TokenKind::Comment);
+            .any(|token| self.is_remark(token));
         if !has_comment {
             let removal = self.removal(keyword.start(), &LogicalLine { comment: None, end });
             return Ok(vec![self.with_blank_lines_before(removal)]);
@@ -289,7 +290,21 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The rest of the logical line, from `start` to its first line break behind `end`.
+    /// Whether a token is a comment that stays when what it stands behind goes: one for people.
+    fn is_remark(self, token: &Token) -> bool {
+        token.kind() == TokenKind::Comment && !is_for_programs(&self.source[token.range()])
+    }
+
+    /// Whether a comment stands behind a statement, on its last line.
+    pub fn has_comment_behind(self, statement: &Stmt) -> bool {
+        let line_end = self.source.line_end(statement.end());
+        self.source[TextRange::new(statement.end(), line_end)]
+            .trim_start()
+            .starts_with('#')
+    }
+
+    /// The rest of the logical line, from `start` to its first line break behind `end`. What a comment says of the
+    /// line to a program goes with the line.
     fn logical_line(self, start: TextSize, end: TextSize) -> Result<LogicalLine, &'static str> {
         let mut comment = None;
         for token in self.tokens_from(start) {
@@ -300,6 +315,7 @@ impl<'a> Lines<'a> {
                         end: token.end(),
                     });
                 }
+                TokenKind::Comment if !self.is_remark(token) => {}
                 TokenKind::Comment if comment.is_none() => comment = Some(token.start()),
                 TokenKind::Comment | TokenKind::Newline | TokenKind::NonLogicalNewline
                     if comment.is_some() =>
@@ -743,16 +759,15 @@ impl Lines<'_> {
     }
 
     /// The edit that removes the blank lines behind a statement that becomes a header, where there are any: they stay
-    /// behind and before a comment, and before a function and a class.
+    /// before a function and a class.
     pub fn blank_lines_behind(self, statement: &Stmt) -> Option<Edit> {
         let end = self.source.full_line_end(statement.end());
-        let rest = &self.source[TextRange::new(statement.end(), end)];
-        if !is_blank(rest) {
+        if !self.stands_alone(statement) {
             return None;
         }
         let edit = self.with_blank_lines_behind(Edit::range_deletion(TextRange::empty(end)));
         let next = self.source[edit.end().to_usize()..].trim_start_matches([' ', '\t']);
-        let keeps = ["#", "@", "def ", "async def ", "class "]
+        let keeps = ["@", "def ", "async def ", "class "]
             .iter()
             .any(|start| next.starts_with(start));
         (!edit.range().is_empty() && !keeps).then_some(edit)

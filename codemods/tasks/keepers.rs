@@ -1,5 +1,8 @@
 //! The sets that keep references to running tasks.
 
+use std::path::Path;
+
+use ruff_db::source::source_text;
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -42,7 +45,7 @@ fn field(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
         (file.semantics.means(&call.func, &["dataclasses.field"])
             && file.semantics.means(&factory.value, &["builtins.set"])
             && names_tasks(file, Some(&assign.annotation))
-            && only_keeps(file, Set::OfInstance(&name.id)))
+            && only_keeps(file, Set::OfInstance(&name.id, &class.name)))
         .then(|| format!("self.{}", name.id))
     })
 }
@@ -66,7 +69,7 @@ fn in_init<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a 
             (on_self
                 && is_set(file, value)
                 && (names_tasks(file, annotation) || holds_tasks(file, &class.body, text))
-                && only_keeps(file, Set::OfInstance(&attribute.attr)))
+                && only_keeps(file, Set::OfInstance(&attribute.attr, &class.name)))
             .then_some(text)
         })
 }
@@ -178,7 +181,8 @@ fn is_imported(file: &File<'_, '_>, name: &str) -> bool {
 #[derive(Clone, Copy)]
 enum Set<'n> {
     OfModule(&'n str),
-    OfInstance(&'n str),
+    /// The name of the class comes second.
+    OfInstance(&'n str, &'n str),
 }
 
 /// Words in the names of sets that are for any task. What else such a name says is what its tasks are for.
@@ -202,7 +206,7 @@ const GENERAL: [&str; 14] = [
 /// Whether all that is done with a set is to keep tasks in it: they are added, and discarded when they are done. Where
 /// they are cancelled or awaited as well, or something else is done when they are, other tasks have no place there.
 fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
-    let (Set::OfModule(name) | Set::OfInstance(name)) = set;
+    let (Set::OfModule(name) | Set::OfInstance(name, _)) = set;
     let mut words = name.split('_').filter(|word| !word.is_empty());
     if !words.all(|word| GENERAL.contains(&word)) {
         return false;
@@ -212,7 +216,7 @@ fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
         let quoted = format!("{quote}{name}{quote}");
         file.source.contains(&quoted)
     });
-    if is_quoted || matches!(set, Set::OfInstance(_)) && reaches_all_attributes(file) {
+    if is_quoted || matches!(set, Set::OfInstance(..)) && reaches_all_attributes(file) {
         return false;
     }
     let mut uses = UsesOfSet {
@@ -221,7 +225,49 @@ fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
         only_keeps: true,
     };
     uses.visit_body(file.body());
-    uses.only_keeps
+    uses.only_keeps && !is_used_elsewhere(file, set)
+}
+
+/// Whether another file does more with the set of an instance than to keep tasks in it: it reaches for the attribute
+/// of some object (`server.tasks`), or names the class as well, as a subclass does.
+fn is_used_elsewhere(file: &File<'_, '_>, set: Set<'_>) -> bool {
+    let Set::OfInstance(name, class) = set else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    let of_file = |path: &Path| {
+        let other = semantics.beside(path)?;
+        Some(source_text(semantics.db(), other.file(semantics.db())))
+    };
+    let mentioning = file
+        .project
+        .mentioning(name, |path| Some(of_file(path)?.as_str().to_owned()));
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    mentioning
+        .iter()
+        .filter(|path| semantics.path().is_none_or(|own| own != path.as_path()))
+        .filter_map(|path| of_file(path))
+        .any(|text| {
+            let text = text.as_str();
+            let names_class = text.split(|c| !is_word(c)).any(|word| word == class);
+            text.match_indices(name).any(|(at, _)| {
+                let (before, behind) = (&text[..at], &text[at + name.len()..]);
+                let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+                let is_import = ["from ", "import "]
+                    .iter()
+                    .any(|word| line.trim_start().starts_with(word));
+                let Some(object) = before.strip_suffix('.').filter(|_| !is_import) else {
+                    return false;
+                };
+                let is_own = object
+                    .strip_suffix("self")
+                    .is_some_and(|before| !before.ends_with(is_word));
+                let is_keeping = [".add(", ".discard"]
+                    .iter()
+                    .any(|method| behind.starts_with(method));
+                !behind.starts_with(is_word) && !is_keeping && (names_class || !is_own)
+            })
+        })
 }
 
 /// Whether the file takes attributes of objects by names that do not stand in it: `vars(self).values()`,
@@ -252,7 +298,7 @@ impl<'a> UsesOfSet<'_, 'a> {
     fn is_it(&self, node: AnyNodeRef<'_>) -> bool {
         match (node, self.set) {
             (AnyNodeRef::ExprName(name), Set::OfModule(set)) => name.id == set,
-            (AnyNodeRef::ExprAttribute(attribute), Set::OfInstance(set)) => {
+            (AnyNodeRef::ExprAttribute(attribute), Set::OfInstance(set, _)) => {
                 attribute.attr.as_str() == set
             }
             _ => false,

@@ -3,7 +3,7 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use super::duration::takes_long;
@@ -257,12 +257,39 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             })
     }
 
+    /// How many blank lines stand between the imports, which end at `end`, and what is not defined by a function or
+    /// class: as many as the project says, or as the file has.
+    fn lines_after_imports(&self, end: TextSize) -> usize {
+        let file = self.file;
+        if let Some(lines) = file.settings.lines_after_imports {
+            return usize::from(lines);
+        }
+        let next = file
+            .body()
+            .iter()
+            .find(|statement| statement.start() >= end);
+        // What Black wants before a definition is no style of the imports.
+        let is_definition =
+            next.is_some_and(|next| next.is_function_def_stmt() || next.is_class_def_stmt());
+        let mut at = end;
+        let mut lines = 0;
+        while !is_definition && at < file.source.text_len() {
+            let line = file.source.full_line_range(at);
+            if !file.source[line].trim().is_empty() {
+                return lines.max(1);
+            }
+            lines += 1;
+            at = line.end();
+        }
+        1
+    }
+
     /// `background_tasks = set()` after the imports, with the blank lines Black wants around it.
     fn new_set(&self, name: &str) -> Result<Vec<Edit>, String> {
         let file = self.file;
         let newline = file.newline();
         let mut edits = Vec::new();
-        let value = if keepers::is_typed(file) {
+        let value = if keepers::is_typed(file) || file.settings.is_type_checked {
             let task = imports::import(
                 file,
                 "asyncio",
@@ -290,7 +317,8 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             let follows_blank = source.full_line_str(at).trim().is_empty();
             let blank_after = if follows_blank { "" } else { newline };
             edits.push(if at > source.line_end(end) {
-                Edit::insertion(format!("{newline}{value}{newline}{blank_after}"), at)
+                let blank = newline.repeat(self.lines_after_imports(at));
+                Edit::insertion(format!("{blank}{value}{newline}{blank_after}"), at)
             } else {
                 Edit::insertion(format!("{newline}{newline}{value}"), at)
             });

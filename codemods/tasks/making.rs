@@ -87,6 +87,13 @@ pub(super) fn is_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
     }
 }
 
+/// Whether an expression is an attribute that nothing in sight assigns to.
+pub(super) fn is_kept_somewhere(file: &File<'_, '_>, receiver: &Expr) -> bool {
+    receiver
+        .as_attribute_expr()
+        .is_some_and(|attribute| file.semantics.attribute_values(attribute).is_empty())
+}
+
 /// Whether an annotation speaks of an event loop.
 fn names_loop(annotation: &Expr) -> bool {
     struct Search(bool);

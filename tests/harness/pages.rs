@@ -123,11 +123,11 @@ pub fn cases(page: &str, path: &str) -> Vec<Case> {
                 text.push('\n');
             }
             match (language, marker.as_str()) {
-                ("toml", _) => settings = text,
-                ("python", _) if other.is_some() => {
+                ("python" | "toml" | "ini", _) if other.is_some() => {
                     let list = if is_after { &mut after } else { &mut others };
                     list.push((other.take().unwrap_or_default(), text));
                 }
+                ("toml", _) => settings = text,
                 ("python", "❌") => before = Some(text),
                 ("python", "✅ unchanged") => {
                     add(

@@ -6,6 +6,7 @@ use ty_python_core::definition::DefinitionKind;
 use super::Obstacle;
 use super::look::{ALIASES, LIMITED_DEPTH, LOCKED_DEPTH, Look, root_of};
 use super::table::{TABLE, ends, ends_with_arguments, is_one_of, package_of};
+use super::threads::in_thread;
 use crate::outline::last_name;
 use crate::support::words::has_word;
 
@@ -34,6 +35,9 @@ impl<'s> Look<'s, '_> {
             }
             self.timed -= usize::from(is_timed);
             return;
+        }
+        if let Some(function) = in_thread(self.semantics, call) {
+            self.runs_in_thread(function);
         }
         self.callee(&call.func);
         // Where nothing says what it is called on, the name has to do.

@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use ty_python_core::definition::{Definition, DefinitionKind};
 
 use super::table::{TABLE, is_one_of, means_one_of, package_of};
+use super::threads::only_awaits_pools;
 use super::{Doubt, Obstacle, Seen};
 use crate::key::name_key;
 use crate::outline::{last_name, root_name, yields};
@@ -252,6 +253,8 @@ impl<'s, 'db> Look<'s, 'db> {
         look.visit_body(&node.body);
         self.seen = look.seen;
         self.looked_at = look.looked_at;
+        // What does nothing but to hand something to a pool of threads waits for one of them.
+        self.seen.is_limited |= self.depth == 0 && only_awaits_pools(&own, node);
     }
 
     /// What it says of a coroutine that it is given this.
@@ -461,9 +464,9 @@ pub(super) fn root_of(expr: &Expr) -> Option<&Expr> {
 
 /// The names that a loop reads, and those that it gives something else, or takes something from.
 #[derive(Default)]
-struct LoopNames<'a> {
-    read: FxHashSet<&'a str>,
-    written: FxHashSet<&'a str>,
+pub(super) struct LoopNames<'a> {
+    pub(super) read: FxHashSet<&'a str>,
+    pub(super) written: FxHashSet<&'a str>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for LoopNames<'a> {
@@ -493,7 +496,7 @@ impl<'a> SourceOrderVisitor<'a> for LoopNames<'a> {
 }
 
 /// Whether no decorator stands before a function but those that leave it as it is.
-fn is_plain(own: &Semantics<'_>, node: &ast::StmtFunctionDef) -> bool {
+pub(super) fn is_plain(own: &Semantics<'_>, node: &ast::StmtFunctionDef) -> bool {
     node.decorator_list.iter().all(|decorator| {
         own.means(
             &decorator.expression,

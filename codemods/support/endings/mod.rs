@@ -4,6 +4,7 @@
 mod awaited;
 mod look;
 mod table;
+mod threads;
 
 use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr, Stmt};
@@ -11,6 +12,7 @@ use rustc_hash::FxHashSet;
 
 use look::Look;
 pub use table::{cleans_up, ends, ends_with_arguments, is_calm, is_closing, is_one_of, undoes};
+pub use threads::in_thread;
 
 use crate::project::Project;
 use crate::semantics::Semantics;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use ruff_python_ast::Expr;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::outline::last_name;
@@ -22,6 +22,9 @@ pub(super) struct Table {
     pub(super) limiters: FxHashSet<String>,
     pub(super) locks: FxHashSet<String>,
     pub(super) pooled: Vec<String>,
+    pub(super) pooling_methods: FxHashSet<String>,
+    pub(super) meeting_of_threads: FxHashSet<String>,
+    pub(super) waits_of_threads: FxHashMap<String, usize>,
     pub(super) limited_words: FxHashSet<String>,
     pub(super) limiter_words: FxHashSet<String>,
     pub(super) limiting_words: FxHashSet<String>,
