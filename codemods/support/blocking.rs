@@ -109,6 +109,9 @@ pub struct Row {
     /// The positions of paths that it removes, or makes.
     #[serde(default)]
     pub removes: Vec<usize>,
+    /// The positions of paths where it makes something, and fails where something is.
+    #[serde(default)]
+    pub makes: Vec<usize>,
     /// The positions of paths that it asks about.
     #[serde(default)]
     pub asks_about: Vec<usize>,
@@ -149,6 +152,7 @@ impl Row {
             reads_from: Vec::new(),
             writes_to: Vec::new(),
             removes: Vec::new(),
+            makes: Vec::new(),
             asks_about: Vec::new(),
             mode: None,
             instead: None,
@@ -198,6 +202,7 @@ impl Row {
             &self.reads_from,
             &self.writes_to,
             &self.removes,
+            &self.makes,
             &self.asks_about,
         ];
         self.mode.is_some() || positions.iter().any(|positions| !positions.is_empty())

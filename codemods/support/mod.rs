@@ -10,6 +10,7 @@ pub mod depth;
 pub mod endings;
 pub mod exceptions;
 pub mod expected;
+pub mod first_await;
 pub mod flow;
 pub mod imports;
 pub mod intent;
