@@ -243,12 +243,12 @@ impl<'a, 'db> File<'a, 'db> {
                 self.semantics.beside(&path).is_some()
             };
             // A folder of a package needs no `__init__.py` of its own.
-            let in_package = || {
+            let is_below_package = || {
                 let mut folders = self.semantics.path()?.ancestors().skip(1);
                 Some(folders.by_ref().take(PACKAGES).any(is_package))
             };
             // A module that others import is no script, although it may run something of its own.
-            (self.is_package || in_package() == Some(true))
+            (self.is_package || is_below_package() == Some(true))
                 && (!self.starts_program() || self.is_imported())
         })
     }

@@ -123,6 +123,7 @@ pub struct Versions {
 
 /// The options of all codemods, for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct Settings {
     /// The oldest Python the code must run on.
     pub target_version: PythonVersion,

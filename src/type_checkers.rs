@@ -28,8 +28,11 @@ pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
     in_setup.or_else(|| {
         let text = read("pyrightconfig.json")?;
         // It may hold comments, which JSON may not.
-        let asks = serde_json::from_str::<serde_json::Value>(&text)
-            .is_ok_and(|document| document["typeCheckingMode"] == "strict");
+        let asks = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|document| {
+            document
+                .get("typeCheckingMode")
+                .is_some_and(|mode| mode == "strict")
+        });
         Some(asks)
     })
 }

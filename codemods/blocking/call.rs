@@ -23,8 +23,9 @@ use crate::semantics::Origin;
 use crate::site::{Obstacle, Owner, Site, Surroundings};
 use crate::spelling::Hints;
 use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
+use crate::support::conduct::is_unique;
 use crate::support::intent::{self, Deed};
-use crate::support::{coroutines, imports, locks, sections};
+use crate::support::{coroutines, first_await, imports, locks, sections};
 use crate::{Candidate, Codemod};
 
 /// The codemod of one rule about blocking calls.
@@ -97,6 +98,7 @@ impl Codemod for BlockingCall {
                 && is_reported_where_made(file, site, call, surroundings.owner, self.rule.code)
             || self.may_be_alone && alone::nothing_else_runs(file, surroundings.owner)
             || intent::is_deliberate(file, site, self.deed)
+            || self.deed == Deed::Sleep && spins(file, site, call)
         {
             return None;
         }
@@ -172,6 +174,41 @@ pub(super) fn on_loop<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Su
 /// Whether code is that of a test, where nobody else is kept waiting, and the settings do not ask for it.
 pub(super) fn is_silent_test(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     !file.settings.blocking_in_tests && file.is_test_code(owner)
+}
+
+/// Whether a call that sleeps for no time is what a loop does that waits for a time to come: it is meant to keep its
+/// thread busy.
+fn spins<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, call: &ast::ExprCall) -> bool {
+    let is_nothing = |given: &Expr| {
+        matches!(given, Expr::NumberLiteral(literal)
+            if matches!(&literal.value, ast::Number::Int(value) if *value == 0))
+    };
+    let tells_time = |test: &'a Expr| {
+        let mut clock = Clock { file, found: false };
+        clock.visit_expr(test);
+        clock.found
+    };
+    argument(call, "0").is_some_and(is_nothing)
+        && site.enclosing_in_function().any(|(node, _)| {
+            matches!(node, AnyNodeRef::StmtWhile(statement) if tells_time(&statement.test))
+        })
+}
+
+/// Whether an expression asks what time it is.
+struct Clock<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Clock<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node
+            && let Some(path) = self.file.semantics.qualified_name(&call.func)
+        {
+            self.found |= path.starts_with("time.") && is_unique(&path);
+        }
+        TraversalSignal::Traverse
+    }
 }
 
 /// Whether the future whose result is asked for comes out of `concurrent.futures.wait` or
@@ -396,6 +433,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(self.lost_update())
             .unsafe_if(self.opened_loop()?)
             .unsafe_if(self.opened_section())
+            .unsafe_if(self.opened_for_caller())
             .unsafe_if(ambiguous))
     }
 
@@ -446,6 +484,16 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             return None;
         }
         sections::opened_by_await(self.file, self.site, self.owner())
+    }
+
+    /// Why others must not run while the function runs, which has not let them before.
+    fn opened_for_caller(&self) -> Option<String> {
+        match self.owner() {
+            Owner::Function(function) if !is_awaited(self.site) => {
+                first_await::opened_for_caller(self.file, function)
+            }
+            _ => None,
+        }
     }
 
     /// Why `self.total += …` does not go well with an `await`: Python reads the old value before it,
@@ -544,7 +592,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             test.is_some_and(|test| test.range().contains_range(child.range()))
         });
         (is_test && files::is_asked_to_change(self.file, self.owner(), self.call))
-            .then_some("other tasks may run between the check and the change")
+            .then_some(files::OPENED_CHECK)
     }
 
     /// Why the loop's own threads run nothing any more where the call is.

@@ -6,12 +6,17 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
+use crate::blocking::asked;
+use crate::blocking::helper_files::is_given_to_another;
 use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
+use crate::blocking::paths::{Agreement, Path, Shape};
+use crate::blocking::through::{self, Defined, HelperCall};
 use crate::file::File;
+use crate::outline::last_name;
 use crate::semantics::ClassOf;
 use crate::site::Owner;
 use crate::support::blocking::{Row, argument, path_method};
@@ -21,16 +26,8 @@ use crate::tasks::entry::is_entry_point;
 /// How many bindings are followed to find out what a path is made of.
 const STEPS: usize = 6;
 
-/// How far calls of one function agree on a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Agreement {
-    /// It is the same for every call.
-    Same,
-    /// It depends on what the call is given.
-    PerCall,
-    /// It is another one every time.
-    Never,
-}
+/// The same, where all of them are written out.
+const WRITTEN_OUT: usize = 3;
 
 /// What a call does to a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,39 +35,62 @@ pub(super) enum Agreement {
     clippy::struct_excessive_bools,
     reason = "a call may do several of these"
 )]
-pub(super) struct Does {
+pub(crate) struct Does {
     reads: bool,
     writes: bool,
     /// What is there afterwards is something else than before, or nothing.
     removes: bool,
+    /// It makes something, and fails where something is.
+    makes: bool,
     pub(super) asks: bool,
 }
 
 impl Does {
-    pub(super) fn changes(self) -> bool {
+    pub(crate) fn changes(self) -> bool {
         self.writes || self.removes
+    }
+
+    /// Whether it says nothing about what is in a file.
+    fn is_about_names(self) -> bool {
+        self.asks || self.makes
     }
 }
 
 /// One use of a file.
 pub(super) struct Use {
     /// The call.
-    range: TextRange,
-    /// The path as it is written, and what tells whether two of them are equal: the function it
-    /// belongs to where it is made of what that has, and the text.
-    pub(super) path: String,
-    pub(super) key: (Option<TextSize>, String),
-    pub(super) agreement: Agreement,
+    pub(super) range: TextRange,
+    pub(super) path: Path,
     pub(super) does: Does,
     /// The coroutine function around it, or else the outermost function.
     pub(super) function: Option<TextRange>,
     /// The locks of the event loop that are held, as they are written.
     pub(super) locks: Vec<String>,
+    /// The functions of the module that are called to do it, one by the other.
+    pub(super) through: Vec<TextRange>,
 }
 
 impl Use {
+    /// Whether it changes what others may need. What a call has for itself it may remove as well.
+    pub(super) fn changes_for_others(&self) -> bool {
+        self.does.writes || self.does.removes && self.path.agreement == Agreement::Same
+    }
+
+    /// Whether both are what one function of the module does, each time as a whole.
+    fn is_step_as(&self, other: &Self) -> bool {
+        !self.through.is_empty() && self.through == other.through
+    }
+
+    /// Whether the function that is `other`'s takes part in this one.
+    fn involves(&self, other: &Self) -> bool {
+        let takes_part = |function: &TextRange| {
+            self.function == Some(*function) || self.through.contains(function)
+        };
+        other.function.iter().chain(&other.through).any(takes_part)
+    }
+
     /// Whether a lock keeps the two from running at the same time.
-    fn is_kept_apart_from(&self, other: &Self) -> bool {
+    pub(super) fn is_kept_apart_from(&self, other: &Self) -> bool {
         self.locks.iter().any(|lock| other.locks.contains(lock))
     }
 }
@@ -86,14 +106,18 @@ impl FileUses {
     pub fn of(file: &File<'_, '_>) -> Self {
         let mut search = Search {
             file,
+            defined: Defined::of(file.body()),
             functions: Vec::new(),
             entered: FxHashSet::default(),
             locks: Vec::new(),
             uses: Vec::new(),
+            calls: Vec::new(),
         };
         search.visit_body(file.body());
-        search.uses.sort_by_key(|found| found.range.start());
-        Self { uses: search.uses }
+        let mut uses = search.uses;
+        through::follow(&mut uses, &search.calls);
+        uses.sort_by_key(|found| found.range.start());
+        Self { uses }
     }
 
     pub(super) fn within(&self, range: TextRange) -> &[Use] {
@@ -120,15 +144,17 @@ pub(super) fn meets_others(
     let own = all.within(range);
     let around = all.within(function.range());
     own.iter().find_map(|found| {
-        if found.agreement == Agreement::Never {
+        let path = &found.path;
+        if path.agreement == Agreement::Never {
             return None;
         }
-        let is_for_all = found.agreement == Agreement::Same;
+        let is_for_all = path.agreement == Agreement::Same;
         let is_same = |other: &&Use| {
             let (one, other_one) = (found.does, other.does);
-            other.key == found.key
+            other.path.agreement != Agreement::Never
+                && other.path.is_same(path)
                 && (one.changes() || other_one.changes())
-                && !(one.asks || other_one.asks)
+                && !(one.is_about_names() || other_one.is_about_names())
                 // What a call has for itself it may remove as well.
                 && (is_for_all || !one.removes && !other_one.removes)
                 && !other.is_kept_apart_from(found)
@@ -137,37 +163,58 @@ pub(super) fn meets_others(
             || around
                 .iter()
                 .filter(is_same)
-                .any(|other| other.range != found.range);
+                .any(|other| other.range != found.range && !found.is_step_as(other))
+            || found.through.is_empty() && is_given_to_another(file, function, found);
         // What the module does when it is imported is done before.
         let elsewhere = all
             .uses
             .iter()
             .filter(is_same)
-            .any(|other| other.function.is_some() && other.function != found.function);
-        if !again && !(is_for_all && (found.does.changes() || elsewhere)) {
-            return None;
-        }
+            .any(|other| other.function.is_some() && !found.involves(other));
         if !elsewhere && is_run_once(file, function) {
             return None;
         }
+        let text = &path.text;
         if again {
             return Some("another task may read or write the same file in between".to_owned());
         }
-        if !found.does.changes() {
+        if elsewhere && !found.does.changes() {
             return Some(format!(
-                "other code writes `{}`, maybe at the same time",
-                found.path
+                "other code writes `{text}`, maybe at the same time"
             ));
         }
-        (elsewhere || found.locks.is_empty()).then(|| {
-            let path = &found.path;
-            if found.does.removes {
-                format!("other tasks may be using `{path}` meanwhile")
+        if elsewhere && !is_for_all {
+            return Some(format!("other code uses `{text}`, maybe at the same time"));
+        }
+        if is_for_all && found.does.changes() && (elsewhere || found.locks.is_empty()) {
+            return Some(if found.does.removes {
+                format!("other tasks may be using `{text}` meanwhile")
             } else {
-                format!("two calls may write `{path}` at the same time")
-            }
-        })
+                format!("two calls may write `{text}` at the same time")
+            });
+        }
+        let is_answer =
+            |which| asked::is_answer(function, &asked_about(around, found), found.range, which);
+        if found.does.writes && is_answer(asked::Answer::Missing) {
+            return Some(format!("another call may find `{text}` half-written"));
+        }
+        ((found.does.removes || found.does.makes) && is_answer(asked::Answer::Any))
+            .then(|| OPENED_CHECK.to_owned())
     })
+}
+
+/// Why an `await` between a test of a file and the change that follows is unsafe.
+pub(super) const OPENED_CHECK: &str = "other tasks may run between the check and the change";
+
+/// The calls before `changed` that ask about the same file.
+fn asked_about(around: &[Use], changed: &Use) -> Vec<TextRange> {
+    let asked = around.iter().filter(|other| {
+        other.does.asks
+            && other.range.start() < changed.range.start()
+            && other.path.is_same(&changed.path)
+            && !other.is_kept_apart_from(changed)
+    });
+    asked.map(|asked| asked.range).collect()
 }
 
 /// Whether what a call tells about a file is asked for to change the file behind it: two tasks may then be told the
@@ -186,8 +233,8 @@ pub(super) fn is_asked_to_change(
     asked.iter().filter(|asked| asked.does.asks).any(|asked| {
         around.iter().any(|other| {
             other.range.start() >= call.end()
-                && other.does.changes()
-                && other.key == asked.key
+                && (other.does.changes() || other.does.makes)
+                && other.path.is_same(&asked.path)
                 && !other.is_kept_apart_from(asked)
         })
     })
@@ -222,6 +269,8 @@ pub(super) fn is_run_once(file: &File<'_, '_>, function: &ast::StmtFunctionDef) 
 
 struct Search<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
+    /// The names of the functions of the module.
+    defined: Defined<'a>,
     /// The functions around, and their variables.
     functions: Vec<(&'a ast::StmtFunctionDef, Locals<'a>)>,
     /// Calls that are the item of a `with`, looked at with that.
@@ -229,6 +278,7 @@ struct Search<'f, 'a, 'db> {
     /// The locks that are held, each with the statement that holds it.
     locks: Vec<(TextRange, String)>,
     uses: Vec<Use>,
+    calls: Vec<HelperCall>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a, '_> {
@@ -310,46 +360,114 @@ impl<'a> Search<'_, 'a, '_> {
             Some(row) => (row, None),
             None => match (&*call.func, path_method(self.file, call)) {
                 (Expr::Attribute(callee), Some(row)) => (row, Some(&*callee.value)),
-                _ => return,
+                _ => return self.helper_called(call),
             },
         };
-        for (at, does) in positions(call, row, receiver.is_some(), writes) {
-            let given = match (receiver, at) {
-                (Some(receiver), 0) => Some(receiver),
-                (Some(_), at) => argument(call, &(at - 1).to_string()),
-                (None, at) => argument(call, &at.to_string()).or_else(|| {
-                    // The names that the functions of the table have for it.
-                    let names: &[&str] = match at {
-                        0 => &["file", "filename", "name", "path", "src"],
-                        _ => &["dst"],
-                    };
-                    names.iter().find_map(|name| argument(call, name))
-                }),
-            };
-            if let Some(given) = given {
-                self.add(call, given, does);
-            }
+        for (path, does) in paths(call, row, receiver, writes) {
+            self.add(call, path, does);
         }
     }
 
     fn add(&mut self, call: &'a ast::ExprCall, path: &'a Expr, does: Does) {
+        self.uses.push(Use {
+            range: call.range(),
+            path: self.path(path),
+            does,
+            function: self.function(),
+            locks: self.locks(),
+            through: Vec::new(),
+        });
+    }
+
+    /// Notes a call of a function of the module, and what its parameters are given.
+    fn helper_called(&mut self, call: &'a ast::ExprCall) {
+        let semantics = &self.file.semantics;
+        if !last_name(&call.func).is_some_and(|name| self.defined.has(name)) {
+            return;
+        }
+        let Some(function) = semantics.function_in_sight(&call.func) else {
+            return;
+        };
+        if !semantics.is_here(function.definition()) {
+            return;
+        }
+        let Some(helper) = function.node(semantics.db()) else {
+            return;
+        };
+        let given = through::given(self.file, helper, call)
+            .map(|(name, value)| (name, self.path(value)))
+            .collect();
+        self.calls.push(HelperCall {
+            range: call.range(),
+            function: self.function(),
+            locks: self.locks(),
+            helper: helper.range(),
+            given,
+        });
+    }
+
+    /// The functions around whose variables are to be seen, from the coroutine function on.
+    fn visible(&self) -> &[(&'a ast::StmtFunctionDef, Locals<'a>)] {
         let outermost = self
             .functions
             .iter()
             .rposition(|(_, locals)| locals.is_async)
             .unwrap_or_default();
-        let visible = self.functions.get(outermost..).unwrap_or_default();
-        let function = visible.first().map(|(function, _)| function.range());
+        self.functions.get(outermost..).unwrap_or_default()
+    }
+
+    fn function(&self) -> Option<TextRange> {
+        self.visible().first().map(|(function, _)| function.range())
+    }
+
+    fn locks(&self) -> Vec<String> {
+        self.locks.iter().map(|(_, lock)| lock.clone()).collect()
+    }
+
+    fn path(&self, path: &'a Expr) -> Path {
+        let visible = self.visible();
         let (text, is_own) = self.key(path, visible, STEPS);
-        self.uses.push(Use {
-            range: call.range(),
-            path: one_line(self.file.text(path)),
-            key: (function.filter(|_| is_own).map(TextRange::start), text),
+        let function = self.function().filter(|_| is_own);
+        Path {
+            text: one_line(self.file.text(path)),
+            key: (function.map(TextRange::start), text),
+            shape: self.shape(path, visible, WRITTEN_OUT),
             agreement: self.agreement(path, visible, STEPS),
-            does,
-            function,
-            locks: self.locks.iter().map(|(_, lock)| lock.clone()).collect(),
-        });
+        }
+    }
+
+    /// What a path is made of.
+    fn shape(
+        &self,
+        path: &'a Expr,
+        visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
+        steps: usize,
+    ) -> Shape {
+        let path = self.unwrapped(path);
+        let mut names = Names::default();
+        names.visit_expr(path);
+        let mut shape = Shape::default();
+        let mut at = path.start();
+        for name in names.found {
+            shape.add_text(self.file.text(TextRange::new(at, name.start())));
+            at = name.end();
+            let id = name.id.as_str();
+            match innermost(visible, id) {
+                Some((_, locals)) if locals.receiver != Some(id) => {
+                    match (locals.sources(id), steps.checked_sub(1)) {
+                        (Some([Source::Value(value)]), Some(steps))
+                            if !locals.parameters.contains(id) =>
+                        {
+                            shape.add(self.shape(value, visible, steps));
+                        }
+                        _ => shape.add_name(id),
+                    }
+                }
+                _ => shape.add_text(id),
+            }
+        }
+        shape.add_text(self.file.text(TextRange::new(at, path.end())));
+        shape
     }
 
     /// The path that an expression names in another way: `Path(path)`, `str(path)`.
@@ -408,7 +526,8 @@ impl<'a> Search<'_, 'a, '_> {
         let mut names = Names::default();
         names.visit_expr(path);
         let is_own = names.found.iter().any(|name| {
-            innermost(visible, name).is_some_and(|(_, locals)| locals.receiver != Some(*name))
+            let name = name.id.as_str();
+            innermost(visible, name).is_some_and(|(_, locals)| locals.receiver != Some(name))
         });
         (text, is_own)
     }
@@ -431,14 +550,15 @@ impl<'a> Search<'_, 'a, '_> {
         if is_unique {
             return Agreement::Never;
         }
-        let of_name = |name: &&'a str| {
+        let of_name = |name: &&'a ast::ExprName| {
+            let name = name.id.as_str();
             let Some((_, locals)) = innermost(visible, name) else {
                 return Agreement::Same;
             };
-            if locals.receiver == Some(*name) {
+            if locals.receiver == Some(name) {
                 return Agreement::Same;
             }
-            let given = if locals.parameters.contains(*name) {
+            let given = if locals.parameters.contains(name) {
                 Agreement::PerCall
             } else {
                 Agreement::Same
@@ -479,6 +599,32 @@ fn innermost<'v, 'a>(
         .find(|(_, locals)| locals.parameters.contains(name) || locals.sources(name).is_some())
 }
 
+/// The paths that a call of the table is given, or is a method of, and what it does to what is there. `writes_both` is
+/// whether a file that is opened for both is written.
+pub(crate) fn paths<'a>(
+    call: &'a ast::ExprCall,
+    row: &Row,
+    receiver: Option<&'a Expr>,
+    writes_both: bool,
+) -> Vec<(&'a Expr, Does)> {
+    let given = |at: usize| match (receiver, at) {
+        (Some(receiver), 0) => Some(receiver),
+        (Some(_), at) => argument(call, &(at - 1).to_string()),
+        (None, at) => argument(call, &at.to_string()).or_else(|| {
+            // The names that the functions of the table have for it.
+            let names: &[&str] = match at {
+                0 => &["file", "filename", "name", "path", "src"],
+                _ => &["dst"],
+            };
+            names.iter().find_map(|name| argument(call, name))
+        }),
+    };
+    positions(call, row, receiver.is_some(), writes_both)
+        .into_iter()
+        .filter_map(|(at, does)| Some((given(at)?, does)))
+        .collect()
+}
+
 /// Where a call of the table has its paths, and what it does to what is there. In a method of a path, that is the
 /// first one.
 fn positions(
@@ -488,22 +634,20 @@ fn positions(
     writes_both: bool,
 ) -> Vec<(usize, Does)> {
     let Some(position) = row.mode else {
-        let does = |reads, writes, removes, asks| Does {
-            reads,
-            writes,
-            removes,
-            asks,
+        let mut does = Vec::new();
+        let mut add = |positions: &[usize], what: fn(&mut Does)| {
+            let mut done = Does::default();
+            what(&mut done);
+            does.extend(positions.iter().map(|at| (*at, done)));
         };
-        let all = [
-            (&row.reads_from, does(true, false, false, false)),
-            (&row.writes_to, does(false, true, false, false)),
-            (&row.removes, does(false, false, true, false)),
-            (&row.asks_about, does(false, false, false, true)),
-        ];
-        return all
-            .into_iter()
-            .flat_map(|(positions, does)| positions.iter().map(move |at| (*at, does)))
-            .collect();
+        add(&row.reads_from, |does| does.reads = true);
+        add(&row.writes_to, |does| does.writes = true);
+        add(&row.removes, |does| does.removes = true);
+        add(&row.asks_about, |does| does.asks = true);
+        if !takes_what_is_there(call) {
+            add(&row.makes, |does| does.makes = true);
+        }
+        return does;
     };
     let position = position - usize::from(is_method && position > 0);
     let mode = argument(call, "mode").or_else(|| argument(call, &position.to_string()));
@@ -523,6 +667,13 @@ fn positions(
         ..Does::default()
     };
     vec![(0, does)]
+}
+
+/// Whether a call that makes something is content with what is there: `os.makedirs(path, exist_ok=True)`.
+fn takes_what_is_there(call: &ast::ExprCall) -> bool {
+    argument(call, "exist_ok")
+        .or_else(|| argument(call, "2"))
+        .is_some_and(|given| !matches!(given, Expr::BooleanLiteral(literal) if !literal.value))
 }
 
 /// What a file may be opened for.
@@ -555,7 +706,7 @@ pub(super) fn modes(mode: &Expr) -> Option<Modes> {
 /// The names and calls in an expression.
 #[derive(Default)]
 struct Names<'a> {
-    found: Vec<&'a str>,
+    found: Vec<&'a ast::ExprName>,
     calls: Vec<&'a ast::ExprCall>,
 }
 
@@ -563,7 +714,7 @@ impl<'a> SourceOrderVisitor<'a> for Names<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
-            AnyNodeRef::ExprName(name) => self.found.push(&name.id),
+            AnyNodeRef::ExprName(name) => self.found.push(name),
             AnyNodeRef::ExprCall(call) => self.calls.push(call),
             _ => {}
         }

@@ -7,8 +7,8 @@ use ruff_text_size::Ranged;
 use crate::blocking::PITFALL;
 use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
-use crate::blocking::helper_files;
 use crate::blocking::in_thread::one_line;
+use crate::blocking::{files, helper_files};
 use crate::calls::graph::Chain;
 use crate::calls::{Bond, bound};
 use crate::file::File;
@@ -126,12 +126,19 @@ impl Codemod for BlockingHelper {
                     })
                 };
                 let meets_others = || {
-                    is_here
-                        .then(|| helper_files::of_helper(file, surroundings.owner, call, node))?
+                    if !is_here {
+                        return None;
+                    }
+                    helper_files::of_helper(file, surroundings.owner, call, node)
+                        .or_else(|| files::meets_others(file, surroundings.owner, call.range()))
+                };
+                let writes = || {
+                    helper_files::of_another_module(file, site, surroundings.owner, call, &chain)
                 };
                 row.reason = meets_itself()
                     .or_else(meets_others)
-                    .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)));
+                    .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)))
+                    .or_else(writes);
             }
         }
         let called = Called {
@@ -285,6 +292,9 @@ fn meets_itself<'a>(
     if !uses_files(file, chain) {
         return false;
     }
+    if helper_files::is_changed_by_caller(file, function, call) {
+        return true;
+    }
     let mut others = Others {
         file,
         call,
@@ -317,7 +327,7 @@ fn is_constant(value: &Expr) -> bool {
 }
 
 /// Whether what blocks at the end of a chain is an access to a file.
-fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
+pub(super) fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
     let table = &file.settings.blocking;
     chain.names.last().is_some_and(|path| {
         let row = table

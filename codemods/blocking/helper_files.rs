@@ -3,12 +3,14 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextSize};
 
-use crate::blocking::files::{Agreement, Does, Use, is_run_once};
-use crate::blocking::locals::Locals;
+use crate::blocking::files::{Use, is_run_once};
+use crate::blocking::helper::uses_files;
+use crate::blocking::paths::Agreement;
+use crate::calls::graph::Chain;
 use crate::file::File;
-use crate::semantics::ClassOf;
+use crate::semantics::{ClassOf, Origin};
 use crate::site::{Owner, Site};
 use crate::support::conduct::is_lock_of_loop;
 
@@ -24,33 +26,30 @@ pub(super) fn of_helper(
         return None;
     };
     let all = file.file_uses();
-    let of_others = |path: &Path, does: Does| {
+    let of_others = |found: &Use| {
         all.uses.iter().any(|other| {
-            (other.does.changes() || does.changes())
+            (other.does.changes() || found.does.changes())
                 && !other.does.asks
                 && other.function.is_some()
                 && other.function != Some(helper.range())
-                && other.key == path.key
+                // What the caller itself is told to do to it.
+                && (other.through.is_empty() || other.function != Some(function.range()))
+                && other.path.is_same(&found.path)
         })
     };
-    let given = Handed::of(file, helper, call);
-    let uses = all.within(helper.range()).iter();
-    uses.filter(|found| !found.does.asks && found.locks.is_empty())
+    let known = all.within(helper.range()).iter();
+    let known = known.filter(|found| found.locks.is_empty());
+    let given = all.within(call.range()).iter();
+    let given = given.filter(|found| found.through.first() == Some(&helper.range()));
+    known
+        .chain(given)
+        .filter(|found| found.path.agreement == Agreement::Same && !found.does.asks)
         .find_map(|found| {
-            let path = if found.agreement == Agreement::Same {
-                Path {
-                    text: found.path.clone(),
-                    key: found.key.clone(),
-                }
-            } else {
-                given.path(file, function, found)?
-            };
-            let elsewhere =
-                of_others(&path, found.does) || given_elsewhere(file, function, &path, found.does);
+            let elsewhere = of_others(found);
             if !elsewhere && is_run_once(file, function) {
                 return None;
             }
-            let text = path.text;
+            let text = &found.path.text;
             if found.does.changes() {
                 Some(format!("two calls may write `{text}` at the same time"))
             } else {
@@ -59,82 +58,18 @@ pub(super) fn of_helper(
         })
 }
 
-/// A path, as it is written, and what tells whether two of them are equal.
-struct Path {
-    text: String,
-    key: (Option<TextSize>, String),
-}
-
-/// What the parameters of a function are given by a call.
-struct Handed<'a> {
-    values: Vec<(String, &'a Expr)>,
-}
-
-impl<'a> Handed<'a> {
-    fn of(file: &File<'_, '_>, function: &ast::StmtFunctionDef, call: &'a ast::ExprCall) -> Self {
-        let is_bound = call.func.is_attribute_expr() && file.semantics.is_method(function);
-        let positional = function
-            .parameters
-            .posonlyargs
-            .iter()
-            .chain(&function.parameters.args)
-            .skip(usize::from(is_bound));
-        let by_position = positional
-            .zip(&call.arguments.args)
-            .map(|(parameter, value)| (parameter.name().to_string(), value));
-        let by_name = call
-            .arguments
-            .keywords
-            .iter()
-            .filter_map(|keyword| Some((keyword.arg.as_ref()?.to_string(), &keyword.value)));
-        Self {
-            values: by_position.chain(by_name).collect(),
-        }
-    }
-
-    /// The path that a use in the function is about, where the code of `caller` gives it something that all its calls
-    /// share.
-    fn path(
-        &self,
-        file: &File<'_, '_>,
-        caller: &ast::StmtFunctionDef,
-        found: &Use,
-    ) -> Option<Path> {
-        let (_, value) = self.values.iter().find(|(name, _)| *name == found.key.1)?;
-        let root = match value {
-            Expr::Attribute(attribute) => attribute.value.as_name_expr()?,
-            Expr::Name(name) => name,
-            _ => return None,
-        };
-        let locals = Locals::of(file, caller);
-        let is_shared = if locals.receiver == Some(root.id.as_str()) {
-            value.is_attribute_expr()
-        } else {
-            !locals.parameters.contains(root.id.as_str()) && locals.sources(&root.id).is_none()
-        };
-        let text = file.text(*value);
-        is_shared.then(|| Path {
-            text: text.to_owned(),
-            key: (None, text.to_owned()),
-        })
-    }
-}
-
-/// Whether other code of the module gives a path to a function that does something else to what is there.
-fn given_elsewhere(
+/// Whether a coroutine function also gives the path of `found` to a function of the project that uses files.
+pub(super) fn is_given_to_another(
     file: &File<'_, '_>,
-    caller: &ast::StmtFunctionDef,
-    path: &Path,
-    does: Does,
+    function: &ast::StmtFunctionDef,
+    found: &Use,
 ) -> bool {
-    struct Search<'f, 'p, 'a, 'db> {
+    struct Search<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
-        caller: TextRange,
-        path: &'p Path,
-        does: Does,
+        path: &'f str,
         found: bool,
     }
-    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a, '_> {
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a, '_> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             let semantics = &self.file.semantics;
             if let AnyNodeRef::ExprCall(call) = node
@@ -142,67 +77,121 @@ fn given_elsewhere(
                 && call
                     .arguments
                     .iter_source_order()
-                    .any(|given| self.file.text(given.value()) == self.path.text)
-                && let Some(function) = semantics.function_in_sight(&call.func)
-                && semantics.is_here(function.definition())
-                && let Some(node) = function.node(semantics.db())
+                    .any(|given| self.file.text(given.value()) == self.path)
+                && let Some(helper) = semantics.function_in_sight(&call.func)
+                // Of the functions of the module more is known.
+                && !semantics.is_here(helper.definition())
+                && let Some((place, name)) = semantics.place_of_function(&helper)
+                && let Some(chain) = self.file.project.blocking_chain(&place, &name)
             {
-                let given = Handed::of(self.file, node, call);
-                let uses = self.file.file_uses().within(node.range());
-                self.found = uses.iter().any(|other| {
-                    (other.does.changes() || self.does.changes())
-                        && !other.does.asks
-                        && given.values.iter().any(|(name, value)| {
-                            *name == other.key.1 && self.file.text(*value) == self.path.text
-                        })
-                });
+                self.found = uses_files(self.file, &chain);
             }
-            if self.found || node.range() == self.caller {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
+            match node {
+                _ if self.found => TraversalSignal::Skip,
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
+                _ => TraversalSignal::Traverse,
             }
         }
     }
+    if !found.changes_for_others() {
+        return false;
+    }
     let mut search = Search {
         file,
-        caller: caller.range(),
-        path,
-        does,
+        path: &found.path.text,
         found: false,
     };
-    search.visit_body(file.body());
+    search.visit_body(&function.body);
     search.found
+}
+
+/// Whether a coroutine function itself changes a file whose path it also gives to a call.
+pub(super) fn is_changed_by_caller(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    call: &ast::ExprCall,
+) -> bool {
+    let own = file.file_uses().within(function.range()).iter();
+    let mut changed = own.filter(|found| {
+        found.through.is_empty()
+            && found.changes_for_others()
+            && found.path.agreement != Agreement::Never
+    });
+    changed.any(|found| {
+        let mut given = call.arguments.iter_source_order();
+        given.any(|given| file.text(given.value()) == found.path.text)
+    })
+}
+
+/// Why a file that functions of other modules write whatever they are given may meet other code in a thread.
+pub(super) fn of_another_module<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    owner: Owner<'a>,
+    call: &ast::ExprCall,
+    chain: &Chain,
+) -> Option<String> {
+    let Owner::Function(function) = owner else {
+        return None;
+    };
+    let written = chain.writes.as_ref()?;
+    // An object that the call made for itself has a file of its own, maybe.
+    let is_own = |name: &ast::ExprName| {
+        file.semantics.origins(name).iter().any(|origin| {
+            matches!(origin, Origin::Value(value) if function.range().contains_range(value.range()))
+        })
+    };
+    let is_of_own_object = written.is_of_object
+        && match &*call.func {
+            Expr::Attribute(method) => match &*method.value {
+                Expr::Name(name) => is_own(name),
+                Expr::Call(_) => true,
+                _ => false,
+            },
+            _ => true,
+        };
+    (!is_of_own_object && held_lock(file, site).is_none() && !is_run_once(file, function))
+        .then(|| format!("two calls may write `{}` at the same time", written.path))
+}
+
+/// A lock of the event loop that is held at `site`.
+fn held_lock<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<&'a Expr> {
+    site.enclosing_in_function()
+        .find_map(|(node, _)| match node {
+            AnyNodeRef::StmtWith(with) if with.is_async => with
+                .items
+                .iter()
+                .map(|item| &item.context_expr)
+                .find(|manager| {
+                    matches!(file.semantics.class_of(manager), ClassOf::Known(class)
+                        if is_lock_of_loop(&class))
+                }),
+            _ => None,
+        })
 }
 
 /// Whether all code of the module that has to do with the files of a function, called at `site`, waits for one lock of
 /// the event loop. What makes an object is done before anything waits.
-pub(super) fn is_kept_by_lock(
-    file: &File<'_, '_>,
-    site: &Site<'_, '_>,
+pub(super) fn is_kept_by_lock<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
     helper: &ast::StmtFunctionDef,
 ) -> bool {
-    let held = site
-        .enclosing_in_function()
-        .find_map(|(node, _)| match node {
-            AnyNodeRef::StmtWith(with) if with.is_async => with.items.iter().find(|item| {
-                matches!(file.semantics.class_of(&item.context_expr), ClassOf::Known(class)
-                if is_lock_of_loop(&class))
-            }),
-            _ => None,
-        });
-    let Some(lock) = held else {
+    let Some(lock) = held_lock(file, site) else {
         return false;
     };
     let uses = file.file_uses().within(helper.range());
     // What is given to it is known by other names elsewhere.
-    if uses.iter().any(|found| found.agreement != Agreement::Same) {
+    if uses
+        .iter()
+        .any(|found| found.path.agreement != Agreement::Same)
+    {
         return false;
     }
     let mut search = Unlocked {
         file,
-        lock: file.text(&lock.context_expr),
-        keys: uses.iter().map(|found| &found.key).collect(),
+        lock: file.text(lock),
+        keys: uses.iter().map(|found| &found.path.key).collect(),
         held: 0,
         found: false,
     };
@@ -242,7 +231,8 @@ impl<'a> SourceOrderVisitor<'a> for Unlocked<'_, 'a, '_> {
                     .and_then(|function| function.node(semantics.db()));
                 self.found = node.is_some_and(|node| {
                     let uses = self.file.file_uses().within(node.range());
-                    uses.iter().any(|found| self.keys.contains(&&found.key))
+                    uses.iter()
+                        .any(|found| self.keys.contains(&&found.path.key))
                 });
             }
             _ => {}

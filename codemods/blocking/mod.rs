@@ -3,6 +3,7 @@
 //! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
 
 mod alone;
+mod asked;
 mod block;
 pub mod call;
 pub(crate) mod files;
@@ -12,8 +13,10 @@ mod helper_files;
 pub(crate) mod in_thread;
 mod locals;
 mod outlined;
+mod paths;
 pub(crate) mod state;
 mod thread;
+mod through;
 mod variables;
 
 use crate::blocking::call::BlockingCall;

@@ -3,7 +3,8 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_source_file::LineRanges;
+use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use crate::file::File;
@@ -111,6 +112,11 @@ impl Runner {
         if !tail.is_empty() {
             edits.insert(1, Edit::insertion(tail, call.end()));
         }
+        let written = edits.first().and_then(Edit::content).unwrap_or_default();
+        if let Some(before) = written.strip_suffix(&text) {
+            let moved = realigned(file, call, before);
+            edits.splice(1..1, moved);
+        }
         Ok(edits)
     }
 
@@ -122,6 +128,39 @@ impl Runner {
         )
         .with_shared(self.imports)
     }
+}
+
+/// The edits that move the lines of a call that were aligned with its first argument, where `before` is written between
+/// the start of the call and what they are to be aligned with.
+fn realigned(file: &File<'_, '_>, call: &ast::ExprCall, before: &str) -> Vec<Edit> {
+    let source = file.source;
+    let opening = call.arguments.start() + TextSize::from(1);
+    let column = |at| {
+        source[TextRange::new(source.line_start(at), at)]
+            .chars()
+            .count()
+    };
+    let (old, new) = (
+        column(opening),
+        column(call.start()) + before.chars().count(),
+    );
+    let inside = TextRange::new(opening, call.end());
+    let mut lines = file
+        .lines()
+        .movable(inside)
+        .filter(|(at, indent)| *at > opening && indent.chars().all(|char| char == ' '))
+        .peekable();
+    let is_aligned = lines.peek().is_some_and(|(_, indent)| indent.len() == old)
+        && !source[TextRange::new(call.start(), opening)].contains(['\n', '\r']);
+    if !is_aligned {
+        return Vec::new();
+    }
+    let aligned = lines.filter(|(_, indent)| indent.len() >= old);
+    let edit = |(at, indent): (TextSize, &str)| match indent.get(new.min(old)..old) {
+        Some(gone) if !gone.is_empty() => Edit::range_deletion(TextRange::at(at, gone.text_len())),
+        _ => Edit::insertion(" ".repeat(new - old.min(new)), at),
+    };
+    aligned.map(edit).collect()
 }
 
 /// The callee of a call, to be written among its arguments before the first one, and up to where that takes the place

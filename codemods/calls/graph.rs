@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, Target, bound, find,
+    Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, SharedFile, Target,
+    bound, find,
 };
 use crate::key::{Key, module_keys, name_key};
 use crate::traces::Place;
@@ -45,6 +46,8 @@ struct Links {
     tied: Vec<(Id, Reason)>,
     shared: Vec<(Id, Reason)>,
     unknown: Vec<(Id, Reason)>,
+    /// The functions that write a file that all calls share.
+    writers: Vec<(Id, Id)>,
 }
 
 /// What a function does sooner or later.
@@ -82,6 +85,8 @@ pub struct Chain {
     pub is_conditional: bool,
     /// How many calls of it stand in coroutine functions, where these are many; otherwise none are counted.
     pub callers: usize,
+    /// A file that it, or a function it calls, writes whatever it is given.
+    pub writes: Option<SharedFile>,
 }
 
 impl Chain {
@@ -130,6 +135,8 @@ pub struct Graph {
     next: FxHashMap<Id, Next>,
     /// For each function: why it, or one it calls, cannot simply run in a thread.
     bonds: FxHashMap<Id, Reason>,
+    /// For each function that writes a file that all calls share: the function that does so in the end.
+    writers: FxHashMap<Id, Id>,
     /// For each method that subclasses have in another form: theirs, `None` where that is no method.
     overridden: FxHashMap<Id, Vec<Option<Id>>>,
     /// The last names of the functions that block.
@@ -175,6 +182,7 @@ impl Graph {
         let mut tied = VecDeque::new();
         let mut shared = VecDeque::new();
         let mut unknown = VecDeque::new();
+        let mut writers = VecDeque::new();
         for links in links {
             for (called, caller) in links.calls {
                 callers.entry(called).or_default().push(caller);
@@ -183,12 +191,14 @@ impl Graph {
             tied.extend(links.tied);
             shared.extend(links.shared);
             unknown.extend(links.unknown);
+            writers.extend(links.writers);
         }
         self.follow_blocked(blocked, &callers);
         // What belongs to its thread weighs more than what is shared.
         for reasons in [tied, shared, unknown] {
-            self.follow_bonds(reasons, &callers);
+            follow_up(&mut self.bonds, reasons, &callers);
         }
+        follow_up(&mut self.writers, writers, &callers);
         self.names = self.last_names(self.next.keys());
         for (id, count) in self.of_all_files(Self::asked_in).into_iter().flatten() {
             *self.crowded.entry(id).or_default() += count as usize;
@@ -253,6 +263,9 @@ impl Graph {
             }
             if function.shared.is_some() {
                 links.shared.push((id, Reason::Shared(id)));
+            }
+            if function.writes.is_some() {
+                links.writers.push((id, id));
             }
             let mut is_known = true;
             for (call, at) in function.calls.iter().zip(0..) {
@@ -320,6 +333,10 @@ impl Graph {
             is_overridden: self.overridden.contains_key(&first),
             is_conditional: self.conditional.contains(&first),
             callers: self.crowded.get(&first).copied().unwrap_or_default(),
+            writes: self
+                .writers
+                .get(&first)
+                .and_then(|id| self.function(*id)?.writes.clone()),
         })
     }
 
@@ -486,18 +503,6 @@ impl Graph {
                 }
             }
             pending = left;
-        }
-    }
-
-    fn follow_bonds(&mut self, mut pending: VecDeque<(Id, Reason)>, callers: &Callers) {
-        while let Some((id, reason)) = pending.pop_front() {
-            if self.bonds.contains_key(&id) {
-                continue;
-            }
-            for (caller, _) in callers.get(&id).into_iter().flatten() {
-                pending.push_back((*caller, reason));
-            }
-            self.bonds.insert(id, reason);
         }
     }
 
@@ -809,4 +814,21 @@ fn is_at(file: &Calls, components: &[&str]) -> bool {
 /// The last component of a dotted name.
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or_default()
+}
+
+/// Adds to `known` what is `pending` about functions, and about those that call them.
+fn follow_up<T: Copy>(
+    known: &mut FxHashMap<Id, T>,
+    mut pending: VecDeque<(Id, T)>,
+    callers: &Callers,
+) {
+    while let Some((id, what)) = pending.pop_front() {
+        if known.contains_key(&id) {
+            continue;
+        }
+        for (caller, _) in callers.get(&id).into_iter().flatten() {
+            pending.push_back((*caller, what));
+        }
+        known.insert(id, what);
+    }
 }

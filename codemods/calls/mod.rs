@@ -9,6 +9,7 @@
 mod asked;
 pub(crate) mod bound;
 pub mod graph;
+mod shared_file;
 mod writer;
 
 use ruff_python_ast::name::Name;
@@ -108,6 +109,15 @@ pub enum Bond {
     Shared(String),
 }
 
+/// A file that all calls of a function write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedFile {
+    /// Its path, as it is written.
+    pub path: Box<str>,
+    /// Whether it is that of the object whose method the function is.
+    pub is_of_object: bool,
+}
+
 /// A function.
 #[derive(Debug, Clone)]
 struct Function {
@@ -126,6 +136,8 @@ struct Function {
     /// The first thing that it does itself with something it shares.
     shared: Option<Box<str>>,
     borrowed: Vec<Borrowed>,
+    /// The first file that it writes whatever it is given.
+    writes: Option<SharedFile>,
 }
 
 /// A class.

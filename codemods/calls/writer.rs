@@ -236,6 +236,7 @@ impl<'a> Writer<'_, 'a> {
             tied: None,
             shared: None,
             borrowed: Vec::new(),
+            writes: None,
         };
         if function.is_async && !self.is_of_tests && !is_test(&function.name) {
             written.asked = asked_by(self, function, scope);
@@ -1147,6 +1148,7 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         }
         let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call));
+        self.writes(call, row, is_method);
         if row.kind == Kind::Report && !is_whole {
             self.ties(|| row.reason.clone().unwrap_or_default());
         } else if let Some(reason) = row.unsafe_because(call).filter(|_| !is_whole && !row.lazy) {

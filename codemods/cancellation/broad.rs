@@ -188,12 +188,12 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
             .is_some_and(|callers| callers.are_of_a_group());
     let raised = raised::beyond_exception(file, &handler.statement.body);
     if is_alone && !in_group && raised.is_none() {
-        let mut edits = vec![narrowed(file, handler.node, scope)?];
+        let mut changes = vec![narrowed(file, handler.node, scope)?];
         // What names a class is no bare clause any more, and other linters say so of the comment.
         if handler.node.type_.is_none() {
-            edits.extend(without_noqa(file, handler.node.start(), BARE));
+            changes.extend(without_noqa(file, handler.node.start(), BARE));
         }
-        return Ok(doubts(Rewrite::safe("Catch `Exception` instead", edits)));
+        return Ok(doubts(Rewrite::safe("Catch `Exception` instead", changes)));
     }
     let imported = imports::import(
         file,

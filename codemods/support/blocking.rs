@@ -15,6 +15,7 @@ use crate::outline::last_name;
 use crate::semantics::{ClassOf, Origin};
 use crate::site::Site;
 use crate::spelling::Hints;
+use crate::support::opened::{is_for_process, is_open_already};
 use crate::traces::search::Sought;
 
 /// What becomes of a blocking call in a coroutine.
@@ -109,6 +110,9 @@ pub struct Row {
     /// The positions of paths that it removes, or makes.
     #[serde(default)]
     pub removes: Vec<usize>,
+    /// The positions of paths where it makes something, and fails where something is.
+    #[serde(default)]
+    pub makes: Vec<usize>,
     /// The positions of paths that it asks about.
     #[serde(default)]
     pub asks_about: Vec<usize>,
@@ -149,6 +153,7 @@ impl Row {
             reads_from: Vec::new(),
             writes_to: Vec::new(),
             removes: Vec::new(),
+            makes: Vec::new(),
             asks_about: Vec::new(),
             mode: None,
             instead: None,
@@ -198,6 +203,7 @@ impl Row {
             &self.reads_from,
             &self.writes_to,
             &self.removes,
+            &self.makes,
             &self.asks_about,
         ];
         self.mode.is_some() || positions.iter().any(|positions| !positions.is_empty())
@@ -646,7 +652,8 @@ pub fn called<'f>(
             .is_none_or(|word| !file.source.contains(word.as_str()))
         && !is_guarded(file, site, call, row)
         && !(row.shared && is_made_here(file, site, call))
-        && !(row.memory && is_in_memory(file, call)))
+        && !(row.memory && is_in_memory(file, call))
+        && !(row.kind == Kind::Outline && (is_open_already(call) || is_for_process(file, site))))
     .then_some(called)
 }
 

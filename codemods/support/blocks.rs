@@ -451,7 +451,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The lines in `range` whose indentation can change: where it begins, and what it is.
-    fn movable(self, range: TextRange) -> impl Iterator<Item = (TextSize, &'a str)> {
+    pub(crate) fn movable(self, range: TextRange) -> impl Iterator<Item = (TextSize, &'a str)> {
         let mut strings = StringInteriors {
             tokens: self.tokens_from(range.start()).iter(),
             current: None,

@@ -50,6 +50,9 @@ const DELIBERATE: &[&str] = &[
 /// The same, where what blocks is named itself: they stand for much else.
 const MEANT: &[&str] = &["intended", "intented", "by design", "is meant", "are meant"];
 
+/// What a comment at a call that blocks may say, and nothing else: whoever writes it knows.
+const BLOCKING: &[&str] = &["blocking", "blocks"];
+
 /// With one of these before them, words mean the opposite.
 const NEGATIONS: &[&str] = &[
     "not", "no", "nothing", "never", "without", "avoid*", "prevent*", "cannot", "nor", "would",
@@ -214,6 +217,7 @@ fn says(text: &str, deed: Deed, own: &[String], is_near: bool) -> bool {
             || any(DELIBERATE) && (names_call || names(named_by(deed)))
             || any(MEANT) && (names_call || names(&["block*", "sync", "synchronous*"]))
             || is_near && all.len() <= FEW && (any(DELIBERATE) || any(MEANT))
+            || is_near && deed != Deed::Leak && all.len() <= FEW && any(BLOCKING)
     })
 }
 

@@ -314,22 +314,22 @@ impl<'a> Before<'a> {
 }
 
 /// A change of something that others share.
-struct Change {
+pub(super) struct Change {
     range: TextRange,
     /// When it is done, as a place in the source.
-    at: TextSize,
-    path: Vec<Box<str>>,
+    pub(super) at: TextSize,
+    pub(super) path: Vec<Box<str>>,
     /// Whether it gets a plain constant.
-    is_constant: bool,
+    pub(super) is_constant: bool,
     /// Where it was read before for the names that its new value depends on.
     stale: Vec<TextSize>,
 }
 
 /// What a function changes of what it shares, and where it awaits already.
-struct Behind {
-    changes: Vec<Change>,
+pub(super) struct Behind {
+    pub(super) changes: Vec<Change>,
     /// Each with the suite that it stands in.
-    awaits: Vec<(TextSize, TextRange)>,
+    pub(super) awaits: Vec<(TextSize, TextRange)>,
 }
 
 impl Behind {
@@ -358,10 +358,19 @@ struct Written<'a> {
     uses: Vec<&'a ast::ExprName>,
 }
 
+/// A call of a method of something that has a name.
+struct Called<'a> {
+    call: &'a ast::ExprCall,
+    object: &'a ast::ExprName,
+    /// When what it does before it waits is done, as a place in the source.
+    at: TextSize,
+}
+
 /// Looks for what a function changes, and where it awaits.
 #[derive(Default)]
 struct Search<'a> {
     written: Vec<Written<'a>>,
+    called: Vec<Called<'a>>,
     /// Each with the suite that it stands in.
     awaits: Vec<(TextSize, TextRange)>,
     suites: Vec<TextRange>,
@@ -420,8 +429,14 @@ impl<'a> SourceOrderVisitor<'a> for Search<'a> {
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
-            Expr::Await(_) => self.awaited(expr.start()),
+            Expr::Await(inner) => {
+                self.awaited(expr.start());
+                if let Expr::Call(call) = &*inner.value {
+                    self.called(call, expr.start());
+                }
+            }
             Expr::Call(call) => {
+                self.called(call, expr.end());
                 if let Expr::Attribute(method) = &*call.func
                     && CHANGING.contains(&method.attr.as_str())
                     && let Some((root, path)) = chain(&method.value)
@@ -449,6 +464,19 @@ impl<'a> Search<'a> {
     fn awaited(&mut self, at: TextSize) {
         if let Some(suite) = self.suites.last() {
             self.awaits.push((at, *suite));
+        }
+    }
+
+    fn called(&mut self, call: &'a ast::ExprCall, at: TextSize) {
+        let is_known = self
+            .called
+            .last()
+            .is_some_and(|last| last.call.range() == call.range());
+        if let Expr::Attribute(method) = &*call.func
+            && let Expr::Name(object) = &*method.value
+            && !is_known
+        {
+            self.called.push(Called { call, object, at });
         }
     }
 
@@ -489,9 +517,9 @@ impl<'a> Search<'a> {
     }
 }
 
-struct Shared<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    owner: Owner<'a>,
+pub(super) struct Shared<'f, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    pub(super) owner: Owner<'a>,
 }
 
 impl<'f> Shared<'f, '_, '_> {
@@ -522,23 +550,61 @@ impl<'f> Shared<'f, '_, '_> {
     }
 
     /// What the function with this body changes, and where it awaits.
-    fn behind(&self, body: &[Stmt]) -> Behind {
+    pub(super) fn behind(&self, body: &[Stmt]) -> Behind {
         let mut search = Search::default();
         search.visit_body(body);
         let shared = search.written.iter();
         let shared = shared.filter(|change| self.is_changed(change));
+        let own = shared.map(|change| Change {
+            range: change.range,
+            at: change.at,
+            path: change.path.iter().map(|part| (*part).into()).collect(),
+            is_constant: change.is_constant,
+            stale: self.read_for(&change.uses, &change.path),
+        });
+        let by_methods = search
+            .called
+            .iter()
+            .flat_map(|called| self.changed_by(called));
         Behind {
-            changes: shared
-                .map(|change| Change {
-                    range: change.range,
-                    at: change.at,
-                    path: change.path.iter().map(|part| (*part).into()).collect(),
-                    is_constant: change.is_constant,
-                    stale: self.read_for(&change.uses, &change.path),
-                })
-                .collect(),
+            changes: own.chain(by_methods).collect(),
             awaits: search.awaits,
         }
+    }
+
+    /// What a method of a class of the module changes of its object before it waits for anything.
+    fn changed_by(&self, called: &Called<'_>) -> Vec<Change> {
+        let semantics = &self.file.semantics;
+        let function = semantics.function_in_sight(&called.call.func);
+        let node = function
+            .as_ref()
+            .filter(|function| semantics.is_here(function.definition()))
+            .and_then(|function| function.node(semantics.db()));
+        let Some(node) = node.filter(|node| semantics.is_method(node)) else {
+            return Vec::new();
+        };
+        let Some(object) = node.parameters.iter_non_variadic_params().next() else {
+            return Vec::new();
+        };
+        let mut search = Search::default();
+        search.visit_body(&node.body);
+        let waits = search.awaits.iter().map(|(at, _)| *at).min();
+        let changed = search.written.iter().filter(|change| {
+            change.path.len() > 1
+                && change.root.id == object.name().as_str()
+                && waits.is_none_or(|waits| change.at <= waits)
+        });
+        let in_words_of_caller = changed.map(|change| Change {
+            range: called.call.range(),
+            at: called.at,
+            path: std::iter::once(called.object.id.as_str())
+                .chain(change.path.iter().copied().skip(1))
+                .map(Into::into)
+                .collect(),
+            is_constant: change.is_constant,
+            stale: Vec::new(),
+        });
+        in_words_of_caller.collect()
     }
 
     fn is_changed(&self, change: &Written<'_>) -> bool {

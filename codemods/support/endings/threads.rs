@@ -230,10 +230,8 @@ impl<'a> SourceOrderVisitor<'a> for Threaded<'_, '_, '_> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
             Expr::Lambda(_) => return,
-            Expr::Call(call) => {
-                if !self.is_wait(&call.func, Some(&call.arguments)) {
-                    self.follow(&call.func);
-                }
+            Expr::Call(call) if !self.is_wait(&call.func, Some(&call.arguments)) => {
+                self.follow(&call.func);
             }
             _ => {}
         }
@@ -290,7 +288,7 @@ impl<'a> SourceOrderVisitor<'a> for Changes<'_, 'a> {
                 let arguments = call.arguments.iter_source_order();
                 by_method
                     || arguments
-                        .map(|argument| argument.value())
+                        .map(ast::ArgOrKeyword::value)
                         .any(|value| value.is_name_expr() && is_read(value))
             }
             _ => false,

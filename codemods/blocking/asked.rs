@@ -1,0 +1,154 @@
+//! What a function does because a file is there, or is not.
+
+use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+
+use crate::site::suites_in;
+
+/// Under which answer some code runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Only where the file is not there, and the function goes on with it where it is.
+    Missing,
+    /// Any of both.
+    Any,
+}
+
+/// Whether the code at `at` in a function runs because of what one of the calls `asked` has said about a file.
+pub(super) fn is_answer(
+    function: &ast::StmtFunctionDef,
+    asked: &[TextRange],
+    at: TextRange,
+    answer: Answer,
+) -> bool {
+    if asked.is_empty() {
+        return false;
+    }
+    let mut tests = Tests {
+        asked,
+        names: Vec::new(),
+        at,
+        answer,
+    };
+    tests.decide(&function.body)
+}
+
+struct Tests<'r, 'a> {
+    asked: &'r [TextRange],
+    /// Names of what was said.
+    names: Vec<&'a str>,
+    at: TextRange,
+    answer: Answer,
+}
+
+/// What a test that is passed says about a file.
+#[derive(Clone, Copy, Default)]
+struct Says {
+    there: bool,
+    missing: bool,
+}
+
+impl Says {
+    /// What the test says where it fails.
+    fn otherwise(self) -> Self {
+        Self {
+            there: self.missing,
+            missing: self.there,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            there: self.there || other.there,
+            missing: self.missing || other.missing,
+        }
+    }
+}
+
+impl<'a> Tests<'_, 'a> {
+    /// Whether a test on the way through the suite decides about the code.
+    fn decide(&mut self, suite: &'a [Stmt]) -> bool {
+        for statement in suite {
+            if statement.start() >= self.at.end() {
+                return false;
+            }
+            match statement {
+                Stmt::Assign(assign) if self.asks(&assign.value) => {
+                    let names = assign.targets.iter().filter_map(Expr::as_name_expr);
+                    self.names.extend(names.map(|name| name.id.as_str()));
+                }
+                Stmt::If(branch) if self.is_decided_by(branch) => return true,
+                _ => {}
+            }
+            if statement.range().contains_range(self.at) {
+                let suites = suites_in(statement);
+                let inside = suites.into_iter().find(|suite| self.is_in(suite));
+                return inside.is_some_and(|suite| self.decide(suite));
+            }
+        }
+        false
+    }
+
+    fn is_in(&self, suite: &[Stmt]) -> bool {
+        let mut statements = suite.iter();
+        statements.any(|statement| statement.range().contains_range(self.at))
+    }
+
+    fn is_decided_by(&self, branch: &'a ast::StmtIf) -> bool {
+        let said = self.says(&branch.test);
+        if self.is_in(&branch.body) {
+            return self.is_it(said);
+        }
+        let mut before = said.otherwise();
+        for clause in &branch.elif_else_clauses {
+            let own = clause.test.as_ref().map(|test| self.says(test));
+            let own = own.unwrap_or_default();
+            if self.is_in(&clause.body) {
+                return self.is_it(before.or(own));
+            }
+            before = before.or(own.otherwise());
+        }
+        branch.end() <= self.at.start()
+            && branch.body.last().is_some_and(|last| match last {
+                Stmt::Return(_) | Stmt::Continue(_) | Stmt::Break(_) => true,
+                // Then it does not matter what is in the file.
+                Stmt::Raise(_) => self.answer == Answer::Any,
+                _ => false,
+            })
+            && self.is_it(said.otherwise())
+    }
+
+    fn is_it(&self, says: Says) -> bool {
+        says.missing || self.answer == Answer::Any && says.there
+    }
+
+    /// What a test says about the file where it is passed.
+    fn says(&self, test: &Expr) -> Says {
+        match test {
+            Expr::UnaryOp(not) if not.op == ast::UnaryOp::Not => {
+                self.says(&not.operand).otherwise()
+            }
+            Expr::BoolOp(several) => {
+                let mut all = several.values.iter().map(|value| self.says(value));
+                let first = all.next().unwrap_or_default();
+                all.fold(first, Says::or)
+            }
+            Expr::Named(named) => self.says(&named.value),
+            other => Says {
+                there: self.asks(other),
+                missing: false,
+            },
+        }
+    }
+
+    /// Whether an expression is what was said.
+    fn asks(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Name(name) => self.names.contains(&name.id.as_str()),
+            other => {
+                let mut asked = self.asked.iter();
+                asked.any(|asked| other.range().contains_range(*asked))
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The paths that calls are given, and what tells whether two of them are the same.
+
+use ruff_text_size::TextSize;
+
+/// How far calls of one function agree on a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Agreement {
+    /// It is the same for every call.
+    Same,
+    /// It depends on what the call is given.
+    PerCall,
+    /// It is another one every time.
+    Never,
+}
+
+/// A path that a call is given.
+#[derive(Debug, Clone)]
+pub(super) struct Path {
+    /// As it is written.
+    pub(super) text: String,
+    /// What tells in one function whether two of them are equal: the function, where the path is made of what that
+    /// has, and the text.
+    pub(super) key: (Option<TextSize>, String),
+    /// What tells the same in several functions.
+    pub(super) shape: Shape,
+    pub(super) agreement: Agreement,
+}
+
+impl Path {
+    /// Whether two paths are equal, as far as is seen.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key || self.shape.is_telling() && self.shape == other.shape
+    }
+}
+
+/// What a path is made of, with local names replaced by what they stand for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Shape(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    /// A variable of the function.
+    Name(String),
+}
+
+impl Shape {
+    /// Adds a text, without its white space.
+    pub(super) fn add_text(&mut self, text: &str) {
+        let chars = text.chars().filter(|char| !char.is_whitespace());
+        // Which quotes are used says nothing.
+        let chars = chars.map(|char| if char == '\'' { '"' } else { char });
+        if let Some(Piece::Text(last)) = self.0.last_mut() {
+            last.extend(chars);
+            return;
+        }
+        let text: String = chars.collect();
+        if !text.is_empty() {
+            self.0.push(Piece::Text(text));
+        }
+    }
+
+    /// Adds a variable of the function.
+    pub(super) fn add_name(&mut self, name: &str) {
+        self.0.push(Piece::Name(name.to_owned()));
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        for piece in other.0 {
+            match piece {
+                Piece::Text(text) => self.add_text(&text),
+                Piece::Name(name) => self.add_name(&name),
+            }
+        }
+    }
+
+    /// The one variable that the path is.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Piece::Name(name)] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The variables of the function that it is made of.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Name(name) => Some(name.as_str()),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// Whether another function that has the same means the same file: `f"{guild}.json"`, and not `path` or `args.path`.
+    fn is_telling(&self) -> bool {
+        let is_of_attributes = |text: &str| {
+            text.chars()
+                .all(|char| char.is_alphanumeric() || matches!(char, '_' | '.'))
+        };
+        match self.0.as_slice() {
+            [Piece::Name(_)] => false,
+            [Piece::Name(_), Piece::Text(text)] => !is_of_attributes(text),
+            _ => true,
+        }
+    }
+
+    /// The same with other values in the place of the variables. `None` where one of them has none.
+    pub(super) fn given<'s>(&self, value: impl Fn(&str) -> Option<&'s Self>) -> Option<Self> {
+        let mut given = Self::default();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => given.add_text(text),
+                Piece::Name(name) => given.add(value(name)?.clone()),
+            }
+        }
+        Some(given)
+    }
+
+    /// All of it as a text.
+    pub(super) fn to_text(&self) -> String {
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Text(text) | Piece::Name(text) => text.as_str(),
+        });
+        pieces.collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! What functions of the module do to the files that they are given, told of the calls of them.
+
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::TextRange;
+use rustc_hash::FxHashSet;
+
+use crate::blocking::files::Use;
+use crate::blocking::paths::{Agreement, Path};
+use crate::file::File;
+
+/// How many functions hand a path on, one to the next.
+const DEPTH: usize = 3;
+
+/// The names of the functions that a module defines.
+#[derive(Default)]
+pub(super) struct Defined<'a>(FxHashSet<&'a str>);
+
+impl<'a> Defined<'a> {
+    pub(super) fn of(body: &'a [Stmt]) -> Self {
+        let mut defined = Self::default();
+        defined.visit_body(body);
+        defined
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Defined<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::StmtFunctionDef(function) = node {
+            self.0.insert(&function.name);
+        }
+        if node.is_expression() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}
+
+/// A call of a function of the module.
+pub(super) struct HelperCall {
+    pub(super) range: TextRange,
+    /// The coroutine function around it, or else the outermost function.
+    pub(super) function: Option<TextRange>,
+    /// The locks of the event loop that are held, as they are written.
+    pub(super) locks: Vec<String>,
+    /// The function that is called.
+    pub(super) helper: TextRange,
+    /// What its parameters are given.
+    pub(super) given: Vec<(String, Path)>,
+}
+
+/// What the parameters of a function are given by a call.
+pub(super) fn given<'a>(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    call: &'a ast::ExprCall,
+) -> impl Iterator<Item = (String, &'a Expr)> {
+    let is_bound = call.func.is_attribute_expr() && file.semantics.is_method(function);
+    let parameters = function
+        .parameters
+        .posonlyargs
+        .iter()
+        .chain(&function.parameters.args)
+        .skip(usize::from(is_bound))
+        .map(|parameter| parameter.name().to_string());
+    let parameters: Vec<String> = parameters.collect();
+    let by_position = parameters.into_iter().zip(&call.arguments.args);
+    let by_name = call
+        .arguments
+        .keywords
+        .iter()
+        .filter_map(|keyword| Some((keyword.arg.as_ref()?.to_string(), &keyword.value)));
+    by_position.chain(by_name)
+}
+
+/// Adds to the uses of files what the calls do to the files that they give to functions of the module.
+pub(super) fn follow(uses: &mut Vec<Use>, calls: &[HelperCall]) {
+    let mut known = 0;
+    for _ in 0..DEPTH {
+        let new = uses.get(known..).unwrap_or_default();
+        let mut found = Vec::new();
+        for call in calls {
+            let inside = new
+                .iter()
+                .filter(|other| call.helper.contains_range(other.range) && !other.does.asks);
+            for other in inside {
+                found.extend(call.path(&other.path).map(|path| {
+                    Use {
+                        range: call.range,
+                        path,
+                        does: other.does,
+                        function: call.function,
+                        locks: call.locks.clone(),
+                        through: std::iter::once(call.helper)
+                            .chain(other.through.iter().copied())
+                            .collect(),
+                    }
+                }));
+            }
+        }
+        known = uses.len();
+        uses.extend(found);
+    }
+}
+
+impl HelperCall {
+    /// The path that a use in the function is about, in words of its caller. `None` where it does not depend on what the
+    /// function is given, or on something else as well.
+    fn path(&self, path: &Path) -> Option<Path> {
+        let given = |name: &str| {
+            self.given
+                .iter()
+                .find(|(parameter, _)| parameter == name)
+                .map(|(_, path)| path)
+        };
+        if let Some(name) = path.shape.name() {
+            return given(name).cloned();
+        }
+        let shape = path.shape.given(|name| Some(&given(name)?.shape))?;
+        let agreement = path
+            .shape
+            .names()
+            .filter_map(|name| Some(given(name)?.agreement))
+            .max()?;
+        let is_own = agreement != Agreement::Same;
+        Some(Path {
+            text: path.text.clone(),
+            key: (
+                self.function.filter(|_| is_own).map(TextRange::start),
+                shape.to_text(),
+            ),
+            agreement,
+            shape,
+        })
+    }
+}
