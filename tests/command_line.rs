@@ -1987,3 +1987,22 @@ After::
         ]
     );
 }
+
+#[test]
+fn names_that_are_made_of_each_other_are_looked_at_once() {
+    let mut source =
+        "import os\n\n\nasync def send(first, client):\n    a = b = c = d = first\n".to_owned();
+    for number in 0..40 {
+        let _ = write!(
+            source,
+            "    a = await client.ask{number}(a, b, c, d)\n    b, c = a.x(d), b.y(a, c, d)\n    d = f(a, b, c)\n"
+        );
+    }
+    source.push_str("    return os.path.isfile(d.e)\n");
+    let folder = folder(&[("a.py", &source)]);
+    asyncfix(&folder)
+        .args(["--select", "AF208"])
+        .timeout(Duration::from_secs(60))
+        .assert()
+        .code(1);
+}

@@ -432,7 +432,7 @@ impl<'a> Search<'_, 'a, '_> {
             text: one_line(self.file.text(path)),
             key: (function.map(TextRange::start), text),
             shape: self.shape(path, visible, WRITTEN_OUT),
-            agreement: self.agreement(path, visible, STEPS),
+            agreement: self.agreement(path, visible, &mut FxHashSet::default()),
         }
     }
 
@@ -532,12 +532,13 @@ impl<'a> Search<'_, 'a, '_> {
         (text, is_own)
     }
 
-    /// How far the calls of the function agree on the value of an expression.
+    /// How far the calls of the function agree on the value of an expression. `seen` has the names that were looked at:
+    /// one that is made of many others, which are made of it, is looked at once.
     fn agreement(
         &self,
         expr: &'a Expr,
         visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
-        steps: usize,
+        seen: &mut FxHashSet<&'a str>,
     ) -> Agreement {
         let mut names = Names::default();
         names.visit_expr(expr);
@@ -550,12 +551,12 @@ impl<'a> Search<'_, 'a, '_> {
         if is_unique {
             return Agreement::Never;
         }
-        let of_name = |name: &&'a ast::ExprName| {
+        let mut of_name = |name: &&'a ast::ExprName| {
             let name = name.id.as_str();
             let Some((_, locals)) = innermost(visible, name) else {
                 return Agreement::Same;
             };
-            if locals.receiver == Some(name) {
+            if locals.receiver == Some(name) || !seen.insert(name) {
                 return Agreement::Same;
             }
             let given = if locals.parameters.contains(name) {
@@ -563,16 +564,13 @@ impl<'a> Search<'_, 'a, '_> {
             } else {
                 Agreement::Same
             };
-            let Some(steps) = steps.checked_sub(1) else {
-                return Agreement::PerCall;
-            };
             locals
                 .sources(name)
                 .unwrap_or_default()
                 .iter()
                 .map(|source| match source {
                     Source::Value(value) | Source::Item(value) => {
-                        self.agreement(value, visible, steps)
+                        self.agreement(value, visible, seen)
                     }
                     Source::Other => Agreement::PerCall,
                 })
@@ -582,7 +580,7 @@ impl<'a> Search<'_, 'a, '_> {
         names
             .found
             .iter()
-            .map(of_name)
+            .map(&mut of_name)
             .max()
             .unwrap_or(Agreement::Same)
     }
