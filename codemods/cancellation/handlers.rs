@@ -28,7 +28,19 @@ pub const CANCELLED: &[&str] = &[
 const ABOUT_CANCELLATION: &[&str] = &["cancel", "shutdown", "shutting down", "shut down"];
 
 /// The same, where the clause itself is for cancellations and the comment says why it does nothing.
-const ABOUT_QUIET_END: &[&str] = &["expected", "ignor", "quiet", "silent", "suppress"];
+const ABOUT_QUIET_END: &[&str] = &[
+    "expected",
+    "ignor",
+    "quiet",
+    "silent",
+    "suppress",
+    "not re-raise",
+    "not reraise",
+    "not raise",
+    "n't re-raise",
+    "n't reraise",
+    "n't raise",
+];
 
 /// Parts of words in comments that say that something is done on purpose.
 const PURPOSE: &[&str] = &["deliberate", "intention", "purpose", "swallow"];
