@@ -91,7 +91,7 @@ pub fn round(
     // Insertions come before what is replaced or removed at the same place.
     edits.sort_by_key(|edit| (edit.start(), edit.end()));
     Some(Round {
-        text: apply(file.source, &edits),
+        text: with_end_of(file.source, apply(file.source, &edits)),
         applied,
         edits,
         removed,
@@ -201,6 +201,15 @@ pub fn in_order(shared: Vec<Edit>, own: Vec<Edit>) -> Vec<Edit> {
     edits.extend(own);
     edits.sort_by_key(|edit| (edit.start(), edit.end()));
     edits
+}
+
+/// A text that ends with a line break only where the old one did: what was the last line may have gone.
+fn with_end_of(old: &str, mut text: String) -> String {
+    if !old.is_empty() && !old.ends_with(['\n', '\r']) {
+        let length = text.trim_end_matches(['\n', '\r']).len();
+        text.truncate(length);
+    }
+    text
 }
 
 /// The text with `edits` made. They must be in order and must not overlap.

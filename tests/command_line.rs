@@ -2002,7 +2002,20 @@ fn names_that_are_made_of_each_other_are_looked_at_once() {
     let folder = folder(&[("a.py", &source)]);
     asyncfix(&folder)
         .args(["--select", "AF208"])
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .assert()
         .code(1);
+}
+
+#[test]
+fn a_file_without_a_last_line_break_gets_none() {
+    let body = "    connection = await asyncpg.connect(dsn)\n    await connection.execute(\"x\")\n    await connection.close()";
+    let source = format!("import asyncpg\n\n\nasync def rename(dsn):\n{body}");
+    for end in ["", "  # at last"] {
+        let folder = folder(&[("a.py", &format!("{source}{end}"))]);
+        asyncfix(&folder).arg("--write").assert().code(0);
+        let text = read(&folder, "a.py");
+        assert!(text.contains("finally:"), "{text}");
+        assert!(!text.ends_with('\n'), "{text:?}");
+    }
 }

@@ -132,13 +132,22 @@ impl Codemod for BlockingHelper {
                     helper_files::of_helper(file, surroundings.owner, call, node)
                         .or_else(|| files::meets_others(file, surroundings.owner, call.range()))
                 };
+                // Who else uses a file is told by the code of one module.
+                let may_be_written = || {
+                    let may_be = !is_here && chain.is_beside_writer && uses_files(file, &chain);
+                    may_be.then(|| {
+                        "asyncfix can't tell whether other code writes the same file at the same time"
+                            .to_owned()
+                    })
+                };
                 let writes = || {
                     helper_files::of_another_module(file, site, surroundings.owner, call, &chain)
                 };
                 row.reason = meets_itself()
                     .or_else(meets_others)
                     .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)))
-                    .or_else(writes);
+                    .or_else(writes)
+                    .or_else(may_be_written);
             }
         }
         let called = Called {

@@ -83,6 +83,8 @@ pub struct Chain {
     pub is_overridden: bool,
     /// Whether it depends on a condition that the call is reached.
     pub is_conditional: bool,
+    /// Whether it changes no file, and a module that one of its functions stands in may do so.
+    pub is_beside_writer: bool,
     /// How many calls of it stand in coroutine functions, where these are many; otherwise none are counted.
     pub callers: usize,
     /// A file that it, or a function it calls, writes whatever it is given.
@@ -315,9 +317,13 @@ impl Graph {
     pub fn chain(&self, place: &Place, name: &str) -> Option<Chain> {
         let first = self.function_at(place, name)?;
         let mut names = Vec::new();
+        let mut is_beside_writer = false;
+        let mut changes_files = false;
         let mut id = first;
         loop {
             let function = self.function(id)?;
+            is_beside_writer |= self.place_of(id).is_some_and(|(calls, _)| calls.may_write);
+            changes_files |= function.changes_files;
             names.push(function.name.to_string());
             match self.next.get(&id)? {
                 Next::Function(next) => id = *next,
@@ -332,6 +338,7 @@ impl Graph {
             bond: self.bonds.get(&first).map(|reason| self.bond(*reason)),
             is_overridden: self.overridden.contains_key(&first),
             is_conditional: self.conditional.contains(&first),
+            is_beside_writer: is_beside_writer && !changes_files,
             callers: self.crowded.get(&first).copied().unwrap_or_default(),
             writes: self
                 .writers

@@ -136,6 +136,8 @@ struct Function {
     /// The first thing that it does itself with something it shares.
     shared: Option<Box<str>>,
     borrowed: Vec<Borrowed>,
+    /// Whether it changes a file itself.
+    changes_files: bool,
     /// The first file that it writes whatever it is given.
     writes: Option<SharedFile>,
 }
@@ -176,6 +178,8 @@ pub struct Calls {
     stars: Vec<Path>,
     classes: Vec<Class>,
     functions: Vec<Function>,
+    /// Whether some code in it may write files.
+    may_write: bool,
 }
 
 impl Calls {

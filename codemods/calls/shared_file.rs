@@ -22,7 +22,7 @@ enum Holder {
 impl<'a> Walk<'_, '_, 'a> {
     /// Notes what a call of the table writes, where that is the same for every call of the function.
     pub(super) fn writes(&mut self, call: &'a ast::ExprCall, row: &Row, is_method: bool) {
-        if self.written.writes.is_some() || !row.uses_files() {
+        if !row.uses_files() {
             return;
         }
         let receiver = match &*call.func {
@@ -30,7 +30,11 @@ impl<'a> Walk<'_, '_, 'a> {
             _ => None,
         };
         let written = paths(call, row, receiver, true).into_iter();
-        let mut written = written.filter(|(_, does)| does.changes());
+        let mut written = written.filter(|(_, does)| does.changes()).peekable();
+        self.written.changes_files |= written.peek().is_some();
+        if self.written.writes.is_some() {
+            return;
+        }
         self.written.writes = written.find_map(|(path, _)| {
             let is_of_object = match self.holder(path, STEPS) {
                 Holder::All => false,

@@ -57,6 +57,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
         classes: FxHashMap::default(),
         calls: Calls {
             place: scopes.place.clone(),
+            may_write: may_write_files(source),
             ..Calls::default()
         },
     };
@@ -236,6 +237,7 @@ impl<'a> Writer<'_, 'a> {
             tied: None,
             shared: None,
             borrowed: Vec::new(),
+            changes_files: false,
             writes: None,
         };
         if function.is_async && !self.is_of_tests && !is_test(&function.name) {
@@ -617,6 +619,24 @@ fn mentions(expr: &Expr, part: &Expr) -> bool {
     };
     search.visit_expr(expr);
     search.is_found
+}
+
+/// Whether some code in a file may write files, by the modes and methods that are named in it. To be wrong about that
+/// only means to hold back.
+fn may_write_files(source: &str) -> bool {
+    const MODES: [&str; 6] = ["w", "a", "x", "r+", "rb+", "r+b"];
+    const METHODS: [&str; 2] = [".write_text(", ".write_bytes("];
+    METHODS.iter().any(|method| source.contains(method))
+        || MODES.iter().any(|mode| {
+            let starts = [format!("\"{mode}"), format!("'{mode}")];
+            starts.iter().any(|start| {
+                source.match_indices(start.as_str()).any(|(at, start)| {
+                    let rest = source.get(at + start.len()..).unwrap_or_default();
+                    rest.trim_start_matches(['b', 't', '+'])
+                        .starts_with(['"', '\''])
+                })
+            })
+        })
 }
 
 /// From the first statement of a suite to the last.

@@ -458,7 +458,7 @@ impl<'a> Managed<'_, 'a, '_> {
         let removal = lines.delete(suite, index)?;
         let item = format!(", {}", self.item(row, removals)?);
         let line = self.file.source.line_str(last.end());
-        let mut lengths = item.lines().map(|line| line.chars().count());
+        let mut lengths = item.split(['\n', '\r']).map(|line| line.chars().count());
         let first = lengths.next().unwrap_or_default() + line.chars().count();
         if lengths.fold(first, usize::max) > usize::from(self.file.settings.line_length) {
             return Ok(None);

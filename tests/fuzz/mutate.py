@@ -622,6 +622,9 @@ def final_newline(data):
     return data.endswith((b"\n", b"\r"))
 
 
+PRAGMA = re.compile(r"(#\s*(noqa|type: ?ignore|pyright: ignore|pyrefly: ignore|ty: ignore|pylint: disable|pragma: no cover)[^#]*)+$")
+
+
 def comments_and_strings(data):
     """The comments and the strings as multisets. Of an f-string only what is no expression counts."""
     comments, strings = collections.Counter(), collections.Counter()
@@ -669,7 +672,8 @@ def look_at(before, after, again, findings):
         old, new = comments_and_strings(before), comments_and_strings(after)
         if old and new:
             for kind, was, now in zip(("comment", "string"), old, new):
-                if lost := was - now:
+                # What a comment says of its line to a program goes with the line.
+                if lost := [one for one in was - now if not PRAGMA.match(one)]:
                     faults[kind] = f"lost: {list(lost)[:3]}"
         if kinds := endings(after) - endings(before):
             if endings(before):
