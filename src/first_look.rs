@@ -12,7 +12,6 @@ use ruff_db::system::SystemPathBuf;
 use ruff_python_ast::PySourceType;
 use ruff_python_parser::parse_unchecked_source;
 use ruff_source_file::LineIndex;
-use rustc_hash::FxHashSet;
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
@@ -52,24 +51,10 @@ impl Candidate {
                 }
             },
         };
-        Settled::Active(Box::new(Active {
-            index: self.index,
-            shown: self.shown,
-            path: self.path,
-            view: View::of_version(self.config.version_of_types()),
-            config: self.config,
-            codemods,
-            text: Arc::clone(&source.text),
-            source,
-            fixed: Vec::new(),
-            findings: Vec::new(),
-            error: None,
-            complaints: Vec::new(),
-            seen: FxHashSet::default(),
-            rounds: usize::MAX,
-            is_settled: false,
-            group: None,
-        }))
+        let view = View::of_version(self.config.version_of_types());
+        let mut active = Active::new(self.index, self.shown, self.path, view, self.config, source);
+        active.codemods = codemods;
+        Settled::Active(Box::new(active))
     }
 }
 

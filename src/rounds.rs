@@ -92,6 +92,37 @@ pub(crate) struct Active {
     pub(crate) group: Option<usize>,
 }
 
+impl Active {
+    /// A file that no codemod has looked at yet.
+    pub(crate) fn new(
+        index: usize,
+        shown: PathBuf,
+        path: SystemPathBuf,
+        view: View,
+        config: Arc<Config>,
+        source: Source,
+    ) -> Self {
+        Self {
+            index,
+            shown,
+            path,
+            view,
+            config,
+            codemods: Vec::new(),
+            text: Arc::clone(&source.text),
+            source,
+            fixed: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+            complaints: Vec::new(),
+            seen: FxHashSet::default(),
+            rounds: usize::MAX,
+            is_settled: false,
+            group: None,
+        }
+    }
+}
+
 /// Where the type engine looks for code.
 pub(crate) struct Places<'a> {
     /// The folders that imports start from.
@@ -357,28 +388,11 @@ fn put(
         let index = index.ok_or(format!("{} was not passed to asyncfix", path.display()))?;
         let source = source::read(path).map_err(|reason| reason.clone())?;
         positions.insert(path.clone(), active.len() + new.len());
-        new.push(Active {
-            index,
-            shown: given.shown.get(index).cloned().unwrap_or_default(),
-            view: view_of(
-                &system_path(path).unwrap_or_default(),
-                &*config_of(path, given)?,
-                given.roots,
-            ),
-            path: system_path(path).unwrap_or_default(),
-            config: config_of(path, given)?,
-            codemods: Vec::new(),
-            text: Arc::clone(&source.text),
-            source,
-            fixed: Vec::new(),
-            findings: Vec::new(),
-            error: None,
-            complaints: Vec::new(),
-            seen: FxHashSet::default(),
-            rounds: usize::MAX,
-            is_settled: false,
-            group: None,
-        });
+        let shown = given.shown.get(index).cloned().unwrap_or_default();
+        let config = config_of(path, given)?;
+        let path = system_path(path).unwrap_or_default();
+        let view = view_of(&path, &config, given.roots);
+        new.push(Active::new(index, shown, path, view, config, source));
     }
     active.extend(new);
     // What each of them was changed together with before comes along.

@@ -188,7 +188,7 @@ pub(super) fn meets_others(
         }
         if is_for_all && found.does.changes() && (elsewhere || found.locks.is_empty()) {
             return Some(if found.does.removes {
-                format!("other tasks may be using `{text}` meanwhile")
+                format!("other tasks may use `{text}` at the same time")
             } else {
                 format!("two calls may write `{text}` at the same time")
             });

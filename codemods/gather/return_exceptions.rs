@@ -19,6 +19,7 @@ use crate::rule::Rule;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
+use crate::support::annotations;
 use crate::support::coroutines::{self, Member};
 use crate::support::depth::Depth;
 use crate::support::endings::{self, Doubt, Ending, Seen};
@@ -233,7 +234,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     /// Whether the module is written for type checkers.
     fn is_typed(&self) -> bool {
-        typed::is_typed(self.file.body())
+        annotations::is_typed(self.file.body())
     }
 
     /// Whether all members have just been cancelled.

@@ -1,36 +1,12 @@
 //! What type checkers see of the results.
 
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_python_ast::{Expr, PythonVersion};
 
 use crate::concurrency::signature::{Signature, names_in};
 use crate::file::File;
 use crate::outline::last_name;
 use crate::site::Owner;
 use crate::support::coroutines::Member;
-
-/// Whether a module is written for type checkers: something in it is annotated.
-pub fn is_typed(body: &[Stmt]) -> bool {
-    struct Annotations(bool);
-    impl<'a> SourceOrderVisitor<'a> for Annotations {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= match node {
-                AnyNodeRef::StmtFunctionDef(function) => function.returns.is_some(),
-                AnyNodeRef::Parameter(parameter) => parameter.annotation.is_some(),
-                AnyNodeRef::StmtAnnAssign(_) => true,
-                _ => false,
-            };
-            if self.0 {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
-    let mut search = Annotations(false);
-    search.visit_body(body);
-    search.0
-}
 
 /// The annotation of a list of what the members give: `list[int]`. `None` where they do not all say it in the same
 /// words, which mean the same in code of `owner`.

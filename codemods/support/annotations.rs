@@ -12,7 +12,6 @@ use ty_python_semantic::types::{Type, TypeDefinition, TypeDetail, TypeDisplayDet
 
 use crate::concurrency::signature::names_in;
 use crate::file::File;
-use crate::gather::typed::is_typed;
 use crate::outline::last_name;
 use crate::site::Owner;
 use crate::support::imports;
@@ -532,4 +531,35 @@ impl<'a> SourceOrderVisitor<'a> for Places<'a> {
         }
         walk_expr(self, expr);
     }
+}
+
+/// Whether code is written for type checkers, so that what is new in it should say what it holds: something in it is
+/// annotated.
+pub fn is_typed(body: &[Stmt]) -> bool {
+    struct Annotations(bool);
+    impl<'a> SourceOrderVisitor<'a> for Annotations {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= match node {
+                AnyNodeRef::StmtFunctionDef(function) => function.returns.is_some(),
+                AnyNodeRef::Parameter(parameter) => parameter.annotation.is_some(),
+                AnyNodeRef::StmtAnnAssign(_) => true,
+                AnyNodeRef::StmtImportFrom(import) => {
+                    import.module.as_deref() == Some("__future__")
+                        && import
+                            .names
+                            .iter()
+                            .any(|alias| &alias.name == "annotations")
+                }
+                _ => false,
+            };
+            if self.0 || node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut annotations = Annotations(false);
+    annotations.visit_body(body);
+    annotations.0
 }

@@ -381,37 +381,6 @@ impl<'a> SourceOrderVisitor<'a> for Callbacks<'_, '_, '_> {
     }
 }
 
-/// Whether the module is written for a type checker, so that a new variable should say what it
-/// holds: something in it is annotated.
-pub fn is_typed(file: &File<'_, '_>) -> bool {
-    struct Annotations(bool);
-    impl<'a> SourceOrderVisitor<'a> for Annotations {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= match node {
-                AnyNodeRef::StmtFunctionDef(function) => function.returns.is_some(),
-                AnyNodeRef::Parameter(parameter) => parameter.annotation.is_some(),
-                AnyNodeRef::StmtAnnAssign(_) => true,
-                AnyNodeRef::StmtImportFrom(import) => {
-                    import.module.as_deref() == Some("__future__")
-                        && import
-                            .names
-                            .iter()
-                            .any(|alias| &alias.name == "annotations")
-                }
-                _ => false,
-            };
-            if self.0 || node.is_expression() {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
-    let mut annotations = Annotations(false);
-    annotations.visit_body(file.body());
-    annotations.0
-}
-
 /// A name for a new module-level set that is free in the module and in every scope in it: a
 /// parameter of the same name would hide the set from the code that uses it.
 pub fn fresh_name(file: &File<'_, '_>) -> String {

@@ -16,7 +16,7 @@ use crate::settings::TaskStrategy;
 use crate::site::{Owner, Place, Site};
 use crate::support::coroutines::{self, Ending};
 use crate::support::slots::Slot;
-use crate::support::{imports, names};
+use crate::support::{annotations, imports, names};
 
 /// A dropped task and its surroundings.
 pub(super) struct Dangling<'f, 's, 'a, 'db> {
@@ -289,7 +289,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let file = self.file;
         let newline = file.newline();
         let mut edits = Vec::new();
-        let value = if keepers::is_typed(file) || file.settings.is_type_checked {
+        let value = if annotations::is_typed(file.body()) || file.settings.is_type_checked {
             let task = imports::import(
                 file,
                 "asyncio",
