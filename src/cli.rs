@@ -11,10 +11,12 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ruff_db::system::SystemPath;
 use ruff_python_ast::PythonVersion;
 
 use crate::config::{self, Overrides, Resolver};
 use crate::discovery::{self, Found};
+use crate::environment::Environments;
 use crate::format::OutputFormat;
 use crate::report::{self, Counts};
 use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
@@ -67,6 +69,9 @@ enum Command {
         /// A file or folder
         #[arg(default_value = ".")]
         path: PathBuf,
+        /// Print the JSON Schema of the configuration instead
+        #[arg(long, conflicts_with = "path")]
+        schema: bool,
         #[command(flatten)]
         options: ConfigArgs,
     },
@@ -248,7 +253,8 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(rounds::note_panic));
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => show_rule(rule.as_deref(), all),
-        Some(Command::Config { path, options }) => show_config(&path, &options),
+        Some(Command::Config { schema: true, .. }) => show_schema(),
+        Some(Command::Config { path, options, .. }) => show_config(&path, &options),
         None => with_deep_stack(move || fix(&cli.fix)),
     };
     match result {
@@ -366,7 +372,21 @@ fn show_config(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
         absolute.parent().unwrap_or(&absolute)
     };
     let config = resolver.for_folder(folder)?;
-    write!(io::stdout().lock(), "{}", config.show())?;
+    let mut out = io::stdout().lock();
+    write!(out, "{}", config.show())?;
+    let mut environments = Environments::default();
+    if let Some(folder) = SystemPath::from_std_path(folder) {
+        environments.add(folder, config.python.as_deref())?;
+        match environments.of(folder) {
+            Some(found) => writeln!(out, "# packages from {} ({})", found.root, found.because)?,
+            None => writeln!(out, "# no Python environment found")?,
+        }
+    }
+    Ok(CLEAN)
+}
+
+fn show_schema() -> Result<u8, Stop> {
+    writeln!(io::stdout().lock(), "{:#}", config::schema())?;
     Ok(CLEAN)
 }
 

@@ -295,7 +295,8 @@ pub struct Database {
 #[derive(Debug, PartialEq, Eq)]
 struct Origins {
     roots: Roots,
-    site_packages: Vec<SystemPathBuf>,
+    site_packages: Vec<Vec<SystemPathBuf>>,
+    extra_stubs: Vec<SystemPathBuf>,
     views: Vec<View>,
     /// Packages with fallback stubs that are there themselves.
     present: FxHashSet<String>,
@@ -304,28 +305,28 @@ struct Origins {
 impl Database {
     /// A database for files that start their imports from `roots`.
     ///
-    /// `site_packages` are the folders of installed packages, in the order they are searched. `views` are those that
+    /// `site_packages` are the folders of installed packages of each environment, in the order they are searched;
+    /// `extra_stubs` those for files without any. `views` are those that
     /// files will be looked at with; there is always at least one. It is `earlier`, where that was made of the same:
     /// then all files are as they are on disk now, and nothing is kept of the texts that stood for them. `Err` where a
     /// folder cannot be a search path.
     pub fn renewed(
         earlier: Option<Self>,
         roots: &Roots,
-        site_packages: Vec<SystemPathBuf>,
+        site_packages: Vec<Vec<SystemPathBuf>>,
+        extra_stubs: Vec<SystemPathBuf>,
         mut views: Vec<View>,
     ) -> anyhow::Result<Self> {
         views.sort();
         views.dedup();
         if views.is_empty() {
-            views.push(View {
-                version: PythonVersion::latest(),
-                own: None,
-            });
+            views.push(View::of_version(PythonVersion::latest()));
         }
         let origins = Origins {
-            present: present_in(roots.all().chain(&site_packages)),
+            present: present_in(roots.all().chain(site_packages.iter().flatten())),
             roots: roots.clone(),
             site_packages,
+            extra_stubs,
             views,
         };
         match earlier {
@@ -364,7 +365,7 @@ impl Database {
         }
         let mut programs = Vec::new();
         for view in &origins.views {
-            let search_paths = database.search_paths(view.own)?;
+            let search_paths = database.search_paths(*view)?;
             search_paths.try_register_static_roots(&database);
             let settings = ProgramSettings {
                 python_version: PythonVersionWithSource {
@@ -380,11 +381,14 @@ impl Database {
         Ok(database)
     }
 
-    /// Where files with this place in [`Roots::own`] look for modules.
-    fn search_paths(&self, place: Option<usize>) -> anyhow::Result<SearchPaths> {
+    /// Where files with this view look for modules.
+    fn search_paths(&self, view: View) -> anyhow::Result<SearchPaths> {
         let roots = &self.origins.roots;
         let mut folders = Vec::new();
-        if let Some((place, own)) = place.and_then(|place| Some((place, roots.own.get(place)?))) {
+        if let Some((place, own)) = view
+            .own
+            .and_then(|place| Some((place, roots.own.get(place)?)))
+        {
             if !own.unknown.is_empty() {
                 folders.push(unknown_folder(place));
             }
@@ -394,9 +398,12 @@ impl Database {
         let shared: Vec<SystemPathBuf> = shared.cloned().collect();
         folders.extend(shared);
         let mut paths = SearchPathSettings::new(folders);
+        let packages = view
+            .environment
+            .and_then(|place| self.origins.site_packages.get(place));
         paths
             .site_packages_paths
-            .clone_from(&self.origins.site_packages);
+            .clone_from(packages.unwrap_or(&self.origins.extra_stubs));
         // Installed packages come first; what is not installed is looked for here.
         paths
             .site_packages_paths

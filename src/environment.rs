@@ -1,4 +1,4 @@
-//! The Python environment whose packages are looked at: where it is, and what it holds.
+//! The Python environments whose packages are looked at: where they are, and what they hold.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,55 +6,128 @@ use std::path::Path;
 use asyncfix_codemods::project::{Project, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
 use crate::roots::Roots;
 
-/// The folders of installed packages, in the order in which they are searched.
-///
-/// `chosen` is what `--python` or the configuration names: an interpreter, or the folder of an
-/// environment. Else the active virtual environment counts (`VIRTUAL_ENV`), else a `.venv` in `folder`, where files
-/// are that are looked at, or above it. `Err` where an environment is named and is none.
-pub fn site_packages(
-    chosen: Option<&Path>,
-    folder: &SystemPath,
-) -> Result<Vec<SystemPathBuf>, ConfigError> {
-    let system = OsSystem::new(folder);
-    let environment = if let Some(path) = chosen {
-        let path = SystemPathBuf::from_path_buf(path.to_path_buf())
-            .map_err(|path| ConfigError(format!("{} is not valid UTF-8", path.display())))?;
-        let path = SystemPath::absolute(path, folder);
-        Some(
-            PythonEnvironment::new(&path, SysPrefixPathOrigin::PythonCliFlag, &system)
-                .map_err(|error| ConfigError(error.to_string()))?,
-        )
-    } else if let Ok(path) = system.env_var("VIRTUAL_ENV") {
-        // An environment that was removed since it was activated is no reason to stop.
-        PythonEnvironment::new(
-            SystemPath::new(&path),
-            SysPrefixPathOrigin::VirtualEnvVar,
-            &system,
-        )
-        .ok()
-    } else {
-        folder
+/// A Python environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its folder (`sys.prefix`).
+    pub root: SystemPathBuf,
+    /// Where its packages are, in the order in which they are searched.
+    pub site_packages: Vec<SystemPathBuf>,
+    /// Why it is this one, for people.
+    pub because: &'static str,
+}
+
+impl Environment {
+    fn of(found: &PythonEnvironment, system: &dyn System) -> Result<Self, ConfigError> {
+        let site_packages = found
+            .site_packages_paths(system)
+            .map_err(|error| ConfigError(error.to_string()))?;
+        Ok(Self {
+            root: found.sys_prefix().to_path_buf(),
+            site_packages: site_packages.into_vec(),
+            because: match found.origin() {
+                SysPrefixPathOrigin::PythonCliFlag => "named by --python or the configuration",
+                SysPrefixPathOrigin::LocalVenv => "the nearest .venv",
+                SysPrefixPathOrigin::VirtualEnvVar => "active, by VIRTUAL_ENV",
+                SysPrefixPathOrigin::CondaPrefixVar => "active, by CONDA_PREFIX",
+                SysPrefixPathOrigin::PythonBinary => "the one of the python3 on PATH",
+                _ => "found by ty",
+            },
+        })
+    }
+}
+
+/// The environments of the files of a run, each found from the folder that a file is in, whatever the working folder is.
+#[derive(Debug, Default)]
+pub struct Environments {
+    /// Each once.
+    all: Vec<Environment>,
+    /// Where in `all` files of these folders have theirs. Nothing for those without any.
+    places: FxHashMap<SystemPathBuf, Option<usize>>,
+    /// The active one, or the system's: for all folders that have none around them.
+    active: Option<Option<Environment>>,
+}
+
+impl Environments {
+    /// Finds the environment of `folder`, unless it is known. `chosen` is what `--python` or the configuration names: an
+    /// interpreter, or the folder of an environment. Else the nearest `.venv` in the folder or above it counts; else the
+    /// active environment (`VIRTUAL_ENV`, conda); else the one that `python3` on the path belongs to. Nothing of Python
+    /// is run for that.
+    ///
+    /// `Err` where an environment is named and is none.
+    pub fn add(&mut self, folder: &SystemPath, chosen: Option<&Path>) -> Result<(), ConfigError> {
+        if self.places.contains_key(folder) {
+            return Ok(());
+        }
+        let found = match chosen {
+            Some(path) => Some(named(path, folder)?),
+            None => self.around(folder),
+        };
+        let place = found.map(|found| {
+            let known = self.all.iter().position(|other| *other == found);
+            known.unwrap_or_else(|| {
+                self.all.push(found);
+                self.all.len() - 1
+            })
+        });
+        self.places.insert(folder.to_path_buf(), place);
+        Ok(())
+    }
+
+    fn around(&mut self, folder: &SystemPath) -> Option<Environment> {
+        let system = OsSystem::new(folder);
+        let local = folder
             .ancestors()
             .map(|folder| folder.join(".venv"))
             .filter(|path| system.is_directory(path))
             .find_map(|path| {
-                PythonEnvironment::new(&path, SysPrefixPathOrigin::LocalVenv, &system).ok()
-            })
-    };
-    let Some(environment) = environment else {
-        return Ok(Vec::new());
-    };
-    match environment.site_packages_paths(&system) {
-        Ok(paths) => Ok(paths.into_vec()),
-        Err(error) if chosen.is_some() => Err(ConfigError(error.to_string())),
-        Err(_) => Ok(Vec::new()),
+                let origin = SysPrefixPathOrigin::LocalVenv;
+                let found = PythonEnvironment::new(&path, origin, &system).ok()?;
+                Environment::of(&found, &system).ok()
+            });
+        // An environment that was removed since it was activated is no reason to stop.
+        local.or_else(|| {
+            let active = self.active.get_or_insert_with(|| {
+                let found = PythonEnvironment::discover(None, &system).ok().flatten()?;
+                Environment::of(&found, &system).ok()
+            });
+            active.clone()
+        })
     }
+
+    /// The environment of files in `folder`, if it was added and has one.
+    pub fn of(&self, folder: &SystemPath) -> Option<&Environment> {
+        self.all.get(self.place_of(folder)?)
+    }
+
+    /// Where in [`Self::site_packages`] the files of `folder` have theirs.
+    pub fn place_of(&self, folder: &SystemPath) -> Option<usize> {
+        self.places.get(folder).copied().flatten()
+    }
+
+    /// Where the packages of each environment are.
+    pub fn site_packages(&self) -> Vec<Vec<SystemPathBuf>> {
+        let all = self.all.iter();
+        all.map(|environment| environment.site_packages.clone())
+            .collect()
+    }
+}
+
+/// The environment at `path`, which is relative to `folder`.
+fn named(path: &Path, folder: &SystemPath) -> Result<Environment, ConfigError> {
+    let system = OsSystem::new(folder);
+    let path = SystemPathBuf::from_path_buf(path.to_path_buf())
+        .map_err(|path| ConfigError(format!("{} is not valid UTF-8", path.display())))?;
+    let path = SystemPath::absolute(path, folder);
+    let found = PythonEnvironment::new(&path, SysPrefixPathOrigin::PythonCliFlag, &system)
+        .map_err(|error| ConfigError(error.to_string()))?;
+    Environment::of(&found, &system)
 }
 
 /// What stands in a folder, by name. A project imports many packages: to list a folder once takes a
@@ -84,9 +157,13 @@ pub fn add_own(project: &mut Project, roots: &Roots) {
 
 /// Tells `project` which of the packages it imports are installed, and what they define
 /// asynchronously.
-pub fn add_installed(project: &mut Project, site_packages: &[SystemPathBuf]) {
+pub fn add_installed<'p>(
+    project: &mut Project,
+    site_packages: impl Iterator<Item = &'p SystemPathBuf>,
+) {
     let mut places: Vec<(String, SystemPathBuf)> = Vec::new();
-    for root in site_packages {
+    let mut seen = FxHashSet::default();
+    for root in site_packages.filter(|root| seen.insert(*root)) {
         let there = entries(root);
         for package in project.packages() {
             let named = ["", ".py", ".pyi", "-stubs"].map(|ending| format!("{package}{ending}"));

@@ -447,18 +447,24 @@ fn sources(folders: &[Folder<'_>], wholes: &[Whole]) -> Vec<SystemPathBuf> {
     sources
 }
 
-/// A version of Python, and where in [`Roots::own`] files have theirs.
+/// A version of Python, where in [`Roots::own`] files have theirs, and an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct View {
     /// The version whose standard library types are told by.
     pub version: PythonVersion,
     /// Where the imports start.
     pub own: Option<usize>,
+    /// Which environment the packages come from.
+    pub environment: Option<usize>,
 }
 
 impl View {
     /// The view of files that have nothing of their own.
     pub fn of_version(version: PythonVersion) -> Self {
-        Self { version, own: None }
+        Self {
+            version,
+            own: None,
+            environment: None,
+        }
     }
 }

@@ -23,6 +23,7 @@ use salsa::{CancellationToken, Database as _};
 
 use crate::config::{Config, Resolver};
 use crate::database::{ANYTHING, Database};
+use crate::environment::Environments;
 use crate::roots::{Roots, View};
 use crate::run::{Mode, STACK_SIZE, changes_others, system_path};
 use crate::source::{self, Source};
@@ -127,8 +128,12 @@ impl Active {
 pub(crate) struct Places<'a> {
     /// The folders that imports start from.
     pub(crate) roots: &'a Roots,
-    /// The folders of installed packages.
-    pub(crate) site_packages: Vec<SystemPathBuf>,
+    /// Which of `site_packages` is for which files.
+    pub(crate) environments: &'a Environments,
+    /// The folders of installed packages, of each environment.
+    pub(crate) site_packages: Vec<Vec<SystemPathBuf>>,
+    /// Folders with stubs, for files without any environment.
+    pub(crate) extra_stubs: Vec<SystemPathBuf>,
     /// Files that it is not shown.
     pub(crate) tables: &'a [SystemPathBuf],
     /// The texts of files that are not in UTF-8.
@@ -138,6 +143,7 @@ pub(crate) struct Places<'a> {
 /// The files of a run, by their numbers.
 pub(crate) struct Given<'a> {
     pub(crate) roots: &'a Roots,
+    pub(crate) environments: &'a Environments,
     pub(crate) shown: &'a [PathBuf],
     pub(crate) resolver: &'a Resolver,
 }
@@ -153,10 +159,16 @@ pub(crate) fn rounds(
     earlier: Option<Database>,
 ) -> anyhow::Result<(Vec<Active>, Database)> {
     for file in &mut active {
-        file.view = view_of(&file.path, &file.config, places.roots);
+        file.view = view_of(&file.path, &file.config, places.roots, places.environments);
     }
     let views = active.iter().map(|file| file.view).collect();
-    let mut database = Database::renewed(earlier, places.roots, places.site_packages, views)?;
+    let mut database = Database::renewed(
+        earlier,
+        places.roots,
+        places.site_packages,
+        places.extra_stubs,
+        views,
+    )?;
     for table in places.tables {
         database.preload(table, Arc::from(ANYTHING));
     }
@@ -345,7 +357,10 @@ fn rewritten(
         let config = config_of(&change.path, given)?;
         let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
         let program_file = database
-            .file(&path, view_of(&path, &config, given.roots))
+            .file(
+                &path,
+                view_of(&path, &config, given.roots, given.environments),
+            )
             .ok_or(format!("{shown} no longer exists"))?;
         let python_file = program_file.python_file(database);
         let module = parsed_module(database, python_file).load(database);
@@ -391,7 +406,7 @@ fn put(
         let shown = given.shown.get(index).cloned().unwrap_or_default();
         let config = config_of(path, given)?;
         let path = system_path(path).unwrap_or_default();
-        let view = view_of(&path, &config, given.roots);
+        let view = view_of(&path, &config, given.roots, given.environments);
         new.push(Active::new(index, shown, path, view, config, source));
     }
     active.extend(new);
@@ -670,9 +685,16 @@ fn distinct(codes: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// How the type engine is to look at a file.
-pub(crate) fn view_of(path: &SystemPath, config: &Config, roots: &Roots) -> View {
+pub(crate) fn view_of(
+    path: &SystemPath,
+    config: &Config,
+    roots: &Roots,
+    environments: &Environments,
+) -> View {
+    let folder = path.parent();
     View {
         version: config.version_of_types(),
-        own: path.parent().and_then(|folder| roots.place_of(folder)),
+        own: folder.and_then(|folder| roots.place_of(folder)),
+        environment: folder.and_then(|folder| environments.place_of(folder)),
     }
 }

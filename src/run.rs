@@ -20,7 +20,7 @@ use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
 use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
-use crate::environment;
+use crate::environment::{self, Environments};
 use crate::first_look::{FirstLook, Settled, first_look};
 use crate::roots::{self, Roots, Whole};
 use crate::rounds::{AT_A_TIME, Given, Places, rounds};
@@ -309,21 +309,21 @@ fn pass(
             .zip(summaries)
             .map(|(module, summary)| (module, summary.unwrap_or_default())),
     );
-    let mut site_packages = match paths.first().and_then(|path| path.parent()) {
-        Some(folder) => {
-            let config = resolver.for_folder(folder)?;
-            let named = configs.iter().find_map(|config| config.python.as_deref());
-            let python = named.or(config.python.as_deref());
-            let folder = system_path(folder).unwrap_or_default();
-            environment::site_packages(python, &folder)?
-        }
-        None => Vec::new(),
-    };
-    // What is installed says more than any stub.
-    site_packages.extend(all_of(&configs, |config| &config.extra_stubs));
-    if !site_packages.is_empty() {
-        environment::add_installed(&mut project, &site_packages);
+    let mut environments = Environments::default();
+    for folder in imports.keys() {
+        let config = resolver.for_folder(folder.as_std_path())?;
+        environments.add(folder, config.python.as_deref())?;
     }
+    let mut site_packages = environments.site_packages();
+    // What is installed says more than any stub.
+    let extra_stubs = all_of(&configs, |config| &config.extra_stubs);
+    for packages in &mut site_packages {
+        packages.extend(extra_stubs.iter().cloned());
+    }
+    environment::add_installed(
+        &mut project,
+        site_packages.iter().flatten().chain(&extra_stubs),
+    );
     let roots = {
         let folders: Vec<roots::Folder<'_>> = imports
             .iter()
@@ -379,12 +379,15 @@ fn pass(
     } else {
         let places = Places {
             roots: &roots,
+            environments: &environments,
             site_packages,
+            extra_stubs,
             tables: &tables,
             decoded,
         };
         let given = Given {
             roots: &roots,
+            environments: &environments,
             shown: &shown,
             resolver,
         };

@@ -42,6 +42,11 @@ fn read(folder: &TempDir, name: &str) -> String {
 fn asyncfix(folder: &TempDir) -> Command {
     let mut command = Command::cargo_bin("asyncfix").expect("the binary is built");
     command.current_dir(folder.path());
+    // What is installed on the machine that runs the tests plays no part.
+    command.env("PATH", "");
+    for name in ["VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV"] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -864,24 +869,11 @@ fn the_configuration_names_folders_to_look_in() {
 fn what_is_installed_is_found_in_the_environment_that_is_meant() {
     let main = "import acme\n\n\nasync def main():\n    acme.send(1)\n";
     let fixed = main.replace("    acme", "    await acme");
-    // No interpreter has to be there.
-    let environment = |name: &str| {
-        let package = if cfg!(windows) {
-            format!("{name}/Lib/site-packages/acme.py")
-        } else {
-            format!("{name}/lib/python3.11/site-packages/acme.py")
-        };
-        let settings = format!("{name}/pyvenv.cfg");
-        [
-            (settings, "home = .\nversion = 3.11.4\n"),
-            (package, "async def send(count):\n    return count\n"),
-        ]
-    };
     let with = |name: &str| {
-        let parts = environment(name);
+        let parts = environment(name, "acme", "async def send(count):\n    return count\n");
         let mut files: Vec<(&str, &str)> = parts
             .iter()
-            .map(|(path, text)| (path.as_str(), *text))
+            .map(|(path, text)| (path.as_str(), text.as_str()))
             .collect();
         files.push(("app.py", main));
         folder(&files)
@@ -918,6 +910,98 @@ fn what_is_installed_is_found_in_the_environment_that_is_meant() {
         .assert()
         .code(0);
     assert_eq!(read(&beside, "app.py"), fixed);
+}
+
+/// The files of an environment, which no interpreter has to be in, with a package that has this text.
+fn environment(name: &str, package: &str, text: &str) -> [(String, String); 2] {
+    let packages = if cfg!(windows) {
+        "Lib/site-packages"
+    } else {
+        "lib/python3.11/site-packages"
+    };
+    [
+        (
+            format!("{name}/pyvenv.cfg"),
+            "home = .\nversion = 3.11.4\n".to_owned(),
+        ),
+        (format!("{name}/{packages}/{package}.py"), text.to_owned()),
+    ]
+}
+
+#[test]
+fn each_part_of_a_monorepo_has_the_environment_beside_it() {
+    let main = "import acme\n\n\nasync def main():\n    acme.send(1)\n";
+    let fixed = main.replace("    acme", "    await acme");
+    let folder = folder(&[
+        ("pyproject.toml", "[project]\nname = \"all\"\n"),
+        ("old/app.py", main),
+        ("new/app.py", main),
+        ("new/deep/er/app.py", main),
+        ("none/app.py", main),
+    ]);
+    let plain = environment("old/.venv", "acme", "def send(count):\n    return count\n");
+    let asynchronous = environment(
+        "new/.venv",
+        "acme",
+        "async def send(count):\n    return count\n",
+    );
+    for (name, text) in plain.iter().chain(&asynchronous) {
+        write(folder.path(), name, text.as_bytes());
+    }
+    asyncfix(&folder).arg("--write").assert().code(0);
+    assert_eq!(read(&folder, "old/app.py"), main);
+    assert_eq!(read(&folder, "new/app.py"), fixed);
+    assert_eq!(read(&folder, "new/deep/er/app.py"), fixed);
+    assert_eq!(read(&folder, "none/app.py"), main);
+    let says = |path: &str, what: &str| {
+        asyncfix(&folder)
+            .args(["config", path])
+            .assert()
+            .success()
+            .stdout(contains(what));
+    };
+    says("new/deep/er/app.py", "new/.venv (the nearest .venv)\n");
+    says("none/app.py", "# no Python environment found\n");
+}
+
+#[test]
+fn without_an_environment_beside_the_files_the_active_one_counts_and_then_the_one_of_python3() {
+    let folder = folder(&[(
+        "app.py",
+        "import acme\n\n\nasync def main():\n    acme.send(1)\n",
+    )]);
+    for name in ["system", "conda", "active"] {
+        for (name, text) in environment(name, "acme", "async def send(count): ...\n") {
+            write(folder.path(), &name, text.as_bytes());
+        }
+    }
+    let path = |name: &str| folder.path().join(name);
+    let config = || {
+        let mut command = asyncfix(&folder);
+        command.arg("config");
+        command
+    };
+    #[cfg(unix)]
+    {
+        write(folder.path(), "system/bin/python3", b"");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path("system/bin/python3"), mode).expect("it is executable");
+        config()
+            .env("PATH", path("system/bin"))
+            .assert()
+            .stdout(contains("system (the one of the python3 on PATH)"));
+    }
+    config()
+        .env("CONDA_PREFIX", path("conda"))
+        .env("CONDA_DEFAULT_ENV", "conda")
+        .assert()
+        .stdout(contains("conda (active, by CONDA_PREFIX)"));
+    config()
+        .env("CONDA_PREFIX", path("conda"))
+        .env("CONDA_DEFAULT_ENV", "conda")
+        .env("VIRTUAL_ENV", path("active"))
+        .assert()
+        .stdout(contains("active (active, by VIRTUAL_ENV)"));
 }
 
 #[test]

@@ -48,6 +48,12 @@ impl Folder {
         let root = fs::canonicalize(kept.path())
             .expect("it was just made")
             .join("case");
+        // What is installed on the machine that runs the tests plays no part.
+        let environment = root.with_file_name(".venv");
+        let packages = environment.join("lib/python3.11/site-packages");
+        fs::create_dir_all(packages).expect("an empty environment");
+        let settings = format!("home = {}\n", kept.path().display());
+        fs::write(environment.join("pyvenv.cfg"), settings).expect("its settings");
         // One thread: a second one would only look ahead for what others need now.
         let threads = rayon::ThreadPoolBuilder::new().num_threads(1).build();
         Self {

@@ -1,0 +1,253 @@
+//! Configuration: `[tool.asyncfix]` in a `pyproject.toml`, or an `asyncfix.toml`.
+//!
+//! The nearest of these files above a Python file is the one that counts for it. A key that is not
+//! known, or a value of the wrong type, is an error with its place; nothing is ignored silently.
+//! `options` is the table of all keys; `read` reads a file by it, `resolve` says what applies to a folder.
+
+mod options;
+mod read;
+mod resolve;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use asyncfix_codemods::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy};
+use asyncfix_codemods::support::blocking::Row;
+use globset::GlobSet;
+use ruff_python_ast::PythonVersion;
+
+use crate::fixes::Fixes;
+use crate::format::OutputFormat;
+use crate::selection::{self, Layer};
+
+use options::OPTIONS;
+pub use read::parse_version;
+pub use resolve::{Overrides, Resolver};
+pub use schema::schema;
+
+/// The names of configuration files, in the order in which they are looked for in a folder.
+pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
+
+/// Folders that hold no code of the project.
+pub const DEFAULT_EXCLUDE: [&str; 23] = [
+    ".bzr",
+    ".direnv",
+    ".eggs",
+    ".git",
+    ".git-rewrite",
+    ".hg",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+    ".nox",
+    ".pyenv",
+    ".pytest_cache",
+    ".pytype",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    "__pycache__",
+    ".ipynb_checkpoints",
+    "__pypackages__",
+    "node_modules",
+    "site-packages",
+    "venv",
+    "_build",
+];
+
+/// What one configuration file says; every part may be missing.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The choice of rules.
+    pub layer: Layer,
+    /// Replaces [`DEFAULT_EXCLUDE`].
+    pub exclude: Option<Vec<String>>,
+    /// Adds to what is excluded.
+    pub extend_exclude: Vec<String>,
+    /// Rules that are off in files matching a pattern.
+    pub per_file_ignores: Vec<(String, Vec<String>)>,
+    /// The oldest Python that the code must run on.
+    pub target_version: Option<PythonVersion>,
+    /// Whether unsafe fixes are applied.
+    pub unsafe_fixes: Option<bool>,
+    /// Which fixes are made, and which count as safe.
+    pub fixes: Fixes,
+    /// How findings are shown.
+    pub output_format: Option<OutputFormat>,
+    /// Whether files that git ignores are left out.
+    pub respect_gitignore: Option<bool>,
+    /// Whether patterns exclude files that are named as well.
+    pub force_exclude: Option<bool>,
+    /// Whether Markdown and reStructuredText are looked at in folders.
+    pub markdown: Option<bool>,
+    /// The environment whose packages are looked at: an interpreter, or a folder.
+    pub python: Option<PathBuf>,
+    /// Folders that imports start from, beside those that are found.
+    pub src: Vec<PathBuf>,
+    /// Folders with stubs for packages that are not installed.
+    pub extra_stubs: Vec<PathBuf>,
+    /// `gather.guard`
+    pub gather_guard: Option<GatherGuard>,
+    /// `tasks.strategy`
+    pub task_strategy: Option<TaskStrategy>,
+    /// `cancellation.cleanup`
+    pub cancellation_cleanup: Option<String>,
+    /// `cancellation.endless`
+    pub cancellation_endless: Option<EndlessLoops>,
+    /// `concurrency.limit`
+    pub concurrency_limit: Option<NonZeroU32>,
+    /// `blocking.tests`
+    pub blocking_in_tests: Option<bool>,
+    /// `concurrency.tests`
+    pub concurrency_in_tests: Option<bool>,
+    /// `blocking`: what is said about calls, by dotted path. `None` where one does not block.
+    pub blocking: BTreeMap<String, Option<Row>>,
+}
+
+/// An error in a configuration file or option, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Where the target version came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionOrigin {
+    /// It was given, in a configuration or on the command line, under this name.
+    Given(&'static str),
+    /// It is the oldest one that this file of the project lets in.
+    RequiresPython(PathBuf),
+    /// Nobody said anything.
+    Default,
+}
+
+impl std::fmt::Display for VersionOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Given(name) => f.write_str(name),
+            Self::RequiresPython(path) => write!(f, "the oldest in {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// What applies to the files of a folder.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
+pub struct Config {
+    /// The file it was read from; `None` for the defaults.
+    pub origin: Option<PathBuf>,
+    /// The folder that patterns are relative to.
+    pub root: PathBuf,
+    /// The rules that run, before per-file ignores.
+    pub codes: selection::Codes,
+    /// The options of the codemods.
+    pub settings: Settings,
+    /// Where the target version came from.
+    pub target_version_origin: VersionOrigin,
+    /// Whether unsafe fixes are applied.
+    pub unsafe_fixes: bool,
+    /// Which fixes are made, and which count as safe.
+    pub fixes: Fixes,
+    /// How findings are shown, if the configuration says so.
+    pub output_format: Option<OutputFormat>,
+    /// Whether files that git ignores are left out.
+    pub respect_gitignore: bool,
+    /// Whether patterns exclude files that are named as well.
+    pub force_exclude: bool,
+    /// Whether Markdown and reStructuredText are looked at in folders.
+    pub markdown: bool,
+    /// The environment whose packages are looked at, as an absolute path.
+    pub python: Option<PathBuf>,
+    /// Folders that imports start from, beside those that are found. Absolute.
+    pub src: Vec<PathBuf>,
+    /// Folders with stubs for packages that are not installed. Absolute.
+    pub extra_stubs: Vec<PathBuf>,
+    /// What the configuration says about blocking calls, for people.
+    blocking: BTreeMap<String, Option<Row>>,
+    exclude_patterns: Vec<String>,
+    exclude: GlobSet,
+    per_file_ignores: Vec<(String, GlobSet, Vec<String>)>,
+}
+
+impl Config {
+    /// The version whose standard library types are told by. Where nobody said which one is meant, code
+    /// may use names of the newest, and has no type without them.
+    pub fn version_of_types(&self) -> PythonVersion {
+        match self.target_version_origin {
+            VersionOrigin::Default => PythonVersion::latest(),
+            VersionOrigin::Given(_) | VersionOrigin::RequiresPython(_) => {
+                self.settings.target_version
+            }
+        }
+    }
+
+    /// Whether a file, or a folder it is in, is excluded. `path` is absolute.
+    pub fn excludes_with_parents(&self, path: &Path) -> bool {
+        path.ancestors()
+            .take_while(|ancestor| ancestor.starts_with(&self.root))
+            .any(|ancestor| self.excludes(ancestor))
+    }
+
+    /// Whether a file or folder is itself excluded. `path` is absolute.
+    pub fn excludes(&self, path: &Path) -> bool {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        self.exclude.is_match(relative)
+            || path
+                .file_name()
+                .is_some_and(|name| self.exclude.is_match(Path::new(name)))
+    }
+
+    /// The codes of the rules that run on the file at `path`, which is absolute.
+    pub fn codes_for(&self, path: &Path) -> selection::Codes {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        let name = path.file_name().map(Path::new);
+        let ignored: Vec<&String> = self
+            .per_file_ignores
+            .iter()
+            .filter(|(_, glob, _)| {
+                // A folder stands for all that is in it.
+                relative.ancestors().any(|path| glob.is_match(path))
+                    || name.is_some_and(|name| glob.is_match(name))
+            })
+            .flat_map(|(_, _, selectors)| selectors)
+            .collect();
+        if ignored.is_empty() {
+            return self.codes.clone();
+        }
+        self.codes
+            .iter()
+            .copied()
+            .filter(|code| {
+                asyncfix_codemods::rule(code).is_some_and(|rule| {
+                    !ignored.iter().any(|selector| rule.is_selected_by(selector))
+                })
+            })
+            .collect()
+    }
+
+    /// What applies, one `key = value` a line, as TOML.
+    pub fn show(&self) -> String {
+        let mut text = String::new();
+        let origin = match &self.origin {
+            Some(path) => path.display().to_string(),
+            None => "the defaults".to_owned(),
+        };
+        let _ = writeln!(text, "# from {origin}");
+        for option in OPTIONS {
+            for (key, value) in (option.show)(self) {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,314 @@
+//! What applies to the files of a folder: the nearest configuration file, what other tools' files say about the
+//! project, and the command line on top.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use asyncfix_codemods::settings::Settings;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use ruff_python_ast::PythonVersion;
+use rustc_hash::FxHashMap;
+
+use super::read::{parse_into, read_options};
+use super::{Config, ConfigError, DEFAULT_EXCLUDE, FILE_NAMES, Options, VersionOrigin};
+use crate::formatters::{self, Layout};
+use crate::python_version;
+use crate::requirements;
+use crate::selection::{self, Layer};
+use crate::type_checkers;
+
+/// What the command line says on top of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Do not look for configuration files.
+    pub isolated: bool,
+    /// `--config FILE`: read this one for every file.
+    pub file: Option<PathBuf>,
+    /// `--config 'key = value'`: TOML laid over the file's.
+    pub inline: Vec<String>,
+    /// The choice of rules.
+    pub layer: Layer,
+    /// `--exclude`: replaces what the configuration excludes.
+    pub exclude: Option<Vec<String>>,
+    /// `--extend-exclude`
+    pub extend_exclude: Vec<String>,
+    /// `--target-version`
+    pub target_version: Option<PythonVersion>,
+    /// `--python`
+    pub python: Option<PathBuf>,
+    /// `--unsafe-fixes`, `--no-unsafe-fixes`
+    pub unsafe_fixes: Option<bool>,
+    /// `--respect-gitignore`, `--no-respect-gitignore`
+    pub respect_gitignore: Option<bool>,
+    /// `--force-exclude`, `--no-force-exclude`
+    pub force_exclude: Option<bool>,
+}
+
+/// Finds the configuration for folders, reading each file once.
+pub struct Resolver {
+    overrides: Overrides,
+    inline: Options,
+    fixed: Option<Arc<Config>>,
+    cwd: PathBuf,
+    /// By the folders as they are written: to compare paths by their components takes many times as long.
+    folders: RwLock<FxHashMap<OsString, Result<Arc<Config>, ConfigError>>>,
+}
+
+impl Resolver {
+    /// A resolver; `cwd` is the folder that the defaults and `--config` options are relative to.
+    ///
+    /// `Err` where the options given on the command line are wrong.
+    pub fn new(overrides: Overrides, cwd: &Path) -> Result<Self, ConfigError> {
+        for selector in selectors(&overrides.layer) {
+            selection::check(selector).map_err(ConfigError)?;
+        }
+        let mut inline = Options::default();
+        for text in &overrides.inline {
+            parse_into(&mut inline, text, None, cwd, &[])
+                .map_err(|error| ConfigError(format!("--config: {}", error.0)))?;
+        }
+        let mut resolver = Self {
+            overrides,
+            inline,
+            fixed: None,
+            cwd: cwd.to_path_buf(),
+            folders: RwLock::default(),
+        };
+        if let Some(file) = resolver.overrides.file.clone() {
+            let options = read_options(&file)?.unwrap_or_default();
+            let root = std::path::absolute(&file)
+                .ok()
+                .and_then(|path| path.parent().map(Path::to_path_buf))
+                .unwrap_or_else(|| cwd.to_path_buf());
+            resolver.fixed = Some(Arc::new(resolver.config(options, Some(file), root)?));
+        }
+        Ok(resolver)
+    }
+
+    /// What applies to files in `folder`, which is absolute.
+    pub fn for_folder(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(Arc::clone(fixed));
+        }
+        if let Ok(folders) = self.folders.read()
+            && let Some(found) = folders.get(folder.as_os_str())
+        {
+            return found.clone();
+        }
+        let found = self.find(folder);
+        if let Ok(mut folders) = self.folders.write() {
+            folders.insert(folder.as_os_str().to_owned(), found.clone());
+        }
+        found
+    }
+
+    fn find(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
+        let is_isolated = self.overrides.isolated;
+        for name in FILE_NAMES.into_iter().filter(|_| !is_isolated) {
+            let path = folder.join(name);
+            if path.is_file()
+                && let Some(options) = read_options(&path)?
+            {
+                let config = self.config(options, Some(path), folder.to_path_buf())?;
+                return Ok(Arc::new(config));
+            }
+        }
+        if let Some(parent) = folder.parent() {
+            let mut inherited = self.for_folder(parent)?;
+            let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
+            // A project says for which versions it is, and how its types are checked, whether it configures this
+            // tool or not.
+            if let Some((version, path)) = python_version::oldest(folder).filter(|_| !is_given) {
+                let config = Arc::make_mut(&mut inherited);
+                config.settings.target_version = version;
+                config.target_version_origin = VersionOrigin::RequiresPython(path);
+            }
+            let asked = requirements::of(folder);
+            if !asked.is_empty() {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                Arc::make_mut(&mut settings.requirements).extend(asked);
+            }
+            if let Some(asks) = type_checkers::ask_for_annotations(folder) {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                settings.asks_for_annotations = asks;
+                settings.is_type_checked = true;
+            }
+            let layout = formatters::layout(folder);
+            if layout != Layout::default() {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                settings.line_length = layout.line_length.unwrap_or(settings.line_length);
+                settings.lines_after_imports =
+                    layout.lines_after_imports.or(settings.lines_after_imports);
+            }
+            Ok(inherited)
+        } else {
+            // Without any configuration, patterns of the command line are relative to where that was written.
+            let root = if is_isolated { &self.cwd } else { folder };
+            let config = self.config(Options::default(), None, root.to_path_buf())?;
+            Ok(Arc::new(config))
+        }
+    }
+
+    /// Lays the command line over what a file says.
+    fn config(
+        &self,
+        options: Options,
+        origin: Option<PathBuf>,
+        root: PathBuf,
+    ) -> Result<Config, ConfigError> {
+        let inline = &self.inline;
+        let overrides = &self.overrides;
+        let mut exclude_patterns = overrides
+            .exclude
+            .clone()
+            .or_else(|| inline.exclude.clone())
+            .or(options.exclude)
+            .unwrap_or_else(|| DEFAULT_EXCLUDE.map(str::to_owned).to_vec());
+        exclude_patterns.extend(options.extend_exclude);
+        exclude_patterns.extend(inline.extend_exclude.iter().cloned());
+        exclude_patterns.extend(overrides.extend_exclude.iter().cloned());
+        let per_file_ignores = options
+            .per_file_ignores
+            .into_iter()
+            .chain(inline.per_file_ignores.iter().cloned())
+            .map(|(pattern, selectors)| {
+                Ok((
+                    pattern.clone(),
+                    globs(std::slice::from_ref(&pattern))?,
+                    selectors,
+                ))
+            })
+            .collect::<Result<_, ConfigError>>()?;
+        let (target_version, target_version_origin) =
+            if let Some(version) = overrides.target_version {
+                (version, VersionOrigin::Given("--target-version"))
+            } else if let Some(version) = inline.target_version {
+                (version, VersionOrigin::Given("--config"))
+            } else if let Some(version) = options.target_version {
+                (version, VersionOrigin::Given("target-version"))
+            } else if let Some((version, path)) = origin
+                .is_some()
+                .then(|| root.ancestors().find_map(python_version::oldest))
+                .flatten()
+            {
+                (version, VersionOrigin::RequiresPython(path))
+            } else {
+                (Settings::default().target_version, VersionOrigin::Default)
+            };
+        let mut folders: Vec<_> = root.ancestors().collect();
+        folders.reverse();
+        let requirements = folders.into_iter().flat_map(requirements::of).collect();
+        let defaults = Settings::default();
+        let asks = root
+            .ancestors()
+            .find_map(type_checkers::ask_for_annotations);
+        let layouts: Vec<Layout> = root.ancestors().map(formatters::layout).collect();
+        let mut blocking = options.blocking;
+        blocking.extend(inline.blocking.clone());
+        Ok(Config {
+            codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer]),
+            settings: Settings {
+                target_version,
+                requirements: Arc::new(requirements),
+                gather_guard: inline
+                    .gather_guard
+                    .or(options.gather_guard)
+                    .unwrap_or(defaults.gather_guard),
+                task_strategy: inline
+                    .task_strategy
+                    .or(options.task_strategy)
+                    .unwrap_or(defaults.task_strategy),
+                cancellation_cleanup: inline
+                    .cancellation_cleanup
+                    .clone()
+                    .or(options.cancellation_cleanup)
+                    .or(defaults.cancellation_cleanup),
+                cancellation_endless: inline
+                    .cancellation_endless
+                    .or(options.cancellation_endless)
+                    .unwrap_or(defaults.cancellation_endless),
+                concurrency_limit: inline
+                    .concurrency_limit
+                    .or(options.concurrency_limit)
+                    .unwrap_or(defaults.concurrency_limit),
+                blocking: if blocking.is_empty() {
+                    defaults.blocking
+                } else {
+                    Arc::new(defaults.blocking.with(&blocking))
+                },
+                blocking_in_tests: inline
+                    .blocking_in_tests
+                    .or(options.blocking_in_tests)
+                    .unwrap_or(defaults.blocking_in_tests),
+                concurrency_in_tests: inline
+                    .concurrency_in_tests
+                    .or(options.concurrency_in_tests)
+                    .unwrap_or(defaults.concurrency_in_tests),
+                asks_for_annotations: asks.unwrap_or(defaults.asks_for_annotations),
+                is_type_checked: asks.is_some(),
+                line_length: layouts
+                    .iter()
+                    .find_map(|layout| layout.line_length)
+                    .unwrap_or(defaults.line_length),
+                lines_after_imports: layouts.iter().find_map(|layout| layout.lines_after_imports),
+            },
+            target_version_origin,
+            unsafe_fixes: overrides
+                .unsafe_fixes
+                .or(inline.unsafe_fixes)
+                .or(options.unsafe_fixes)
+                .unwrap_or(false),
+            fixes: options.fixes.with(&inline.fixes),
+            output_format: inline.output_format.or(options.output_format),
+            respect_gitignore: overrides
+                .respect_gitignore
+                .or(inline.respect_gitignore)
+                .or(options.respect_gitignore)
+                .unwrap_or(true),
+            force_exclude: overrides
+                .force_exclude
+                .or(inline.force_exclude)
+                .or(options.force_exclude)
+                .unwrap_or(false),
+            markdown: inline.markdown.or(options.markdown).unwrap_or(false),
+            python: overrides
+                .python
+                .clone()
+                .or_else(|| inline.python.clone())
+                .or(options.python),
+            src: [inline.src.clone(), options.src].concat(),
+            extra_stubs: [inline.extra_stubs.clone(), options.extra_stubs].concat(),
+            blocking,
+            exclude: globs(&exclude_patterns)?,
+            exclude_patterns,
+            per_file_ignores,
+            origin,
+            root,
+        })
+    }
+}
+
+fn selectors(layer: &Layer) -> impl Iterator<Item = &String> {
+    layer
+        .select
+        .iter()
+        .flatten()
+        .chain(&layer.extend_select)
+        .chain(&layer.ignore)
+}
+
+fn globs(patterns: &[String]) -> Result<GlobSet, ConfigError> {
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.trim_end_matches('/').trim_start_matches("./");
+        let glob = |pattern: &str| {
+            Glob::new(pattern)
+                .map_err(|error| ConfigError(format!("invalid pattern `{pattern}`: {error}")))
+        };
+        builder.add(glob(pattern)?);
+    }
+    builder
+        .build()
+        .map_err(|error| ConfigError(error.to_string()))
+}
