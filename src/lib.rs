@@ -4,26 +4,22 @@
 //! configuration, discovery of files, the database of the type engine, the run, and its output.
 //! It never looks at Python syntax itself.
 
-pub mod cli;
+mod args;
+pub mod commands;
 pub mod config;
 pub mod database;
-pub mod diff;
 pub mod discovery;
 pub mod embedded;
 pub mod environment;
 mod first_look;
 pub mod fixes;
-pub mod format;
 mod formatters;
-mod json;
-mod places;
+pub mod output;
 pub mod python_version;
-pub mod report;
 mod requirements;
 pub mod roots;
 mod rounds;
 pub mod run;
-mod sarif;
 pub mod selection;
 pub mod source;
 mod type_checkers;

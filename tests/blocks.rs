@@ -189,7 +189,7 @@ fn try_file(name: &str, source: &str, numbers: &mut Numbers, tally: &mut Tally) 
 }
 
 fn difference(one: &str, other: &str) -> String {
-    asyncfix::diff::unified(Path::new("before to after"), one, other, false)
+    asyncfix::output::diff::unified(Path::new("before to after"), one, other, false)
         .lines()
         .take(40)
         .collect::<Vec<_>>()

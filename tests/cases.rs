@@ -16,8 +16,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use asyncfix::format::OutputFormat;
-use asyncfix::report;
+use asyncfix::output::format::OutputFormat;
+use asyncfix::output::report;
 use asyncfix::run::{Mode, Outcomes};
 use asyncfix_codemods::finding::Remedy;
 use asyncfix_codemods::{CODEMODS, Codemod};
@@ -104,7 +104,9 @@ fn text_after(
                     Some((_, expected)) if expected == rewritten => seen += 1,
                     Some((_, expected)) => {
                         let name = Path::new(&name);
-                        return Err(asyncfix::diff::unified(name, expected, rewritten, false));
+                        return Err(asyncfix::output::diff::unified(
+                            name, expected, rewritten, false,
+                        ));
                     }
                     None => return Err(format!("{name} was rewritten")),
                 }
@@ -124,7 +126,12 @@ fn compare(what: &str, actual: &str, expected: &str) -> Result<(), String> {
     } else {
         Err(format!(
             "{what}\n{}",
-            asyncfix::diff::unified(Path::new("expected to actual"), expected, actual, false)
+            asyncfix::output::diff::unified(
+                Path::new("expected to actual"),
+                expected,
+                actual,
+                false
+            )
         ))
     }
 }

@@ -20,7 +20,7 @@ use globset::GlobSet;
 use ruff_python_ast::PythonVersion;
 
 use crate::fixes::Fixes;
-use crate::format::OutputFormat;
+use crate::output::format::OutputFormat;
 use crate::selection::{self, Layer};
 
 use options::OPTIONS;

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::read::{Reader, Value, parse_version};
 use super::{Config, ConfigError, Options};
-use crate::format::OutputFormat;
+use crate::output::format::OutputFormat;
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy)]

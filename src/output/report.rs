@@ -16,9 +16,9 @@ use ruff_notebook::NotebookIndex;
 use ruff_source_file::SourceFileBuilder;
 use serde_json::Value;
 
-use crate::format::OutputFormat;
+use super::{json, sarif};
+use crate::output::format::OutputFormat;
 use crate::run::{Outcome, Outcomes};
-use crate::{json, sarif};
 
 /// Renders the findings that are left in `outcomes`.
 ///

@@ -8,8 +8,8 @@ use ruff_diagnostics::{Applicability, Edit};
 use ruff_text_size::Ranged;
 use serde_json::{Value, json};
 
-use crate::places::Places;
-use crate::report::reason_of;
+use crate::output::places::Places;
+use crate::output::report::reason_of;
 use crate::source;
 
 /// Adds to one finding, as the JSON formats show it, its `reason` (of an unsafe or a missing fix, else `null`) and, where

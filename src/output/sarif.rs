@@ -10,9 +10,9 @@ use ruff_diagnostics::Edit;
 use ruff_text_size::{Ranged, TextRange};
 use serde_json::{Value, json};
 
-use crate::json::applicability;
-use crate::places::Places;
-use crate::report::reason_of;
+use crate::output::json::applicability;
+use crate::output::places::Places;
+use crate::output::report::reason_of;
 use crate::run::Outcome;
 use crate::source;
 

@@ -1,0 +1,40 @@
+//! `asyncfix config`: what applies to a path, and where it came from.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use ruff_db::system::SystemPath;
+
+use super::{CLEAN, Stop, working_folder};
+use crate::args::{ConfigArgs, overrides};
+use crate::config::{self, Resolver};
+use crate::discovery;
+use crate::environment::Environments;
+
+pub(super) fn show(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
+    let cwd = working_folder()?;
+    let resolver = Resolver::new(overrides(options), &cwd)?;
+    let absolute = discovery::absolute(path)?;
+    let folder = if absolute.is_dir() {
+        absolute.as_path()
+    } else {
+        absolute.parent().unwrap_or(&absolute)
+    };
+    let config = resolver.for_folder(folder)?;
+    let mut out = io::stdout().lock();
+    write!(out, "{}", config.show())?;
+    let mut environments = Environments::default();
+    if let Some(folder) = SystemPath::from_std_path(folder) {
+        environments.add(folder, config.python.as_deref())?;
+        match environments.of(folder) {
+            Some(found) => writeln!(out, "# packages from {} ({})", found.root, found.because)?,
+            None => writeln!(out, "# no Python environment found")?,
+        }
+    }
+    Ok(CLEAN)
+}
+
+pub(super) fn show_schema() -> Result<u8, Stop> {
+    writeln!(io::stdout().lock(), "{:#}", config::schema())?;
+    Ok(CLEAN)
+}

@@ -1,0 +1,100 @@
+//! What the program does, one command a file.
+
+mod check;
+mod config;
+mod generate;
+mod rule;
+mod stdin;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::config::ConfigError;
+use crate::rounds;
+use crate::run::STACK_SIZE;
+
+/// Nothing to do, or nothing left to do.
+const CLEAN: u8 = 0;
+/// Findings are left, or there is a diff (`--diff`).
+const FOUND: u8 = 1;
+/// Something went wrong, whatever became of the other files.
+const ERROR: u8 = 2;
+
+/// Runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A bug in one file is caught, reported in the run's own words, and does not stop the others.
+    std::panic::set_hook(Box::new(rounds::note_panic));
+    let result = match cli.command {
+        Some(Command::Rule { rule, all }) => rule::show(rule.as_deref(), all),
+        Some(Command::Config { schema: true, .. }) => config::show_schema(),
+        Some(Command::Config { path, options, .. }) => config::show(&path, &options),
+        Some(Command::GenerateShellCompletion { shell }) => generate::completion(shell),
+        Some(Command::GenerateManPage) => generate::man_page(),
+        None => with_deep_stack(move || check::fix(&cli.fix)),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(Stop::ClosedPipe) => ExitCode::from(CLEAN),
+        Err(Stop::Error(message)) => {
+            complain(&message);
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+/// Runs `work` on a thread that can walk a deep tree; the workers get the same.
+fn with_deep_stack(work: impl FnOnce() -> Result<u8, Stop> + Send + 'static) -> Result<u8, Stop> {
+    std::thread::Builder::new()
+        .stack_size(STACK_SIZE)
+        .spawn(work)?
+        .join()
+        .unwrap_or_else(|_| {
+            Err(Stop::Error(format!(
+                "internal error, please report it: {}; nothing else was written",
+                rounds::last_panic()
+            )))
+        })
+}
+
+/// Why a command ends before its end.
+enum Stop {
+    /// Whoever reads the output has seen enough.
+    ClosedPipe,
+    /// An error for people.
+    Error(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ClosedPipe
+        } else {
+            Self::Error(error.to_string())
+        }
+    }
+}
+
+impl From<ConfigError> for Stop {
+    fn from(error: ConfigError) -> Self {
+        Self::Error(error.0)
+    }
+}
+
+/// Writes a line to standard error; nobody there is no reason to stop.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "error: {message}");
+}
+
+fn note(message: &str) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+fn working_folder() -> Result<PathBuf, Stop> {
+    std::env::current_dir()
+        .map_err(|error| Stop::Error(format!("cannot use the current directory: {error}")))
+}
