@@ -51,6 +51,7 @@ async def serve_user(reader, writer):
             await answer(writer, user, line.decode().strip())
         except:
             logger.exception("no answer for %s", user)
+    writer.close()
 
 
 async def report_load():

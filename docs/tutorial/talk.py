@@ -8,12 +8,14 @@ async def ask(text):
     loop = asyncio.get_running_loop()
     start = loop.time()
     reader, writer = await asyncio.open_connection("127.0.0.1", 8765)
-    writer.write(text.encode() + b"\n")
     try:
-        answer = (await asyncio.wait_for(reader.readline(), 5)).decode().strip()
-    except asyncio.TimeoutError:
-        answer = "(no answer)"
-    writer.close()
+        writer.write(text.encode() + b"\n")
+        try:
+            answer = (await asyncio.wait_for(reader.readline(), 5)).decode().strip()
+        except asyncio.TimeoutError:
+            answer = "(no answer)"
+    finally:
+        writer.close()
     return f"{text:6} {answer} ({loop.time() - start:.0f} s)"
 
 
