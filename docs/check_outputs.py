@@ -11,7 +11,7 @@ A comment right above a fenced block says what the block is; the site's pages do
                                   what they print, on standard output and standard error
     <!-- output of: COMMAND -->   the whole block is what the command prints on standard output
     <!-- file -->                 the block is written to the file that its `title="…"` names
-    <!-- do: COMMAND -->          (on its own) runs a command that the page describes in words
+    <!-- do: COMMAND -->          (on its own) runs a command that the page describes in words; $DOCS is the folder docs/
     <!-- fresh -->                (on its own) empties the folder that the page's commands run in
 
 Each page starts in an empty folder, which is called /home/me/project in the outputs. A line `[...]` in a block stands for any number of lines. `--8<-- "FILE"` in a block is
@@ -100,6 +100,7 @@ class Folder:
         known = ("HOME", "LANG", "TMPDIR")
         self.environment = {name: os.environ[name] for name in known if name in os.environ}
         self.environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "100", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment["DOCS"] = str(DOCS)
 
     def empty(self):
         shutil.rmtree(self.project)
