@@ -35,7 +35,7 @@ PITFALLS = {
     "0": ("Comments of asyncfix", "Comments that turn a rule off and are of no use."),
 }
 
-BLOCK = re.compile(r"^(?P<mark>[❌✅])(?P<note>.*)\n\n```python\n(?P<code>.*?)^```\n", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?P<mark>[❌✅])(?P<note>[^\n]*)\n\n```python\n(?P<code>.*?)^```\n", re.MULTILINE | re.DOTALL)
 NOT_FIXED = re.compile(r"^❌ not fixed: (?P<reason>.+)\n", re.MULTILINE)
 CODE = re.compile(r"\bAF\d{3}\b")
 
@@ -63,7 +63,7 @@ class Rule:
             return "report only"
         if unsafe.startswith("Always"):
             return "always unsafe"
-        return "sometimes unsafe" if unsafe else "safe"
+        return "safe, sometimes unsafe" if unsafe else "safe"
 
     @property
     def is_off(self) -> bool:
@@ -129,7 +129,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 STATUS = {
     "safe": "Its fix is applied by `--write`.",
-    "sometimes unsafe": "Its fix is applied by `--write`; where it is unsafe, with `--unsafe-fixes` only.",
+    "safe, sometimes unsafe": "Its fix is applied by `--write`; where it is unsafe, with `--unsafe-fixes` only.",
     "always unsafe": "Its fix is applied with `--unsafe-fixes` only.",
     "report only": "It reports, and has no fix.",
 }

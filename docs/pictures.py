@@ -45,14 +45,16 @@ def draw(binary, options):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "server.py").write_text(example(), encoding="utf-8")
         command = [binary, "--isolated", "--color", "always", *options]
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    # Everything is black on white but for the colours: no faint text.
+        # Without the summary, which goes to standard error.
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text.from_ansi(f"\x1b[1m$ asyncfix {' '.join(options)}\x1b[0m\n" + done.stdout.rstrip()))
     svg = console.export_svg(title="", theme=THEME, unique_id="asyncfix")
     # The font comes with the reader's system, and from no other server.
     svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code, monospace", "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace")
+    # A border that shows on white.
+    svg = svg.replace("rgba(255,255,255,0.35)", "#d0d7de")
     return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
 
 
