@@ -272,10 +272,10 @@ def of_table(schema: dict, whole: dict, prefix: str) -> list[str]:
     lines = []
     properties = {key: resolved(value, whole) for key, value in schema.get("properties", {}).items()}
     for key, value in properties.items():
-        if "properties" not in value and not key.startswith("$"):
+        if not value.get("properties") and not key.startswith("$"):
             lines += of_value(prefix + key, value, whole)
     for key, value in properties.items():
-        if "properties" in value:
+        if value.get("properties"):
             lines += [f"### `{prefix}{key}` {{ #{prefix}{key} }}", "", value.get("description", ""), ""]
             lines += rest_of_table(value, whole, prefix + key)
             lines += of_table(value, whole, f"{prefix}{key}.")
@@ -312,7 +312,10 @@ def resolved(value: dict, whole: dict) -> dict:
     return resolved(found, whole) | {key: other for key, other in value.items() if key != "$ref"}
 
 
-def type_of(value: dict, whole: dict) -> str:
+def type_of(value: dict, whole: dict, is_plural: bool = False) -> str:
+    # A definition says what it is for by its name; what it lists is too long to be read.
+    if value.get("$ref", "").endswith("/rule"):
+        return "rules (codes, prefixes, names)" if is_plural else "rule (code, prefix, name)"
     value = resolved(value, whole)
     for key in ("anyOf", "oneOf"):
         if key in value:
@@ -325,13 +328,14 @@ def type_of(value: dict, whole: dict) -> str:
     if isinstance(kind, list):
         return " or ".join(type_of(value | {"type": one}, whole) for one in kind)
     if kind == "array":
-        return f"list of {type_of(value.get('items', {}), whole)}"
+        return f"list of {type_of(value.get('items', {}), whole, is_plural=True)}"
     if kind == "object" and value.get("properties"):
         inside = (f"`{key}` ({type_of(one, whole)})" for key, one in value["properties"].items())
         return f"table with {', '.join(inside)}"
     if kind == "object" and isinstance(value.get("additionalProperties"), dict):
-        return f"table of {type_of(value['additionalProperties'], whole)}"
-    return {"object": "table", "boolean": "`true` or `false`"}.get(kind, kind)
+        return f"table, each value a {type_of(value['additionalProperties'], whole)}"
+    words = {"object": "table", "boolean": "`true` or `false`"}
+    return words.get(kind, kind) + ("s" if is_plural and kind not in words else "")
 
 
 def toml(value) -> str:

@@ -47,8 +47,9 @@ def draw(binary, options):
         command = [binary, "--isolated", "--color", "always", *options]
         # Without the summary, which goes to standard error.
         done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    # A line more than there is: the last one would be cut at its foot.
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(f"\x1b[1m$ asyncfix {' '.join(options)}\x1b[0m\n" + done.stdout.rstrip()))
+    console.print(Text.from_ansi(f"\x1b[1m$ asyncfix {' '.join(options)}\x1b[0m\n" + done.stdout.rstrip() + "\n"))
     svg = console.export_svg(title="", theme=THEME, unique_id="asyncfix")
     # The font comes with the reader's system, and from no other server.
     svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
