@@ -107,6 +107,11 @@ pub trait Codemod: Sync {
         false
     }
 
+    /// Whether it looks at comments, when all others have looked at the code.
+    fn is_about_comments(&self) -> bool {
+        false
+    }
+
     /// The kinds of nodes that the mistake stands at.
     fn nodes(&self) -> &'static [NodeKind];
 
@@ -120,6 +125,7 @@ pub trait Codemod: Sync {
 
 /// All codemods, in the order of their codes.
 pub static CODEMODS: &[&dyn Codemod] = &[
+    &suppression::unused::UnusedSuppression,
     &forgotten_await::call::ForgottenAwait,
     &forgotten_await::iteration::MissingAsyncFor,
     &forgotten_await::context::MissingAsyncWith,

@@ -15,7 +15,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
 use crate::compile_errors;
-use crate::suppression::{is_code, is_for_programs};
+use crate::suppression::{WORDS, is_code, is_for_programs};
 
 /// Why a rewritten file is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,11 @@ pub fn prove(
         is_for_programs(&old[range])
             && edits.iter().any(|edit| {
                 let meets = edit.range().intersect(range);
-                let is_list = |text: &str| text.split(", ").all(is_code);
+                // Some of its own words, or a code.
+                let is_list = |text: &str| {
+                    let mut words = text.split(", ");
+                    words.all(|word| is_code(word) || old[range].contains(word) || WORDS.contains(&word))
+                };
                 meets.is_some_and(|common| !common.is_empty())
                     && edit.content().is_none_or(|text| is_list(text.trim_start()))
             })

@@ -17,16 +17,25 @@ use crate::spelling::{Hints, Spellings};
 use crate::support::twins;
 use crate::traces::search::Sought;
 use crate::traces::{Node, Scopes, Writer};
-use crate::{Candidate, Codemod, suppression};
+use crate::suppression::{self, unused};
+use crate::{Candidate, Codemod};
 
-/// Everything `codemods` find in `file`, in source order, without what its comments suppress.
-pub fn check(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) -> Vec<Finding> {
+/// Everything `codemods` find in `file`, in source order, without what its comments suppress. `selected` has the codes of
+/// all rules that run on the file, those that were found to have no work in it as well.
+pub fn check(
+    file: &File<'_, '_>,
+    codemods: &[&'static dyn Codemod],
+    selected: &[&'static str],
+) -> Vec<Finding> {
     let scopes = OnceCell::new();
     let mut traversal = Traversal::new(file, codemods, &scopes);
     traversal.visit_body(file.body());
     let mut findings = traversal.findings;
     let suppressions = suppression::Suppressions::of(file);
     findings.retain(|finding| !suppressions.cover(finding));
+    if codemods.iter().any(|codemod| codemod.is_about_comments()) {
+        findings.extend(unused::findings(file, &suppressions, selected));
+    }
     findings.sort_by_key(|finding| {
         (
             finding.range.start(),
@@ -209,6 +218,10 @@ impl Prospects {
         search.visit_body(&module.body);
         let mut prospects = Self::default();
         for (codemod, values) in search.open {
+            if codemod.is_about_comments() && unused::may_be_in(source) {
+                prospects.certain.push(codemod);
+                continue;
+            }
             match values {
                 None => prospects.certain.push(codemod),
                 Some(values) if values.is_empty() => {}

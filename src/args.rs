@@ -81,6 +81,9 @@ pub(crate) struct MainArgs {
     /// Rewrite files in place; standard input goes to standard output
     #[arg(long)]
     pub(crate) write: bool,
+    /// Add a suppression comment to each problem, and fix nothing
+    #[arg(long, conflicts_with_all = ["diff", "write"])]
+    pub(crate) add_ignore: bool,
     /// File name to use for standard input
     #[arg(long, value_name = "NAME")]
     pub(crate) stdin_filename: Option<PathBuf>,

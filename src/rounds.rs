@@ -11,7 +11,7 @@ use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
 use asyncfix_codemods::project::Project;
 use asyncfix_codemods::proof::Flaw;
 use asyncfix_codemods::rewrite::Round;
-use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, semantics, traversal};
+use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, semantics, suppression, traversal};
 use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
@@ -322,7 +322,7 @@ fn rewrites_across(
         .collect();
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         with_context(database, file, project, |context, _| {
-            judged(traversal::check(context, &codemods), file)
+            judged(traversal::check(context, &codemods, &[]), file)
         })
     }));
     // A panic is met again, and reported, when the file has its own rounds.
@@ -536,7 +536,20 @@ fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
 }
 
 fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode: Mode) -> Step {
-    let mut findings = judged(traversal::check(context, &file.codemods), file);
+    let selected = file.config.codes_for(file.path.as_std_path());
+    let mut findings = judged(traversal::check(context, &file.codemods, &selected), file);
+    // Once: what a comment does not suppress, a second one does not either.
+    if mode == Mode::Suppress
+        && file.fixed.is_empty()
+        && let Some(added) = suppression::add(context, &findings)
+    {
+        let code = |number: &usize| Some(findings.get(*number)?.rule.code);
+        return Step::Rewritten {
+            text: Arc::from(added.text),
+            fixed: added.suppressed.iter().filter_map(code).collect(),
+            findings: findings.len(),
+        };
+    }
     let mut complaints = Vec::new();
     if mode == Mode::Fix && !file.is_settled {
         let mut flaws: BTreeMap<usize, Flaw> = BTreeMap::new();

@@ -40,6 +40,8 @@ pub enum Mode {
     Report,
     /// Rewrite until nothing changes.
     Fix,
+    /// Rewrite nothing, and write comments that suppress what is found.
+    Suppress,
 }
 
 /// One file of a run.
@@ -177,7 +179,7 @@ pub fn run(
 ) -> Result<Outcomes, ConfigError> {
     let embedded = Embedded::take(&mut request.inputs);
     let founds: Vec<(Found, Option<String>)> = match mode {
-        Mode::Report => Vec::new(),
+        Mode::Report | Mode::Suppress => Vec::new(),
         Mode::Fix => request
             .inputs
             .iter()
@@ -189,7 +191,7 @@ pub fn run(
     // What one file calls has become a coroutine function in another one: all that was known of it is out of date.
     let mut is_out_of_date = outcomes.files.iter().any(|file| file.group.is_some());
     for _ in 0..MOST_PASSES {
-        if mode == Mode::Report || !is_out_of_date {
+        if mode != Mode::Fix || !is_out_of_date {
             break;
         }
         let texts: FxHashMap<&Path, &str> = outcomes

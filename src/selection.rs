@@ -2,7 +2,7 @@
 //! the command line.
 
 use asyncfix_codemods::CODEMODS;
-use asyncfix_codemods::rule::Rule;
+use asyncfix_codemods::rule::{Rule, nearest};
 
 /// One layer of choices. Each selector is a code, a prefix of codes, a name, or `ALL`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,14 +87,4 @@ pub fn equivalent(code: &str) -> Option<&'static Rule> {
             .iter()
             .any(|other| other.eq_ignore_ascii_case(code))
     })
-}
-
-/// The candidate that is most like `word`, if one is at all.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, candidate)| candidate)
 }

@@ -117,7 +117,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
                 code = FOUND;
             }
         }
-    } else if args.write {
+    } else if args.write || args.add_ignore {
         for complaint in write_back(&outcomes.files) {
             complain(&complaint);
             failed = true;
@@ -129,7 +129,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     if args.exit_zero {
         code = CLEAN;
     }
-    if !args.quiet && (args.write || args.show_fixes) {
+    if !args.quiet && (args.write || args.add_ignore || args.show_fixes) {
         for line in report::fixes(&outcomes, args.show_fixes) {
             note(&line);
         }
@@ -209,7 +209,9 @@ fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
 }
 
 pub(super) fn mode(args: &MainArgs) -> Mode {
-    if args.diff || args.write {
+    if args.add_ignore {
+        Mode::Suppress
+    } else if args.diff || args.write {
         Mode::Fix
     } else {
         Mode::Report
@@ -217,7 +219,9 @@ pub(super) fn mode(args: &MainArgs) -> Mode {
 }
 
 pub(super) fn summary(args: &MainArgs, counts: Counts) -> String {
-    if args.write || args.diff {
+    if args.add_ignore {
+        counts.after_suppressing()
+    } else if args.write || args.diff {
         counts.after_fixing(args.diff)
     } else {
         counts.after_reporting(args.config.unsafe_fixes)

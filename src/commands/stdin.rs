@@ -29,7 +29,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
     let mut out = io::stdout().lock();
     let pass_through = |out: &mut io::StdoutLock<'_>, bytes: &[u8]| -> io::Result<()> {
         // An editor puts what comes out in the place of what went in: never less than that.
-        if args.write {
+        if args.write || args.add_ignore {
             out.write_all(bytes)?;
         }
         out.flush()
@@ -84,7 +84,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
     let outcome = outcomes.files.first();
     let rewritten = outcome.and_then(|outcome| outcome.rewritten.as_deref());
     let mut code = CLEAN;
-    if args.write {
+    if args.write || args.add_ignore {
         match source.encode(rewritten.unwrap_or(&source.text)) {
             Ok(encoded) => out.write_all(&encoded)?,
             Err(reason) => {
@@ -105,7 +105,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
     if args.exit_zero {
         code = CLEAN;
     }
-    if !args.write {
+    if !args.write && !args.add_ignore {
         let format = args.output_format.or(config.output_format);
         show_findings(args, format, &outcomes, cwd, &mut out)?;
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use asyncfix_codemods::blocking::CODES;
+use asyncfix_codemods::rule::nearest;
 use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
 use pep440_rs::{Version, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
@@ -100,7 +101,7 @@ impl Reader<'_> {
     }
 
     fn unknown(&self, at: usize, key: &str, known: &[&str]) -> ConfigError {
-        let hint = selection::nearest(key, known.iter().copied()).map_or_else(
+        let hint = nearest(key, known.iter().copied()).map_or_else(
             || format!("; known keys: {}", known.join(", ")),
             |name| format!("; did you mean `{name}`?"),
         );

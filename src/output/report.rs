@@ -277,6 +277,19 @@ impl Counts {
         text
     }
 
+    /// The summary of a run that adds suppression comments.
+    pub fn after_suppressing(self) -> String {
+        if self.fixed == 0 && self.left == 0 {
+            return "No problems found".to_owned();
+        }
+        let problems = plural(self.fixed, "problem");
+        let mut text = format!("Suppressed {problems} in {}", plural(self.files, "file"));
+        if self.left > 0 {
+            let _ = write!(text, "; {} can't be suppressed by a comment", self.left);
+        }
+        text
+    }
+
     /// The summary of a run that reports.
     pub fn after_reporting(self, unsafe_fixes: bool) -> String {
         if self.left == 0 {

@@ -117,9 +117,11 @@ impl Folder {
 
     /// Runs over the files that are there.
     pub fn run(&mut self, asked: Asked<'_>) -> Outcomes {
+        // What suppresses nothing is told by all the others.
+        let code = asked.code.filter(|code| *code != "AF001");
         let overrides = Overrides {
             layer: Layer {
-                select: Some(vec![asked.code.unwrap_or("ALL").to_owned()]),
+                select: Some(vec![code.unwrap_or("ALL").to_owned()]),
                 ..Layer::default()
             },
             unsafe_fixes: Some(asked.unsafe_fixes),

@@ -1,0 +1,507 @@
+//! Comments that say: leave this as it is.
+
+mod add;
+pub mod unused;
+
+use std::cell::Cell;
+
+use ruff_diagnostics::Edit;
+use ruff_source_file::LineRanges;
+use ruff_text_size::{TextLen, TextRange, TextSize};
+
+use crate::file::File;
+use crate::finding::Finding;
+use crate::rule::{Rule, nearest};
+
+pub use add::{Added, add};
+
+/// The words of our own comments.
+pub(crate) const WORDS: [&str; 2] = ["ignore", "ignore-file"];
+
+/// The suppression comments of one file.
+pub struct Suppressions {
+    directives: Vec<Directive>,
+}
+
+/// What one part of a comment suppresses: `# asyncfix: ignore[AF801]`, `# noqa: E501, AF801`.
+struct Directive {
+    /// The whole comment.
+    comment: TextRange,
+    /// The part, from its `#` to the next one or the end.
+    part: TextRange,
+    reach: Reach,
+    /// `None` where it suppresses everything.
+    codes: Option<Vec<Code>>,
+    /// The word, where it is one of our own comments.
+    own: Option<Word>,
+    /// Whether it has suppressed something.
+    is_used: Cell<bool>,
+}
+
+/// What a directive speaks for.
+#[derive(Clone, Copy)]
+enum Reach {
+    File,
+    Lines(TextRange),
+}
+
+/// The word of a comment of our own: where it stands, and the one that was meant.
+struct Word {
+    range: TextRange,
+    /// `None` where no word is like it.
+    meant: Option<&'static str>,
+}
+
+/// A code, a prefix of codes or a name in a directive.
+struct Code {
+    text: String,
+    range: TextRange,
+    is_used: Cell<bool>,
+}
+
+impl Code {
+    fn covers(&self, rule: &Rule) -> bool {
+        let mut others = rule.equivalents.iter();
+        rule.is_selected_by(&self.text)
+            || others.any(|other| other.eq_ignore_ascii_case(&self.text))
+    }
+}
+
+impl Directive {
+    /// Whether it suppresses a finding of `rule` at `range`; if so, it is of use.
+    fn silences(&self, rule: &Rule, range: TextRange) -> bool {
+        let is_reached = match self.reach {
+            Reach::File => true,
+            Reach::Lines(lines) => {
+                lines.contains_inclusive(range.start()) || lines.contains_inclusive(range.end())
+            }
+        };
+        if !is_reached {
+            return false;
+        }
+        let is_meant = match &self.codes {
+            None => true,
+            Some(codes) => codes
+                .iter()
+                .filter(|code| code.covers(rule))
+                .map(|code| code.is_used.set(true))
+                .count()
+                .gt(&0),
+        };
+        if is_meant {
+            self.is_used.set(true);
+        }
+        is_meant
+    }
+}
+
+impl Suppressions {
+    /// Reads the comments of `file`.
+    pub fn of(file: &File<'_, '_>) -> Self {
+        let mut suppressions = Self {
+            directives: Vec::new(),
+        };
+        for comment in file.comments.iter() {
+            let text = &file.source[*comment];
+            // One comment may hold several: `# type: ignore  # noqa: AF801`.
+            let mut end = comment.start();
+            for part in text.split_inclusive('#') {
+                let start = end;
+                end += part.text_len();
+                let part = Part {
+                    text: part.trim_end_matches('#'),
+                    start,
+                };
+                // What stands before the first `#` is nothing.
+                if start > comment.start() {
+                    suppressions.read(file, *comment, part);
+                }
+            }
+        }
+        suppressions
+    }
+
+    fn read(&mut self, file: &File<'_, '_>, comment: TextRange, part: Part<'_>) {
+        let whole = TextRange::new(part.start - "#".text_len(), part.end());
+        let part = part.trim();
+        if let Some(directive) = part.after("asyncfix:") {
+            self.read_own(file, comment, whole, directive.trim());
+        } else if let Some(directive) = part.after("ruff:").or_else(|| part.after("flake8:")) {
+            self.read_linters(file, comment, whole, directive.trim());
+        } else if let Some(rest) = strip_noqa(part.text) {
+            let line = file.source.line_range(comment.start());
+            let codes = codes_after_colon(part.from(rest));
+            self.add(comment, whole, Reach::Lines(line), codes);
+        } else if let Some(codes) = type_ignore(part) {
+            let line = file.source.line_range(comment.start());
+            self.add(comment, whole, Reach::Lines(line), Some(codes));
+        }
+    }
+
+    fn add(
+        &mut self,
+        comment: TextRange,
+        part: TextRange,
+        reach: Reach,
+        codes: Option<Vec<Code>>,
+    ) -> &mut Directive {
+        self.directives.push(Directive {
+            comment,
+            part,
+            reach,
+            codes,
+            own: None,
+            is_used: Cell::new(false),
+        });
+        let last = self.directives.len() - 1;
+        #[expect(clippy::indexing_slicing, reason = "it was just pushed")]
+        &mut self.directives[last]
+    }
+
+    /// Reads a comment of our own. A misspelled one suppresses what it was meant to: else it would be too late to spell
+    /// it right once the code is rewritten.
+    fn read_own(
+        &mut self,
+        file: &File<'_, '_>,
+        comment: TextRange,
+        whole: TextRange,
+        directive: Part<'_>,
+    ) {
+        let (word, codes) = word_and_codes(directive);
+        let meant = WORDS
+            .into_iter()
+            .find(|known| *known == word.text)
+            .or_else(|| nearest(word.text, WORDS));
+        let reach = match meant {
+            Some("ignore-file") => Reach::File,
+            Some(_) => Reach::Lines(Self::spoken_for(file, comment)),
+            None => Reach::Lines(TextRange::empty(comment.start())),
+        };
+        let codes = if meant.is_some() { codes } else { Some(Vec::new()) };
+        self.add(comment, whole, reach, codes).own = Some(Word {
+            range: word.range(),
+            meant,
+        });
+    }
+
+    /// What ruff reads after its own name (ruff documentation, "Error suppression"), and flake8 after its: one
+    /// line, a whole file, or all from one comment to the next.
+    fn read_linters(
+        &mut self,
+        file: &File<'_, '_>,
+        comment: TextRange,
+        whole: TextRange,
+        directive: Part<'_>,
+    ) {
+        // Behind code, what is for a file is taken to be meant for the line.
+        let is_alone = file.starts_line(comment.start());
+        let line = || Reach::Lines(Self::spoken_for(file, comment));
+        if let Some(rest) = strip_noqa(directive.text) {
+            let codes = codes_after_colon(directive.from(rest));
+            let reach = if is_alone { Reach::File } else { line() };
+            self.add(comment, whole, reach, codes);
+            return;
+        }
+        let (word, Some(codes)) = word_and_codes(directive) else {
+            return;
+        };
+        let reach = match word.text {
+            "file-ignore" if is_alone => Reach::File,
+            "ignore" | "file-ignore" => line(),
+            "disable" => {
+                Reach::Lines(TextRange::new(comment.start(), file.source.text_len()))
+            }
+            "enable" => {
+                self.end_of_disabled(file, comment, &codes);
+                return;
+            }
+            _ => return,
+        };
+        self.add(comment, whole, reach, Some(codes));
+    }
+
+    /// Ends what a comment before has begun with the same codes.
+    fn end_of_disabled(&mut self, file: &File<'_, '_>, comment: TextRange, codes: &[Code]) {
+        let is_begun = |directive: &&mut Directive| {
+            let same = directive.codes.as_ref().is_some_and(|begun| {
+                let texts = |codes: &[Code]| -> Vec<String> {
+                    codes.iter().map(|code| code.text.clone()).collect()
+                };
+                texts(begun) == texts(codes)
+            });
+            let end = file.source.text_len();
+            same && matches!(directive.reach, Reach::Lines(lines) if lines.end() == end)
+        };
+        if let Some(begun) = self.directives.iter_mut().rev().find(is_begun)
+            && let Reach::Lines(lines) = begun.reach
+        {
+            begun.reach = Reach::Lines(TextRange::new(lines.start(), comment.start()));
+        }
+    }
+
+    /// The line that a comment speaks for: its own, or the next one that is not a comment.
+    fn spoken_for(file: &File<'_, '_>, comment: TextRange) -> TextRange {
+        if file.starts_line(comment.start()) {
+            Self::next_code_line(file, comment.end())
+        } else {
+            file.source.line_range(comment.start())
+        }
+    }
+
+    fn next_code_line(file: &File<'_, '_>, from: TextSize) -> TextRange {
+        let mut start = file.source.full_line_end(from);
+        while start < file.source.text_len() {
+            let line = file.source.full_line_range(start);
+            let text = file.source[line].trim();
+            if !(text.is_empty() || text.starts_with('#')) {
+                return line;
+            }
+            start = line.end();
+        }
+        TextRange::empty(start)
+    }
+
+    /// Whether a comment suppresses `finding`: at the end of the first or last line of the
+    /// expression, or of the statement it stands in.
+    pub fn cover(&self, finding: &Finding) -> bool {
+        self.silence(finding.rule, finding.range)
+    }
+
+    /// Whether a comment suppresses a finding of `rule` at `range`.
+    pub fn silence(&self, rule: &Rule, range: TextRange) -> bool {
+        // Each that does is of use, not the first one alone.
+        let directives = self.directives.iter();
+        directives
+            .filter(|directive| directive.silences(rule, range))
+            .count()
+            > 0
+    }
+}
+
+/// A piece of a comment, and where it starts.
+#[derive(Clone, Copy)]
+struct Part<'t> {
+    text: &'t str,
+    start: TextSize,
+}
+
+impl<'t> Part<'t> {
+    fn end(self) -> TextSize {
+        self.start + self.text.text_len()
+    }
+
+    fn range(self) -> TextRange {
+        TextRange::new(self.start, self.end())
+    }
+
+    fn trim(self) -> Self {
+        self.from(self.text.trim_start()).until(self.text.trim())
+    }
+
+    /// What stands behind `prefix`, if it starts with that.
+    fn after(self, prefix: &str) -> Option<Self> {
+        Some(self.from(self.text.strip_prefix(prefix)?))
+    }
+
+    /// Its end, which is `rest`.
+    fn from(self, rest: &'t str) -> Self {
+        Self {
+            text: rest,
+            start: self.end() - rest.text_len(),
+        }
+    }
+
+    /// Its start, which is `text`.
+    fn until(self, text: &'t str) -> Self {
+        Self {
+            text,
+            start: self.start,
+        }
+    }
+}
+
+/// Whether a comment speaks of its line to programs and to nobody else: `# type: ignore[attr-defined]  # noqa: E501`.
+pub fn is_for_programs(comment: &str) -> bool {
+    let mut parts = comment
+        .split('#')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .peekable();
+    parts.peek().is_some() && parts.all(is_directive)
+}
+
+/// Whether a part of a comment is a directive for one line, with nothing but codes behind it.
+fn is_directive(part: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "type: ignore",
+        "type:ignore",
+        "pyright: ignore",
+        "pyrefly: ignore",
+        "ty: ignore",
+        "pylint: disable",
+        "pragma: no cover",
+        "pragma: no branch",
+        "nosec",
+    ];
+    if let Some(own) = part.strip_prefix("asyncfix:") {
+        let own = own.trim();
+        let (word, list) = own.split_once('[').unwrap_or((own, "]"));
+        return !word.trim().contains(char::is_whitespace) && list.trim_end().ends_with(']');
+    }
+    let rest = strip_noqa(part).or_else(|| STARTS.iter().find_map(|word| part.strip_prefix(word)));
+    rest.is_some_and(|rest| {
+        let codes = rest.trim().replace(", ", ",");
+        let codes = codes.trim_start_matches([':', '=', ' ']);
+        !codes.contains(char::is_whitespace) || words_of(codes).all(is_code)
+    })
+}
+
+/// The words of a list of codes.
+fn words_of(list: &str) -> impl Iterator<Item = &str> {
+    let words = list.split([',', ' ', '\t']);
+    words.filter(|word| !word.is_empty())
+}
+
+/// The edit that takes codes out of the `noqa` on the line of `at`, where nothing but programs reads that: the
+/// `noqa` goes with its last code. `None` where it has none of them.
+pub fn without_noqa(file: &File<'_, '_>, at: TextSize, gone: &[&str]) -> Option<Edit> {
+    let line = file.source.line_range(at);
+    let comment = *file.comments.comments_in_range(line).last()?;
+    let text = &file.source[comment];
+    if !is_for_programs(text) {
+        return None;
+    }
+    let mut end = 0;
+    for part in text.split_inclusive('#').skip(1) {
+        let start = end;
+        end += part.len();
+        let directive = part.trim_end_matches('#');
+        let Some((head, list)) = directive.split_once(':') else {
+            continue;
+        };
+        let codes: Vec<&str> = words_of(list).collect();
+        if strip_noqa(head.trim()).is_none() || !codes.iter().any(|code| gone.contains(code))
+        {
+            continue;
+        }
+        let kept: Vec<&str> = codes
+            .into_iter()
+            .filter(|code| !gone.contains(code))
+            .collect();
+        let list = TextRange::at(
+            comment.start() + text.get(..start + 1)?.text_len() + head.text_len() + ":".text_len(),
+            list.trim_end().text_len(),
+        );
+        if !kept.is_empty() {
+            return Some(Edit::range_replacement(
+                format!(" {}", kept.join(", ")),
+                list,
+            ));
+        }
+        let hash = comment.start() + text.get(..start)?.text_len();
+        let is_last = list.end() == comment.end();
+        return Some(Edit::range_deletion(if is_last {
+            let before = file.source[..hash.to_usize()].trim_end_matches([' ', '\t']);
+            TextRange::new(before.text_len(), list.end())
+        } else {
+            TextRange::new(hash, hash + "#".text_len() + directive.text_len())
+        }));
+    }
+    None
+}
+
+/// The word of a directive, and the codes in brackets behind it.
+fn word_and_codes(directive: Part<'_>) -> (Part<'_>, Option<Vec<Code>>) {
+    match directive.text.split_once('[') {
+        Some((word, rest)) => {
+            let list = rest.split(']').next().unwrap_or_default();
+            let codes = split_codes(directive.from(rest).until(list));
+            (directive.until(word.trim_end()), Some(codes))
+        }
+        None => {
+            let word = directive.text.split_whitespace().next();
+            (directive.until(word.unwrap_or_default()), None)
+        }
+    }
+}
+
+/// What follows `noqa` in a comment that starts with it, in any case, as flake8 and ruff read it.
+fn strip_noqa(part: &str) -> Option<&str> {
+    let head = part.get(..4)?;
+    let rest = part.get(4..)?;
+    (head.eq_ignore_ascii_case("noqa") && !rest.starts_with(|c: char| c.is_alphanumeric()))
+        .then_some(rest)
+}
+
+/// The codes behind a colon; `None` where there is none, which means all.
+fn codes_after_colon(rest: Part<'_>) -> Option<Vec<Code>> {
+    let list = rest.from(rest.text.trim_start()).after(":")?;
+    // Words after the codes are an explanation, and no codes.
+    let codes = split_codes(list).into_iter();
+    Some(codes.take_while(|code| is_code(&code.text)).collect())
+}
+
+/// Whether `word` is letters followed by digits, as the codes of all linters are.
+pub fn is_code(word: &str) -> bool {
+    let digits = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    digits.len() < word.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
+}
+
+/// The codes of `type: ignore[…]`, and of the same of one type checker: only named ones count, a bare one
+/// is about types in general.
+fn type_ignore(part: Part<'_>) -> Option<Vec<Code>> {
+    const CHECKERS: [&str; 3] = ["type:", "pyright:", "ty:"];
+    let directive = CHECKERS.iter().find_map(|checker| part.after(checker))?;
+    match word_and_codes(directive.trim()) {
+        (Part { text: "ignore", .. }, codes) => codes,
+        _ => None,
+    }
+}
+
+fn split_codes(list: Part<'_>) -> Vec<Code> {
+    let mut codes = Vec::new();
+    let mut end = list.start;
+    for text in list.text.split_inclusive([',', ' ', '\t']) {
+        let start = end;
+        end += text.text_len();
+        let text = text.trim_matches([',', ' ', '\t']);
+        if !text.is_empty() {
+            codes.push(Code {
+                text: text.to_owned(),
+                range: TextRange::at(start, text.text_len()),
+                is_used: Cell::new(false),
+            });
+        }
+    }
+    codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for_programs;
+
+    #[test]
+    fn a_word_of_prose_is_for_people() {
+        for comment in [
+            "# noqa",
+            "# noqa: E501,F401",
+            "# noqa: E501 F401",
+            "# type: ignore[arg-type, misc]",
+            "# type: ignore  # noqa: S113",
+            "# pylint: disable=broad-except, invalid-name",
+            "# pragma: no cover",
+            "# nosec B101",
+        ] {
+            assert!(is_for_programs(comment), "{comment}");
+        }
+        for comment in [
+            "#",
+            "# closes the session",
+            "# noqa: E501 too long to break",
+            "# type: ignore  # the stubs are wrong",
+            "# pragma: no cover since nobody gets here",
+        ] {
+            assert!(!is_for_programs(comment), "{comment}");
+        }
+    }
+}
