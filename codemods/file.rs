@@ -223,13 +223,25 @@ impl<'a, 'db> File<'a, 'db> {
             .get_or_init(|| awaits_at_top(self.syntax()))
     }
 
-    /// Whether the file holds the cells of a notebook, by its path ([`NOTEBOOK_CODE`]).
+    /// Whether the file holds cells that run in an event loop: by its path ([`NOTEBOOK_CODE`]), or a script in cells
+    /// (`# %%`, as Jupytext, VS Code and Spyder read it) that awaits outside of functions.
     pub fn is_notebook(&self) -> bool {
+        if self.awaits_at_top_level() && self.has_cells() {
+            return true;
+        }
         let name = self
             .semantics
             .path()
             .and_then(|path| path.file_name()?.to_str().map(str::to_owned));
         name.is_some_and(|name| name.ends_with(NOTEBOOK_CODE))
+    }
+
+    fn has_cells(&self) -> bool {
+        let mut comments = self.comments.iter();
+        comments.any(|comment| {
+            let text = &self.source[*comment];
+            text.starts_with("# %%") && self.starts_line(comment.start())
+        })
     }
 
     /// Whether the file is a module of a package, and no script: an `__init__.py` stands beside it, or in one of the

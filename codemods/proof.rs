@@ -84,7 +84,9 @@ pub fn prove(
                 // Some of its own words, or a code.
                 let is_list = |text: &str| {
                     let mut words = text.split(", ");
-                    words.all(|word| is_code(word) || old[range].contains(word) || WORDS.contains(&word))
+                    words.all(|word| {
+                        is_code(word) || old[range].contains(word) || WORDS.contains(&word)
+                    })
                 };
                 meets.is_some_and(|common| !common.is_empty())
                     && edit.content().is_none_or(|text| is_list(text.trim_start()))

@@ -60,6 +60,11 @@ impl Rule {
                     .is_some_and(|prefix| prefix.eq_ignore_ascii_case(selector)))
     }
 
+    /// The address of the rule's page in the documentation.
+    pub fn url(&self) -> String {
+        format!("{}rules/{}/", env!("CARGO_PKG_HOMEPAGE"), self.code)
+    }
+
     /// How specific `selector` is for this rule: an exact code or name beats a prefix, a longer
     /// prefix beats a shorter one, anything beats `ALL`. Zero where it does not mean this rule.
     pub fn specificity(&self, selector: &str) -> usize {

@@ -15,9 +15,9 @@ use crate::settings::Settings;
 use crate::site::Site;
 use crate::spelling::{Hints, Spellings};
 use crate::support::twins;
+use crate::suppression::{self, unused};
 use crate::traces::search::Sought;
 use crate::traces::{Node, Scopes, Writer};
-use crate::suppression::{self, unused};
 use crate::{Candidate, Codemod};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress. `selected` has the codes of

@@ -40,7 +40,6 @@ pub(crate) enum Command {
     /// Show a rule's documentation, or list all rules
     Rule {
         /// The rule's code or name
-        #[arg(required_unless_present = "all")]
         rule: Option<String>,
         /// List all rules
         #[arg(long, conflicts_with = "rule")]
@@ -56,6 +55,20 @@ pub(crate) enum Command {
         schema: bool,
         #[command(flatten)]
         options: ConfigArgs,
+    },
+    /// Fix sources in JSON lines, one record a line, in order
+    Batch {
+        #[command(flatten)]
+        options: ConfigArgs,
+        /// Number of threads (default: number of CPUs)
+        #[arg(
+            short,
+            long,
+            value_name = "N",
+            env = "ASYNCFIX_JOBS",
+            hide_env_values = true
+        )]
+        jobs: Option<usize>,
     },
     /// Print the completions for a shell
     GenerateShellCompletion {
@@ -84,6 +97,23 @@ pub(crate) struct MainArgs {
     /// Add a suppression comment to each problem, and fix nothing
     #[arg(long, conflicts_with_all = ["diff", "write"])]
     pub(crate) add_ignore: bool,
+    /// Ask about each fix: yes, no, all of this rule, quit, or edit it; then write
+    #[arg(short, long, conflicts_with_all = ["diff", "add_ignore"])]
+    pub(crate) interactive: bool,
+    /// With --write: stop if a file to be written has changes that are not committed
+    #[arg(long)]
+    pub(crate) require_clean: bool,
+    /// Only look at what was changed since a git revision: new files, and changed lines of others
+    #[arg(long, value_name = "REVISION", help_heading = "Old code")]
+    pub(crate) since: Option<String>,
+    /// Don't report the problems that this file knows
+    #[arg(long, value_name = "FILE", help_heading = "Old code")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write the problems that are left to the baseline
+    #[arg(long, requires = "baseline", help_heading = "Old code")]
+    pub(crate) update_baseline: bool,
+    #[arg(long, hide = true)]
+    pub(crate) fix: bool,
     /// File name to use for standard input
     #[arg(long, value_name = "NAME")]
     pub(crate) stdin_filename: Option<PathBuf>,

@@ -16,6 +16,7 @@ use ruff_source_file::LineIndex;
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
 use crate::embedded::path_on_disk;
+use crate::lines::Lines;
 use crate::roots::View;
 use crate::rounds::Active;
 use crate::run::{Input, system_path};
@@ -32,6 +33,8 @@ pub(crate) struct Candidate {
     pub(crate) prospects: Prospects,
     /// The text, where that is not what is on disk, or is sure to be needed.
     pub(crate) source: Option<Source>,
+    /// The lines that are looked at, where these are not all.
+    pub(crate) lines: Option<Arc<Lines>>,
 }
 
 impl Candidate {
@@ -54,6 +57,7 @@ impl Candidate {
         let view = View::of_version(self.config.version_of_types());
         let mut active = Active::new(self.index, self.shown, self.path, view, self.config, source);
         active.codemods = codemods;
+        active.lines = self.lines;
         Settled::Active(Box::new(active))
     }
 }
@@ -196,6 +200,7 @@ pub(crate) fn first_look(
             config,
             prospects,
             source: is_needed.then_some(source),
+            lines: input.lines,
         }),
         summary,
     ))

@@ -5,6 +5,8 @@
 //! It never looks at Python syntax itself.
 
 mod args;
+pub mod baseline;
+pub mod choose;
 pub mod commands;
 pub mod config;
 pub mod database;
@@ -14,6 +16,8 @@ pub mod environment;
 mod first_look;
 pub mod fixes;
 mod formatters;
+pub mod git;
+pub mod lines;
 pub mod output;
 pub mod python_version;
 mod requirements;

@@ -21,11 +21,13 @@ use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use salsa::{CancellationToken, Database as _};
 
+use crate::choose::{Choice, Plan};
 use crate::config::{Config, Resolver};
 use crate::database::{ANYTHING, Database};
 use crate::environment::Environments;
+use crate::lines::Lines;
 use crate::roots::{Roots, View};
-use crate::run::{Mode, STACK_SIZE, changes_others, system_path};
+use crate::run::{Fixed, Mode, STACK_SIZE, changes_others, system_path};
 use crate::source::{self, Source};
 
 /// How many rounds a file may take, and for each finding that it had at first. Two rewrites that undo each other are
@@ -40,7 +42,7 @@ pub(crate) const AT_A_TIME: usize = 4;
 
 impl Active {
     /// Takes over the text that a round has led to, unless it leads round in circles.
-    fn take(&mut self, text: Arc<str>, fixed: Vec<&'static str>) {
+    fn take(&mut self, text: Arc<str>, fixed: Vec<Fixed>) {
         self.rounds -= 1;
         if self.rounds == 0 || !self.seen.insert(hash_of(&text)) {
             // Each round was proved: what they have led to so far is kept.
@@ -78,11 +80,13 @@ pub(crate) struct Active {
     pub(crate) codemods: Vec<&'static dyn Codemod>,
     pub(crate) source: Source,
     pub(crate) text: Arc<str>,
-    pub(crate) fixed: Vec<&'static str>,
+    pub(crate) fixed: Vec<Fixed>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) error: Option<String>,
     /// Rewrites that were dropped, ready to be shown.
     pub(crate) complaints: Vec<String>,
+    /// The lines of the source that are looked at, where these are not all.
+    pub(crate) lines: Option<Arc<Lines>>,
     /// The texts that it has had, as hashes.
     pub(crate) seen: FxHashSet<u64>,
     /// How many rounds are left.
@@ -116,6 +120,7 @@ impl Active {
             findings: Vec::new(),
             error: None,
             complaints: Vec::new(),
+            lines: None,
             seen: FxHashSet::default(),
             rounds: usize::MAX,
             is_settled: false,
@@ -154,7 +159,7 @@ pub(crate) fn rounds(
     project: &Arc<Project>,
     places: Places<'_>,
     given: &Given<'_>,
-    mode: Mode,
+    plan: Plan<'_>,
     tick: &(dyn Fn() + Sync),
     earlier: Option<Database>,
 ) -> anyhow::Result<(Vec<Active>, Database)> {
@@ -178,8 +183,8 @@ pub(crate) fn rounds(
     for file in &active {
         database.preload(&file.path, Arc::clone(&file.text));
     }
-    if mode == Mode::Fix {
-        across(&mut active, &mut database, project, given);
+    if plan.mode == Mode::Fix {
+        across(&mut active, &mut database, project, given, plan);
     }
     let mut finished = Vec::new();
     let _ahead = ask_ahead(&active, &database, project);
@@ -192,7 +197,7 @@ pub(crate) fn rounds(
             .into_par_iter()
             .with_max_len(AT_A_TIME)
             .map_with(database.clone(), |database, file| {
-                let step = step(database, &file, project, mode);
+                let step = step(database, &file, project, plan);
                 if is_first {
                     tick();
                 }
@@ -237,24 +242,30 @@ pub(crate) fn rounds(
 }
 
 /// Makes the rewrites that change several files. Each is made in all of them, or in none.
-fn across(active: &mut Vec<Active>, database: &mut Database, project: &Project, given: &Given<'_>) {
+fn across(
+    active: &mut Vec<Active>,
+    database: &mut Database,
+    project: &Project,
+    given: &Given<'_>,
+    plan: Plan<'_>,
+) {
     for _ in 0..ROUNDS {
-        let wanted: Vec<(usize, &'static str, Vec<Elsewhere>)> = active
+        let wanted: Vec<(usize, Fixed, Vec<Elsewhere>)> = active
             .par_iter()
             .enumerate()
             .filter(|(_, file)| {
                 file.error.is_none() && changes_others(file.codemods.iter().copied())
             })
             .map_with(database.clone(), |database, (position, file)| {
-                let rewrites = rewrites_across(database, file, project);
-                let of_file = move |(code, changes)| (position, code, changes);
+                let rewrites = rewrites_across(database, file, project, plan);
+                let of_file = move |(fixed, changes)| (position, fixed, changes);
                 rewrites.into_iter().map(of_file).collect::<Vec<_>>()
             })
             .flatten()
             .collect();
         let mut touched: FxHashSet<PathBuf> = FxHashSet::default();
         let mut is_changed = false;
-        for (position, code, changes) in wanted {
+        for (position, fixed, changes) in wanted {
             // The others have their turn in the next round.
             if changes.iter().any(|change| touched.contains(&change.path)) {
                 continue;
@@ -266,14 +277,15 @@ fn across(active: &mut Vec<Active>, database: &mut Database, project: &Project, 
                 Ok(()) => {
                     is_changed = true;
                     if let Some(file) = active.get_mut(position) {
-                        file.fixed.push(code);
+                        file.fixed.push(fixed);
                     }
                 }
                 Err(reason) => {
                     if let Some(file) = active.get_mut(position) {
                         file.error = Some(format!(
-                            "{}: not changed: {reason} (bug in {code}, please report it)",
-                            file.shown.display()
+                            "{}: not changed: {reason} (bug in {}, please report it)",
+                            file.shown.display(),
+                            fixed.code
                         ));
                     }
                 }
@@ -313,7 +325,8 @@ fn rewrites_across(
     database: &Database,
     file: &Active,
     project: &Project,
-) -> Vec<(&'static str, Vec<Elsewhere>)> {
+    plan: Plan<'_>,
+) -> Vec<(Fixed, Vec<Elsewhere>)> {
     let codemods: Vec<&'static dyn Codemod> = file
         .codemods
         .iter()
@@ -322,23 +335,29 @@ fn rewrites_across(
         .collect();
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         with_context(database, file, project, |context, _| {
-            judged(traversal::check(context, &codemods, &[]), file)
+            let findings = judged(traversal::check(context, &codemods, &[]), file);
+            let is_across = |finding: &Finding| {
+                let rewrite = finding.remedy.rewrite();
+                rewrite.is_some_and(|rewrite| !rewrite.elsewhere.is_empty())
+            };
+            let across = findings.into_iter().filter(is_across).collect();
+            wanted(context, across, file, plan).unwrap_or_default()
         })
     }));
     // A panic is met again, and reported, when the file has its own rounds.
     let findings = attempt.ok().flatten().unwrap_or_default();
     findings
         .into_iter()
-        .filter_map(|finding| match finding.remedy {
-            Remedy::Rewrite(rewrite)
-                if !rewrite.elsewhere.is_empty() && rewrite.applicability >= least(file) =>
-            {
+        .filter_map(|finding| match &finding.remedy {
+            Remedy::Rewrite(rewrite) if rewrite.applicability >= least(file) => {
+                let fixed = Fixed::of(&finding, &file.text);
+                let rewrite = rewrite.clone();
                 let own = Elsewhere {
                     path: file.path.as_std_path().to_path_buf(),
                     edits: rewrite::in_order(rewrite.shared, rewrite.edits),
                 };
                 let changes = std::iter::once(own).chain(rewrite.elsewhere).collect();
-                Some((finding.rule.code, changes))
+                Some((fixed, changes))
             }
             _ => None,
         })
@@ -472,7 +491,7 @@ enum Step {
     /// The file has a new text, proved against the old one.
     Rewritten {
         text: Arc<str>,
-        fixed: Vec<&'static str>,
+        fixed: Vec<Fixed>,
         /// How many findings there were.
         findings: usize,
     },
@@ -516,8 +535,8 @@ impl Drop for Ahead {
     }
 }
 
-fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
-    let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, mode)));
+fn step(database: &Database, file: &Active, project: &Project, plan: Plan<'_>) -> Step {
+    let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, plan)));
     match attempt {
         Ok(step) => step,
         Err(_) => Step::Failed(format!(
@@ -528,30 +547,39 @@ fn step(database: &Database, file: &Active, project: &Project, mode: Mode) -> St
     }
 }
 
-fn look(database: &Database, file: &Active, project: &Project, mode: Mode) -> Step {
+fn look(database: &Database, file: &Active, project: &Project, plan: Plan<'_>) -> Step {
     with_context(database, file, project, |context, module| {
-        look_at(context, module, file, mode)
+        look_at(context, module, file, plan)
     })
     .unwrap_or_else(|| Step::Failed(format!("{}: file no longer exists", file.shown.display())))
 }
 
-fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode: Mode) -> Step {
+fn look_at(
+    context: &File<'_, '_>,
+    module: &ParsedModuleRef,
+    file: &Active,
+    plan: Plan<'_>,
+) -> Step {
     let selected = file.config.codes_for(file.path.as_std_path());
     let mut findings = judged(traversal::check(context, &file.codemods, &selected), file);
     // Once: what a comment does not suppress, a second one does not either.
-    if mode == Mode::Suppress
+    if plan.mode == Mode::Suppress
         && file.fixed.is_empty()
         && let Some(added) = suppression::add(context, &findings)
     {
-        let code = |number: &usize| Some(findings.get(*number)?.rule.code);
+        let fixed = |number: &usize| Some(Fixed::of(findings.get(*number)?, context.source));
         return Step::Rewritten {
             text: Arc::from(added.text),
-            fixed: added.suppressed.iter().filter_map(code).collect(),
+            fixed: added.suppressed.iter().filter_map(fixed).collect(),
             findings: findings.len(),
         };
     }
     let mut complaints = Vec::new();
-    if mode == Mode::Fix && !file.is_settled {
+    if plan.mode == Mode::Fix && !file.is_settled {
+        findings = match wanted(context, findings, file, plan) {
+            Ok(findings) => findings,
+            Err(instead) => return instead,
+        };
         let mut flaws: BTreeMap<usize, Flaw> = BTreeMap::new();
         let round = proved_round(context, module, &findings, least(file), &mut flaws);
         if let Some(round) = round {
@@ -561,7 +589,7 @@ fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode
                     .applied
                     .iter()
                     .filter_map(|index| findings.get(*index))
-                    .map(|finding| finding.rule.code)
+                    .map(|finding| Fixed::of(finding, context.source))
                     .collect(),
                 findings: findings.len(),
             };
@@ -591,6 +619,45 @@ fn look_at(context: &File<'_, '_>, module: &ParsedModuleRef, file: &Active, mode
         findings,
         complaints,
     }
+}
+
+/// The findings without the fixes that nobody wants, where somebody is asked. `Err` where they gave another text.
+fn wanted(
+    context: &File<'_, '_>,
+    findings: Vec<Finding>,
+    file: &Active,
+    plan: Plan<'_>,
+) -> Result<Vec<Finding>, Step> {
+    let Some(choose) = plan.choose else {
+        return Ok(findings);
+    };
+    let mut wanted = Vec::with_capacity(findings.len());
+    for mut finding in findings {
+        let complete = finding
+            .remedy
+            .rewrite()
+            .filter(|rewrite| rewrite.applicability >= least(file))
+            .and_then(|_| rewrite::edits_of(context, &finding));
+        if let Some(complete) = complete {
+            let edits = rewrite::in_order(complete.shared, complete.edits);
+            let fixed = rewrite::apply(context.source, &edits);
+            match choose.choose(&file.shown, context.source, &finding, &fixed) {
+                Choice::Yes => {}
+                Choice::No => {
+                    finding.remedy = Remedy::NotFixed("you chose to leave it".to_owned());
+                }
+                Choice::Instead(text) => {
+                    return Err(Step::Rewritten {
+                        fixed: vec![Fixed::of(&finding, context.source)],
+                        text: Arc::from(text),
+                        findings: 1,
+                    });
+                }
+            }
+        }
+        wanted.push(finding);
+    }
+    Ok(wanted)
 }
 
 /// A round that is proved, of as many rewrites of `findings` as can be vouched for. `flaws` takes those that cannot.
@@ -646,11 +713,16 @@ fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Findings, with what the configuration says about their fixes.
+/// Findings on the lines that are looked at, with what the configuration says about their fixes.
 fn judged(findings: Vec<Finding>, file: &Active) -> Vec<Finding> {
     let fixes = &file.config.fixes;
+    let is_meant = |finding: &Finding| {
+        let lines = file.lines.as_deref();
+        lines.is_none_or(|lines| lines.are_at(finding.range, &file.source.text, &file.text))
+    };
     findings
         .into_iter()
+        .filter(is_meant)
         .map(|finding| fixes.apply(finding))
         .collect()
 }
@@ -690,8 +762,8 @@ fn with_context<T>(
     Some(what(&context, &module))
 }
 
-fn distinct(codes: &[&'static str]) -> Vec<&'static str> {
-    let mut codes = codes.to_vec();
+fn distinct(fixed: &[Fixed]) -> Vec<&'static str> {
+    let mut codes: Vec<&str> = fixed.iter().map(|fixed| fixed.code).collect();
     codes.sort_unstable();
     codes.dedup();
     codes

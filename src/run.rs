@@ -14,14 +14,17 @@ use asyncfix_codemods::project::{Project, Summary};
 use rayon::prelude::*;
 use ruff_db::system::{SystemPath, SystemPathBuf};
 use ruff_python_ast::name::Name;
+use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::choose::Plan;
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
 use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
 use crate::environment::{self, Environments};
 use crate::first_look::{FirstLook, Settled, first_look};
+use crate::lines::Lines;
 use crate::roots::{self, Roots, Whole};
 use crate::rounds::{AT_A_TIME, Given, Places, rounds};
 use crate::source::{self, Source};
@@ -44,6 +47,30 @@ pub enum Mode {
     Suppress,
 }
 
+/// One finding that was fixed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// The rule's code.
+    pub code: &'static str,
+    /// What was wrong.
+    pub message: String,
+    /// The line and the column, both from 1 and in characters, where it stood in the text as it was then. `None` for code
+    /// that is inside of another file.
+    pub place: Option<(usize, usize)>,
+}
+
+impl Fixed {
+    /// What is kept of `finding` in `source`, once it is fixed.
+    pub(crate) fn of(finding: &Finding, source: &str) -> Self {
+        let place = LineIndex::from_source_text(source).line_column(finding.range.start(), source);
+        Self {
+            code: finding.rule.code,
+            message: finding.message.clone(),
+            place: Some((place.line.get(), place.column.get())),
+        }
+    }
+}
+
 /// One file of a run.
 #[derive(Debug)]
 pub struct Outcome {
@@ -55,8 +82,8 @@ pub struct Outcome {
     pub source: Source,
     /// The rewritten text, where it differs.
     pub rewritten: Option<String>,
-    /// What was fixed: the rule's code for each finding.
-    pub fixed: Vec<&'static str>,
+    /// What was fixed.
+    pub fixed: Vec<Fixed>,
     /// What is left, in places of the text as it is now.
     pub findings: Vec<Finding>,
     /// Whether unsafe rewrites were applied.
@@ -154,6 +181,27 @@ pub struct Input {
     pub found: Found,
     /// Its text, where that is not what is on disk.
     pub text: Option<String>,
+    /// The lines that are looked at, where these are not all.
+    pub lines: Option<Arc<Lines>>,
+}
+
+impl Input {
+    /// A file as it is on disk, all of it.
+    pub fn new(found: Found) -> Self {
+        Self {
+            found,
+            text: None,
+            lines: None,
+        }
+    }
+
+    /// A file with this text.
+    pub fn with_text(found: Found, text: String) -> Self {
+        Self {
+            text: Some(text),
+            ..Self::new(found)
+        }
+    }
 }
 
 /// What a run is about.
@@ -174,38 +222,46 @@ pub struct Request {
 pub fn run(
     mut request: Request,
     resolver: &Resolver,
-    mode: Mode,
+    plan: Plan<'_>,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
     let embedded = Embedded::take(&mut request.inputs);
-    let founds: Vec<(Found, Option<String>)> = match mode {
+    let founds: Vec<(Found, Option<String>, Option<Arc<Lines>>)> = match plan.mode {
         Mode::Report | Mode::Suppress => Vec::new(),
         Mode::Fix => request
             .inputs
             .iter()
-            .map(|input| (input.found.clone(), input.text.clone()))
+            .map(|input| (input.found.clone(), input.text.clone(), input.lines.clone()))
             .collect(),
     };
     let folders = request.folders.clone();
-    let mut outcomes = pass(request, resolver, mode, tick)?;
+    let mut outcomes = pass(request, resolver, plan, tick)?;
     // What one file calls has become a coroutine function in another one: all that was known of it is out of date.
     let mut is_out_of_date = outcomes.files.iter().any(|file| file.group.is_some());
     for _ in 0..MOST_PASSES {
-        if mode != Mode::Fix || !is_out_of_date {
+        if plan.mode != Mode::Fix || !is_out_of_date {
             break;
         }
-        let texts: FxHashMap<&Path, &str> = outcomes
+        let texts: FxHashMap<&Path, (&str, &str)> = outcomes
             .files
             .iter()
-            .filter_map(|file| Some((file.path.as_path(), file.rewritten.as_deref()?)))
+            .filter_map(|file| {
+                let rewritten = file.rewritten.as_deref()?;
+                Some((file.path.as_path(), (&*file.source.text, rewritten)))
+            })
             .collect();
-        let inputs = founds.iter().map(|(found, given)| {
-            let rewritten = texts
-                .get(found.path.as_path())
-                .map(|text| (*text).to_owned());
+        let inputs = founds.iter().map(|(found, given, lines)| {
+            let rewritten = texts.get(found.path.as_path()).copied();
+            let lines = lines.clone().map(|lines| match rewritten {
+                Some((original, text)) => Arc::new(lines.moved(original, text)),
+                None => lines,
+            });
             Input {
                 found: found.clone(),
-                text: rewritten.or_else(|| given.clone()),
+                lines,
+                text: rewritten
+                    .map(|(_, text)| text.to_owned())
+                    .or_else(|| given.clone()),
             }
         });
         request = Request {
@@ -213,7 +269,7 @@ pub fn run(
             folders: folders.clone(),
             earlier: outcomes.knowledge.take(),
         };
-        let later = pass(request, resolver, mode, &|| {})?;
+        let later = pass(request, resolver, plan, &|| {})?;
         is_out_of_date = later.files.iter().any(|file| file.group.is_some());
         outcomes.follow_up(later);
     }
@@ -225,7 +281,7 @@ pub fn run(
 fn pass(
     request: Request,
     resolver: &Resolver,
-    mode: Mode,
+    plan: Plan<'_>,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
     let mut outcomes = Outcomes::default();
@@ -247,13 +303,12 @@ fn pass(
         .map(|path| module_name(path))
         .collect();
     let number_of_targets = inputs.len();
-    let read_beside = beside.iter().map(|path| Input {
-        found: Found {
+    let read_beside = beside.iter().map(|path| {
+        Input::new(Found {
             shown: path.clone(),
             path: path.clone(),
             named: false,
-        },
-        text: None,
+        })
     });
     let all: Vec<Input> = inputs.into_iter().chain(read_beside).collect();
     let looks: Vec<Result<FirstLook, ConfigError>> = all
@@ -393,7 +448,7 @@ fn pass(
             shown: &shown,
             resolver,
         };
-        let (finished, database) = rounds(active, &project, places, &given, mode, tick, earlier)
+        let (finished, database) = rounds(active, &project, places, &given, plan, tick, earlier)
             .map_err(|error| ConfigError(error.to_string()))?;
         (finished, Some(database))
     };

@@ -2103,3 +2103,317 @@ fn a_file_without_a_last_line_break_gets_none() {
         assert!(!text.ends_with('\n'), "{text:?}");
     }
 }
+
+/// Runs git in a folder, for tests of what it knows.
+fn git(folder: &TempDir, arguments: &[&str]) {
+    let status = Process::new("git")
+        .current_dir(folder.path())
+        .args(["-c", "user.name=Test", "-c", "user.email=test@example.org"])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("git is there");
+    assert!(status.success(), "git {arguments:?}");
+}
+
+/// The command, with git on its path.
+fn asyncfix_with_git(folder: &TempDir) -> Command {
+    let mut command = asyncfix(folder);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+#[test]
+fn only_what_was_changed_since_a_revision_is_looked_at() {
+    let old =
+        "import time\n\n\nasync def old():\n    time.sleep(1)\n\n\nasync def later():\n    pass\n";
+    let folder = folder(&[("a.py", old), ("b.py", MISTAKE), ("sub/c.py", MISTAKE)]);
+    git(&folder, &["init", "-b", "main"]);
+    git(&folder, &["add", "."]);
+    git(&folder, &["commit", "-m", "old"]);
+    git(&folder, &["switch", "-c", "work"]);
+    let new = old.replace("    pass\n", "    time.sleep(2)\n");
+    write(folder.path(), "a.py", new.as_bytes());
+    write(folder.path(), "sub/new one.py", MISTAKE.as_bytes());
+    asyncfix_with_git(&folder)
+        .args(["--since", "main", "--output-format", "concise"])
+        .assert()
+        .code(1)
+        .stdout(
+            contains("a.py:9:5: AF201")
+                .and(contains("new one.py:5:5: AF201"))
+                .and(contains("a.py:5:5").not()),
+        );
+    asyncfix_with_git(&folder)
+        .args(["--since", "main", "--write"])
+        .assert()
+        .code(0);
+    // The import that is still used stays, and the line that was not changed.
+    let fixed = new
+        .replace("import time\n", "import asyncio\nimport time\n")
+        .replace("    time.sleep(2)", "    await asyncio.sleep(2)");
+    assert_eq!(read(&folder, "a.py"), fixed);
+    assert_eq!(read(&folder, "b.py"), MISTAKE);
+    assert_eq!(read(&folder, "sub/new one.py"), FIXED);
+    asyncfix_with_git(&folder)
+        .args(["--since", "nowhere"])
+        .assert()
+        .code(2)
+        .stderr("error: --since nowhere: git doesn't know the revision `nowhere`\n");
+}
+
+#[test]
+fn a_file_with_changes_that_are_not_committed_is_not_written_where_that_was_asked() {
+    let folder = folder(&[("a.py", MISTAKE), ("b.py", MISTAKE)]);
+    asyncfix_with_git(&folder)
+        .args(["--write", "--require-clean"])
+        .assert()
+        .code(2)
+        .stderr(contains("nothing was written"));
+    git(&folder, &["init", "-b", "main"]);
+    git(&folder, &["add", "a.py"]);
+    git(&folder, &["commit", "-m", "one"]);
+    asyncfix_with_git(&folder)
+        .args(["--write", "--require-clean"])
+        .assert()
+        .code(2)
+        .stderr(contains("b.py").and(contains("a.py").not()));
+    assert_eq!(read(&folder, "a.py"), MISTAKE);
+    git(&folder, &["add", "b.py"]);
+    git(&folder, &["commit", "-m", "two"]);
+    asyncfix_with_git(&folder)
+        .args(["--write", "--require-clean"])
+        .assert()
+        .code(0);
+    assert_eq!(read(&folder, "a.py"), FIXED);
+}
+
+#[test]
+fn what_a_baseline_knows_does_not_count_and_what_is_gone_is_said() {
+    let two = "import time\n\n\nasync def nap():\n    time.sleep(1)\n    time.sleep(2)\n";
+    let folder = folder(&[("src/a.py", two), ("b.py", MISTAKE)]);
+    let run = |arguments: &[&str]| {
+        let mut command = asyncfix(&folder);
+        command.args(arguments).args(["--baseline", "known.json"]);
+        command.args(["--output-format", "concise"]);
+        command.assert()
+    };
+    run(&[])
+        .code(2)
+        .stderr("error: known.json: baseline not found; make it with --update-baseline\n");
+    run(&["--update-baseline"])
+        .code(0)
+        .stderr(contains("Baseline: 3 known problems"));
+    run(&[]).code(0).stdout("");
+    // One more: all of the rule in that file are shown, because nothing tells which one is new.
+    write(
+        folder.path(),
+        "src/a.py",
+        format!("{two}    time.sleep(3)\n").as_bytes(),
+    );
+    run(&[]).code(1).stdout(
+        contains("src/a.py:5:5")
+            .and(contains("src/a.py:7:5"))
+            .and(contains("b.py").not()),
+    );
+    // Fewer, and a file that is gone.
+    write(folder.path(), "src/a.py", MISTAKE.as_bytes());
+    fs::remove_file(folder.path().join("b.py")).expect("it is there");
+    run(&[]).code(0).stderr(
+        contains("src/a.py: 1 × AF201 less than in the baseline; run with --update-baseline").and(
+            contains("b.py: 1 × AF201 less than in the baseline, and the file is gone"),
+        ),
+    );
+    run(&["--update-baseline"])
+        .code(0)
+        .stderr(contains("Baseline: 1 known problem\n"));
+    write(folder.path(), "known.json", b"{\n  \"version\": 1,\n");
+    run(&[])
+        .code(2)
+        .stderr(contains("known.json:3:0: not a baseline of asyncfix"));
+}
+
+#[test]
+fn each_fix_is_made_or_left_as_somebody_says() {
+    let source = "import asyncio\nimport time\n\n\nasync def one():\n    time.sleep(1)\n    time.sleep(2)\n    time.sleep(3)\n    asyncio.create_task(one())\n";
+    let with = |answers: &str| {
+        let folder = folder(&[("a.py", source)]);
+        let assert = asyncfix(&folder)
+            .args(["--interactive", "a.py"])
+            .write_stdin(answers)
+            .assert();
+        let questions = String::from_utf8_lossy(&assert.get_output().stderr)
+            .matches("Make this fix")
+            .count();
+        (read(&folder, "a.py"), questions)
+    };
+    let fixed = |seconds: &str| {
+        (
+            format!("    time.sleep({seconds})"),
+            format!("    await asyncio.sleep({seconds})"),
+        )
+    };
+    let replace = |text: &str, seconds: &str| {
+        let (old, new) = fixed(seconds);
+        text.replace(&old, &new)
+    };
+    assert_eq!(with(""), (source.to_owned(), 1));
+    assert_eq!(with("n\nn\nn\nn\n"), (source.to_owned(), 4));
+    assert_eq!(with("n\ny\nq\n"), (replace(source, "2"), 3));
+    let all = ["1", "2", "3"]
+        .into_iter()
+        .fold(source.to_owned(), |text, seconds| replace(&text, seconds));
+    assert_eq!(with("?\na\nn\n"), (all.replace("import time\n", ""), 3));
+}
+
+#[test]
+fn json_says_what_was_written_and_what_is_left() {
+    let folder = folder(&[(
+        "a.py",
+        "import time\n\n\nasync def nap():\n    time.sleep(1)\n    input()\n",
+    )]);
+    let assert = asyncfix(&folder)
+        .args(["--write", "--output-format", "json"])
+        .assert()
+        .code(1);
+    let shown: serde_json::Value =
+        serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+    let told: Vec<(&str, bool, i64)> = shown
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| {
+            let row = one["location"]["row"].as_i64().expect("a line");
+            (
+                one["code"].as_str().expect("a code"),
+                one["fixed"] == true,
+                row,
+            )
+        })
+        .collect();
+    assert_eq!(told, [("AF205", false, 6), ("AF201", true, 5)]);
+    let url = shown[0]["url"].as_str().expect("an address");
+    assert!(url.ends_with("/rules/AF205/"), "{url}");
+}
+
+#[test]
+fn suppressions_are_added_and_hold() {
+    let source = "import time\n\n\nasync def nap():\n    time.sleep(1)  # noqa: E501\n    time.sleep(\n        2\n    )  # asyncfix: ignore[AF801]\n";
+    let folder = folder(&[("a.py", source)]);
+    asyncfix(&folder)
+        .args(["--add-ignore", "--ignore", "AF001"])
+        .assert()
+        .code(0)
+        .stderr(ends_with("Suppressed 2 problems in 1 file\n"));
+    let expected = source
+        .replace("E501\n", "E501  # asyncfix: ignore[AF201]\n")
+        .replace(
+            "    time.sleep(\n",
+            "    time.sleep(  # asyncfix: ignore[AF201]\n",
+        );
+    assert_eq!(read(&folder, "a.py"), expected);
+    asyncfix(&folder)
+        .args(["--ignore", "AF001"])
+        .assert()
+        .code(0)
+        .stdout("");
+    asyncfix(&folder)
+        .args(["--add-ignore", "--diff"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn records_are_answered_in_order_and_a_bad_one_stops_nothing() {
+    let folder = folder(&[
+        ("shop/pyproject.toml", "[project]\nname = \"shop\"\n"),
+        ("shop/store.py", "async def load(key):\n    return key\n"),
+    ]);
+    let call = "from store import load\n\n\nasync def main():\n    load(1)\n";
+    let project = folder.path().join("shop");
+    let records = [
+        serde_json::json!({"path": "a.py", "source": MISTAKE}).to_string(),
+        "{\"path\": \"b.py\"".to_owned(),
+        serde_json::json!({"path": "c.py"}).to_string(),
+        String::new(),
+        serde_json::json!({"path": "d.py", "source": "def (:\n"}).to_string(),
+        serde_json::json!({"path": "main.py", "source": call}).to_string(),
+        serde_json::json!({"path": "main.py", "source": call, "project": project}).to_string(),
+        serde_json::json!({"path": "../../x/e.ipynb", "source": "{\"cells\": []}"}).to_string(),
+    ];
+    let assert = asyncfix(&folder)
+        .arg("batch")
+        .write_stdin(records.join("\n"))
+        .assert()
+        .code(2);
+    let output = String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8");
+    let answers: Vec<serde_json::Value> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(answers.len(), 7, "{output}");
+    assert_eq!(answers[0]["source"], FIXED);
+    assert_eq!(answers[0]["fixed"][0]["code"], "AF201");
+    assert!(
+        answers[1]["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("not a record"))
+    );
+    assert_eq!(answers[2]["path"], "c.py");
+    assert!(
+        answers[2]["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("missing field `source`"))
+    );
+    assert!(
+        answers[3]["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("d.py:1:5: syntax error"))
+    );
+    assert_eq!(answers[4]["source"], call);
+    assert_eq!(
+        answers[5]["source"],
+        call.replace("    load", "    await load")
+    );
+    assert_eq!(answers[6]["error"], serde_json::Value::Null);
+}
+
+#[test]
+fn cells_of_a_script_that_awaits_run_in_a_loop() {
+    // Elsewhere, what awaits at the top is the program, and its tasks end with it.
+    let source = "# %%\nimport asyncio\n\n# %%\nasync def work():\n    await asyncio.sleep(1)\n\n\n# %%\nasyncio.create_task(work())\n\n# %%\nawait work()\n";
+    let folder = folder(&[
+        ("cells.py", source),
+        ("plain.py", &source.replace("# %%\n", "")),
+    ]);
+    asyncfix(&folder).arg("--write").assert();
+    let cells = read(&folder, "cells.py");
+    assert_ne!(
+        cells.replace("# %%\n", ""),
+        read(&folder, "plain.py"),
+        "{cells}"
+    );
+}
+
+#[test]
+fn words_of_other_linters_get_a_hint() {
+    let folder = folder(&[("a.py", MISTAKE)]);
+    asyncfix(&folder)
+        .args(["check", "a.py"])
+        .assert()
+        .code(2)
+        .stderr(contains(
+            "check: file not found; files and folders are named alone",
+        ));
+    asyncfix(&folder)
+        .arg("--fix")
+        .assert()
+        .code(2)
+        .stderr("error: --fix is called --write here; --diff shows what it would change\n");
+    asyncfix(&folder)
+        .arg("gone.py")
+        .assert()
+        .code(2)
+        .stderr("error: gone.py: file not found\n");
+}

@@ -102,7 +102,10 @@ impl Suppressions {
         let codes = directive.codes.as_ref()?;
         match codes.last() {
             Some(last) => Some((last.range.end(), false)),
-            None => Some((directive.own.as_ref()?.range.end() + TextSize::of('['), true)),
+            None => Some((
+                directive.own.as_ref()?.range.end() + TextSize::of('['),
+                true,
+            )),
         }
     }
 }

@@ -177,7 +177,11 @@ impl Suppressions {
             Some(_) => Reach::Lines(Self::spoken_for(file, comment)),
             None => Reach::Lines(TextRange::empty(comment.start())),
         };
-        let codes = if meant.is_some() { codes } else { Some(Vec::new()) };
+        let codes = if meant.is_some() {
+            codes
+        } else {
+            Some(Vec::new())
+        };
         self.add(comment, whole, reach, codes).own = Some(Word {
             range: word.range(),
             meant,
@@ -208,9 +212,7 @@ impl Suppressions {
         let reach = match word.text {
             "file-ignore" if is_alone => Reach::File,
             "ignore" | "file-ignore" => line(),
-            "disable" => {
-                Reach::Lines(TextRange::new(comment.start(), file.source.text_len()))
-            }
+            "disable" => Reach::Lines(TextRange::new(comment.start(), file.source.text_len())),
             "enable" => {
                 self.end_of_disabled(file, comment, &codes);
                 return;
@@ -380,8 +382,7 @@ pub fn without_noqa(file: &File<'_, '_>, at: TextSize, gone: &[&str]) -> Option<
             continue;
         };
         let codes: Vec<&str> = words_of(list).collect();
-        if strip_noqa(head.trim()).is_none() || !codes.iter().any(|code| gone.contains(code))
-        {
+        if strip_noqa(head.trim()).is_none() || !codes.iter().any(|code| gone.contains(code)) {
             continue;
         }
         let kept: Vec<&str> = codes

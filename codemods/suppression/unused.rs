@@ -90,7 +90,9 @@ fn finding(
     selected: &[&'static str],
 ) -> Option<Finding> {
     if let Some(word) = &directive.own
-        && word.meant.is_none_or(|meant| meant != &file.source[word.range])
+        && word
+            .meant
+            .is_none_or(|meant| meant != &file.source[word.range])
     {
         return Some(misspelled(file, directive, word));
     }
@@ -123,7 +125,10 @@ fn finding(
             format!("unused suppression: {} find nothing here", names.join(", "))
         }
         Fault::Unknown(Some(near)) => {
-            format!("asyncfix has no rule `{}`; did you mean `{near}`?", first.text)
+            format!(
+                "asyncfix has no rule `{}`; did you mean `{near}`?",
+                first.text
+            )
         }
         Fault::Unknown(None) => format!("asyncfix has no rule `{}`", first.text),
     };
@@ -194,9 +199,8 @@ fn misspelled(file: &File<'_, '_>, directive: &Directive, word: &Word) -> Findin
 }
 
 fn removed(file: &File<'_, '_>, directive: &Directive, message: String, edit: Edit) -> Finding {
-    let unseen = unresolved_import(file).map(|package| {
-        format!("`{package}` is not installed here, so a mistake may not be seen")
-    });
+    let unseen = unresolved_import(file)
+        .map(|package| format!("`{package}` is not installed here, so a mistake may not be seen"));
     let rewrite = Rewrite::safe("Remove the suppression", vec![edit]).unsafe_if(unseen);
     Finding {
         rule: &RULE,

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::interactive::Asker;
 use super::stdin::fix_stdin;
 use super::{CLEAN, ERROR, FOUND, Stop, complain, note, working_folder};
 use crate::args::{MainArgs, overrides};
+use crate::baseline::Baseline;
+use crate::choose::{Choose, Plan};
 use crate::config::Resolver;
+use crate::git;
 use crate::output::diff;
 use crate::output::format::OutputFormat;
 use crate::output::report::{self, Counts};
@@ -18,14 +23,14 @@ use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
 use crate::{discovery, write};
 
 pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
-    if args.jobs == Some(0) {
-        return Err(Stop::Error("--jobs must be at least 1".to_owned()));
+    start_threads(args.jobs)?;
+    if args.fix {
+        let message = "--fix is called --write here; --diff shows what it would change";
+        return Err(Stop::Error(message.to_owned()));
     }
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(args.jobs.unwrap_or(0))
-        .stack_size(STACK_SIZE)
-        .build_global()
-        .map_err(|error| Stop::Error(error.to_string()))?;
+    if args.require_clean && !is_writing(args) {
+        return Err(Stop::Error("--require-clean is for --write".to_owned()));
+    }
     if args.diff
         && !args.verbose
         && args
@@ -45,6 +50,12 @@ pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
                 "`-` (stdin) can't be combined with paths".to_owned(),
             ));
         }
+        if args.interactive || args.since.is_some() || args.baseline.is_some() {
+            return Err(Stop::Error(
+                "--interactive, --since and --baseline are for files, not for standard input"
+                    .to_owned(),
+            ));
+        }
         return fix_stdin(args, &resolver, &cwd);
     }
     if args.stdin_filename.is_some() {
@@ -55,8 +66,30 @@ pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
     fix_files(args, &resolver, &cwd)
 }
 
+/// Starts the threads that work is done on.
+pub(super) fn start_threads(jobs: Option<usize>) -> Result<(), Stop> {
+    if jobs == Some(0) {
+        return Err(Stop::Error("--jobs must be at least 1".to_owned()));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs.unwrap_or(0))
+        .stack_size(STACK_SIZE)
+        .build_global()
+        .map_err(|error| Stop::Error(error.to_string()))
+}
+
+/// Whether fixes are written to the files.
+fn is_writing(args: &MainArgs) -> bool {
+    args.write || args.interactive
+}
+
 fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
-    let discovered = discovery::discover(&args.paths, resolver)?;
+    let baseline = match &args.baseline {
+        Some(path) => Some(Baseline::read(path, args.update_baseline).map_err(Stop::Error)?),
+        None => None,
+    };
+    let mut discovered = discovery::discover(&args.paths, resolver)?;
+    hint_at_commands(args, &mut discovered.errors);
     let mut failed = !discovered.errors.is_empty();
     for error in &discovered.errors {
         complain(error);
@@ -80,18 +113,31 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         note(&format!("warning: no Python files in {}", names.join(", ")));
         return Ok(CLEAN);
     }
-    let inputs: Vec<Input> = discovered
-        .files
-        .into_iter()
-        .map(|found| Input { found, text: None })
+    let mut inputs: Vec<Input> = discovered.files.into_iter().map(Input::new).collect();
+    let mut folders = discovered.folders;
+    if let Some(revision) = &args.since {
+        inputs = changed_since(revision, inputs, cwd)?;
+        // The others are read as well, for what they say about these.
+        folders.clear();
+    }
+    let looked_at: Vec<PathBuf> = inputs
+        .iter()
+        .map(|input| input.found.path.clone())
         .collect();
-    let bar = progress_bar(inputs.len(), args.quiet);
+    let bar = progress_bar(inputs.len(), args.quiet || args.interactive);
     let request = Request {
         inputs,
-        folders: discovered.folders,
+        folders,
         earlier: None,
     };
-    let mut outcomes = run::run(request, resolver, mode(args), &|| bar.inc(1))?;
+    let asks = args
+        .interactive
+        .then(|| Asker::new(args.color.on(io::stderr().is_terminal())));
+    let plan = Plan {
+        mode: mode(args),
+        choose: asks.as_ref().map(|asker| asker as &dyn Choose),
+    };
+    let mut outcomes = run::run(request, resolver, plan, &|| bar.inc(1))?;
     // The process ends before it is worth the time to free this.
     std::mem::forget(outcomes.knowledge.take());
     bar.finish_and_clear();
@@ -99,6 +145,26 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         complain(error);
     }
     failed |= !outcomes.errors.is_empty();
+    if let Some(baseline) = baseline {
+        if args.update_baseline {
+            let total = baseline
+                .update(&outcomes.files, &looked_at)
+                .map_err(Stop::Error)?;
+            note(&format!("Baseline: {total} known {}", problems(total)));
+            for outcome in &mut outcomes.files {
+                outcome.findings.clear();
+            }
+        } else {
+            for line in baseline.apply(&mut outcomes.files, &looked_at) {
+                note(&format!(
+                    "warning: baseline: {line}; run with --update-baseline"
+                ));
+            }
+        }
+    }
+    if args.require_clean {
+        check_clean(&outcomes.files)?;
+    }
     let counts = Counts::of(&outcomes);
     let mut code = CLEAN;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -117,7 +183,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
                 code = FOUND;
             }
         }
-    } else if args.write || args.add_ignore {
+    } else if is_writing(args) || args.add_ignore {
         for complaint in write_back(&outcomes.files) {
             complain(&complaint);
             failed = true;
@@ -129,7 +195,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     if args.exit_zero {
         code = CLEAN;
     }
-    if !args.quiet && (args.write || args.add_ignore || args.show_fixes) {
+    if !args.quiet && (is_writing(args) || args.add_ignore || args.show_fixes) {
         for line in report::fixes(&outcomes, args.show_fixes) {
             note(&line);
         }
@@ -140,10 +206,62 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     };
     show_findings(args, format, &outcomes, cwd, &mut out)?;
     out.flush()?;
-    if !args.quiet {
+    // Where nothing could be looked at, nothing is said about it.
+    if !args.quiet && !(failed && counts == Counts::default()) {
         note(&summary(args, counts));
     }
     Ok(if failed { ERROR } else { code })
+}
+
+/// The files that were changed since a revision, with the lines that were.
+fn changed_since(revision: &str, inputs: Vec<Input>, cwd: &Path) -> Result<Vec<Input>, Stop> {
+    let changes = git::changes_since(revision, cwd)
+        .map_err(|error| Stop::Error(format!("--since {revision}: {error}")))?;
+    let changed = inputs.into_iter().filter_map(|mut input| {
+        let path = input.found.path.canonicalize().ok()?;
+        let lines = changes.get(&path)?;
+        input.lines = lines.clone().map(Arc::new);
+        let is_changed = input.lines.as_ref().is_none_or(|lines| !lines.is_empty());
+        is_changed.then_some(input)
+    });
+    Ok(changed.collect())
+}
+
+/// `Err` where a file that would be written has changes that git could not bring back.
+fn check_clean(outcomes: &[run::Outcome]) -> Result<(), Stop> {
+    let written = outcomes
+        .iter()
+        .filter(|outcome| outcome.rewritten.is_some());
+    let paths: Vec<PathBuf> = written.map(|outcome| outcome.path.clone()).collect();
+    let dirty = git::not_committed(&paths)
+        .map_err(|error| Stop::Error(format!("--require-clean: {error}; nothing was written")))?;
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = dirty
+        .iter()
+        .map(|path| format!("  {}", path.display()))
+        .collect();
+    Err(Stop::Error(format!(
+        "nothing was written, because these files have changes that are not committed:\n{}",
+        names.join("\n")
+    )))
+}
+
+/// Says how the commands of other linters are called here, where one of them was taken for a path.
+fn hint_at_commands(args: &MainArgs, errors: &mut Vec<String>) {
+    let first = args.paths.first().and_then(|path| path.to_str());
+    let hint = match first {
+        Some("check" | "lint") => "files and folders are named alone, as in `asyncfix src`",
+        Some("format" | "fix") => "to fix files, use `asyncfix --write`",
+        _ => return,
+    };
+    if let Some(error) = errors.first_mut()
+        && error.ends_with("file not found")
+    {
+        error.push_str("; ");
+        error.push_str(hint);
+    }
 }
 
 /// The diff of a file; of a notebook, a diff of each cell.
@@ -208,10 +326,14 @@ fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
     write::Staged::new(&outcome.path, &old, &new)
 }
 
+fn problems(count: usize) -> &'static str {
+    if count == 1 { "problem" } else { "problems" }
+}
+
 pub(super) fn mode(args: &MainArgs) -> Mode {
     if args.add_ignore {
         Mode::Suppress
-    } else if args.diff || args.write {
+    } else if args.diff || is_writing(args) {
         Mode::Fix
     } else {
         Mode::Report
@@ -221,7 +343,7 @@ pub(super) fn mode(args: &MainArgs) -> Mode {
 pub(super) fn summary(args: &MainArgs, counts: Counts) -> String {
     if args.add_ignore {
         counts.after_suppressing()
-    } else if args.write || args.diff {
+    } else if is_writing(args) || args.diff {
         counts.after_fixing(args.diff)
     } else {
         counts.after_reporting(args.config.unsafe_fixes)
@@ -255,7 +377,7 @@ pub(super) fn show_findings(
     } else {
         io::stdout().is_terminal()
     };
-    let format = format.unwrap_or(if args.write && !args.verbose {
+    let format = format.unwrap_or(if is_writing(args) && !args.verbose {
         OutputFormat::Concise
     } else {
         OutputFormat::Full

@@ -1,8 +1,10 @@
 //! What the program does, one command a file.
 
+mod batch;
 mod check;
 mod config;
 mod generate;
+mod interactive;
 mod rule;
 mod stdin;
 
@@ -30,9 +32,12 @@ pub fn main() -> ExitCode {
     // A bug in one file is caught, reported in the run's own words, and does not stop the others.
     std::panic::set_hook(Box::new(rounds::note_panic));
     let result = match cli.command {
-        Some(Command::Rule { rule, all }) => rule::show(rule.as_deref(), all),
+        Some(Command::Rule { rule, all }) => rule::show(rule.as_deref(), all || rule.is_none()),
         Some(Command::Config { schema: true, .. }) => config::show_schema(),
         Some(Command::Config { path, options, .. }) => config::show(&path, &options),
+        Some(Command::Batch { options, jobs }) => {
+            with_deep_stack(move || batch::run(&options, jobs))
+        }
         Some(Command::GenerateShellCompletion { shell }) => generate::completion(shell),
         Some(Command::GenerateManPage) => generate::man_page(),
         None => with_deep_stack(move || check::fix(&cli.fix)),

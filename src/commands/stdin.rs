@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::check::{diff_of, mode, show_findings, summary};
 use super::{CLEAN, ERROR, FOUND, Stop, complain, note};
 use crate::args::MainArgs;
+use crate::choose::Plan;
 use crate::config::Resolver;
 use crate::discovery::{self, Found};
 use crate::output::report::Counts;
@@ -58,19 +59,25 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
         pass_through(&mut out, &bytes)?;
         return Ok(CLEAN);
     }
-    let input = Input {
-        found: Found {
-            shown,
-            path,
-            named: true,
-        },
-        text: Some(source.text.to_string()),
+    let found = Found {
+        shown,
+        path,
+        named: true,
     };
+    let input = Input::with_text(found, source.text.to_string());
     let request = Request {
         inputs: vec![input],
         ..Request::default()
     };
-    let outcomes = match run::run(request, resolver, mode(args), &|| {}) {
+    let outcomes = match run::run(
+        request,
+        resolver,
+        Plan {
+            mode: mode(args),
+            choose: None,
+        },
+        &|| {},
+    ) {
         Ok(outcomes) => outcomes,
         Err(error) => {
             pass_through(&mut out, &bytes)?;

@@ -32,7 +32,7 @@ pub use schema::schema;
 pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
 
 /// Folders that hold no code of the project.
-pub const DEFAULT_EXCLUDE: [&str; 23] = [
+pub const DEFAULT_EXCLUDE: [&str; 22] = [
     ".bzr",
     ".direnv",
     ".eggs",
@@ -50,7 +50,6 @@ pub const DEFAULT_EXCLUDE: [&str; 23] = [
     ".tox",
     ".venv",
     "__pycache__",
-    ".ipynb_checkpoints",
     "__pypackages__",
     "node_modules",
     "site-packages",

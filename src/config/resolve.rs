@@ -86,6 +86,12 @@ impl Resolver {
         Ok(resolver)
     }
 
+    /// The same for all files, wherever they are: what applies to those in `folder`, which is absolute.
+    pub fn fixed_to(mut self, folder: &Path) -> Result<Self, ConfigError> {
+        self.fixed = Some(self.for_folder(folder)?);
+        Ok(self)
+    }
+
     /// What applies to files in `folder`, which is absolute.
     pub fn for_folder(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
         if let Some(fixed) = &self.fixed {

@@ -8,6 +8,22 @@ use serde_json::{Map, Value, json};
 
 use super::options::{ConfigOption, OPTIONS, Shape};
 
+/// What the tables are about.
+const TABLES: [(&str, &str); 6] = [
+    (
+        "blocking",
+        "Which calls block the event loop, and how they are rewritten.",
+    ),
+    ("cancellation", "How cancellation is handled (AF301)."),
+    ("concurrency", "How many coroutines run at once (AF501)."),
+    ("gather", "How `asyncio.gather` is rewritten (AF701)."),
+    ("per-file-ignores", "Rules that do not run in some files."),
+    (
+        "tasks",
+        "What becomes of tasks that nothing refers to (AF801).",
+    ),
+];
+
 /// The schema (draft 7), as JSON.
 pub fn schema() -> Value {
     let mut properties = Map::new();
@@ -16,12 +32,17 @@ pub fn schema() -> Value {
             properties.insert(option.key.to_owned(), of_option(option));
             continue;
         };
-        let table = properties.entry(table).or_insert_with(
-            || json!({"type": "object", "properties": {}, "additionalProperties": false}),
-        );
+        let about = TABLES.iter().find(|(name, _)| *name == table);
+        let table = properties.entry(table).or_insert_with(|| {
+            json!({
+                "type": "object",
+                "description": about.map_or("", |(_, about)| *about),
+                "properties": {},
+                "additionalProperties": false,
+            })
+        });
         if key == "*" {
             if let (Value::Object(whole), Value::Object(own)) = (table, of_option(option)) {
-                whole.insert("description".to_owned(), json!(option.doc));
                 whole.insert("additionalProperties".to_owned(), Value::Object(own));
             }
         } else if let Some(Value::Object(inner)) = table.get_mut("properties") {

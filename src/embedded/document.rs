@@ -11,7 +11,7 @@ use ruff_source_file::LineIndex;
 use ruff_text_size::TextSize;
 
 use crate::embedded::{Sheet, moved_findings};
-use crate::run::Outcome;
+use crate::run::{Fixed, Outcome};
 use crate::source::Source;
 
 /// Directives of reStructuredText (Sphinx's among them) that show code.
@@ -135,7 +135,11 @@ impl Document {
             copied = block.range.end;
             let at = text.len();
             text.push_str(&written);
-            whole.fixed.append(&mut outcome.fixed);
+            let fixed = outcome.fixed.drain(..);
+            whole.fixed.extend(fixed.map(|fixed| Fixed {
+                place: None,
+                ..fixed
+            }));
             whole.unsafe_fixes |= outcome.unsafe_fixes;
             placed(&mut outcome.findings, code, at, &starts, &block.prefix)?;
             whole.findings.append(&mut outcome.findings);

@@ -106,6 +106,8 @@ impl Embedded {
             let end = NOTEBOOK_CODE.trim_start_matches(".ipynb");
             input.found.path = with_end(&path, end);
             input.text = Some(notebook.code().to_owned());
+            // They are those of the file, and not of its code.
+            input.lines = None;
             self.notebooks
                 .insert(input.found.path.clone(), (path, notebook));
             return vec![input];
@@ -113,10 +115,7 @@ impl Embedded {
         let document = Document::read(text, &path);
         let number = self.documents.len();
         let inputs = document.blocks().map(|(block, code)| {
-            let mut input = Input {
-                found: input.found.clone(),
-                text: Some(code),
-            };
+            let mut input = Input::with_text(input.found.clone(), code);
             input.found.path = with_end(&path, &format!(".{block}.py"));
             self.blocks
                 .insert(input.found.path.clone(), (number, block));

@@ -244,6 +244,9 @@ impl Notebook {
         let code = outcome.rewritten.take();
         let code = code.as_deref().unwrap_or(&self.code);
         let json = self.rewritten(code)?;
+        for fixed in &mut outcome.fixed {
+            fixed.place = None;
+        }
         outcome.sheet = Some(self.shown(code, &mut outcome.findings)?);
         outcome.rewritten = (json != self.json).then_some(json);
         Some(())

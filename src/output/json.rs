@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use asyncfix_codemods::finding::{Elsewhere, Finding};
+use asyncfix_codemods::rule::Rule;
 use ruff_diagnostics::{Applicability, Edit};
 use ruff_text_size::Ranged;
 use serde_json::{Value, json};
 
 use crate::output::places::Places;
 use crate::output::report::reason_of;
+use crate::run::Fixed;
 use crate::source;
 
 /// Adds to one finding, as the JSON formats show it, its `reason` (of an unsafe or a missing fix, else `null`) and, where
@@ -21,6 +23,7 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
         return;
     };
     shown.insert("reason".to_owned(), json!(reason_of(finding)));
+    shown.insert("fixed".to_owned(), json!(false));
     // As all other formats say; ruff's knows errors alone.
     shown.insert("severity".to_owned(), json!("warning"));
     let Some(rewrite) = finding.remedy.rewrite() else {
@@ -50,6 +53,29 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
         "message": rewrite.title,
     });
     shown.insert("fix".to_owned(), fix);
+}
+
+/// A finding that was fixed, in the form of those that are left. Its place is the one that it had when it was fixed.
+pub(crate) fn of_fixed(fixed: &Fixed, name: &Path) -> Value {
+    let place = fixed
+        .place
+        .map(|(row, column)| json!({"row": row, "column": column}));
+    let rule = asyncfix_codemods::rule(fixed.code);
+    json!({
+        "cell": null,
+        "code": fixed.code,
+        "name": rule.map(|rule| rule.name),
+        "end_location": null,
+        "filename": name.to_string_lossy(),
+        "fix": null,
+        "fixed": true,
+        "location": place,
+        "message": fixed.message,
+        "noqa_row": null,
+        "reason": null,
+        "severity": "warning",
+        "url": rule.map(Rule::url),
+    })
 }
 
 /// How ruff's formats call an applicability.

@@ -81,9 +81,15 @@ pub fn render(
     }
 }
 
-/// A list of findings as JSON, with what only asyncfix says about them.
+/// A list of findings as JSON, with what only asyncfix says about them, and with what was fixed.
 fn complete(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<Vec<Value>> {
     let mut shown: Vec<Value> = serde_json::from_str(text).ok()?;
+    let fixed = outcomes.iter().flat_map(|outcome| {
+        let name = cwd.join(&outcome.shown);
+        let fixed = outcome.fixed.iter();
+        fixed.map(move |fixed| json::of_fixed(fixed, &name))
+    });
+    let fixed: Vec<Value> = fixed.collect();
     let findings = outcomes.iter().flat_map(|outcome| {
         let findings = outcome.findings.iter();
         findings.map(move |finding| (finding, outcome.text()))
@@ -91,17 +97,18 @@ fn complete(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<Vec<Value>> 
     for (shown, (finding, text)) in shown.iter_mut().zip(findings) {
         json::complete(shown, finding, text, cwd);
     }
+    shown.extend(fixed);
     Some(shown)
 }
 
 fn completed(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
-    serde_json::to_string_pretty(&complete(text, outcomes, cwd)?).ok()
+    let text = serde_json::to_string_pretty(&complete(text, outcomes, cwd)?).ok()?;
+    Some(text + "\n")
 }
 
 fn completed_lines(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
     let shown = complete(text, outcomes, cwd)?;
-    let lines: Vec<String> = shown.iter().map(Value::to_string).collect();
-    Some(lines.join("\n") + "\n")
+    Some(shown.iter().map(|shown| format!("{shown}\n")).collect())
 }
 
 fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagnostic {
@@ -118,6 +125,7 @@ fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagno
         Severity::Warning,
         message,
     );
+    diagnostic.set_documentation_url(Some(finding.rule.url()));
     diagnostic.set_secondary_code(SecondaryCode::new(finding.rule.code.to_owned()));
     diagnostic.annotate(Annotation::primary(span.with_range(finding.range)));
     match &finding.remedy {
@@ -297,6 +305,11 @@ impl Counts {
         }
         let fixable = self.safe + if unsafe_fixes { self.unsafe_ } else { 0 };
         let problems = plural(self.left, "problem");
+        let fixable = if fixable == 0 {
+            "none".to_owned()
+        } else {
+            fixable.to_string()
+        };
         let mut text = format!("Found {problems}: {fixable} fixable with --write");
         if self.unsafe_ > 0 && !unsafe_fixes {
             let _ = write!(text, ", {} more with --unsafe-fixes", self.unsafe_);
@@ -315,8 +328,8 @@ pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
         .filter(|file| file.rewritten.is_some())
     {
         let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
-        for code in &outcome.fixed {
-            *rules.entry(code).or_default() += 1;
+        for fixed in &outcome.fixed {
+            *rules.entry(fixed.code).or_default() += 1;
         }
         let shown = outcome.shown.display();
         let counts = rules
@@ -349,17 +362,26 @@ pub fn statistics(outcomes: &Outcomes, is_written: bool) -> String {
     struct Row {
         fixed: usize,
         left: usize,
-        fixable: usize,
+        safe: usize,
+        not_safe: usize,
     }
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     for outcome in &outcomes.files {
-        for code in &outcome.fixed {
-            rows.entry(code).or_default().fixed += 1;
+        for fixed in &outcome.fixed {
+            rows.entry(fixed.code).or_default().fixed += 1;
         }
         for finding in &outcome.findings {
             let row = rows.entry(finding.rule.code).or_default();
             row.left += 1;
-            row.fixable += usize::from(finding.remedy.rewrite().is_some());
+            match finding
+                .remedy
+                .rewrite()
+                .map(|rewrite| rewrite.applicability)
+            {
+                Some(Applicability::Safe) => row.safe += 1,
+                Some(Applicability::Unsafe) => row.not_safe += 1,
+                _ => {}
+            }
         }
     }
     let mut rows: Vec<_> = rows.into_iter().collect();
@@ -375,7 +397,12 @@ pub fn statistics(outcomes: &Outcomes, is_written: bool) -> String {
                 "{count:>6}  {code} {name} ({fixed} fixed, {left} not fixed)"
             )
         } else {
-            writeln!(text, "{count:>6}  {code} {name} ({} fixable)", row.fixable)
+            let more = match row.not_safe {
+                0 => String::new(),
+                more => format!(", {more} with --unsafe-fixes"),
+            };
+            let safe = row.safe;
+            writeln!(text, "{count:>6}  {code} {name} ({safe} fixable{more})")
         };
     }
     text

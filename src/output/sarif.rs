@@ -37,6 +37,7 @@ pub(crate) fn render(outcomes: &[Outcome], cwd: &Path) -> String {
                 "id": rule.code,
                 "name": rule.name,
                 "shortDescription": {"text": rule.finds},
+                "helpUri": rule.url(),
                 "help": {"text": rule.page, "markdown": rule.page},
                 "defaultConfiguration": {"enabled": rule.default, "level": "warning"},
                 "properties": {"tags": [rule.pitfall]},

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use asyncfix::choose::Plan;
 use asyncfix::config::{Overrides, Resolver};
 use asyncfix::discovery;
 use asyncfix::run::{self, Input, Knowledge, Mode, Outcomes, Request};
@@ -143,7 +144,10 @@ impl Folder {
                 let shown = found.path.strip_prefix(root).map(Path::to_path_buf);
                 found.shown = shown.unwrap_or(found.shown);
                 let text = text.take();
-                Input { found, text }
+                Input {
+                    text,
+                    ..Input::new(found)
+                }
             })
             .collect();
         let earlier = self.knowledge.take();
@@ -155,7 +159,15 @@ impl Folder {
                     folders: discovered.folders,
                     earlier,
                 };
-                run::run(request, &resolver, asked.mode, &|| {})
+                run::run(
+                    request,
+                    &resolver,
+                    Plan {
+                        mode: asked.mode,
+                        choose: None,
+                    },
+                    &|| {},
+                )
             })
             .expect("the settings are right");
         self.knowledge = outcomes.knowledge.take();
