@@ -25,8 +25,14 @@ use crate::spelling::Hints;
 use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
 use crate::support::conduct::is_unique;
 use crate::support::intent::{self, Deed};
-use crate::support::{coroutines, first_await, imports, locks, sections};
+use crate::support::{annotations, coroutines, first_await, imports, locks, sections};
 use crate::{Candidate, Codemod};
+
+/// The rules about files, which other files of the project may write.
+const OF_FILES: [&str; 2] = ["AF204", PATH_CALL];
+
+/// The rule about single calls of the system.
+const PATH_CALL: &str = "AF208";
 
 /// The codemod of one rule about blocking calls.
 pub struct BlockingCall {
@@ -49,6 +55,10 @@ impl Codemod for BlockingCall {
 
     fn words(&self) -> &'static [&'static str] {
         &["async", "await"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        OF_FILES.contains(&self.rule.code)
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
@@ -430,6 +440,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(reason)
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
+            .unsafe_if(self.cut_short())
             .unsafe_if(self.lost_update())
             .unsafe_if(self.opened_loop()?)
             .unsafe_if(self.opened_section())
@@ -454,6 +465,19 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
             "in a cancelled scope every `await` raises at once, so this call would be skipped",
         )
+    }
+
+    /// Why what is removed at the end may be left where it is.
+    fn cut_short(&self) -> Option<&'static str> {
+        let row = self.row();
+        let is_last = || {
+            self.site.enclosing_in_function().any(|(node, child)| {
+                matches!(node, AnyNodeRef::StmtTry(statement)
+                    if statement.finalbody.iter().any(|last| last.range().contains_range(child.range())))
+            })
+        };
+        (row.code == PATH_CALL && !row.removes.is_empty() && is_last())
+            .then_some("a second cancellation here would leave it undone")
     }
 
     /// Why a loop around does not go well with an `await`.
@@ -569,8 +593,17 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             self.in_lambda(self.site, "", "")?
         } else {
             let runner = self.runner(!call.arguments.keywords.is_empty())?;
-            let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
-            runner.rewrite(edits)
+            let is_lost = runner.uses_partial() && self.row().overloaded && self.is_typed();
+            let in_lambda = is_lost.then(|| self.in_lambda(self.site, "", "").ok());
+            match in_lambda.flatten() {
+                Some(rewrite) => rewrite,
+                None => {
+                    let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
+                    runner.rewrite(edits).unsafe_if(is_lost.then_some(
+                        "type checkers lose the type of its result in a `functools.partial`",
+                    ))
+                }
+            }
         };
         let others = self
             .row()
@@ -578,6 +611,11 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .then(|| files::meets_others(self.file, self.owner(), call.range()))
             .flatten();
         Ok(rewrite.unsafe_if(others).unsafe_if(self.opened_check()))
+    }
+
+    /// Whether type checkers look at the code. They take any result of `functools.partial` for the first of several.
+    fn is_typed(&self) -> bool {
+        annotations::is_typed(self.file.body()) || self.file.settings.is_type_checked
     }
 
     /// Why others must not run behind a test that asks about a file.
