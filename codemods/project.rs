@@ -847,13 +847,26 @@ impl Project {
         written: &str,
         is_once: bool,
     ) -> bool {
+        let is_imported = |place: &Place| self.is_imported(place);
         self.graph
-            .is_used_by_others(place, function, written, is_once)
+            .is_used_by_others(place, function, written, is_once, &is_imported)
+    }
+
+    /// Whether some file may import the one at `place`.
+    fn is_imported(&self, place: &Place) -> bool {
+        let mut components = place.components().iter().rev();
+        let Some(module) = components.next() else {
+            return false;
+        };
+        let package = components.next().map_or("", String::as_str);
+        let packages = [package, ""];
+        let mut packages = packages.iter();
+        self.imports_module(module) || packages.any(|package| self.imports_from(package, module))
     }
 
     /// What a call of a function does to files that other code uses.
     pub fn file_met(&self, call: &FileCall<'_>) -> Option<FileMet> {
-        self.graph.file_met(call)
+        self.graph.file_met(call, &|place| self.is_imported(place))
     }
 
     /// Whether something in sight with the name of this key may give something awaitable.

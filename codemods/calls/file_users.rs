@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file_paths::{FilePath, Piece};
 use super::graph::{BASES, ClassId, Graph, Id, STEPS, last};
-use super::{ClassMember, Path, Target, find};
+use super::{Calls, ClassMember, Path, Target, find};
 use crate::key::{Key, name_key};
 use crate::traces::Place;
 
@@ -366,24 +366,44 @@ impl Graph {
         function: &str,
         written: &str,
         is_once: bool,
+        is_imported: &dyn Fn(&Place) -> bool,
     ) -> bool {
         let Some(id) = self.function_at(place, function) else {
             return false;
         };
         let own = self.file_of(id);
-        // Of what the file does by itself, it knows more.
-        let is_other = |other: &User| {
-            !(is_once && other.function == id)
-                && (self.file_of(other.function) != own || self.file_of(other.by) != own)
-        };
-        let used = self.users.used.get(&id).into_iter().flatten();
-        used.filter(|used| *used.written == *written)
-            .any(|used| self.has_user(used, is_other))
+        let mut used = self.users.used.get(&id).into_iter().flatten();
+        used.any(|used| {
+            // What one call has for itself, another one of the same function has not.
+            let is_alone = is_once || used.parameter().is_some();
+            *used.written == *written
+                && self.has_user(used, |other| {
+                    !(is_alone && other.function == id)
+                        // Of what the file does by itself, it knows more.
+                        && (self.file_of(other.function) != own || self.file_of(other.by) != own)
+                        && !self.are_apart(id, other.function, is_imported)
+                })
+        })
+    }
+
+    /// Whether two functions stand in files that are run as programs of their own.
+    fn are_apart(&self, one: Id, other: Id, is_imported: &dyn Fn(&Place) -> bool) -> bool {
+        let is_program = |file: &Calls| file.is_program && !is_imported(&file.place);
+        match (self.place_of(one), self.place_of(other)) {
+            (Some((one, number)), Some((other, other_number))) => {
+                number != other_number && is_program(one) && is_program(other)
+            }
+            _ => false,
+        }
     }
 
     /// What a call of a function does to files that other code uses, as far as that takes more than one file of the
     /// project to see.
-    pub fn file_met(&self, call: &FileCall<'_>) -> Option<FileMet> {
+    pub fn file_met(
+        &self,
+        call: &FileCall<'_>,
+        is_imported: &dyn Fn(&Place) -> bool,
+    ) -> Option<FileMet> {
         let helper = self.function_at(call.helper.0, call.helper.1)?;
         let caller = self.function_at(call.caller.0, call.caller.1)?;
         let here = self.file_of(caller);
@@ -393,6 +413,7 @@ impl Graph {
             !reached.contains(&other.function)
                 && !(call.is_once && other.function == caller)
                 && !(is_own(helper) && is_own(other.function) && is_own(other.by))
+                && !self.are_apart(caller, other.function, is_imported)
         };
         let given = self.users.used.get(&caller).into_iter().flatten();
         let given = given.filter(|used| used.through == Some(helper));

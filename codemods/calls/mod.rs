@@ -189,6 +189,8 @@ pub struct Calls {
     functions: Vec<Function>,
     /// Whether some code in it may write files.
     may_write: bool,
+    /// Whether it asks whether it is run as a program.
+    is_program: bool,
 }
 
 impl Calls {

@@ -59,6 +59,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
         calls: Calls {
             place: scopes.place.clone(),
             may_write: may_write_files(source),
+            is_program: source.contains("__main__"),
             ..Calls::default()
         },
     };
