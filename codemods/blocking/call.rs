@@ -17,6 +17,7 @@ use crate::blocking::variables::bound_in_loop;
 use crate::blocking::{alone, files, outlined};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Origin;
@@ -167,6 +168,18 @@ impl BlockingCall {
                 "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
             ),
         })
+    }
+}
+
+/// Whether what an `except` clause names may be what a cancellation raises. No error is.
+fn may_be_cancellation(kind: &Expr) -> bool {
+    match kind {
+        Expr::Tuple(several) => several.elts.iter().any(may_be_cancellation),
+        Expr::Name(_) | Expr::Attribute(_) => !last_name(kind).is_some_and(|name| {
+            let is_error = name.ends_with("Error") || name.ends_with("Exception");
+            is_error && name != "BaseException" && !name.contains("Cancel")
+        }),
+        _ => true,
     }
 }
 
@@ -455,7 +468,9 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .site
             .enclosing_in_function()
             .any(|(node, child)| match node {
-                AnyNodeRef::ExceptHandlerExceptHandler(_) => true,
+                AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                    handler.type_.as_deref().is_none_or(may_be_cancellation)
+                }
                 AnyNodeRef::StmtTry(statement) => statement
                     .finalbody
                     .iter()
@@ -595,14 +610,13 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             let runner = self.runner(!call.arguments.keywords.is_empty())?;
             let is_lost = runner.uses_partial() && self.row().overloaded && self.is_typed();
             let in_lambda = is_lost.then(|| self.in_lambda(self.site, "", "").ok());
-            match in_lambda.flatten() {
-                Some(rewrite) => rewrite,
-                None => {
-                    let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
-                    runner.rewrite(edits).unsafe_if(is_lost.then_some(
-                        "type checkers lose the type of its result in a `functools.partial`",
-                    ))
-                }
+            if let Some(rewrite) = in_lambda.flatten() {
+                rewrite
+            } else {
+                let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
+                runner.rewrite(edits).unsafe_if(is_lost.then_some(
+                    "type checkers lose the type of its result in a `functools.partial`",
+                ))
             }
         };
         let others = self

@@ -307,7 +307,7 @@ impl<'a> Writer<'_, 'a> {
             Kind::Class(_) => return None,
             Kind::Function(function) => match bindings {
                 [Binding::Parameter(_)] if at == scope => {
-                    pieces.0.push(self.parameter(function, own.parent, name)?);
+                    pieces.0.push(self.parameter(function, own.parent, name));
                 }
                 // `path = Path(path)`
                 [Binding::Parameter(_), Binding::Value(Expr::Call(call))]
@@ -316,7 +316,7 @@ impl<'a> Writer<'_, 'a> {
                         && matches!(self.target(&call.func, scope), Target::Import(path)
                             if path.dotted().is_some_and(names_a_path)) =>
                 {
-                    pieces.0.push(self.parameter(function, own.parent, name)?);
+                    pieces.0.push(self.parameter(function, own.parent, name));
                 }
                 [Binding::Import(_) | Binding::ImportFrom(..)] => {
                     match self.value_of_name(name, at, steps) {
@@ -363,12 +363,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// A parameter of a function, with its place among those that a call gives.
-    fn parameter(
-        &self,
-        function: &ast::StmtFunctionDef,
-        parent: usize,
-        name: &str,
-    ) -> Option<Piece> {
+    fn parameter(&self, function: &ast::StmtFunctionDef, parent: usize, name: &str) -> Piece {
         let parameters = &function.parameters;
         let by_position = parameters.posonlyargs.iter().chain(&parameters.args);
         let is_bound = by_position.clone().next().is_some_and(|first| {
@@ -380,7 +375,7 @@ impl<'a> Writer<'_, 'a> {
             .skip(usize::from(is_bound))
             .position(|parameter| parameter.name().as_str() == name);
         let at = at.and_then(|at| u32::try_from(at).ok());
-        Some(Piece::Parameter(at.unwrap_or(u32::MAX), Name::new(name)))
+        Piece::Parameter(at.unwrap_or(u32::MAX), Name::new(name))
     }
 
     /// The class of the file whose method has this expression as its first parameter.

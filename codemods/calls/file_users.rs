@@ -410,8 +410,9 @@ impl Graph {
         let is_own = |id: Id| self.file_of(id) == here;
         let reached = self.reached(helper);
         let is_other = |other: &User| {
-            !reached.contains(&other.function)
-                && !(call.is_once && other.function == caller)
+            let is_itself = call.is_once && other.function == caller;
+            !is_itself
+                && !reached.contains(&other.function)
                 && !(is_own(helper) && is_own(other.function) && is_own(other.by))
                 && !self.are_apart(caller, other.function, is_imported)
         };

@@ -433,6 +433,11 @@ impl<'a> Writer<'_, 'a> {
             Binding::Entered(Expr::Call(call)) => match self.target_to(&call.func, at, steps) {
                 // What a library's class gives when it is entered is itself, or of the table.
                 target @ Target::Import(_) => Some(Value::Instance(target)),
+                // `with path.open() as f`
+                _ if self.opens(call, at, steps) => {
+                    let opened = Path::absolute(Name::new_static("builtins.open"));
+                    Some(Value::Instance(Target::Import(opened)))
+                }
                 _ => None,
             },
             Binding::Variadic(_)
@@ -440,6 +445,21 @@ impl<'a> Writer<'_, 'a> {
             | Binding::Changed(_)
             | Binding::Entered(_) => None,
         }
+    }
+
+    /// Whether a call is that of a method that opens a file.
+    fn opens(&self, call: &'a ast::ExprCall, scope: usize, steps: usize) -> bool {
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        let Some(Value::Instance(Target::Import(class))) = self.value(&method.value, scope, steps)
+        else {
+            return false;
+        };
+        let row = class
+            .dotted()
+            .and_then(|class| self.table.method(class, &method.attr));
+        row.is_some_and(|(_, row)| row.kind == Kind::Outline && row.mode.is_some())
     }
 
     fn annotated(&self, annotation: &'a Expr, scope: usize, steps: usize) -> Option<Value> {

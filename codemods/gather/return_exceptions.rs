@@ -640,8 +640,11 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         let last = self.call.arguments.iter_source_order().last();
         let last = last.map(|last| file.source.line_start(last.start()));
         // A line of its own is that of the argument before it.
-        let moves = |edit: &Edit| Some(edit.start()) == last;
-        let argument = match (moved.iter().find(|edit| moves(edit)), argument.content()) {
+        let is_of_last = |edit: &Edit| Some(edit.start()) == last;
+        let argument = match (
+            moved.iter().find(|edit| is_of_last(edit)),
+            argument.content(),
+        ) {
             (Some(by), Some(text)) => {
                 let newline = file.newline();
                 let columns = by.content().map_or(0, str::len);

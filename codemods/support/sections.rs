@@ -666,12 +666,12 @@ impl<'f> Shared<'f, '_, '_> {
             .any(|decorator| last_name(&decorator.expression) == Some("classmethod"));
         let first = node.parameters.iter_non_variadic_params().next();
         let returned = returned_by(&node.body);
-        let is_made = |returned: &Option<&Expr>| {
+        let is_made = |returned: Option<&Expr>| {
             matches!(returned, Some(Expr::Call(made))
                 if matches!((&*made.func, first), (Expr::Name(name), Some(first))
                     if name.id == first.name().as_str()))
         };
-        is_of_class && !returned.is_empty() && returned.iter().all(is_made)
+        is_of_class && !returned.is_empty() && returned.into_iter().all(is_made)
     }
 
     /// Whether a value is made anew in this function.

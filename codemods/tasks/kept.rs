@@ -175,19 +175,16 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     /// `task = ` before the call, `_ = ` replaced if that is what stands there.
     pub(super) fn store(&self, slot: &Slot, task: &str) -> Vec<Edit> {
         let columns = |text: &str| isize::try_from(text.chars().count()).unwrap_or_default();
-        let (mut edits, by): (Vec<Edit>, isize) = match self.place.statement {
-            Stmt::Assign(assign) => {
-                let target = assign.targets.first().map(Ranged::range);
-                let replaced =
-                    target.map(|target| Edit::range_replacement(task.to_owned(), target));
-                let old = target.map_or("", |target| self.file.text(target));
-                let edits = slot.prefix("").into_iter().chain(replaced).collect();
-                (edits, columns(task) - columns(old))
-            }
-            _ => {
-                let head = format!("{task} = ");
-                (slot.prefix(&head).into_iter().collect(), columns(&head))
-            }
+        let (mut edits, by): (Vec<Edit>, isize) = if let Stmt::Assign(assign) = self.place.statement
+        {
+            let target = assign.targets.first().map(Ranged::range);
+            let replaced = target.map(|target| Edit::range_replacement(task.to_owned(), target));
+            let old = target.map_or("", |target| self.file.text(target));
+            let edits = slot.prefix("").into_iter().chain(replaced).collect();
+            (edits, columns(task) - columns(old))
+        } else {
+            let head = format!("{task} = ");
+            (slot.prefix(&head).into_iter().collect(), columns(&head))
         };
         if self.file.starts_line(self.place.statement.start()) {
             edits.extend(realigned(self.file, self.call.range(), by));
