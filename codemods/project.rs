@@ -16,6 +16,7 @@ use ruff_python_parser::parse_unchecked_source;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::STUBS;
+use crate::calls::file_users::{FileCall, FileMet};
 use crate::calls::graph::Chain;
 use crate::calls::{Calls, Graph};
 use crate::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
@@ -834,6 +835,38 @@ impl Project {
     /// of the classes around it.
     pub fn blocking_chain(&self, place: &Place, name: &str) -> Option<Chain> {
         self.graph.chain(place, name)
+    }
+
+    /// Whether the file that `written` names in a function of the file at `place` is changed by code of other files,
+    /// or used where the function changes it. `function` has the names of what it stands in, and `is_once` is whether
+    /// it runs once.
+    pub fn is_used_by_others(
+        &self,
+        place: &Place,
+        function: &str,
+        written: &str,
+        is_once: bool,
+    ) -> bool {
+        let is_imported = |place: &Place| self.is_imported(place);
+        self.graph
+            .is_used_by_others(place, function, written, is_once, &is_imported)
+    }
+
+    /// Whether some file may import the one at `place`.
+    fn is_imported(&self, place: &Place) -> bool {
+        let mut components = place.components().iter().rev();
+        let Some(module) = components.next() else {
+            return false;
+        };
+        let package = components.next().map_or("", String::as_str);
+        let packages = [package, ""];
+        let mut packages = packages.iter();
+        self.imports_module(module) || packages.any(|package| self.imports_from(package, module))
+    }
+
+    /// What a call of a function does to files that other code uses.
+    pub fn file_met(&self, call: &FileCall<'_>) -> Option<FileMet> {
+        self.graph.file_met(call, &|place| self.is_imported(place))
     }
 
     /// Whether something in sight with the name of this key may give something awaitable.

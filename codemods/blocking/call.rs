@@ -17,6 +17,7 @@ use crate::blocking::variables::bound_in_loop;
 use crate::blocking::{alone, files, outlined};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::Origin;
@@ -25,8 +26,14 @@ use crate::spelling::Hints;
 use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
 use crate::support::conduct::is_unique;
 use crate::support::intent::{self, Deed};
-use crate::support::{coroutines, first_await, imports, locks, sections};
+use crate::support::{annotations, coroutines, first_await, imports, locks, sections};
 use crate::{Candidate, Codemod};
+
+/// The rules about files, which other files of the project may write.
+const OF_FILES: [&str; 2] = ["AF204", PATH_CALL];
+
+/// The rule about single calls of the system.
+const PATH_CALL: &str = "AF208";
 
 /// The codemod of one rule about blocking calls.
 pub struct BlockingCall {
@@ -49,6 +56,10 @@ impl Codemod for BlockingCall {
 
     fn words(&self) -> &'static [&'static str] {
         &["async", "await"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        OF_FILES.contains(&self.rule.code)
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
@@ -157,6 +168,18 @@ impl BlockingCall {
                 "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
             ),
         })
+    }
+}
+
+/// Whether what an `except` clause names may be what a cancellation raises. No error is.
+fn may_be_cancellation(kind: &Expr) -> bool {
+    match kind {
+        Expr::Tuple(several) => several.elts.iter().any(may_be_cancellation),
+        Expr::Name(_) | Expr::Attribute(_) => !last_name(kind).is_some_and(|name| {
+            let is_error = name.ends_with("Error") || name.ends_with("Exception");
+            is_error && name != "BaseException" && !name.contains("Cancel")
+        }),
+        _ => true,
     }
 }
 
@@ -430,6 +453,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(reason)
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
+            .unsafe_if(self.cut_short())
             .unsafe_if(self.lost_update())
             .unsafe_if(self.opened_loop()?)
             .unsafe_if(self.opened_section())
@@ -444,7 +468,9 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .site
             .enclosing_in_function()
             .any(|(node, child)| match node {
-                AnyNodeRef::ExceptHandlerExceptHandler(_) => true,
+                AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                    handler.type_.as_deref().is_none_or(may_be_cancellation)
+                }
                 AnyNodeRef::StmtTry(statement) => statement
                     .finalbody
                     .iter()
@@ -454,6 +480,19 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         (cleans_up && matches!(self.library, Some(Library::Anyio | Library::Trio))).then_some(
             "in a cancelled scope every `await` raises at once, so this call would be skipped",
         )
+    }
+
+    /// Why what is removed at the end may be left where it is.
+    fn cut_short(&self) -> Option<&'static str> {
+        let row = self.row();
+        let is_last = || {
+            self.site.enclosing_in_function().any(|(node, child)| {
+                matches!(node, AnyNodeRef::StmtTry(statement)
+                    if statement.finalbody.iter().any(|last| last.range().contains_range(child.range())))
+            })
+        };
+        (row.code == PATH_CALL && !row.removes.is_empty() && is_last())
+            .then_some("a second cancellation here would leave it undone")
     }
 
     /// Why a loop around does not go well with an `await`.
@@ -569,8 +608,16 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             self.in_lambda(self.site, "", "")?
         } else {
             let runner = self.runner(!call.arguments.keywords.is_empty())?;
-            let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
-            runner.rewrite(edits)
+            let is_lost = runner.uses_partial() && self.row().overloaded && self.is_typed();
+            let in_lambda = is_lost.then(|| self.in_lambda(self.site, "", "").ok());
+            if let Some(rewrite) = in_lambda.flatten() {
+                rewrite
+            } else {
+                let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
+                runner.rewrite(edits).unsafe_if(is_lost.then_some(
+                    "type checkers lose the type of its result in a `functools.partial`",
+                ))
+            }
         };
         let others = self
             .row()
@@ -578,6 +625,11 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .then(|| files::meets_others(self.file, self.owner(), call.range()))
             .flatten();
         Ok(rewrite.unsafe_if(others).unsafe_if(self.opened_check()))
+    }
+
+    /// Whether type checkers look at the code. They take any result of `functools.partial` for the first of several.
+    fn is_typed(&self) -> bool {
+        annotations::is_typed(self.file.body()) || self.file.settings.is_type_checked
     }
 
     /// Why others must not run behind a test that asks about a file.

@@ -10,7 +10,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
 use crate::blocking::asked;
-use crate::blocking::helper_files::is_given_to_another;
+use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
 use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Path, Shape};
@@ -48,6 +48,10 @@ pub(crate) struct Does {
 impl Does {
     pub(crate) fn changes(self) -> bool {
         self.writes || self.removes
+    }
+
+    pub(crate) fn reads(self) -> bool {
+        self.reads
     }
 
     /// Whether it says nothing about what is in a file.
@@ -166,11 +170,17 @@ pub(super) fn meets_others(
                 .any(|other| other.range != found.range && !found.is_step_as(other))
             || found.through.is_empty() && is_given_to_another(file, function, found);
         // What the module does when it is imported is done before.
-        let elsewhere = all
+        let here = all
             .uses
             .iter()
             .filter(is_same)
             .any(|other| other.function.is_some() && !found.involves(other));
+        let in_other_files = || {
+            found.locks.is_empty()
+                && !found.does.is_about_names()
+                && is_used_by_others(file, function, &path.text)
+        };
+        let elsewhere = here || in_other_files();
         if !elsewhere && is_run_once(file, function) {
             return None;
         }

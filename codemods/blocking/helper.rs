@@ -143,10 +143,15 @@ impl Codemod for BlockingHelper {
                 let writes = || {
                     helper_files::of_another_module(file, site, surroundings.owner, call, &chain)
                 };
+                let in_other_files = || {
+                    let helper = (&place, name.as_str());
+                    helper_files::of_other_files(file, site, surroundings.owner, call, helper)
+                };
                 row.reason = meets_itself()
                     .or_else(meets_others)
                     .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)))
                     .or_else(writes)
+                    .or_else(in_other_files)
                     .or_else(may_be_written);
             }
         }

@@ -8,11 +8,13 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::blocking::files::{Use, is_run_once};
 use crate::blocking::helper::uses_files;
 use crate::blocking::paths::Agreement;
+use crate::calls::file_users::{FileCall, FileMet};
 use crate::calls::graph::Chain;
 use crate::file::File;
 use crate::semantics::{ClassOf, Origin};
 use crate::site::{Owner, Site};
 use crate::support::conduct::is_lock_of_loop;
+use crate::traces::Place;
 
 /// Why the files that a function of the same module uses, called by `call` in the code of `owner`, may meet other code
 /// in a thread: those that it knows by itself, and those that it is given by what all calls share.
@@ -123,6 +125,86 @@ pub(super) fn is_changed_by_caller(
     })
 }
 
+/// The name of a function, behind those of the classes and functions around it.
+fn name_in_project(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<String> {
+    let index = file.semantics.index();
+    let own = index.scope(file.semantics.function_scope(function)?);
+    let mut name = function.name.to_string();
+    let mut around = own.parent();
+    while let Some(scope) = around.map(|around| index.scope(around)) {
+        if let Some(class) = scope.node().as_class() {
+            name = format!("{}.{name}", class.node(file.semantics.module()).name);
+        } else if let Some(outer) = scope.node().as_function() {
+            let outer = &outer.node(file.semantics.module()).name;
+            name = format!("{outer}.<locals>.{name}");
+        }
+        around = scope.parent();
+    }
+    Some(name)
+}
+
+/// Whether code of other files changes the file that `path` names in a function, or uses it where this one changes it.
+pub(super) fn is_used_by_others(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    path: &str,
+) -> bool {
+    let is_once = is_run_once(file, function);
+    name_in_project(file, function).is_some_and(|name| {
+        let place = file.place();
+        file.project.is_used_by_others(&place, &name, path, is_once)
+    })
+}
+
+/// Why the files that a function of the project uses, called at `site`, may meet code of other modules in a thread.
+pub(super) fn of_other_files<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    owner: Owner<'a>,
+    call: &ast::ExprCall,
+    (place, name): (&Place, &str),
+) -> Option<String> {
+    let Owner::Function(function) = owner else {
+        return None;
+    };
+    if held_lock(file, site).is_some() {
+        return None;
+    }
+    let caller = name_in_project(file, function)?;
+    let met = file.project.file_met(&FileCall {
+        caller: (&file.place(), &caller),
+        helper: (place, name),
+        is_once: is_run_once(file, function),
+        is_of_own_object: is_of_own_object(file, function, call),
+    })?;
+    Some(match met {
+        FileMet::Changed(path) => format!("two calls may write `{path}` at the same time"),
+        FileMet::Shared(path) => format!("other code uses `{path}`, maybe at the same time"),
+        FileMet::Read(path) => format!("other code writes `{path}`, maybe at the same time"),
+    })
+}
+
+/// Whether a method is called on an object that the function has made for itself: that has a file of its own, maybe.
+fn is_of_own_object(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    call: &ast::ExprCall,
+) -> bool {
+    let is_own = |name: &ast::ExprName| {
+        file.semantics.origins(name).iter().any(|origin| {
+            matches!(origin, Origin::Value(value) if function.range().contains_range(value.range()))
+        })
+    };
+    match &*call.func {
+        Expr::Attribute(method) => match &*method.value {
+            Expr::Name(name) => is_own(name),
+            Expr::Call(_) => true,
+            _ => false,
+        },
+        _ => true,
+    }
+}
+
 /// Why a file that functions of other modules write whatever they are given may meet other code in a thread.
 pub(super) fn of_another_module<'a>(
     file: &File<'a, '_>,
@@ -135,21 +217,7 @@ pub(super) fn of_another_module<'a>(
         return None;
     };
     let written = chain.writes.as_ref()?;
-    // An object that the call made for itself has a file of its own, maybe.
-    let is_own = |name: &ast::ExprName| {
-        file.semantics.origins(name).iter().any(|origin| {
-            matches!(origin, Origin::Value(value) if function.range().contains_range(value.range()))
-        })
-    };
-    let is_of_own_object = written.is_of_object
-        && match &*call.func {
-            Expr::Attribute(method) => match &*method.value {
-                Expr::Name(name) => is_own(name),
-                Expr::Call(_) => true,
-                _ => false,
-            },
-            _ => true,
-        };
+    let is_of_own_object = written.is_of_object && is_of_own_object(file, function, call);
     (!is_of_own_object && held_lock(file, site).is_none() && !is_run_once(file, function))
         .then(|| format!("two calls may write `{}` at the same time", written.path))
 }

@@ -3,14 +3,14 @@
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
-use ruff_source_file::LineRanges;
-use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use crate::file::File;
 use crate::finding::Rewrite;
 use crate::project::Library;
 use crate::site::Site;
+use crate::support::aligned::realigned;
 use crate::support::imports::{self, Imported};
 
 /// The function that runs another one in a thread, as it is written at one place.
@@ -84,6 +84,11 @@ impl Runner {
         })
     }
 
+    /// Whether keyword arguments are handed on by `functools.partial`.
+    pub fn uses_partial(&self) -> bool {
+        self.partial.is_some()
+    }
+
     /// What is written before the function to run, behind `await `.
     pub fn head(&self) -> &str {
         &self.head
@@ -114,7 +119,7 @@ impl Runner {
         }
         let written = edits.first().and_then(Edit::content).unwrap_or_default();
         if let Some(before) = written.strip_suffix(&text) {
-            let moved = realigned(file, call, before);
+            let moved = with_aligned(file, call, before);
             edits.splice(1..1, moved);
         }
         Ok(edits)
@@ -132,35 +137,16 @@ impl Runner {
 
 /// The edits that move the lines of a call that were aligned with its first argument, where `before` is written between
 /// the start of the call and what they are to be aligned with.
-fn realigned(file: &File<'_, '_>, call: &ast::ExprCall, before: &str) -> Vec<Edit> {
+fn with_aligned(file: &File<'_, '_>, call: &ast::ExprCall, before: &str) -> Vec<Edit> {
     let source = file.source;
-    let opening = call.arguments.start() + TextSize::from(1);
-    let column = |at| {
-        source[TextRange::new(source.line_start(at), at)]
-            .chars()
-            .count()
-    };
-    let (old, new) = (
-        column(opening),
-        column(call.start()) + before.chars().count(),
-    );
-    let inside = TextRange::new(opening, call.end());
-    let mut lines = file
-        .lines()
-        .movable(inside)
-        .filter(|(at, indent)| *at > opening && indent.chars().all(|char| char == ' '))
-        .peekable();
-    let is_aligned = lines.peek().is_some_and(|(_, indent)| indent.len() == old)
-        && !source[TextRange::new(call.start(), opening)].contains(['\n', '\r']);
-    if !is_aligned {
+    let opening = call.arguments.start();
+    let callee = &source[TextRange::new(call.start(), opening)];
+    if callee.contains(['\n', '\r']) {
         return Vec::new();
     }
-    let aligned = lines.filter(|(_, indent)| indent.len() >= old);
-    let edit = |(at, indent): (TextSize, &str)| match indent.get(new.min(old)..old) {
-        Some(gone) if !gone.is_empty() => Edit::range_deletion(TextRange::at(at, gone.text_len())),
-        _ => Edit::insertion(" ".repeat(new - old.min(new)), at),
-    };
-    aligned.map(edit).collect()
+    let columns = |text: &str| isize::try_from(text.chars().count()).unwrap_or_default();
+    let by = columns(before) - columns(callee) - 1;
+    realigned(file, TextRange::new(opening, call.end()), by)
 }
 
 /// The callee of a call, to be written among its arguments before the first one, and up to where that takes the place

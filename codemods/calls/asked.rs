@@ -30,22 +30,24 @@ struct Tally<'w, 's, 'a> {
     counted: FxHashMap<Callee, u32>,
 }
 
-impl<'a> Tally<'_, '_, 'a> {
-    /// What is called, where it may be a function of the project.
-    fn callee(&self, call: &'a ast::ExprCall) -> Option<Callee> {
+impl<'a> Writer<'_, 'a> {
+    /// What a call in `scope` is a call of, where that may be a function of the project.
+    pub(super) fn callee_of_project(
+        &self,
+        call: &'a ast::ExprCall,
+        scope: usize,
+    ) -> Option<Callee> {
         let callee = match &*call.func {
-            Expr::Attribute(attribute) => {
-                match self.writer.value(&attribute.value, self.scope, STEPS)? {
-                    Value::Target(Target::Import(path)) => {
-                        Callee::Plain(Target::Import(path.attribute(&attribute.attr)))
-                    }
-                    Value::Target(class @ Target::Class(_)) | Value::Instance(class) => {
-                        Callee::Method(class, attribute.attr.id.clone())
-                    }
-                    _ => return None,
+            Expr::Attribute(attribute) => match self.value(&attribute.value, scope, STEPS)? {
+                Value::Target(Target::Import(path)) => {
+                    Callee::Plain(Target::Import(path.attribute(&attribute.attr)))
                 }
-            }
-            func => match self.writer.value(func, self.scope, STEPS)? {
+                Value::Target(class @ Target::Class(_)) | Value::Instance(class) => {
+                    Callee::Method(class, attribute.attr.id.clone())
+                }
+                _ => return None,
+            },
+            func => match self.value(func, scope, STEPS)? {
                 Value::Target(target) => Callee::Plain(target),
                 _ => return None,
             },
@@ -81,7 +83,7 @@ impl<'a> SourceOrderVisitor<'a> for Tally<'_, '_, 'a> {
                 }
             }
             AnyNodeRef::ExprCall(call) => {
-                if let Some(callee) = self.callee(call) {
+                if let Some(callee) = self.writer.callee_of_project(call, self.scope) {
                     *self.counted.entry(callee).or_default() += 1;
                 }
             }

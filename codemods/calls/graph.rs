@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::file_users::FileUsers;
 use super::{
     Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, SharedFile, Target,
     bound, find,
@@ -14,10 +15,10 @@ use crate::traces::Place;
 use crate::traces::scopes::is_stdlib;
 
 /// How many names are followed to find out what an import means.
-const STEPS: usize = 16;
+pub(super) const STEPS: usize = 16;
 
 /// How many base classes up a method is looked for.
-const BASES: usize = 8;
+pub(super) const BASES: usize = 8;
 
 /// How many calls a chain may have for the thread it would run in to be thought through.
 pub const DEPTH: usize = 16;
@@ -26,10 +27,10 @@ pub const DEPTH: usize = 16;
 const MANY: usize = 20;
 
 /// A function of the project: its place among all of them.
-type Id = u32;
+pub(super) type Id = u32;
 
 /// A class of the project: its file, and its place there.
-type ClassId = (u32, u32);
+pub(super) type ClassId = (u32, u32);
 
 /// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
 pub(super) const CONDITIONS: usize = 1;
@@ -126,7 +127,7 @@ pub struct Member {
 /// The linked functions of a project.
 #[derive(Debug, Default)]
 pub struct Graph {
-    files: Vec<Calls>,
+    pub(super) files: Vec<Calls>,
     /// The number of the first function of each file.
     first: Vec<Id>,
     /// The files, by the last component of their modules' names, and by the last two.
@@ -149,6 +150,8 @@ pub struct Graph {
     crowded: FxHashMap<Id, usize>,
     /// The last names of these.
     crowded_names: FxHashSet<Key>,
+    /// Who uses which files.
+    pub(super) users: FileUsers,
 }
 
 impl Graph {
@@ -207,6 +210,7 @@ impl Graph {
         }
         self.crowded.retain(|_, count| *count >= MANY);
         self.crowded_names = self.last_names(self.crowded.keys());
+        self.users = self.find_file_users();
     }
 
     /// Of the functions that block: those that the coroutine functions of one file call, with the number of calls.
@@ -348,7 +352,7 @@ impl Graph {
     }
 
     /// The last function of this name in the file at `place`.
-    fn function_at(&self, place: &Place, name: &str) -> Option<Id> {
+    pub(super) fn function_at(&self, place: &Place, name: &str) -> Option<Id> {
         let components: Vec<&str> = place.components().iter().map(String::as_str).collect();
         let named = self.files_named(&components);
         named.iter().rev().find_map(|number| {
@@ -477,7 +481,7 @@ impl Graph {
     }
 
     /// The file that a function stands in, and its number.
-    fn place_of(&self, id: Id) -> Option<(&Calls, u32)> {
+    pub(super) fn place_of(&self, id: Id) -> Option<(&Calls, u32)> {
         let file = self.first.partition_point(|first| *first <= id) - 1;
         Some((self.files.get(file)?, u32::try_from(file).ok()?))
     }
@@ -513,7 +517,7 @@ impl Graph {
         }
     }
 
-    fn id(&self, file: u32, index: usize) -> Id {
+    pub(super) fn id(&self, file: u32, index: usize) -> Id {
         let first = self.first.get(file as usize).copied().unwrap_or_default();
         first + u32::try_from(index).unwrap_or_default()
     }
@@ -525,11 +529,11 @@ impl Graph {
         }
     }
 
-    fn file(&self, number: u32) -> Option<&Calls> {
+    pub(super) fn file(&self, number: u32) -> Option<&Calls> {
         self.files.get(number as usize)
     }
 
-    fn function(&self, id: Id) -> Option<&Function> {
+    pub(super) fn function(&self, id: Id) -> Option<&Function> {
         let (calls, file) = self.place_of(id)?;
         let index = id - self.first.get(file as usize)?;
         calls.functions.get(index as usize)
@@ -550,13 +554,13 @@ impl Graph {
     }
 
     /// What the bases of a class are, `None` for one that is not known.
-    fn bases_of(&self, (file, index): ClassId) -> &[Option<ClassId>] {
+    pub(super) fn bases_of(&self, (file, index): ClassId) -> &[Option<ClassId>] {
         let classes = self.bases.get(file as usize);
         let bases = classes.and_then(|classes| classes.get(index as usize));
         bases.map_or(&[], |bases| &**bases)
     }
 
-    fn class(&self, (file, index): ClassId) -> Option<&Class> {
+    pub(super) fn class(&self, (file, index): ClassId) -> Option<&Class> {
         self.file(file)?.classes.get(index as usize)
     }
 
@@ -599,7 +603,7 @@ impl Graph {
         overridden
     }
 
-    fn callee(&self, file: u32, callee: &Callee) -> Option<Id> {
+    pub(super) fn callee(&self, file: u32, callee: &Callee) -> Option<Id> {
         match callee {
             Callee::Plain(target) => match self.target(file, target, STEPS)? {
                 Found::Function(id) => Some(id),
@@ -692,7 +696,7 @@ impl Graph {
     }
 
     /// The components of what a path leads to, from where imports start.
-    fn components<'p>(&'p self, from: u32, path: &'p Path) -> Option<Vec<&'p str>> {
+    pub(super) fn components<'p>(&'p self, from: u32, path: &'p Path) -> Option<Vec<&'p str>> {
         let base = match path.level {
             0 => &[],
             level => self.file(from)?.place.base(level),
@@ -764,7 +768,7 @@ impl Graph {
     }
 
     /// The file of the module that code in the file `from` imports by this name.
-    fn module(&self, from: u32, module: &[&str], is_relative: bool) -> Option<u32> {
+    pub(super) fn module(&self, from: u32, module: &[&str], is_relative: bool) -> Option<u32> {
         if !is_relative && is_stdlib(module.first()?) {
             return None;
         }
@@ -819,7 +823,7 @@ fn is_at(file: &Calls, components: &[&str]) -> bool {
 }
 
 /// The last component of a dotted name.
-fn last(name: &str) -> &str {
+pub(super) fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or_default()
 }
 

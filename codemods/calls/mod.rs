@@ -8,12 +8,15 @@
 
 mod asked;
 pub(crate) mod bound;
+mod file_paths;
+pub mod file_users;
 pub mod graph;
 mod shared_file;
 mod writer;
 
 use ruff_python_ast::name::Name;
 
+use self::file_paths::{FilePath, Files};
 pub use self::graph::Graph;
 pub use self::writer::write;
 use crate::key::{Key, name_key};
@@ -140,6 +143,8 @@ struct Function {
     changes_files: bool,
     /// The first file that it writes whatever it is given.
     writes: Option<SharedFile>,
+    /// What it does with files whose paths other functions may mean.
+    files: Option<Box<Files>>,
 }
 
 /// A class.
@@ -148,6 +153,8 @@ struct Class {
     bases: Vec<Target>,
     /// In the order of their names.
     members: Vec<(Name, ClassMember)>,
+    /// The attributes that are set once, to what may be a path, in order.
+    paths: Box<[(Name, FilePath)]>,
 }
 
 /// What a class has under a name.
@@ -174,12 +181,16 @@ pub struct Calls {
     /// Those of them that stand for something that belongs to the thread that made it, in order, and
     /// what that is.
     bound: Vec<(Name, &'static str)>,
+    /// Those that are bound once, to what may be a path, in order.
+    paths: Box<[(Name, FilePath)]>,
     /// The modules of which everything is imported.
     stars: Vec<Path>,
     classes: Vec<Class>,
     functions: Vec<Function>,
     /// Whether some code in it may write files.
     may_write: bool,
+    /// Whether it asks whether it is run as a program.
+    is_program: bool,
 }
 
 impl Calls {

@@ -10,6 +10,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::asked::asked_by;
+use super::file_paths::FilePath;
 use super::graph::CONDITIONS;
 use super::{Blocked, Call, Callee, Calls, Class, ClassMember, Function, Path, Target};
 use crate::blocking::in_thread::{Obstacles, one_line};
@@ -58,6 +59,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
         calls: Calls {
             place: scopes.place.clone(),
             may_write: may_write_files(source),
+            is_program: source.contains("__main__"),
             ..Calls::default()
         },
     };
@@ -126,6 +128,7 @@ impl<'a> Writer<'_, 'a> {
             Some((name.clone(), bound.what.as_str()))
         });
         self.calls.bound = bound.collect();
+        self.calls.paths = self.constants(0);
         for import in &self.scopes.stars {
             let path = path_of(import, None);
             self.calls.stars.push(path);
@@ -176,11 +179,36 @@ impl<'a> Writer<'_, 'a> {
                 self.classes.get(&index).map(|number| *number as usize),
                 Some(self.calls.classes.len())
             );
+            let paths = self.constants(index);
             self.calls.classes.push(Class {
                 bases,
                 members: members.collect(),
+                paths,
             });
         }
+    }
+
+    /// The names that a module or class binds once, to what may be a path, in order. In a class they are the attributes
+    /// of its instances.
+    fn constants(&self, scope: usize) -> Box<[(Name, FilePath)]> {
+        let Some(own) = self.scopes.all.get(scope) else {
+            return Box::default();
+        };
+        let mut assigned: BTreeMap<&str, Option<(Binding<'a>, usize)>> = BTreeMap::new();
+        let bound = own.bindings.iter();
+        let bound =
+            bound.flat_map(|(name, all)| all.iter().map(|binding| (*name, *binding, scope)));
+        for (name, binding, at) in bound.chain(own.members.iter().copied()) {
+            let is_known = assigned.contains_key(name);
+            let is_shared =
+                self.scopes.shared.contains(name) || self.scopes.placed.contains_key(name);
+            assigned.insert(name, (!is_known && !is_shared).then_some((binding, at)));
+        }
+        let constants = assigned.into_iter().filter_map(|(name, assigned)| {
+            let (binding, at) = assigned?;
+            Some((Name::new(name), self.constant_path(binding, at)?))
+        });
+        constants.collect()
     }
 
     fn write_functions(&mut self) {
@@ -239,7 +267,11 @@ impl<'a> Writer<'_, 'a> {
             borrowed: Vec::new(),
             changes_files: false,
             writes: None,
+            files: None,
         };
+        if !self.is_of_tests && !is_test(&function.name) {
+            written.files = self.files_of(function, scope);
+        }
         if function.is_async && !self.is_of_tests && !is_test(&function.name) {
             written.asked = asked_by(self, function, scope);
         }
@@ -326,7 +358,7 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn value_of_name(&self, name: &str, scope: usize, steps: usize) -> Option<Value> {
+    pub(super) fn value_of_name(&self, name: &str, scope: usize, steps: usize) -> Option<Value> {
         if self.scopes.shared.contains(name) {
             return None;
         }
@@ -401,6 +433,11 @@ impl<'a> Writer<'_, 'a> {
             Binding::Entered(Expr::Call(call)) => match self.target_to(&call.func, at, steps) {
                 // What a library's class gives when it is entered is itself, or of the table.
                 target @ Target::Import(_) => Some(Value::Instance(target)),
+                // `with path.open() as f`
+                _ if self.opens(call, at, steps) => {
+                    let opened = Path::absolute(Name::new_static("builtins.open"));
+                    Some(Value::Instance(Target::Import(opened)))
+                }
                 _ => None,
             },
             Binding::Variadic(_)
@@ -408,6 +445,21 @@ impl<'a> Writer<'_, 'a> {
             | Binding::Changed(_)
             | Binding::Entered(_) => None,
         }
+    }
+
+    /// Whether a call is that of a method that opens a file.
+    fn opens(&self, call: &'a ast::ExprCall, scope: usize, steps: usize) -> bool {
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        let Some(Value::Instance(Target::Import(class))) = self.value(&method.value, scope, steps)
+        else {
+            return false;
+        };
+        let row = class
+            .dotted()
+            .and_then(|class| self.table.method(class, &method.attr));
+        row.is_some_and(|(_, row)| row.kind == Kind::Outline && row.mode.is_some())
     }
 
     fn annotated(&self, annotation: &'a Expr, scope: usize, steps: usize) -> Option<Value> {

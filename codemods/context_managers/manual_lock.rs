@@ -8,6 +8,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
+use crate::outline::last_name;
 use crate::project::Library;
 use crate::rule::Rule;
 use crate::semantics::ClassOf;
@@ -473,7 +474,10 @@ impl<'a> Manual<'_, 'a, '_> {
             statement,
             parent,
         } = self.place;
-        let block = lines.between(suite, parent, index, behind).ok_or(SHARED)?;
+        let apart = self.speaks_of_next(suite, behind);
+        let block = lines
+            .between(suite, parent, index, behind, apart)
+            .ok_or(SHARED)?;
         let mut edits = block.indented()?;
         let mut releases = vec![lines.delete_last(suite, behind)?];
         for release in early {
@@ -488,6 +492,28 @@ impl<'a> Manual<'_, 'a, '_> {
         let reason = (!early.is_empty())
             .then_some("the return value would now be computed while the lock is held");
         Ok(rewrite.unsafe_if(reason))
+    }
+
+    /// Whether the comment right above a release speaks of the statement right below as well, by the words that this
+    /// calls something by.
+    fn speaks_of_next(&self, suite: &[Stmt], release: usize) -> bool {
+        let source = self.file.source;
+        let (Some(release), Some(next)) = (suite.get(release), suite.get(release + 1)) else {
+            return false;
+        };
+        if source.full_line_end(release.end()) != source.line_start(next.start()) {
+            return false;
+        }
+        let comment = TextRange::new(
+            self.file.lines().start_with_comments(release.start()),
+            source.line_start(release.start()),
+        );
+        let mut called = CalledWords::default();
+        called.visit_stmt(next);
+        source[comment]
+            .split(|c: char| !c.is_alphanumeric())
+            .map(str::to_lowercase)
+            .any(|said| called.0.iter().any(|word| said.starts_with(word)))
     }
 
     fn is_release(&self, statement: &Stmt) -> bool {
@@ -539,6 +565,39 @@ impl<'a> Manual<'_, 'a, '_> {
                 }
             }
         }
+    }
+}
+
+/// The words in the names of what is called.
+#[derive(Default)]
+struct CalledWords(Vec<String>);
+
+impl CalledWords {
+    /// Shorter ones stand in anything.
+    const SHORTEST: usize = 3;
+
+    fn add(&mut self, name: &str) {
+        let words = name.split('_').map(str::to_lowercase);
+        self.0
+            .extend(words.filter(|word| word.len() >= Self::SHORTEST));
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for CalledWords {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node {
+            match &*call.func {
+                Expr::Name(name) => self.add(&name.id),
+                Expr::Attribute(method) => {
+                    self.add(&method.attr);
+                    if let Some(receiver) = last_name(&method.value) {
+                        self.add(receiver);
+                    }
+                }
+                _ => {}
+            }
+        }
+        TraversalSignal::Traverse
     }
 }
 

@@ -319,7 +319,7 @@ impl<'a> Managed<'_, 'a, '_> {
                 let block = if inner_end > end {
                     lines.block(suite, parent, first..inner_end + 1)
                 } else {
-                    lines.between(suite, parent, first - 1, behind)
+                    lines.between(suite, parent, first - 1, behind, false)
                 };
                 let block = block.ok_or(SHARED)?;
                 edits = block.indented()?;
@@ -457,10 +457,13 @@ impl<'a> Managed<'_, 'a, '_> {
         }
         let removal = lines.delete(suite, index)?;
         let item = format!(", {}", self.item(row, removals)?);
+        // The lines of its arguments would look like those of the body.
+        if item.contains(['\n', '\r']) {
+            return Ok(None);
+        }
         let line = self.file.source.line_str(last.end());
-        let mut lengths = item.split(['\n', '\r']).map(|line| line.chars().count());
-        let first = lengths.next().unwrap_or_default() + line.chars().count();
-        if lengths.fold(first, usize::max) > usize::from(self.file.settings.line_length) {
+        let length = item.chars().count() + line.chars().count();
+        if length > usize::from(self.file.settings.line_length) {
             return Ok(None);
         }
         Ok(Some(vec![

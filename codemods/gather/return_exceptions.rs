@@ -7,6 +7,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
@@ -19,6 +20,7 @@ use crate::rule::Rule;
 use crate::settings::GatherGuard;
 use crate::site::{Owner, Place, Site};
 use crate::spelling::Hints;
+use crate::support::aligned::realigned;
 use crate::support::annotations;
 use crate::support::coroutines::{self, Member};
 use crate::support::depth::Depth;
@@ -521,11 +523,13 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             }
             _ => slot.prefix(&format!("{results} = ")),
         };
-        let edits = [
-            prefix,
-            Some(argument),
-            Some(slot.after(&self.guard(&results))),
-        ];
+        let mut edits: Vec<Edit> = prefix.into_iter().collect();
+        let target = TextRange::new(
+            self.place.statement.start(),
+            self.with_parentheses().start(),
+        );
+        edits.extend(self.with_aligned(argument, target, &results));
+        edits.push(slot.after(&self.guard(&results)));
         let is_unseen = self.members.is_empty()
             || self
                 .members
@@ -537,7 +541,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                     .to_owned()
             })
         });
-        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect())
+        Ok(Rewrite::safe(TITLE, edits)
             .unsafe_if(hangs)
             .unsafe_if(self.changes_order()))
     }
@@ -613,16 +617,52 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         }
         self.keeps_order_of_strings(outer.start())?;
         lines.extend(given.map(|given| format!("{taker}{given}")));
-        let mut edits = vec![
-            Edit::range_replacement(format!("{results} = "), head),
-            argument,
-            slot.after(&lines),
-        ];
+        let mut edits = vec![Edit::range_replacement(format!("{results} = "), head)];
+        edits.extend(self.with_aligned(argument, head, results));
+        edits.push(slot.after(&lines));
         if tight && outer.end() > self.awaited.end() {
             edits.push(Edit::deletion(self.awaited.end(), outer.end()));
         }
         edits.extend(slot.prefix(""));
         Ok(Rewrite::safe(TITLE, edits))
+    }
+
+    /// The edit of the new argument, and those that move the lines that are aligned with the call, where `results = `
+    /// takes the place of `head` before it.
+    fn with_aligned(&self, argument: Edit, head: TextRange, results: &str) -> Vec<Edit> {
+        let file = self.file;
+        if !file.starts_line(self.place.statement.start()) {
+            return vec![argument];
+        }
+        let columns = |text: &str| isize::try_from(text.chars().count()).unwrap_or_default();
+        let by = columns(results) + columns(" = ") - columns(&file.source[head]);
+        let moved = realigned(file, self.call.range(), by);
+        let last = self.call.arguments.iter_source_order().last();
+        let last = last.map(|last| file.source.line_start(last.start()));
+        // A line of its own is that of the argument before it.
+        let is_of_last = |edit: &Edit| Some(edit.start()) == last;
+        let argument = match (
+            moved.iter().find(|edit| is_of_last(edit)),
+            argument.content(),
+        ) {
+            (Some(by), Some(text)) => {
+                let newline = file.newline();
+                let columns = by.content().map_or(0, str::len);
+                let text = match text.split_once(newline) {
+                    Some((before, line)) if by.is_deletion() => {
+                        let line = line.get(by.range().len().to_usize()..).unwrap_or(line);
+                        format!("{before}{newline}{line}")
+                    }
+                    Some((before, line)) => {
+                        format!("{before}{newline}{}{line}", " ".repeat(columns))
+                    }
+                    None => text.to_owned(),
+                };
+                Edit::range_replacement(text, argument.range())
+            }
+            _ => argument,
+        };
+        std::iter::once(argument).chain(moved).collect()
     }
 
     /// What takes the value stands behind the call afterwards: the strings of a file keep their order, so that it can

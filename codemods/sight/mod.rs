@@ -71,6 +71,9 @@ pub(crate) fn look_again<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
     look()
 }
 
+/// A type, with words about it.
+const ANNOTATED: [&str; 2] = ["typing.Annotated", "typing_extensions.Annotated"];
+
 /// Text, for all who do not check types.
 const LITERAL_TEXT: [&str; 2] = ["typing.LiteralString", "typing_extensions.LiteralString"];
 
@@ -446,6 +449,16 @@ impl<'db> Semantics<'db> {
             }
             Expr::Subscript(optional) if self.means(&optional.value, &["typing.Optional"]) => {
                 &optional.slice
+            }
+            // What stands behind the type says nothing about it.
+            Expr::Subscript(annotated) if self.means(&annotated.value, &ANNOTATED) => {
+                match &*annotated.slice {
+                    Expr::Tuple(parts) => match parts.elts.first() {
+                        Some(first) => self.without_none(first),
+                        None => annotation,
+                    },
+                    _ => annotation,
+                }
             }
             _ => annotation,
         }

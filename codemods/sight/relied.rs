@@ -60,6 +60,9 @@ impl Named {
 /// How many variables are followed, one behind the other.
 const STEPS: usize = 4;
 
+/// The methods of asynchronous generators.
+const OF_GENERATORS: [&str; 3] = ["aclose", "asend", "athrow"];
+
 thread_local! {
     /// What was noted by the look that is under way.
     static NOTED: RefCell<Option<FxHashSet<Relied>>> = const { RefCell::new(None) };
@@ -108,11 +111,7 @@ impl<'db> Semantics<'db> {
     /// Notes all that an answer about an expression relies on, whoever gave it: the attributes in it without an
     /// annotation, and those in what its variables stand for.
     pub(crate) fn note_way(&self, expr: &Expr) {
-        Way {
-            own: self,
-            steps: STEPS,
-        }
-        .visit_expr(expr);
+        Way::of(self).visit_expr(expr);
     }
 
     /// The same for what is called.
@@ -126,7 +125,10 @@ impl<'db> Semantics<'db> {
     /// The same for a method or a property: it is the object that may be another one.
     pub(crate) fn note_way_to_member(&self, member: &ast::ExprAttribute) {
         note(Relied::Way(member.attr.to_string()));
-        self.note_way(&member.value);
+        let mut way = Way::of(self);
+        // The generator has them whatever it is given.
+        way.skips_arguments = OF_GENERATORS.contains(&member.attr.as_str());
+        way.visit_expr(&member.value);
     }
 
     /// Whether a class, or one above it, has an annotation for an attribute.
@@ -146,9 +148,26 @@ impl<'db> Semantics<'db> {
 struct Way<'s, 'db> {
     own: &'s Semantics<'db>,
     steps: usize,
+    /// Whether the arguments of calls make no difference.
+    skips_arguments: bool,
 }
 
-impl Way<'_, '_> {
+impl<'s, 'db> Way<'s, 'db> {
+    fn of(own: &'s Semantics<'db>) -> Self {
+        Self {
+            own,
+            steps: STEPS,
+            skips_arguments: false,
+        }
+    }
+
+    fn is_coroutine_function(&self, callee: &Expr) -> bool {
+        let db = self.own.db();
+        self.own
+            .function_in_sight(callee)
+            .is_some_and(|function| function.node(db).is_some_and(|node| node.is_async))
+    }
+
     fn attribute(&self, attribute: &ast::ExprAttribute) {
         let own = self.own;
         note(Relied::Way(attribute.attr.to_string()));
@@ -201,6 +220,10 @@ impl<'a> SourceOrderVisitor<'a> for Way<'_, '_> {
                     && class.is_swapped()
                 {
                     note_decorated(&class.node().name);
+                }
+                if self.skips_arguments && self.is_coroutine_function(&call.func) {
+                    self.visit_expr(&call.func);
+                    return TraversalSignal::Skip;
                 }
             }
             AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,

@@ -341,7 +341,8 @@ fn is_checked(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     }
 }
 
-fn are_postponed(body: &[Stmt]) -> bool {
+/// Whether no annotation of a module is evaluated: `from __future__ import annotations`.
+pub fn are_postponed(body: &[Stmt]) -> bool {
     body.iter().any(|statement| {
         matches!(statement, Stmt::ImportFrom(import)
             if import.module.as_deref() == Some("__future__")

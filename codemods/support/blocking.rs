@@ -101,6 +101,9 @@ pub struct Row {
     shared: bool,
     #[serde(default)]
     memory: bool,
+    /// Whether it has several signatures, of which type checkers choose one by the arguments.
+    #[serde(default)]
+    pub overloaded: bool,
     /// The positions of paths that the call reads. The receiver of a method is at the first one.
     #[serde(default)]
     pub reads_from: Vec<usize>,
@@ -150,6 +153,7 @@ impl Row {
             direct: false,
             shared: false,
             memory: false,
+            overloaded: false,
             reads_from: Vec::new(),
             writes_to: Vec::new(),
             removes: Vec::new(),
@@ -447,10 +451,16 @@ pub fn path_method<'f>(file: &'f File<'_, '_>, call: &ast::ExprCall) -> Option<&
     };
     let table = &*file.settings.blocking;
     let method = callee.attr.as_str();
-    let is_worth_asking = file.semantics.spellings().import("pathlib")
-        && table.named(method).any(|entry| {
-            entry.found == Found::AsMethod && entry.package() == "pathlib" && entry.row.uses_files()
-        });
+    // A path may come from another module, whatever this one imports.
+    let is_worth_asking = table.named(method).any(|entry| {
+        entry.found == Found::AsMethod
+            && entry.package() == "pathlib"
+            && entry.row.uses_files()
+            && entry
+                .row
+                .arguments
+                .is_none_or(|number| number == call.arguments.len())
+    });
     if !is_worth_asking || file.semantics.is_module(&callee.value) {
         return None;
     }

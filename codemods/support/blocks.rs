@@ -120,14 +120,16 @@ impl<'a> Lines<'a> {
         Some(block)
     }
 
-    /// What stands between two statements of a suite, with all lines between theirs, as a block.
-    /// `None` where nothing does, or where one of the two shares its lines.
+    /// What stands between two statements of a suite, with all lines between theirs, as a block: without the comments
+    /// right above the second one where these are `apart`. `None` where nothing stands between them, or where one of
+    /// the two shares its lines.
     pub fn between(
         self,
         suite: &[Stmt],
         parent: Option<AnyNodeRef<'_>>,
         before: usize,
         behind: usize,
+        apart: bool,
     ) -> Option<Block<'a>> {
         let one = suite.get(before)?;
         let other = suite.get(behind)?;
@@ -135,10 +137,12 @@ impl<'a> Lines<'a> {
         if !self.stands_alone(one) || !self.stands_alone(other) {
             return None;
         }
-        block.range = TextRange::new(
-            self.source.full_line_end(one.end()),
-            self.source.line_start(other.start()),
-        );
+        let end = if apart {
+            self.start_with_comments(other.start())
+        } else {
+            self.source.line_start(other.start())
+        };
+        block.range = TextRange::new(self.source.full_line_end(one.end()), end);
         Some(block)
     }
 

@@ -59,6 +59,15 @@ const NEGATIONS: &[&str] = &[
     "could", "may", "might",
 ];
 
+/// The rule about variables that nothing reads, as linters call it.
+const UNREAD: &str = "f841";
+
+/// What a variable may be there for.
+const REFERENCES: &[&str] = &["reference*", "ref", "refs"];
+
+/// What is done with a reference that is there on purpose.
+const KEEPING: &[&str] = &["keep*", "hold*", "hard", "strong", "retain*"];
+
 /// What is still to be mended, or shown as a mistake, is not deliberate.
 const TO_DO: &[&str] = &[
     "todo",
@@ -170,6 +179,29 @@ pub fn is_deliberate<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, deed: Deed) -
         || comments(file, site)
             .iter()
             .any(|(text, is_near)| says(text, deed, &own, *is_near))
+}
+
+/// Whether the author says that the variable which is assigned at `site` is there to keep a reference: in a comment at
+/// the statement, above it or right below, or by the code of the rule about variables that nothing reads.
+pub fn keeps_reference<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+    let below = site.place().and_then(|place| {
+        let line = file.source.full_line_range(place.statement.end()).end();
+        let line = file.source.full_line_range(line);
+        let comments = file.comments.comments_in_range(line);
+        let comment = comments.first()?;
+        file.starts_line(comment.start())
+            .then(|| text_of(file, *comment))
+    });
+    let near = comments(file, site);
+    let near = near.into_iter().filter(|(_, is_near)| *is_near);
+    near.map(|(text, _)| text).chain(below).any(|text| {
+        let said = words(&text);
+        let any = |phrases: &[&str]| {
+            let mut phrases = phrases.iter();
+            phrases.any(|phrase| !unnegated(&said, phrase).is_empty())
+        };
+        any(&[UNREAD]) || any(REFERENCES) && any(KEEPING) && !any(TO_DO)
+    })
 }
 
 /// Whether the first words tell what a function is there for.

@@ -1,5 +1,6 @@
 //! What the codemods share. There is one way to do each of these things.
 
+pub mod aligned;
 pub mod annotations;
 pub mod blocking;
 pub mod blocks;

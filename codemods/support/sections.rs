@@ -13,11 +13,13 @@ use ruff_python_ast::visitor::source_order::{
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
+use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::file::File;
 use crate::outline::last_name;
 use crate::semantics::{ClassOf, Origin};
 use crate::site::{Owner, Site, suites_in};
+use crate::sketch::returned_by;
 use crate::support::blocking::is_fresh;
 
 /// Why an `await` there is unsafe.
@@ -154,9 +156,7 @@ impl<'a> Before<'a> {
                 before.passed(statement);
             }
             let rest = place.suite.get(place.index..).unwrap_or_default();
-            let leaves = rest
-                .iter()
-                .find(|statement| matches!(statement, Stmt::Return(_) | Stmt::Raise(_)));
+            let leaves = rest.iter().find(|statement| always_leaves(statement));
             if let Some(leaves) = leaves {
                 before.end = before.end.min(leaves.end());
             }
@@ -627,11 +627,51 @@ impl<'f> Shared<'f, '_, '_> {
 
     /// Whether a name may stand for something that is not this call's own.
     fn is_known_elsewhere(&self, name: &ast::ExprName) -> bool {
-        let origins = self.file.semantics.origins(name);
-        origins.is_empty()
-            || !origins
-                .iter()
-                .all(|origin| matches!(origin, Origin::Value(value) if self.is_made(value)))
+        let semantics = &self.file.semantics;
+        let bindings = semantics.bindings(name).unwrap_or_default();
+        let is_own = |definition: &Definition<'_>| {
+            let value = match definition.kind(semantics.db()) {
+                DefinitionKind::AnnotatedAssignment(assignment) => {
+                    assignment.value(semantics.module())
+                }
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    Some(assignment.value(semantics.module()))
+                }
+                _ => None,
+            };
+            value.is_some_and(|value| self.is_made(value))
+        };
+        bindings.is_empty() || !bindings.iter().all(is_own)
+    }
+
+    /// Whether a call is one of a class method that makes an instance: `return cls(…)`.
+    fn is_made_by_class_method(&self, call: &ast::ExprCall) -> bool {
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        let semantics = &self.file.semantics;
+        if semantics.class_named(&method.value).is_none() {
+            return false;
+        }
+        let function = semantics.function_in_sight(&call.func);
+        let node = function
+            .as_ref()
+            .and_then(|function| function.node(semantics.db()));
+        let Some(node) = node else {
+            return false;
+        };
+        let is_of_class = node
+            .decorator_list
+            .iter()
+            .any(|decorator| last_name(&decorator.expression) == Some("classmethod"));
+        let first = node.parameters.iter_non_variadic_params().next();
+        let returned = returned_by(&node.body);
+        let is_made = |returned: Option<&Expr>| {
+            matches!(returned, Some(Expr::Call(made))
+                if matches!((&*made.func, first), (Expr::Name(name), Some(first))
+                    if name.id == first.name().as_str()))
+        };
+        is_of_class && !returned.is_empty() && returned.into_iter().all(is_made)
     }
 
     /// Whether a value is made anew in this function.
@@ -651,9 +691,10 @@ impl<'f> Shared<'f, '_, '_> {
                 | Expr::SetComp(_)
                 | Expr::DictComp(_) => true,
                 Expr::Call(call) => {
-                    semantics
-                        .qualified_name(&call.func)
-                        .is_some_and(|path| is_fresh(&path))
+                    self.is_made_by_class_method(call)
+                        || semantics
+                            .qualified_name(&call.func)
+                            .is_some_and(|path| is_fresh(&path))
                         || semantics
                             .class_path_in_sight(value)
                             .is_some_and(|class| class.rsplit('.').next() == last_name(&call.func))
@@ -678,6 +719,22 @@ fn is_locked(file: &File<'_, '_>, site: &Site<'_, '_>, before: TextSize) -> bool
                 && with.start() < before
                 && with.items.iter().any(|item| is_lock(&item.context_expr)))
     })
+}
+
+/// Whether the function is left behind a statement, whatever branch of it is taken.
+fn always_leaves(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Return(_) | Stmt::Raise(_) => true,
+        Stmt::If(branch) => {
+            let has_else = branch
+                .elif_else_clauses
+                .last()
+                .is_some_and(|clause| clause.test.is_none());
+            let mut suites = suites_in(statement).into_iter();
+            has_else && suites.all(|suite| suite.iter().any(always_leaves))
+        }
+        _ => false,
+    }
 }
 
 /// The name that an expression begins with, and the attributes behind it up to the first subscript or

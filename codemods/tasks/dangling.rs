@@ -14,6 +14,7 @@ use crate::rule::Rule;
 use crate::semantics::ClassOf;
 use crate::site::{Obstacle, Owner, Site};
 use crate::spelling::Hints;
+use crate::support::intent;
 use crate::{Candidate, Codemod};
 
 /// The codemod of AF801.
@@ -84,6 +85,10 @@ impl Codemod for DanglingTask {
         }
         // Where no loop runs, it is the coroutine that is the matter, with a rule of its own.
         if !makes_task(file, call) || ScriptTask::of(file, site, call).is_some() {
+            return None;
+        }
+        // Whoever says so knows about the garbage collector.
+        if matches!(fate, Fate::Unread(_)) && intent::keeps_reference(file, site) {
             return None;
         }
         let surroundings = file.surroundings(site);

@@ -1,6 +1,7 @@
 //! What is done with a task that nothing refers to: given to a group, awaited, or kept.
 
 use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
@@ -9,11 +10,13 @@ use ty_python_core::scope::FileScopeId;
 use super::duration::takes_long;
 use super::entry::is_entry_point;
 use super::keepers;
+use super::making::makes_task;
 use crate::file::File;
 use crate::finding::{Remedy, Rewrite};
 use crate::outline::last_name;
 use crate::settings::TaskStrategy;
 use crate::site::{Owner, Place, Site};
+use crate::support::aligned::realigned;
 use crate::support::coroutines::{self, Ending};
 use crate::support::slots::Slot;
 use crate::support::{annotations, imports, names};
@@ -157,29 +160,36 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             "the task group waits for the task, and asyncfix can't tell whether it ends",
         );
         let callee = TextRange::new(self.call.start(), self.call.arguments.start());
+        let method = format!("{}.create_task", group.id);
+        let columns = |text: &str| isize::try_from(text.chars().count()).unwrap_or_default();
+        let by = columns(&method) - columns(self.file.text(callee));
+        let inside = TextRange::new(self.call.arguments.start(), self.call.end());
+        let mut edits = vec![Edit::range_replacement(method, callee)];
+        edits.extend(realigned(self.file, inside, by));
         Some(
-            Rewrite::safe(
-                format!("Create it in the task group `{}`", group.id),
-                vec![Edit::range_replacement(
-                    format!("{}.create_task", group.id),
-                    callee,
-                )],
-            )
-            .unsafe_if(reason),
+            Rewrite::safe(format!("Create it in the task group `{}`", group.id), edits)
+                .unsafe_if(reason),
         )
     }
 
     /// `task = ` before the call, `_ = ` replaced if that is what stands there.
     pub(super) fn store(&self, slot: &Slot, task: &str) -> Vec<Edit> {
-        match self.place.statement {
-            Stmt::Assign(assign) => {
-                let target = assign.targets.first().map(Ranged::range);
-                let replaced =
-                    target.map(|target| Edit::range_replacement(task.to_owned(), target));
-                slot.prefix("").into_iter().chain(replaced).collect()
-            }
-            _ => slot.prefix(&format!("{task} = ")).into_iter().collect(),
+        let columns = |text: &str| isize::try_from(text.chars().count()).unwrap_or_default();
+        let (mut edits, by): (Vec<Edit>, isize) = if let Stmt::Assign(assign) = self.place.statement
+        {
+            let target = assign.targets.first().map(Ranged::range);
+            let replaced = target.map(|target| Edit::range_replacement(task.to_owned(), target));
+            let old = target.map_or("", |target| self.file.text(target));
+            let edits = slot.prefix("").into_iter().chain(replaced).collect();
+            (edits, columns(task) - columns(old))
+        } else {
+            let head = format!("{task} = ");
+            (slot.prefix(&head).into_iter().collect(), columns(&head))
+        };
+        if self.file.starts_line(self.place.statement.start()) {
+            edits.extend(realigned(self.file, self.call.range(), by));
         }
+        edits
     }
 
     /// The recipe of the Python documentation: a set keeps the task until it is done.
@@ -213,7 +223,31 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         if self.owner == Owner::Module {
             rewrite.alone_in = Some(TextSize::default());
         }
+        // The name that this one gets is taken then.
+        if let Owner::Function(function) = self.owner
+            && existing.is_none()
+            && self.is_typed()
+            && self.makes_other_tasks(function)
+        {
+            rewrite.alone_in = function.body.first().map(Ranged::start);
+        }
         Ok(rewrite)
+    }
+
+    fn is_typed(&self) -> bool {
+        annotations::is_typed(self.file.body()) || self.file.settings.is_type_checked
+    }
+
+    /// Whether the function drops another task, with a result of another type: a variable has one type.
+    fn makes_other_tasks(&self, function: &'a ast::StmtFunctionDef) -> bool {
+        let mut dropped = DroppedTasks {
+            file: self.file,
+            results: Vec::new(),
+        };
+        dropped.visit_body(&function.body);
+        let own = dropped.result_of(self.call);
+        let mut others = dropped.results.iter();
+        others.any(|other| own != *other && own != Given::Any && *other != Given::Any)
     }
 
     /// The set to keep the task in, and the edits that make it if there is none yet.
@@ -289,7 +323,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let file = self.file;
         let newline = file.newline();
         let mut edits = Vec::new();
-        let value = if annotations::is_typed(file.body()) || file.settings.is_type_checked {
+        let value = if self.is_typed() {
             let task = imports::import(
                 file,
                 "asyncio",
@@ -299,7 +333,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             )?;
             edits.extend(task.edit);
             // A set of tasks of anything: `Task` is covariant in its result.
-            if file.targets(PythonVersion::PY39) {
+            if file.targets(PythonVersion::PY39) || annotations::are_postponed(file.body()) {
                 format!("{name}: set[{}[object]] = set()", task.expression)
             } else {
                 let quote = file.stylist.quote();
@@ -344,6 +378,68 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let blank = newline.repeat(if definition { 2 } else { 1 });
         edits.push(Edit::insertion(format!("{value}{newline}{blank}"), at));
         Ok(edits)
+    }
+}
+
+/// What the task of a coroutine gives, as far as it is told from the code.
+#[derive(PartialEq, Eq)]
+enum Given {
+    /// Anything: the function has no annotation.
+    Any,
+    /// What this annotation says.
+    Annotated(String),
+    /// What this function gives.
+    Of(String),
+}
+
+/// Looks for tasks that are dropped.
+struct DroppedTasks<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    results: Vec<Given>,
+}
+
+impl DroppedTasks<'_, '_, '_> {
+    fn result_of(&self, call: &ast::ExprCall) -> Given {
+        let Some(Expr::Call(coroutine)) = call.arguments.args.first() else {
+            return Given::Any;
+        };
+        let semantics = &self.file.semantics;
+        let function = semantics.function_in_sight(&coroutine.func);
+        let node = function
+            .as_ref()
+            .and_then(|function| function.node(semantics.db()));
+        let of_function = || Given::Of(self.file.text(&*coroutine.func).to_owned());
+        match node.map(|node| node.returns.as_deref()) {
+            Some(None) => Given::Any,
+            Some(Some(Expr::NoneLiteral(_))) => Given::Annotated("None".to_owned()),
+            Some(Some(returns)) => match last_name(returns) {
+                Some(name) => Given::Annotated(name.to_owned()),
+                None => of_function(),
+            },
+            None => of_function(),
+        }
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for DroppedTasks<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let dropped = match node {
+            AnyNodeRef::StmtExpr(statement) => &*statement.value,
+            AnyNodeRef::StmtAssign(assign) if matches!(&*assign.targets, [Expr::Name(name)] if name.id == "_") => {
+                &*assign.value
+            }
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                return TraversalSignal::Skip;
+            }
+            _ => return TraversalSignal::Traverse,
+        };
+        if let Expr::Call(call) = dropped
+            && makes_task(self.file, call)
+        {
+            let result = self.result_of(call);
+            self.results.push(result);
+        }
+        TraversalSignal::Traverse
     }
 }
 

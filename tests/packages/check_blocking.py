@@ -25,7 +25,7 @@ TABLE = ROOT / "codemods" / "data" / "blocking.toml"
 KEYS = {
     "functions": list, "methods": list, "code": str, "rewrite": str, "with": str, "reason": str, "timeout": int,
     "arguments": int, "harmless": list, "only": list, "streams": list, "lazy": bool, "bounded": bool, "reads": list,
-    "imported": bool, "unless": str, "guards": list, "tests": list, "shared": bool, "direct": bool, "memory": bool, "instead": str,
+    "imported": bool, "unless": str, "guards": list, "tests": list, "shared": bool, "direct": bool, "memory": bool, "overloaded": bool, "instead": str,
     "since": str, "until": str, "whole": bool, "mode": int, "reads_from": list, "writes_to": list, "removes": list,
     "makes": list, "asks_about": list,
 }
