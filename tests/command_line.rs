@@ -451,7 +451,7 @@ asyncio.run(total([]))
         .args(["--output-format", "concise", "strict"])
         .assert()
         .code(1)
-        .stderr(contains("0 fixable with --write, 1 more"));
+        .stderr(contains("none fixable with --write, 1 more"));
     asyncfix(&folder)
         .args(["--output-format", "concise", "plain"])
         .assert()
@@ -659,7 +659,7 @@ fn machine_formats_can_be_read() {
         .args(["--output-format", "json", "--quiet"])
         .assert()
         .success()
-        .stdout("[]");
+        .stdout("[]\n");
     asyncfix(&folder)
         .arg("--statistics")
         .assert()
@@ -2387,7 +2387,7 @@ fn cells_of_a_script_that_awaits_run_in_a_loop() {
         ("cells.py", source),
         ("plain.py", &source.replace("# %%\n", "")),
     ]);
-    asyncfix(&folder).arg("--write").assert();
+    let _ = asyncfix(&folder).arg("--write").assert();
     let cells = read(&folder, "cells.py");
     assert_ne!(
         cells.replace("# %%\n", ""),

@@ -419,11 +419,13 @@ fn comment_above(file: &File<'_, '_>, mut start: TextSize) -> Option<(String, Te
     (!lines.is_empty()).then(|| (lines.join(" "), start))
 }
 
+/// What a comment says to people. What it says to asyncfix is no word of theirs: the name of a rule may be one.
 fn text_of(file: &File<'_, '_>, comment: TextRange) -> String {
-    file.source[comment]
-        .trim_start_matches('#')
-        .trim()
-        .to_owned()
+    let text = file.source[comment].trim_start_matches('#');
+    let parts = text
+        .split('#')
+        .filter(|part| !part.trim_start().starts_with("asyncfix:"));
+    parts.collect::<Vec<_>>().join("#").trim().to_owned()
 }
 
 /// Whether a comment further up is about other code: it names what a statement in between calls, or
