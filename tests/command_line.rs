@@ -2417,3 +2417,21 @@ fn words_of_other_linters_get_a_hint() {
         .code(2)
         .stderr("error: gone.py: file not found\n");
 }
+
+#[test]
+fn stubs_of_a_package_do_not_make_it_the_projects_own() {
+    let main = "import requests\n\n\ndef load(url):\n    return requests.get(url).content\n\n\nasync def main():\n    return load(\"a\")\n";
+    let folder = folder(&[
+        ("pyproject.toml", "[project]\nname = \"app\"\n"),
+        (
+            "typings/requests/__init__.pyi",
+            "def get(url: str) -> Response: ...\nclass Response:\n    content: bytes\n",
+        ),
+        ("app.py", main),
+    ]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise"])
+        .assert()
+        .code(1)
+        .stdout(contains("app.py:9:12: AF206"));
+}
