@@ -23,6 +23,7 @@ pub mod replaced;
 pub mod resources;
 pub mod sections;
 pub mod slots;
+pub mod submodules;
 pub mod timeouts;
 pub mod twins;
 pub mod words;
