@@ -15,6 +15,10 @@ use crate::outline::last_name;
 pub struct Callers<'a>(Vec<Caller<'a>>);
 
 /// One use of a function.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else of the place"
+)]
 struct Caller<'a> {
     relation: Relation,
     /// What the task is bound to, and the code in which that is seen.

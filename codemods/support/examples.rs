@@ -38,22 +38,22 @@ pub fn shows_mistake(file: &File<'_, '_>) -> Option<&'static str> {
     let is_of_documentation = folder
         .iter()
         .any(|part| FOLDERS.iter().any(|name| part == *name));
-    let contraries = PAIRS
+    let contraries: Vec<&str> = PAIRS
         .iter()
-        .filter(|(mistake, _)| is_named(&path, mistake))
-        .flat_map(|(_, contraries)| *contraries);
-    let mut contraries = contraries.filter(|_| is_of_documentation).peekable();
-    contraries.peek()?;
+        .filter(|(mistake, _)| is_named(path, mistake))
+        .flat_map(|(_, contraries)| contraries.iter().copied())
+        .collect();
+    if contraries.is_empty() || !is_of_documentation {
+        return None;
+    }
     let mut beside = file
         .project
         .files()
         .filter(|other| other.parent() == Some(folder) && *other != path);
-    let beside: Vec<&Path> = beside.by_ref().collect();
-    contraries
-        .any(|contrary| beside.iter().any(|other| is_named(other, contrary)))
-        .then_some(
-            "by its name, this file shows the mistake on purpose, beside one that does without",
-        )
+    let has_contrary = beside.any(|other| contraries.iter().any(|word| is_named(other, word)));
+    has_contrary.then_some(
+        "by its name, this file shows the mistake on purpose, beside one that does without",
+    )
 }
 
 /// Whether the name of a file begins or ends with a word, numbers aside.
@@ -69,5 +69,5 @@ fn is_named(path: &Path, word: &str) -> bool {
         .split(|c: char| !c.is_alphabetic())
         .filter(|word| !word.is_empty());
     let first = words.next();
-    first == Some(word) || words.last() == Some(word)
+    first == Some(word) || words.next_back() == Some(word)
 }
