@@ -14,7 +14,7 @@ use crate::project::Project;
 use crate::settings::Settings;
 use crate::site::Site;
 use crate::spelling::{Hints, Spellings};
-use crate::support::twins;
+use crate::support::{examples, twins};
 use crate::suppression::{self, unused};
 use crate::traces::search::Sought;
 use crate::traces::{Node, Scopes, Writer};
@@ -33,6 +33,14 @@ pub fn check(
     let mut findings = traversal.findings;
     let suppressions = suppression::Suppressions::of(file);
     findings.retain(|finding| !suppressions.cover(finding));
+    if !findings.is_empty() {
+        let reason = examples::shows_mistake(file);
+        for finding in &mut findings {
+            if let Remedy::Rewrite(rewrite) = &finding.remedy {
+                finding.remedy = Remedy::Rewrite(rewrite.clone().unsafe_if(reason));
+            }
+        }
+    }
     if codemods.iter().any(|codemod| codemod.is_about_comments()) {
         findings.extend(unused::findings(file, &suppressions, selected));
     }

@@ -11,6 +11,9 @@ use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::de::{DeTable, DeValue};
 
+/// The oldest version that code is written for.
+pub const OLDEST: PythonVersion = PythonVersion::PY37;
+
 /// Reads a version out of the text of a file.
 type Reader = fn(&str) -> Option<PythonVersion>;
 
@@ -146,12 +149,11 @@ fn option_of(text: &str, section: &str, option: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// The version with these numbers; nothing older than 3.7 is looked at.
+/// The version with these numbers. Who writes `3` or `3.0` speaks of no version in particular.
 fn version(major: u64, minor: u64) -> Option<PythonVersion> {
-    (major == 3).then_some(PythonVersion {
-        major: 3,
-        minor: u8::try_from(minor).ok()?.max(7),
-    })
+    let minor = u8::try_from(minor).ok()?;
+    let minor = if minor == 0 { OLDEST.minor } else { minor };
+    (major == 3).then_some(PythonVersion { major: 3, minor })
 }
 
 /// The oldest version that version specifiers (PEP 440) let in.
@@ -336,6 +338,12 @@ mod tests {
                 "setup(classifiers=[\n    'Programming Language :: Python :: 3.9',\n])\n",
                 "3.9",
             ),
+            (
+                "setup.py",
+                "from setuptools import setup\nsetup(python_requires='>=3.5')\n",
+                "3.5",
+            ),
+            ("setup.cfg", "[options]\npython_requires = >=3\n", "3.7"),
         ];
         for (name, text, expected) in cases {
             assert_eq!(

@@ -26,6 +26,7 @@ use crate::config::{Config, Resolver};
 use crate::database::{ANYTHING, Database};
 use crate::environment::Environments;
 use crate::lines::Lines;
+use crate::python_version::OLDEST;
 use crate::roots::{Roots, View};
 use crate::run::{Fixed, Mode, STACK_SIZE, changes_others, system_path};
 use crate::source::{self, Source};
@@ -713,9 +714,16 @@ fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Findings on the lines that are looked at, with what the configuration says about their fixes.
+/// Findings on the lines that are looked at, with what the project's oldest Python and the configuration say about
+/// their fixes.
 fn judged(findings: Vec<Finding>, file: &Active) -> Vec<Finding> {
     let fixes = &file.config.fixes;
+    let version = file.config.settings.target_version;
+    let too_old = (version < OLDEST).then(|| {
+        format!(
+            "the project supports Python {version}, and asyncfix writes code for {OLDEST} and newer"
+        )
+    });
     let is_meant = |finding: &Finding| {
         let lines = file.lines.as_deref();
         lines.is_none_or(|lines| lines.are_at(finding.range, &file.source.text, &file.text))
@@ -723,7 +731,12 @@ fn judged(findings: Vec<Finding>, file: &Active) -> Vec<Finding> {
     findings
         .into_iter()
         .filter(is_meant)
-        .map(|finding| fixes.apply(finding))
+        .map(|mut finding| {
+            if let Remedy::Rewrite(rewrite) = finding.remedy {
+                finding.remedy = Remedy::Rewrite(rewrite.unsafe_if(too_old.clone()));
+            }
+            fixes.apply(finding)
+        })
         .collect()
 }
 

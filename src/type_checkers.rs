@@ -12,7 +12,7 @@ const ASKING: [&str; 3] = [
 ];
 
 /// Whether the files of a project in `folder` ask its type checker for annotations on every function, for some of its
-/// modules at least. `None` where none speaks of a type checker.
+/// modules at least. `None` where none speaks of a type checker, or of one that is content without any.
 pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
     if let Some(text) = read("mypy.ini").or_else(|| read(".mypy.ini")) {
@@ -28,12 +28,12 @@ pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
     in_setup.or_else(|| {
         let text = read("pyrightconfig.json")?;
         // It may hold comments, which JSON may not.
-        let asks = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|document| {
+        let is_strict = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|document| {
             document
                 .get("typeCheckingMode")
                 .is_some_and(|mode| mode == "strict")
         });
-        Some(asks)
+        is_strict.then_some(true)
     })
 }
 
@@ -67,7 +67,8 @@ fn asks_in_table(table: &DeTable<'_>) -> Option<bool> {
     let pyright = ["pyright", "basedpyright"].into_iter().find_map(|name| {
         let table = tools.get(name)?.get_ref().as_table()?;
         let mode = table.get("typeCheckingMode");
-        Some(mode.is_some_and(|mode| mode.get_ref().as_str() == Some("strict")))
+        let is_strict = mode.is_some_and(|mode| mode.get_ref().as_str() == Some("strict"));
+        is_strict.then_some(true)
     });
     let Some(mypy) = mypy else {
         return pyright;
@@ -135,7 +136,7 @@ mod tests {
             Some(false)
         );
         assert_eq!(asks("pyproject.toml", "[tool\n"), None);
-        assert_eq!(asks("pyproject.toml", "[tool.pyright]\n"), Some(false));
-        assert_eq!(asks("pyrightconfig.json", "{}"), Some(false));
+        assert_eq!(asks("pyproject.toml", "[tool.pyright]\n"), None);
+        assert_eq!(asks("pyrightconfig.json", "{}"), None);
     }
 }

@@ -14,7 +14,7 @@ use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{alone, files, outlined};
+use crate::blocking::{alone, files, outlined, series};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::outline::last_name;
@@ -624,7 +624,13 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .uses_files()
             .then(|| files::meets_others(self.file, self.owner(), call.range()))
             .flatten();
-        Ok(rewrite.unsafe_if(others).unsafe_if(self.opened_check()))
+        let series = (self.row().code == "AF203")
+            .then(|| series::opened(self.file, self.site))
+            .flatten();
+        Ok(rewrite
+            .unsafe_if(others)
+            .unsafe_if(self.opened_check())
+            .unsafe_if(series))
     }
 
     /// Whether type checkers look at the code. They take any result of `functools.partial` for the first of several.

@@ -14,6 +14,7 @@ use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
 use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Path, Shape};
+use crate::blocking::taken_away;
 use crate::blocking::through::{self, Defined, HelperCall};
 use crate::file::File;
 use crate::outline::last_name;
@@ -149,6 +150,12 @@ pub(super) fn meets_others(
     let around = all.within(function.range());
     own.iter().find_map(|found| {
         let path = &found.path;
+        if found.does.writes && taken_away::is_taken_away(file, function, range, path) {
+            return Some(format!(
+                "on cancellation the thread may still write `{}` after it was removed",
+                path.text
+            ));
+        }
         if path.agreement == Agreement::Never {
             return None;
         }

@@ -12,6 +12,7 @@ use crate::project::Library;
 use crate::site::Site;
 use crate::support::aligned::realigned;
 use crate::support::imports::{self, Imported};
+use crate::support::submodules;
 
 /// The function that runs another one in a thread, as it is written at one place.
 pub struct Runner {
@@ -42,8 +43,12 @@ impl Runner {
         let (imported, head) = match library {
             Library::Anyio | Library::Trio => {
                 hands_on_keywords = false;
-                let module = library.module().unwrap_or("anyio");
-                let imported = import(module, "to_thread")?;
+                let package = library.module().unwrap_or("anyio");
+                // trio exports it.
+                let imported = match library {
+                    Library::Trio => import(package, "to_thread"),
+                    _ => submodules::import(file, package, "to_thread", scope, at),
+                }?;
                 let head = format!("{}.run_sync(", imported.expression);
                 (imported, head)
             }

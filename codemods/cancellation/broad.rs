@@ -1,13 +1,13 @@
 //! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
 
-use ruff_diagnostics::Edit;
+use ruff_diagnostics::{Applicability, Edit};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, NodeKind, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen, TextRange};
 use ty_python_core::scope::FileScopeId;
 
 use super::handlers::{self, CANCELLED, Handler};
 use super::outcome::{self, Outcome};
-use super::{needs, raised};
+use super::{behind, needs, raised};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
@@ -165,12 +165,18 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
     // What cannot be stopped does nothing for the sake of those who stop it.
     let is_meant = !handler.goes_on_for_ever()
         && (!needs::only_retries(file, &handler.node.body) || outcome::leaves_word(handler));
+    let skipped = skipped_clean_up(handler, exits);
+    let is_caught_further_out = is_caught_further_out(handler);
     let doubts = |rewrite: Rewrite| {
         rewrite
             .unsafe_if(
                 returns.then_some("the code that cancels this may use the value returned here"),
             )
             .unsafe_if(skips.then_some("on cancellation the code after the loop would be skipped"))
+            .unsafe_if(skipped)
+            .unsafe_if(is_caught_further_out.then_some(
+                "the `except` around it would catch the cancellation, and do what it does on errors",
+            ))
             .unsafe_if(is_meant.then_some(MEANT))
     };
     // The others of a tuple go with the one that stands for them all, unless they are no `Exception`.
@@ -186,7 +192,8 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
         && handler
             .callers()
             .is_some_and(|callers| callers.are_of_a_group());
-    let raised = raised::beyond_exception(file, &handler.statement.body);
+    let body = &handler.statement.body;
+    let raised = raised::beyond_exception(file, body).or_else(|| raised::by_packages(file, body));
     if is_alone && !in_group && raised.is_none() {
         let mut changes = vec![narrowed(file, handler.node, scope)?];
         // What names a class is no bare clause any more, and other linters say so of the comment.
@@ -216,6 +223,73 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
             format!("the handler is also there for `{name}`, and may be meant to run on cancellation as well")
         }));
     Ok(doubts(rewrite))
+}
+
+/// Why a cancellation must not pass where more is ended or let go of behind the handler, or behind a call of the
+/// function that does nothing else.
+fn skipped_clean_up<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Option<String> {
+    let file = handler.file;
+    if let Some(call) = behind::of_handler(handler, exits) {
+        return Some(format!(
+            "on cancellation `{}` below would be skipped",
+            file.first_line(call)
+        ));
+    }
+    let ends_something = || behind::in_suite(file, &handler.statement.body).is_some();
+    let callers = handler.callers().filter(|_| ends_something())?;
+    callers.clean_up_behind().then(|| {
+        "on cancellation the code that calls this would skip what it cleans up afterwards"
+            .to_owned()
+    })
+}
+
+/// Whether a cancellation that passes the handler ends in a clause further out, which stays as broad as it is.
+fn is_caught_further_out(handler: &Handler<'_, '_, '_, '_>) -> bool {
+    let file = handler.file;
+    for (depth, around) in handler.site.ancestors.iter().enumerate().rev() {
+        let statement = match around {
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => break,
+            AnyNodeRef::StmtTry(statement) => statement,
+            _ => continue,
+        };
+        let is_inside = |inner: &Stmt| inner.range().contains_range(handler.node.range());
+        let clauses = statement.handlers.iter().map(|clause| {
+            let ExceptHandler::ExceptHandler(clause) = clause;
+            clause
+        });
+        let mut catching = clauses.filter(|clause| handler.catches_cancellation(clause));
+        let Some(clause) = catching.next() else {
+            continue;
+        };
+        if !statement.body.iter().any(is_inside) || Exits::of(file, &clause.body).always_raises() {
+            continue;
+        }
+        // It says what is to become of cancellations.
+        let is_named = clause.type_.as_deref().is_some_and(|kind| {
+            let mut kinds = handlers::members(kind).iter();
+            kinds.any(|kind| file.semantics.means(kind, CANCELLED))
+        });
+        if is_named {
+            return false;
+        }
+        let site = Site {
+            ancestors: handler.site.ancestors.get(..=depth).unwrap_or_default(),
+            node: clause.into(),
+        };
+        let mend = Handler::at(file, site)
+            .and_then(|outer| finding(&outer))
+            .filter(|finding| !Suppressions::of(file).cover(finding));
+        let lets_pass = mend.is_some_and(|finding| {
+            let rewrite = finding.remedy.rewrite();
+            rewrite.is_some_and(|rewrite| rewrite.applicability == Applicability::Safe)
+        });
+        if !lets_pass {
+            return true;
+        }
+    }
+    false
 }
 
 /// The edit that makes a clause for everything one for `Exception`, which a cancellation is not: a bare one,

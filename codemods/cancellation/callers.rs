@@ -7,7 +7,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::Ranged;
 
-use super::handlers;
+use super::{behind, handlers};
 use crate::file::File;
 use crate::outline::last_name;
 
@@ -15,6 +15,10 @@ use crate::outline::last_name;
 pub struct Callers<'a>(Vec<Caller<'a>>);
 
 /// One use of a function.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else of the place"
+)]
 struct Caller<'a> {
     relation: Relation,
     /// What the task is bound to, and the code in which that is seen.
@@ -25,6 +29,8 @@ struct Caller<'a> {
     in_clean_up: bool,
     /// Whether it stands in a handler of any kind.
     in_handler: bool,
+    /// Whether it is awaited, and something is ended or let go of behind it.
+    is_followed: bool,
 }
 
 /// What becomes of what a call of the function gives.
@@ -102,6 +108,11 @@ impl<'a> Callers<'a> {
     pub fn clean_up(&self) -> bool {
         self.0.iter().any(|caller| caller.in_clean_up)
             || !self.0.is_empty() && self.0.iter().all(|caller| caller.in_handler)
+    }
+
+    /// Whether some use awaits it where more is ended or let go of behind it.
+    pub fn clean_up_behind(&self) -> bool {
+        self.0.iter().any(|caller| caller.is_followed)
     }
 
     /// Whether a task of the function is awaited where nothing catches a cancellation: who waits there
@@ -320,9 +331,12 @@ impl<'a> Search<'_, 'a, '_> {
             is_watched: false,
             in_clean_up: false,
             in_handler: false,
+            is_followed: false,
         };
         let mut child = node;
+        let mut levels = Vec::new();
         for around in self.ancestors.iter().rev() {
+            levels.push((*around, child));
             match around {
                 AnyNodeRef::StmtFunctionDef(function) => {
                     caller.in_clean_up |= function.name == *"__aexit__";
@@ -345,6 +359,8 @@ impl<'a> Search<'_, 'a, '_> {
             }
             child = *around;
         }
+        caller.is_followed = relation == Relation::Awaited
+            && behind::of_levels(self.file, levels.into_iter()).is_some();
         caller
     }
 

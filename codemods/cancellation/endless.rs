@@ -6,7 +6,7 @@ use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::scope::FileScopeId;
 
 use super::callers::Callers;
-use super::{handled, handlers, left_open};
+use super::{handled, handlers, left_open, normal_end};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::outline::yields;
@@ -112,6 +112,9 @@ impl Codemod for UnhandledCancellation {
             closing: left_open::closing(file, site, function),
         };
         let is_held = !endless.closing.is_empty();
+        if !is_held && normal_end::is_said(file, function, header_end) {
+            return None;
+        }
         // What a `with` around the loop opened, it closes.
         if !is_held && handled::is_managed(file, site) {
             return None;

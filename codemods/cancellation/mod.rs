@@ -1,5 +1,6 @@
 //! Pitfall: not handling cancellation.
 
+mod behind;
 pub mod broad;
 pub mod callers;
 mod children;
@@ -8,6 +9,7 @@ mod handled;
 pub mod handlers;
 mod left_open;
 mod needs;
+mod normal_end;
 pub mod outcome;
 mod raised;
 mod suppressed;

@@ -1,8 +1,11 @@
-//! Exceptions of a project that are no `Exception`, like a cancellation: a handler of everything may be there
+//! Exceptions of a project or a package that are no `Exception`, like a cancellation: a handler of everything may be there
 //! for one of them.
+
+use std::sync::LazyLock;
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
+use serde::Deserialize;
 use ty_python_core::definition::Definition;
 
 use super::handlers::own_code;
@@ -22,6 +25,61 @@ const EXITS: &[&str] = &["builtins.exit", "builtins.quit", "sys.exit"];
 
 /// How many calls deep code is followed.
 const DEPTH: usize = 3;
+
+/// Those of packages. `data/base_exceptions.toml` says more about each key.
+#[derive(Default, Deserialize)]
+struct Table {
+    #[serde(rename = "package")]
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    exception: String,
+    #[serde(default)]
+    raised_by: Vec<String>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    toml::from_str(include_str!("../data/base_exceptions.toml")).unwrap_or_default()
+});
+
+/// The name of an exception of a package that is no `Exception`, where a suite may raise it: it calls what does, or
+/// anything at all where everything in the package may.
+pub fn by_packages(file: &File<'_, '_>, suite: &[Stmt]) -> Option<String> {
+    let semantics = &file.semantics;
+    let spellings = semantics.spellings();
+    let mut packages = TABLE.packages.iter();
+    let package = packages.find(|package| {
+        let raised_by: Vec<&str> = package.raised_by.iter().map(String::as_str).collect();
+        spellings.import(&package.name)
+            && calls(suite, |callee| {
+                raised_by.is_empty() || semantics.means(callee, &raised_by)
+            })
+    })?;
+    Some(package.exception.clone())
+}
+
+/// Whether a suite calls something of which `is_it` holds.
+fn calls(suite: &[Stmt], is_it: impl Fn(&Expr) -> bool) -> bool {
+    struct Search<F> {
+        is_it: F,
+        found: bool,
+    }
+    impl<'a, F: Fn(&Expr) -> bool> SourceOrderVisitor<'a> for Search<F> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found |= matches!(node, AnyNodeRef::ExprCall(call) if (self.is_it)(&call.func));
+            own_code(node)
+        }
+    }
+    let mut search = Search {
+        is_it,
+        found: false,
+    };
+    search.visit_body(suite);
+    search.found
+}
 
 /// The name of an exception that a suite raises, itself or through functions in sight, and that is no
 /// `Exception`.
@@ -126,4 +184,15 @@ fn raised_in(semantics: &Semantics<'_>, suite: &[Stmt], depth: usize) -> Option<
     };
     search.visit_body(suite);
     search.found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn every_row_is_read() {
+        let rows = include_str!("../data/base_exceptions.toml").matches("[[package]]");
+        assert_eq!(TABLE.packages.len(), rows.count());
+    }
 }

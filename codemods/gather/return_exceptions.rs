@@ -106,7 +106,8 @@ impl Codemod for GatherWithoutReturnExceptions {
             return None;
         }
         let gather = Gather::new(file, *site, awaited, call)?;
-        if !gather.are_cancelled() && (gather.is_looked_at_by_test() || gather.is_meant()) {
+        // A test fails with the first error, and with it ends what is still running.
+        if !gather.are_cancelled() && (file.is_test_code(gather.owner) || gather.is_meant()) {
             return None;
         }
         let remedy = match gather.rewrite() {
@@ -284,11 +285,6 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 .seen()
                 .iter()
                 .any(|seen| seen.ending() == Ending::Never)
-    }
-
-    /// Whether a test looks at the results: it fails with the first error, and with it ends what is still running.
-    fn is_looked_at_by_test(&self) -> bool {
-        self.file.is_test_code(self.owner) && !matches!(self.use_of_value(), Use::Discarded)
     }
 
     /// Whether a `try` around the call waits for the members' errors.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use ty_python_core::definition::DefinitionKind;
 
 use super::endings::Seen;
-pub use super::endings::{Ending, cleans_up, undoes};
+pub use super::endings::{Ending, cleans_up, lets_go, takes_away, undoes};
 use crate::file::File;
 use crate::outline::last_name;
 use crate::semantics::Semantics;

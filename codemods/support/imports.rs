@@ -101,14 +101,14 @@ pub fn import(
     if only_for_typing {
         return Ok(Imported {
             expression: format!("{module}.{member}"),
-            edit: Some(insert(file, module)),
+            edit: Some(insert(file, module, &format!("import {module}"))),
         });
     }
     // Where it stands nonetheless, it can mean nothing but the module.
     if file.semantics.is_bound_nowhere(module) {
         return Ok(Imported {
             expression: format!("{module}.{member}"),
-            edit: Some(insert(file, module)),
+            edit: Some(insert(file, module, &format!("import {module}"))),
         });
     }
     if file.semantics.is_taken(module, scope)
@@ -122,12 +122,18 @@ pub fn import(
     }
     Ok(Imported {
         expression: format!("{module}.{member}"),
-        edit: Some(insert(file, module)),
+        edit: Some(insert(file, module, &format!("import {module}"))),
     })
 }
 
 /// Whether code in `scope` that runs after `at` sees the import of `path` under `name`.
-fn means(file: &File<'_, '_>, name: &str, scope: FileScopeId, path: &str, at: TextSize) -> bool {
+pub(super) fn means(
+    file: &File<'_, '_>,
+    name: &str,
+    scope: FileScopeId,
+    path: &str,
+    at: TextSize,
+) -> bool {
     let semantics = &file.semantics;
     let Some(definitions) = semantics.lookup(name, scope) else {
         return false;
@@ -184,7 +190,11 @@ fn top_level_imports(body: &[Stmt]) -> Vec<&Stmt> {
 }
 
 /// Adds `member` to `from module import …`, in sorted place.
-fn extend(file: &File<'_, '_>, import: &ast::StmtImportFrom, member: &str) -> Option<Edit> {
+pub(super) fn extend(
+    file: &File<'_, '_>,
+    import: &ast::StmtImportFrom,
+    member: &str,
+) -> Option<Edit> {
     if file.comments.intersects(import.range()) {
         return None;
     }
@@ -254,10 +264,10 @@ fn module_of(statement: &Stmt) -> &str {
     }
 }
 
-/// Inserts `import module` where an import sorter would put it.
-fn insert(file: &File<'_, '_>, module: &str) -> Edit {
+/// Inserts `line`, which imports `module` or something from it, where an import sorter would put it.
+pub(super) fn insert(file: &File<'_, '_>, module: &str, line: &str) -> Edit {
     let newline = file.newline();
-    let line = format!("import {module}");
+    let is_from = line.starts_with("from ");
     let body = file.body();
     let after_docstring = body
         .iter()
@@ -282,14 +292,15 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
             .windows(2)
             .any(|pair| matches!(pair, [a, b] if a.is_import_from_stmt() && b.is_import_stmt()));
         let predecessor = same.iter().rev().find(|statement| {
-            if mixed {
-                module_of(statement) < module
-            } else {
-                statement.is_import_stmt() && module_of(statement) < module
+            let is_before = module_of(statement) < module;
+            match (mixed, is_from) {
+                (true, _) => is_before || is_from && module_of(statement) == module,
+                (false, true) => statement.is_import_stmt() || is_before,
+                (false, false) => statement.is_import_stmt() && is_before,
             }
         });
         if let Some(predecessor) = predecessor {
-            return after_line(file, predecessor.end(), &line);
+            return after_line(file, predecessor.end(), line);
         }
         if let Some(first) = same.first() {
             let at = file.source.line_start(first.start());
@@ -306,14 +317,14 @@ fn insert(file: &File<'_, '_>, module: &str) -> Edit {
         (Some(before), Some(after))
             if file.source.line_start(after.start()) == file.source.full_line_end(before.end()) =>
         {
-            after_line(file, before.end(), &line)
+            after_line(file, before.end(), line)
         }
         (Some(before), _) => after_line(file, before.end(), &format!("{newline}{line}")),
         (None, Some(after)) => {
             let at = file.source.line_start(after.start());
             Edit::insertion(format!("{line}{newline}{newline}"), at)
         }
-        (None, None) => at_start(file, after_docstring, &line),
+        (None, None) => at_start(file, after_docstring, line),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::file::File;
 use crate::outline::last_name;
 use crate::site::{Owner, Place, Site, suites_in};
 use crate::support::blocks::{is_blank, line_before};
+use crate::support::indifference;
 
 /// What code may do on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,8 +216,11 @@ fn begins(words: &[String], deed: Deed) -> bool {
 /// at the statement.
 fn says(text: &str, deed: Deed, own: &[String], is_near: bool) -> bool {
     let all = words(text);
-    if TO_DO.iter().any(|phrase| !found(&all, phrase).is_empty()) {
+    if is_left_to_do(&all) {
         return false;
+    }
+    if deed != Deed::Leak && indifference::is_said(text) {
+        return true;
     }
     let sentences = text.split_inclusive(['.', '!', '?', ';']);
     // A dot inside of a name ends no sentence.
@@ -253,8 +257,13 @@ fn says(text: &str, deed: Deed, own: &[String], is_near: bool) -> bool {
     })
 }
 
+/// Whether the words of a text say that something is still to be mended, or shown as a mistake.
+pub fn is_left_to_do(words: &[String]) -> bool {
+    TO_DO.iter().any(|phrase| !found(words, phrase).is_empty())
+}
+
 /// The words of a text in lower case.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’')
         .filter(|word| !word.is_empty())
         .map(|word| word.to_lowercase().replace('’', "'"))
@@ -316,7 +325,8 @@ fn callee_words(node: AnyNodeRef<'_>) -> Vec<String> {
     }
 }
 
-fn docstring(function: &ast::StmtFunctionDef) -> Option<String> {
+/// The text that says what a function does.
+pub fn docstring(function: &ast::StmtFunctionDef) -> Option<String> {
     match function.body.first()? {
         Stmt::Expr(first) => match &*first.value {
             Expr::StringLiteral(text) => Some(text.value.to_str().to_owned()),
@@ -375,6 +385,15 @@ fn comments<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Vec<(String, bool)>
     let own = TextRange::new(place.statement.start(), file.source.line_end(end));
     let inside = file.comments.comments_in_range(own);
     texts.extend(inside.iter().map(|range| (text_of(file, *range), true)));
+    // What stands above the header of a block is about all of it.
+    if let Some(around) = place.parent
+        && around.is_statement()
+        && !around.is_stmt_function_def()
+        && !around.is_stmt_class_def()
+    {
+        let above = comment_above(file, file.source.line_start(around.start()));
+        texts.extend(above.map(|(text, _)| (text, false)));
+    }
     let mut is_near = true;
     let mut start = file.source.line_start(own.start());
     let mut count = 0;
@@ -402,7 +421,7 @@ fn comments<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Vec<(String, bool)>
 }
 
 /// The comment on the lines right above the one that begins at `start`, and where it begins.
-fn comment_above(file: &File<'_, '_>, mut start: TextSize) -> Option<(String, TextSize)> {
+pub fn comment_above(file: &File<'_, '_>, mut start: TextSize) -> Option<(String, TextSize)> {
     let mut lines = Vec::new();
     while let Some(line) = line_before(file.source, start) {
         let comments = file.comments.comments_in_range(line);

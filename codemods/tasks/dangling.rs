@@ -4,6 +4,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::Ranged;
 
+use super::entry::lives_as_long_as_loop;
 use super::kept::Dangling;
 use super::making::{is_kept_somewhere, is_loop, makes_task, may_be_loop};
 use crate::file::File;
@@ -114,7 +115,18 @@ impl Codemod for DanglingTask {
                 "the task is created in a decorator; there is nowhere to keep it".to_owned(),
             ),
             Fate::Statement => Dangling::new(file, *site, call, owner)?.remedy(None),
-            Fate::Unread(name) => Dangling::new(file, *site, call, owner)?.remedy(Some(name)),
+            Fate::Unread(name) => {
+                let dangling = Dangling::new(file, *site, call, owner)?;
+                // The variable refers to it as long as the loop runs.
+                if let Owner::Function(function) = owner
+                    && !dangling.may_await()
+                    && lives_as_long_as_loop(file, function)
+                    && is_bound_once(site, function, &name.id)
+                {
+                    return None;
+                }
+                dangling.remedy(Some(name))
+            }
             Fate::Lambda(_) => {
                 Remedy::NotFixed("a lambda can't keep the task; use a function".to_owned())
             }
@@ -190,6 +202,27 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
         }
         _ => None,
     }
+}
+
+/// Whether a local name is bound by the statement at `site` alone, once, and never deleted.
+fn is_bound_once(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &str) -> bool {
+    struct Bindings<'n> {
+        name: &'n str,
+        found: usize,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Bindings<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found += usize::from(matches!(node, AnyNodeRef::ExprName(other)
+                if other.ctx != ExprContext::Load && other.id == self.name));
+            TraversalSignal::Traverse
+        }
+    }
+    let is_repeated = site
+        .enclosing_in_function()
+        .any(|(node, _)| node.is_stmt_for() || node.is_stmt_while());
+    let mut bindings = Bindings { name, found: 0 };
+    bindings.visit_body(&function.body);
+    !is_repeated && bindings.found == 1
 }
 
 /// Whether a local name is read in a function with this body or in a scope inside, or is more than

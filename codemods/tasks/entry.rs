@@ -23,6 +23,50 @@ pub(crate) fn is_entry_point(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     }
 }
 
+/// Whether a coroutine function is all that the loop runs which is made for it, so that its variables live as long as
+/// that: the file gives it to `asyncio.run`, and does nothing else with it.
+pub(super) fn lives_as_long_as_loop(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let Some(of) = file.semantics.definition_of(function) else {
+        return false;
+    };
+    if !function.is_async || file.is_imported_name(&function.name) {
+        return false;
+    }
+    let mut runs = RunsAlone {
+        runs: Runs {
+            file,
+            of,
+            found: false,
+        },
+        name: &function.name,
+        mentions: 0,
+    };
+    runs.visit_body(file.body());
+    runs.runs.found && runs.mentions == 1
+}
+
+/// Looks for `asyncio.run(f())`, for one function of the file, and counts where its name stands.
+struct RunsAlone<'f, 'a, 'db> {
+    runs: Runs<'f, 'a, 'db>,
+    name: &'f str,
+    mentions: usize,
+}
+
+impl<'a> SourceOrderVisitor<'a> for RunsAlone<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let file = self.runs.file;
+        if let AnyNodeRef::ExprCall(call) = node
+            && file.semantics.means(&call.func, &["asyncio.run"])
+            && let Some(Expr::Call(given)) = call.arguments.args.first()
+        {
+            self.runs.found |= self.runs.names_it(&given.func);
+        }
+        self.mentions += usize::from(matches!(node, AnyNodeRef::ExprName(name)
+            if name.id == self.name));
+        TraversalSignal::Traverse
+    }
+}
+
 /// Whether some file of the project runs the coroutine of a function of this module.
 fn is_run_elsewhere(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
     let at_module_level = file.body().iter().any(|statement| {
@@ -69,24 +113,25 @@ impl<'a> SourceOrderVisitor<'a> for Runs<'_, '_, '_> {
 }
 
 impl Runs<'_, '_, '_> {
+    /// Whether an expression is the function.
+    fn names_it(&self, callee: &Expr) -> bool {
+        let found = self.file.semantics.function_in_sight(callee);
+        found.is_some_and(|function| function.definition() == self.of)
+    }
+
     /// Whether a runner that is given `expr` runs the function: it is the function itself, a call of it, or a variable
     /// for one.
     fn is_made_by_it(&self, expr: &Expr) -> bool {
         let semantics = &self.file.semantics;
-        let names_it = |callee: &Expr| {
-            semantics
-                .function_in_sight(callee)
-                .is_some_and(|function| function.definition() == self.of)
-        };
         match expr {
-            Expr::Call(call) => names_it(&call.func),
+            Expr::Call(call) => self.names_it(&call.func),
             Expr::Name(name) => {
-                names_it(expr)
+                self.names_it(expr)
                     || semantics.origins(name).iter().any(|origin| {
-                        matches!(origin, Origin::Value(Expr::Call(call)) if names_it(&call.func))
+                        matches!(origin, Origin::Value(Expr::Call(call)) if self.names_it(&call.func))
                     })
             }
-            other => names_it(other),
+            other => self.names_it(other),
         }
     }
 }

@@ -63,7 +63,20 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         {
             return Ok(rewrite);
         }
-        let may_await = match strategy {
+        if self.may_await()
+            && let Some(rewrite) = self.awaited_at_end(existing)?
+        {
+            return Ok(rewrite);
+        }
+        if strategy != TaskStrategy::Set && self.is_once_in_module() {
+            return self.kept_by_module();
+        }
+        self.kept_in_set(existing)
+    }
+
+    /// Whether the function may wait for the task at its end.
+    pub(super) fn may_await(&self) -> bool {
+        match self.file.settings.task_strategy {
             TaskStrategy::Auto => {
                 is_entry_point(self.file, self.owner)
                     && self.ending() == Ending::Ends
@@ -71,14 +84,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             }
             TaskStrategy::Await => self.file.is_async(self.owner) && self.ending() != Ending::Never,
             TaskStrategy::Set => false,
-        };
-        if may_await && let Some(rewrite) = self.awaited_at_end(existing)? {
-            return Ok(rewrite);
         }
-        if strategy != TaskStrategy::Set && self.is_once_in_module() {
-            return self.kept_by_module();
-        }
-        self.kept_in_set(existing)
     }
 
     /// How the coroutine of the task ends.
@@ -111,11 +117,30 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     /// A variable of the module refers to the task as long as the program runs.
     fn kept_by_module(&self) -> Result<Rewrite, String> {
         let slot = Slot::of(self.file, &self.place)?;
-        let task = names::fresh(self.file, self.owner, &["task", "background_task"]);
+        let task = self.fresh_name();
         let edits = self.store(&slot, &task);
         let mut rewrite = Rewrite::safe(format!("Keep the task in the variable `{task}`"), edits);
         rewrite.alone_in = Some(TextSize::default());
         Ok(rewrite)
+    }
+
+    /// A name for the task: one with a number beside other tasks.
+    fn fresh_name(&self) -> String {
+        let body = match self.owner {
+            Owner::Function(function) => &function.body,
+            Owner::Module | Owner::Lambda(_) => self.file.body(),
+        };
+        let is_task = body.iter().any(|statement| {
+            matches!(statement, Stmt::Assign(assign)
+                if matches!(assign.targets.as_slice(), [Expr::Name(name)] if name.id == "task")
+                    && matches!(&*assign.value, Expr::Call(call) if makes_task(self.file, call)))
+        });
+        let wishes: &[&str] = if is_task {
+            &["task"]
+        } else {
+            &["task", "background_task"]
+        };
+        names::fresh(self.file, self.owner, wishes)
     }
 
     /// `async with asyncio.TaskGroup() as tg:` around the call takes the task.
@@ -198,7 +223,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => names::fresh(self.file, self.owner, &["task", "background_task"]),
+            None => self.fresh_name(),
         };
         let (set, new_set) = self.keeper()?;
         let mut edits = match existing {

@@ -21,6 +21,7 @@ use ruff_python_ast::PythonVersion;
 
 use crate::fixes::Fixes;
 use crate::output::format::OutputFormat;
+use crate::python_version::OLDEST;
 use crate::selection::{self, Layer};
 
 use options::OPTIONS;
@@ -185,7 +186,7 @@ impl Config {
         match self.target_version_origin {
             VersionOrigin::Default => PythonVersion::latest(),
             VersionOrigin::Given(_) | VersionOrigin::RequiresPython(_) => {
-                self.settings.target_version
+                self.settings.target_version.max(OLDEST)
             }
         }
     }

@@ -11,7 +11,10 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 use rustc_hash::FxHashSet;
 
 use look::Look;
-pub use table::{cleans_up, ends, ends_with_arguments, is_calm, is_closing, is_one_of, undoes};
+pub use table::{
+    cleans_up, ends, ends_with_arguments, is_calm, is_closing, is_one_of, lets_go, takes_away,
+    undoes,
+};
 pub use threads::in_thread;
 
 use crate::project::Project;

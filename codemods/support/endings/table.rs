@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ruff_python_ast::Expr;
+use ruff_python_ast::{self as ast, Expr};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
@@ -19,6 +19,9 @@ pub(super) struct Table {
     pub(super) cleaning: FxHashSet<String>,
     pub(super) closing: FxHashSet<String>,
     pub(super) undoing: FxHashSet<String>,
+    letting_go: FxHashSet<String>,
+    taking_away: Vec<String>,
+    taking_away_methods: FxHashSet<String>,
     pub(super) limiters: FxHashSet<String>,
     pub(super) locks: FxHashSet<String>,
     pub(super) pooled: Vec<String>,
@@ -71,6 +74,24 @@ pub fn cleans_up(method: &str) -> bool {
 /// Whether a function of this name undoes something or lets go of it, by one of its words.
 pub fn undoes(name: &str) -> bool {
     name.split('_').any(|word| TABLE.undoing.contains(word))
+}
+
+/// Whether a call ends or lets go of something, by the name of what is called: `session.close()`, `process.kill()`,
+/// `os.remove(path)`.
+pub fn lets_go(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
+    let is_named = last_name(&call.func).is_some_and(|name| {
+        TABLE.letting_go.contains(name)
+            || call.arguments.is_empty()
+                && name.split('_').any(|word| TABLE.letting_go.contains(word))
+    });
+    is_named || takes_away(semantics, &call.func)
+}
+
+/// Whether calling `callee` takes a file or a folder away.
+pub fn takes_away(semantics: &Semantics<'_>, callee: &Expr) -> bool {
+    let is_method = callee.as_attribute_expr();
+    is_method.is_some_and(|method| TABLE.taking_away_methods.contains(method.attr.as_str()))
+        || means_one_of(semantics, callee, &TABLE.taking_away)
 }
 
 /// Whether calling `callee` raises nothing, where it is given what it is for.
