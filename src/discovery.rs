@@ -216,7 +216,16 @@ pub fn is_stub(path: &Path) -> bool {
 /// Whether `path` is a stub file of a module that has no code beside it in Python: only there it says what the module
 /// has.
 fn stands_alone(path: &Path) -> bool {
-    is_stub(path) && !path.with_extension("py").is_file()
+    is_stub(path) && !path.with_extension("py").is_file() && !is_in_stub_folder(path)
+}
+
+/// The folder where pyright looks for stubs of other people's packages, unless it is told otherwise.
+pub const STUB_FOLDER: &str = "typings";
+
+/// Whether a file is among the stubs that a project has for other people's packages.
+fn is_in_stub_folder(path: &Path) -> bool {
+    let mut folders = path.ancestors().skip(1);
+    folders.any(|folder| folder.file_name().is_some_and(|name| name == STUB_FOLDER))
 }
 
 /// A key by which paths sort as they do by their components, at a fraction of the time.

@@ -140,39 +140,19 @@ fn entries(folder: &SystemPath) -> FxHashSet<OsString> {
         .collect()
 }
 
-/// Tells `project` which of the packages it imports are its own: those whose code lies where imports start. Stubs that
-/// lie there alone are about code that is somewhere else.
+/// Tells `project` which of the packages it imports are its own: those that lie where imports start.
 pub fn add_own(project: &mut Project, roots: &Roots) {
-    let there: Vec<(&SystemPathBuf, FxHashSet<OsString>)> =
-        roots.all().map(|root| (root, entries(root))).collect();
-    let is_own = |package: &str| {
-        there.iter().any(|(root, names)| {
-            let has = |ending: &str| names.contains(OsStr::new(&format!("{package}{ending}")));
-            let holds_stubs = || STUB_FOLDERS.contains(&root.file_name().unwrap_or_default());
-            has(".py")
-                || has(".pyi") && !holds_stubs()
-                || has("") && !is_stub_package(&root.join(package))
-        })
-    };
+    let there: FxHashSet<OsString> = roots.all().flat_map(|root| entries(root)).collect();
     let packages: Vec<String> = project
         .packages()
-        .filter(|package| is_own(package))
+        .filter(|package| {
+            ["", ".py", ".pyi"]
+                .iter()
+                .any(|ending| there.contains(OsStr::new(&format!("{package}{ending}"))))
+        })
         .map(str::to_owned)
         .collect();
     project.add_own(packages.iter().map(String::as_str));
-}
-
-/// Folders that type checkers read stubs from (pyright's `stubPath`, mypy's `MYPYPATH` by custom).
-const STUB_FOLDERS: [&str; 2] = ["typings", "stubs"];
-
-/// Whether a folder is a package of stubs alone.
-fn is_stub_package(folder: &SystemPath) -> bool {
-    let names = entries(folder);
-    let ends_with = |ending: &str| {
-        let mut names = names.iter();
-        names.any(|name| Path::new(name).extension() == Some(OsStr::new(ending)))
-    };
-    ends_with("pyi") && !["py", "so", "pyd", "pyx", "c"].into_iter().any(ends_with)
 }
 
 /// Tells `project` which of the packages it imports are installed, and what they define

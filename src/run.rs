@@ -20,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::choose::Plan;
 use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
-use crate::discovery::Found;
+use crate::discovery::{Found, STUB_FOLDER};
 use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
 use crate::environment::{self, Environments};
 use crate::first_look::{FirstLook, Settled, first_look};
@@ -373,7 +373,13 @@ fn pass(
     }
     let mut site_packages = environments.site_packages();
     // What is installed says more than any stub.
-    let extra_stubs = all_of(&configs, |config| &config.extra_stubs);
+    let mut extra_stubs = all_of(&configs, |config| &config.extra_stubs);
+    extra_stubs.extend(
+        wholes
+            .iter()
+            .map(|whole| whole.root.join(STUB_FOLDER))
+            .filter(|folder| folder.as_std_path().is_dir()),
+    );
     for packages in &mut site_packages {
         packages.extend(extra_stubs.iter().cloned());
     }
