@@ -1,5 +1,6 @@
 //! The Python environments whose packages are looked at: where they are, and what they hold.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -51,7 +52,7 @@ pub struct Environments {
     /// Where in `all` files of these folders have theirs. Nothing for those without any.
     places: FxHashMap<SystemPathBuf, Option<usize>>,
     /// The active one, or the system's: for all folders that have none around them.
-    active: Option<Option<Environment>>,
+    active: OnceCell<Option<Environment>>,
 }
 
 impl Environments {
@@ -80,7 +81,7 @@ impl Environments {
         Ok(())
     }
 
-    fn around(&mut self, folder: &SystemPath) -> Option<Environment> {
+    fn around(&self, folder: &SystemPath) -> Option<Environment> {
         let system = OsSystem::new(folder);
         let local = folder
             .ancestors()
@@ -93,7 +94,7 @@ impl Environments {
             });
         // An environment that was removed since it was activated is no reason to stop.
         local.or_else(|| {
-            let active = self.active.get_or_insert_with(|| {
+            let active = self.active.get_or_init(|| {
                 let found = PythonEnvironment::discover(None, &system).ok().flatten()?;
                 Environment::of(&found, &system).ok()
             });

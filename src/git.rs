@@ -66,10 +66,10 @@ pub fn changes_since(revision: &str, folder: &Path) -> Result<Changes, String> {
         "--no-ext-diff",
         "--diff-filter=d",
     ];
-    let changed = git(&top, names.into_iter().chain([base.as_str(), "--"]))?;
+    let listed = git(&top, names.into_iter().chain([base.as_str(), "--"]))?;
     let others = git(&top, ["ls-files", "-z", "--others", "--exclude-standard"])?;
     let mut changes = Changes::new();
-    for path in paths_of(&changed, &top) {
+    for path in paths_of(&listed, &top) {
         let options = [
             "diff",
             "-U0",

@@ -75,7 +75,6 @@ mod tests {
 
     use super::Lines;
 
-    #[expect(clippy::expect_used, reason = "a test that cannot go on must stop")]
     fn at(text: &str, word: &str) -> TextRange {
         let start = text.find(word).expect("it is there");
         let start = TextSize::try_from(start).expect("it is short");

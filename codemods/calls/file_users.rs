@@ -411,10 +411,11 @@ impl Graph {
         let reached = self.reached(helper);
         let is_other = |other: &User| {
             let is_itself = call.is_once && other.function == caller;
-            !is_itself
-                && !reached.contains(&other.function)
-                && !(is_own(helper) && is_own(other.function) && is_own(other.by))
-                && !self.are_apart(caller, other.function, is_imported)
+            let are_all_own = is_own(helper) && is_own(other.function) && is_own(other.by);
+            !(is_itself
+                || are_all_own
+                || reached.contains(&other.function)
+                || self.are_apart(caller, other.function, is_imported))
         };
         let given = self.users.used.get(&caller).into_iter().flatten();
         let given = given.filter(|used| used.through == Some(helper));

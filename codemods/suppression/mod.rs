@@ -413,17 +413,13 @@ pub fn without_noqa(file: &File<'_, '_>, at: TextSize, gone: &[&str]) -> Option<
 
 /// The word of a directive, and the codes in brackets behind it.
 fn word_and_codes(directive: Part<'_>) -> (Part<'_>, Option<Vec<Code>>) {
-    match directive.text.split_once('[') {
-        Some((word, rest)) => {
-            let list = rest.split(']').next().unwrap_or_default();
-            let codes = split_codes(directive.from(rest).until(list));
-            (directive.until(word.trim_end()), Some(codes))
-        }
-        None => {
-            let word = directive.text.split_whitespace().next();
-            (directive.until(word.unwrap_or_default()), None)
-        }
-    }
+    let Some((word, rest)) = directive.text.split_once('[') else {
+        let word = directive.text.split_whitespace().next();
+        return (directive.until(word.unwrap_or_default()), None);
+    };
+    let list = rest.split(']').next().unwrap_or_default();
+    let codes = split_codes(directive.from(rest).until(list));
+    (directive.until(word.trim_end()), Some(codes))
 }
 
 /// What follows `noqa` in a comment that starts with it, in any case, as flake8 and ruff read it.

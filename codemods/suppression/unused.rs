@@ -139,8 +139,8 @@ fn finding(
     let edit = match (kept.as_slice(), codes.first(), codes.last()) {
         ([_, ..], Some(first), Some(last)) => {
             let kept: Vec<&str> = kept.iter().map(|code| code.text.as_str()).collect();
-            let list = TextRange::new(first.range.start(), last.range.end());
-            Edit::range_replacement(kept.join(", "), list)
+            let all = TextRange::new(first.range.start(), last.range.end());
+            Edit::range_replacement(kept.join(", "), all)
         }
         _ => whole(file, directive),
     };
@@ -177,24 +177,23 @@ fn fault(directive: &Directive, code: &Code, selected: &[&'static str]) -> Optio
 
 fn misspelled(file: &File<'_, '_>, directive: &Directive, word: &Word) -> Finding {
     let written = &file.source[word.range];
-    let (message, remedy) = match word.meant {
-        Some(meant) => {
-            let edit = Edit::range_replacement(meant.to_owned(), word.range);
-            let rewrite = Rewrite::safe(format!("Write `{meant}`"), vec![edit]);
-            let message = format!("asyncfix doesn't know `{written}`; did you mean `{meant}`?");
-            (message, rewrite)
-        }
-        None => {
-            let rewrite = Rewrite::safe("Remove the comment", vec![whole(file, directive)])
-                .unsafe_if(Some("it may be a misspelled one"));
-            (UNKNOWN_WORD.to_owned(), rewrite)
-        }
+    let (message, rewrite) = if let Some(meant) = word.meant {
+        let edit = Edit::range_replacement(meant.to_owned(), word.range);
+        let message = format!("asyncfix doesn't know `{written}`; did you mean `{meant}`?");
+        (
+            message,
+            Rewrite::safe(format!("Write `{meant}`"), vec![edit]),
+        )
+    } else {
+        let rewrite = Rewrite::safe("Remove the comment", vec![whole(file, directive)])
+            .unsafe_if(Some("it may be a misspelled one"));
+        (UNKNOWN_WORD.to_owned(), rewrite)
     };
     Finding {
         rule: &RULE,
         range: directive.part,
         message,
-        remedy: if_for_programs(file, directive, remedy),
+        remedy: if_for_programs(file, directive, rewrite),
     }
 }
 

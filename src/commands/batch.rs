@@ -93,7 +93,7 @@ pub(super) fn run(options: &ConfigArgs, jobs: Option<usize>) -> Result<u8, Stop>
             .map(|line| batch.line(&line))
             .collect();
         for answer in answers.into_iter().flatten() {
-            failed |= !answer["error"].is_null();
+            failed |= answer.get("error").is_some_and(|error| !error.is_null());
             writeln!(out, "{answer}")?;
         }
         out.flush()?;
@@ -190,7 +190,7 @@ fn answer(record: &Record, outcome: Option<&Outcome>) -> Value {
     let (fixed, left): (Vec<Value>, Vec<Value>) = match findings {
         Some(Value::Array(findings)) => findings
             .into_iter()
-            .partition(|finding| finding["fixed"] == json!(true)),
+            .partition(|finding| finding.get("fixed") == Some(&json!(true))),
         _ => (Vec::new(), Vec::new()),
     };
     let rewritten = outcome.and_then(|outcome| outcome.rewritten.as_deref());

@@ -207,7 +207,8 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     show_findings(args, format, &outcomes, cwd, &mut out)?;
     out.flush()?;
     // Where nothing could be looked at, nothing is said about it.
-    if !args.quiet && !(failed && counts == Counts::default()) {
+    let is_nothing_known = failed && counts == Counts::default();
+    if !args.quiet && !is_nothing_known {
         note(&summary(args, counts));
     }
     Ok(if failed { ERROR } else { code })
@@ -215,11 +216,11 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
 
 /// The files that were changed since a revision, with the lines that were.
 fn changed_since(revision: &str, inputs: Vec<Input>, cwd: &Path) -> Result<Vec<Input>, Stop> {
-    let changes = git::changes_since(revision, cwd)
+    let known = git::changes_since(revision, cwd)
         .map_err(|error| Stop::Error(format!("--since {revision}: {error}")))?;
     let changed = inputs.into_iter().filter_map(|mut input| {
         let path = input.found.path.canonicalize().ok()?;
-        let lines = changes.get(&path)?;
+        let lines = known.get(&path)?;
         input.lines = lines.clone().map(Arc::new);
         let is_changed = input.lines.as_ref().is_none_or(|lines| !lines.is_empty());
         is_changed.then_some(input)
@@ -249,7 +250,7 @@ fn check_clean(outcomes: &[run::Outcome]) -> Result<(), Stop> {
 }
 
 /// Says how the commands of other linters are called here, where one of them was taken for a path.
-fn hint_at_commands(args: &MainArgs, errors: &mut Vec<String>) {
+fn hint_at_commands(args: &MainArgs, errors: &mut [String]) {
     let first = args.paths.first().and_then(|path| path.to_str());
     let hint = match first {
         Some("check" | "lint") => "files and folders are named alone, as in `asyncfix src`",

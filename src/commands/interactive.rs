@@ -1,6 +1,7 @@
 //! `--interactive`: each fix is shown, and somebody says what becomes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::process::Command;
@@ -56,13 +57,13 @@ impl Asker {
     fn ask(&self, shown: &Path, source: &str, finding: &Finding, fixed: &str) -> Answer {
         let (code, name) = (finding.rule.code, finding.rule.name);
         let mut text = diff::unified(shown, source, fixed, self.color);
-        text.push_str(&format!("{code} {name}: {}\n", finding.message));
+        let _ = writeln!(text, "{code} {name}: {}", finding.message);
         if let Some(reason) = finding
             .remedy
             .rewrite()
             .and_then(|rewrite| rewrite.unsafe_because.as_deref())
         {
-            text.push_str(&format!("unsafe: {reason}\n"));
+            let _ = writeln!(text, "unsafe: {reason}");
         }
         let mut error = io::stderr().lock();
         let _ = error.write_all(text.as_bytes());

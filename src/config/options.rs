@@ -351,7 +351,7 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
             chosen(
                 "cancellation.endless",
                 &ENDLESS,
-                config.settings.cancellation_endless,
+                &config.settings.cancellation_endless,
             )
         },
     },
@@ -437,7 +437,7 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
             options.gather_guard = Some(reader.choice(value, &GUARDS)?);
             Ok(())
         },
-        show: |config| chosen("gather.guard", &GUARDS, config.settings.gather_guard),
+        show: |config| chosen("gather.guard", &GUARDS, &config.settings.gather_guard),
     },
     ConfigOption {
         key: "tasks.strategy",
@@ -448,7 +448,13 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
             options.task_strategy = Some(reader.choice(value, &STRATEGIES)?);
             Ok(())
         },
-        show: |config| chosen("tasks.strategy", &STRATEGIES, config.settings.task_strategy),
+        show: |config| {
+            chosen(
+                "tasks.strategy",
+                &STRATEGIES,
+                &config.settings.task_strategy,
+            )
+        },
     },
     ConfigOption {
         key: "per-file-ignores.*",
@@ -490,8 +496,8 @@ fn unless_empty(key: &str, items: &[String]) -> Vec<(String, String)> {
     one(key, list(items))
 }
 
-fn chosen<T: PartialEq>(key: &str, choices: &[(&str, T)], choice: T) -> Vec<(String, String)> {
-    let found = choices.iter().find(|(_, other)| *other == choice);
+fn chosen<T: PartialEq>(key: &str, choices: &[(&str, T)], choice: &T) -> Vec<(String, String)> {
+    let found = choices.iter().find(|(_, other)| other == choice);
     found.map_or_else(Vec::new, |(name, _)| one(key, format!("{name:?}")))
 }
 

@@ -108,7 +108,8 @@ fn completed(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
 
 fn completed_lines(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<String> {
     let shown = complete(text, outcomes, cwd)?;
-    Some(shown.iter().map(|shown| format!("{shown}\n")).collect())
+    let lines = shown.iter().map(Value::to_string);
+    Some(lines.flat_map(|line| [line, "\n".to_owned()]).collect())
 }
 
 fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagnostic {
