@@ -272,10 +272,14 @@ impl<'a> Managed<'_, 'a, '_> {
         let rewrite = || -> Result<Rewrite, String> {
             let lines = self.file.lines();
             let mut removals = self.without_setup(first)?;
-            for at in behind..=end {
+            let is_managed = inner_end <= end && row.form != Form::None;
+            if is_managed {
+                removals.extend(lines.delete_together(suite, behind..=end)?);
+            }
+            for at in (behind..=end).filter(|_| !is_managed) {
                 removals.push(if inner_end > end {
                     lines.delete(suite, at)?
-                } else if row.form == Form::None {
+                } else {
                     let line = lines.line_of(suite.get(at).ok_or(SHARED)?).ok_or(SHARED)?;
                     let removal = Edit::range_deletion(line);
                     if at == behind {
@@ -283,8 +287,6 @@ impl<'a> Managed<'_, 'a, '_> {
                     } else {
                         removal
                     }
-                } else {
-                    lines.delete_last(suite, at)?
                 });
             }
             for early in &early {

@@ -47,6 +47,10 @@ const ARGUMENT: &str = "return_exceptions=True";
 const TITLE: &str =
     "Add `return_exceptions=True` and raise the first exception after all have finished";
 
+/// Why a new list without an annotation is not for code that is checked strictly.
+const UNTOLD: &str =
+    "asyncfix can't tell the type of the new list, so type checkers would see `Any`";
+
 /// Why typed code may not take the results as they are.
 const WIDER: &str = "for type checkers the results become `T | BaseException`";
 
@@ -410,13 +414,14 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 definitions.is_some_and(|definitions| definitions.len() == 1)
             })
         };
+        let is_new = outlives || is_bound_once();
         let annotation = match annotation {
             Some(annotation) => Some(self.file.text(annotation).to_owned()),
-            None if outlives || is_bound_once() => {
-                typed::annotation_of_results(self.file, self.owner, &self.members)
-            }
+            None if is_new => typed::annotation_of_results(self.file, self.owner, &self.members),
             None => None,
         };
+        let untold = (is_new && annotation.is_none() && self.file.settings.asks_for_annotations)
+            .then_some(UNTOLD);
         let annotation =
             annotation.map_or_else(String::new, |annotation| format!(": {annotation}"));
         let mut lines = Vec::new();
@@ -424,7 +429,9 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             lines.push(format!("{list}{annotation} = []"));
         }
         lines.extend(self.guard_for(&results, Some(&list)));
-        self.take_apart(argument, &results, lines, outlives.then_some(list.as_str()))
+        let rewrite =
+            self.take_apart(argument, &results, lines, outlives.then_some(list.as_str()))?;
+        Ok(rewrite.unsafe_if(untold))
     }
 
     /// Whether the name is that of an empty list already, made further up in the same suite, which nothing has used

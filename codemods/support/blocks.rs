@@ -6,7 +6,7 @@
 //! are indented at least as deep behind the last statement of a suite.
 
 use std::fmt::Write as _;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::{Token, TokenKind, Tokens};
@@ -292,6 +292,29 @@ impl<'a> Lines<'a> {
         } else {
             Ok(removal)
         }
+    }
+
+    /// The same for statements that stand one behind the other and go together.
+    pub fn delete_together(
+        self,
+        suite: &[Stmt],
+        range: RangeInclusive<usize>,
+    ) -> Result<Vec<Edit>, &'static str> {
+        let last = *range.end();
+        let removals: Vec<Edit> = range
+            .map(|index| self.delete(suite, index))
+            .collect::<Result<_, _>>()?;
+        let is_end = last + 1 == suite.len()
+            || removals
+                .last()
+                .is_some_and(|removal| self.is_blank_behind(removal));
+        if !is_end {
+            return Ok(removals);
+        }
+        let removals = removals.into_iter();
+        Ok(removals
+            .map(|removal| self.with_blank_lines_before(removal))
+            .collect())
     }
 
     /// Whether a token is a comment that stays when what it stands behind goes: one for people.
