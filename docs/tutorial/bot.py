@@ -46,12 +46,14 @@ async def answer(writer, user, text):
 
 async def serve_user(reader, writer):
     user = writer.get_extra_info("peername")[1]
-    while line := await reader.readline():
-        try:
-            await answer(writer, user, line.decode().strip())
-        except:
-            logger.exception("no answer for %s", user)
-    writer.close()
+    try:
+        while line := await reader.readline():
+            try:
+                await answer(writer, user, line.decode().strip())
+            except:
+                logger.exception("no answer for %s", user)
+    finally:
+        writer.close()
 
 
 async def report_load():
