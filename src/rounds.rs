@@ -647,6 +647,9 @@ fn wanted(
                 Choice::No => {
                     finding.remedy = Remedy::NotFixed("you chose to leave it".to_owned());
                 }
+                Choice::Instead(text) if text == context.source => {
+                    finding.remedy = Remedy::NotFixed("you chose to leave it".to_owned());
+                }
                 Choice::Instead(text) => {
                     return Err(Step::Rewritten {
                         fixed: vec![Fixed::of(&finding, context.source)],

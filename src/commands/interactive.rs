@@ -58,6 +58,10 @@ impl Asker {
         let (code, name) = (finding.rule.code, finding.rule.name);
         let mut text = diff::unified(shown, source, fixed, self.color);
         let _ = writeln!(text, "{code} {name}: {}", finding.message);
+        let elsewhere = finding.remedy.rewrite().map(|rewrite| &rewrite.elsewhere);
+        for other in elsewhere.into_iter().flatten() {
+            let _ = writeln!(text, "also changes {}", other.path.display());
+        }
         if let Some(reason) = finding
             .remedy
             .rewrite()
