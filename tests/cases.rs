@@ -16,11 +16,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use asyncfix::output::format::OutputFormat;
 use asyncfix::output::report;
-use asyncfix::run::{Mode, Outcomes};
 use asyncfix_codemods::finding::Remedy;
 use asyncfix_codemods::{CODEMODS, Codemod};
+use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::run::{Mode, Outcomes};
 
 use harness::pages::{self, Case, Expectation};
 use harness::project::{Asked, Folder};
