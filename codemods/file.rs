@@ -40,6 +40,28 @@ const FOLDERS: usize = 4;
 /// How many folders up from a file may be the one of the package that it belongs to.
 const PACKAGES: usize = 3;
 
+/// Which files of the project a fix may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writable {
+    /// Those with a number below this one: they were given, and the others lie beside them.
+    Below(usize),
+    /// The one with this number.
+    Only(usize),
+    /// All.
+    Every,
+}
+
+impl Writable {
+    /// Whether the file with this number is one of them.
+    pub fn has(self, number: usize) -> bool {
+        match self {
+            Self::Below(end) => number < end,
+            Self::Only(one) => number == one,
+            Self::Every => true,
+        }
+    }
+}
+
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct File<'a, 'db> {
     /// The text, as it is now.
@@ -50,6 +72,8 @@ pub struct File<'a, 'db> {
     pub project: &'a Project,
     /// The number of the file among those of the project.
     pub number: usize,
+    /// Which files of the project may be changed with it.
+    pub writable: Writable,
     /// The file's own style: indentation, quotes, line ending.
     pub stylist: Stylist<'a>,
     /// The comments, by range.
@@ -81,6 +105,7 @@ impl<'a, 'db> File<'a, 'db> {
         settings: &'a Settings,
         project: &'a Project,
         number: usize,
+        writable: Writable,
     ) -> Self {
         let semantics = Semantics::new(db, file, module.clone());
         let is_package = semantics
@@ -92,6 +117,7 @@ impl<'a, 'db> File<'a, 'db> {
             settings,
             project,
             number,
+            writable,
             stylist: Stylist::from_tokens(module.tokens(), source),
             comments: CommentRanges::from(module.tokens()),
             is_package,
@@ -106,6 +132,12 @@ impl<'a, 'db> File<'a, 'db> {
             uses_of_files: OnceCell::new(),
             module_names: OnceCell::new(),
         }
+    }
+
+    /// Whether a fix may change the file at `path`, which is one of the project.
+    pub fn may_write(&self, path: &Path) -> bool {
+        let number = self.project.number_of(path);
+        number.is_some_and(|number| self.writable.has(number))
     }
 
     /// What the file puts in the place of something else.

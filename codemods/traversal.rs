@@ -17,7 +17,7 @@ use crate::spelling::{Hints, Spellings};
 use crate::support::{examples, twins};
 use crate::suppression::{self, unused};
 use crate::traces::search::Sought;
-use crate::traces::{Node, Scopes, Writer};
+use crate::traces::{Node, Scopes, Traces, Writer};
 use crate::{Candidate, Codemod};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress. `selected` has the codes of
@@ -257,12 +257,18 @@ impl Prospects {
     }
 
     /// The codemods that are worth a closer look, now that the project is known. `file` is the
-    /// number of the file in it.
-    pub fn settle(&self, project: &Project, file: usize) -> Vec<&'static dyn Codemod> {
+    /// number of the file in it, and `own` has the file's traces, where those of the project were written without a look
+    /// for codemods.
+    pub fn settle(
+        &self,
+        project: &Project,
+        file: usize,
+        own: Option<&Traces>,
+    ) -> Vec<&'static dyn Codemod> {
         let found = self.waiting.iter().filter_map(|(codemod, values)| {
             values
                 .iter()
-                .any(|(name, sought, node)| project.may_hold(file, None, *node, *name, *sought))
+                .any(|(name, sought, node)| project.may_hold(file, own, *node, *name, *sought))
                 .then_some(*codemod)
         });
         let mut codemods: Vec<_> = self.certain.iter().copied().chain(found).collect();

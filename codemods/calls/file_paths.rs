@@ -44,7 +44,7 @@ pub(super) enum Piece {
 pub(super) struct FilePath(pub(super) Box<[Piece]>);
 
 /// A file that a function reads or changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileUse {
     pub(super) path: FilePath,
     /// As it is written.
@@ -60,7 +60,7 @@ pub(super) enum Slot {
 }
 
 /// A path that a function gives to another one of the project.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Handed {
     pub(super) callee: Callee,
     /// The last name of what is called.
@@ -72,7 +72,7 @@ pub(super) struct Handed {
 }
 
 /// What a function does with files.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Files {
     pub(super) uses: Vec<FileUse>,
     pub(super) handed: Vec<Handed>,

@@ -77,7 +77,7 @@ enum Callee {
 }
 
 /// A call in a function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Call {
     callee: Callee,
     /// How the callee is written.
@@ -95,7 +95,7 @@ struct Borrowed {
 }
 
 /// A call of the table of blocking calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Blocked {
     /// What the table calls it.
     name: Name,
@@ -122,7 +122,7 @@ pub struct SharedFile {
 }
 
 /// A function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Function {
     /// Its name, behind those of the classes around it.
     name: Name,
@@ -148,7 +148,7 @@ struct Function {
 }
 
 /// A class.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Class {
     bases: Vec<Target>,
     /// In the order of their names.
@@ -158,7 +158,7 @@ struct Class {
 }
 
 /// What a class has under a name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClassMember {
     /// This function of the file.
     Method(u32),
@@ -173,7 +173,7 @@ impl Class {
 }
 
 /// The functions of one file, and what they call. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Calls {
     place: Place,
     /// The names at the module's top level, in order.

@@ -24,7 +24,7 @@ pub use self::writer::Writer;
 use crate::key::{Key, name_key};
 
 /// Where a file stands among the modules.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The components of its path, without the ending. More than the module's name has, where the
     /// folder that imports start from is not the root.
@@ -132,7 +132,7 @@ enum Origin {
 }
 
 /// A function or method.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Function {
     name: Key,
     is_async: bool,
@@ -145,7 +145,7 @@ struct Function {
 }
 
 /// Something that a class has under a name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Member {
     /// A method, as an index into [`Traces::functions`].
     Method(u32),
@@ -154,7 +154,7 @@ enum Member {
 }
 
 /// A class.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Class {
     name: Key,
     /// Its name, for messages.
@@ -184,7 +184,7 @@ impl Class {
 }
 
 /// The traces of one file. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Traces {
     /// The last components of the module's name.
     tail: Vec<Key>,
