@@ -2,23 +2,24 @@
 
 use std::cell::OnceCell;
 
+use asyncfix_analysis::answers::{examples, twins};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::key::Key;
+use asyncfix_analysis::project::Project;
+use asyncfix_analysis::settings::Settings;
+use asyncfix_analysis::spelling::{Hints, Spellings};
+use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::traces::{Node, Scopes, Writer};
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
 use rustc_hash::FxHashSet;
 
 use crate::cancellation::broad::let_pass;
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
-use crate::key::Key;
-use crate::project::Project;
-use crate::settings::Settings;
-use crate::site::Site;
-use crate::spelling::{Hints, Spellings};
-use crate::support::{examples, twins};
 use crate::suppression::{self, unused};
-use crate::traces::search::Sought;
-use crate::traces::{Node, Scopes, Writer};
-use crate::{Candidate, Codemod};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress. `selected` has the codes of
 /// all rules that run on the file, those that were found to have no work in it as well.

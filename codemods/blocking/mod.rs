@@ -10,7 +10,6 @@ pub(crate) mod files;
 mod given;
 pub mod helper;
 mod helper_files;
-pub(crate) mod in_thread;
 mod locals;
 mod outlined;
 mod paths;
@@ -21,9 +20,10 @@ mod thread;
 mod through;
 mod variables;
 
+use asyncfix_analysis::answers::intent::Deed;
+
 use crate::blocking::call::BlockingCall;
 use crate::rule::Rule;
-use crate::support::intent::Deed;
 
 const PITFALL: &str = "blocking the event loop";
 

@@ -1,24 +1,27 @@
 //! AF102 missing-async-for: what can only be iterated asynchronously has no values for a plain
 //! `for` (Python language reference, 8.9.2; PEP 530 for comprehensions).
 
+use asyncfix_analysis::answers::counter_evidence::{
+    may_be_another, may_be_put, overridden_plainly, said_otherwise,
+};
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::key::{iteration_key, name_key};
+use asyncfix_analysis::sight::relied;
+use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::traces::subclasses::Override;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::{may_be_another, may_be_put, overridden_plainly, said_otherwise};
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::{iteration_key, name_key};
-use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::sight::relied;
-use crate::site::{Obstacle, Site};
-use crate::spelling::Hints;
-use crate::support::expected::is_expected;
-use crate::support::locks;
-use crate::traces::search::Sought;
-use crate::traces::subclasses::Override;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF102.
 pub struct MissingAsyncFor;

@@ -1,5 +1,11 @@
 //! What is done with a task that nothing refers to: given to a group, awaited, or kept.
 
+use asyncfix_analysis::answers::coroutines::{self, Ending};
+use asyncfix_analysis::answers::entry_point::is_entry_point;
+use asyncfix_analysis::answers::task::makes_task;
+use asyncfix_analysis::settings::TaskStrategy;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
@@ -8,18 +14,12 @@ use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use super::duration::takes_long;
-use super::entry::is_entry_point;
 use super::keepers;
-use super::making::makes_task;
+use crate::edit::aligned::realigned;
+use crate::edit::insertion::Slot;
+use crate::edit::{annotations, fresh_names, imports};
 use crate::file::File;
 use crate::finding::{Remedy, Rewrite};
-use crate::outline::last_name;
-use crate::settings::TaskStrategy;
-use crate::site::{Owner, Place, Site};
-use crate::support::aligned::realigned;
-use crate::support::coroutines::{self, Ending};
-use crate::support::slots::Slot;
-use crate::support::{annotations, imports, names};
 
 /// A dropped task and its surroundings.
 pub(super) struct Dangling<'f, 's, 'a, 'db> {
@@ -140,7 +140,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         } else {
             &["task", "background_task"]
         };
-        names::fresh(self.file, self.owner, wishes)
+        fresh_names::fresh(self.file, self.owner, wishes)
     }
 
     /// `async with asyncio.TaskGroup() as tg:` around the call takes the task.

@@ -1,0 +1,21 @@
+//! What is true of Python code.
+//!
+//! This crate answers questions about a project's code: what a name means, what a value is, whether a call blocks,
+//! who calls whom, whether a coroutine comes to an end. What a mistake is, and what is written instead, is for others
+//! to say: no finding and no edit stands here. It depends on [`asyncfix_syntax`] and [`asyncfix_knowledge`];
+//! the codemods and the engine may depend on it.
+
+pub mod answers;
+pub mod calls;
+pub mod candidate;
+pub mod file;
+pub mod key;
+mod narrowing;
+pub mod outline;
+pub mod project;
+pub mod semantics;
+pub mod settings;
+pub mod sight;
+pub mod sketch;
+pub mod spelling;
+pub mod traces;
