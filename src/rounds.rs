@@ -6,12 +6,16 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use asyncfix_analysis::file::ParsedFile;
+use asyncfix_analysis::project::Project;
+use asyncfix_analysis::semantics;
+use asyncfix_codemods::codemod::Codemod;
+use asyncfix_codemods::edit::proof::Flaw;
+use asyncfix_codemods::edit::rewrite::Round;
+use asyncfix_codemods::edit::{proof, rewrite};
 use asyncfix_codemods::file::File;
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
-use asyncfix_codemods::project::Project;
-use asyncfix_codemods::proof::Flaw;
-use asyncfix_codemods::rewrite::Round;
-use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, semantics, suppression, traversal};
+use asyncfix_codemods::{CODEMODS, suppression, traversal};
 use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
@@ -766,7 +770,7 @@ fn with_context<T>(
     let python_file = program_file.python_file(database);
     let module = parsed_module(database, python_file).load(database);
     let text = source_text(database, python_file.file(database));
-    let context = File::new(
+    let context = File::from(ParsedFile::new(
         database,
         program_file,
         &module,
@@ -774,7 +778,7 @@ fn with_context<T>(
         &file.config.settings,
         project,
         file.index,
-    );
+    ));
     Some(what(&context, &module))
 }
 

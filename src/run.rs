@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_codemods::Codemod;
+use asyncfix_analysis::project::{Project, Summary};
+use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Finding;
-use asyncfix_codemods::project::{Project, Summary};
 use rayon::prelude::*;
 use ruff_db::system::{SystemPath, SystemPathBuf};
 use ruff_python_ast::name::Name;

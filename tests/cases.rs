@@ -19,8 +19,9 @@ use std::path::Path;
 use asyncfix::output::format::OutputFormat;
 use asyncfix::output::report;
 use asyncfix::run::{Mode, Outcomes};
+use asyncfix_codemods::CODEMODS;
+use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Remedy;
-use asyncfix_codemods::{CODEMODS, Codemod};
 
 use harness::pages::{self, Case, Expectation};
 use harness::project::{Asked, Folder};
