@@ -7,10 +7,10 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ruff_python_ast::PythonVersion;
 
-use crate::config::{self, Overrides};
-use crate::discovery;
-use crate::output::format::OutputFormat;
-use crate::selection::Layer;
+use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::config::{self, Overrides};
+use asyncfix_engine::discovery;
+use asyncfix_engine::selection::Layer;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

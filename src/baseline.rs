@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::Outcome;
+use asyncfix_engine::run::Outcome;
 
 /// The version of the format.
 const VERSION: u32 = 1;

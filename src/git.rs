@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::lines::Lines;
+use asyncfix_engine::lines::Lines;
 
 /// What was changed since a revision, by the absolute paths of the files: the lines, or nothing for a file that git does
 /// not know yet, all lines of which are new.

@@ -16,12 +16,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use asyncfix::output::format::OutputFormat;
 use asyncfix::output::report;
-use asyncfix::run::{Mode, Outcomes};
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Remedy;
+use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::run::{Mode, Outcomes};
 
 use harness::pages::{self, Case, Expectation};
 use harness::project::{Asked, Folder};

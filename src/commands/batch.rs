@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use super::check::start_threads;
 use super::{CLEAN, ERROR, Stop, working_folder};
 use crate::args::{ConfigArgs, overrides};
-use crate::choose::Plan;
-use crate::config::Resolver;
-use crate::discovery::{self, Found};
-use crate::output::format::OutputFormat;
 use crate::output::report;
-use crate::rounds;
-use crate::run::{self, Input, Knowledge, Mode, Outcome, Request};
+use asyncfix_engine::choose::Plan;
+use asyncfix_engine::config::Resolver;
+use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::discovery::{self, Found};
+use asyncfix_engine::panics;
+use asyncfix_engine::run::{self, Input, Knowledge, Mode, Outcome, Request};
 
 /// How many records are worked on before any of them is written.
 const AT_ONCE: usize = 64;
@@ -120,7 +120,7 @@ impl Batch {
         let answer = attempt.unwrap_or_else(|_| {
             Err(format!(
                 "internal error, please report it: {}",
-                rounds::last_panic()
+                panics::last_panic()
             ))
         });
         Some(answer.unwrap_or_else(|error| failure(&json!(record.path), &error)))

@@ -13,14 +13,15 @@ use super::stdin::fix_stdin;
 use super::{CLEAN, ERROR, FOUND, Stop, complain, note, working_folder};
 use crate::args::{MainArgs, overrides};
 use crate::baseline::Baseline;
-use crate::choose::{Choose, Plan};
-use crate::config::Resolver;
 use crate::git;
 use crate::output::diff;
-use crate::output::format::OutputFormat;
 use crate::output::report::{self, Counts};
-use crate::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
-use crate::{discovery, write};
+use crate::write;
+use asyncfix_engine::choose::{Choose, Plan};
+use asyncfix_engine::config::Resolver;
+use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::discovery;
+use asyncfix_engine::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
 
 pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
     start_threads(args.jobs)?;

@@ -7,9 +7,9 @@ use ruff_db::system::SystemPath;
 
 use super::{CLEAN, Stop, working_folder};
 use crate::args::{ConfigArgs, overrides};
-use crate::config::{self, Resolver};
-use crate::discovery;
-use crate::environment::Environments;
+use asyncfix_engine::config::{self, Resolver};
+use asyncfix_engine::discovery;
+use asyncfix_engine::environment::Environments;
 
 pub(super) fn show(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
     let cwd = working_folder()?;

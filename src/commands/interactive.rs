@@ -10,8 +10,8 @@ use std::sync::Mutex;
 use asyncfix_codemods::finding::Finding;
 use ruff_python_parser::parse_module;
 
-use crate::choose::{Choice, Choose};
 use crate::output::diff;
+use asyncfix_engine::choose::{Choice, Choose};
 
 const HELP: &str = "y  make this fix
 n  don't make it

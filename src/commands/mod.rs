@@ -15,9 +15,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-use crate::config::ConfigError;
-use crate::rounds;
-use crate::run::STACK_SIZE;
+use asyncfix_engine::config::ConfigError;
+use asyncfix_engine::panics;
+use asyncfix_engine::run::STACK_SIZE;
 
 /// Nothing to do, or nothing left to do.
 const CLEAN: u8 = 0;
@@ -30,7 +30,7 @@ const ERROR: u8 = 2;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A bug in one file is caught, reported in the run's own words, and does not stop the others.
-    std::panic::set_hook(Box::new(rounds::note_panic));
+    std::panic::set_hook(Box::new(panics::note_panic));
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => rule::show(rule.as_deref(), all || rule.is_none()),
         Some(Command::Config { schema: true, .. }) => config::show_schema(),
@@ -61,7 +61,7 @@ fn with_deep_stack(work: impl FnOnce() -> Result<u8, Stop> + Send + 'static) -> 
         .unwrap_or_else(|_| {
             Err(Stop::Error(format!(
                 "internal error, please report it: {}; nothing else was written",
-                rounds::last_panic()
+                panics::last_panic()
             )))
         })
 }

@@ -9,7 +9,7 @@ use termimad::{Alignment, MadSkin};
 
 use super::{CLEAN, Stop};
 use crate::args::Color;
-use crate::selection;
+use asyncfix_engine::selection;
 
 pub(super) fn show(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
     let mut out = io::stdout().lock();

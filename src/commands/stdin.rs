@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::check::{diff_of, mode, show_findings, summary};
 use super::{CLEAN, ERROR, FOUND, Stop, complain, note};
 use crate::args::MainArgs;
-use crate::choose::Plan;
-use crate::config::Resolver;
-use crate::discovery::{self, Found};
 use crate::output::report::Counts;
-use crate::run::{self, Input, Request};
+use asyncfix_engine::choose::Plan;
+use asyncfix_engine::config::Resolver;
+use asyncfix_engine::discovery::{self, Found};
+use asyncfix_engine::run::{self, Input, Request};
 
 pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
     if args.stdin_filename.as_deref().is_some_and(Path::is_dir) {
@@ -35,7 +35,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
         }
         out.flush()
     };
-    let source = match crate::source::Source::decode(bytes.clone()) {
+    let source = match asyncfix_engine::source::Source::decode(bytes.clone()) {
         Ok(source) => source,
         Err(reason) => {
             pass_through(&mut out, &bytes)?;

@@ -9,10 +9,10 @@ use ruff_diagnostics::{Applicability, Edit};
 use ruff_text_size::Ranged;
 use serde_json::{Value, json};
 
-use crate::output::places::Places;
 use crate::output::report::reason_of;
-use crate::run::Fixed;
-use crate::source;
+use asyncfix_engine::places::Places;
+use asyncfix_engine::run::Fixed;
+use asyncfix_engine::source;
 
 /// Adds to one finding, as the JSON formats show it, its `reason` (of an unsafe or a missing fix, else `null`) and, where
 /// a fix changes several files, a `fix` with `files` instead of `edits`: a program that knows of one file alone must not

@@ -17,8 +17,8 @@ use ruff_source_file::SourceFileBuilder;
 use serde_json::Value;
 
 use super::{json, sarif};
-use crate::output::format::OutputFormat;
-use crate::run::{Outcome, Outcomes};
+use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::run::{Outcome, Outcomes};
 
 /// Renders the findings that are left in `outcomes`.
 ///

@@ -11,10 +11,10 @@ use ruff_text_size::{Ranged, TextRange};
 use serde_json::{Value, json};
 
 use crate::output::json::applicability;
-use crate::output::places::Places;
 use crate::output::report::reason_of;
-use crate::run::Outcome;
-use crate::source;
+use asyncfix_engine::places::Places;
+use asyncfix_engine::run::Outcome;
+use asyncfix_engine::source;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use asyncfix::choose::Plan;
-use asyncfix::config::{Overrides, Resolver};
-use asyncfix::discovery;
-use asyncfix::run::{self, Input, Knowledge, Mode, Outcomes, Request};
-use asyncfix::selection::Layer;
+use asyncfix_engine::choose::Plan;
+use asyncfix_engine::config::{Overrides, Resolver};
+use asyncfix_engine::discovery;
+use asyncfix_engine::run::{self, Input, Knowledge, Mode, Outcomes, Request};
+use asyncfix_engine::selection::Layer;
 
 use super::pages::Case;
 

@@ -20,7 +20,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::embedded::{Sheet, moved_findings};
-use crate::output::places::Places;
+use crate::places::Places;
 use crate::run::Outcome;
 
 /// The line between two cells, without the number of the one above it.

@@ -34,7 +34,7 @@ const MOST_PASSES: usize = 10;
 
 /// Generated code nests deeper than people do, and a tree is walked by recursion. Only what is used
 /// of this becomes memory.
-pub(crate) const STACK_SIZE: usize = 256 << 20;
+pub const STACK_SIZE: usize = 256 << 20;
 
 /// What a run is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

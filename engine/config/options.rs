@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::read::{Reader, Value, parse_version};
 use super::{Config, ConfigError, Options};
-use crate::output::format::OutputFormat;
+use crate::config::output_format::OutputFormat;
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy)]

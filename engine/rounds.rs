@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::project::Project;
@@ -30,6 +30,7 @@ use crate::config::{Config, Resolver};
 use crate::database::{ANYTHING, Database};
 use crate::environment::Environments;
 use crate::lines::Lines;
+use crate::panics::last_panic;
 use crate::python_version::OLDEST;
 use crate::roots::{Roots, View};
 use crate::run::{Fixed, Mode, STACK_SIZE, changes_others, system_path};
@@ -462,26 +463,6 @@ fn put(
         }
     }
     Ok(())
-}
-
-/// What the last panic said, and where.
-static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
-
-/// Keeps what a panic says, for [`last_panic`]: whoever catches it is not told where it was.
-pub fn note_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload_as_str().unwrap_or("unknown cause");
-    let place = panic
-        .location()
-        .map_or_else(String::new, |place| format!(" ({place})"));
-    if let Ok(mut last) = LAST_PANIC.lock() {
-        *last = Some(format!("{message}{place}"));
-    }
-}
-
-/// What the last panic said, and where it was.
-pub fn last_panic() -> String {
-    let last = LAST_PANIC.lock().ok().and_then(|last| last.clone());
-    last.unwrap_or_else(|| "unknown cause".to_owned())
 }
 
 /// What one round did to one file.

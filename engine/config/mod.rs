@@ -5,6 +5,7 @@
 //! `options` is the table of all keys; `read` reads a file by it, `resolve` says what applies to a folder.
 
 mod options;
+pub mod output_format;
 mod read;
 mod resolve;
 mod schema;
@@ -19,8 +20,8 @@ use asyncfix_knowledge::blocking::Row;
 use globset::GlobSet;
 use ruff_python_ast::PythonVersion;
 
+use crate::config::output_format::OutputFormat;
 use crate::fixes::Fixes;
-use crate::output::format::OutputFormat;
 use crate::python_version::OLDEST;
 use crate::selection::{self, Layer};
 

@@ -1,0 +1,27 @@
+//! The engine of asyncfix: from files, texts and configuration to findings and rewritten texts.
+//!
+//! It finds files and what applies to them, keeps the type engine's database, gives the codemods of
+//! [`asyncfix_codemods`] their context, applies what they write, and proves it. It prints nothing and knows of no
+//! command line; whoever uses it (the command line, the language server) shows what comes out.
+
+pub mod choose;
+pub mod config;
+pub mod database;
+pub mod discovery;
+pub mod embedded;
+pub mod environment;
+mod first_look;
+pub mod fixes;
+mod formatters;
+pub mod lines;
+pub mod panics;
+pub mod places;
+pub mod python_version;
+mod requirements;
+pub mod roots;
+mod rounds;
+pub mod run;
+pub mod selection;
+pub mod source;
+mod type_checkers;
+pub mod words;
