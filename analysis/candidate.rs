@@ -1,7 +1,7 @@
 //! Whether a closer look at a place is worth it.
 
-use crate::key::Key;
-use crate::traces::search::Sought;
+use crate::facts::key::Key;
+use crate::index::reach::Sought;
 
 /// Whether a mistake could stand at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -19,11 +19,11 @@ use ty_python_semantic::Db;
 
 use crate::answers::decorators::is_fixture;
 use crate::answers::replaced::Replacements;
-use crate::project::{Library, Project};
-use crate::semantics::Semantics;
+use crate::facts::spelling::awaits_at_top;
+use crate::facts::value_flow::Place;
+use crate::index::project::{Library, Project};
+use crate::resolve::semantics::Semantics;
 use crate::settings::Settings;
-use crate::spelling::awaits_at_top;
-use crate::traces::Place;
 
 /// How the path of a file ends that holds the cells of a notebook, one behind the other.
 pub const NOTEBOOK_CODE: &str = ".ipynb.py";

@@ -6,16 +6,10 @@
 //! the codemods and the engine may depend on it.
 
 pub mod answers;
-pub mod calls;
 pub mod candidate;
+pub mod facts;
 pub mod file;
-pub mod key;
-mod narrowing;
-pub mod outline;
-pub mod project;
-pub mod semantics;
+pub mod index;
+pub mod infer;
+pub mod resolve;
 pub mod settings;
-pub mod sight;
-pub mod sketch;
-pub mod spelling;
-pub mod traces;

@@ -1,7 +1,7 @@
 //! The interface that every codemod has.
 
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::NodeKind;
 

@@ -2,14 +2,15 @@
 
 use std::cell::OnceCell;
 
-use asyncfix_analysis::answers::{examples, twins};
+use asyncfix_analysis::answers::{duals, examples};
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::Key;
-use asyncfix_analysis::project::Project;
+use asyncfix_analysis::facts::key::Key;
+use asyncfix_analysis::facts::scopes::Scopes;
+use asyncfix_analysis::facts::spelling::{Hints, Spellings};
+use asyncfix_analysis::facts::value_flow::{Node, Writer};
+use asyncfix_analysis::index::project::Project;
+use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::settings::Settings;
-use asyncfix_analysis::spelling::{Hints, Spellings};
-use asyncfix_analysis::traces::search::Sought;
-use asyncfix_analysis::traces::{Node, Scopes, Writer};
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
@@ -164,7 +165,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
                 }
             };
             if possible
-                && !twins::has_twin(self.file, &site)
+                && !duals::has_twin(self.file, &site)
                 && let Some(mut finding) = codemod.check(self.file, &site)
             {
                 if let Remedy::Rewrite(rewrite) = finding.remedy {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asyncfix_analysis::file::ParsedFile;
-use asyncfix_analysis::project::Project;
-use asyncfix_analysis::semantics;
+use asyncfix_analysis::index::project::Project;
+use asyncfix_analysis::resolve::semantics;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::edit::proof::Flaw;
 use asyncfix_codemods::edit::rewrite::Round;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_analysis::project::{Project, Summary};
+use asyncfix_analysis::index::project::{Project, Summary};
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;

@@ -6,9 +6,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use crate::answers::counter_evidence::said_otherwise;
 use crate::file::ParsedFile;
-use crate::project::{Import, for_each_import};
-use crate::semantics::Awaitability;
-use crate::sight::relied;
+use crate::index::project::{Import, for_each_import};
+use crate::infer::assumptions;
+use crate::resolve::semantics::Awaitability;
 
 /// What is called at a node, or may be under another name.
 pub fn called_at<'a>(file: &'a ParsedFile<'_, '_>, node: AnyNodeRef<'a>) -> Vec<&'a Expr> {
@@ -76,7 +76,7 @@ fn calls_made_function(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool 
     if semantics.is_made_when_asked_for(attribute) {
         return true;
     }
-    let (is_made, relied) = relied::noting(|| semantics.is_made_coroutine_function(attribute));
+    let (is_made, relied) = assumptions::noting(|| semantics.is_made_coroutine_function(attribute));
     is_made && said_otherwise(file, &relied).is_none()
 }
 

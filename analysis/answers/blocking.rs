@@ -10,11 +10,11 @@ use ruff_text_size::Ranged;
 
 use crate::answers::opened::{is_for_process, is_open_already};
 use crate::candidate::Candidate;
+use crate::facts::key::name_key;
+use crate::facts::spelling::Hints;
 use crate::file::ParsedFile;
-use crate::key::name_key;
-use crate::semantics::{ClassOf, Origin};
-use crate::spelling::Hints;
-use crate::traces::search::Sought;
+use crate::index::reach::Sought;
+use crate::resolve::semantics::{ClassOf, Origin};
 
 /// What runs functions in threads, if a call is one of it.
 pub fn starter(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> Option<&'static Starter> {

@@ -12,7 +12,7 @@ pub use super::endings::{Ending, cleans_up, lets_go, takes_away, undoes};
 
 use super::endings::Seen;
 use crate::file::ParsedFile;
-use crate::semantics::Semantics;
+use crate::resolve::semantics::Semantics;
 
 /// How the coroutine made by `call` ends.
 pub fn ending_of_call(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Ending {

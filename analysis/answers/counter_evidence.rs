@@ -7,9 +7,9 @@ use rustc_hash::FxHashSet;
 use super::awaitable::called_at;
 use crate::answers::replaced;
 use crate::file::ParsedFile;
-use crate::sight::added::Place;
-use crate::sight::relied::Relied;
-use crate::traces::subclasses::Override;
+use crate::index::hierarchy::Override;
+use crate::infer::assumptions::Relied;
+use crate::infer::mutations::Place;
 
 /// Why what a call calls, or what a property gives, may be something else than it seems to be, in ways that leave a
 /// fix to people. `relied` is what the answer relies on.

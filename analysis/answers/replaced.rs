@@ -11,8 +11,8 @@ use ruff_python_ast::{self as ast, AnyNodeRef, AnyRootNodeRef, Expr, HasNodeInde
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::file::ParsedFile;
-use crate::semantics::Semantics;
-use crate::sight::literal_class;
+use crate::infer::literal_class;
+use crate::resolve::semantics::Semantics;
 
 /// What a file puts in the place of something else, by the names of that.
 #[derive(Default)]

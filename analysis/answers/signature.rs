@@ -10,7 +10,7 @@ use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
 use crate::file::ParsedFile;
-use crate::semantics::{Function, Semantics};
+use crate::resolve::semantics::{Function, Semantics};
 
 /// The signature of a function that is called.
 pub struct Signature<'db> {

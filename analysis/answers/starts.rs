@@ -9,9 +9,9 @@ use rustc_hash::FxHashSet;
 
 use super::runners::{Runner, may_have_loop, own_loop, reached};
 use crate::answers::awaitable::awaitability_of;
+use crate::facts::key::name_key;
 use crate::file::ParsedFile;
-use crate::key::name_key;
-use crate::semantics::{Awaitability, Origin};
+use crate::resolve::semantics::{Awaitability, Origin};
 
 /// Code that runs once when a script starts.
 pub struct Start<'a> {

@@ -10,9 +10,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, BoolOp, Expr, ExprContext, Operat
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
+use crate::facts::spelling::Spellings;
 use crate::file::ParsedFile;
-use crate::semantics::Awaitability;
-use crate::spelling::Spellings;
+use crate::resolve::semantics::Awaitability;
 
 /// What happens to a value at a place, judged by the tree alone.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,14 +2,14 @@
 
 use asyncfix_analysis::answers::blocking::{self, Called};
 use asyncfix_analysis::answers::intent::{self, Deed};
-use asyncfix_analysis::calls::graph::Chain;
-use asyncfix_analysis::calls::{Bond, bound};
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::name_key;
-use asyncfix_analysis::project::Library;
-use asyncfix_analysis::semantics::{ClassOf, Origin};
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::facts::calls::{Bond, bound};
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::call_graph::Chain;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
 use asyncfix_knowledge::blocking::{Kind, Row, ThreadBound};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Owner, Site};

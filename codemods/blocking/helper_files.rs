@@ -1,10 +1,10 @@
 //! The files that a function uses which runs in a thread as a whole: those that it knows by itself, and those that it is
 //! given.
 
-use asyncfix_analysis::calls::file_users::{FileCall, FileMet};
-use asyncfix_analysis::calls::graph::Chain;
-use asyncfix_analysis::semantics::{ClassOf, Origin};
-use asyncfix_analysis::traces::Place;
+use asyncfix_analysis::facts::value_flow::Place;
+use asyncfix_analysis::index::call_graph::Chain;
+use asyncfix_analysis::index::file_users::{FileCall, FileMet};
+use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
 use asyncfix_knowledge::conduct::is_lock_of_loop;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

@@ -1,6 +1,6 @@
 //! Pitfall 2: calls that block the event loop.
 //!
-//! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
+//! The calls are rows of one table, `knowledge/data/blocking.toml`; each rule reports the rows with its code.
 
 mod alone;
 mod asked;

@@ -4,7 +4,7 @@ use asyncfix_analysis::answers::cancellation::{CANCELLED, members};
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::flow::{Exits, Jump};
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_syntax::queries::awaits;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::{Applicability, Edit};

@@ -2,10 +2,10 @@
 
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::project::Library;
-use asyncfix_analysis::semantics::instance_values;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
-use asyncfix_analysis::spelling::Hints;
 use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};

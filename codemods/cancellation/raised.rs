@@ -1,7 +1,7 @@
 //! Exceptions of a project or a package that are no `Exception`, like a cancellation: a handler of everything may be there
 //! for one of them.
 
-use asyncfix_analysis::semantics::{BASES, Class, Semantics};
+use asyncfix_analysis::resolve::semantics::{BASES, Class, Semantics};
 use asyncfix_knowledge::base_exceptions::TABLE;
 use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

@@ -3,7 +3,7 @@
 use asyncfix_analysis::answers::cancellation::{CANCELLED, members};
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::timeouts::is_timeout;
-use asyncfix_analysis::semantics::contains;
+use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{

@@ -1,6 +1,6 @@
 //! How many things a loop goes over, as far as the code says.
 
-use asyncfix_analysis::semantics::contains;
+use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::queries::{last_name, names_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Number, Operator, Stmt, UnaryOp};

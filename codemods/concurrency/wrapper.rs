@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use asyncfix_analysis::answers::endings;
 use asyncfix_analysis::answers::signature::Signature;
-use asyncfix_analysis::semantics::Semantics;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::{last_name, names_in};
 use asyncfix_syntax::site::{Owner, Place};
 use asyncfix_syntax::words::snake_case;

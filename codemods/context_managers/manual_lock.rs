@@ -2,9 +2,9 @@
 
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::project::Library;
-use asyncfix_analysis::semantics::ClassOf;
-use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::ClassOf;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site, suites_in};
 use ruff_diagnostics::Edit;

@@ -1,7 +1,7 @@
 //! An object that nothing closes, and that does not leave its function.
 
 use asyncfix_analysis::answers::locks;
-use asyncfix_analysis::semantics::{Origin, Semantics};
+use asyncfix_analysis::resolve::semantics::{Origin, Semantics};
 use asyncfix_knowledge::resources::Form;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Place, Site};

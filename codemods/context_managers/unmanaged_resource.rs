@@ -7,9 +7,9 @@ use asyncfix_analysis::answers::decorators::is_fixture;
 use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::answers::resources::{is_idle, opened};
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::opening_key;
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::facts::key::opening_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::reach::Sought;
 use asyncfix_knowledge::resources::{
     CALL, Form, Resource, callable_classes, is_opening_method, opening_names, opening_paths,
 };

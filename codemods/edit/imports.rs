@@ -1,6 +1,6 @@
 //! New imports, and imports that nothing uses any more.
 
-use asyncfix_analysis::semantics::contains;
+use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::lines::{self, line_before};
 use ruff_db::parsed::parsed_module;
 use ruff_diagnostics::Edit;

@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use asyncfix_analysis::semantics::{ClassOf, Origin};
-use asyncfix_analysis::sketch::returned_by;
+use asyncfix_analysis::infer::callee_awaitability::returned_by;
+use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
 use asyncfix_knowledge::blocking::is_fresh;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Site, suites_in};

@@ -12,12 +12,12 @@ use asyncfix_analysis::answers::uses::{
     Use, is_compared_with_awaitable, is_forgotten, may_be_forgotten, use_of,
 };
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::{name_key, property_key};
-use asyncfix_analysis::project::Library;
-use asyncfix_analysis::semantics::Awaitability;
-use asyncfix_analysis::sight::relied;
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::facts::key::{name_key, property_key};
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
+use asyncfix_analysis::resolve::semantics::Awaitability;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::comparable::ComparableExpr;
@@ -127,7 +127,7 @@ impl Codemod for ForgottenAwait {
         let any_member = |holds: &dyn Fn(&ast::ExprAttribute) -> bool| {
             members.iter().any(|member| holds(member))
         };
-        let ((awaitability, is_rebound), relied) = relied::noting(|| {
+        let ((awaitability, is_rebound), relied) = assumptions::noting(|| {
             let awaitability = match site.node {
                 AnyNodeRef::ExprCall(call) => awaitability_of(file, call),
                 AnyNodeRef::ExprAttribute(attribute) => {

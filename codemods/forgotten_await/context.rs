@@ -8,10 +8,10 @@ use asyncfix_analysis::answers::counter_evidence::{
 use asyncfix_analysis::answers::expected::is_expected;
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::{context_key, name_key};
-use asyncfix_analysis::sight::relied;
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::facts::key::{context_key, name_key};
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
@@ -97,7 +97,7 @@ impl Codemod for MissingAsyncWith {
         };
         // One finding for the statement, made at the first of them.
         let mut items = with.items.iter();
-        let (first, relied) = relied::noting(|| {
+        let (first, relied) = assumptions::noting(|| {
             let first = items.find(|item| is_asynchronous(&item.context_expr));
             if let Some(first) = first {
                 file.semantics.note_way(&first.context_expr);

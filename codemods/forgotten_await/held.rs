@@ -1,6 +1,6 @@
 //! Attributes and properties that hold a coroutine which somebody else awaits.
 
-use asyncfix_analysis::sketch::returned_by;
+use asyncfix_analysis::infer::callee_awaitability::returned_by;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Stmt, UnaryOp};
 use ruff_text_size::Ranged;

@@ -7,11 +7,11 @@ use asyncfix_analysis::answers::counter_evidence::{
 use asyncfix_analysis::answers::expected::is_expected;
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::{iteration_key, name_key};
-use asyncfix_analysis::sight::relied;
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
-use asyncfix_analysis::traces::subclasses::Override;
+use asyncfix_analysis::facts::key::{iteration_key, name_key};
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::hierarchy::Override;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
@@ -80,7 +80,7 @@ impl Codemod for MissingAsyncFor {
             return None;
         }
         let semantics = &file.semantics;
-        let (is_asynchronous, relied) = relied::noting(|| {
+        let (is_asynchronous, relied) = assumptions::noting(|| {
             let is_one = semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
                 || semantics.is_async_generator(iterable);
             if is_one {

@@ -1,6 +1,6 @@
 //! Whether code around a call chooses among exceptions.
 
-use asyncfix_analysis::semantics::Semantics;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};

@@ -3,7 +3,7 @@
 use asyncfix_analysis::answers::coroutines::Member;
 use asyncfix_analysis::answers::endings;
 use asyncfix_analysis::answers::exceptions::is_exception_class;
-use asyncfix_analysis::semantics::Semantics;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::{last_name, names_in};
 use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_except_handler, walk_expr, walk_stmt,

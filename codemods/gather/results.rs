@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::answers::exceptions::is_exception_class;
 use asyncfix_analysis::answers::signature::Signature;
-use asyncfix_analysis::semantics::Semantics;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextSize};

@@ -10,12 +10,12 @@ use asyncfix_analysis::answers::signature::is_typed_throughout;
 use asyncfix_analysis::answers::starts::{Other, script, starting_function};
 use asyncfix_analysis::answers::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::name_key;
-use asyncfix_analysis::project::Library;
-use asyncfix_analysis::semantics::Awaitability;
-use asyncfix_analysis::sight::relied;
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
+use asyncfix_analysis::resolve::semantics::Awaitability;
 use asyncfix_syntax::queries::{called, last_name};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
@@ -115,7 +115,7 @@ impl Codemod for CoroutineNeverRun {
             return None;
         }
         let called = called_at(file, site.node);
-        let (awaitability, relied) = relied::noting(|| {
+        let (awaitability, relied) = assumptions::noting(|| {
             let awaitability = awaitability_of(file, call);
             if awaitability == Awaitability::Coroutine {
                 for callee in &called {

@@ -1,8 +1,8 @@
 //! AF401 await-in-sync-function: only a coroutine function may await (PEP 492).
 
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::semantics::Awaitability;
-use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::resolve::semantics::Awaitability;
 use asyncfix_syntax::awaited::{Awaited, awaited_in, needs_coroutine};
 use asyncfix_syntax::queries::yields;
 use asyncfix_syntax::site::Site;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use asyncfix_analysis::answers::runners::{may_run_loop, runner, runs_loop};
-use asyncfix_analysis::semantics::Semantics;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};

@@ -4,10 +4,10 @@
 use asyncfix_analysis::answers::expected::is_expected;
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::key::name_key;
-use asyncfix_analysis::semantics::{Awaitability, ClassOf, Origin};
-use asyncfix_analysis::spelling::Hints;
-use asyncfix_analysis::traces::search::Sought;
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::resolve::semantics::{Awaitability, ClassOf, Origin};
 use asyncfix_knowledge::loops::{RUNNING_METHODS, is_loop};
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_diagnostics::Edit;

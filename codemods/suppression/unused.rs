@@ -1,7 +1,7 @@
 //! AF001: suppression comments that suppress nothing, or cannot be read.
 
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::spelling::Hints;
+use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

@@ -17,10 +17,10 @@ use super::threads::only_awaits_pools;
 use super::{Doubt, Obstacle, Seen};
 use crate::answers::coroutines::{self, is_endless, leaves_loop_by_itself};
 use crate::answers::timeouts::is_timeout;
-use crate::key::name_key;
-use crate::project::Project;
-use crate::semantics::{ClassOf, Function, Semantics, contains};
-use crate::traces::search::Namesakes;
+use crate::facts::key::name_key;
+use crate::index::project::Project;
+use crate::index::reach::Namesakes;
+use crate::resolve::semantics::{ClassOf, Function, Semantics, contains};
 
 /// How many calls deep a coroutine is followed.
 const DEPTH: usize = 6;

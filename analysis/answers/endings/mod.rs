@@ -17,8 +17,8 @@ pub use table::{
 };
 pub use threads::in_thread;
 
-use crate::project::Project;
-use crate::semantics::Semantics;
+use crate::index::project::Project;
+use crate::resolve::semantics::Semantics;
 
 /// How a coroutine ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
