@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::ops::Deref;
+use std::path::Path;
 
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_syntax::site::Site;
@@ -15,10 +16,34 @@ use crate::edit::blocks::Lines;
 use crate::edit::sections;
 use crate::mixing::conversion::Memory;
 
+/// Which files of the project a fix may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writable {
+    /// Those with a number below this one: they were given, and the others lie beside them.
+    Below(usize),
+    /// The one with this number.
+    Only(usize),
+    /// All.
+    Every,
+}
+
+impl Writable {
+    /// Whether the file with this number is one of them.
+    pub fn has(self, number: usize) -> bool {
+        match self {
+            Self::Below(end) => number < end,
+            Self::Only(one) => number == one,
+            Self::Every => true,
+        }
+    }
+}
+
 /// A file, and what the codemods have found out about the whole of it so far. What is true of its code is asked of the
 /// [`ParsedFile`] that it stands for.
 pub struct File<'a, 'db> {
     parsed: ParsedFile<'a, 'db>,
+    /// Which files of the project may be changed with it.
+    pub writable: Writable,
     /// What making coroutine functions of plain ones has come to so far.
     pub(crate) conversions: Memory<'db>,
     /// What its functions change and where they await, as far as that was asked.
@@ -35,19 +60,25 @@ impl<'a, 'db> Deref for File<'a, 'db> {
     }
 }
 
-impl<'a, 'db> From<ParsedFile<'a, 'db>> for File<'a, 'db> {
-    fn from(parsed: ParsedFile<'a, 'db>) -> Self {
+impl<'a, 'db> File<'a, 'db> {
+    /// The file as nothing is known yet of the whole of it. `writable` are the files that may be changed with it.
+    pub fn new(parsed: ParsedFile<'a, 'db>, writable: Writable) -> Self {
         Self {
             parsed,
+            writable,
             conversions: Memory::default(),
             sections: sections::Memory::default(),
             uses_of_files: OnceCell::new(),
             module_names: OnceCell::new(),
         }
     }
-}
 
-impl<'a> File<'a, '_> {
+    /// Whether a fix may change the file at `path`, which is one of the project.
+    pub fn may_write(&self, path: &Path) -> bool {
+        let number = self.project.number_of(path);
+        number.is_some_and(|number| self.writable.has(number))
+    }
+
     /// The files that the code of this one uses.
     pub(crate) fn file_uses(&self) -> &FileUses {
         self.uses_of_files.get_or_init(|| FileUses::of(self))

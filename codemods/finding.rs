@@ -20,6 +20,16 @@ pub struct Finding {
     pub remedy: Remedy,
 }
 
+impl Finding {
+    /// Why its fix is unsafe, or why there is none. `None` for a safe fix.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.remedy {
+            Remedy::Rewrite(rewrite) => rewrite.unsafe_because.as_deref(),
+            Remedy::NotFixed(reason) => Some(reason),
+        }
+    }
+}
+
 /// What can be done about a finding.
 #[derive(Debug, Clone)]
 pub enum Remedy {

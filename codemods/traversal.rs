@@ -7,7 +7,7 @@ use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::Key;
 use asyncfix_analysis::facts::scopes::Scopes;
 use asyncfix_analysis::facts::spelling::{Hints, Spellings};
-use asyncfix_analysis::facts::value_flow::{Node, Writer};
+use asyncfix_analysis::facts::value_flow::{Node, Traces, Writer};
 use asyncfix_analysis::index::project::Project;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::settings::Settings;
@@ -259,12 +259,18 @@ impl Prospects {
     }
 
     /// The codemods that are worth a closer look, now that the project is known. `file` is the
-    /// number of the file in it.
-    pub fn settle(&self, project: &Project, file: usize) -> Vec<&'static dyn Codemod> {
+    /// number of the file in it, and `own` has the file's traces, where those of the project were written without a look
+    /// for codemods.
+    pub fn settle(
+        &self,
+        project: &Project,
+        file: usize,
+        own: Option<&Traces>,
+    ) -> Vec<&'static dyn Codemod> {
         let found = self.waiting.iter().filter_map(|(codemod, values)| {
             values
                 .iter()
-                .any(|(name, sought, node)| project.may_hold(file, None, *node, *name, *sought))
+                .any(|(name, sought, node)| project.may_hold(file, own, *node, *name, *sought))
                 .then_some(*codemod)
         });
         let mut codemods: Vec<_> = self.certain.iter().copied().chain(found).collect();

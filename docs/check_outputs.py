@@ -3,7 +3,7 @@
 
     python3 docs/check_outputs.py BIN [--update] [PAGE ...]
 
-BIN is the asyncfix program; without pages, all of docs/ is checked. `--update` writes what was printed into the pages.
+BIN is the asyncfix program; without pages, all of docs/ and README.md are checked. `--update` writes what was printed into the pages.
 
 A comment right above a fenced block says what the block is; the site's pages do not show these comments:
 
@@ -187,7 +187,7 @@ def main():
         raise SystemExit("the programs of the pages need Python 3.11")
     binary = arguments.binary.resolve(strict=True)
     passed = failed = 0
-    for path in arguments.pages or sorted(DOCS.rglob("*.md")):
+    for path in arguments.pages or [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"]:
         page = path.read_text(encoding="utf-8").splitlines()
         folder = Folder(binary)
         edits = []

@@ -91,6 +91,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.site_url = config.site_url or package.get("homepage")
     config.repo_url = config.repo_url or package.get("repository")
     config.extra["version"] = package["version"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for found in re.findall(r"(?:asyncfix-cli==|asyncfix@v)([\w.]+)", readme):
+        if found != package["version"]:
+            log.warning("README.md names version %s", found)
     for item in config.nav:
         if isinstance(item, dict) and "Rules" in item:
             item["Rules"] = ["rules/index.md", *rules_in_nav()]

@@ -29,4 +29,26 @@ pub struct Plan<'c> {
     pub mode: crate::run::Mode,
     /// Who is asked about fixes, if anybody is.
     pub choose: Option<&'c dyn Choose>,
+    /// Which findings count, where these are not all.
+    pub only: Option<Only<'c>>,
+}
+
+/// Says of a finding whether it counts.
+pub type Only<'c> = &'c (dyn Fn(&Finding) -> bool + Sync);
+
+impl<'c> Plan<'c> {
+    /// All findings count, and nobody is asked.
+    pub fn new(mode: crate::run::Mode) -> Self {
+        Self {
+            mode,
+            choose: None,
+            only: None,
+        }
+    }
+
+    /// The same, where somebody is asked.
+    #[must_use]
+    pub fn asking(self, choose: Option<&'c dyn Choose>) -> Self {
+        Self { choose, ..self }
+    }
 }

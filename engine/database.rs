@@ -28,7 +28,9 @@ use ty_python_core::{Program, ProgramFile};
 use ty_python_semantic::lint::{LintRegistry, RuleSelection};
 use ty_python_semantic::{AnalysisSettings, Db, PythonVersionWithSource, default_lint_registry};
 
+use crate::index::Index;
 use crate::roots::{Roots, View};
+use crate::source;
 
 /// Texts that stand for files, whatever is on disk: an editor's buffer, standard input, a file
 /// after a round of rewrites, a file in another encoding than UTF-8.
@@ -43,6 +45,12 @@ impl Overlay {
     fn clear(&self) {
         if let Ok(mut texts) = self.0.write() {
             texts.clear();
+        }
+    }
+
+    fn remove(&self, path: &SystemPath) {
+        if let Ok(mut texts) = self.0.write() {
+            texts.remove(path);
         }
     }
 
@@ -70,7 +78,7 @@ fn stub_entry(path: &SystemPath) -> Option<StubEntry<'static>> {
 const UNKNOWN_ROOT: &str = "/<asyncfix unknown>";
 
 /// A module that has everything, of which nothing is known.
-pub const ANYTHING: &str = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n";
+const ANYTHING: &str = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n";
 
 /// The folder with the modules of which nothing is known to files that have this place in [`Roots::own`].
 fn unknown_folder(place: usize) -> SystemPathBuf {
@@ -291,52 +299,86 @@ pub struct Database {
     origins: Arc<Origins>,
 }
 
-/// What the search paths of a database are made of. Where these are the same, a database serves another run.
+/// What the search paths of a database are made of. Where these are the same, a database serves on.
 #[derive(Debug, PartialEq, Eq)]
 struct Origins {
     roots: Roots,
     site_packages: Vec<Vec<SystemPathBuf>>,
     extra_stubs: Vec<SystemPathBuf>,
-    views: Vec<View>,
     /// Packages with fallback stubs that are there themselves.
     present: FxHashSet<String>,
 }
 
+impl Origins {
+    fn of(index: &Index) -> Self {
+        let installed = index.site_packages.iter().flatten();
+        Self {
+            present: present_in(index.roots.all().chain(installed)),
+            roots: index.roots.clone(),
+            site_packages: index.site_packages.clone(),
+            extra_stubs: index.extra_stubs.clone(),
+        }
+    }
+}
+
 impl Database {
-    /// A database for files that start their imports from `roots`.
+    /// A database for the files of an index, with the views that they will be looked at with.
     ///
-    /// `site_packages` are the folders of installed packages of each environment, in the order they are searched;
-    /// `extra_stubs` those for files without any. `views` are those that
-    /// files will be looked at with; there is always at least one. It is `earlier`, where that was made of the same:
-    /// then all files are as they are on disk now, and nothing is kept of the texts that stood for them. `Err` where a
-    /// folder cannot be a search path.
-    pub fn renewed(
+    /// It is `earlier`, where that was made of the same: then all files are as they are on disk now, and nothing is kept
+    /// of the texts that stood for them. `Err` where a folder cannot be a search path.
+    pub(crate) fn renewed(
         earlier: Option<Self>,
-        roots: &Roots,
-        site_packages: Vec<Vec<SystemPathBuf>>,
-        extra_stubs: Vec<SystemPathBuf>,
+        index: &Index,
         mut views: Vec<View>,
     ) -> anyhow::Result<Self> {
-        views.sort();
-        views.dedup();
-        if views.is_empty() {
-            views.push(View::of_version(PythonVersion::latest()));
-        }
-        let origins = Origins {
-            present: present_in(roots.all().chain(site_packages.iter().flatten())),
-            roots: roots.clone(),
-            site_packages,
-            extra_stubs,
-            views,
-        };
-        match earlier {
+        let origins = Origins::of(index);
+        let mut database = match earlier {
             Some(mut database) if *database.origins == origins => {
                 database.system.overlay.clear();
-                Files::sync_all_recursive(&mut database, &roots.shared);
-                Ok(database)
+                let shared = database.origins.roots.shared.clone();
+                Files::sync_all_recursive(&mut database, &shared);
+                database
             }
-            _ => Self::new(origins),
+            _ => Self::new(origins)?,
+        };
+        // There is always one, for files nobody asked about.
+        views.push(View::of_version(PythonVersion::latest()));
+        for view in views {
+            database.add_view(view)?;
         }
+        database.show_tables(index);
+        Ok(database)
+    }
+
+    /// Lets a module of which nothing is known stand for each file that it would take very long for.
+    pub(crate) fn show_tables(&mut self, index: &Index) {
+        for table in &index.tables {
+            self.set_text(table, Arc::from(ANYTHING));
+        }
+    }
+
+    /// Whether it was made of what an index says of search paths now.
+    pub(crate) fn is_of(&self, index: &Index) -> bool {
+        *self.origins == Origins::of(index)
+    }
+
+    /// Takes note of a view, unless it is known.
+    pub(crate) fn add_view(&mut self, view: View) -> anyhow::Result<()> {
+        if self.programs.iter().any(|(known, _)| *known == view) {
+            return Ok(());
+        }
+        let search_paths = self.search_paths(view)?;
+        search_paths.try_register_static_roots(self);
+        let settings = ProgramSettings {
+            python_version: PythonVersionWithSource {
+                version: view.version,
+                ..PythonVersionWithSource::default()
+            },
+            python_platform: PythonPlatform::default(),
+            search_paths,
+        };
+        Arc::make_mut(&mut self.programs).push((view, settings));
+        Ok(())
     }
 
     fn new(origins: Origins) -> anyhow::Result<Self> {
@@ -349,7 +391,7 @@ impl Database {
             overlay: Overlay::default(),
             origins: Arc::clone(&origins),
         };
-        let mut database = Self {
+        let database = Self {
             storage: salsa::Storage::new(None),
             files: Files::default(),
             system: Arc::new(system),
@@ -363,21 +405,6 @@ impl Database {
                 .files
                 .try_add_root(&database, root, FileRootKind::Project);
         }
-        let mut programs = Vec::new();
-        for view in &origins.views {
-            let search_paths = database.search_paths(*view)?;
-            search_paths.try_register_static_roots(&database);
-            let settings = ProgramSettings {
-                python_version: PythonVersionWithSource {
-                    version: view.version,
-                    ..PythonVersionWithSource::default()
-                },
-                python_platform: PythonPlatform::default(),
-                search_paths,
-            };
-            programs.push((*view, settings));
-        }
-        database.programs = Arc::new(programs);
         Ok(database)
     }
 
@@ -415,12 +442,27 @@ impl Database {
 
     /// Lets `text` stand for the file at `path` from now on.
     pub fn set_text(&mut self, path: &SystemPath, text: Arc<str>) {
-        let known = self.system.overlay.get(path).is_some();
+        let known = self.system.overlay.get(path);
+        if known.as_deref() == Some(&*text) {
+            return;
+        }
         self.system.overlay.set(path, text);
         // A file that was never asked for is read when it is.
-        if known || self.files.try_system(self, path).is_some() {
+        if known.is_some() || self.files.try_system(self, path).is_some() {
             File::sync_path(self, path);
         }
+    }
+
+    /// Lets the file at `path` be as it is on disk from now on, which may have changed.
+    pub fn forget_text(&mut self, path: &SystemPath) {
+        self.system.overlay.remove(path);
+        // A text in another encoding than UTF-8 is not read from disk.
+        if let Ok(source) = source::read(path.as_std_path())
+            && !source.is_utf8()
+        {
+            self.system.overlay.set(path, source.text);
+        }
+        File::sync_path(self, path);
     }
 
     /// Lets `text` stand for the file at `path`, which nothing has asked for yet.

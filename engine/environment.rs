@@ -1,8 +1,8 @@
 //! The Python environments whose packages are looked at: where they are, and what they hold.
 
-use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use asyncfix_analysis::index::project::{Project, asynchronous_names};
 use rayon::prelude::*;
@@ -52,7 +52,7 @@ pub struct Environments {
     /// Where in `all` files of these folders have theirs. Nothing for those without any.
     places: FxHashMap<SystemPathBuf, Option<usize>>,
     /// The active one, or the system's: for all folders that have none around them.
-    active: OnceCell<Option<Environment>>,
+    active: OnceLock<Option<Environment>>,
 }
 
 impl Environments {

@@ -19,10 +19,11 @@ use ruff_source_file::LineIndex;
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
 use crate::embedded::path_on_disk;
+use crate::index::system_path;
 use crate::lines::Lines;
 use crate::roots::View;
 use crate::rounds::Active;
-use crate::run::{Input, system_path};
+use crate::run::Input;
 use crate::source::{self, Source};
 use crate::words::Words;
 
@@ -41,9 +42,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Makes a file of a run of it, where one of the codemods has something to look at.
-    pub(crate) fn settle(self, project: &Project) -> Settled {
-        let codemods = self.prospects.settle(project, self.index);
+    /// Makes a file of a run of it, where one of the codemods has something to look at. `own` is the file's summary, where
+    /// that of the project was made without a look for codemods.
+    pub(crate) fn settle(self, project: &Project, own: Option<&Summary>) -> Settled {
+        let own = own.and_then(Summary::traces);
+        let codemods = self.prospects.settle(project, self.index, own);
         if codemods.is_empty() {
             return Settled::Nothing;
         }

@@ -1,10 +1,12 @@
 //! Rewriting files in rounds: each is proved before the next one starts from it, until nothing changes any more.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::index::project::Project;
@@ -13,13 +15,13 @@ use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::edit::proof::Flaw;
 use asyncfix_codemods::edit::rewrite::Round;
 use asyncfix_codemods::edit::{proof, rewrite};
-use asyncfix_codemods::file::File;
+use asyncfix_codemods::file::{File, Writable};
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
 use asyncfix_codemods::{CODEMODS, suppression, traversal};
 use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
-use ruff_db::system::{SystemPath, SystemPathBuf};
+use ruff_db::system::SystemPathBuf;
 use ruff_diagnostics::Applicability;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -27,13 +29,13 @@ use salsa::{CancellationToken, Database as _};
 
 use crate::choose::{Choice, Plan};
 use crate::config::{Config, Resolver};
-use crate::database::{ANYTHING, Database};
-use crate::environment::Environments;
+use crate::database::Database;
+use crate::index::{Index, system_path};
 use crate::lines::Lines;
 use crate::panics::last_panic;
 use crate::python_version::OLDEST;
-use crate::roots::{Roots, View};
-use crate::run::{Fixed, Mode, STACK_SIZE, changes_others, system_path};
+use crate::roots::View;
+use crate::run::{Fixed, Mode, STACK_SIZE, changes_others};
 use crate::source::{self, Source};
 
 /// How many rounds a file may take, and for each finding that it had at first. Two rewrites that undo each other are
@@ -135,26 +137,12 @@ impl Active {
     }
 }
 
-/// Where the type engine looks for code.
-pub(crate) struct Places<'a> {
-    /// The folders that imports start from.
-    pub(crate) roots: &'a Roots,
-    /// Which of `site_packages` is for which files.
-    pub(crate) environments: &'a Environments,
-    /// The folders of installed packages, of each environment.
-    pub(crate) site_packages: Vec<Vec<SystemPathBuf>>,
-    /// Folders with stubs, for files without any environment.
-    pub(crate) extra_stubs: Vec<SystemPathBuf>,
-    /// Files that it is not shown.
-    pub(crate) tables: &'a [SystemPathBuf],
-    /// The texts of files that are not in UTF-8.
-    pub(crate) decoded: Vec<(SystemPathBuf, Arc<str>)>,
-}
-
-/// The files of a run, by their numbers.
+/// What the files of a run lie among.
 pub(crate) struct Given<'a> {
-    pub(crate) roots: &'a Roots,
-    pub(crate) environments: &'a Environments,
+    pub(crate) index: &'a Index,
+    /// Which files may be changed.
+    pub(crate) writable: Writable,
+    /// By the numbers of the files, the paths for messages and diffs.
     pub(crate) shown: &'a [PathBuf],
     pub(crate) resolver: &'a Resolver,
 }
@@ -162,54 +150,42 @@ pub(crate) struct Given<'a> {
 /// Looks at the candidates, and rewrites them round by round where that is wanted.
 pub(crate) fn rounds(
     mut active: Vec<Active>,
-    project: &Arc<Project>,
-    places: Places<'_>,
+    database: &mut Database,
     given: &Given<'_>,
     plan: Plan<'_>,
     tick: &(dyn Fn() + Sync),
-    earlier: Option<Database>,
-) -> anyhow::Result<(Vec<Active>, Database)> {
+) -> Vec<Active> {
     for file in &mut active {
-        file.view = view_of(&file.path, &file.config, places.roots, places.environments);
-    }
-    let views = active.iter().map(|file| file.view).collect();
-    let mut database = Database::renewed(
-        earlier,
-        places.roots,
-        places.site_packages,
-        places.extra_stubs,
-        views,
-    )?;
-    for table in places.tables {
-        database.preload(table, Arc::from(ANYTHING));
-    }
-    for (path, text) in places.decoded {
-        database.preload(&path, text);
-    }
-    for file in &active {
-        database.preload(&file.path, Arc::clone(&file.text));
+        file.view = given.index.view_of(&file.path, &file.config);
     }
     if plan.mode == Mode::Fix {
-        across(&mut active, &mut database, project, given, plan);
+        across(&mut active, database, given, plan);
     }
     let mut finished = Vec::new();
-    let _ahead = ask_ahead(&active, &database, project);
+    let _ahead = ask_ahead(&active, database, given);
     for file in &mut active {
         file.seen.insert(hash_of(&file.text));
     }
     let mut is_first = true;
     while !active.is_empty() {
-        let looked_at: Vec<(Active, Step)> = active
-            .into_par_iter()
-            .with_max_len(AT_A_TIME)
-            .map_with(database.clone(), |database, file| {
-                let step = step(database, &file, project, plan);
-                if is_first {
-                    tick();
-                }
-                (file, step)
-            })
-            .collect();
+        let look = |database: &Database, file: Active| {
+            let step = step(database, &file, given, plan);
+            if is_first {
+                tick();
+            }
+            (file, step)
+        };
+        let looked_at: Vec<(Active, Step)> = if active.len() == 1 {
+            // On this database itself, so that whoever has its token can call it off.
+            let files = active.into_iter();
+            files.map(|file| look(database, file)).collect()
+        } else {
+            active
+                .into_par_iter()
+                .with_max_len(AT_A_TIME)
+                .map_with(database.clone(), |database, file| look(database, file))
+                .collect()
+        };
         is_first = false;
         active = Vec::new();
         for (mut file, step) in looked_at {
@@ -244,17 +220,11 @@ pub(crate) fn rounds(
     }
     give_up_together(&mut finished);
     finished.sort_by_key(|file| file.index);
-    Ok((finished, database))
+    finished
 }
 
 /// Makes the rewrites that change several files. Each is made in all of them, or in none.
-fn across(
-    active: &mut Vec<Active>,
-    database: &mut Database,
-    project: &Project,
-    given: &Given<'_>,
-    plan: Plan<'_>,
-) {
+fn across(active: &mut Vec<Active>, database: &mut Database, given: &Given<'_>, plan: Plan<'_>) {
     for _ in 0..ROUNDS {
         let wanted: Vec<(usize, Fixed, Vec<Elsewhere>)> = active
             .par_iter()
@@ -263,7 +233,7 @@ fn across(
                 file.error.is_none() && changes_others(file.codemods.iter().copied())
             })
             .map_with(database.clone(), |database, (position, file)| {
-                let rewrites = rewrites_across(database, file, project, plan);
+                let rewrites = rewrites_across(database, file, given, plan);
                 let of_file = move |(fixed, changes)| (position, fixed, changes);
                 rewrites.into_iter().map(of_file).collect::<Vec<_>>()
             })
@@ -278,7 +248,7 @@ fn across(
             }
             touched.extend(changes.iter().map(|change| change.path.clone()));
             match rewritten(database, &changes, given)
-                .and_then(|texts| put(active, database, texts, project, given))
+                .and_then(|texts| put(active, database, texts, given))
             {
                 Ok(()) => {
                     is_changed = true;
@@ -330,7 +300,7 @@ fn give_up_together(finished: &mut [Active]) {
 fn rewrites_across(
     database: &Database,
     file: &Active,
-    project: &Project,
+    given: &Given<'_>,
     plan: Plan<'_>,
 ) -> Vec<(Fixed, Vec<Elsewhere>)> {
     let codemods: Vec<&'static dyn Codemod> = file
@@ -340,8 +310,8 @@ fn rewrites_across(
         .filter(|codemod| codemod.changes_other_files())
         .collect();
     let attempt = catch_unwind(AssertUnwindSafe(|| {
-        with_context(database, file, project, |context, _| {
-            let findings = judged(traversal::check(context, &codemods, &[]), file);
+        with_context(database, file, given, |context, _| {
+            let findings = judged(traversal::check(context, &codemods, &[]), file, plan);
             let is_across = |finding: &Finding| {
                 let rewrite = finding.remedy.rewrite();
                 rewrite.is_some_and(|rewrite| !rewrite.elsewhere.is_empty())
@@ -350,8 +320,12 @@ fn rewrites_across(
             wanted(context, across, file, plan).unwrap_or_default()
         })
     }));
-    // A panic is met again, and reported, when the file has its own rounds.
-    let findings = attempt.ok().flatten().unwrap_or_default();
+    let findings = match attempt {
+        Ok(findings) => findings.unwrap_or_default(),
+        Err(panic) if is_called_off(&*panic) => resume_unwind(panic),
+        // It is met again, and reported, when the file has its own rounds.
+        Err(_) => Vec::new(),
+    };
     findings
         .into_iter()
         .filter_map(|finding| match &finding.remedy {
@@ -382,10 +356,7 @@ fn rewritten(
         let config = config_of(&change.path, given)?;
         let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
         let program_file = database
-            .file(
-                &path,
-                view_of(&path, &config, given.roots, given.environments),
-            )
+            .file(&path, given.index.view_of(&path, &config))
             .ok_or(format!("{shown} no longer exists"))?;
         let python_file = program_file.python_file(database);
         let module = parsed_module(database, python_file).load(database);
@@ -411,7 +382,6 @@ fn put(
     active: &mut Vec<Active>,
     database: &mut Database,
     texts: Vec<(PathBuf, Arc<str>)>,
-    project: &Project,
     given: &Given<'_>,
 ) -> Result<(), String> {
     let mut positions: FxHashMap<PathBuf, usize> = active
@@ -424,14 +394,14 @@ fn put(
         if positions.contains_key(path) {
             continue;
         }
-        let index = project.number_of(path);
+        let index = given.index.project.number_of(path);
         let index = index.ok_or(format!("{} was not passed to asyncfix", path.display()))?;
         let source = source::read(path).map_err(|reason| reason.clone())?;
         positions.insert(path.clone(), active.len() + new.len());
         let shown = given.shown.get(index).cloned().unwrap_or_default();
         let config = config_of(path, given)?;
         let path = system_path(path).unwrap_or_default();
-        let view = view_of(&path, &config, given.roots, given.environments);
+        let view = given.index.view_of(&path, &config);
         new.push(Active::new(index, shown, path, view, config, source));
     }
     active.extend(new);
@@ -465,6 +435,14 @@ fn put(
     Ok(())
 }
 
+/// Whether a panic is none: somebody does not want the answer any more.
+fn is_called_off(panic: &(dyn Any + Send)) -> bool {
+    matches!(
+        panic.downcast_ref(),
+        Some(salsa::Cancelled::Local | salsa::Cancelled::PendingWrite)
+    )
+}
+
 /// What one round did to one file.
 enum Step {
     /// Nothing is left to do.
@@ -490,41 +468,52 @@ enum Step {
 /// The answers are those that it gives anyway, and a file that changes calls it off, as the end of the run
 /// does. It is a thread of its own: the change waits until nobody asks any more, and one of the pool might
 /// not have begun by then.
-fn ask_ahead(active: &[Active], database: &Database, project: &Arc<Project>) -> Option<Ahead> {
+fn ask_ahead(active: &[Active], database: &Database, given: &Given<'_>) -> Option<Ahead> {
     let ([file], true) = (active, rayon::current_num_threads() > 1) else {
         return None;
     };
-    let (file, database, project) = (file.clone(), database.clone(), Arc::clone(project));
-    let ahead = Ahead(database.cancellation_token());
+    let (file, database) = (file.clone(), database.clone());
+    let (project, writable) = (Arc::clone(&given.index.project), given.writable);
+    let token = database.cancellation_token();
     let ask = move || {
         // What goes wrong here is met again by who waits for the answer.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            with_context(&database, &file, &project, |context, _| {
+            with_project(&database, &file, &project, writable, |context, _| {
                 semantics::index_ahead(&context.semantics);
                 traversal::ask_from_the_end(context, &file.codemods);
             })
         }));
     };
     // Without a thread, it only takes longer.
-    let _ = std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .stack_size(STACK_SIZE)
-        .spawn(ask);
-    Some(ahead)
+        .spawn(ask)
+        .ok();
+    Some(Ahead { token, thread })
 }
 
 /// What is asked ahead is called off when this goes.
-struct Ahead(CancellationToken);
+struct Ahead {
+    token: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.token.cancel();
+        // Whoever changes the database next waits until nobody else has it, and may hold what the other one needs for
+        // its end.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
-fn step(database: &Database, file: &Active, project: &Project, plan: Plan<'_>) -> Step {
-    let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, project, plan)));
+fn step(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -> Step {
+    let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, given, plan)));
     match attempt {
         Ok(step) => step,
+        Err(panic) if is_called_off(&*panic) => resume_unwind(panic),
         Err(_) => Step::Failed(format!(
             "{}: not changed: internal error, please report it: {}",
             file.shown.display(),
@@ -533,8 +522,8 @@ fn step(database: &Database, file: &Active, project: &Project, plan: Plan<'_>) -
     }
 }
 
-fn look(database: &Database, file: &Active, project: &Project, plan: Plan<'_>) -> Step {
-    with_context(database, file, project, |context, module| {
+fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -> Step {
+    with_context(database, file, given, |context, module| {
         look_at(context, module, file, plan)
     })
     .unwrap_or_else(|| Step::Failed(format!("{}: file no longer exists", file.shown.display())))
@@ -547,7 +536,11 @@ fn look_at(
     plan: Plan<'_>,
 ) -> Step {
     let selected = file.config.codes_for(file.path.as_std_path());
-    let mut findings = judged(traversal::check(context, &file.codemods, &selected), file);
+    let mut findings = judged(
+        traversal::check(context, &file.codemods, &selected),
+        file,
+        plan,
+    );
     // Once: what a comment does not suppress, a second one does not either.
     if plan.mode == Mode::Suppress
         && file.fixed.is_empty()
@@ -704,7 +697,7 @@ fn hash_of(text: &str) -> u64 {
 
 /// Findings on the lines that are looked at, with what the project's oldest Python and the configuration say about
 /// their fixes.
-fn judged(findings: Vec<Finding>, file: &Active) -> Vec<Finding> {
+fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> Vec<Finding> {
     let fixes = &file.config.fixes;
     let version = file.config.settings.target_version;
     let too_old = (version < OLDEST).then(|| {
@@ -715,6 +708,7 @@ fn judged(findings: Vec<Finding>, file: &Active) -> Vec<Finding> {
     let is_meant = |finding: &Finding| {
         let lines = file.lines.as_deref();
         lines.is_none_or(|lines| lines.are_at(finding.range, &file.source.text, &file.text))
+            && plan.only.is_none_or(|only| only(finding))
     };
     findings
         .into_iter()
@@ -744,22 +738,35 @@ fn least(file: &Active) -> Applicability {
 fn with_context<T>(
     database: &Database,
     file: &Active,
+    given: &Given<'_>,
+    what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
+) -> Option<T> {
+    with_project(database, file, &given.index.project, given.writable, what)
+}
+
+fn with_project<T>(
+    database: &Database,
+    file: &Active,
     project: &Project,
+    writable: Writable,
     what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {
     let program_file = database.file(&file.path, file.view)?;
     let python_file = program_file.python_file(database);
     let module = parsed_module(database, python_file).load(database);
     let text = source_text(database, python_file.file(database));
-    let context = File::from(ParsedFile::new(
-        database,
-        program_file,
-        &module,
-        text.as_str(),
-        &file.config.settings,
-        project,
-        file.index,
-    ));
+    let context = File::new(
+        ParsedFile::new(
+            database,
+            program_file,
+            &module,
+            text.as_str(),
+            &file.config.settings,
+            project,
+            file.index,
+        ),
+        writable,
+    );
     Some(what(&context, &module))
 }
 
@@ -768,19 +775,4 @@ fn distinct(fixed: &[Fixed]) -> Vec<&'static str> {
     codes.sort_unstable();
     codes.dedup();
     codes
-}
-
-/// How the type engine is to look at a file.
-pub(crate) fn view_of(
-    path: &SystemPath,
-    config: &Config,
-    roots: &Roots,
-    environments: &Environments,
-) -> View {
-    let folder = path.parent();
-    View {
-        version: config.version_of_types(),
-        own: folder.and_then(|folder| roots.place_of(folder)),
-        environment: folder.and_then(|folder| environments.place_of(folder)),
-    }
 }

@@ -10,23 +10,23 @@ use std::sync::Arc;
 
 use asyncfix_analysis::index::project::{Project, Summary};
 use asyncfix_codemods::codemod::Codemod;
+use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;
-use ruff_db::system::{SystemPath, SystemPathBuf};
-use ruff_python_ast::name::Name;
+use ruff_db::system::SystemPathBuf;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::choose::Plan;
-use crate::config::{Config, ConfigError, Resolver};
+use crate::config::{ConfigError, Resolver};
 use crate::database::Database;
-use crate::discovery::{Found, STUB_FOLDER};
+use crate::discovery::Found;
 use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
-use crate::environment::{self, Environments};
 use crate::first_look::{FirstLook, Settled, first_look};
+use crate::index::{Index, system_path};
 use crate::lines::Lines;
-use crate::roots::{self, Roots, Whole};
-use crate::rounds::{AT_A_TIME, Given, Places, rounds};
+use crate::roots::Whole;
+use crate::rounds::{AT_A_TIME, Given, rounds};
 use crate::source::{self, Source};
 
 /// How often the files of a run are looked at anew because one has changed what another one sees.
@@ -297,16 +297,12 @@ fn pass(
         .collect();
     let wholes = wholes_of(&paths);
     let beside = files_beside(&paths, &wholes, &request.folders, resolver)?;
-    let modules: Vec<String> = paths
-        .iter()
-        .chain(&beside)
-        .map(|path| module_name(path))
-        .collect();
     let number_of_targets = inputs.len();
-    let read_beside = beside.iter().map(|path| {
+    let files: Vec<PathBuf> = paths.into_iter().chain(beside.iter().cloned()).collect();
+    let read_beside = beside.into_iter().map(|path| {
         Input::new(Found {
             shown: path.clone(),
-            path: path.clone(),
+            path,
             named: false,
         })
     });
@@ -326,13 +322,13 @@ fn pass(
         .collect();
     let mut candidates = Vec::new();
     let mut errors: Vec<(usize, String)> = Vec::new();
-    let mut summaries: Vec<Option<Box<Summary>>> = Vec::with_capacity(looks.len());
+    let mut summaries: Vec<Option<Arc<Summary>>> = Vec::with_capacity(looks.len());
     for (index, look) in looks.into_iter().enumerate() {
         summaries.push(match look? {
-            FirstLook::Nothing(summary) => summary,
+            FirstLook::Nothing(summary) => summary.map(Arc::from),
             FirstLook::Candidate(candidate, summary) => {
                 candidates.push(*candidate);
-                Some(summary)
+                Some(Arc::from(summary))
             }
             FirstLook::Error(error) => {
                 errors.push((index, error));
@@ -340,90 +336,20 @@ fn pass(
             }
         });
     }
-    let mut configs: Vec<Arc<Config>> = Vec::new();
-    for config in candidates.iter().map(|file| &file.config) {
-        if !configs.iter().any(|other| Arc::ptr_eq(config, other)) {
-            configs.push(Arc::clone(config));
-        }
-    }
-    let tables: Vec<SystemPathBuf> = summaries
-        .iter()
-        .zip(paths.iter().chain(&beside))
-        .filter(|(summary, _)| summary.as_ref().is_some_and(|summary| summary.is_table()))
-        .filter_map(|(_, path)| system_path(path))
-        .collect();
-    // Where files lie, and what they import.
-    let mut imports: BTreeMap<SystemPathBuf, FxHashSet<Name>> = BTreeMap::new();
-    for (summary, path) in summaries.iter().zip(paths.iter().chain(&beside)) {
-        if let (Some(summary), Some(folder)) = (summary, path.parent().and_then(system_path)) {
-            let imports = imports.entry(folder).or_default();
-            imports.extend(summary.packages().iter().cloned());
-        }
-    }
-    let mut project = Project::link(
-        modules
-            .into_iter()
-            .zip(summaries)
-            .map(|(module, summary)| (module, summary.unwrap_or_default())),
-    );
-    let mut environments = Environments::default();
-    for folder in imports.keys() {
-        let config = resolver.for_folder(folder.as_std_path())?;
-        environments.add(folder, config.python.as_deref())?;
-    }
-    let mut site_packages = environments.site_packages();
-    // What is installed says more than any stub.
-    let mut extra_stubs = all_of(&configs, |config| &config.extra_stubs);
-    extra_stubs.extend(
-        wholes
-            .iter()
-            .map(|whole| whole.root.join(STUB_FOLDER))
-            .filter(|folder| folder.as_std_path().is_dir()),
-    );
-    for packages in &mut site_packages {
-        packages.extend(extra_stubs.iter().cloned());
-    }
-    environment::add_installed(
-        &mut project,
-        site_packages.iter().flatten().chain(&extra_stubs),
-    );
-    let roots = {
-        let folders: Vec<roots::Folder<'_>> = imports
-            .iter()
-            .map(|(path, imports)| roots::Folder {
-                path,
-                imports: imports.iter().collect(),
-            })
-            .collect();
-        let given = all_of(&configs, |config| &config.src);
-        Roots::of(&folders, &wholes, &given, |name| project.has_types_of(name))
-    };
-    environment::add_own(&mut project, &roots);
-    for config in &configs {
-        project.add_table(&config.settings.blocking);
-    }
-    project.settle();
-    project.set_files(paths.clone(), beside);
+    let index = Index::link(files, summaries, &wholes, resolver)?;
+    let project = &index.project;
     // What changes in one file may have to change in others, whichever were given.
-    let mut decoded = Vec::new();
+    let mut texts = Vec::new();
     if candidates
         .iter()
         .any(|file| changes_others(file.prospects.certain.iter().copied()))
     {
-        // The type engine reads UTF-8 alone.
-        decoded = project
-            .files()
-            .par_bridge()
-            .filter_map(|path| {
-                let source = source::read(path).ok().filter(|source| !source.is_utf8())?;
-                Some((system_path(path)?, source.text))
-            })
-            .collect();
+        texts = decoded(project);
     }
     let settled: Vec<Settled> = candidates
         .into_par_iter()
         .with_max_len(AT_A_TIME)
-        .map(|candidate| candidate.settle(&project))
+        .map(|candidate| candidate.settle(project, None))
         .collect();
     let mut active = Vec::new();
     for settled in settled {
@@ -436,26 +362,27 @@ fn pass(
             }
         }
     }
-    let project = Arc::new(project);
     let (finished, database) = if active.is_empty() {
         (Vec::new(), earlier)
     } else {
-        let places = Places {
-            roots: &roots,
-            environments: &environments,
-            site_packages,
-            extra_stubs,
-            tables: &tables,
-            decoded,
-        };
         let given = Given {
-            roots: &roots,
-            environments: &environments,
+            index: &index,
+            writable: Writable::Below(number_of_targets),
             shown: &shown,
             resolver,
         };
-        let (finished, database) = rounds(active, &project, places, &given, plan, tick, earlier)
+        let views = active
+            .iter()
+            .map(|file| index.view_of(&file.path, &file.config));
+        let mut database = Database::renewed(earlier, &index, views.collect())
             .map_err(|error| ConfigError(error.to_string()))?;
+        for (path, text) in texts {
+            database.preload(&path, text);
+        }
+        for file in &active {
+            database.preload(&file.path, Arc::clone(&file.text));
+        }
+        let finished = rounds(active, &mut database, &given, plan, tick);
         (finished, Some(database))
     };
     for file in finished {
@@ -480,7 +407,7 @@ fn pass(
     errors.sort();
     outcomes.errors = errors.into_iter().map(|(_, error)| error).collect();
     outcomes.knowledge = Some(Knowledge {
-        _project: project,
+        _project: index.project,
         database,
     });
     Ok(outcomes)
@@ -522,35 +449,18 @@ fn files_beside(
     Ok(beside)
 }
 
-/// The folders that any of the configurations names.
-fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemPathBuf> {
-    let mut folders: Vec<SystemPathBuf> = configs
-        .iter()
-        .flat_map(|config| of(config))
-        .filter_map(|path| system_path(path))
-        .collect();
-    folders.dedup();
-    folders
+/// The texts of the files that are not in UTF-8: the type engine reads nothing else itself.
+pub(crate) fn decoded(project: &Project) -> Vec<(SystemPathBuf, Arc<str>)> {
+    project
+        .files()
+        .par_bridge()
+        .filter_map(|path| {
+            let source = source::read(path).ok().filter(|source| !source.is_utf8())?;
+            Some((system_path(path)?, source.text))
+        })
+        .collect()
 }
 
 pub(crate) fn changes_others(mut codemods: impl Iterator<Item = &'static dyn Codemod>) -> bool {
     codemods.any(Codemod::changes_other_files)
-}
-
-pub(crate) fn system_path(path: &Path) -> Option<SystemPathBuf> {
-    SystemPath::from_std_path(path).map(SystemPath::to_path_buf)
-}
-
-/// The last component of a file's module name.
-fn module_name(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    if stem == "__init__" {
-        path.parent()
-            .and_then(Path::file_name)
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    } else {
-        stem.into_owned()
-    }
 }

@@ -70,6 +70,11 @@ pub(crate) enum Command {
         )]
         jobs: Option<usize>,
     },
+    /// Run the language server, on standard input and output
+    Server {
+        #[command(flatten)]
+        options: ConfigArgs,
+    },
     /// Print the completions for a shell
     GenerateShellCompletion {
         /// The shell

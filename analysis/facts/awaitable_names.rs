@@ -17,7 +17,7 @@ use crate::facts::key::{
 };
 
 /// What one file says of its names. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outline {
     /// Names that may give something awaitable by what their own definition says.
     awaitable: Vec<Key>,
@@ -70,11 +70,11 @@ pub struct AwaitableNames {
 
 impl AwaitableNames {
     /// Adds the names of an outline.
-    pub fn add(&mut self, outline: Outline) {
-        self.names.extend(outline.awaitable);
-        self.stands_for.extend(outline.stands_for);
-        self.made_by.extend(outline.made_by);
-        self.taken_from.extend(outline.taken_from);
+    pub fn add(&mut self, outline: &Outline) {
+        self.names.extend(&outline.awaitable);
+        self.stands_for.extend(&outline.stands_for);
+        self.made_by.extend(&outline.made_by);
+        self.taken_from.extend(&outline.taken_from);
     }
 
     /// Adds names that are known to give something awaitable.

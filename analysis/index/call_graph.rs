@@ -1,6 +1,7 @@
 //! The call graph of a project.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use asyncfix_knowledge::stdlib::is_stdlib;
 use rayon::prelude::*;
@@ -127,7 +128,7 @@ pub struct Member {
 /// The linked functions of a project.
 #[derive(Debug, Default)]
 pub struct Graph {
-    pub(super) files: Vec<Calls>,
+    pub(super) files: Vec<Arc<Calls>>,
     /// The number of the first function of each file.
     first: Vec<Id>,
     /// The files, by the last component of their modules' names, and by the last two.
@@ -156,7 +157,7 @@ pub struct Graph {
 
 impl Graph {
     /// Follows the calls of all files. Takes a time that grows with the number of calls.
-    pub fn link(files: Vec<Calls>) -> Self {
+    pub fn link(files: Vec<Arc<Calls>>) -> Self {
         let mut graph = Self {
             files,
             ..Self::default()
@@ -530,7 +531,7 @@ impl Graph {
     }
 
     pub(super) fn file(&self, number: u32) -> Option<&Calls> {
-        self.files.get(number as usize)
+        self.files.get(number as usize).map(|file| &**file)
     }
 
     pub(super) fn function(&self, id: Id) -> Option<&Function> {

@@ -53,7 +53,7 @@ pub(super) struct Classes {
 type Overrides = FxHashMap<(Key, Key), Arc<[Override]>>;
 
 impl Classes {
-    pub(super) fn of(files: &[Traces]) -> Self {
+    pub(super) fn of(files: &[Arc<Traces>]) -> Self {
         let mut classes = Self::default();
         for (number, file) in (0..).zip(files) {
             for (place, class) in (0..).zip(&file.classes) {

@@ -188,7 +188,7 @@ pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>))
 }
 
 /// What one file says, without knowing the others. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an answer of its own"
@@ -206,10 +206,10 @@ pub struct Summary {
     asks_for_library: bool,
     /// What the file says of its names.
     outline: Outline,
-    /// What the values of its names are made of.
-    traces: Option<Traces>,
-    /// What its functions call.
-    calls: Option<Calls>,
+    /// What the values of its names are made of. The project keeps it as it is, and so it is shared.
+    traces: Option<Arc<Traces>>,
+    /// What its functions call, shared as well.
+    calls: Option<Arc<Calls>>,
     /// The top-level packages that the file imports.
     packages: Vec<Name>,
     /// What the file imports from other modules, or reaches through them, as [`import_key`]s.
@@ -230,7 +230,7 @@ fn holds(text: &str, word: &str) -> bool {
 }
 
 /// Links the traces of files, and says for each file under which number it has them.
-fn link_traces(traces: Vec<Option<Traces>>) -> (Linked, Vec<Option<usize>>) {
+fn link_traces(traces: Vec<Option<Arc<Traces>>>) -> (Linked, Vec<Option<usize>>) {
     let mut linked = Linked::default();
     let numbers = traces
         .into_iter()
@@ -303,12 +303,17 @@ pub fn asynchronous_names(text: &str) -> Vec<Key> {
 impl Summary {
     /// Adds what the values of the file's names are made of.
     pub fn add_traces(&mut self, traces: Traces) {
-        self.traces = Some(traces);
+        self.traces = Some(Arc::new(traces));
+    }
+
+    /// What the values of the file's names are made of.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_deref()
     }
 
     /// Adds what the functions of the file call.
     pub fn add_calls(&mut self, calls: Calls) {
-        self.calls = Some(calls);
+        self.calls = Some(Arc::new(calls));
     }
 
     /// The top-level packages and modules that the file imports from where imports start.
@@ -582,8 +587,8 @@ pub struct Project {
     names: AwaitableNames,
     traces: Linked,
     graph: Graph,
-    /// The files, each with whether it may be written.
-    files: Vec<(PathBuf, bool)>,
+    /// The files, by their numbers.
+    files: Vec<PathBuf>,
     numbers: FxHashMap<PathBuf, usize>,
     /// By the names that stand in them, the files.
     mentions: OnceLock<FxHashMap<Key, Vec<u32>>>,
@@ -595,17 +600,12 @@ pub struct Project {
 impl Project {
     /// Links summaries. Each comes with the last component of its file's module name, and has the
     /// number of its place among them.
-    pub fn link(summaries: impl IntoIterator<Item = (String, Box<Summary>)>) -> Self {
-        let mut calls = Vec::new();
-        let mut traces = Vec::new();
-        let summaries: Vec<(String, Box<Summary>)> = summaries
-            .into_iter()
-            .map(|(module, mut summary)| {
-                calls.extend(summary.calls.take());
-                traces.push(summary.traces.take());
-                (module, summary)
-            })
+    pub fn link(summaries: &[(String, Arc<Summary>)]) -> Self {
+        let of_all = || summaries.iter().map(|(_, summary)| summary);
+        let calls = of_all()
+            .filter_map(|summary| summary.calls.clone())
             .collect();
+        let traces = of_all().map(|summary| summary.traces.clone()).collect();
         // None knows anything of the others, and each takes its time.
         let (graph, (linked, mut project)) = rayon::join(
             || Graph::link(calls),
@@ -619,13 +619,13 @@ impl Project {
             .flat_map_iter(|package| stubs_of(package))
             .collect();
         for (outline, traces) in stubs {
-            project.names.add(outline);
-            project.traces.add(traces);
+            project.names.add(&outline);
+            project.traces.add(Arc::new(traces));
         }
         project
     }
 
-    fn of_summaries(summaries: Vec<(String, Box<Summary>)>) -> Self {
+    fn of_summaries(summaries: &[(String, Arc<Summary>)]) -> Self {
         let mut project = Self::default();
         for (module, summary) in summaries {
             if let Some(library) = summary.library
@@ -641,14 +641,14 @@ impl Project {
             }
             project.drives_coroutines |= summary.drives_coroutines;
             project.asks_for_library |= summary.asks_for_library;
-            project.imported.extend(summary.imported);
-            project.modules.extend(summary.modules);
-            project.whole_modules.extend(summary.whole_modules);
-            project.names.add(summary.outline);
-            project.packages.extend(summary.packages);
-            for (origin, name) in summary.run {
-                let origin = origin.unwrap_or_else(|| module.clone());
-                project.run.insert((origin, name));
+            project.imported.extend(&summary.imported);
+            project.modules.extend(&summary.modules);
+            project.whole_modules.extend(&summary.whole_modules);
+            project.names.add(&summary.outline);
+            project.packages.extend(summary.packages.iter().cloned());
+            for (origin, name) in &summary.run {
+                let origin = origin.as_ref().unwrap_or(module);
+                project.run.insert((origin.clone(), name.clone()));
             }
         }
         project
@@ -691,32 +691,18 @@ impl Project {
         self.packages.iter().map(Name::as_str)
     }
 
-    /// Takes note of the files: those that were given, in the order of their numbers, and those that
-    /// lie beside them and are never written.
-    pub fn set_files(&mut self, given: Vec<PathBuf>, beside: Vec<PathBuf>) {
-        self.numbers = given.iter().cloned().zip(0..).collect();
-        let beside = beside
-            .into_iter()
-            .filter(|path| !self.numbers.contains_key(path))
-            .map(|path| (path, false));
-        self.files = given
-            .into_iter()
-            .map(|path| (path, true))
-            .chain(beside)
-            .collect();
+    /// Takes note of the files, in the order of their numbers.
+    pub fn set_files(&mut self, files: Vec<PathBuf>) {
+        self.numbers = files.iter().cloned().zip(0..).collect();
+        self.files = files;
     }
 
-    /// The files, those that were given and those beside them.
+    /// All files.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|(path, _)| path.as_path())
+        self.files.iter().map(PathBuf::as_path)
     }
 
-    /// Whether the file was given, and so may be written.
-    pub fn is_given(&self, path: &Path) -> bool {
-        self.numbers.contains_key(path)
-    }
-
-    /// The number of a file that was given.
+    /// The number of a file.
     pub fn number_of(&self, path: &Path) -> Option<usize> {
         self.numbers.get(path).copied()
     }
@@ -725,7 +711,7 @@ impl Project {
     pub fn mentioning(&self, name: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<PathBuf> {
         let mentions = self.mentions.get_or_init(|| {
             let mut mentions: FxHashMap<Key, Vec<u32>> = FxHashMap::default();
-            for ((path, _), number) in self.files.iter().zip(0..) {
+            for (path, number) in self.files.iter().zip(0..) {
                 let text = read(path).unwrap_or_default();
                 for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
                     let files = mentions.entry(name_key(word)).or_default();
@@ -739,7 +725,7 @@ impl Project {
         let files = mentions.get(&name_key(name)).into_iter().flatten();
         files
             .filter_map(|number| self.files.get(*number as usize))
-            .map(|(path, _)| path.clone())
+            .cloned()
             .collect()
     }
 
@@ -754,7 +740,6 @@ impl Project {
                 let path = self
                     .files
                     .iter()
-                    .map(|(path, _)| path)
                     .find(|path| Place::of(path).components() == member.components);
                 match path {
                     Some(path) => Ok((path.clone(), member.name)),

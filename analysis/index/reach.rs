@@ -2,7 +2,7 @@
 //! the answer interesting, or nothing is left.
 
 use std::cell::RefCell;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use asyncfix_knowledge::stdlib;
 use ruff_python_ast::{self as ast, Expr};
@@ -55,7 +55,7 @@ impl Sought {
 /// The traces of all files, linked.
 #[derive(Debug, Default)]
 pub struct Linked {
-    pub(super) files: Vec<Traces>,
+    pub(super) files: Vec<Arc<Traces>>,
     /// By the last components of their names.
     modules: FxHashMap<Key, Vec<u32>>,
     /// The functions that block, methods behind the names of their classes.
@@ -89,7 +89,7 @@ pub enum Namesakes {
 
 impl Linked {
     /// Adds the traces of a file, and gives its number.
-    pub fn add(&mut self, traces: Traces) -> usize {
+    pub fn add(&mut self, traces: Arc<Traces>) -> usize {
         let file = self.files.len();
         let number = u32::try_from(file).unwrap_or(u32::MAX);
         for key in module_keys(traces.tail.iter().copied()) {
@@ -397,7 +397,7 @@ impl<'p> Search<'p> {
     fn file(&self, file: u32) -> Option<&'p Traces> {
         match self.own {
             Some((own, traces)) if own == file => Some(traces),
-            _ => self.linked.files.get(file as usize),
+            _ => self.linked.files.get(file as usize).map(|file| &**file),
         }
     }
 

@@ -125,15 +125,18 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             return Err(format!("`{}` cannot be read", self.shown(path)));
         }
         let project = self.origin.project;
-        let file = File::from(ParsedFile::new(
-            db,
-            program_file,
-            &module,
-            text.as_str(),
-            self.origin.settings,
-            project,
-            project.number_of(path).unwrap_or(self.origin.number),
-        ));
+        let file = File::new(
+            ParsedFile::new(
+                db,
+                program_file,
+                &module,
+                text.as_str(),
+                self.origin.settings,
+                project,
+                project.number_of(path).unwrap_or(self.origin.number),
+            ),
+            self.origin.writable,
+        );
         Ok(what(&file))
     }
 
@@ -244,7 +247,7 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             Kind::Call(call) => call,
         };
         let place = || self.place(path, call.range);
-        if !self.origin.project.is_given(path) {
+        if !self.origin.may_write(path) {
             return Err(format!(
                 "{} calls it but was not passed to asyncfix; run `asyncfix --write .` in the project \
                  root to change both",
@@ -407,7 +410,7 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             .semantics
             .file_of(of)
             .ok_or("a function that would have to change is not in a file")?;
-        if !self.origin.project.is_given(&path) {
+        if !self.origin.may_write(&path) {
             return Err(format!(
                 "`{}` would have to change but was not passed to asyncfix; run `asyncfix --write .` in \
                  the project root",

@@ -153,10 +153,7 @@ impl Batch {
             folders: Vec::new(),
             earlier,
         };
-        let plan = Plan {
-            mode: Mode::Fix,
-            choose: None,
-        };
+        let plan = Plan::new(Mode::Fix);
         let mut outcomes =
             run::run(request, resolver, plan, &|| {}).map_err(|error| error.to_string())?;
         self.learned.give_back(outcomes.knowledge.take(), uses);

@@ -134,10 +134,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     let asks = args
         .interactive
         .then(|| Asker::new(args.color.on(io::stderr().is_terminal())));
-    let plan = Plan {
-        mode: mode(args),
-        choose: asks.as_ref().map(|asker| asker as &dyn Choose),
-    };
+    let plan = Plan::new(mode(args)).asking(asks.as_ref().map(|asker| asker as &dyn Choose));
     let mut outcomes = run::run(request, resolver, plan, &|| bar.inc(1))?;
     // The process ends before it is worth the time to free this.
     std::mem::forget(outcomes.knowledge.take());

@@ -6,6 +6,7 @@ mod config;
 mod generate;
 mod interactive;
 mod rule;
+mod server;
 mod stdin;
 
 use std::io::{self, Write};
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Some(Command::Batch { options, jobs }) => {
             with_deep_stack(move || batch::run(&options, jobs))
         }
+        Some(Command::Server { options }) => server::run(&options),
         Some(Command::GenerateShellCompletion { shell }) => generate::completion(shell),
         Some(Command::GenerateManPage) => generate::man_page(),
         None => with_deep_stack(move || check::fix(&cli.fix)),

@@ -69,15 +69,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
         inputs: vec![input],
         ..Request::default()
     };
-    let outcomes = match run::run(
-        request,
-        resolver,
-        Plan {
-            mode: mode(args),
-            choose: None,
-        },
-        &|| {},
-    ) {
+    let outcomes = match run::run(request, resolver, Plan::new(mode(args)), &|| {}) {
         Ok(outcomes) => outcomes,
         Err(error) => {
             pass_through(&mut out, &bytes)?;

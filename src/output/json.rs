@@ -9,7 +9,6 @@ use ruff_diagnostics::{Applicability, Edit};
 use ruff_text_size::Ranged;
 use serde_json::{Value, json};
 
-use crate::output::report::reason_of;
 use asyncfix_engine::places::Places;
 use asyncfix_engine::run::Fixed;
 use asyncfix_engine::source;
@@ -22,7 +21,7 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
     let Some(shown) = shown.as_object_mut() else {
         return;
     };
-    shown.insert("reason".to_owned(), json!(reason_of(finding)));
+    shown.insert("reason".to_owned(), json!(finding.reason()));
     shown.insert("fixed".to_owned(), json!(false));
     // As all other formats say; ruff's knows errors alone.
     shown.insert("severity".to_owned(), json!("warning"));

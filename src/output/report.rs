@@ -149,21 +149,13 @@ fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagno
 }
 
 /// Why a finding has no safe fix, for people.
-fn reason(finding: &Finding) -> Option<String> {
-    let reason = reason_of(finding)?;
+pub(crate) fn reason(finding: &Finding) -> Option<String> {
+    let reason = finding.reason()?;
     let kind = match &finding.remedy {
         Remedy::Rewrite(_) => "unsafe",
         Remedy::NotFixed(_) => "not fixed",
     };
     Some(format!("{kind}: {reason}"))
-}
-
-/// Why a fix is unsafe, or why there is none.
-pub(crate) fn reason_of(finding: &Finding) -> Option<&str> {
-    match &finding.remedy {
-        Remedy::Rewrite(rewrite) => rewrite.unsafe_because.as_deref(),
-        Remedy::NotFixed(reason) => Some(reason),
-    }
 }
 
 /// Which other files a rewrite changes, for people.

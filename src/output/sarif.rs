@@ -11,7 +11,6 @@ use ruff_text_size::{Ranged, TextRange};
 use serde_json::{Value, json};
 
 use crate::output::json::applicability;
-use crate::output::report::reason_of;
 use asyncfix_engine::places::Places;
 use asyncfix_engine::run::Outcome;
 use asyncfix_engine::source;
@@ -71,7 +70,7 @@ pub(crate) fn render(outcomes: &[Outcome], cwd: &Path) -> String {
 }
 
 fn result(finding: &Finding, shown: &Path, places: &Places<'_>, cwd: &Path) -> Value {
-    let reason = reason_of(finding);
+    let reason = finding.reason();
     let text = match reason {
         Some(reason) => format!("{}: {reason}", finding.message),
         None => finding.message.clone(),

@@ -204,7 +204,7 @@ def main():
         print(f"plain: {changed} changed, {failed} with an error", flush=True)
         for error in internal:
             fault(f"plain: {error}")
-        several, peak, again, _ = batch(program, lines_of(pairs), 2, limit=60 + 2 * took)
+        several, peak, again, _ = batch(program, lines_of(pairs), 2, limit=600 + 5 * took)
         print(f"jobs: two threads: {again:.1f} s, peak {peak:.0f} MB", flush=True)
         if several != answers:
             compare("jobs", answers, several)

@@ -159,15 +159,7 @@ impl Folder {
                     folders: discovered.folders,
                     earlier,
                 };
-                run::run(
-                    request,
-                    &resolver,
-                    Plan {
-                        mode: asked.mode,
-                        choose: None,
-                    },
-                    &|| {},
-                )
+                run::run(request, &resolver, Plan::new(asked.mode), &|| {})
             })
             .expect("the settings are right");
         self.knowledge = outcomes.knowledge.take();

@@ -44,7 +44,7 @@ pub(crate) enum Piece {
 pub(crate) struct FilePath(pub(crate) Box<[Piece]>);
 
 /// A file that a function reads or changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileUse {
     pub(crate) path: FilePath,
     /// As it is written.
@@ -60,7 +60,7 @@ pub(crate) enum Slot {
 }
 
 /// A path that a function gives to another one of the project.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Handed {
     pub(crate) callee: Callee,
     /// The last name of what is called.
@@ -72,7 +72,7 @@ pub(crate) struct Handed {
 }
 
 /// What a function does with files.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Files {
     pub(crate) uses: Vec<FileUse>,
     pub(crate) handed: Vec<Handed>,

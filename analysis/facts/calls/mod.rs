@@ -75,7 +75,7 @@ pub(crate) enum Callee {
 }
 
 /// A call in a function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) callee: Callee,
     /// How the callee is written.
@@ -93,7 +93,7 @@ pub(crate) struct Borrowed {
 }
 
 /// A call of the table of blocking calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Blocked {
     /// What the table calls it.
     pub(crate) name: Name,
@@ -120,7 +120,7 @@ pub struct SharedFile {
 }
 
 /// A function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Function {
     /// Its name, behind those of the classes around it.
     pub(crate) name: Name,
@@ -146,7 +146,7 @@ pub(crate) struct Function {
 }
 
 /// A class.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Class {
     pub(crate) bases: Vec<Target>,
     /// In the order of their names.
@@ -156,7 +156,7 @@ pub(crate) struct Class {
 }
 
 /// What a class has under a name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClassMember {
     /// This function of the file.
     Method(u32),
@@ -171,7 +171,7 @@ impl Class {
 }
 
 /// The functions of one file, and what they call. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Calls {
     pub(crate) place: Place,
     /// The names at the module's top level, in order.

@@ -21,7 +21,7 @@ pub use self::writer::Writer;
 use crate::facts::key::{Key, name_key};
 
 /// Where a file stands among the modules.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The components of its path, without the ending. More than the module's name has, where the
     /// folder that imports start from is not the root.
@@ -129,7 +129,7 @@ pub(crate) enum Origin {
 }
 
 /// A function or method.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Function {
     pub(crate) name: Key,
     pub(crate) is_async: bool,
@@ -142,7 +142,7 @@ pub(crate) struct Function {
 }
 
 /// Something that a class has under a name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Member {
     /// A method, as an index into [`Traces::functions`].
     Method(u32),
@@ -151,7 +151,7 @@ pub(crate) enum Member {
 }
 
 /// A class.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Class {
     pub(crate) name: Key,
     /// Its name, for messages.
@@ -181,7 +181,7 @@ impl Class {
 }
 
 /// The traces of one file. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Traces {
     /// The last components of the module's name.
     pub(crate) tail: Vec<Key>,

@@ -1,0 +1,623 @@
+//! A session: a project that is looked at again and again while its files change, as an editor does.
+//!
+//! It keeps a summary of each file, the index that is linked from them, and the type engine's database. A changed file is
+//! summarized anew, the index is linked anew only where that summary differs, and the database forgets what depends on
+//! the file. What comes out is what a run over the same files would say.
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use asyncfix_analysis::index::project::Summary;
+use asyncfix_codemods::file::Writable;
+use asyncfix_codemods::finding::Finding;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use salsa::{CancellationToken, Database as _};
+
+use crate::choose::{Only, Plan};
+use crate::config::{Config, ConfigError, Overrides, Resolver};
+use crate::database::Database;
+use crate::discovery::{self, Found};
+use crate::embedded::{is_document, is_notebook};
+use crate::first_look::{FirstLook, Settled, first_look};
+use crate::index::{Index, system_path};
+use crate::lines::Lines;
+use crate::panics::last_panic;
+use crate::roots::Whole;
+use crate::rounds::{Active, Given, rounds};
+use crate::run::{Fixed, Input, Mode, changes_others, decoded};
+use crate::source;
+
+/// Calls off what a session is asked. Clones call off the same.
+#[derive(Debug, Clone, Default)]
+pub struct Cancellation(Arc<CancellationState>);
+
+#[derive(Debug, Default)]
+struct CancellationState {
+    is_cancelled: AtomicBool,
+    /// That of the type engine, while it is asked.
+    token: Mutex<Option<CancellationToken>>,
+}
+
+impl Cancellation {
+    /// Calls off the question that it was given with. It ends with [`SessionError::Cancelled`], unless it is as good as
+    /// answered.
+    pub fn cancel(&self) {
+        self.0.is_cancelled.store(true, Ordering::SeqCst);
+        let token = self.0.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = &*token {
+            token.cancel();
+        }
+    }
+
+    /// Whether it was called off.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled.load(Ordering::SeqCst)
+    }
+
+    fn check(&self) -> Result<(), SessionError> {
+        if self.is_cancelled() {
+            return Err(SessionError::Cancelled);
+        }
+        Ok(())
+    }
+
+    fn watch(&self, token: Option<CancellationToken>) {
+        *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+}
+
+/// Why a session has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionError {
+    /// It was called off.
+    Cancelled,
+    /// The file has a syntax error, or cannot be read: what is wrong, for people.
+    Unreadable(String),
+    /// A configuration is wrong.
+    Config(String),
+    /// A bug, for people.
+    Internal(String),
+}
+
+impl From<ConfigError> for SessionError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error.0)
+    }
+}
+
+/// What is found in a file.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// The text that the findings are at places in.
+    pub text: Arc<str>,
+    /// The findings, in their order. A rewrite of one has all of its edits.
+    pub findings: Vec<Finding>,
+    /// What went wrong, ready to be shown.
+    pub complaints: Vec<String>,
+    /// Whether the configuration wants unsafe fixes to be made.
+    pub unsafe_fixes: bool,
+}
+
+/// What becomes of a file when it is fixed.
+#[derive(Debug, Clone, Default)]
+pub struct Rewritten {
+    /// The new text. `None` where nothing changes.
+    pub text: Option<Arc<str>>,
+    /// What was fixed.
+    pub fixed: Vec<Fixed>,
+    /// What went wrong, ready to be shown.
+    pub complaints: Vec<String>,
+}
+
+/// What belongs together, as far as it is known.
+#[derive(Default)]
+struct Known {
+    /// The files, in their order; those beside them that were only asked about come behind.
+    files: Vec<PathBuf>,
+    numbers: FxHashMap<PathBuf, usize>,
+    summaries: Vec<Option<Arc<Summary>>>,
+    /// Files that are to be summarized, because they are new or have changed.
+    pending: FxHashSet<usize>,
+    /// Whether files were made or removed since they were listed.
+    is_listing_old: bool,
+    /// `None` where a summary has changed since it was linked.
+    index: Option<Arc<Index>>,
+    database: Option<Database>,
+    /// Texts that the database has to be told about: new ones, or `None` for what is on disk.
+    changed: FxHashMap<PathBuf, Option<Arc<str>>>,
+    /// Whether it knows the files that are not in UTF-8.
+    is_decoded: bool,
+    /// Counts what may change an answer.
+    revision: u64,
+    checked: FxHashMap<PathBuf, (u64, Checked)>,
+}
+
+/// A session. Paths are absolute and normal, as [`discovery::absolute`] makes them.
+pub struct Session {
+    overrides: Overrides,
+    cwd: PathBuf,
+    resolver: Resolver,
+    /// Texts that stand for what is on disk.
+    open: FxHashMap<PathBuf, Arc<str>>,
+    /// What files of a folder belong to.
+    wholes: FxHashMap<PathBuf, Whole>,
+    known: FxHashMap<Whole, Known>,
+}
+
+impl Session {
+    /// A session. `cwd` is the folder that `overrides` are relative to. `Err` where these are wrong.
+    pub fn new(overrides: Overrides, cwd: &Path) -> Result<Self, ConfigError> {
+        Ok(Self {
+            resolver: Resolver::new(overrides.clone(), cwd)?,
+            overrides,
+            cwd: cwd.to_path_buf(),
+            open: FxHashMap::default(),
+            wholes: FxHashMap::default(),
+            known: FxHashMap::default(),
+        })
+    }
+
+    /// What applies to the files of a folder.
+    pub fn config_of(&self, path: &Path) -> Result<Arc<Config>, ConfigError> {
+        self.resolver.for_folder(path.parent().unwrap_or(path))
+    }
+
+    /// Lets `text` stand for a file, whatever is on disk.
+    pub fn set_text(&mut self, path: &Path, text: Arc<str>) {
+        if self.open.get(path).is_some_and(|known| *known == text) {
+            return;
+        }
+        self.open.insert(path.to_path_buf(), Arc::clone(&text));
+        self.note_change(path, Some(text));
+    }
+
+    /// Lets a file be as it is on disk again.
+    pub fn close(&mut self, path: &Path) {
+        if self.open.remove(path).is_some() {
+            self.note_change(path, None);
+        }
+    }
+
+    /// Takes note of a file that has changed on disk, or was made or removed.
+    pub fn file_changed(&mut self, path: &Path) {
+        for known in self.known.values_mut() {
+            known.is_listing_old |= known.numbers.contains_key(path) != path.is_file();
+        }
+        self.wholes.clear();
+        if !self.open.contains_key(path) {
+            self.note_change(path, None);
+        }
+    }
+
+    /// Takes note of other options, or of configuration files or environments that have changed. `Err` where the options
+    /// are wrong: those that were there stay.
+    pub fn configuration_changed(
+        &mut self,
+        overrides: Option<Overrides>,
+    ) -> Result<(), ConfigError> {
+        let overrides = overrides.unwrap_or_else(|| self.overrides.clone());
+        self.resolver = Resolver::new(overrides.clone(), &self.cwd)?;
+        self.overrides = overrides;
+        self.wholes.clear();
+        self.known.clear();
+        Ok(())
+    }
+
+    fn note_change(&mut self, path: &Path, text: Option<Arc<str>>) {
+        for known in self.known.values_mut() {
+            if let Some(number) = known.numbers.get(path) {
+                known.pending.insert(*number);
+            }
+            known.changed.insert(path.to_path_buf(), text.clone());
+            known.revision += 1;
+        }
+    }
+
+    /// How many files belong together with this one, if they were looked at.
+    pub fn size_of_project(&self, path: &Path) -> Option<usize> {
+        let whole = self.wholes.get(path.parent()?)?;
+        Some(self.known.get(whole)?.files.len())
+    }
+
+    /// The Python files below some folders, without those that the configuration leaves out.
+    pub fn files_below(&self, folders: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {
+        let found = discovery::discover(folders, &self.resolver)?.files;
+        let is_code =
+            |path: &PathBuf| !discovery::is_stub(path) && !is_notebook(path) && !is_document(path);
+        Ok(found
+            .into_iter()
+            .map(|found| found.path)
+            .filter(is_code)
+            .collect())
+    }
+
+    /// Whether the configuration leaves a file out, or it is one that is never looked at.
+    pub fn is_excluded(&self, path: &Path) -> Result<bool, ConfigError> {
+        let config = self.config_of(path)?;
+        Ok(discovery::is_stub(path) || config.excludes_with_parents(path))
+    }
+
+    /// The findings in a file. A fix may change other files of the project as well.
+    pub fn check(
+        &mut self,
+        path: &Path,
+        cancellation: &Cancellation,
+    ) -> Result<Checked, SessionError> {
+        let whole = self.whole_of(path)?;
+        let revision = self.known.get(&whole).map(|known| known.revision);
+        if let Some((known_at, checked)) = self
+            .known
+            .get(&whole)
+            .and_then(|known| known.checked.get(path))
+            && Some(*known_at) == revision
+        {
+            return Ok(checked.clone());
+        }
+        let ask = Ask::new(Mode::Report);
+        let file = self.look(path, &whole, &ask, cancellation)?;
+        let checked = Checked {
+            text: Arc::clone(&file.text),
+            unsafe_fixes: file.config.unsafe_fixes,
+            complaints: file.error.into_iter().chain(file.complaints).collect(),
+            findings: file.findings,
+        };
+        if let Some(known) = self.known.get_mut(&whole) {
+            let revision = known.revision;
+            known
+                .checked
+                .insert(path.to_path_buf(), (revision, checked.clone()));
+        }
+        Ok(checked)
+    }
+
+    /// What becomes of a file when it is fixed, other files aside: as `asyncfix --write` does it with this file alone.
+    /// `lines` are those that are looked at, where these are not all, and `only` says which findings count.
+    pub fn fix(
+        &mut self,
+        path: &Path,
+        lines: Option<Lines>,
+        only: Option<Only<'_>>,
+        cancellation: &Cancellation,
+    ) -> Result<Rewritten, SessionError> {
+        let ask = Ask {
+            mode: Mode::Fix,
+            lines: lines.map(Arc::new),
+            only,
+        };
+        self.rewrite(path, &ask, cancellation)
+    }
+
+    /// What becomes of a file when the findings that `only` says are suppressed by comments.
+    pub fn suppress(
+        &mut self,
+        path: &Path,
+        only: Only<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Rewritten, SessionError> {
+        let ask = Ask {
+            mode: Mode::Suppress,
+            lines: None,
+            only: Some(only),
+        };
+        self.rewrite(path, &ask, cancellation)
+    }
+
+    fn rewrite(
+        &mut self,
+        path: &Path,
+        ask: &Ask<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Rewritten, SessionError> {
+        let whole = self.whole_of(path)?;
+        let file = self.look(path, &whole, ask, cancellation)?;
+        Ok(Rewritten {
+            text: (file.text != file.source.text).then_some(file.text),
+            fixed: file.fixed,
+            complaints: file.error.into_iter().chain(file.complaints).collect(),
+        })
+    }
+
+    fn whole_of(&mut self, path: &Path) -> Result<Whole, SessionError> {
+        let folder = path.parent().unwrap_or(path);
+        if let Some(whole) = self.wholes.get(folder) {
+            return Ok(whole.clone());
+        }
+        let not_utf8 = || SessionError::Unreadable("the path is not valid UTF-8".to_owned());
+        let whole = Whole::around(&system_path(folder).ok_or_else(not_utf8)?);
+        self.wholes.insert(folder.to_path_buf(), whole.clone());
+        Ok(whole)
+    }
+
+    fn look(
+        &mut self,
+        path: &Path,
+        whole: &Whole,
+        ask: &Ask<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Active, SessionError> {
+        // What was called off when nothing ran any more strikes the next one.
+        for _ in 0..2 {
+            let found = self.look_once(path, whole, ask, cancellation);
+            cancellation.watch(None);
+            if found.as_ref().err() != Some(&SessionError::Cancelled) || cancellation.is_cancelled()
+            {
+                return found;
+            }
+        }
+        Err(SessionError::Cancelled)
+    }
+
+    fn look_once(
+        &mut self,
+        path: &Path,
+        whole: &Whole,
+        ask: &Ask<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Active, SessionError> {
+        let Self {
+            resolver,
+            open,
+            known,
+            ..
+        } = self;
+        let known = known.entry(whole.clone()).or_default();
+        known.bring_up_to_date(path, whole, resolver, open, cancellation)?;
+        let index = known.link(whole, resolver)?;
+        cancellation.check()?;
+        let number = known.numbers.get(path).copied().unwrap_or_default();
+        let found = Found {
+            shown: path.to_path_buf(),
+            path: path.to_path_buf(),
+            named: true,
+        };
+        let mut input = Input::new(found);
+        input.text = open.get(path).map(|text| text.to_string());
+        let source = match &input.text {
+            Some(text) => source::Source::utf8(text.clone()),
+            None => source::read(path).map_err(SessionError::Unreadable)?,
+        };
+        let config = resolver.for_folder(path.parent().unwrap_or(path))?;
+        let nothing = |source: source::Source| {
+            let path = system_path(path).unwrap_or_default();
+            let view = index.view_of(&path, &config);
+            let shown = path.as_std_path().to_path_buf();
+            Active::new(number, shown, path, view, Arc::clone(&config), source)
+        };
+        let (candidate, summary) = match first_look(number, input, resolver, true)? {
+            FirstLook::Nothing(_) => return Ok(nothing(source)),
+            FirstLook::Error(error) => return Err(SessionError::Unreadable(error)),
+            FirstLook::Candidate(candidate, summary) => (*candidate, summary),
+        };
+        let mut active = match candidate.settle(&index.project, Some(&summary)) {
+            Settled::Nothing => return Ok(nothing(source)),
+            Settled::Error(_, error) => return Err(SessionError::Unreadable(error)),
+            Settled::Active(active) => *active,
+        };
+        active.lines.clone_from(&ask.lines);
+        let decodes = changes_others(active.codemods.iter().copied());
+        let database = known.database(&index, &active, open, decodes)?;
+        cancellation.watch(Some(database.cancellation_token()));
+        cancellation.check()?;
+        let given = Given {
+            index: &index,
+            writable: match ask.mode {
+                Mode::Report | Mode::Suppress => Writable::Every,
+                Mode::Fix => Writable::Only(number),
+            },
+            // No other file is written.
+            shown: &[],
+            resolver,
+        };
+        let plan = Plan {
+            only: ask.only,
+            ..Plan::new(ask.mode)
+        };
+        let before = active.clone();
+        let attempt = salsa::Cancelled::catch(AssertUnwindSafe(|| {
+            rounds(vec![active], database, &given, plan, &|| {})
+        }));
+        // What it was rewritten to is nobody's text yet.
+        database.set_text(&before.path, Arc::clone(&before.text));
+        match attempt {
+            Ok(finished) => Ok(finished.into_iter().next().unwrap_or(before)),
+            Err(salsa::Cancelled::PropagatedPanic) => Err(SessionError::Internal(last_panic())),
+            Err(_) => Err(SessionError::Cancelled),
+        }
+    }
+}
+
+/// What is asked of a file.
+struct Ask<'o> {
+    mode: Mode,
+    /// The lines that are looked at, where these are not all.
+    lines: Option<Arc<Lines>>,
+    only: Option<Only<'o>>,
+}
+
+impl Ask<'_> {
+    fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            lines: None,
+            only: None,
+        }
+    }
+}
+
+impl Known {
+    /// Lists the files, where that is to be done, and summarizes those that are new or have changed. `path` becomes one
+    /// of them in any case.
+    fn bring_up_to_date(
+        &mut self,
+        path: &Path,
+        whole: &Whole,
+        resolver: &Resolver,
+        open: &FxHashMap<PathBuf, Arc<str>>,
+        cancellation: &Cancellation,
+    ) -> Result<(), SessionError> {
+        if self.files.is_empty() || self.is_listing_old {
+            self.list(whole, resolver, open)?;
+        }
+        if !self.numbers.contains_key(path) {
+            self.add(path.to_path_buf());
+        }
+        let pending: Vec<usize> = self.pending.iter().copied().collect();
+        let looked_at: Vec<(usize, Result<FirstLook, ConfigError>)> = pending
+            .into_par_iter()
+            .filter_map(|number| {
+                if cancellation.is_cancelled() {
+                    return None;
+                }
+                let path = self.files.get(number)?;
+                let mut input = Input::new(Found {
+                    shown: path.clone(),
+                    path: path.clone(),
+                    named: false,
+                });
+                input.text = open.get(path).map(|text| text.to_string());
+                Some((number, first_look(number, input, resolver, false)))
+            })
+            .collect();
+        for (number, look) in looked_at {
+            let summary = match look? {
+                FirstLook::Nothing(summary) => summary,
+                FirstLook::Candidate(_, summary) => Some(summary),
+                FirstLook::Error(_) => None,
+            };
+            self.pending.remove(&number);
+            if let Some(known) = self.summaries.get_mut(number)
+                && known.as_deref() != summary.as_deref()
+            {
+                *known = summary.map(Arc::from);
+                self.index = None;
+            }
+        }
+        cancellation.check()
+    }
+
+    fn list(
+        &mut self,
+        whole: &Whole,
+        resolver: &Resolver,
+        open: &FxHashMap<PathBuf, Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let before = std::mem::take(self);
+        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, bool)> = before
+            .files
+            .iter()
+            .enumerate()
+            .zip(before.summaries)
+            .map(|((number, path), summary)| {
+                let is_pending = before.pending.contains(&number);
+                (path.clone(), (summary, is_pending))
+            })
+            .collect();
+        let listed = whole.files(resolver)?;
+        // Nothing imports notebooks and texts.
+        let listed = listed
+            .into_iter()
+            .filter(|path| !is_notebook(path) && !is_document(path));
+        for path in listed {
+            self.add(path);
+        }
+        let beside = before.files.iter().filter(|path| open.contains_key(*path));
+        for path in beside {
+            if !self.numbers.contains_key(path) {
+                self.add(path.clone());
+            }
+        }
+        for (number, path) in self.files.iter().enumerate() {
+            if let Some((summary, is_pending)) = summaries.remove(path)
+                && let Some(place) = self.summaries.get_mut(number)
+            {
+                *place = summary;
+                if !is_pending {
+                    self.pending.remove(&number);
+                }
+            }
+        }
+        if self.files == before.files {
+            self.index = before.index;
+        }
+        self.revision = before.revision + 1;
+        self.database = before.database;
+        self.changed = before.changed;
+        self.is_decoded = before.is_decoded;
+        Ok(())
+    }
+
+    fn add(&mut self, path: PathBuf) {
+        let number = self.files.len();
+        self.numbers.insert(path.clone(), number);
+        self.files.push(path);
+        self.summaries.push(None);
+        self.pending.insert(number);
+        self.index = None;
+    }
+
+    fn link(&mut self, whole: &Whole, resolver: &Resolver) -> Result<Arc<Index>, SessionError> {
+        if let Some(index) = &self.index {
+            return Ok(Arc::clone(index));
+        }
+        let wholes = std::slice::from_ref(whole);
+        let index = Index::link(self.files.clone(), self.summaries.clone(), wholes, resolver)?;
+        let index = Arc::new(index);
+        if let Some(database) = &mut self.database {
+            if database.is_of(&index) {
+                database.show_tables(&index);
+            } else {
+                self.database = None;
+            }
+        }
+        self.index = Some(Arc::clone(&index));
+        Ok(index)
+    }
+
+    /// The database, which knows all texts as they are now.
+    fn database(
+        &mut self,
+        index: &Index,
+        file: &Active,
+        open: &FxHashMap<PathBuf, Arc<str>>,
+        decodes: bool,
+    ) -> Result<&mut Database, SessionError> {
+        let failed = |error: anyhow::Error| SessionError::Config(error.to_string());
+        let view = index.view_of(&file.path, &file.config);
+        let is_new = self.database.is_none();
+        let database = match self.database.take() {
+            Some(mut database) => {
+                database.add_view(view).map_err(failed)?;
+                database
+            }
+            None => Database::renewed(None, index, vec![view]).map_err(failed)?,
+        };
+        let database = self.database.insert(database);
+        let open_texts = open
+            .iter()
+            .filter(|_| is_new)
+            .map(|(path, text)| (path.clone(), Some(Arc::clone(text))));
+        for (path, text) in self.changed.drain().chain(open_texts) {
+            let Some(path) = system_path(&path) else {
+                continue;
+            };
+            match text {
+                Some(text) => database.set_text(&path, text),
+                None => database.forget_text(&path),
+            }
+        }
+        if decodes && (is_new || !self.is_decoded) {
+            self.is_decoded = true;
+            for (path, text) in decoded(&index.project) {
+                if !open.contains_key(path.as_std_path()) {
+                    database.set_text(&path, text);
+                }
+            }
+        }
+        // What is on disk may have changed without a word.
+        database.set_text(&file.path, Arc::clone(&file.text));
+        Ok(database)
+    }
+}

@@ -1,0 +1,10 @@
+//! `asyncfix server`: the language server.
+
+use super::check::start_threads;
+use super::{Stop, working_folder};
+use crate::args::{ConfigArgs, overrides};
+
+pub(super) fn run(options: &ConfigArgs) -> Result<u8, Stop> {
+    start_threads(None)?;
+    crate::server::run(overrides(options), &working_folder()?).map_err(Stop::Error)
+}

@@ -1,0 +1,84 @@
+//! What is shown where the pointer rests: what is wrong there and why, or what a code in a comment means.
+
+use asyncfix_codemods::rule::Rule;
+use asyncfix_engine::session::Checked;
+use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
+use ruff_text_size::{TextRange, TextSize};
+
+use super::positions::{Encoding, Places};
+use crate::output::report::reason;
+
+/// What is to be said about a position in a file. `checked` has its findings, where it could be looked at.
+pub(super) fn at(
+    text: &str,
+    checked: Option<&Checked>,
+    position: Position,
+    encoding: Encoding,
+) -> Option<Hover> {
+    let places = Places::new(text, encoding);
+    let offset = places.offset(position);
+    let of_findings = || {
+        let at = TextSize::try_from(offset).ok()?;
+        let findings = checked?.findings.iter();
+        let found: Vec<_> = findings
+            .filter(|finding| finding.range.contains_inclusive(at))
+            .collect();
+        let range = found.first()?.range;
+        let parts: Vec<String> = found
+            .iter()
+            .map(|finding| {
+                let reason =
+                    reason(finding).map_or_else(String::new, |reason| format!("\n\n{reason}"));
+                format!("{}\n\n{}{reason}", title(finding.rule), finding.message)
+            })
+            .collect();
+        Some((parts.join("\n\n---\n\n"), range))
+    };
+    let (value, range) = code_at(text, offset)
+        .map(|(rule, range)| (about(rule), range))
+        .or_else(of_findings)?;
+    Some(Hover {
+        contents: HoverContents::Markup(MarkupContent {
+            kind: MarkupKind::Markdown,
+            value,
+        }),
+        range: Some(places.range(range)),
+    })
+}
+
+/// The code of a rule in a comment that has this byte offset in it.
+fn code_at(text: &str, offset: usize) -> Option<(&'static Rule, TextRange)> {
+    let line_start = text
+        .get(..offset)?
+        .rfind(['\n', '\r'])
+        .map_or(0, |at| at + 1);
+    let line = text.get(line_start..)?.lines().next()?;
+    let comment = line.find('#')?;
+    let at = offset - line_start;
+    if at < comment {
+        return None;
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let start = line
+        .get(..at)?
+        .rfind(|c| !is_part(c))
+        .map_or(0, |at| at + 1);
+    let length = line.get(start..)?.find(|c| !is_part(c));
+    let end = length.map_or(line.len(), |length| start + length);
+    let rule = asyncfix_codemods::rule(line.get(start..end)?)?;
+    let size = |at: usize| TextSize::try_from(line_start + at).ok();
+    Some((rule, TextRange::new(size(start)?, size(end)?)))
+}
+
+fn title(rule: &Rule) -> String {
+    format!("**[{}]({})** {}", rule.code, rule.url(), rule.name)
+}
+
+/// A rule in a few words: its title and the first paragraph of its page.
+fn about(rule: &Rule) -> String {
+    let mut paragraphs = rule.page.split("\n\n").map(str::trim);
+    let first = paragraphs
+        .find(|text| !text.is_empty() && !text.starts_with(['#', '-', '`', '|', '*']))
+        .unwrap_or(rule.finds);
+    format!("{}\n\n{first}", title(rule))
+}
