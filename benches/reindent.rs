@@ -12,9 +12,9 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use asyncfix_codemods::proof::prove;
-use asyncfix_codemods::rewrite::apply;
-use asyncfix_codemods::support::blocks::Lines;
+use asyncfix_codemods::edit::blocks::Lines;
+use asyncfix_codemods::edit::proof::prove;
+use asyncfix_codemods::edit::rewrite::apply;
 use ruff_python_ast::Stmt;
 use ruff_python_codegen::Stylist;
 use ruff_python_parser::parse_module;

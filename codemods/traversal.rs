@@ -2,23 +2,25 @@
 
 use std::cell::OnceCell;
 
+use asyncfix_analysis::answers::{duals, examples};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::Key;
+use asyncfix_analysis::facts::scopes::Scopes;
+use asyncfix_analysis::facts::spelling::{Hints, Spellings};
+use asyncfix_analysis::facts::value_flow::{Node, Traces, Writer};
+use asyncfix_analysis::index::project::Project;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::settings::Settings;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, ModModule};
 use rustc_hash::FxHashSet;
 
 use crate::cancellation::broad::let_pass;
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
-use crate::key::Key;
-use crate::project::Project;
-use crate::settings::Settings;
-use crate::site::Site;
-use crate::spelling::{Hints, Spellings};
-use crate::support::{examples, twins};
 use crate::suppression::{self, unused};
-use crate::traces::search::Sought;
-use crate::traces::{Node, Scopes, Traces, Writer};
-use crate::{Candidate, Codemod};
 
 /// Everything `codemods` find in `file`, in source order, without what its comments suppress. `selected` has the codes of
 /// all rules that run on the file, those that were found to have no work in it as well.
@@ -163,7 +165,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
                 }
             };
             if possible
-                && !twins::has_twin(self.file, &site)
+                && !duals::has_twin(self.file, &site)
                 && let Some(mut finding) = codemod.check(self.file, &site)
             {
                 if let Remedy::Rewrite(rewrite) = finding.remedy {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, RwLock};
 
-use asyncfix_codemods::{STUB_ROOT, STUBS};
+use asyncfix_knowledge::stubs::{STUB_ROOT, STUBS};
 use include_dir::{Dir, DirEntry};
 use ruff_db::Db as SourceDb;
 use ruff_db::diagnostic::Diagnostic;

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use asyncfix_codemods::project::{Project, asynchronous_names};
+use asyncfix_analysis::index::project::{Project, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
 use rustc_hash::{FxHashMap, FxHashSet};

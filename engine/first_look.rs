@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_codemods::project::{Project, Summary, may_drive_coroutines, may_start_loops};
-use asyncfix_codemods::support::blocking::Table;
-use asyncfix_codemods::traces::{Place, Scopes, Writer};
+use asyncfix_analysis::facts::calls;
+use asyncfix_analysis::facts::scopes::Scopes;
+use asyncfix_analysis::facts::value_flow::{Place, Writer};
+use asyncfix_analysis::index::project::{Project, Summary, may_drive_coroutines, may_start_loops};
+use asyncfix_codemods::CODEMODS;
+use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::traversal::Prospects;
-use asyncfix_codemods::{CODEMODS, Codemod, calls};
+use asyncfix_knowledge::blocking::Table;
 use ruff_db::system::SystemPathBuf;
 use ruff_python_ast::PySourceType;
 use ruff_python_parser::parse_unchecked_source;

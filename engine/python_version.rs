@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use asyncfix_codemods::settings::python_requires;
+use asyncfix_analysis::settings::python_requires;
 use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::de::{DeTable, DeValue};

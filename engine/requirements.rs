@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use asyncfix_codemods::forgotten_await::depends_on_version_of;
-use asyncfix_codemods::settings::Versions;
+use asyncfix_analysis::settings::Versions;
+use asyncfix_knowledge::plain_values::depends_on_version_of;
 use pep440_rs::{Operator, VersionSpecifier, VersionSpecifiers};
 use rustc_hash::FxHashMap;
 use toml::de::{DeTable, DeValue};

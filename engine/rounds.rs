@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use asyncfix_analysis::file::ParsedFile;
+use asyncfix_analysis::index::project::Project;
+use asyncfix_analysis::resolve::semantics;
+use asyncfix_codemods::codemod::Codemod;
+use asyncfix_codemods::edit::proof::Flaw;
+use asyncfix_codemods::edit::rewrite::Round;
+use asyncfix_codemods::edit::{proof, rewrite};
 use asyncfix_codemods::file::{File, Writable};
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
-use asyncfix_codemods::project::Project;
-use asyncfix_codemods::proof::Flaw;
-use asyncfix_codemods::rewrite::Round;
-use asyncfix_codemods::{CODEMODS, Codemod, proof, rewrite, semantics, suppression, traversal};
+use asyncfix_codemods::{CODEMODS, suppression, traversal};
 use rayon::prelude::*;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
@@ -752,13 +756,15 @@ fn with_project<T>(
     let module = parsed_module(database, python_file).load(database);
     let text = source_text(database, python_file.file(database));
     let context = File::new(
-        database,
-        program_file,
-        &module,
-        text.as_str(),
-        &file.config.settings,
-        project,
-        file.index,
+        ParsedFile::new(
+            database,
+            program_file,
+            &module,
+            text.as_str(),
+            &file.config.settings,
+            project,
+            file.index,
+        ),
         writable,
     );
     Some(what(&context, &module))

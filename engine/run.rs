@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_codemods::Codemod;
+use asyncfix_analysis::index::project::{Project, Summary};
+use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
-use asyncfix_codemods::project::{Project, Summary};
 use rayon::prelude::*;
 use ruff_db::system::SystemPathBuf;
 use ruff_source_file::LineIndex;

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use asyncfix_analysis::index::project::Summary;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
-use asyncfix_codemods::project::Summary;
 use rayon::prelude::*;
 use ruff_notebook::NotebookIndex;
 use rustc_hash::{FxHashMap, FxHashSet};

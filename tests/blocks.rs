@@ -11,10 +11,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use asyncfix_codemods::proof::{Flaw, prove};
-use asyncfix_codemods::rewrite::apply;
-use asyncfix_codemods::site::suites_in;
-use asyncfix_codemods::support::blocks::{self, Lines};
+use asyncfix_codemods::edit::blocks::Lines;
+use asyncfix_codemods::edit::proof::{Flaw, prove};
+use asyncfix_codemods::edit::rewrite::apply;
+use asyncfix_syntax::lines;
+use asyncfix_syntax::site::suites_in;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, ExceptHandler, Expr, ModModule, Stmt};
 use ruff_python_codegen::Stylist;
@@ -403,13 +404,13 @@ fn the_line_before_is_a_whole_one() {
     for newline in ["\n", "\r\n", "\r"] {
         let source = format!("one{newline}{newline}two");
         let two = TextSize::of(source.as_str()) - TextSize::of("two");
-        let blank = blocks::line_before(&source, two).expect("there are two");
+        let blank = lines::line_before(&source, two).expect("there are two");
         assert_eq!(&source[blank], newline);
-        let one = blocks::line_before(&source, blank.start()).expect("there is one");
+        let one = lines::line_before(&source, blank.start()).expect("there is one");
         assert_eq!(&source[one], format!("one{newline}"));
-        assert_eq!(blocks::line_before(&source, one.start()), None);
-        assert_eq!(blocks::line_before(&source, two + TextSize::of("t")), None);
-        assert!(blocks::is_blank(&format!(" \t{newline}")));
-        assert!(!blocks::is_blank(&format!("\x0c{newline}")));
+        assert_eq!(lines::line_before(&source, one.start()), None);
+        assert_eq!(lines::line_before(&source, two + TextSize::of("t")), None);
+        assert!(lines::is_blank(&format!(" \t{newline}")));
+        assert!(!lines::is_blank(&format!("\x0c{newline}")));
     }
 }

@@ -17,8 +17,9 @@ use std::fs;
 use std::path::Path;
 
 use asyncfix::output::report;
+use asyncfix_codemods::CODEMODS;
+use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Remedy;
-use asyncfix_codemods::{CODEMODS, Codemod};
 use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::run::{Mode, Outcomes};
 

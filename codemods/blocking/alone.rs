@@ -1,13 +1,13 @@
 //! Whether nothing else could run while a program waits for its user.
 
+use asyncfix_analysis::index::project::{Import, for_each_import};
+use asyncfix_knowledge::stdlib::is_stdlib;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use crate::file::File;
-use crate::outline::last_name;
-use crate::project::{Import, for_each_import};
-use crate::site::Owner;
-use crate::traces::scopes::is_stdlib;
 
 /// What makes a loop do more than one thing, by name: to be wrong about one means to report.
 const STARTING: &[&str] = &[

@@ -1,9 +1,8 @@
 //! What a function does because a file is there, or is not.
 
+use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-
-use crate::site::suites_in;
 
 /// Under which answer some code runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,17 @@
 //! What stands in a piece of code that is to run in a thread: the names it binds and uses, what it calls and
 //! changes, and what keeps it from becoming a function.
 
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_knowledge::blocking::is_thread_safe;
+use asyncfix_syntax::depth::Depth;
+use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
-use crate::blocking::in_thread::one_line;
 use crate::file::File;
-use crate::outline::last_name;
-use crate::semantics::ClassOf;
-use crate::support::blocking::is_thread_safe;
-use crate::support::depth::Depth;
 
 /// What stands in a piece of code.
 pub(super) struct Block<'a, 'f, 'db> {

@@ -1,5 +1,17 @@
 //! AF201 to AF209: a call that keeps its thread waiting, in code that runs on an event loop.
 
+use asyncfix_analysis::answers::blocking::{Called, called, unsafe_because};
+use asyncfix_analysis::answers::intent::{self, Deed};
+use asyncfix_analysis::answers::{coroutines, locks};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::Origin;
+use asyncfix_knowledge::blocking::{Kind, Row, is_consumer};
+use asyncfix_knowledge::conduct::is_unique;
+use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::queries::{argument, last_name};
+use asyncfix_syntax::site::{Obstacle, Owner, Site, Surroundings};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::parenthesized_range;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -9,25 +21,16 @@ use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
 use crate::blocking::given::Given;
-use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
 use crate::blocking::{alone, files, outlined, series, taken_away};
+use crate::codemod::Codemod;
+use crate::edit::{annotations, first_await, imports, sections};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::last_name;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::Origin;
-use crate::site::{Obstacle, Owner, Site, Surroundings};
-use crate::spelling::Hints;
-use crate::support::blocking::{Called, Kind, Row, argument, called, is_consumer};
-use crate::support::conduct::is_unique;
-use crate::support::intent::{self, Deed};
-use crate::support::{annotations, coroutines, first_await, imports, locks, sections};
-use crate::{Candidate, Codemod};
 
 /// The rules about files, which other files of the project may write.
 const OF_FILES: [&str; 2] = ["AF204", PATH_CALL];
@@ -410,7 +413,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         }
         if let Some(given) = &self.given {
             let rewrite = given.rewrite(self)?;
-            return Ok(rewrite.unsafe_if(row.unsafe_because(self.call)));
+            return Ok(rewrite.unsafe_if(unsafe_because(row, self.call)));
         }
         if let Some(obstacle) = self.surroundings.obstacle {
             return Err(obstacle.reason().to_owned());
@@ -446,9 +449,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             }
         });
         // What takes all of it at once makes no difference.
-        let reason = row
-            .unsafe_because(self.call)
-            .filter(|_| !row.lazy || self.consumer().is_none());
+        let reason =
+            unsafe_because(row, self.call).filter(|_| !row.lazy || self.consumer().is_none());
         Ok(rewrite
             .unsafe_if(reason)
             .unsafe_if(lock)

@@ -4,62 +4,30 @@
 //! does. In a thread it does not: two calls may then write one file at once, or one may read what
 //! another has half written.
 
+use asyncfix_analysis::answers::blocking::path_method;
+use asyncfix_analysis::answers::entry_point::is_entry_point;
+use asyncfix_analysis::answers::file_access::{Does, paths};
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_knowledge::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
+use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
-use crate::blocking::asked;
-use crate::blocking::folders;
 use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
-use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Path, Shape};
-use crate::blocking::taken_away;
 use crate::blocking::through::{self, Defined, HelperCall};
+use crate::blocking::{asked, folders, taken_away};
 use crate::file::File;
-use crate::semantics::ClassOf;
-use crate::site::Owner;
-use crate::support::blocking::{Row, argument, path_method};
-use crate::support::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
-use crate::tasks::entry::is_entry_point;
 
 /// How many bindings are followed to find out what a path is made of.
 const STEPS: usize = 6;
 
 /// The same, where all of them are written out.
 const WRITTEN_OUT: usize = 3;
-
-/// What a call does to a file.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "a call may do several of these"
-)]
-pub(crate) struct Does {
-    reads: bool,
-    writes: bool,
-    /// What is there afterwards is something else than before, or nothing.
-    removes: bool,
-    /// It makes something, and fails where something is.
-    makes: bool,
-    pub(super) asks: bool,
-}
-
-impl Does {
-    pub(crate) fn changes(self) -> bool {
-        self.writes || self.removes
-    }
-
-    pub(crate) fn reads(self) -> bool {
-        self.reads
-    }
-
-    /// Whether it says nothing about what is in a file.
-    fn is_about_names(self) -> bool {
-        self.asks || self.makes
-    }
-}
 
 /// One use of a file.
 pub(super) struct Use {
@@ -633,110 +601,6 @@ pub(super) fn innermost<'v, 'a>(
         .iter()
         .rev()
         .find(|(_, locals)| locals.parameters.contains(name) || locals.sources(name).is_some())
-}
-
-/// The paths that a call of the table is given, or is a method of, and what it does to what is there. `writes_both` is
-/// whether a file that is opened for both is written.
-pub(crate) fn paths<'a>(
-    call: &'a ast::ExprCall,
-    row: &Row,
-    receiver: Option<&'a Expr>,
-    writes_both: bool,
-) -> Vec<(&'a Expr, Does)> {
-    let given = |at: usize| match (receiver, at) {
-        (Some(receiver), 0) => Some(receiver),
-        (Some(_), at) => argument(call, &(at - 1).to_string()),
-        (None, at) => argument(call, &at.to_string()).or_else(|| {
-            // The names that the functions of the table have for it.
-            let names: &[&str] = match at {
-                0 => &["file", "filename", "name", "path", "src"],
-                _ => &["dst"],
-            };
-            names.iter().find_map(|name| argument(call, name))
-        }),
-    };
-    positions(call, row, receiver.is_some(), writes_both)
-        .into_iter()
-        .filter_map(|(at, does)| Some((given(at)?, does)))
-        .collect()
-}
-
-/// Where a call of the table has its paths, and what it does to what is there. In a method of a path, that is the
-/// first one.
-fn positions(
-    call: &ast::ExprCall,
-    row: &Row,
-    is_method: bool,
-    writes_both: bool,
-) -> Vec<(usize, Does)> {
-    let Some(position) = row.mode else {
-        let mut does = Vec::new();
-        let mut add = |positions: &[usize], what: fn(&mut Does)| {
-            let mut done = Does::default();
-            what(&mut done);
-            does.extend(positions.iter().map(|at| (*at, done)));
-        };
-        add(&row.reads_from, |does| does.reads = true);
-        add(&row.writes_to, |does| does.writes = true);
-        add(&row.removes, |does| does.removes = true);
-        add(&row.asks_about, |does| does.asks = true);
-        if !takes_what_is_there(call) {
-            add(&row.makes, |does| does.makes = true);
-        }
-        return does;
-    };
-    let position = position - usize::from(is_method && position > 0);
-    let mode = argument(call, "mode").or_else(|| argument(call, &position.to_string()));
-    let (reads, writes) = match mode.map(modes) {
-        None => (true, false),
-        Some(Some(Modes {
-            reads: true,
-            writes: true,
-        })) => (true, writes_both),
-        Some(Some(modes)) => (modes.reads, modes.writes),
-        // Which one it is depends.
-        Some(None) => (false, true),
-    };
-    let does = Does {
-        reads,
-        writes,
-        ..Does::default()
-    };
-    vec![(0, does)]
-}
-
-/// Whether a call that makes something is content with what is there: `os.makedirs(path, exist_ok=True)`.
-fn takes_what_is_there(call: &ast::ExprCall) -> bool {
-    argument(call, "exist_ok")
-        .or_else(|| argument(call, "2"))
-        .is_some_and(|given| !matches!(given, Expr::BooleanLiteral(literal) if !literal.value))
-}
-
-/// What a file may be opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Modes {
-    pub(super) reads: bool,
-    pub(super) writes: bool,
-}
-
-/// What a file is opened for, where that can be told.
-pub(super) fn modes(mode: &Expr) -> Option<Modes> {
-    match mode {
-        Expr::StringLiteral(text) => {
-            let mode = text.value.to_str();
-            let is_new = mode.contains(['w', 'a', 'x']);
-            let is_both = mode.contains('+');
-            Some(Modes {
-                reads: !is_new || is_both,
-                writes: is_new || is_both,
-            })
-        }
-        Expr::If(either) => {
-            let [one, other] = [modes(&either.body)?, modes(&either.orelse)?];
-            (one == other).then_some(one)
-        }
-        _ => None,
-    }
 }
 
 /// The names and calls in an expression.

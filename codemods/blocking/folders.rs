@@ -4,11 +4,11 @@
 use ruff_python_ast::{self as ast, Expr, Operator};
 
 use crate::blocking::files::{Search, innermost};
-use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Folder, Path, Shape};
 use crate::file::File;
-use crate::support::conduct::names_a_path;
+use asyncfix_knowledge::conduct::names_a_path;
+use asyncfix_syntax::lines::one_line;
 
 /// Words of what goes through folders, or takes them away.
 const WORDS: [&str; 6] = ["iterdir", "glob", "listdir", "scandir", "walk", "rmtree"];

@@ -1,20 +1,21 @@
 //! A call whose result is given to what runs functions in threads: `to_thread(f(x))` calls `f` on the
 //! loop, and would then call its result.
 
+use asyncfix_analysis::answers::blocking::starter;
+use asyncfix_knowledge::blocking::Starter;
+use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::call::Blocking;
-use crate::blocking::in_thread::one_line;
 use crate::blocking::thread::with_callee;
+use crate::edit::imports;
 use crate::file::File;
 use crate::finding::Rewrite;
-use crate::outline::last_name;
-use crate::site::Site;
-use crate::support::blocking::{Starter, starter};
-use crate::support::imports;
 
 /// What a call's result is given to in the place of a function.
 pub struct Given<'a> {

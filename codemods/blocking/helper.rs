@@ -1,28 +1,29 @@
 //! AF206: a function of the project that blocks, called in code that runs on an event loop.
 
+use asyncfix_analysis::answers::blocking::{self, Called};
+use asyncfix_analysis::answers::intent::{self, Deed};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::calls::{Bond, bound};
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::call_graph::Chain;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
+use asyncfix_knowledge::blocking::{Kind, Row, ThreadBound};
+use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::Ranged;
 
-use crate::blocking::PITFALL;
 use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
-use crate::blocking::in_thread::one_line;
-use crate::blocking::{files, helper_files};
-use crate::calls::graph::Chain;
-use crate::calls::{Bond, bound};
+use crate::blocking::{PITFALL, files, helper_files};
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
-use crate::key::name_key;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::{ClassOf, Origin};
-use crate::site::{Owner, Site};
-use crate::spelling::Hints;
-use crate::support::blocking::{Called, Kind, Row, ThreadBound};
-use crate::support::intent::{self, Deed};
-use crate::traces::search::Sought;
-use crate::{Candidate, Codemod};
 
 static RULE: Rule = Rule {
     code: "AF206",
@@ -240,12 +241,14 @@ fn blocks(chain: &Chain) -> &'static str {
 /// Why what the function is given keeps it from running in another thread.
 fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
     let semantics = &file.semantics;
-    let is_free = |value: &Expr, bound: &ThreadBound| match value {
+    let is_free = |value: &Expr, bound: &ThreadBound| {
+        match value {
         Expr::Name(name) => semantics
             .origins(name)
             .iter()
-            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if bound.is_free(made))),
+            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if blocking::is_free(bound, made))),
         _ => false,
+    }
     };
     let mut given = call
         .arguments

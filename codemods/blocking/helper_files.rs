@@ -1,6 +1,12 @@
 //! The files that a function uses which runs in a thread as a whole: those that it knows by itself, and those that it is
 //! given.
 
+use asyncfix_analysis::facts::value_flow::Place;
+use asyncfix_analysis::index::call_graph::Chain;
+use asyncfix_analysis::index::file_users::{FileCall, FileMet};
+use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
+use asyncfix_knowledge::conduct::is_lock_of_loop;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextSize};
@@ -9,13 +15,7 @@ use crate::blocking::files::{Use, is_run_once};
 use crate::blocking::folders;
 use crate::blocking::helper::uses_files;
 use crate::blocking::paths::Agreement;
-use crate::calls::file_users::{FileCall, FileMet};
-use crate::calls::graph::Chain;
 use crate::file::File;
-use crate::semantics::{ClassOf, Origin};
-use crate::site::{Owner, Site};
-use crate::support::conduct::is_lock_of_loop;
-use crate::traces::Place;
 
 /// Why the files that a function of the same module uses, called by `call` in the code of `owner`, may meet other code
 /// in a thread: those that it knows by itself, and those that it is given by what all calls share.

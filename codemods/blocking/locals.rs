@@ -1,12 +1,12 @@
 //! What the local variables of a function are made of.
 
+use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::file::File;
-use crate::outline::last_name;
 
 /// Where a value of a local variable comes from.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Pitfall 2: calls that block the event loop.
 //!
-//! The calls are rows of one table, `support::blocking`; each rule reports the rows with its code.
+//! The calls are rows of one table, `knowledge/data/blocking.toml`; each rule reports the rows with its code.
 
 mod alone;
 mod asked;
@@ -11,7 +11,6 @@ mod folders;
 mod given;
 pub mod helper;
 mod helper_files;
-pub(crate) mod in_thread;
 mod locals;
 mod outlined;
 mod paths;
@@ -22,9 +21,10 @@ mod thread;
 mod through;
 mod variables;
 
+use asyncfix_analysis::answers::intent::Deed;
+
 use crate::blocking::call::BlockingCall;
 use crate::rule::Rule;
-use crate::support::intent::Deed;
 
 const PITFALL: &str = "blocking the event loop";
 

@@ -1,6 +1,14 @@
 //! What opens something that also blocks: the block that uses it moves into a function, and that runs
 //! in a thread.
 
+use asyncfix_analysis::answers::blocking::called;
+use asyncfix_analysis::answers::file_access::{Modes, modes};
+use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_analysis::answers::in_thread::Obstacles;
+use asyncfix_knowledge::blocking::Kind;
+use asyncfix_syntax::lines::{line_before, one_line};
+use asyncfix_syntax::queries::argument;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextSize};
@@ -8,18 +16,13 @@ use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
 use crate::blocking::call::Blocking;
-use crate::blocking::files::{self, Modes, modes};
-use crate::blocking::in_thread::{Obstacles, one_line};
+use crate::blocking::files;
 use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::variables::{self, Variables};
+use crate::edit::annotations::{Annotations, Written, forgotten_test};
+use crate::edit::fresh_names;
 use crate::finding::Rewrite;
-use crate::site::{Owner, Site};
-use crate::support::annotations::{Annotations, Written, forgotten_test};
-use crate::support::blocking::{Kind, argument, called};
-use crate::support::blocks::line_before;
-use crate::support::flow::Exits;
-use crate::support::names;
 
 /// The rewrite for a call that gives something that also blocks, or the reason why there is none.
 pub fn rewrite(blocking: &Blocking<'_, '_, '_, '_>) -> Result<Rewrite, String> {
@@ -149,7 +152,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             .statement(place.suite, place.parent, place.index)
             .ok_or("the block is empty")?;
         let runner = self.blocking.runner(false)?;
-        let name = names::fresh(file, Owner::Function(self.function), &[self.wish()]);
+        let name = fresh_names::fresh(file, Owner::Function(self.function), &[self.wish()]);
         let unit = moved.unit();
         let mut trailer = Vec::new();
         let list = variables.returned.join(", ");

@@ -1,14 +1,14 @@
 //! Commands of one tool that follow each other: `git add`, `git commit`, `git push`. On the event loop nothing comes
 //! between them.
 
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt, StringLike};
 use ruff_text_size::Ranged;
 
-use crate::cancellation::handlers::own_code;
 use crate::file::File;
-use crate::site::Site;
-use crate::support::coroutines;
 
 /// How many commands make a series.
 const SERIES: usize = 3;

@@ -5,19 +5,19 @@
 //! collection that grows while somebody goes through it raises a `RuntimeError`, or is written half old
 //! and half new.
 
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_knowledge::conduct::{Taking, method_changes, method_traverses, takes};
+use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::site::{Site, suites_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use ty_python_core::scope::FileScopeId;
 
-use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
 use crate::file::File;
-use crate::semantics::ClassOf;
-use crate::site::{Site, suites_in};
-use crate::support::conduct::{Taking, method_changes, method_traverses, takes};
-use crate::support::coroutines;
 
 /// How many bindings are followed to where a collection was made.
 const STEPS: usize = 6;

@@ -1,15 +1,16 @@
 //! Files that a function takes away when it ends: a thread whose coroutine is cancelled may still write them then.
 
+use asyncfix_analysis::answers::cancellation::catches_cancellation;
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use crate::blocking::in_thread::one_line;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::Path;
-use crate::cancellation::handlers::{catches_cancellation, own_code};
 use crate::file::File;
-use crate::support::coroutines;
+use asyncfix_syntax::lines::one_line;
 
 /// Whether the `finally` of a `try` around `range`, or a handler that gets cancellations, takes away what is at `path`.
 pub(super) fn is_taken_away(

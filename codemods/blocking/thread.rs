@@ -1,18 +1,18 @@
 //! How something is run in a thread and awaited: the spelling of each library, and of each version.
 
+use asyncfix_analysis::index::project::Library;
+use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
+use crate::edit::aligned::realigned;
+use crate::edit::imports::{self, Imported};
+use crate::edit::submodules;
 use crate::file::File;
 use crate::finding::Rewrite;
-use crate::project::Library;
-use crate::site::Site;
-use crate::support::aligned::realigned;
-use crate::support::imports::{self, Imported};
-use crate::support::submodules;
 
 /// The function that runs another one in a thread, as it is written at one place.
 pub struct Runner {

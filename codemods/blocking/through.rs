@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::blocking::files::Use;
 use crate::blocking::paths::{Agreement, Folder, Path};
 use crate::file::File;
-use crate::outline::last_name;
+use asyncfix_syntax::queries::last_name;
 
 /// How many functions hand a path on, one to the next.
 const DEPTH: usize = 3;

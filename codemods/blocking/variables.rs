@@ -1,5 +1,7 @@
 //! What becomes of the variables of a block that moves into a function.
 
+use asyncfix_syntax::depth::Depth;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
 use ruff_text_size::{Ranged, TextRange};
@@ -8,8 +10,6 @@ use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::{Block, bound_by_alias};
 use crate::file::File;
-use crate::site::Site;
-use crate::support::depth::Depth;
 
 /// What becomes of the variables that a block uses.
 #[derive(Default)]

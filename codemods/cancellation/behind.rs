@@ -1,14 +1,15 @@
 //! What is ended or let go of behind a handler: a cancellation that passes the handler skips that.
 
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::{Owner, suites_of};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::Ranged;
 
-use super::handlers::{Handler, own_code};
+use super::handlers::Handler;
 use crate::file::File;
-use crate::site::{Owner, suites_of};
-use crate::support::coroutines;
-use crate::support::flow::Exits;
 
 /// The first call behind a handler, in the code that goes on there, that ends or lets go of something.
 pub(super) fn of_handler<'a>(

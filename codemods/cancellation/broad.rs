@@ -1,22 +1,26 @@
 //! AF303 broad-except-swallows-cancellation: a handler of everything around an `await`.
 
+use asyncfix_analysis::answers::cancellation::{CANCELLED, members};
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::flow::{Exits, Jump};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_syntax::queries::awaits;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::{Applicability, Edit};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, NodeKind, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen, TextRange};
 use ty_python_core::scope::FileScopeId;
 
-use super::handlers::{self, CANCELLED, Handler};
+use super::handlers::{self, Handler};
 use super::outcome::{self, Outcome};
 use super::{behind, needs, raised};
+use crate::codemod::Codemod;
+use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
-use crate::site::{Owner, Site};
-use crate::spelling::Hints;
-use crate::support::flow::{Exits, Jump};
-use crate::support::{coroutines, imports};
 use crate::suppression::{Suppressions, without_noqa};
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF303.
 pub struct BroadExcept;
@@ -54,7 +58,7 @@ impl Codemod for BroadExcept {
             return Candidate::No;
         };
         let broad = handler.type_.as_deref().is_none_or(|kind| {
-            handlers::members(kind)
+            members(kind)
                 .iter()
                 .any(|kind| spellings.allow(kind, &["builtins.BaseException"]))
         });
@@ -74,7 +78,7 @@ fn finding(handler: &Handler<'_, '_, '_, '_>) -> Option<Finding> {
         return None;
     }
     if let Some(kind) = handler.node.type_.as_deref() {
-        let kinds = handlers::members(kind);
+        let kinds = members(kind);
         if !kinds.iter().any(|kind| handler.is_base_exception(kind))
             // What names the cancellation itself is AF302's.
             || kinds.iter().any(|kind| file.semantics.means(kind, CANCELLED))
@@ -181,7 +185,7 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
     };
     // The others of a tuple go with the one that stands for them all, unless they are no `Exception`.
     let is_alone = handler.node.type_.as_deref().is_none_or(|kind| {
-        handlers::members(kind).iter().all(|kind| {
+        members(kind).iter().all(|kind| {
             file.semantics
                 .means(kind, &["builtins.BaseException", "builtins.Exception"])
                 || raised::is_exception(file, kind)
@@ -268,7 +272,7 @@ fn is_caught_further_out(handler: &Handler<'_, '_, '_, '_>) -> bool {
         }
         // It says what is to become of cancellations.
         let is_named = clause.type_.as_deref().is_some_and(|kind| {
-            let mut kinds = handlers::members(kind).iter();
+            let mut kinds = members(kind).iter();
             kinds.any(|kind| file.semantics.means(kind, CANCELLED))
         });
         if is_named {
@@ -340,7 +344,7 @@ pub(crate) fn let_pass<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, rewrite: Re
         };
         let body = TextRange::new(first.start(), last.end());
         let is_first = body.contains_range(site.node.range())
-            && !handlers::awaits(&statement.body)
+            && !awaits(&statement.body)
             && rewrite.edits.iter().any(|edit| {
                 body.contains_range(edit.range())
                     && edit
@@ -386,7 +390,7 @@ const AWAITS: &[&str] = &["await ", "async for ", "async with "];
 /// Whether a clause is for `Exception`: one for everything behind it is meant for what is left.
 fn catches_exception(file: &File<'_, '_>, other: &ast::ExceptHandlerExceptHandler) -> bool {
     other.type_.as_deref().is_some_and(|kind| {
-        handlers::members(kind)
+        members(kind)
             .iter()
             .any(|kind| file.semantics.means(kind, &["builtins.Exception"]))
     })

@@ -2,6 +2,8 @@
 //!
 //! Told by names, because what is made of it means to hold back, or to choose the milder of two fixes.
 
+use asyncfix_analysis::answers::cancellation::catches_cancellation;
+use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
@@ -9,7 +11,6 @@ use ruff_text_size::Ranged;
 
 use super::{behind, handlers};
 use crate::file::File;
-use crate::outline::last_name;
 
 /// The uses of a function in its file.
 pub struct Callers<'a>(Vec<Caller<'a>>);
@@ -228,7 +229,7 @@ impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
                 });
                 if !handlers
                     .clone()
-                    .any(|handler| handlers::catches_cancellation(self.kept.file, handler))
+                    .any(|handler| catches_cancellation(self.kept.file, handler))
                 {
                     return TraversalSignal::Traverse;
                 }
@@ -353,7 +354,7 @@ impl<'a> Search<'_, 'a, '_> {
                 }
                 AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
                     caller.in_handler = true;
-                    caller.in_clean_up |= handlers::catches_cancellation(self.file, handler);
+                    caller.in_clean_up |= catches_cancellation(self.file, handler);
                 }
                 _ => {}
             }

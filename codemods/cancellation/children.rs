@@ -2,15 +2,14 @@
 //!
 //! Whether a call cancels is judged by its name, because being wrong only means to hold back.
 
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::FxHashSet;
 
-use super::handlers::own_code;
 use crate::file::File;
-use crate::outline::last_name;
-use crate::semantics::Awaitability;
 
 /// Whether a suite may wait for a task or future that exists already, whose own cancellation looks the same as
 /// one of the task that waits.

@@ -1,5 +1,13 @@
 //! AF301 unhandled-cancellation: an endless loop that is cancelled without a word.
 
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::instance_values;
+use asyncfix_analysis::settings::EndlessLoops;
+use asyncfix_syntax::queries::{awaits, yields};
+use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
@@ -7,17 +15,11 @@ use ty_python_core::scope::FileScopeId;
 
 use super::callers::Callers;
 use super::{handled, handlers, left_open, normal_end};
+use crate::codemod::Codemod;
+use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::yields;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::instance_values;
-use crate::settings::EndlessLoops;
-use crate::site::{Owner, Place, Site};
-use crate::spelling::Hints;
-use crate::support::{coroutines, imports};
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF301.
 pub struct UnhandledCancellation;
@@ -92,7 +94,7 @@ impl Codemod for UnhandledCancellation {
             }
             _ => return None,
         };
-        if !handlers::awaits(body)
+        if !awaits(body)
             || !function.is_async
             || yields(function)
             || handled::is_handled_around(file, site)

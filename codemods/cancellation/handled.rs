@@ -1,17 +1,18 @@
 //! What handles the cancellation of an endless loop: around it, or in it around what it awaits.
 
+use asyncfix_analysis::answers::cancellation::members;
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::timeouts::is_timeout;
+use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::Ranged;
 
-use super::handlers::{self, own_code};
-use super::needs;
+use super::{handlers, needs};
 use crate::file::File;
-use crate::site::Site;
-use crate::support::coroutines;
-use crate::support::timeouts::is_timeout;
 
 /// Whether something around an endless loop sees a cancellation, or is where the finding stands.
 pub fn is_handled_around(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
@@ -75,7 +76,7 @@ fn clauses(statement: &ast::StmtTry) -> impl Iterator<Item = &ast::ExceptHandler
 fn sees_cancellation(statement: &ast::StmtTry) -> bool {
     clauses(statement).any(|handler| {
         handler.type_.as_deref().is_none_or(|kind| {
-            handlers::members(kind).iter().any(|kind| {
+            members(kind).iter().any(|kind| {
                 let name = match kind {
                     Expr::Name(name) => name.id.as_str(),
                     Expr::Attribute(attribute) => attribute.attr.as_str(),

@@ -1,6 +1,13 @@
 //! What an `except` clause around awaits does with a cancellation: how control leaves it, and the
 //! idioms in which a task may stop one.
 
+use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation, members};
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_knowledge::decorators::KEEPING;
+use asyncfix_syntax::queries::{awaits, called, last_name, own_code};
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
@@ -11,18 +18,6 @@ use super::callers::Callers;
 use super::children;
 use super::outcome::Outcome;
 use crate::file::File;
-use crate::outline::last_name;
-use crate::project::Library;
-use crate::site::{Owner, Site};
-use crate::support::coroutines;
-use crate::support::decorators::{KEEPING, called};
-use crate::support::flow::Exits;
-
-/// The names of the exception. `concurrent.futures.CancelledError` is another class since 3.8.
-pub const CANCELLED: &[&str] = &[
-    "asyncio.CancelledError",
-    "asyncio.exceptions.CancelledError",
-];
 
 /// Parts of words in comments that speak of cancellations. Being wrong about one only means to hold back.
 const ABOUT_CANCELLATION: &[&str] = &["cancel", "shutdown", "shutting down", "shut down"];
@@ -425,19 +420,6 @@ pub fn clause_before(
     )
 }
 
-/// Whether a handler catches everything, or a cancellation.
-pub fn catches_cancellation(
-    file: &File<'_, '_>,
-    handler: &ast::ExceptHandlerExceptHandler,
-) -> bool {
-    handler.type_.as_deref().is_none_or(|kind| {
-        members(kind).iter().any(|kind| {
-            file.semantics.means(kind, CANCELLED)
-                || file.semantics.means(kind, &["builtins.BaseException"])
-        })
-    })
-}
-
 /// Whether a suite does nothing but pass, log, and leave.
 pub fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
     suite.iter().all(|statement| match statement {
@@ -487,14 +469,6 @@ pub fn is_shielded(suite: &[Stmt]) -> bool {
     let mut search = Search(false);
     search.visit_body(suite);
     search.0
-}
-
-/// The exceptions that the expression of an `except` clause names.
-pub fn members(kind: &Expr) -> &[Expr] {
-    match kind {
-        Expr::Tuple(tuple) => &tuple.elts,
-        other => std::slice::from_ref(other),
-    }
 }
 
 /// Whether evaluating an expression does nothing and no string is in it.
@@ -562,40 +536,6 @@ pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
             file.semantics.means(kind, CANCELLED)
                 || file.semantics.means(kind, &["builtins.BaseException"])
         }))
-}
-
-/// Whether code of its own, not of a function inside, awaits in a suite.
-pub fn awaits(body: &[Stmt]) -> bool {
-    struct Awaits(bool);
-    impl<'a> SourceOrderVisitor<'a> for Awaits {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= match node {
-                AnyNodeRef::ExprAwait(_) => true,
-                AnyNodeRef::StmtFor(statement) => statement.is_async,
-                AnyNodeRef::StmtWith(statement) => statement.is_async,
-                AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
-                _ => false,
-            };
-            if self.0 {
-                TraversalSignal::Skip
-            } else {
-                own_code(node)
-            }
-        }
-    }
-    let mut search = Awaits(false);
-    search.visit_body(body);
-    search.0
-}
-
-/// Leaves out what is not run where it stands.
-pub fn own_code(node: AnyNodeRef<'_>) -> TraversalSignal {
-    match node {
-        AnyNodeRef::StmtFunctionDef(_)
-        | AnyNodeRef::StmtClassDef(_)
-        | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
-        _ => TraversalSignal::Traverse,
-    }
 }
 
 /// Functions that make text of an exception.

@@ -1,34 +1,17 @@
 //! What a function opens before an endless loop and closes nowhere.
 
-use std::sync::LazyLock;
-
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::resources::opened;
+use asyncfix_knowledge::left_open::TABLE;
+use asyncfix_knowledge::resources::Resource;
+use asyncfix_syntax::site::{Site, suites_of};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::FxHashSet;
-use serde::Deserialize;
 
 use super::handlers;
 use crate::file::File;
-use crate::site::{Site, suites_of};
-use crate::support::coroutines;
-use crate::support::resources::{Resource, opened};
-
-/// What is opened and is no resource of AF601's. `data/left_open.toml` says more about each key.
-#[derive(Default, Deserialize)]
-struct Table {
-    lent_to: Vec<String>,
-    opened: Vec<Opened>,
-}
-
-#[derive(Deserialize)]
-struct Opened {
-    by: Vec<String>,
-    close: String,
-}
-
-static TABLE: LazyLock<Table> =
-    LazyLock::new(|| toml::from_str(include_str!("../data/left_open.toml")).unwrap_or_default());
 
 fn paths(all: &[String]) -> Vec<&str> {
     all.iter().map(String::as_str).collect()
@@ -162,16 +145,5 @@ impl<'a> SourceOrderVisitor<'a> for OwnUses<'_, '_, '_> {
             _ => {}
         }
         TraversalSignal::Traverse
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TABLE;
-
-    #[test]
-    fn every_row_is_read() {
-        let rows = include_str!("../data/left_open.toml").matches("[[opened]]");
-        assert_eq!(TABLE.opened.len(), rows.count());
     }
 }

@@ -1,12 +1,12 @@
 //! What a handler does, as far as a cancellation is concerned: whether one needs it, too.
 
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
 
-use super::handlers::{self, own_code};
+use super::handlers;
 use crate::file::File;
-use crate::outline::last_name;
-use crate::support::coroutines;
 
 /// Functions whose calls only compute a value.
 const COMPUTING: &[&str] = &[

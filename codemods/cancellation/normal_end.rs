@@ -1,12 +1,12 @@
 //! Whether the author says of a function that to be cancelled is how it ends: "cancels this task below", "runs until
 //! it is cancelled".
 
+use asyncfix_analysis::answers::intent;
 use ruff_python_ast as ast;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
-use crate::support::intent;
 
 /// What it is that is cancelled.
 const ITSELF: &[&str] = &[

@@ -1,13 +1,15 @@
 //! What the function of a handler still does when the handler is through.
 
+use asyncfix_analysis::answers::cancellation::CANCELLED;
+use asyncfix_analysis::answers::flow::{Exits, Jump};
+use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::{Owner, Site, suites_of};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
-use super::handlers::{self, CANCELLED, Handler, own_code};
+use super::handlers::{self, Handler};
 use crate::file::File;
-use crate::site::{Owner, Site, suites_of};
-use crate::support::flow::{Exits, Jump};
 
 /// Where control gets from a handler that swallows a cancellation.
 pub struct Outcome<'a> {

@@ -1,16 +1,14 @@
 //! Exceptions of a project or a package that are no `Exception`, like a cancellation: a handler of everything may be there
 //! for one of them.
 
-use std::sync::LazyLock;
-
+use asyncfix_analysis::resolve::semantics::{BASES, Class, Semantics};
+use asyncfix_knowledge::base_exceptions::TABLE;
+use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
-use serde::Deserialize;
 use ty_python_core::definition::Definition;
 
-use super::handlers::own_code;
 use crate::file::File;
-use crate::semantics::{BASES, Class, Semantics};
 
 /// Those of Python itself. `asyncio.CancelledError` is what the handler is asked about.
 const BUILTIN: &[&str] = &[
@@ -25,25 +23,6 @@ const EXITS: &[&str] = &["builtins.exit", "builtins.quit", "sys.exit"];
 
 /// How many calls deep code is followed.
 const DEPTH: usize = 3;
-
-/// Those of packages. `data/base_exceptions.toml` says more about each key.
-#[derive(Default, Deserialize)]
-struct Table {
-    #[serde(rename = "package")]
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    exception: String,
-    #[serde(default)]
-    raised_by: Vec<String>,
-}
-
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    toml::from_str(include_str!("../data/base_exceptions.toml")).unwrap_or_default()
-});
 
 /// The name of an exception of a package that is no `Exception`, where a suite may raise it: it calls what does, or
 /// anything at all where everything in the package may.
@@ -152,7 +131,7 @@ fn raised_in(semantics: &Semantics<'_>, suite: &[Stmt], depth: usize) -> Option<
                                     .class_named(class)
                                     .is_some_and(|class| is_beyond(semantics, class, BASES))
                         })
-                        .and_then(crate::outline::last_name)
+                        .and_then(asyncfix_syntax::queries::last_name)
                         .map(str::to_owned);
                 }
                 AnyNodeRef::ExprCall(call) if semantics.means(&call.func, EXITS) => {
@@ -184,15 +163,4 @@ fn raised_in(semantics: &Semantics<'_>, suite: &[Stmt], depth: usize) -> Option<
     };
     search.visit_body(suite);
     search.found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TABLE;
-
-    #[test]
-    fn every_row_is_read() {
-        let rows = include_str!("../data/base_exceptions.toml").matches("[[package]]");
-        assert_eq!(TABLE.packages.len(), rows.count());
-    }
 }

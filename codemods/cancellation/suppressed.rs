@@ -1,5 +1,11 @@
 //! What swallows cancellations without a clause for them: `contextlib.suppress`, and a `finally` that leaves.
 
+use asyncfix_analysis::answers::cancellation::CANCELLED;
+use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_analysis::facts::spelling::Spellings;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_syntax::queries::awaits;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
@@ -9,18 +15,14 @@ use super::swallowed::{MESSAGE, QUIET_END};
 use super::{children, handlers};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::site::{Owner, Site};
-use crate::spelling::Spellings;
-use crate::support::flow::Exits;
 
 const SUPPRESS: &[&str] = &["contextlib.suppress"];
 
 /// Whether a `with` may be one that suppresses cancellations of what it awaits, as far as the tree tells.
 pub fn may_suppress(spellings: &Spellings, site: &Site<'_, '_>, statement: &ast::StmtWith) -> bool {
     handlers::may_be_asynchronous(site)
-        && handlers::awaits(&statement.body)
+        && awaits(&statement.body)
         && statement.items.iter().any(|item| {
             matches!(&item.context_expr, Expr::Call(call) if spellings.allow(&call.func, SUPPRESS))
         })
@@ -30,7 +32,7 @@ pub fn may_suppress(spellings: &Spellings, site: &Site<'_, '_>, statement: &ast:
 pub fn may_overtake(site: &Site<'_, '_>, statement: &ast::StmtTry) -> bool {
     !statement.finalbody.is_empty()
         && handlers::may_be_asynchronous(site)
-        && (handlers::awaits(&statement.body) || handlers::awaits(&statement.orelse))
+        && (awaits(&statement.body) || awaits(&statement.orelse))
 }
 
 /// The owner of a statement, where asyncio may cancel what is there and no test plays it.
@@ -105,7 +107,7 @@ fn caught<'a>(file: &File<'_, '_>, call: &'a ast::ExprCall) -> Option<Caught<'a>
     if !file.semantics.means(&call.func, SUPPRESS) {
         return None;
     }
-    let is_cancelled = |kind: &Expr| file.semantics.means(kind, handlers::CANCELLED);
+    let is_cancelled = |kind: &Expr| file.semantics.means(kind, CANCELLED);
     let is_everything = |kind: &Expr| file.semantics.means(kind, &["builtins.BaseException"]);
     let arguments = &call.arguments.args;
     if let Some(everything) = arguments.iter().find(|kind| is_everything(kind)) {

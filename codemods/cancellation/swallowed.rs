@@ -1,19 +1,22 @@
 //! AF302 swallowed-cancellation: a handler of `CancelledError` that does not raise it again.
 
+use asyncfix_analysis::answers::cancellation::{CANCELLED, members};
+use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::handlers::{self, CANCELLED, Handler};
+use super::handlers::{self, Handler};
 use super::{needs, outcome, suppressed};
+use crate::codemod::Codemod;
+use crate::edit::rewrite;
+use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rewrite;
 use crate::rule::Rule;
-use crate::site::Site;
-use crate::spelling::Hints;
-use crate::support::flow::Exits;
-use crate::{Candidate, Codemod, file::File};
 
 /// The codemod of AF302.
 pub struct SwallowedCancellation;
@@ -77,7 +80,7 @@ impl Codemod for SwallowedCancellation {
             _ => return Candidate::No,
         };
         let spelled = handler.type_.as_deref().is_some_and(|kind| {
-            handlers::members(kind)
+            members(kind)
                 .iter()
                 .any(|kind| spellings.allow(kind, CANCELLED))
         });
@@ -100,7 +103,7 @@ impl Codemod for SwallowedCancellation {
         }
         let handler = Handler::new(file, *site)?;
         let kind = handler.node.type_.as_deref()?;
-        let cancelled: Vec<&Expr> = handlers::members(kind)
+        let cancelled: Vec<&Expr> = members(kind)
             .iter()
             .filter(|kind| file.semantics.means(kind, CANCELLED))
             .collect();
@@ -152,7 +155,7 @@ struct Swallowed<'f, 's, 'a, 'db> {
 
 impl Swallowed<'_, '_, '_, '_> {
     fn rewrite(&self) -> Result<Rewrite, &'static str> {
-        let all = handlers::members(self.kind);
+        let all = members(self.kind);
         let edits = if self.cancelled.len() == all.len() {
             self.raising()?
         } else if let Expr::Tuple(tuple) = self.kind {
@@ -347,7 +350,7 @@ fn returns_answer(exits: &Exits<'_>) -> bool {
 /// Whether the author has decided what a cancellation comes to here: a value or a cancellation for what
 /// follows, or the end that everything else named in the clause comes to.
 fn is_decided(handler: &Handler<'_, '_, '_, '_>, kind: &Expr) -> bool {
-    handlers::members(kind)
+    members(kind)
         .iter()
         .any(|kind| handler.file.semantics.means(kind, ENDS))
         || outcome::leaves_word(handler)

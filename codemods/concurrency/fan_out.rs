@@ -1,17 +1,16 @@
 //! The shapes in which code starts one coroutine for each of many things.
 
+use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::timeouts::is_timeout;
+use asyncfix_analysis::resolve::semantics::contains;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
-
-use crate::outline::last_name;
-use crate::semantics::contains;
-use crate::site::Site;
-use crate::support::coroutines;
-use crate::support::timeouts::is_timeout;
 
 const GATHER: &[&str] = &["asyncio.gather"];
 const WAIT: &[&str] = &["asyncio.wait"];

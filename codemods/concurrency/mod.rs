@@ -1,9 +1,7 @@
 //! Pitfall 5: creating too many tasks.
 
-pub(crate) mod callee;
 mod fan_out;
 mod filling;
-pub(crate) mod signature;
 mod size;
 pub mod unbounded;
 mod wrapper;

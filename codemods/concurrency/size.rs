@@ -1,15 +1,14 @@
 //! How many things a loop goes over, as far as the code says.
 
+use asyncfix_analysis::resolve::semantics::contains;
+use asyncfix_syntax::queries::{last_name, names_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Number, Operator, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::DefinitionKind;
 
 use super::fan_out::{FanOut, Turn, body_around};
-use super::signature::names_in;
 use crate::file::File;
-use crate::outline::last_name;
-use crate::semantics::contains;
 
 /// How many names for one thing are followed.
 const DEPTH: usize = 4;

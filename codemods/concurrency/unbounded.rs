@@ -1,29 +1,30 @@
 //! AF501 unbounded-concurrency: one coroutine for each of many things, and all of them at once.
 
+use asyncfix_analysis::answers::awaitable::awaitability_of;
+use asyncfix_analysis::answers::endings::{self, Obstacle, Seen};
+use asyncfix_analysis::answers::takes_coroutine;
+use asyncfix_analysis::answers::task::makes_task;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Namesakes;
+use asyncfix_analysis::resolve::semantics::{Awaitability, Semantics};
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
-use super::callee;
 use super::fan_out::{Element, FanOut, body_around};
 use super::filling::is_filled_twice;
 use super::size::{self, Size};
 use super::wrapper;
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::forgotten_await::call::awaitability_of;
-use crate::key::name_key;
-use crate::outline::last_name;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::{Awaitability, Semantics};
-use crate::site::Site;
-use crate::spelling::Hints;
-use crate::support::endings::{self, Obstacle, Seen};
-use crate::tasks::making::makes_task;
-use crate::traces::search::Namesakes;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF501.
 pub struct UnboundedConcurrency;
@@ -108,7 +109,7 @@ impl Codemod for UnboundedConcurrency {
             Seen::is_doubtful
         };
         let seen = made.look(file, &fan_out, is_enough)?;
-        let has_limits = || body_around(site).is_some_and(callee::limits_connections);
+        let has_limits = || body_around(site).is_some_and(takes_coroutine::limits_connections);
         if seen.is_limited || seen.never_ends || has_limits() {
             return None;
         }
@@ -279,7 +280,9 @@ impl<'a> Made<'a> {
         }
         let semantics = &file.semantics;
         let call = wrapper::innermost(semantics, self.call);
-        if callee::spawns(&call.func) || endings::ends_with_arguments(semantics, &call.func) {
+        if takes_coroutine::spawns(&call.func)
+            || endings::ends_with_arguments(semantics, &call.func)
+        {
             return true;
         }
         let is_unclear =
@@ -298,7 +301,7 @@ impl<'a> Made<'a> {
                 | Awaitability::Unknown => is_unclear(),
             };
         is_else
-            || callee::takes_awaitables(semantics, call)
+            || takes_coroutine::takes_awaitables(semantics, call)
             || call
                 .arguments
                 .iter_source_order()
@@ -318,7 +321,7 @@ impl<'a> Made<'a> {
             .filter(
                 |expr| matches!(expr, Expr::Name(name) if fan_out.bound.contains(name.id.as_str())),
             )
-            .any(|expr| callee::is_one_of_few(&file.semantics, expr))
+            .any(|expr| takes_coroutine::is_one_of_few(&file.semantics, expr))
     }
 
     /// What is seen of the coroutine; `None` where it is over soon whatever is done.

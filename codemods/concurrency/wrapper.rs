@@ -2,21 +2,22 @@
 
 use std::fmt::Write as _;
 
+use asyncfix_analysis::answers::endings;
+use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_analysis::resolve::semantics::Semantics;
+use asyncfix_syntax::queries::{last_name, names_in};
+use asyncfix_syntax::site::{Owner, Place};
+use asyncfix_syntax::words::snake_case;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, ArgOrKeyword, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::fan_out::{Element, FanOut};
-use super::signature::{Signature, names_in};
+use crate::edit::annotations::{Annotations, Written, forgotten_test};
+use crate::edit::insertion::Slot;
+use crate::edit::{fresh_names, imports};
 use crate::file::File;
-use crate::outline::last_name;
-use crate::semantics::Semantics;
-use crate::site::{Owner, Place};
-use crate::support::annotations::{Annotations, Written, forgotten_test};
-use crate::support::slots::Slot;
-use crate::support::words::snake_case;
-use crate::support::{endings, imports, names};
 
 /// What is written for one fan-out.
 pub struct Wrapper {
@@ -89,7 +90,7 @@ pub fn write<'a>(
     let callee = callee_name(file, fan_out, call);
     let callee = snake_case(callee);
     let of_callee = format!("{}_semaphore", callee.trim_matches('_'));
-    let semaphore = names::fresh(file, owner, &["semaphore", &of_callee]);
+    let semaphore = fresh_names::fresh(file, owner, &["semaphore", &of_callee]);
     let writer = Writer {
         file,
         fan_out,
@@ -113,7 +114,7 @@ pub fn write<'a>(
         writer.unwrap_task(task, call, &mut draft);
     }
     let wish = format!("limited_{}", callee.trim_start_matches('_'));
-    let name = names::fresh(file, owner, &[&wish]);
+    let name = fresh_names::fresh(file, owner, &[&wish]);
     let scope = file
         .semantics
         .scope_of_owner(owner)

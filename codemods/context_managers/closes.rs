@@ -2,14 +2,14 @@
 
 use std::ops::RangeInclusive;
 
+use asyncfix_knowledge::resources::{Form, Resource};
+use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::{self as ast, CmpOp, Expr, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::unmanaged_resource::Managed;
 use super::uses::UseKind;
-use crate::site::suites_in;
-use crate::support::resources::{Form, Resource};
 
 /// Methods that may close an object, whatever the table says: an object with such a call is closed
 /// in a way of its own.

@@ -3,6 +3,9 @@
 //! What is made by a method or an attribute of the object may need it open, and so may what is made of that, through
 //! any number of names, containers and arguments. Plain data needs nothing.
 
+use asyncfix_analysis::answers::awaitable::awaitability_of;
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::queries::{last_name, root_name};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
@@ -10,9 +13,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plain::{Need, need_of, need_of_call};
 use crate::file::File;
-use crate::forgotten_await::call::awaitability_of;
-use crate::outline::{last_name, root_name};
-use crate::semantics::Awaitability;
 
 /// How often the statements are gone through: what a later one makes may be used by an earlier one of a loop.
 const PASSES: usize = 4;

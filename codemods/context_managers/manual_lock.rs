@@ -1,22 +1,23 @@
 //! AF602 manual-lock: a lock that is taken and released by hand.
 
+use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Owner, Place, Site, suites_in};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use crate::codemod::Codemod;
+use crate::edit::blocks;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::last_name;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::ClassOf;
-use crate::site::{Owner, Place, Site, suites_in};
-use crate::spelling::Hints;
-use crate::support::blocks;
-use crate::support::flow::Exits;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF602.
 pub struct ManualLock;

@@ -1,5 +1,10 @@
 //! An object that nothing closes, and that does not leave its function.
 
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::resolve::semantics::{Origin, Semantics};
+use asyncfix_knowledge::resources::Form;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -9,13 +14,8 @@ use super::closes::CLOSING;
 use super::leaving::{Leaving, leaving};
 use super::unmanaged_resource::{Answer, Managed, SHARED, title};
 use super::uses::{UseKind, uses_of};
+use crate::edit::blocks;
 use crate::finding::Rewrite;
-use crate::outline::last_name;
-use crate::semantics::{Origin, Semantics};
-use crate::site::{Place, Site};
-use crate::support::blocks;
-use crate::support::locks;
-use crate::support::resources::Form;
 
 /// Arguments by which an object is given another one that it closes with itself.
 const PARTS: [&str; 10] = [

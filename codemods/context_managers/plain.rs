@@ -1,28 +1,13 @@
 //! Whether a value is plain data, or may need what it came from.
 
-use std::sync::LazyLock;
-
+use asyncfix_analysis::answers::resources::opened;
+use asyncfix_analysis::resolve::semantics::{ClassOf, Semantics};
+use asyncfix_knowledge::plain_results::TABLE;
+use asyncfix_knowledge::resources::is_same_class;
 use ruff_python_ast::{self as ast, Expr, Operator};
-use serde::Deserialize;
 use ty_python_core::definition::Definition;
 
 use crate::file::File;
-use crate::semantics::{ClassOf, Semantics};
-use crate::support::resources::{is_same_class, opened};
-
-#[derive(Default, Deserialize)]
-struct Table {
-    modules: Vec<String>,
-    classes: Vec<String>,
-    collections: Vec<String>,
-    attributes: Vec<String>,
-    answering: Vec<String>,
-}
-
-/// What is known of classes whose instances are plain data. `data/plain_results.toml` says more.
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    toml::from_str(include_str!("../data/plain_results.toml")).unwrap_or_default()
-});
 
 /// How far down the parts of an annotation are looked at.
 const PARTS: usize = 4;
@@ -179,14 +164,4 @@ fn is_answer(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
 
 fn is_instance_of(semantics: &Semantics<'_>, object: &Expr, class: &str) -> bool {
     matches!(semantics.class_of(object), ClassOf::Known(path) if is_same_class(class, &path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TABLE;
-
-    #[test]
-    fn the_table_is_read() {
-        assert!(!TABLE.modules.is_empty() && !TABLE.answering.is_empty());
-    }
 }

@@ -2,16 +2,16 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use asyncfix_knowledge::resources::{Form, Resource};
+use asyncfix_syntax::site::Place;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::unmanaged_resource::{Answer, Managed, SHARED, stays_open, title};
+use crate::edit::blocks;
 use crate::finding::Rewrite;
-use crate::site::Place;
-use crate::support::blocks;
-use crate::support::resources::{Form, Resource};
 
 impl Managed<'_, '_, '_> {
     /// Behind the opening: `try: … finally: await x.close()`.

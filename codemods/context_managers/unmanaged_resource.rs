@@ -3,6 +3,18 @@
 
 use std::ops::RangeInclusive;
 
+use asyncfix_analysis::answers::decorators::is_fixture;
+use asyncfix_analysis::answers::intent::{self, Deed};
+use asyncfix_analysis::answers::resources::{is_idle, opened};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::opening_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_knowledge::resources::{
+    CALL, Form, Resource, callable_classes, is_opening_method, opening_names, opening_paths,
+};
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
@@ -10,21 +22,11 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::closes::CLOSING;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
+use crate::codemod::Codemod;
+use crate::edit::blocks;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::opening_key;
-use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::site::{Owner, Place, Site};
-use crate::spelling::Hints;
-use crate::support::blocks;
-use crate::support::decorators::is_fixture;
-use crate::support::intent::{self, Deed};
-use crate::support::resources::{
-    CALL, Form, Resource, callable_classes, is_opening_method, opened, opening_names, opening_paths,
-};
-use crate::traces::search::Sought;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF601.
 pub struct UnmanagedResource;
@@ -97,7 +99,7 @@ impl Codemod for UnmanagedResource {
         rows.retain(|row| {
             row.place_in_tuple().is_some() == opening.is_tuple
                 && (!opening.is_tuple || row.form == Form::None)
-                && !row.is_idle(file, opening.call)
+                && !is_idle(row, file, opening.call)
         });
         let object = opening.object(&rows)?;
         let name = &object.id;

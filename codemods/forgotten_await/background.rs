@@ -1,15 +1,14 @@
 //! What a task runs that nobody waits for.
 
+use asyncfix_analysis::answers::entry_point::is_entry_point;
+use asyncfix_analysis::answers::task::makes_task;
+use asyncfix_syntax::queries::{awaits, last_name};
+use asyncfix_syntax::site::Owner;
 use ruff_python_ast::helpers::{any_over_body, any_over_expr};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
-use crate::cancellation::handlers::awaits;
 use crate::file::File;
-use crate::outline::last_name;
-use crate::site::Owner;
-use crate::tasks::entry::is_entry_point;
-use crate::tasks::making::makes_task;
 
 /// Why a first `await` in a function may keep it from coming to its end: so far nothing in it waits, so that a task
 /// runs it in one step, and where nobody waits for that task, the end of the loop cancels it.

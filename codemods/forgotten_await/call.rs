@@ -1,6 +1,25 @@
 //! AF101 forgotten-await: a coroutine that nobody awaits never runs, and is not the value that the
 //! code around it expects.
 
+use asyncfix_analysis::answers::awaitable::{
+    awaitability_of, called_at, is_synchronized, once_plain,
+};
+use asyncfix_analysis::answers::counter_evidence::{doubt, overridden_plainly};
+use asyncfix_analysis::answers::decorators::runs_on_asyncio;
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::answers::uses::{
+    Use, is_compared_with_awaitable, is_forgotten, may_be_forgotten, use_of,
+};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::{name_key, property_key};
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::helpers::{any_over_body, any_over_expr};
 use ruff_python_ast::name::Name;
@@ -10,28 +29,12 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::background::cut_short;
 use super::dispatched::{comes_from_unwrapping_call, is_told_to_decorator};
-use super::doubt::{doubt, overridden_plainly, said_otherwise};
-use super::held;
 use super::late::Late;
-use super::uses::{
-    PLAIN_VALUES, Use, is_compared_with_awaitable, is_forgotten, may_be_forgotten, use_of,
-};
-use super::value;
+use super::{held, value};
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::{name_key, property_key};
-use crate::outline::last_name;
-use crate::project::{Import, Library, for_each_import};
 use crate::rule::Rule;
-use crate::semantics::Awaitability;
-use crate::sight::relied;
-use crate::site::{Obstacle, Owner, Site};
-use crate::spelling::Hints;
-use crate::support::decorators::runs_on_asyncio;
-use crate::support::expected::is_expected;
-use crate::support::locks;
-use crate::traces::search::Sought;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF101.
 pub struct ForgottenAwait;
@@ -124,7 +127,7 @@ impl Codemod for ForgottenAwait {
         let any_member = |holds: &dyn Fn(&ast::ExprAttribute) -> bool| {
             members.iter().any(|member| holds(member))
         };
-        let ((awaitability, is_rebound), relied) = relied::noting(|| {
+        let ((awaitability, is_rebound), relied) = assumptions::noting(|| {
             let awaitability = match site.node {
                 AnyNodeRef::ExprCall(call) => awaitability_of(file, call),
                 AnyNodeRef::ExprAttribute(attribute) => {
@@ -354,16 +357,6 @@ fn awaits_callee(statement: AnyNodeRef<'_>, callee: &Expr) -> bool {
     search.is_found
 }
 
-/// What is called at a node, or may be under another name.
-pub(crate) fn called_at<'a>(file: &'a File<'_, '_>, node: AnyNodeRef<'a>) -> Vec<&'a Expr> {
-    let Some(call) = node.as_expr_call() else {
-        return Vec::new();
-    };
-    let callee = &*call.func;
-    let behind = file.semantics.called_behind(callee).unwrap_or_default();
-    std::iter::once(callee).chain(behind).collect()
-}
-
 /// The collection that something that is called was taken from by a key or an index, where something else may be
 /// put into it.
 fn table_with_others<'a>(file: &'a File<'_, '_>, called: &[&'a Expr]) -> Option<&'a Name> {
@@ -416,33 +409,6 @@ fn is_tried<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
         )
 }
 
-/// A package whose older versions have a plain function in the place of a coroutine function.
-pub(crate) struct OncePlain {
-    /// The name that it is imported by.
-    package: &'static str,
-    /// Whether the project asks for such a version.
-    is_so_here: bool,
-}
-
-/// The package whose older versions have a plain function in the place of the coroutine function
-/// that is called, where only the stubs of this tool say what is called and the project does not ask for a newer one.
-pub(crate) fn once_plain(file: &File<'_, '_>, callee: &Expr) -> Option<OncePlain> {
-    let function = file.semantics.function(callee)?;
-    let path = file.semantics.path_in_stubs(&function)?;
-    let (package, row) = PLAIN_VALUES
-        .once_plain
-        .get_key_value(path.split('/').next()?)?;
-    let name = last_name(callee)?;
-    let mut names = row.names.iter();
-    let mut distributions = row.distributions.iter();
-    let asked = distributions.find_map(|name| file.settings.requirements.get(name));
-    (names.any(|known| known == name) && asked.is_none_or(|asked| asked.oldest < row.since))
-        .then_some(OncePlain {
-            package,
-            is_so_here: asked.is_some_and(|asked| asked.newest < row.since),
-        })
-}
-
 /// Whether a cache stands before the function that is called.
 fn is_cached(file: &File<'_, '_>, callee: &Expr) -> bool {
     let semantics = &file.semantics;
@@ -461,25 +427,6 @@ fn is_cached(file: &File<'_, '_>, callee: &Expr) -> bool {
     })
 }
 
-/// What awaiting the value of a call would mean: from what is in sight, else from types, else from
-/// what the function that is called returns.
-pub(crate) fn awaitability_of(file: &File<'_, '_>, call: &ast::ExprCall) -> Awaitability {
-    let semantics = &file.semantics;
-    if let Some(known) = semantics.awaitability_in_sight(call) {
-        return known;
-    }
-    match semantics.awaitability(call.into()) {
-        Awaitability::Unknown => match semantics.awaitability_of_body(call) {
-            Awaitability::Unknown if calls_made_function(file, call) => Awaitability::Coroutine,
-            Awaitability::Unknown => semantics
-                .awaitability_said(&call.func)
-                .unwrap_or(Awaitability::Unknown),
-            known => known,
-        },
-        known => known,
-    }
-}
-
 /// The name by which what is called may be known: of a function, of what holds it, or of what gives it.
 fn called_name(callee: &Expr) -> Option<&str> {
     match callee {
@@ -491,56 +438,4 @@ fn called_name(callee: &Expr) -> Option<&str> {
         Expr::Subscript(held) => called_name(&held.value),
         callee => last_name(callee),
     }
-}
-
-/// Whether what is called is an attribute that holds a coroutine function which its object has made, and no
-/// subclass in sight puts anything in its place.
-fn calls_made_function(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
-    let Expr::Attribute(attribute) = &*call.func else {
-        return false;
-    };
-    let semantics = &file.semantics;
-    if semantics.is_made_when_asked_for(attribute) {
-        return true;
-    }
-    let (is_made, relied) = relied::noting(|| semantics.is_made_coroutine_function(attribute));
-    is_made && said_otherwise(file, &relied).is_none()
-}
-
-/// Whether the coroutine function that is called is one of a package that makes them run by themselves where no
-/// event loop does.
-pub(crate) fn runs_by_itself(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
-    let semantics = &file.semantics;
-    let module = semantics.function(&call.func).and_then(|function| {
-        let own = semantics.of_function(&function);
-        own.module_name()
-    });
-    module.is_some_and(|module| {
-        let package = module.split('.').next().unwrap_or_default();
-        let mut known = PLAIN_VALUES.self_running.iter();
-        known.any(|other| other == package)
-    })
-}
-
-/// Whether an import makes the coroutine functions of a package plain ones for the whole file.
-pub(crate) fn is_synchronized(file: &File<'_, '_>) -> bool {
-    let is_one = |path: &str| {
-        PLAIN_VALUES
-            .synchronizers
-            .iter()
-            .any(|module| module == path)
-    };
-    let mut found = false;
-    for_each_import(file.body(), &mut |import| match import {
-        Import::Module(names) => found |= names.iter().any(|alias| is_one(&alias.name)),
-        Import::From(statement) => {
-            let module = statement.module.as_deref().unwrap_or_default();
-            found |= is_one(module)
-                || statement
-                    .names
-                    .iter()
-                    .any(|alias| is_one(&format!("{module}.{}", alias.name)));
-        }
-    });
-    found
 }

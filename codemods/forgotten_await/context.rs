@@ -1,24 +1,27 @@
 //! AF103 missing-async-with: what can only be entered asynchronously cannot be entered by a plain
 //! `with` (Python language reference, 8.9.3).
 
+use asyncfix_analysis::answers::awaitable::called_at;
+use asyncfix_analysis::answers::counter_evidence::{
+    may_be_put, overridden_plainly, said_otherwise,
+};
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::{context_key, name_key};
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind, WithItem};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::call::called_at;
-use super::doubt::{may_be_put, overridden_plainly, said_otherwise};
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::{context_key, name_key};
-use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::sight::relied;
-use crate::site::{Obstacle, Site};
-use crate::spelling::Hints;
-use crate::support::expected::is_expected;
-use crate::support::locks;
-use crate::traces::search::Sought;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF103.
 pub struct MissingAsyncWith;
@@ -94,7 +97,7 @@ impl Codemod for MissingAsyncWith {
         };
         // One finding for the statement, made at the first of them.
         let mut items = with.items.iter();
-        let (first, relied) = relied::noting(|| {
+        let (first, relied) = assumptions::noting(|| {
             let first = items.find(|item| is_asynchronous(&item.context_expr));
             if let Some(first) = first {
                 file.semantics.note_way(&first.context_expr);

@@ -1,11 +1,11 @@
 //! Libraries that tell coroutine functions from others, and whose answer is not what the signature says.
 
+use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use crate::file::File;
-use crate::outline::last_name;
 
 /// Whether an argument is not for the function itself, but for what a decorator makes of it: `load(name, _sync=True)`.
 pub(super) fn is_told_to_decorator(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {

@@ -1,11 +1,11 @@
 //! Attributes and properties that hold a coroutine which somebody else awaits.
 
+use asyncfix_analysis::infer::callee_awaitability::returned_by;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Stmt, UnaryOp};
 use ruff_text_size::Ranged;
 
 use crate::file::File;
-use crate::site::Site;
-use crate::sketch::returned_by;
 
 /// Whether an attribute hands out a coroutine that its object holds, and nothing at `site` is impossible with one:
 /// only a property that makes a new coroutine each time is like a call that lacks its `await`.

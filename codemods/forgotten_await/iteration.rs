@@ -1,24 +1,27 @@
 //! AF102 missing-async-for: what can only be iterated asynchronously has no values for a plain
 //! `for` (Python language reference, 8.9.2; PEP 530 for comprehensions).
 
+use asyncfix_analysis::answers::counter_evidence::{
+    may_be_another, may_be_put, overridden_plainly, said_otherwise,
+};
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::{iteration_key, name_key};
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::hierarchy::Override;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::doubt::{may_be_another, may_be_put, overridden_plainly, said_otherwise};
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::{iteration_key, name_key};
-use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::sight::relied;
-use crate::site::{Obstacle, Site};
-use crate::spelling::Hints;
-use crate::support::expected::is_expected;
-use crate::support::locks;
-use crate::traces::search::Sought;
-use crate::traces::subclasses::Override;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF102.
 pub struct MissingAsyncFor;
@@ -77,7 +80,7 @@ impl Codemod for MissingAsyncFor {
             return None;
         }
         let semantics = &file.semantics;
-        let (is_asynchronous, relied) = relied::noting(|| {
+        let (is_asynchronous, relied) = assumptions::noting(|| {
             let is_one = semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
                 || semantics.is_async_generator(iterable);
             if is_one {

@@ -1,13 +1,13 @@
 //! An `await` that takes what stands behind the coroutine: `await stock().get("apples")`.
 
+use asyncfix_analysis::infer::after::Trailer;
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::File;
-use crate::semantics::Awaitability;
-use crate::sight::after::Trailer;
-use crate::site::Site;
 
 /// What stands between a coroutine and the `await` around it.
 pub(super) struct Late<'a> {

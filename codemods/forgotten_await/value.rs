@@ -1,5 +1,9 @@
 //! A coroutine, task or future that stands alone as a statement, without a call: `future`.
 
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
@@ -7,10 +11,6 @@ use ruff_text_size::{Ranged, TextRange};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
-use crate::semantics::Awaitability;
-use crate::site::{Owner, Site};
-use crate::support::expected::is_expected;
-use crate::support::locks;
 
 /// Whether the value of a statement at `site` may be one that was meant to be awaited, judged by the tree
 /// alone.

@@ -1,14 +1,14 @@
 //! Whether code around a call chooses among exceptions.
 
+use asyncfix_analysis::resolve::semantics::Semantics;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::Ranged;
 use rustc_hash::FxHashSet;
 
 use crate::file::File;
-use crate::outline::last_name;
-use crate::semantics::Semantics;
-use crate::site::{Owner, Site};
 
 /// How many callers up is looked.
 const CALLERS: usize = 3;

@@ -1,12 +1,12 @@
 //! When the author has a plan for what happens if one of the members fails.
 
+use asyncfix_analysis::answers::timeouts::is_timeout;
+use asyncfix_syntax::site::{Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use crate::file::File;
-use crate::site::{Place, Site};
-use crate::support::timeouts::is_timeout;
 
 /// `except …: for t in tasks: t.cancel()`, or the same in `finally`, around the call: what is
 /// cancelled is a member, or a list of members.

@@ -1,17 +1,15 @@
 //! What the members of a `gather` do with exceptions: give them back, catch them all, raise them.
 
+use asyncfix_analysis::answers::coroutines::Member;
+use asyncfix_analysis::answers::endings;
+use asyncfix_analysis::answers::exceptions::is_exception_class;
+use asyncfix_analysis::resolve::semantics::Semantics;
+use asyncfix_syntax::queries::{last_name, names_in};
 use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_except_handler, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Operator, Stmt};
 use rustc_hash::FxHashSet;
-
-use crate::concurrency::signature::names_in;
-use crate::outline::last_name;
-use crate::semantics::Semantics;
-use crate::support::coroutines::Member;
-use crate::support::endings;
-use crate::support::exceptions::is_exception_class;
 
 /// How many coroutines around one are looked through.
 const WRAPPERS: usize = 2;

@@ -1,12 +1,11 @@
 //! What code does with the results of a `gather`.
 
+use asyncfix_analysis::answers::exceptions::is_exception_class;
+use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextSize};
-
-use crate::concurrency::signature::Signature;
-use crate::semantics::Semantics;
-use crate::support::exceptions::is_exception_class;
 
 /// How many functions the results, or one of them, are followed into.
 const CALLS: usize = 2;

@@ -3,6 +3,14 @@
 
 use std::cell::OnceCell;
 
+use asyncfix_analysis::answers::coroutines::{self, Member};
+use asyncfix_analysis::answers::endings::{self, Doubt, Ending, Seen};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::settings::GatherGuard;
+use asyncfix_syntax::depth::Depth;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -13,21 +21,13 @@ use rustc_hash::FxHashSet;
 
 use super::results::{self, Consumption, Subject, consumption};
 use super::{argument, handlers, meant, members, typed};
+use crate::codemod::Codemod;
+use crate::edit::aligned::realigned;
+use crate::edit::insertion::Slot;
+use crate::edit::{annotations, fresh_names};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::outline::last_name;
 use crate::rule::Rule;
-use crate::settings::GatherGuard;
-use crate::site::{Owner, Place, Site};
-use crate::spelling::Hints;
-use crate::support::aligned::realigned;
-use crate::support::annotations;
-use crate::support::coroutines::{self, Member};
-use crate::support::depth::Depth;
-use crate::support::endings::{self, Doubt, Ending, Seen};
-use crate::support::names;
-use crate::support::slots::Slot;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF701.
 pub struct GatherWithoutReturnExceptions;
@@ -487,7 +487,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             .copied()
             .filter(|wish| !others.contains(wish))
             .collect();
-        names::fresh(self.file, self.owner, &wishes)
+        fresh_names::fresh(self.file, self.owner, &wishes)
     }
 
     /// The loop that raises the first exception among `results`, as the lines of the file's style.
@@ -517,7 +517,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     fn rewrite_discarded(&self, argument: Edit) -> Result<Rewrite, String> {
         let slot = Slot::of(self.file, &self.place)?;
-        let results = names::fresh(self.file, self.owner, RESULTS);
+        let results = fresh_names::fresh(self.file, self.owner, RESULTS);
         let prefix = match self.place.statement {
             // `_ = await …`
             Stmt::Assign(assign) => {
@@ -555,7 +555,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         }
         let range = self.with_parentheses();
         let slot = Slot::of(self.file, &self.place)?;
-        let results = names::fresh(self.file, self.owner, RESULTS);
+        let results = fresh_names::fresh(self.file, self.owner, RESULTS);
         self.can_be_bound_first()?;
         // The call moves to a statement of its own, with its bytes, the new argument included.
         let call = self.file.text(self.awaited);
@@ -583,7 +583,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     /// `a, b = await …` and `return await …`: the call stays, what takes its value comes after the
     /// guard.
     fn bind_first(&self, argument: Edit, reason: Option<&str>) -> Result<Rewrite, String> {
-        let results = names::fresh(self.file, self.owner, RESULTS);
+        let results = fresh_names::fresh(self.file, self.owner, RESULTS);
         let lines = self.guard(&results);
         let rewrite = self.take_apart(argument, &results, lines, Some(&results))?;
         Ok(rewrite.unsafe_if(reason))

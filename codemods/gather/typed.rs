@@ -1,12 +1,12 @@
 //! What type checkers see of the results.
 
+use asyncfix_analysis::answers::coroutines::Member;
+use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_syntax::queries::{last_name, names_in};
+use asyncfix_syntax::site::Owner;
 use ruff_python_ast::{Expr, PythonVersion};
 
-use crate::concurrency::signature::{Signature, names_in};
 use crate::file::File;
-use crate::outline::last_name;
-use crate::site::Owner;
-use crate::support::coroutines::Member;
 
 /// The annotation of a list of what the members give: `list[int]`. `None` where they do not all say it in the same
 /// words, which mean the same in code of `owner`.

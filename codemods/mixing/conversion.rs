@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use asyncfix_analysis::file::ParsedFile;
+use asyncfix_syntax::awaited::needs_coroutine;
+use asyncfix_syntax::queries::yields;
 use ruff_db::parsed::parsed_module;
 use ruff_db::source::source_text;
 use ruff_diagnostics::Edit;
@@ -14,14 +17,12 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use ty_python_core::definition::Definition;
 
-use super::awaited::needs_coroutine;
 use super::may_be_async::{
     can_be_async, gives_awaitable, is_called_elsewhere, is_in_test_case, is_test,
 };
 use super::references::{Around, Call, Kind, Reference, Use, line_of, references_in};
 use crate::file::File;
 use crate::finding::Rewrite;
-use crate::outline::yields;
 
 /// The edits of one file.
 #[derive(Default)]
@@ -125,13 +126,15 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         }
         let project = self.origin.project;
         let file = File::new(
-            db,
-            program_file,
-            &module,
-            text.as_str(),
-            self.origin.settings,
-            project,
-            project.number_of(path).unwrap_or(self.origin.number),
+            ParsedFile::new(
+                db,
+                program_file,
+                &module,
+                text.as_str(),
+                self.origin.settings,
+                project,
+                project.number_of(path).unwrap_or(self.origin.number),
+            ),
             self.origin.writable,
         );
         Ok(what(&file))

@@ -1,5 +1,7 @@
 //! A variable for the event loop that only runs coroutines on it: it goes with the last of these calls.
 
+use asyncfix_knowledge::loops::SOURCES;
+use asyncfix_syntax::site::suites_in;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -7,8 +9,6 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
-use crate::site::suites_in;
-use crate::support::loops::SOURCES;
 
 /// A local variable that holds an event loop.
 pub(super) struct LoopVariable {

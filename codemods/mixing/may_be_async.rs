@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_knowledge::decorators::KEEPING;
+use asyncfix_syntax::awaited::needs_coroutine;
+use asyncfix_syntax::queries::{called, last_name, yields};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_source_file::UniversalNewlines;
 use ruff_text_size::Ranged;
 
-use super::awaited::needs_coroutine;
 use crate::file::File;
-use crate::outline::{last_name, yields};
-use crate::semantics::Awaitability;
-use crate::support::decorators::{KEEPING, called};
 
 /// Whether a plain function that awaits nothing itself gives something to await: as a coroutine
 /// function, it would have to be awaited twice. `None` where that is not known.

@@ -1,36 +1,36 @@
 //! AF402 coroutine-never-run: plain code that makes a coroutine has to give it to an event loop
 //! (Python documentation, Coroutines and Tasks).
 
+use asyncfix_analysis::answers::awaitable::{
+    awaitability_of, called_at, is_synchronized, once_plain, runs_by_itself,
+};
+use asyncfix_analysis::answers::counter_evidence::{doubt, is_overridden_plainly};
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::signature::is_typed_throughout;
+use asyncfix_analysis::answers::starts::{Other, script, starting_function};
+use asyncfix_analysis::answers::uses::{Use, is_forgotten, may_be_forgotten, use_of};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions;
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::queries::{called, last_name};
+use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_source_file::UniversalNewlines;
 use ruff_text_size::{Ranged, TextSize};
 
-use super::script_task::{self, ScriptTask};
-use super::starts::{Other, script, starting_function};
-use crate::concurrency::signature::is_typed_throughout;
+use crate::codemod::Codemod;
+use crate::edit::blocks::Block;
+use crate::edit::script_task::{self, ScriptTask};
+use crate::edit::{fresh_names, imports};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::forgotten_await::call::{
-    awaitability_of, called_at, is_synchronized, once_plain, runs_by_itself,
-};
-use crate::forgotten_await::doubt::{doubt, is_overridden_plainly};
-use crate::forgotten_await::uses::{Use, is_forgotten, may_be_forgotten, use_of};
-use crate::key::name_key;
-use crate::outline::last_name;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::Awaitability;
-use crate::sight::relied;
-use crate::site::{Owner, Place, Site};
-use crate::spelling::Hints;
-use crate::support::blocks::Block;
-use crate::support::decorators::called;
-use crate::support::expected::is_expected;
-use crate::support::{imports, names};
 use crate::suppression::Suppressions;
-use crate::traces::search::Sought;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF402.
 pub struct CoroutineNeverRun;
@@ -115,7 +115,7 @@ impl Codemod for CoroutineNeverRun {
             return None;
         }
         let called = called_at(file, site.node);
-        let (awaitability, relied) = relied::noting(|| {
+        let (awaitability, relied) = assumptions::noting(|| {
             let awaitability = awaitability_of(file, call);
             if awaitability == Awaitability::Coroutine {
                 for callee in &called {
@@ -336,7 +336,7 @@ fn together<'a>(
         .semantics
         .scope_of_owner(owner)
         .ok_or("the scope of the call can't be found")?;
-    let name = names::fresh(file, owner, &["main", "run_all"]);
+    let name = fresh_names::fresh(file, owner, &["main", "run_all"]);
     let imported = imports::import(file, "asyncio", "run", scope, place.statement.start())?;
     let block = file
         .lines()

@@ -1,22 +1,23 @@
 //! AF401 await-in-sync-function: only a coroutine function may await (PEP 492).
 
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_syntax::awaited::{Awaited, awaited_in, needs_coroutine};
+use asyncfix_syntax::queries::yields;
+use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use crate::codemod::Codemod;
+use crate::edit::rewrite::in_order;
 use crate::file::File;
 use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
-use crate::mixing::awaited::{Awaited, awaited_in, needs_coroutine};
 use crate::mixing::conversion::{Conversion, Edits};
 use crate::mixing::references::run_edits;
-use crate::outline::yields;
-use crate::rewrite::in_order;
 use crate::rule::Rule;
-use crate::semantics::Awaitability;
-use crate::site::Site;
-use crate::spelling::Hints;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF401.
 pub struct AwaitInSyncFunction;

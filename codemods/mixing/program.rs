@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use asyncfix_analysis::answers::runners::{may_run_loop, runner, runs_loop};
+use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};
@@ -10,8 +12,6 @@ use ty_python_core::definition::Definition;
 
 use super::conversion::Conversion;
 use super::references::{Around, Kind, Use};
-use super::runners::{may_run_loop, runner, runs_loop};
-use crate::semantics::Semantics;
 
 impl<'db> Conversion<'_, '_, 'db> {
     /// Whether the function only runs where a script starts, and wants the only event loop there: its callers, and

@@ -2,6 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_analysis::answers::takes_coroutine::{self, Position};
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_knowledge::stdlib::is_stdlib;
+use asyncfix_syntax::awaited::repeats;
+use asyncfix_syntax::queries::is_main_guard;
+use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
@@ -9,16 +18,8 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use ty_python_core::definition::Definition;
 
-use super::awaited::repeats;
-use super::is_main_guard;
-use crate::concurrency::callee::{self, Position};
-use crate::concurrency::signature::Signature;
+use crate::edit::imports;
 use crate::file::File;
-use crate::project::Library;
-use crate::semantics::ClassOf;
-use crate::site::{Obstacle, Owner, Site};
-use crate::support::{imports, locks};
-use crate::traces::scopes::is_stdlib;
 
 /// A place that names a function.
 #[derive(Clone)]
@@ -481,7 +482,7 @@ fn use_of_variable<'a>(
 /// Whether a call takes the argument at `range` for a coroutine, and not for the value it gives. `None`
 /// where that cannot be told.
 fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Option<bool> {
-    if let Some(position) = callee::takes_coroutine(&file.semantics, &call.func) {
+    if let Some(position) = takes_coroutine::takes_coroutine(&file.semantics, &call.func) {
         let index = call
             .arguments
             .args

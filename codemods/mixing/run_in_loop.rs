@@ -1,24 +1,25 @@
 //! AF403 run-inside-loop: `asyncio.run` and `loop.run_until_complete` raise in code that a loop
 //! runs already (Python documentation, Runners and Event Loop).
 
+use asyncfix_analysis::answers::expected::is_expected;
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::resolve::semantics::{Awaitability, ClassOf, Origin};
+use asyncfix_knowledge::loops::{RUNNING_METHODS, is_loop};
+use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::{TokenKind, parenthesized_range};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::loop_variable::LoopVariable;
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::key::name_key;
 use crate::rule::Rule;
-use crate::semantics::{Awaitability, ClassOf, Origin};
-use crate::site::{Obstacle, Owner, Site};
-use crate::spelling::Hints;
-use crate::support::expected::is_expected;
-use crate::support::locks;
-use crate::support::loops::{RUNNING_METHODS, is_loop};
-use crate::traces::search::Sought;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF403.
 pub struct RunInsideLoop;

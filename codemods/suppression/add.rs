@@ -10,9 +10,9 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::{Suppressions, unused};
+use crate::edit::rewrite;
 use crate::file::File;
 use crate::finding::Finding;
-use crate::rewrite;
 
 /// A text with comments that suppress findings.
 pub struct Added {

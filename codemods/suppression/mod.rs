@@ -9,11 +9,11 @@ use ruff_diagnostics::Edit;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{TextLen, TextRange, TextSize};
 
+pub use add::{Added, add};
+
 use crate::file::File;
 use crate::finding::Finding;
 use crate::rule::{Rule, nearest};
-
-pub use add::{Added, add};
 
 /// The words of our own comments.
 pub(crate) const WORDS: [&str; 2] = ["ignore", "ignore-file"];

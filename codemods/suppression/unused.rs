@@ -1,5 +1,8 @@
 //! AF001: suppression comments that suppress nothing, or cannot be read.
 
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, NodeKind, Stmt};
@@ -9,12 +12,11 @@ use ruff_text_size::{TextLen, TextRange};
 use rustc_hash::FxHashSet;
 
 use super::{Code, Directive, Suppressions, Word, is_for_programs, strip_noqa};
+use crate::CODEMODS;
+use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::{Rule, nearest};
-use crate::site::Site;
-use crate::spelling::Hints;
-use crate::{CODEMODS, Candidate, Codemod};
 
 /// The rule of this codemod.
 pub static RULE: Rule = Rule {

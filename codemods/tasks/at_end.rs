@@ -1,5 +1,10 @@
 //! A task of an entry point: the program awaits it before it ends.
 
+use asyncfix_analysis::answers::coroutines::{self, Ending};
+use asyncfix_analysis::answers::timeouts::is_timeout;
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::settings::TaskStrategy;
+use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
@@ -8,14 +13,9 @@ use ruff_text_size::{Ranged, TextSize};
 
 use super::kept::Dangling;
 use super::leaving::{exits, leaves_early};
+use crate::edit::fresh_names;
+use crate::edit::insertion::Slot;
 use crate::finding::Rewrite;
-use crate::semantics::ClassOf;
-use crate::settings::TaskStrategy;
-use crate::site::{Owner, Place, Site};
-use crate::support::coroutines::{self, Ending};
-use crate::support::names;
-use crate::support::slots::Slot;
-use crate::support::timeouts::is_timeout;
 
 /// The suite at whose end a task can be awaited: that of the function, or of a `with` or `try` in it.
 #[derive(Clone, Copy)]
@@ -198,7 +198,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => names::fresh(self.file, self.owner, &["task", "background_task"]),
+            None => fresh_names::fresh(self.file, self.owner, &["task", "background_task"]),
         };
         let mut edits: Vec<Edit> = match existing {
             Some(_) => slot.prefix("").into_iter().collect(),
@@ -223,7 +223,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         let slot = Slot::of(self.file, &self.place)?;
         let outer = self.slot_at(span, span.index)?;
         let list = collected_in(span).unwrap_or_else(|| Collected {
-            name: names::fresh(self.file, self.owner, &["tasks", "started_tasks"]),
+            name: fresh_names::fresh(self.file, self.owner, &["tasks", "started_tasks"]),
             exists: false,
         });
         let tasks = &list.name;
@@ -312,7 +312,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         if is_plain {
             NAME.to_owned()
         } else {
-            names::fresh(self.file, self.owner, &[NAME, "background_task"])
+            fresh_names::fresh(self.file, self.owner, &[NAME, "background_task"])
         }
     }
 

@@ -1,22 +1,23 @@
 //! AF801 dangling-task: a task that nothing refers to can be collected before it is done.
 
+use asyncfix_analysis::answers::entry_point::lives_as_long_as_loop;
+use asyncfix_analysis::answers::intent;
+use asyncfix_analysis::answers::task::{is_kept_somewhere, is_loop, makes_task, may_be_loop};
+use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::Ranged;
 
-use super::entry::lives_as_long_as_loop;
 use super::kept::Dangling;
-use super::making::{is_kept_somewhere, is_loop, makes_task, may_be_loop};
+use crate::codemod::Codemod;
+use crate::edit::script_task::ScriptTask;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
-use crate::mixing::script_task::ScriptTask;
-use crate::project::Library;
 use crate::rule::Rule;
-use crate::semantics::ClassOf;
-use crate::site::{Obstacle, Owner, Site};
-use crate::spelling::Hints;
-use crate::support::intent;
-use crate::{Candidate, Codemod};
 
 /// The codemod of AF801.
 pub struct DanglingTask;

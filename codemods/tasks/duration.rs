@@ -1,9 +1,8 @@
 //! Whether a coroutine that ends takes its time: a program should not wait for it at its end.
 
+use asyncfix_analysis::resolve::semantics::{Origin, Semantics};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Number, Operator, Stmt};
-
-use crate::semantics::{Origin, Semantics};
 
 /// What is long, in seconds.
 const LONG: f64 = 10.0;

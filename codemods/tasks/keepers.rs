@@ -8,8 +8,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
 
+use crate::edit::fresh_names;
 use crate::file::File;
-use crate::support::names;
 
 /// The set of tasks that the module has, as an expression: `background_tasks`.
 pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
@@ -362,7 +362,7 @@ impl<'a> SourceOrderVisitor<'a> for Callbacks<'_, '_, '_> {
 /// A name for a new module-level set that is free in the module and in every scope in it: a
 /// parameter of the same name would hide the set from the code that uses it.
 pub fn fresh_name(file: &File<'_, '_>) -> String {
-    names::unmentioned(
+    fresh_names::unmentioned(
         file,
         &["background_tasks", "_background_tasks", "running_tasks"],
     )

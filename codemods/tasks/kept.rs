@@ -1,5 +1,13 @@
 //! What is done with a task that nothing refers to: given to a group, awaited, or kept.
 
+use asyncfix_analysis::answers::coroutines::{self, Ending};
+use asyncfix_analysis::answers::entry_point::is_entry_point;
+use asyncfix_analysis::answers::task::makes_task;
+use asyncfix_analysis::settings::TaskStrategy;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::{Owner, Place, Site};
+use asyncfix_syntax::words::snake_case;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
@@ -8,20 +16,12 @@ use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use super::duration::takes_long;
-use super::entry::is_entry_point;
 use super::keepers;
-use super::making::makes_task;
-use crate::cancellation::handlers::own_code;
+use crate::edit::aligned::realigned;
+use crate::edit::insertion::Slot;
+use crate::edit::{annotations, fresh_names, imports};
 use crate::file::File;
 use crate::finding::{Remedy, Rewrite};
-use crate::outline::last_name;
-use crate::settings::TaskStrategy;
-use crate::site::{Owner, Place, Site};
-use crate::support::aligned::realigned;
-use crate::support::coroutines::{self, Ending};
-use crate::support::slots::Slot;
-use crate::support::words::snake_case;
-use crate::support::{annotations, imports, names};
 
 /// A dropped task and its surroundings.
 pub(super) struct Dangling<'f, 's, 'a, 'db> {
@@ -146,8 +146,8 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             .filter(|name| !name.is_empty())
             .map(|name| format!("{name}_task"));
         match &of_coroutine {
-            Some(name) if others.is_bound => names::fresh(self.file, self.owner, &[name]),
-            _ => names::fresh(self.file, self.owner, &["task", "background_task"]),
+            Some(name) if others.is_bound => fresh_names::fresh(self.file, self.owner, &[name]),
+            _ => fresh_names::fresh(self.file, self.owner, &["task", "background_task"]),
         }
     }
 

@@ -3,8 +3,6 @@
 mod at_end;
 pub mod dangling;
 mod duration;
-pub(crate) mod entry;
 mod keepers;
 mod kept;
 mod leaving;
-pub(crate) mod making;

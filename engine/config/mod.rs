@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use asyncfix_codemods::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy};
-use asyncfix_codemods::support::blocking::Row;
+use asyncfix_analysis::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy};
+use asyncfix_knowledge::blocking::Row;
 use globset::GlobSet;
 use ruff_python_ast::PythonVersion;
 

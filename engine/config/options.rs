@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use asyncfix_codemods::settings::{EndlessLoops, GatherGuard, TaskStrategy, check_cleanup};
-use asyncfix_codemods::support::blocking::KINDS;
+use asyncfix_analysis::settings::{EndlessLoops, GatherGuard, TaskStrategy, check_cleanup};
+use asyncfix_knowledge::blocking::KINDS;
 use clap::ValueEnum;
 use toml::Spanned;
 
@@ -412,7 +412,7 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
             Ok(())
         },
         show: |config| {
-            let shown = |row: &asyncfix_codemods::support::blocking::Row| {
+            let shown = |row: &asyncfix_knowledge::blocking::Row| {
                 let kind = KINDS.iter().find(|(_, kind)| *kind == row.kind);
                 let kind = kind.map_or("report", |(name, _)| name);
                 let safety = if row.is_safe() { "safe" } else { "unsafe" };

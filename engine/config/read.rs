@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use asyncfix_codemods::blocking::CODES;
 use asyncfix_codemods::rule::nearest;
-use asyncfix_codemods::support::blocking::{KINDS, Kind, Row, Table};
+use asyncfix_knowledge::blocking::{KINDS, Kind, Row, Table};
 use pep440_rs::{Version, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::Spanned;

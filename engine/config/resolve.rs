@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use asyncfix_codemods::settings::Settings;
+use asyncfix_analysis::settings::Settings;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use ruff_python_ast::PythonVersion;
 use rustc_hash::FxHashMap;

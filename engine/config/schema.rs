@@ -3,7 +3,7 @@
 
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::blocking::CODES;
-use asyncfix_codemods::support::blocking::{KINDS, Kind};
+use asyncfix_knowledge::blocking::{KINDS, Kind};
 use serde_json::{Map, Value, json};
 
 use super::options::{ConfigOption, OPTIONS, Shape};

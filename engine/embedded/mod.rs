@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use asyncfix_codemods::file::NOTEBOOK_CODE;
+use asyncfix_analysis::file::NOTEBOOK_CODE;
 use asyncfix_codemods::finding::{Finding, Remedy};
 use ruff_diagnostics::Edit;
 use ruff_notebook::NotebookIndex;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use asyncfix_codemods::Codemod;
+use asyncfix_codemods::codemod::Codemod;
 
 /// What a case expects.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "codemods" / "data" / "blocking.toml"
+TABLE = ROOT / "knowledge" / "data" / "blocking.toml"
 
 KEYS = {
     "functions": list, "methods": list, "code": str, "rewrite": str, "with": str, "reason": str, "timeout": int,

@@ -38,7 +38,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TABLE = ROOT / "codemods" / "data" / "resources.toml"
+TABLE = ROOT / "knowledge" / "data" / "resources.toml"
 REQUIREMENTS = [HERE / "stubs.txt", HERE / "resources.txt"]
 
 KEYS = {

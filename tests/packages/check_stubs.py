@@ -35,7 +35,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-STUBS = ROOT / "codemods" / "data" / "stubs"
+STUBS = ROOT / "knowledge" / "data" / "stubs"
 REQUIREMENTS = HERE / "stubs.txt"
 
 # Distributions that are called differently from the package they hold.

@@ -1,0 +1,152 @@
+//! What is seen of a coroutine: whether it comes to an end, whether it waits for its turn, and whether it uses
+//! what is scarce. The one answer for every rule that asks any of this.
+
+mod awaited;
+mod look;
+mod table;
+mod threads;
+
+use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
+use ruff_python_ast::{self as ast, Expr, Stmt};
+use rustc_hash::FxHashSet;
+
+use look::Look;
+pub use table::{
+    cleans_up, ends, ends_with_arguments, is_calm, is_closing, is_one_of, lets_go, takes_away,
+    undoes,
+};
+pub use threads::in_thread;
+
+use crate::index::project::Project;
+use crate::resolve::semantics::Semantics;
+
+/// How a coroutine ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// By itself, as far as it can be followed.
+    Ends,
+    /// It cannot be told.
+    Unknown,
+    /// Only when it is cancelled.
+    Never,
+}
+
+/// What keeps a coroutine from being seen to end, the weaker ones first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Obstacle {
+    /// Something in it is not in sight.
+    NotFound,
+    /// A decorator may make anything of a function.
+    Decorated,
+    /// It may go round as long as it likes.
+    Loops,
+    /// It takes what somebody else sends, for as long as they send.
+    Streams,
+    /// It goes round until somebody else changes something.
+    Polls,
+    /// It waits for something that somebody else has to do first.
+    Waits,
+    /// It waits for each of several things that it shares with others.
+    WaitsForAll,
+}
+
+/// What keeps a coroutine from being seen to end, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What it is.
+    pub obstacle: Obstacle,
+    /// The text of what is waited for, or is not known.
+    what: String,
+}
+
+impl Doubt {
+    /// Whether it waits for somebody who may fail to come, or may be another coroutine of its kind.
+    pub fn waits(&self) -> bool {
+        self.obstacle >= Obstacle::Streams
+    }
+
+    /// Why the coroutine may go on, in words that follow "it".
+    pub fn reason(&self) -> String {
+        match self.obstacle {
+            Obstacle::NotFound => format!("asyncfix can't find `{}`", self.what),
+            Obstacle::Decorated => format!("`{}` has a decorator", self.what),
+            Obstacle::Loops => "it has an endless loop".to_owned(),
+            Obstacle::Streams => format!("it reads from `{}`", self.what),
+            Obstacle::Polls => format!("it loops while `{}`", self.what),
+            Obstacle::Waits | Obstacle::WaitsForAll => format!("it waits for `{}`", self.what),
+        }
+    }
+}
+
+/// What is seen of a coroutine.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    /// It waits for its turn already.
+    pub is_limited: bool,
+    /// It uses a connection, a process, a file or a thread.
+    pub is_scarce: bool,
+    /// What may keep it from ending.
+    pub doubt: Option<Doubt>,
+    /// It runs until it is cancelled.
+    pub never_ends: bool,
+}
+
+impl Seen {
+    /// What is seen of the coroutine that `call` makes, where `own` are the names of what each of many
+    /// has for itself. Once it `is_enough`, nothing more is looked for but what is in sight.
+    pub fn of_call(
+        semantics: &Semantics<'_>,
+        project: Option<&Project>,
+        call: &ast::ExprCall,
+        own: &FxHashSet<&str>,
+        is_enough: fn(&Self) -> bool,
+    ) -> Self {
+        let mut look = Look::new(semantics, project, is_enough);
+        look.awaited_call(call);
+        for argument in call.arguments.iter_source_order() {
+            look.argument(argument.value(), own);
+        }
+        look.seen
+    }
+
+    /// What is seen of the coroutine that calling `function` makes.
+    pub fn of_function(
+        semantics: &Semantics<'_>,
+        project: Option<&Project>,
+        function: &Expr,
+        is_enough: fn(&Self) -> bool,
+    ) -> Self {
+        let mut look = Look::new(semantics, project, is_enough);
+        look.callee(function);
+        look.seen
+    }
+
+    /// What is seen of a part of a coroutine.
+    pub fn of_suite(semantics: &Semantics<'_>, body: &[Stmt]) -> Self {
+        let mut look = Look::new(semantics, None, Self::is_doubtful);
+        look.depth = 1;
+        look.visit_body(body);
+        look.seen
+    }
+
+    /// How it ends.
+    pub fn ending(&self) -> Ending {
+        if self.never_ends {
+            Ending::Never
+        } else if self.is_doubtful() {
+            Ending::Unknown
+        } else {
+            Ending::Ends
+        }
+    }
+
+    /// Whether something may keep it from ending.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// Whether it waits for somebody who may fail to come.
+    pub fn waits(&self) -> bool {
+        self.doubt.as_ref().is_some_and(Doubt::waits)
+    }
+}

@@ -1,0 +1,40 @@
+//! Which classes are those of exceptions.
+
+use asyncfix_syntax::queries::last_name;
+use ruff_python_ast::Expr;
+use ty_python_core::definition::Definition;
+
+use crate::resolve::semantics::{Class, Semantics};
+
+/// How many classes above one are looked at.
+const DEPTH: usize = 12;
+
+/// Whether an expression names a class of exceptions: one that comes from `BaseException`, or, where it is not
+/// found, one that is called like one.
+pub fn is_exception_class(semantics: &Semantics<'_>, class: &Expr) -> bool {
+    if !class.is_name_expr() && !class.is_attribute_expr() {
+        return false;
+    }
+    match semantics.definitions_named(class.into()).as_slice() {
+        [] => last_name(class)
+            .is_some_and(|name| name.ends_with("Error") || name.ends_with("Exception")),
+        definitions => definitions
+            .iter()
+            .all(|definition| is_exception(semantics, *definition, DEPTH)),
+    }
+}
+
+fn is_exception<'db>(
+    semantics: &Semantics<'db>,
+    definition: Definition<'db>,
+    depth: usize,
+) -> bool {
+    let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(semantics.db(), definition))
+    else {
+        return false;
+    };
+    class.node().name.as_str() == "BaseException"
+        || class
+            .base_classes()
+            .any(|base| is_exception(semantics, base, depth))
+}

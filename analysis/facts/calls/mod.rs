@@ -1,0 +1,211 @@
+//! Who calls whom, in the project's own code.
+//!
+//! Each file says, without knowing the others, which functions it has, what they call and what they
+//! do to things they share with others ([`Calls`], written by [`writer`]). the [call graph](crate::index::call_graph) links these once
+//! and follows them backwards from the calls that block. An edge stands for a call whose target is
+//! known from the bindings of the names in it; where they leave a doubt there is no edge, and what is
+//! called counts as unknown.
+
+mod asked;
+pub mod bound;
+pub(crate) mod file_paths;
+mod shared_file;
+mod writer;
+
+use ruff_python_ast::name::Name;
+
+pub use self::writer::write;
+
+use self::file_paths::{FilePath, Files};
+use crate::facts::key::{Key, name_key};
+use crate::facts::value_flow::Place;
+
+/// What a name stands for, as far as its file tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    /// A function of the file.
+    Function(u32),
+    /// A class of the file.
+    Class(u32),
+    /// What can be imported by this path.
+    Import(Path),
+    /// More than one thing, or something else.
+    Unknown,
+}
+
+/// What an import names. There are very many of them, so they are kept as they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Path {
+    /// How many folders up the import starts, as in an `import` statement: none where it starts from
+    /// where imports start.
+    pub(crate) level: u32,
+    /// The dotted name, from there on.
+    pub(crate) below: Name,
+}
+
+impl Path {
+    fn absolute(dotted: Name) -> Self {
+        Self {
+            level: 0,
+            below: dotted,
+        }
+    }
+
+    /// The path of an attribute of what this one leads to.
+    fn attribute(self, name: &str) -> Self {
+        Self {
+            level: self.level,
+            below: Name::join(&[self.below.as_str(), name], "."),
+        }
+    }
+
+    /// The dotted name by which it can be imported from anywhere.
+    fn dotted(&self) -> Option<&str> {
+        (self.level == 0).then_some(&*self.below)
+    }
+}
+
+/// What a call is a call of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Callee {
+    /// A function or a class.
+    Plain(Target),
+    /// A method, of an instance of a class or of the class.
+    Method(Target, Name),
+}
+
+/// A call in a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) callee: Callee,
+    /// How the callee is written.
+    pub(crate) written: Name,
+    /// How many conditions it depends on.
+    pub(crate) conditions: usize,
+}
+
+/// A name that a function uses, and another file may bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Borrowed {
+    pub(crate) path: Path,
+    /// How it is written.
+    pub(crate) written: Name,
+}
+
+/// A call of the table of blocking calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Blocked {
+    /// What the table calls it.
+    pub(crate) name: Name,
+    /// How many conditions it depends on.
+    pub(crate) conditions: usize,
+}
+
+/// Why a function cannot simply run in a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bond {
+    /// What it does belongs to the thread it runs in.
+    Tied(String),
+    /// It shares something with code that may run at the same time.
+    Shared(String),
+}
+
+/// A file that all calls of a function write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedFile {
+    /// Its path, as it is written.
+    pub path: Box<str>,
+    /// Whether it is that of the object whose method the function is.
+    pub is_of_object: bool,
+}
+
+/// A function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Function {
+    /// Its name, behind those of the classes around it.
+    pub(crate) name: Name,
+    pub(crate) is_async: bool,
+    /// Whether calling it runs its body, and a decorator does not make something else of it.
+    pub(crate) is_plain: bool,
+    pub(crate) calls: Vec<Call>,
+    /// What a coroutine function calls without `await`, with the number of these calls.
+    pub(crate) asked: Vec<(Callee, u32)>,
+    /// The first call of it that blocks, of several the one that depends on the fewest conditions.
+    pub(crate) blocked: Option<Blocked>,
+    /// The first reason for which what it does itself belongs to the thread it runs in.
+    pub(crate) tied: Option<Box<str>>,
+    /// The first thing that it does itself with something it shares.
+    pub(crate) shared: Option<Box<str>>,
+    pub(crate) borrowed: Vec<Borrowed>,
+    /// Whether it changes a file itself.
+    pub(crate) changes_files: bool,
+    /// The first file that it writes whatever it is given.
+    pub(crate) writes: Option<SharedFile>,
+    /// What it does with files whose paths other functions may mean.
+    pub(crate) files: Option<Box<Files>>,
+}
+
+/// A class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Class {
+    pub(crate) bases: Vec<Target>,
+    /// In the order of their names.
+    pub(crate) members: Vec<(Name, ClassMember)>,
+    /// The attributes that are set once, to what may be a path, in order.
+    pub(crate) paths: Box<[(Name, FilePath)]>,
+}
+
+/// What a class has under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClassMember {
+    /// This function of the file.
+    Method(u32),
+    /// No method, or several.
+    Other,
+}
+
+impl Class {
+    pub(crate) fn member(&self, name: &str) -> Option<ClassMember> {
+        find(&self.members, name).copied()
+    }
+}
+
+/// The functions of one file, and what they call. Plain data: it outlives the tree.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Calls {
+    pub(crate) place: Place,
+    /// The names at the module's top level, in order.
+    pub(crate) names: Vec<(Name, Target)>,
+    /// Those of them that stand for something that belongs to the thread that made it, in order, and
+    /// what that is.
+    pub(crate) bound: Vec<(Name, &'static str)>,
+    /// Those that are bound once, to what may be a path, in order.
+    pub(crate) paths: Box<[(Name, FilePath)]>,
+    /// The modules of which everything is imported.
+    pub(crate) stars: Vec<Path>,
+    pub(crate) classes: Vec<Class>,
+    pub(crate) functions: Vec<Function>,
+    /// Whether some code in it may write files.
+    pub(crate) may_write: bool,
+    /// Whether it asks whether it is run as a program.
+    pub(crate) is_program: bool,
+}
+
+impl Calls {
+    /// The keys of the names of the functions that call something when they are called.
+    pub fn callers(&self) -> impl Iterator<Item = Key> {
+        let functions = self.functions.iter().filter(|function| {
+            function.is_plain && !(function.calls.is_empty() && function.blocked.is_none())
+        });
+        functions.map(|function| {
+            let name = function.name.rsplit('.').next().unwrap_or_default();
+            name_key(name)
+        })
+    }
+}
+
+/// What stands behind a name, in a list in the order of the names.
+pub(crate) fn find<'t, T>(list: &'t [(Name, T)], name: &str) -> Option<&'t T> {
+    let at = list.binary_search_by(|(other, _)| (**other).cmp(name));
+    list.get(at.ok()?).map(|(_, found)| found)
+}

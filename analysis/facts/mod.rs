@@ -1,0 +1,8 @@
+//! What one walk over a file writes down: plain data that outlives its tree. Nothing here knows another file.
+
+pub mod awaitable_names;
+pub mod calls;
+pub mod key;
+pub mod scopes;
+pub mod spelling;
+pub mod value_flow;

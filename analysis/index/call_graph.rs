@@ -1,0 +1,846 @@
+//! The call graph of a project.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use asyncfix_knowledge::stdlib::is_stdlib;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::file_users::FileUsers;
+use crate::facts::calls::{
+    Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, SharedFile, Target,
+    bound, find,
+};
+use crate::facts::key::{Key, module_keys, name_key};
+use crate::facts::value_flow::Place;
+
+/// How many names are followed to find out what an import means.
+pub(super) const STEPS: usize = 16;
+
+/// How many base classes up a method is looked for.
+pub(super) const BASES: usize = 8;
+
+/// How many calls a chain may have for the thread it would run in to be thought through.
+pub const DEPTH: usize = 16;
+
+/// From so many calls in coroutine functions on, a function that blocks is reported once, where it is defined.
+const MANY: usize = 20;
+
+/// A function of the project: its place among all of them.
+pub(super) type Id = u32;
+
+/// A class of the project: its file, and its place there.
+pub(super) type ClassId = (u32, u32);
+
+/// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
+pub(crate) const CONDITIONS: usize = 1;
+
+/// The functions that call a function, each with how many conditions that depends on.
+type Callers = FxHashMap<Id, Vec<(Id, usize)>>;
+
+/// What the functions of one file lead to.
+#[derive(Debug, Default)]
+struct Links {
+    /// The functions that are called, each with its caller, and how many conditions that depends on.
+    calls: Vec<(Id, (Id, usize))>,
+    blocked: Vec<(Id, Next, usize)>,
+    tied: Vec<(Id, Reason)>,
+    shared: Vec<(Id, Reason)>,
+    unknown: Vec<(Id, Reason)>,
+    /// The functions that write a file that all calls share.
+    writers: Vec<(Id, Id)>,
+}
+
+/// What a function does sooner or later.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// It calls this one.
+    Function(Id),
+    /// It has the call itself.
+    Call,
+}
+
+/// Why a function, or one that it calls, cannot simply run in a thread.
+#[derive(Debug, Clone, Copy)]
+enum Reason {
+    /// This function is tied to its thread.
+    Tied(Id),
+    /// This one shares something.
+    Shared(Id),
+    /// Of the names that this one borrows, that with this number belongs to another thread.
+    Borrowed(Id, u32),
+    /// Of the calls of this one, that with this number leads to something unknown.
+    Unknown(Id, u32),
+}
+
+/// What is known of a function that blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// The names on the way, from the function to the call that blocks.
+    pub names: Vec<String>,
+    /// Why it cannot simply run in a thread.
+    pub bond: Option<Bond>,
+    /// Whether a subclass has another function in its place.
+    pub is_overridden: bool,
+    /// Whether it depends on a condition that the call is reached.
+    pub is_conditional: bool,
+    /// Whether it changes no file, and a module that one of its functions stands in may do so.
+    pub is_beside_writer: bool,
+    /// How many calls of it stand in coroutine functions, where these are many; otherwise none are counted.
+    pub callers: usize,
+    /// A file that it, or a function it calls, writes whatever it is given.
+    pub writes: Option<SharedFile>,
+}
+
+impl Chain {
+    /// Why the function cannot simply run in a thread, wherever it is called.
+    pub fn limits(&self) -> Option<Bond> {
+        if self.names.len() > DEPTH {
+            return Some(Bond::Tied(format!(
+                "the blocking call is {} calls away; asyncfix follows at most {DEPTH}",
+                self.names.len() - 1
+            )));
+        }
+        let overridden = self.is_overridden.then(|| {
+            let reason = "a subclass overrides this method";
+            Bond::Shared(reason.to_owned())
+        });
+        self.bond.clone().or(overridden)
+    }
+
+    /// Whether the function is reported once, where it is defined: it has many callers, and none of them can be
+    /// fixed without a second look.
+    pub fn is_crowded(&self) -> bool {
+        self.callers >= MANY && self.limits().is_some()
+    }
+}
+
+/// A method of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The components of its file's path, without the ending.
+    pub components: Vec<String>,
+    /// Its name, behind those of the classes around it.
+    pub name: String,
+}
+
+/// The linked functions of a project.
+#[derive(Debug, Default)]
+pub struct Graph {
+    pub(super) files: Vec<Arc<Calls>>,
+    /// The number of the first function of each file.
+    first: Vec<Id>,
+    /// The files, by the last component of their modules' names, and by the last two.
+    modules: FxHashMap<Key, Vec<u32>>,
+    /// For each class of each file: what its bases are, `None` for one that is not known.
+    bases: Vec<Vec<Box<[Option<ClassId>]>>>,
+    /// For each function that blocks: the next one on the shortest way to the call.
+    next: FxHashMap<Id, Next>,
+    /// For each function: why it, or one it calls, cannot simply run in a thread.
+    bonds: FxHashMap<Id, Reason>,
+    /// For each function that writes a file that all calls share: the function that does so in the end.
+    writers: FxHashMap<Id, Id>,
+    /// For each method that subclasses have in another form: theirs, `None` where that is no method.
+    overridden: FxHashMap<Id, Vec<Option<Id>>>,
+    /// The last names of the functions that block.
+    names: FxHashSet<Key>,
+    /// Of the functions that block: those of which it depends on a condition.
+    conditional: FxHashSet<Id>,
+    /// Of the functions that block: those that many coroutine functions call, with the number of these calls.
+    crowded: FxHashMap<Id, usize>,
+    /// The last names of these.
+    crowded_names: FxHashSet<Key>,
+    /// Who uses which files.
+    pub(super) users: FileUsers,
+}
+
+impl Graph {
+    /// Follows the calls of all files. Takes a time that grows with the number of calls.
+    pub fn link(files: Vec<Arc<Calls>>) -> Self {
+        let mut graph = Self {
+            files,
+            ..Self::default()
+        };
+        graph.follow();
+        graph
+    }
+
+    fn follow(&mut self) {
+        let mut count = 0;
+        for (number, file) in self.files.iter().enumerate() {
+            self.first.push(count);
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let components = file.place.components().iter();
+            for key in module_keys(components.map(|component| name_key(component))) {
+                self.modules.entry(key).or_default().push(number);
+            }
+            count += u32::try_from(file.functions.len()).unwrap_or_default();
+        }
+        self.bases = self.of_all_files(Self::bases_in);
+        let overridden = self.of_all_files(Self::overridden_by);
+        for (method, own) in overridden.into_iter().flatten() {
+            self.overridden.entry(method).or_default().push(own);
+        }
+        let links = self.of_all_files(Self::links);
+        let mut callers = Callers::default();
+        let mut blocked = VecDeque::new();
+        let mut tied = VecDeque::new();
+        let mut shared = VecDeque::new();
+        let mut unknown = VecDeque::new();
+        let mut writers = VecDeque::new();
+        for links in links {
+            for (called, caller) in links.calls {
+                callers.entry(called).or_default().push(caller);
+            }
+            blocked.extend(links.blocked);
+            tied.extend(links.tied);
+            shared.extend(links.shared);
+            unknown.extend(links.unknown);
+            writers.extend(links.writers);
+        }
+        self.follow_blocked(blocked, &callers);
+        // What belongs to its thread weighs more than what is shared.
+        for reasons in [tied, shared, unknown] {
+            follow_up(&mut self.bonds, reasons, &callers);
+        }
+        follow_up(&mut self.writers, writers, &callers);
+        self.names = self.last_names(self.next.keys());
+        for (id, count) in self.of_all_files(Self::asked_in).into_iter().flatten() {
+            *self.crowded.entry(id).or_default() += count as usize;
+        }
+        self.crowded.retain(|_, count| *count >= MANY);
+        self.crowded_names = self.last_names(self.crowded.keys());
+        self.users = self.find_file_users();
+    }
+
+    /// Of the functions that block: those that the coroutine functions of one file call, with the number of calls.
+    fn asked_in(&self, number: u32) -> Vec<(Id, u32)> {
+        let functions = self.file(number).map(|file| file.functions.iter());
+        let asked = functions
+            .into_iter()
+            .flatten()
+            .flat_map(|function| &function.asked);
+        asked
+            .filter_map(|(callee, count)| Some((self.callee(number, callee)?, *count)))
+            .filter(|(id, _)| self.next.contains_key(id))
+            .collect()
+    }
+
+    /// The keys of the last names of some functions.
+    fn last_names<'i>(&self, ids: impl Iterator<Item = &'i Id>) -> FxHashSet<Key> {
+        ids.filter_map(|id| self.function(*id))
+            .map(|function| name_key(last(&function.name)))
+            .collect()
+    }
+
+    /// What `of` says of each file, in their order.
+    fn of_all_files<T: Send>(&self, of: fn(&Self, u32) -> T) -> Vec<T> {
+        (0..self.files.len())
+            .into_par_iter()
+            .map(|number| of(self, u32::try_from(number).unwrap_or(u32::MAX)))
+            .collect()
+    }
+
+    /// What the functions of one file lead to.
+    fn links(&self, number: u32) -> Links {
+        let mut links = Links::default();
+        let Some(file) = self.file(number) else {
+            return links;
+        };
+        let mut known: FxHashMap<&Callee, Option<Id>> = FxHashMap::default();
+        for (index, function) in file.functions.iter().enumerate() {
+            let id = self.id(number, index);
+            // A package of the project that has the name of another one is not that.
+            let is_own = |call: &Blocked| {
+                let root = call.name.split('.').next().unwrap_or_default();
+                self.module(number, &[root], false).is_some()
+            };
+            if let Some(call) = function.blocked.as_ref().filter(|call| !is_own(call)) {
+                links.blocked.push((id, Next::Call, call.conditions));
+            }
+            if function.tied.is_some() {
+                links.tied.push((id, Reason::Tied(id)));
+            }
+            for (borrowed, at) in function.borrowed.iter().zip(0..) {
+                if self.bound(number, &borrowed.path, STEPS).is_some() {
+                    links.tied.push((id, Reason::Borrowed(id, at)));
+                    break;
+                }
+            }
+            if function.shared.is_some() {
+                links.shared.push((id, Reason::Shared(id)));
+            }
+            if function.writes.is_some() {
+                links.writers.push((id, id));
+            }
+            let mut is_known = true;
+            for (call, at) in function.calls.iter().zip(0..) {
+                let target = *known
+                    .entry(&call.callee)
+                    .or_insert_with(|| self.callee(number, &call.callee));
+                if let Some(target) = target {
+                    links.calls.push((target, (id, call.conditions)));
+                }
+                let is_harmless = match target.map(|target| self.function(target)) {
+                    // Otherwise its body is not looked into, or does not run here.
+                    Some(called) => called.is_some_and(|called| called.is_plain || called.is_async),
+                    None => self.is_harmless(number, call),
+                };
+                if is_known && !is_harmless {
+                    is_known = false;
+                    links.unknown.push((id, Reason::Unknown(id, at)));
+                }
+            }
+        }
+        links
+    }
+
+    /// Whether something in the project with this last name blocks.
+    pub fn may_block(&self, name: Key) -> bool {
+        self.names.contains(&name)
+    }
+
+    /// Whether something in the project with this last name blocks, and is called by many coroutine functions.
+    pub fn may_be_crowded(&self, name: Key) -> bool {
+        self.crowded_names.contains(&name)
+    }
+
+    /// The names of the functions that block, those of methods behind the names of their classes.
+    pub fn blocking_functions(&self) -> FxHashSet<(Option<Key>, Key)> {
+        let functions = self.next.keys().filter_map(|id| self.function(*id));
+        functions
+            .map(|function| match function.name.rsplit_once('.') {
+                Some((around, method)) => (Some(name_key(last(around))), name_key(method)),
+                None => (None, name_key(&function.name)),
+            })
+            .collect()
+    }
+
+    /// How the function of this name in the file at `place` blocks, if it does. `name` has the names
+    /// of the classes around it.
+    pub fn chain(&self, place: &Place, name: &str) -> Option<Chain> {
+        let first = self.function_at(place, name)?;
+        let mut names = Vec::new();
+        let mut is_beside_writer = false;
+        let mut changes_files = false;
+        let mut id = first;
+        loop {
+            let function = self.function(id)?;
+            is_beside_writer |= self.place_of(id).is_some_and(|(calls, _)| calls.may_write);
+            changes_files |= function.changes_files;
+            names.push(function.name.to_string());
+            match self.next.get(&id)? {
+                Next::Function(next) => id = *next,
+                Next::Call => {
+                    names.extend(function.blocked.as_ref().map(|call| call.name.to_string()));
+                    break;
+                }
+            }
+        }
+        Some(Chain {
+            names,
+            bond: self.bonds.get(&first).map(|reason| self.bond(*reason)),
+            is_overridden: self.overridden.contains_key(&first),
+            is_conditional: self.conditional.contains(&first),
+            is_beside_writer: is_beside_writer && !changes_files,
+            callers: self.crowded.get(&first).copied().unwrap_or_default(),
+            writes: self
+                .writers
+                .get(&first)
+                .and_then(|id| self.function(*id)?.writes.clone()),
+        })
+    }
+
+    /// The last function of this name in the file at `place`.
+    pub(super) fn function_at(&self, place: &Place, name: &str) -> Option<Id> {
+        let components: Vec<&str> = place.components().iter().map(String::as_str).collect();
+        let named = self.files_named(&components);
+        named.iter().rev().find_map(|number| {
+            let calls = self.file(*number)?;
+            if !is_at(calls, &components) {
+                return None;
+            }
+            let mut functions = calls.functions.iter();
+            let index = functions.rposition(|function| function.name == name)?;
+            Some(self.id(*number, index))
+        })
+    }
+
+    fn bond(&self, reason: Reason) -> Bond {
+        let text = |id: Id, of: fn(&Function) -> Option<&str>| {
+            let text = self.function(id).and_then(of);
+            text.unwrap_or_default().to_owned()
+        };
+        match reason {
+            Reason::Tied(id) => Bond::Tied(text(id, |function| function.tied.as_deref())),
+            Reason::Shared(id) => Bond::Shared(text(id, |function| function.shared.as_deref())),
+            Reason::Borrowed(id, at) => {
+                let borrowed = self.function(id).map(|function| &function.borrowed);
+                let borrowed = borrowed.and_then(|borrowed| borrowed.get(at as usize));
+                let what = borrowed
+                    .zip(self.place_of(id))
+                    .and_then(|(borrowed, (_, file))| {
+                        let what = self.bound(file, &borrowed.path, STEPS)?;
+                        Some(bound::reason(&borrowed.written, what))
+                    });
+                Bond::Tied(what.unwrap_or_default())
+            }
+            Reason::Unknown(id, call) => {
+                let calls = self.function(id).map(|function| &function.calls);
+                let call = calls.and_then(|calls| calls.get(call as usize));
+                let written = call.map_or("", |call| call.written.as_str());
+                Bond::Shared(format!("can't tell whether `{written}` is thread-safe"))
+            }
+        }
+    }
+
+    /// The other plain methods that have to become coroutine functions together with the one of this
+    /// name in the file at `place`: those that override it, and those it overrides. `Err` with the
+    /// reason where one of them is not known.
+    pub fn family(&self, place: &Place, name: &str) -> Result<Vec<Member>, String> {
+        let Some((class, method)) = name.rsplit_once('.') else {
+            return Ok(Vec::new());
+        };
+        let Some(first) = self.function_at(place, name) else {
+            return Err(format!(
+                "a base class of `{name}`'s class is unknown, and may require a sync method"
+            ));
+        };
+        let mut family = vec![first];
+        let mut at = 0;
+        while let Some(id) = family.get(at).copied() {
+            at += 1;
+            let mut related = self.overridden.get(&id).cloned().unwrap_or_default();
+            let (file, class) = self.class_of_method(id).ok_or_else(|| {
+                format!("a base class of `{class}` is unknown, and may require a sync method")
+            })?;
+            related.extend(self.overrides((file, class), method, BASES)?.map(Some));
+            for member in related {
+                let member =
+                    member.ok_or_else(|| format!("in a subclass `{name}` is not a method"))?;
+                if !family.contains(&member) {
+                    family.push(member);
+                }
+            }
+        }
+        let others = family.iter().filter(|other| **other != first);
+        let members = others.filter_map(|other| {
+            let (file, _) = self.place_of(*other)?;
+            let function = self.function(*other)?;
+            (!function.is_async).then(|| Member {
+                components: file.place.components().to_vec(),
+                name: function.name.to_string(),
+            })
+        });
+        Ok(members.collect())
+    }
+
+    /// The nearest method of this name in the bases of a class. `Err` where a base is not known.
+    fn overrides(
+        &self,
+        class: ClassId,
+        method: &str,
+        depth: usize,
+    ) -> Result<impl Iterator<Item = Id> + use<>, String> {
+        let mut found = Vec::new();
+        let mut pending = vec![(class, depth)];
+        while let Some((class, depth)) = pending.pop() {
+            for base in self.bases_of(class) {
+                let Some(base) = *base else {
+                    return Err(format!(
+                        "a base class of `{method}`'s class is unknown, and may require a sync method"
+                    ));
+                };
+                match self.class(base).and_then(|class| class.member(method)) {
+                    Some(ClassMember::Method(method)) => {
+                        found.push(self.id(base.0, method as usize));
+                    }
+                    Some(ClassMember::Other) => {
+                        return Err(format!("no base class has a method `{method}`"));
+                    }
+                    None if depth > 0 => pending.push((base, depth - 1)),
+                    None => {
+                        return Err(format!(
+                            "a base class of `{method}`'s class is unknown, and may require a sync method"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(found.into_iter())
+    }
+
+    /// The class that has this method.
+    fn class_of_method(&self, id: Id) -> Option<ClassId> {
+        let (calls, file) = self.place_of(id)?;
+        let index = calls.classes.iter().position(|class| {
+            let mut methods = class.members.iter().map(|(_, member)| *member);
+            methods.any(|member| self.method_id(file, member) == Some(id))
+        })?;
+        Some((file, u32::try_from(index).ok()?))
+    }
+
+    /// The file that a function stands in, and its number.
+    pub(super) fn place_of(&self, id: Id) -> Option<(&Calls, u32)> {
+        let file = self.first.partition_point(|first| *first <= id) - 1;
+        Some((self.files.get(file)?, u32::try_from(file).ok()?))
+    }
+
+    fn follow_blocked(&mut self, mut pending: VecDeque<(Id, Next, usize)>, callers: &Callers) {
+        for allowed in 0..=CONDITIONS {
+            let mut left = VecDeque::new();
+            while let Some((id, next, conditions)) = pending.pop_front() {
+                if conditions > allowed {
+                    left.push_back((id, next, conditions));
+                    continue;
+                }
+                let Some(function) = self.function(id).filter(|function| function.is_plain) else {
+                    continue;
+                };
+                // What constructors do is often put off, or done once.
+                if self.next.contains_key(&id) || last(&function.name) == "__init__" {
+                    continue;
+                }
+                self.next.insert(id, next);
+                if conditions > 0 {
+                    self.conditional.insert(id);
+                }
+                // Which function runs is not known then.
+                if self.overridden.contains_key(&id) {
+                    continue;
+                }
+                for (caller, more) in callers.get(&id).into_iter().flatten() {
+                    pending.push_back((*caller, Next::Function(id), conditions + more));
+                }
+            }
+            pending = left;
+        }
+    }
+
+    pub(super) fn id(&self, file: u32, index: usize) -> Id {
+        let first = self.first.get(file as usize).copied().unwrap_or_default();
+        first + u32::try_from(index).unwrap_or_default()
+    }
+
+    fn method_id(&self, file: u32, member: ClassMember) -> Option<Id> {
+        match member {
+            ClassMember::Method(index) => Some(self.id(file, index as usize)),
+            ClassMember::Other => None,
+        }
+    }
+
+    pub(super) fn file(&self, number: u32) -> Option<&Calls> {
+        self.files.get(number as usize).map(|file| &**file)
+    }
+
+    pub(super) fn function(&self, id: Id) -> Option<&Function> {
+        let (calls, file) = self.place_of(id)?;
+        let index = id - self.first.get(file as usize)?;
+        calls.functions.get(index as usize)
+    }
+
+    /// What the bases of the classes of one file are.
+    fn bases_in(&self, number: u32) -> Vec<Box<[Option<ClassId>]>> {
+        let classes = self.file(number).map(|file| file.classes.iter());
+        let base = |base: &Target| match self.target(number, base, STEPS) {
+            Some(Found::Class(class)) => Some(class),
+            _ => None,
+        };
+        classes
+            .into_iter()
+            .flatten()
+            .map(|class| class.bases.iter().map(base).collect())
+            .collect()
+    }
+
+    /// What the bases of a class are, `None` for one that is not known.
+    pub(super) fn bases_of(&self, (file, index): ClassId) -> &[Option<ClassId>] {
+        let classes = self.bases.get(file as usize);
+        let bases = classes.and_then(|classes| classes.get(index as usize));
+        bases.map_or(&[], |bases| &**bases)
+    }
+
+    pub(super) fn class(&self, (file, index): ClassId) -> Option<&Class> {
+        self.file(file)?.classes.get(index as usize)
+    }
+
+    /// The methods that classes of one file have in another form than a base, each with theirs.
+    fn overridden_by(&self, number: u32) -> Vec<(Id, Option<Id>)> {
+        let mut overridden = Vec::new();
+        let classes = self.file(number).map(|file| file.classes.iter().zip(0..));
+        for (class, index) in classes.into_iter().flatten() {
+            let mut pending: Vec<(ClassId, usize)> = Vec::new();
+            let bases = |of: ClassId, depth: usize| {
+                let known = self.bases_of(of).iter().flatten();
+                known.map(move |base| (*base, depth))
+            };
+            pending.extend(bases((number, index), BASES));
+            while let Some((of, depth)) = pending.pop() {
+                let Some(base) = self.class(of) else {
+                    continue;
+                };
+                let (few, many) = if class.members.len() < base.members.len() {
+                    (&class.members, &base.members)
+                } else {
+                    (&base.members, &class.members)
+                };
+                for (name, _) in few.iter().filter(|(name, _)| find(many, name).is_some()) {
+                    let method = base
+                        .member(name)
+                        .and_then(|method| self.method_id(of.0, method));
+                    if let Some(method) = method {
+                        let own = class
+                            .member(name)
+                            .and_then(|own| self.method_id(number, own));
+                        overridden.push((method, own));
+                    }
+                }
+                if depth > 0 {
+                    pending.extend(bases(of, depth - 1));
+                }
+            }
+        }
+        overridden
+    }
+
+    pub(super) fn callee(&self, file: u32, callee: &Callee) -> Option<Id> {
+        match callee {
+            Callee::Plain(target) => match self.target(file, target, STEPS)? {
+                Found::Function(id) => Some(id),
+                Found::Class(class) => self.method(class, "__init__", BASES),
+                Found::Module(_) => None,
+            },
+            Callee::Method(class, name) => match self.target(file, class, STEPS)? {
+                Found::Class(class) => self.method(class, name, BASES),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether a call that leads to no function of the project runs none of its code.
+    fn is_harmless(&self, file: u32, call: &Call) -> bool {
+        // A class without a constructor of its own, such as an exception.
+        let class = match &call.callee {
+            Callee::Plain(target) => self.target(file, target, STEPS),
+            Callee::Method(..) => None,
+        };
+        let Some(Found::Class(class)) = class else {
+            return false;
+        };
+        ["__new__", "__post_init__"]
+            .iter()
+            .all(|name| self.method(class, name, BASES).is_none())
+    }
+
+    fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
+        if let Some(member) = self.class(class)?.member(name) {
+            return self.method_id(class.0, member);
+        }
+        let depth = depth.checked_sub(1)?;
+        for base in self.bases_of(class) {
+            // Behind a base that is not known, anything may come.
+            if let Some(method) = self.method((*base)?, name, depth) {
+                return Some(method);
+            }
+        }
+        None
+    }
+
+    fn target(&self, file: u32, target: &Target, steps: usize) -> Option<Found> {
+        self.target_behind(file, target, steps, &mut FxHashSet::default())
+    }
+
+    /// `seen` has the names that were looked for behind star imports: these lead in circles, and many
+    /// ways lead to one module.
+    fn target_behind(
+        &self,
+        file: u32,
+        target: &Target,
+        steps: usize,
+        seen: &mut FxHashSet<(u32, Key)>,
+    ) -> Option<Found> {
+        match target {
+            Target::Function(index) => Some(Found::Function(self.id(file, *index as usize))),
+            Target::Class(index) => Some(Found::Class((file, *index))),
+            Target::Import(path) => self.import(file, path, steps.checked_sub(1)?, seen),
+            Target::Unknown => None,
+        }
+    }
+
+    fn import(
+        &self,
+        from: u32,
+        path: &Path,
+        steps: usize,
+        seen: &mut FxHashSet<(u32, Key)>,
+    ) -> Option<Found> {
+        let is_relative = path.level > 0;
+        let components = self.components(from, path)?;
+        for split in (1..=components.len()).rev() {
+            let (module, names) = components.split_at(split);
+            let Some(file) = self.module(from, module, is_relative) else {
+                continue;
+            };
+            return match names {
+                [] => Some(Found::Module(file)),
+                [name] => self.name(file, name, steps, seen),
+                [class, method] => match self.name(file, class, steps, seen)? {
+                    Found::Class(class) => self.method(class, method, BASES).map(Found::Function),
+                    Found::Module(inner) => self.name(inner, method, steps, seen),
+                    Found::Function(_) => None,
+                },
+                _ => None,
+            };
+        }
+        None
+    }
+
+    /// The components of what a path leads to, from where imports start.
+    pub(super) fn components<'p>(&'p self, from: u32, path: &'p Path) -> Option<Vec<&'p str>> {
+        let base = match path.level {
+            0 => &[],
+            level => self.file(from)?.place.base(level),
+        };
+        let below = path.below.split('.').filter(|part| !part.is_empty());
+        Some(base.iter().map(String::as_str).chain(below).collect())
+    }
+
+    /// What a name of another file stands for, where that belongs to the thread that made it.
+    fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&'static str> {
+        let steps = steps.checked_sub(1)?;
+        let components = self.components(from, path)?;
+        (1..components.len()).rev().find_map(|split| {
+            let (module, names) = components.split_at(split);
+            let file = self.module(from, module, path.level > 0)?;
+            let calls = self.file(file)?;
+            let name = names.first()?;
+            match (find(&calls.bound, name), find(&calls.names, name)) {
+                (Some(what), _) => Some(*what),
+                (None, Some(Target::Import(path))) => self.bound(file, path, steps),
+                _ => None,
+            }
+        })
+    }
+
+    fn name(
+        &self,
+        file: u32,
+        name: &str,
+        steps: usize,
+        seen: &mut FxHashSet<(u32, Key)>,
+    ) -> Option<Found> {
+        let calls = self.file(file)?;
+        if let Some(target) = find(&calls.names, name) {
+            return self.target_behind(file, target, steps, seen);
+        }
+        let steps = steps.checked_sub(1)?;
+        if calls.stars.is_empty() || !seen.insert((file, name_key(name))) {
+            return None;
+        }
+        let mut found = calls.stars.iter().filter_map(|star| {
+            let Found::Module(module) = self.import(file, star, steps, seen)? else {
+                return None;
+            };
+            self.name(module, name, steps, seen)
+        });
+        let first = found.next()?;
+        // The last one would win, if both have it.
+        found.next().is_none().then_some(first)
+    }
+
+    /// The files whose modules may have a name with these last components.
+    fn files_named(&self, components: &[impl AsRef<str>]) -> &[u32] {
+        let keys = components
+            .iter()
+            .map(|component| name_key(component.as_ref()));
+        let key = module_keys(keys).last();
+        let files = key.and_then(|key| self.modules.get(&key));
+        files.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether there is a module, or a package with `__init__.py`, at this place: imports do not start
+    /// inside of it.
+    fn is_module(&self, components: &[String]) -> bool {
+        self.files_named(components).iter().any(|number| {
+            self.file(*number)
+                .is_some_and(|file| file.place.components() == components)
+        })
+    }
+
+    /// The file of the module that code in the file `from` imports by this name.
+    pub(super) fn module(&self, from: u32, module: &[&str], is_relative: bool) -> Option<u32> {
+        if !is_relative && is_stdlib(module.first()?) {
+            return None;
+        }
+        let named = self.files_named(module);
+        let mut fitting = named.iter().copied().filter(|number| {
+            self.file(*number).is_some_and(|file| {
+                if is_relative {
+                    return is_at(file, module);
+                }
+                let components = file.place.components();
+                let Some(root) = components.len().checked_sub(module.len()) else {
+                    return false;
+                };
+                let (root, below) = components.split_at(root);
+                below.iter().zip(module).all(|(own, asked)| own == asked) && !self.is_module(root)
+            })
+        });
+        let first = fitting.next()?;
+        let mut all: Vec<u32> = std::iter::once(first).chain(fitting).collect();
+        if all.len() == 1 {
+            return Some(first);
+        }
+        // Of several with this name, the one nearest to where it is asked for.
+        let own = self.file(from)?.place.components();
+        let common = |number: u32| {
+            self.file(number).map_or(0, |file| {
+                let components = file.place.components();
+                let root = components.len().saturating_sub(module.len());
+                let root = components.get(..root).unwrap_or_default();
+                if own.starts_with(root) { root.len() } else { 0 }
+            })
+        };
+        all.sort_by_key(|number| std::cmp::Reverse(common(*number)));
+        match all.as_slice() {
+            [one, other, ..] if common(*one) > common(*other) => Some(*one),
+            _ => None,
+        }
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy)]
+enum Found {
+    Function(Id),
+    Class(ClassId),
+    Module(u32),
+}
+
+/// Whether a file lies there.
+fn is_at(file: &Calls, components: &[&str]) -> bool {
+    file.place.components() == components
+}
+
+/// The last component of a dotted name.
+pub(super) fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or_default()
+}
+
+/// Adds to `known` what is `pending` about functions, and about those that call them.
+fn follow_up<T: Copy>(
+    known: &mut FxHashMap<Id, T>,
+    mut pending: VecDeque<(Id, T)>,
+    callers: &Callers,
+) {
+    while let Some((id, what)) = pending.pop_front() {
+        if known.contains_key(&id) {
+            continue;
+        }
+        for (caller, _) in callers.get(&id).into_iter().flatten() {
+            pending.push_back((*caller, what));
+        }
+        known.insert(id, what);
+    }
+}

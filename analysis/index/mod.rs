@@ -1,0 +1,8 @@
+//! The facts of all files of a project, linked, and asked by name. A name stands for whatever is called so: an answer is
+//! `no` or `maybe`, never more.
+
+pub mod call_graph;
+pub mod file_users;
+pub mod hierarchy;
+pub mod project;
+pub mod reach;

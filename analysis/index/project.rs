@@ -1,0 +1,928 @@
+//! What the files of a project say about each other, from one quick look at each.
+
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use asyncfix_knowledge::blocking::Table;
+use asyncfix_knowledge::libraries::signs_of_several;
+use asyncfix_knowledge::loops::running_methods;
+use asyncfix_knowledge::resources::opening_methods;
+use asyncfix_knowledge::stubs::STUBS;
+use asyncfix_syntax::site::suites_in;
+use include_dir::Dir;
+use memchr::memmem;
+use rayon::prelude::*;
+use ruff_python_ast::PySourceType;
+use ruff_python_ast::helpers::any_over_body;
+use ruff_python_ast::name::Name;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_parser::parse_unchecked_source;
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+
+use crate::facts::awaitable_names::{AwaitableNames, Outline};
+use crate::facts::calls::Calls;
+use crate::facts::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
+use crate::facts::scopes::Scopes;
+use crate::facts::value_flow::{Node, Place, Traces, Writer};
+use crate::index::call_graph::Chain;
+use crate::index::call_graph::Graph;
+use crate::index::file_users::{FileCall, FileMet};
+use crate::index::hierarchy::{ClassName, Override};
+use crate::index::reach::{Linked, Namesakes, Sought, stdlib_names};
+
+/// The libraries that drive coroutines. Which one does decides what may be written into a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Library {
+    /// The standard library's `asyncio`.
+    Asyncio,
+    /// `anyio`, which runs on asyncio or on trio.
+    Anyio,
+    /// `trio`.
+    Trio,
+    /// Twisted, curio, or another one whose loop nothing of asyncio may run on.
+    Other,
+}
+
+/// What they are called.
+const LIBRARIES: [&str; 5] = ["asyncio", "anyio", "trio", "twisted", "curio"];
+
+impl Library {
+    /// The one whose module this is.
+    pub fn of_import(module: &str) -> Option<Self> {
+        match module.split('.').next()? {
+            "asyncio" => Some(Self::Asyncio),
+            "anyio" => Some(Self::Anyio),
+            "trio" => Some(Self::Trio),
+            "twisted" | "curio" => Some(Self::Other),
+            _ => None,
+        }
+    }
+
+    /// The library that the imports at the top level of a module point to. `None` where there is no such import, or
+    /// they disagree.
+    ///
+    /// What a function imports, or only a type checker sees, says nothing of what runs the module. One that imports
+    /// asyncio beside anyio runs on asyncio.
+    pub fn of_module(module: &ast::ModModule, source: &str) -> Option<Self> {
+        Libraries::of(module, source)?.decide()
+    }
+
+    /// The library whose functions are written into a module: anyio where the module imports it, since its functions
+    /// work on asyncio and on trio.
+    pub fn to_write(module: &ast::ModModule, source: &str) -> Option<Self> {
+        let libraries = Libraries::of(module, source)?;
+        let has_anyio = libraries.0.contains(&Self::Anyio) && !libraries.0.contains(&Self::Other);
+        has_anyio.then_some(Self::Anyio)
+    }
+
+    /// The name of the module to import, for libraries that have one.
+    pub fn module(self) -> Option<&'static str> {
+        match self {
+            Self::Asyncio => Some("asyncio"),
+            Self::Anyio => Some("anyio"),
+            Self::Trio => Some("trio"),
+            Self::Other => None,
+        }
+    }
+}
+
+/// The libraries that a module imports.
+#[derive(Default)]
+struct Libraries(Vec<Library>);
+
+impl Libraries {
+    /// Those that the module imports at its top level. `None` where it does not even hold the words.
+    fn of(module: &ast::ModModule, source: &str) -> Option<Self> {
+        // Most files that import none of them do not even hold the word.
+        if !LIBRARIES.iter().any(|word| holds(source, word)) {
+            return None;
+        }
+        let mut libraries = Self::default();
+        for_each_import_at_top(&module.body, &mut |import| libraries.note(&import));
+        Some(libraries)
+    }
+
+    fn note(&mut self, import: &Import<'_>) {
+        match import {
+            Import::Module(names) => {
+                let found = names
+                    .iter()
+                    .filter_map(|alias| Library::of_import(&alias.name));
+                self.0.extend(found);
+            }
+            Import::From(statement) if statement.level == 0 => {
+                let found = statement.module.as_deref().and_then(Library::of_import);
+                self.0.extend(found);
+            }
+            Import::From(_) => {}
+        }
+    }
+
+    /// Twisted and curio beat all others. Anyio runs on what stands beside it.
+    fn decide(&self) -> Option<Library> {
+        let has = |library| self.0.contains(&library);
+        match (has(Library::Asyncio), has(Library::Trio)) {
+            _ if has(Library::Other) => Some(Library::Other),
+            (true, false) => Some(Library::Asyncio),
+            (false, true) => Some(Library::Trio),
+            _ => has(Library::Anyio).then_some(Library::Anyio),
+        }
+    }
+}
+
+/// An import statement.
+pub enum Import<'a> {
+    /// `import a, b`
+    Module(&'a [ast::Alias]),
+    /// `from a import b`
+    From(&'a ast::StmtImportFrom),
+}
+
+/// Calls `visit` for every import statement at the top level of a module: not for those in functions and classes, under
+/// `if TYPE_CHECKING:`, or that are tried.
+fn for_each_import_at_top<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>)) {
+    let is_for_checkers = |test: &Expr| match test {
+        Expr::Name(name) => name.id == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        _ => false,
+    };
+    for statement in body {
+        match statement {
+            Stmt::Import(import) => visit(Import::Module(&import.names)),
+            Stmt::ImportFrom(import) => visit(Import::From(import)),
+            Stmt::If(block) if is_for_checkers(&block.test) => {
+                for clause in &block.elif_else_clauses {
+                    for_each_import_at_top(&clause.body, visit);
+                }
+            }
+            Stmt::If(_) | Stmt::With(_) => {
+                for suite in suites_in(statement) {
+                    for_each_import_at_top(suite, visit);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Calls `visit` for every import statement in `body`, at any depth.
+pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>)) {
+    for statement in body {
+        match statement {
+            Stmt::Import(import) => visit(Import::Module(&import.names)),
+            Stmt::ImportFrom(import) => visit(Import::From(import)),
+            // Every statement of every file passes here: no list of suites is made for most.
+            Stmt::FunctionDef(inner) => for_each_import(&inner.body, visit),
+            Stmt::ClassDef(inner) => for_each_import(&inner.body, visit),
+            Stmt::With(inner) => for_each_import(&inner.body, visit),
+            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Try(_) | Stmt::Match(_) => {
+                for suite in suites_in(statement) {
+                    for_each_import(suite, visit);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What one file says, without knowing the others. Plain data: it outlives the tree.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
+pub struct Summary {
+    /// The library the file's imports point to.
+    pub library: Option<Library>,
+    /// Whether the file defines coroutine functions.
+    has_coroutine_functions: bool,
+    /// Whether the file seems to start event loops.
+    starts_loops: bool,
+    /// Whether the file runs coroutines itself, step by step, and imports no library that does.
+    drives_coroutines: bool,
+    /// Whether the file asks which library runs it.
+    asks_for_library: bool,
+    /// What the file says of its names.
+    outline: Outline,
+    /// What the values of its names are made of. The project keeps it as it is, and so it is shared.
+    traces: Option<Arc<Traces>>,
+    /// What its functions call, shared as well.
+    calls: Option<Arc<Calls>>,
+    /// The top-level packages that the file imports.
+    packages: Vec<Name>,
+    /// What the file imports from other modules, or reaches through them, as [`import_key`]s.
+    imported: Vec<u64>,
+    /// The last names of the modules that the file imports something from, and of what may be a
+    /// module that it imports as a whole, as keys.
+    modules: Vec<Key>,
+    whole_modules: Vec<Key>,
+    /// Functions whose coroutine the file gives to a new event loop: the last component of the
+    /// module they are imported from (`None` for the file's own), and the name.
+    run: Vec<(Option<String>, String)>,
+}
+
+/// Whether `word` stands in `text`. Asked of every file, several times: a search that looks at many
+/// bytes at once is a good part of a run faster than the standard library's.
+fn holds(text: &str, word: &str) -> bool {
+    memmem::find(text.as_bytes(), word.as_bytes()).is_some()
+}
+
+/// Links the traces of files, and says for each file under which number it has them.
+fn link_traces(traces: Vec<Option<Arc<Traces>>>) -> (Linked, Vec<Option<usize>>) {
+    let mut linked = Linked::default();
+    let numbers = traces
+        .into_iter()
+        .map(|traces| traces.map(|traces| linked.add(traces)))
+        .collect();
+    (linked, numbers)
+}
+
+/// A number for a name imported from a module with this last component. Two imports with the same
+/// number only keep an import alive that could have gone.
+fn import_key(module: &str, name: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    (module, name).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The outlines and the traces of the stubs of a package.
+fn stubs_of(package: &str) -> impl Iterator<Item = (Outline, Traces)> {
+    let mut folders: Vec<&Dir<'_>> = STUBS.get_dir(package).into_iter().collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        folders.extend(folder.dirs());
+        files.extend(folder.files());
+    }
+    files.into_iter().map(|file| {
+        let text = file.contents_utf8().unwrap_or_default();
+        let parsed = parse_unchecked_source(text, PySourceType::Stub);
+        let scopes = Scopes::of(parsed.syntax(), text, Place::of(file.path()));
+        let traces = Writer::new(&scopes).finish();
+        (Outline::of(parsed.syntax()), traces)
+    })
+}
+
+/// The names of what is defined with `async def` in a text, and of the classes that can be iterated
+/// or entered asynchronously, as keys. Read as text: a name too many only brings a closer look.
+pub fn asynchronous_names(text: &str) -> Vec<Key> {
+    let mut names = Vec::new();
+    for at in memmem::find_iter(text.as_bytes(), "async def ") {
+        let name = text[at + "async def ".len()..].split('(').next();
+        let before = text[..at].trim_end();
+        let decorator = before.rsplit('\n').next().unwrap_or_default().trim();
+        let name = name.unwrap_or_default();
+        let body = text[at + "async def ".len()..].split("def ").next();
+        if body.is_some_and(|body| body.contains("yield")) {
+            names.push(iteration_key(name_key(name)));
+        }
+        if !decorator.starts_with('@') {
+            names.push(name_key(name));
+        } else if decorator.ends_with("property") {
+            names.push(property_key(name));
+        } else if decorator.ends_with("asynccontextmanager") {
+            names.push(context_key(name_key(name)));
+        } else {
+            names.push(name_key(name));
+        }
+    }
+    for (method, facet) in [
+        ("def __aiter__", iteration_key as fn(Key) -> Key),
+        ("def __aenter__", context_key),
+    ] {
+        for at in memmem::find_iter(text.as_bytes(), method) {
+            let rest = text[..at].rsplit("\nclass ").next().unwrap_or_default();
+            let name = rest.split(['(', ':', '[']).next().unwrap_or_default();
+            names.push(facet(name_key(name)));
+        }
+    }
+    names
+}
+
+impl Summary {
+    /// Adds what the values of the file's names are made of.
+    pub fn add_traces(&mut self, traces: Traces) {
+        self.traces = Some(Arc::new(traces));
+    }
+
+    /// What the values of the file's names are made of.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_deref()
+    }
+
+    /// Adds what the functions of the file call.
+    pub fn add_calls(&mut self, calls: Calls) {
+        self.calls = Some(Arc::new(calls));
+    }
+
+    /// The top-level packages and modules that the file imports from where imports start.
+    pub fn packages(&self) -> &[Name] {
+        &self.packages
+    }
+
+    /// Whether the type engine would take very long for the file, and learn nothing from it.
+    pub fn is_table(&self) -> bool {
+        self.outline.is_table()
+    }
+
+    /// Summarizes a file that holds neither `async` nor `await`, and so is never parsed: only what
+    /// it imports from other modules counts.
+    ///
+    /// Lines are read as text; a name too many only keeps an import alive that could have gone.
+    pub fn of_plain_code(source: &str) -> Self {
+        let mut summary = Self {
+            asks_for_library: asks_for_library(source),
+            ..Self::default()
+        };
+        for at in memmem::find_iter(source.as_bytes(), "from ") {
+            let rest = &source[at + "from ".len()..];
+            let line = rest.lines().next().unwrap_or_default();
+            let Some((module, names)) = line.split_once(" import ") else {
+                continue;
+            };
+            let is_module = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+            if module.is_empty() || !module.chars().all(is_module) {
+                continue;
+            }
+            let list = match names.trim_start().strip_prefix('(') {
+                Some(_) => {
+                    let open = &rest[module.len()..];
+                    &open[..open.find(')').unwrap_or(open.len())]
+                }
+                None => names,
+            };
+            let module = module.rsplit('.').next().unwrap_or_default();
+            for part in list.split(',') {
+                let name = part
+                    .trim_start_matches(" import ")
+                    .trim_matches(|c: char| !c.is_alphanumeric() && c != '_')
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default();
+                summary.imported.push(import_key(module, name));
+            }
+        }
+        summary
+    }
+
+    /// Summarizes a parsed module. What only questions about types need is collected where they are
+    /// asked.
+    pub fn of(module: &ast::ModModule, source: &str, for_types: bool) -> Self {
+        let mut summary = Self {
+            has_coroutine_functions: holds(source, "async def"),
+            ..Self::default()
+        };
+        if for_types {
+            summary.outline = Outline::of(module);
+        }
+        let runs = holds(source, "run(") || holds(source, "run_until_complete(");
+        let mut origins: FxHashMap<&str, &str> = FxHashMap::default();
+        for_each_import(&module.body, &mut |import| match import {
+            Import::Module(names) => {
+                for alias in names.iter().filter(|_| for_types) {
+                    let last = alias.name.rsplit('.').next().unwrap_or_default();
+                    summary.whole_modules.push(name_key(last));
+                    let root = alias.name.split('.').next().unwrap_or_default();
+                    summary.packages.push(Name::new(root));
+                }
+            }
+            Import::From(statement) => {
+                if for_types
+                    && statement.level == 0
+                    && let Some(root) = statement
+                        .module
+                        .as_deref()
+                        .and_then(|m| m.split('.').next())
+                {
+                    summary.packages.push(Name::new(root));
+                }
+                let source = statement
+                    .module
+                    .as_deref()
+                    .and_then(|module| module.rsplit('.').next())
+                    .unwrap_or_default();
+                if for_types {
+                    summary.modules.push(name_key(source));
+                }
+                for alias in &statement.names {
+                    summary.imported.push(import_key(source, &alias.name));
+                    if for_types {
+                        summary.whole_modules.push(name_key(&alias.name));
+                    }
+                    if runs {
+                        let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                        origins.insert(bound, source);
+                    }
+                }
+            }
+        });
+        if for_types {
+            summary.add_reached(module, source);
+        }
+        summary.library = Library::of_module(module, source);
+        summary.starts_loops = runs;
+        summary.asks_for_library = asks_for_library(source);
+        summary.drives_coroutines = summary.library.is_none() && drives_coroutines(module, source);
+        if runs {
+            let mut calls = RunCalls { names: Vec::new() };
+            calls.visit_body(&module.body);
+            summary.run = calls
+                .names
+                .into_iter()
+                .map(|name| {
+                    let origin = origins.get(name).map(|origin| (*origin).to_owned());
+                    (origin, name.to_owned())
+                })
+                .collect();
+        }
+        summary
+    }
+}
+
+impl Summary {
+    /// Adds what the file reaches through modules that it imports as a whole (`clock.time.time()`). Where it puts
+    /// things in the place of others by their dotted names (`mock.patch("app.clock.time")`), every two names with a dot
+    /// between them count.
+    ///
+    /// Read as text: a name too many only keeps an import alive that could have gone.
+    fn add_reached(&mut self, module: &ast::ModModule, source: &str) {
+        let mut modules: FxHashMap<&str, &str> = FxHashMap::default();
+        for_each_import(&module.body, &mut |import| match import {
+            Import::Module(names) => {
+                for alias in names {
+                    let last = alias.name.rsplit('.').next().unwrap_or_default();
+                    modules.insert(
+                        alias.asname.as_ref().map_or(last, |name| name.as_str()),
+                        last,
+                    );
+                }
+            }
+            Import::From(statement) => {
+                for alias in &statement.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                    modules.insert(bound.as_str(), alias.name.as_str());
+                }
+            }
+        });
+        let replaces = holds(source, "patch") || holds(source, "setattr");
+        if modules.is_empty() && !replaces {
+            return;
+        }
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        for at in memchr::memchr_iter(b'.', source.as_bytes()) {
+            let before = &source[..at];
+            let start = before.rfind(|c| !is_part(c)).map_or(0, |place| {
+                place + before[place..].chars().next().map_or(1, char::len_utf8)
+            });
+            let name = &before[start..];
+            let module = match modules.get(name) {
+                Some(module) => module,
+                None if replaces && !name.is_empty() => name,
+                None => continue,
+            };
+            let behind = &source[at + 1..];
+            let member = &behind[..behind.find(|c| !is_part(c)).unwrap_or(behind.len())];
+            if !member.is_empty() {
+                self.imported.push(import_key(module, member));
+            }
+        }
+    }
+}
+
+/// Whether a module steps through coroutines by hand, up to the exception that says that one is done (PEP 342, PEP
+/// 492): no event loop of a library runs them then.
+fn drives_coroutines(module: &ast::ModModule, source: &str) -> bool {
+    struct Steps(bool);
+    impl<'a> SourceOrderVisitor<'a> for Steps {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtTry(statement) = node {
+                let is_end = |handler: &ast::ExceptHandler| {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    matches!(handler.type_.as_deref(), Some(Expr::Name(name))
+                        if name.id == "StopIteration")
+                };
+                let is_step = |expr: &Expr| {
+                    matches!(expr, Expr::Call(call)
+                        if call.arguments.len() == 1
+                            && matches!(&*call.func, Expr::Attribute(method) if &*method.attr == "send"))
+                };
+                self.0 |= statement.handlers.iter().any(is_end)
+                    && any_over_body(&statement.body, is_step);
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut steps = Steps(false);
+    if may_drive_coroutines(source) {
+        steps.visit_body(&module.body);
+    }
+    steps.0
+}
+
+/// Whether a file may start event loops of a library, judged by its text.
+pub fn may_start_loops(source: &str) -> bool {
+    holds(source, "run(") && LIBRARIES.iter().any(|library| holds(source, library))
+}
+
+/// Whether a file may step through coroutines by hand, judged by its text.
+pub fn may_drive_coroutines(source: &str) -> bool {
+    holds(source, ".send(")
+        && holds(source, "StopIteration")
+        && (holds(source, "coroutine") || holds(source, "__await__"))
+}
+
+/// Collects `f` of `….run(f(…))` and `….run_until_complete(f(…))`.
+///
+/// Only used to widen what counts as run somewhere; the codemods resolve the function itself.
+struct RunCalls<'a> {
+    names: Vec<&'a str>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for RunCalls<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node
+            && is_runner(&call.func)
+            && let Some(Expr::Call(argument)) = call.arguments.args.first()
+            && let Expr::Name(name) = &*argument.func
+        {
+            self.names.push(&name.id);
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+fn is_runner(callee: &Expr) -> bool {
+    match callee {
+        Expr::Name(name) => name.id == "run",
+        Expr::Attribute(attribute) => {
+            matches!(attribute.attr.as_str(), "run" | "run_until_complete")
+        }
+        _ => false,
+    }
+}
+
+/// Whether code imports what tells which library runs it, judged by its text.
+fn asks_for_library(source: &str) -> bool {
+    signs_of_several("imports").any(|package| {
+        holds(source, package)
+            && ["import", "from"]
+                .iter()
+                .any(|word| source.contains(&format!("{word} {package}")))
+    })
+}
+
+/// The project as a whole: the summaries of its files, linked.
+#[derive(Debug, Default)]
+pub struct Project {
+    libraries: FxHashMap<Library, usize>,
+    /// By the last names of modules, the library of the files that import them, where these agree.
+    importers: FxHashMap<Key, Option<Library>>,
+    drives_coroutines: bool,
+    asks_for_library: bool,
+    imported: FxHashSet<u64>,
+    modules: FxHashSet<Key>,
+    whole_modules: FxHashSet<Key>,
+    packages: FxHashSet<Name>,
+    names: AwaitableNames,
+    traces: Linked,
+    graph: Graph,
+    /// The files, by their numbers.
+    files: Vec<PathBuf>,
+    numbers: FxHashMap<PathBuf, usize>,
+    /// By the names that stand in them, the files.
+    mentions: OnceLock<FxHashMap<Key, Vec<u32>>>,
+    /// By the numbers of the files: those of their traces.
+    traced: Vec<Option<usize>>,
+    run: FxHashSet<(String, String)>,
+}
+
+impl Project {
+    /// Links summaries. Each comes with the last component of its file's module name, and has the
+    /// number of its place among them.
+    pub fn link(summaries: &[(String, Arc<Summary>)]) -> Self {
+        let of_all = || summaries.iter().map(|(_, summary)| summary);
+        let calls = of_all()
+            .filter_map(|summary| summary.calls.clone())
+            .collect();
+        let traces = of_all().map(|summary| summary.traces.clone()).collect();
+        // None knows anything of the others, and each takes its time.
+        let (graph, (linked, mut project)) = rayon::join(
+            || Graph::link(calls),
+            || rayon::join(|| link_traces(traces), || Self::of_summaries(summaries)),
+        );
+        project.graph = graph;
+        (project.traces, project.traced) = linked;
+        let packages: Vec<&Name> = project.packages.iter().collect();
+        let stubs: Vec<(Outline, Traces)> = packages
+            .into_par_iter()
+            .flat_map_iter(|package| stubs_of(package))
+            .collect();
+        for (outline, traces) in stubs {
+            project.names.add(&outline);
+            project.traces.add(Arc::new(traces));
+        }
+        project
+    }
+
+    fn of_summaries(summaries: &[(String, Arc<Summary>)]) -> Self {
+        let mut project = Self::default();
+        for (module, summary) in summaries {
+            if let Some(library) = summary.library
+                && (summary.has_coroutine_functions || summary.starts_loops)
+            {
+                *project.libraries.entry(library).or_default() += 1;
+                for module in summary.modules.iter().chain(&summary.whole_modules) {
+                    let known = project.importers.entry(*module);
+                    known
+                        .and_modify(|other| *other = other.filter(|other| *other == library))
+                        .or_insert(Some(library));
+                }
+            }
+            project.drives_coroutines |= summary.drives_coroutines;
+            project.asks_for_library |= summary.asks_for_library;
+            project.imported.extend(&summary.imported);
+            project.modules.extend(&summary.modules);
+            project.whole_modules.extend(&summary.whole_modules);
+            project.names.add(&summary.outline);
+            project.packages.extend(summary.packages.iter().cloned());
+            for (origin, name) in &summary.run {
+                let origin = origin.as_ref().unwrap_or(module);
+                project.run.insert((origin.clone(), name.clone()));
+            }
+        }
+        project
+    }
+
+    /// The library that drives the coroutines of files that import none themselves: asyncio
+    /// unless the project says otherwise, `None` where it uses several in equal parts or runs some itself.
+    pub fn library(&self) -> Option<Library> {
+        if self.drives_coroutines {
+            return None;
+        }
+        let total: usize = self.libraries.values().sum();
+        if total == 0 {
+            return Some(Library::Asyncio);
+        }
+        self.libraries
+            .iter()
+            .find(|(_, count)| **count * 2 > total)
+            .map(|(library, _)| *library)
+    }
+
+    /// Whether its coroutines may run under one library as well as under another.
+    pub fn runs_under_several(&self) -> bool {
+        self.asks_for_library || signs_of_several("own").any(|package| self.owns(package))
+    }
+
+    /// The library of the files that import a module with this last name. `None` where there are none, or they
+    /// disagree.
+    pub fn library_of_importers(&self, module: &str) -> Option<Library> {
+        self.importers.get(&name_key(module)).copied().flatten()
+    }
+
+    /// Whether the project runs coroutines itself, so that not all need be those of a library.
+    pub fn drives_coroutines(&self) -> bool {
+        self.drives_coroutines
+    }
+
+    /// The top-level packages that files of the project import, in no order.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        self.packages.iter().map(Name::as_str)
+    }
+
+    /// Takes note of the files, in the order of their numbers.
+    pub fn set_files(&mut self, files: Vec<PathBuf>) {
+        self.numbers = files.iter().cloned().zip(0..).collect();
+        self.files = files;
+    }
+
+    /// All files.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// The number of a file.
+    pub fn number_of(&self, path: &Path) -> Option<usize> {
+        self.numbers.get(path).copied()
+    }
+
+    /// The files in which `name` stands. `read` gives the text of a file; every file is read once.
+    pub fn mentioning(&self, name: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<PathBuf> {
+        let mentions = self.mentions.get_or_init(|| {
+            let mut mentions: FxHashMap<Key, Vec<u32>> = FxHashMap::default();
+            for (path, number) in self.files.iter().zip(0..) {
+                let text = read(path).unwrap_or_default();
+                for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+                    let files = mentions.entry(name_key(word)).or_default();
+                    if files.last() != Some(&number) {
+                        files.push(number);
+                    }
+                }
+            }
+            mentions
+        });
+        let files = mentions.get(&name_key(name)).into_iter().flatten();
+        files
+            .filter_map(|number| self.files.get(*number as usize))
+            .cloned()
+            .collect()
+    }
+
+    /// The other plain methods that have to become coroutine functions together with the one of this
+    /// name in the file at `place`, each with its file. `Err` with the reason where one of them is not
+    /// known.
+    pub fn family(&self, place: &Place, name: &str) -> Result<Vec<(PathBuf, String)>, String> {
+        let members = self.graph.family(place, name)?;
+        members
+            .into_iter()
+            .map(|member| {
+                let path = self
+                    .files
+                    .iter()
+                    .find(|path| Place::of(path).components() == member.components);
+                match path {
+                    Some(path) => Ok((path.clone(), member.name)),
+                    None => Err(format!("the file of `{}` is not found", member.name)),
+                }
+            })
+            .collect()
+    }
+
+    /// Takes note of installed packages, and of what they define asynchronously, as
+    /// [`name_key`]s.
+    pub fn add_installed<'p>(&mut self, packages: impl Iterator<Item = &'p str>, names: &[Key]) {
+        for package in packages {
+            self.traces.add_installed(package);
+        }
+        self.traces.add_installed_names(names);
+        self.names.extend(names.iter().copied());
+    }
+
+    /// Whether a package is installed under this top-level name, or brings stubs.
+    pub fn has_types_of(&self, package: &str) -> bool {
+        STUBS.get_dir(package).is_some() || self.traces.has_installed(package)
+    }
+
+    /// Takes note of packages whose files are those of the project.
+    pub fn add_own<'p>(&mut self, packages: impl Iterator<Item = &'p str>) {
+        for package in packages {
+            self.traces.add_own(package);
+        }
+    }
+
+    /// Whether the files of this top-level package are those of the project.
+    pub fn owns(&self, package: &str) -> bool {
+        self.traces.owns(package)
+    }
+
+    /// Takes note of the classes whose methods block.
+    pub fn add_table(&mut self, table: &Table) {
+        let methods = table.methods();
+        self.traces
+            .add_receivers(methods.map(|(package, method)| (package, name_key(method))));
+    }
+
+    /// Follows aliases, once every name is there, and takes note of the methods that open something or run
+    /// a coroutine.
+    pub fn settle(&mut self) {
+        let Self { names, traces, .. } = self;
+        let follow_aliases = || {
+            names.extend(stdlib_names());
+            names.link();
+        };
+        rayon::join(follow_aliases, || traces.settle());
+        self.traces.set_blocking(self.graph.blocking_functions());
+        let opening = opening_methods().map(|(package, method)| (package, opening_key(method)));
+        let running = running_methods().map(|(package, method)| (package, name_key(method)));
+        self.traces.add_receivers(opening.chain(running));
+    }
+
+    /// Whether something in sight with the name of this key may be what is sought.
+    pub fn may_be_meant(&self, name: Key, sought: Sought) -> bool {
+        match sought {
+            Sought::Blocking(_) => self.graph.may_block(name),
+            Sought::Helper => self.graph.may_be_crowded(name),
+            Sought::Receiver(_) => true,
+            Sought::Called => self.names.contains_called(name),
+            Sought::Coroutine(_) if self.names.make_methods() => true,
+            _ => self.may_be_awaitable(name),
+        }
+    }
+
+    /// How the function of this name in the file at `place` blocks, if it does. `name` has the names
+    /// of the classes around it.
+    pub fn blocking_chain(&self, place: &Place, name: &str) -> Option<Chain> {
+        self.graph.chain(place, name)
+    }
+
+    /// Whether the file that `written` names in a function of the file at `place` is changed by code of other files,
+    /// or used where the function changes it. `function` has the names of what it stands in, and `is_once` is whether
+    /// it runs once.
+    pub fn is_used_by_others(
+        &self,
+        place: &Place,
+        function: &str,
+        written: &str,
+        is_once: bool,
+    ) -> bool {
+        let is_imported = |place: &Place| self.is_imported(place);
+        self.graph
+            .is_used_by_others(place, function, written, is_once, &is_imported)
+    }
+
+    /// Whether some file may import the one at `place`.
+    fn is_imported(&self, place: &Place) -> bool {
+        let mut components = place.components().iter().rev();
+        let Some(module) = components.next() else {
+            return false;
+        };
+        let package = components.next().map_or("", String::as_str);
+        let packages = [package, ""];
+        let mut packages = packages.iter();
+        self.imports_module(module) || packages.any(|package| self.imports_from(package, module))
+    }
+
+    /// What a call of a function does to files that other code uses.
+    pub fn file_met(&self, call: &FileCall<'_>) -> Option<FileMet> {
+        self.graph.file_met(call, &|place| self.is_imported(place))
+    }
+
+    /// Whether something in sight with the name of this key may give something awaitable.
+    pub fn may_be_awaitable(&self, name: Key) -> bool {
+        self.names.contains(name)
+    }
+
+    /// What has the name of this key in the project, in stubs and, where it may give something awaitable,
+    /// in the standard library.
+    pub fn namesakes(&self, name: Key) -> Namesakes {
+        match self.traces.namesakes(name) {
+            Namesakes::None if self.may_be_awaitable(name) => Namesakes::Others,
+            namesakes => namesakes,
+        }
+    }
+
+    /// Whether what is sought may be reached from `node` of the file with this number, and something
+    /// in sight has the name of this key. `own` are the file's traces where its text is not the one
+    /// that was summarized.
+    pub fn may_hold(
+        &self,
+        file: usize,
+        own: Option<&Traces>,
+        node: Option<Node>,
+        name: Key,
+        sought: Sought,
+    ) -> bool {
+        if !self.may_be_meant(name, sought) {
+            return false;
+        }
+        if sought == Sought::Helper {
+            return true;
+        }
+        match (self.traced.get(file), node) {
+            (Some(Some(file)), Some(node)) => self.traces.may_reach(*file, own, node, sought),
+            _ => true,
+        }
+    }
+
+    /// What classes that may be subclasses of `class` have in the place of its method of this name.
+    pub fn overrides(&self, class: &str, method: &str) -> Arc<[Override]> {
+        self.traces.overrides(class, method)
+    }
+
+    /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place.
+    pub fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
+        self.traces.plain_override(class, method)
+    }
+
+    /// Whether a class that may be a subclass of `class` has something of its own under this name.
+    pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
+        self.traces.is_replaced_below(class, name)
+    }
+
+    /// Whether there is a class that may be a subclass of `class`.
+    pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
+        self.traces.has_subclasses(class)
+    }
+
+    /// Whether some file imports `name` from a module whose last component is `module`.
+    pub fn imports_from(&self, module: &str, name: &str) -> bool {
+        self.imported.contains(&import_key(module, name))
+    }
+
+    /// Whether some file imports a module with this last name, as a whole.
+    pub fn imports_whole(&self, module: &str) -> bool {
+        self.whole_modules.contains(&name_key(module))
+    }
+
+    /// Whether some file imports a module with this last name, or something from it.
+    pub fn imports_module(&self, module: &str) -> bool {
+        self.imports_whole(module) || self.modules.contains(&name_key(module))
+    }
+
+    /// Whether some file gives the coroutine of `name`, defined in a module whose last component
+    /// is `module`, to a new event loop.
+    pub fn runs(&self, module: &str, name: &str) -> bool {
+        self.run.contains(&(module.to_owned(), name.to_owned()))
+    }
+}

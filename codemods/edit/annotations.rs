@@ -1,0 +1,565 @@
+//! The annotations of a function that a codemod writes. Type checkers look into a function only where it has some,
+//! and many projects ask for them on every function.
+
+use asyncfix_syntax::queries::{last_name, names_in};
+use asyncfix_syntax::site::Owner;
+use ruff_diagnostics::Edit;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator, PythonVersion, Stmt, UnaryOp};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::{FxHashMap, FxHashSet};
+use ty_python_core::definition::Definition;
+use ty_python_core::scope::FileScopeId;
+use ty_python_semantic::types::{Type, TypeDefinition, TypeDetail, TypeDisplayDetails};
+
+use crate::edit::imports;
+use crate::file::File;
+
+/// Writes the annotations of one new function.
+pub struct Annotations<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    scope: FileScopeId,
+    at: TextSize,
+    /// Whether no annotation is evaluated: `from __future__ import annotations`.
+    are_postponed: bool,
+    /// Whether the code around says all of its types, so that what is not known has to be written as `Any`.
+    is_complete: bool,
+    /// Whether something is written as `Any` of which nothing is known.
+    is_guessed: bool,
+    /// The import of `Any`.
+    import: Option<Edit>,
+}
+
+/// The annotations of a new function: all of them, or none.
+#[derive(Default)]
+pub struct Written {
+    /// Those of the parameters, in order, as far as there are some.
+    pub parameters: Vec<Option<String>>,
+    /// That of what it gives.
+    pub returns: Option<String>,
+    /// The import that they need.
+    pub imports: Option<Edit>,
+    /// Why that is unsafe.
+    pub unsafe_because: Option<String>,
+}
+
+impl Written {
+    /// The parameters with these names, as they stand between the parentheses.
+    pub fn parameters(&self, names: &[String]) -> String {
+        let mut annotations = self.parameters.iter();
+        let written: Vec<String> = names
+            .iter()
+            .map(|name| match annotations.next() {
+                Some(Some(annotation)) => format!("{name}: {annotation}"),
+                _ => name.clone(),
+            })
+            .collect();
+        written.join(", ")
+    }
+
+    /// What stands before the colon.
+    pub fn arrow(&self) -> String {
+        let returns = self.returns.as_ref();
+        returns.map_or(String::new(), |returns| format!(" -> {returns}"))
+    }
+}
+
+impl<'f, 'a, 'db> Annotations<'f, 'a, 'db> {
+    /// Those of a function that is written at `at` in code of `owner`. `None` where nobody asks for them.
+    pub fn of(file: &'f File<'a, 'db>, owner: Owner<'a>, at: TextSize) -> Option<Self> {
+        if !file.settings.asks_for_annotations && !is_checked(file, owner) {
+            return None;
+        }
+        Some(Self {
+            file,
+            scope: file.semantics.scope_of_owner(owner)?,
+            at,
+            are_postponed: are_postponed(file.body()),
+            is_complete: is_complete(owner),
+            is_guessed: false,
+            import: None,
+        })
+    }
+
+    /// What is written: nothing at all where one annotation cannot be told.
+    pub fn finish(self, parameters: Option<Vec<String>>, returns: Option<String>) -> Written {
+        let is_asked = self.file.settings.asks_for_annotations;
+        let is_enough = is_asked || self.is_complete || !self.is_guessed && self.import.is_none();
+        match (parameters, returns) {
+            (Some(parameters), Some(returns)) if is_enough => Written {
+                parameters: parameters.into_iter().map(Some).collect(),
+                returns: Some(returns),
+                imports: self.import,
+                unsafe_because: (is_asked && self.is_guessed).then(|| {
+                    "asyncfix can't tell all types of the new function, so type checkers would see `Any`".to_owned()
+                }),
+            },
+            _ => Written {
+                unsafe_because: is_asked.then(|| {
+                    "the new function has no annotations, which the project's type checker asks for".to_owned()
+                }),
+                ..Written::default()
+            },
+        }
+    }
+
+    /// What is written where type checkers would not know any more what has been tested of `place`.
+    pub fn forget(place: &str) -> Written {
+        Written {
+            unsafe_because: Some(format!(
+                "in the new function, type checkers don't know what is tested of `{place}` before"
+            )),
+            ..Written::default()
+        }
+    }
+
+    /// The annotation of a value of this expression, where it can be told and written here.
+    pub fn of_value(&mut self, expr: &Expr) -> Option<String> {
+        self.of_value_at(expr.into())
+    }
+
+    fn of_value_at(&mut self, expr: ast::ExprRef<'_>) -> Option<String> {
+        let semantics = &self.file.semantics;
+        let ty = semantics.type_of(expr)?;
+        let env = semantics.model().program_environment();
+        let shown = ty.display(semantics.db(), &env).to_string_parts();
+        let parsed = ruff_python_parser::parse_expression(&shown.label).ok()?;
+        self.written(parsed.expr(), &shown)
+    }
+
+    /// The annotation of a variable at a use of it.
+    pub fn of_load(&mut self, load: &ast::ExprName) -> Option<String> {
+        self.of_value_at(load.into())
+    }
+
+    /// The annotation of a variable that `statement` binds, after that.
+    pub fn of_variable(&mut self, name: &str, statement: &Stmt) -> Option<String> {
+        let mut bindings = Bindings {
+            name,
+            found: Vec::new(),
+            annotation: None,
+        };
+        bindings.visit_stmt(statement);
+        if let Some(annotation) = bindings.annotation {
+            return self.as_written(annotation);
+        }
+        let parts = bindings
+            .found
+            .into_iter()
+            .map(|target| self.of_load(target))
+            .collect::<Option<Vec<_>>>()?;
+        (!parts.is_empty()).then(|| self.union(parts))?
+    }
+
+    /// An annotation of the same code, as it stands there: those of variables are never evaluated, those of
+    /// functions are.
+    pub fn as_written(&self, annotation: &Expr) -> Option<String> {
+        let text = self.file.text(annotation);
+        let is_old = text.contains('|') && !self.evaluates(PythonVersion::PY310)
+            || text.contains('[') && !self.evaluates(PythonVersion::PY39);
+        let is_there = |name: &Expr| match name {
+            Expr::Name(name) => self
+                .file
+                .semantics
+                .lookup(&name.id, self.scope)
+                .is_some_and(|found| found.iter().all(|definition| self.exists(*definition))),
+            _ => true,
+        };
+        (!is_old && !text.contains(['\n', '\r']) && names_in(annotation).all(is_there))
+            .then(|| text.to_owned())
+    }
+
+    /// Whether what is new in a version of Python may stand in an annotation.
+    fn evaluates(&self, version: PythonVersion) -> bool {
+        self.file.targets(version) || self.are_postponed
+    }
+
+    fn union(&self, parts: Vec<String>) -> Option<String> {
+        let mut distinct: Vec<String> = Vec::new();
+        for part in parts {
+            for one in part.split(" | ") {
+                if !distinct.iter().any(|other| other == one) {
+                    distinct.push(one.to_owned());
+                }
+            }
+        }
+        // `None` stands last.
+        distinct.sort_by_key(|part| part == "None");
+        let is_written = distinct.len() < 2
+            || self.evaluates(PythonVersion::PY310)
+                && distinct.iter().all(|part| is_balanced(part));
+        is_written.then(|| distinct.join(" | "))
+    }
+
+    /// A type as the type engine shows it, in the names that there are.
+    fn written(&mut self, shown: &Expr, details: &TypeDisplayDetails<'db>) -> Option<String> {
+        match shown {
+            Expr::NoneLiteral(_) => Some("None".to_owned()),
+            Expr::EllipsisLiteral(_) => Some("...".to_owned()),
+            Expr::Name(name) => self.named(name, details),
+            Expr::BinOp(union) if union.op == Operator::BitOr => {
+                let parts = vec![
+                    self.written(&union.left, details)?,
+                    self.written(&union.right, details)?,
+                ];
+                self.union(parts)
+            }
+            Expr::Subscript(generic) => {
+                let slices: &[Expr] = match &*generic.slice {
+                    Expr::Tuple(tuple) => &tuple.elts,
+                    one => std::slice::from_ref(one),
+                };
+                if last_name(&generic.value) == Some("Literal") {
+                    let classes = slices.iter().map(class_of_literal);
+                    return self.union(classes.collect::<Option<_>>()?);
+                }
+                if !self.evaluates(PythonVersion::PY39) {
+                    return None;
+                }
+                let class = self.written(&generic.value, details)?;
+                let parts = slices
+                    .iter()
+                    .map(|part| self.written(part, details))
+                    .collect::<Option<Vec<_>>>()?;
+                Some(format!("{class}[{}]", parts.join(", ")))
+            }
+            _ => None,
+        }
+    }
+
+    fn named(&mut self, name: &ast::ExprName, details: &TypeDisplayDetails<'db>) -> Option<String> {
+        let file = self.file;
+        let semantics = &file.semantics;
+        let detail = details
+            .targets
+            .iter()
+            .zip(&details.details)
+            .find_map(|(range, detail)| (*range == name.range()).then_some(detail))?;
+        let TypeDetail::Type(ty) = detail else {
+            return None;
+        };
+        if let Type::Dynamic(_) = ty {
+            self.is_guessed |= name.id != "Any";
+            let imported = imports::import(file, "typing", "Any", self.scope, self.at).ok()?;
+            self.import = imported.edit;
+            return Some(imported.expression);
+        }
+        if name.id == "LiteralString" {
+            return Some("str".to_owned());
+        }
+        let env = semantics.model().program_environment();
+        let TypeDefinition::StaticClass(class) = ty.definition(semantics.db(), &env)? else {
+            return None;
+        };
+        let path = semantics.path_of_class(class);
+        let definitions = semantics.lookup(&name.id, self.scope)?;
+        match definitions.as_slice() {
+            [] => (path == format!("builtins.{}", name.id)).then(|| name.id.to_string()),
+            [one] if self.exists(*one) && semantics.imported_by(*one) == Some(class) => {
+                Some(name.id.to_string())
+            }
+            _ => None,
+        }
+        .or_else(|| {
+            // `pathlib.Path`
+            let (module, _) = path.rsplit_once('.')?;
+            let is_public = !path.split('.').any(|part| part.starts_with('_'));
+            let is_there = !module.contains('.')
+                && semantics.qualified_name_in(module, self.scope).as_deref() == Some(module)
+                && semantics
+                    .lookup(module, self.scope)?
+                    .iter()
+                    .all(|definition| self.exists(*definition));
+            (is_public && is_there && module != "builtins").then_some(path)
+        })
+    }
+
+    /// Whether a name is there when the program runs.
+    fn exists(&self, definition: Definition<'db>) -> bool {
+        let semantics = &self.file.semantics;
+        definition.file_scope(semantics.db()).is_global()
+            && (self.are_postponed
+                || semantics
+                    .definition_range(definition)
+                    .is_some_and(|range| !semantics.is_typing_only(definition, range)))
+    }
+}
+
+/// Where a statement binds a variable.
+struct Bindings<'n, 'a> {
+    name: &'n str,
+    found: Vec<&'a ast::ExprName>,
+    annotation: Option<&'a Expr>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Bindings<'_, 'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            AnyNodeRef::StmtAnnAssign(statement) => {
+                if matches!(&*statement.target, Expr::Name(name) if name.id == self.name) {
+                    self.annotation = Some(&statement.annotation);
+                }
+            }
+            AnyNodeRef::ExprName(name) if name.ctx.is_store() && name.id == self.name => {
+                self.found.push(name);
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Whether code of `owner` says all of its types.
+fn is_complete(owner: Owner<'_>) -> bool {
+    match owner {
+        Owner::Function(function) => {
+            let mut parameters = function.parameters.iter().enumerate();
+            function.returns.is_some()
+                && parameters.all(|(index, parameter)| {
+                    parameter.annotation().is_some()
+                        || index == 0 && matches!(parameter.name().as_str(), "self" | "cls")
+                })
+        }
+        Owner::Module | Owner::Lambda(_) => false,
+    }
+}
+
+/// Whether type checkers look into code of `owner`.
+fn is_checked(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
+    match owner {
+        Owner::Function(function) => {
+            let mut parameters = function.parameters.iter();
+            function.returns.is_some()
+                || parameters.any(|parameter| parameter.annotation().is_some())
+        }
+        Owner::Module => is_typed(file.body()),
+        Owner::Lambda(_) => false,
+    }
+}
+
+/// Whether no annotation of a module is evaluated: `from __future__ import annotations`.
+pub fn are_postponed(body: &[Stmt]) -> bool {
+    body.iter().any(|statement| {
+        matches!(statement, Stmt::ImportFrom(import)
+            if import.module.as_deref() == Some("__future__")
+                && import.names.iter().any(|alias| &alias.name == "annotations"))
+    })
+}
+
+/// Whether all brackets of a text are closed in it.
+fn is_balanced(text: &str) -> bool {
+    text.matches('[').count() == text.matches(']').count()
+}
+
+/// The class of the literals of a `Literal[…]`.
+fn class_of_literal(literal: &Expr) -> Option<String> {
+    let class = match literal {
+        Expr::StringLiteral(_) => "str",
+        Expr::BytesLiteral(_) => "bytes",
+        Expr::BooleanLiteral(_) => "bool",
+        Expr::NumberLiteral(_) => "int",
+        Expr::UnaryOp(negative) if negative.op == UnaryOp::USub => "int",
+        _ => return None,
+    };
+    Some(class.to_owned())
+}
+
+/// What code that moves into a function of its own uses of which a test outside of it says more than its declaration:
+/// `if self.path is None: return`. Type checkers forget such tests inside of the new function, but for variables that
+/// keep their value. `given` is what the new function gets as arguments.
+pub fn forgotten_test<'a>(
+    file: &File<'a, '_>,
+    function: &'a ast::StmtFunctionDef,
+    moved: TextRange,
+    given: &[String],
+) -> Option<String> {
+    let mut places = Places {
+        moved,
+        tested: FxHashMap::default(),
+        used: Vec::new(),
+        bound: FxHashSet::default(),
+        rebound: FxHashSet::default(),
+        own: FxHashSet::default(),
+    };
+    places.visit_body(&function.body);
+    let parameters = function.parameters.iter();
+    places
+        .bound
+        .extend(parameters.map(|parameter| parameter.name().to_string()));
+    let shown = |expr: &Expr| {
+        let semantics = &file.semantics;
+        let env = semantics.model().program_environment();
+        let ty = semantics.type_of(expr)?;
+        let shown = ty.display(semantics.db(), &env).to_string();
+        // That something is not empty is part of no declaration.
+        Some(shown.replace(" & ~AlwaysFalsy", "").replace(['(', ')'], ""))
+    };
+    places.used.iter().find_map(|(place, used)| {
+        let root = place.split(['.', '[']).next().unwrap_or_default();
+        let is_own = places.own.contains(root) || given.iter().any(|name| name == place);
+        let is_kept =
+            place == root && places.bound.contains(root) && !places.rebound.contains(root);
+        let tests = places.tested.get(place)?;
+        let is_narrowed = || {
+            let known = shown(used);
+            tests
+                .iter()
+                .any(|test| known.is_none() || shown(test) != known)
+        };
+        (!is_own && !is_kept && is_narrowed()).then(|| place.clone())
+    })
+}
+
+/// What may be narrowed by a test: names, attributes and items of these, as they are written.
+struct Places<'a> {
+    moved: TextRange,
+    /// What tests outside of the moved code say something of, or what gets a value there.
+    tested: FxHashMap<String, Vec<&'a Expr>>,
+    /// What the moved code uses.
+    used: Vec<(String, &'a Expr)>,
+    /// Names that the function binds, those bound behind the moved code, and those bound in it.
+    bound: FxHashSet<String>,
+    rebound: FxHashSet<String>,
+    own: FxHashSet<String>,
+}
+
+impl<'a> Places<'a> {
+    fn test(&mut self, test: &'a Expr) {
+        match test {
+            Expr::BoolOp(operation) => operation.values.iter().for_each(|value| self.test(value)),
+            Expr::UnaryOp(operation) => self.test(&operation.operand),
+            Expr::Compare(compare) => {
+                self.test(&compare.left);
+                compare
+                    .comparators
+                    .iter()
+                    .for_each(|value| self.test(value));
+            }
+            Expr::Named(named) => {
+                self.test(&named.target);
+                self.test(&named.value);
+            }
+            Expr::Call(call)
+                if matches!(
+                    last_name(&call.func),
+                    Some("isinstance" | "issubclass" | "callable" | "hasattr")
+                ) =>
+            {
+                call.arguments
+                    .args
+                    .iter()
+                    .for_each(|value| self.test(value));
+            }
+            place => self.is_tested(place),
+        }
+    }
+
+    fn is_tested(&mut self, place: &'a Expr) {
+        if let Some(text) = place_of(place) {
+            self.tested.entry(text).or_default().push(place);
+        }
+    }
+}
+
+/// A name, or an attribute or item of one, as it is written.
+fn place_of(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Name(name) => Some(name.id.to_string()),
+        Expr::Attribute(attribute) => Some(format!(
+            "{}.{}",
+            place_of(&attribute.value)?,
+            attribute.attr
+        )),
+        Expr::Subscript(subscript) => {
+            let key = match &*subscript.slice {
+                Expr::StringLiteral(text) => text.value.to_str().to_owned(),
+                other => place_of(other)?,
+            };
+            Some(format!("{}[{key}]", place_of(&subscript.value)?))
+        }
+        _ => None,
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Places<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if self.moved.contains_range(node.range()) {
+            return TraversalSignal::Traverse;
+        }
+        match node {
+            AnyNodeRef::StmtIf(inner) => self.test(&inner.test),
+            AnyNodeRef::ElifElseClause(inner) => inner.test.iter().for_each(|test| self.test(test)),
+            AnyNodeRef::StmtWhile(inner) => self.test(&inner.test),
+            AnyNodeRef::StmtAssert(inner) => self.test(&inner.test),
+            AnyNodeRef::StmtMatch(inner) => self.test(&inner.subject),
+            AnyNodeRef::ExprIf(inner) => self.test(&inner.test),
+            AnyNodeRef::ExprBoolOp(inner) => inner.values.iter().for_each(|value| self.test(value)),
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        let is_store = match expr {
+            Expr::Name(name) => !name.ctx.is_load(),
+            Expr::Attribute(attribute) => !attribute.ctx.is_load(),
+            Expr::Subscript(subscript) => !subscript.ctx.is_load(),
+            _ => {
+                walk_expr(self, expr);
+                return;
+            }
+        };
+        if let Some(place) = place_of(expr) {
+            let is_moved = self.moved.contains_range(expr.range());
+            match (is_moved, is_store) {
+                (true, false) => self.used.push((place, expr)),
+                (true, true) if expr.is_name_expr() => {
+                    self.own.insert(place);
+                }
+                (false, true) if expr.is_name_expr() => {
+                    if expr.start() > self.moved.end() {
+                        self.rebound.insert(place.clone());
+                    }
+                    self.bound.insert(place);
+                }
+                (false, true) => self.is_tested(expr),
+                _ => {}
+            }
+        }
+        walk_expr(self, expr);
+    }
+}
+
+/// Whether code is written for type checkers, so that what is new in it should say what it holds: something in it is
+/// annotated.
+pub fn is_typed(body: &[Stmt]) -> bool {
+    struct Annotations(bool);
+    impl<'a> SourceOrderVisitor<'a> for Annotations {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= match node {
+                AnyNodeRef::StmtFunctionDef(function) => function.returns.is_some(),
+                AnyNodeRef::Parameter(parameter) => parameter.annotation.is_some(),
+                AnyNodeRef::StmtAnnAssign(_) => true,
+                AnyNodeRef::StmtImportFrom(import) => {
+                    import.module.as_deref() == Some("__future__")
+                        && import
+                            .names
+                            .iter()
+                            .any(|alias| &alias.name == "annotations")
+                }
+                _ => false,
+            };
+            if self.0 || node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut annotations = Annotations(false);
+    annotations.visit_body(body);
+    annotations.0
+}

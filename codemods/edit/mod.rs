@@ -1,0 +1,15 @@
+//! The ways of writing. There is one for each thing that several rewrites write.
+
+pub mod aligned;
+pub mod annotations;
+pub mod blocks;
+mod compile_errors;
+pub mod first_await;
+pub mod fresh_names;
+pub mod imports;
+pub mod insertion;
+pub mod proof;
+pub mod rewrite;
+pub mod script_task;
+pub mod sections;
+pub mod submodules;
