@@ -8,12 +8,13 @@ use asyncfix_codemods::finding::Finding;
 use asyncfix_engine::config::{ConfigError, FILE_NAMES, Overrides};
 use asyncfix_engine::lines::Lines;
 use asyncfix_engine::panics;
-use asyncfix_engine::session::{Cancellation, Checked, Session, SessionError};
+use asyncfix_engine::session::{Cancellation, Checked, Rewritten, Session, SessionError};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response, ResponseError};
 use lsp_types::notification::{
-    DidChangeConfiguration, DidChangeTextDocument, DidChangeWatchedFiles,
-    DidChangeWorkspaceFolders, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    DidChangeConfiguration, DidChangeNotebookDocument, DidChangeTextDocument,
+    DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidCloseNotebookDocument,
+    DidCloseTextDocument, DidOpenNotebookDocument, DidOpenTextDocument, DidSaveTextDocument,
     LogMessage, Notification as _, Progress, PublishDiagnostics, ShowMessage,
 };
 use lsp_types::request::{
@@ -24,17 +25,18 @@ use lsp_types::request::{
 };
 use lsp_types::{
     ApplyWorkspaceEditParams, CodeAction, ConfigurationItem, ConfigurationParams,
-    DiagnosticServerCancellationData, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidChangeWatchedFilesParams, DidChangeWatchedFilesRegistrationOptions,
-    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, DocumentDiagnosticReport, FileSystemWatcher,
-    FullDocumentDiagnosticReport, GlobPattern, LogMessageParams, MessageType, NumberOrString,
-    ProgressParams, ProgressParamsValue, PublishDiagnosticsParams, Registration,
+    DiagnosticServerCancellationData, DidChangeConfigurationParams,
+    DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidChangeWatchedFilesRegistrationOptions, DidChangeWorkspaceFoldersParams,
+    DidCloseNotebookDocumentParams, DidCloseTextDocumentParams, DidOpenNotebookDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, DocumentDiagnosticReport,
+    FileSystemWatcher, FullDocumentDiagnosticReport, GlobPattern, LogMessageParams, MessageType,
+    NumberOrString, ProgressParams, ProgressParamsValue, PublishDiagnosticsParams, Registration,
     RegistrationParams, RelatedFullDocumentDiagnosticReport,
     RelatedUnchangedDocumentDiagnosticReport, ShowMessageParams, TextEdit,
     UnchangedDocumentDiagnosticReport, Uri, WorkDoneProgress, WorkDoneProgressBegin,
     WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkspaceDiagnosticReport,
-    WorkspaceDocumentDiagnosticReport, WorkspaceEdit, WorkspaceFullDocumentDiagnosticReport,
+    WorkspaceDocumentDiagnosticReport, WorkspaceFullDocumentDiagnosticReport,
     WorkspaceUnchangedDocumentDiagnosticReport,
 };
 use rustc_hash::FxHashMap;
@@ -42,9 +44,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::actions::{self, Data, Task};
+use super::actions::{self, Changed, Data, Task};
 use super::client::{Client, Settings};
 use super::documents::{Document, Documents, path_of, uri_of};
+use super::notebooks::{Notebooks, in_cell};
 use super::positions::Places;
 use super::{APPLY_FIX_ALL, Job, NAME, Shared, diagnostics, hover};
 
@@ -104,6 +107,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     session: Session,
     documents: Documents,
+    notebooks: Notebooks,
     settings: Settings,
     /// What the command line says.
     base: Overrides,
@@ -147,6 +151,7 @@ impl Worker {
             shared,
             session: session.map_err(|error| error.0)?,
             documents: Documents::default(),
+            notebooks: Notebooks::default(),
             settings,
             base,
             folders: Vec::new(),
@@ -271,6 +276,29 @@ impl Worker {
                     }
                 }
             }
+            DidOpenNotebookDocument::METHOD => {
+                let params: DidOpenNotebookDocumentParams = read(params)?;
+                let notebook = params.notebook_document;
+                if let Some(known) = self.notebooks.open(&notebook.uri, notebook.cells) {
+                    for cell in params.cell_text_documents {
+                        self.documents.open_cell(cell, &known.path);
+                    }
+                }
+                self.notebook_changed(&notebook.uri);
+            }
+            DidChangeNotebookDocument::METHOD => {
+                let params: DidChangeNotebookDocumentParams = read(params)?;
+                self.change_notebook(params);
+            }
+            DidCloseNotebookDocument::METHOD => {
+                let params: DidCloseNotebookDocumentParams = read(params)?;
+                for cell in params.cell_text_documents {
+                    self.close_cell(&cell.uri);
+                }
+                if let Some(notebook) = self.notebooks.close(&params.notebook_document.uri) {
+                    self.session.close(&notebook.path);
+                }
+            }
             DidSaveTextDocument::METHOD => {
                 let params: DidSaveTextDocumentParams = read(params)?;
                 if let Some(path) = path_of(&params.text_document.uri) {
@@ -316,6 +344,49 @@ impl Worker {
         }
         self.is_published = false;
         Ok(())
+    }
+
+    fn change_notebook(&mut self, params: DidChangeNotebookDocumentParams) {
+        let uri = params.notebook_document.uri;
+        let Some(cells) = params.change.cells else {
+            return;
+        };
+        if let Some(structure) = cells.structure {
+            self.notebooks.change(&uri, structure.array);
+            let path = self.notebooks.get(&uri).map(|known| known.path.clone());
+            for cell in structure.did_open.into_iter().flatten() {
+                if let Some(path) = &path {
+                    self.documents.open_cell(cell, path);
+                }
+            }
+            for cell in structure.did_close.into_iter().flatten() {
+                self.close_cell(&cell.uri);
+            }
+        }
+        self.notebooks.update(&uri, cells.data.unwrap_or_default());
+        for change in cells.text_content.into_iter().flatten() {
+            let cell = change.document;
+            let encoding = self.client.encoding;
+            self.documents
+                .change(&cell.uri, cell.version, change.changes, encoding);
+        }
+        self.notebook_changed(&uri);
+    }
+
+    fn notebook_changed(&mut self, uri: &Uri) {
+        if let Some(notebook) = self.notebooks.get(uri) {
+            let json = notebook.json(&self.documents);
+            self.session.set_text(&notebook.path, Arc::from(json));
+        }
+    }
+
+    fn close_cell(&mut self, uri: &Uri) {
+        if let Some(document) = self.documents.close(uri) {
+            self.published.remove(document.uri.as_str());
+            if !self.client.pulls {
+                self.push(document.uri, Vec::new(), None);
+            }
+        }
     }
 
     fn files_changed(&mut self, params: &DidChangeWatchedFilesParams) {
@@ -521,7 +592,12 @@ impl Worker {
         for complaint in &checked.complaints {
             self.log(MessageType::WARNING, complaint.clone());
         }
-        Ok(checked)
+        if !document.is_cell {
+            return Ok(checked);
+        }
+        let place = self.notebooks.of_cell(&document.uri);
+        let own = place.and_then(|(_, number)| in_cell(&checked, number, &document.text));
+        Ok(own.unwrap_or_default())
     }
 
     /// Says that the files of a project are looked at for the first time.
@@ -696,13 +772,8 @@ impl Worker {
             return Err(Failure::Error(ErrorCode::ContentModified, message));
         }
         let edits = self.edits_of(&document, &task, cancellation)?;
-        action.edit = Some(self.edit_of(&document, edits));
+        action.edit = Some(actions::workspace_edit(edits, self.client));
         Ok(action)
-    }
-
-    fn edit_of(&self, document: &Document, edits: Vec<TextEdit>) -> WorkspaceEdit {
-        let file = (document.uri.clone(), Some(document.version), edits);
-        actions::workspace_edit(vec![file], self.client)
     }
 
     fn edits_of(
@@ -710,12 +781,17 @@ impl Worker {
         document: &Document,
         task: &Task,
         cancellation: &Cancellation,
-    ) -> Answer<Vec<TextEdit>> {
+    ) -> Answer<Vec<Changed>> {
         let path = &document.path;
         let rewritten = match task {
             Task::FixAll => self.session.fix(path, None, None, cancellation),
             Task::FixRule { code } => {
                 let only = |finding: &Finding| finding.rule.code == code;
+                self.session.fix(path, None, Some(&only), cancellation)
+            }
+            Task::FixInCells { code, message } => {
+                let only =
+                    |finding: &Finding| finding.rule.code == code && finding.message == *message;
                 self.session.fix(path, None, Some(&only), cancellation)
             }
             Task::Suppress { code, start } => {
@@ -733,9 +809,29 @@ impl Worker {
         for complaint in &rewritten.complaints {
             self.log(MessageType::WARNING, complaint.clone());
         }
-        let places = Places::new(&document.text, self.client.encoding);
-        let new = rewritten.text.as_deref();
-        Ok(new.map_or_else(Vec::new, |new| places.edits_to(new)))
+        Ok(self.changes(document, &rewritten))
+    }
+
+    /// What becomes of a document, or of the cells of the notebook that it belongs to.
+    fn changes(&self, document: &Document, rewritten: &Rewritten) -> Vec<Changed> {
+        let edits = |document: &Document, new: &str| {
+            let places = Places::new(&document.text, self.client.encoding);
+            let edits = places.edits_to(new);
+            (document.uri.clone(), Some(document.version), edits)
+        };
+        if !document.is_cell {
+            let new = rewritten.text.iter();
+            return new.map(|new| edits(document, new)).collect();
+        }
+        let Some((notebook, _)) = self.notebooks.of_cell(&document.uri) else {
+            return Vec::new();
+        };
+        let changed = rewritten.cells.iter().filter_map(|(number, new)| {
+            let cell = self.documents.get(notebook.cell(*number)?)?;
+            // The code of all cells has a line break behind each.
+            Some(edits(cell, new.strip_suffix('\n').unwrap_or(new)))
+        });
+        changed.collect()
     }
 
     /// The edits that make all safe fixes of a file, or of some lines.
@@ -759,8 +855,9 @@ impl Worker {
         for complaint in &rewritten.complaints {
             self.log(MessageType::WARNING, complaint.clone());
         }
-        let places = Places::new(&document.text, self.client.encoding);
-        Ok(rewritten.text.as_deref().map(|new| places.edits_to(new)))
+        let changes = self.changes(&document, &rewritten).into_iter();
+        let own = changes.filter(|(name, _, _)| name == uri);
+        Ok(own.map(|(_, _, edits)| edits).next())
     }
 
     fn execute(
@@ -781,7 +878,7 @@ impl Worker {
         };
         let edits = self.edits_of(&document, &Task::FixAll, cancellation)?;
         if !edits.is_empty() {
-            let edit = self.edit_of(&document, edits);
+            let edit = actions::workspace_edit(edits, self.client);
             let label = Some("Fix all safe asyncfix problems".to_owned());
             self.ask::<ApplyWorkspaceEdit>(
                 "asyncfix/apply",
