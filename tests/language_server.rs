@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lsp_server::{Message, Notification, Request, RequestId};
 use serde_json::{Value, json};
@@ -30,10 +32,23 @@ async def on_message(message):
     asyncio.create_task(fetch(message))
 "#;
 
+/// Longer than anything here takes, on a machine that has much else to do.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// Ends a server that does not answer, so that a test fails where it would wait for ever.
+fn end_after(limit: Duration, server: Arc<Mutex<Child>>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(limit);
+        if let Ok(mut server) = server.lock() {
+            let _ = server.kill();
+        }
+    });
+}
+
 /// An editor with one folder open.
 struct Editor {
     folder: TempDir,
-    server: Child,
+    server: Arc<Mutex<Child>>,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     /// What the server said without being asked.
@@ -53,15 +68,18 @@ impl Editor {
             std::fs::write(path, text).expect("written");
         }
         let mut server = Command::new(env!("CARGO_BIN_EXE_asyncfix"))
-            .args(["server", "--python", "/nowhere"])
+            .arg("server")
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
         let output = BufReader::new(server.stdout.take().expect("a pipe"));
+        let input = server.stdin.take();
+        let server = Arc::new(Mutex::new(server));
+        end_after(TIME_LIMIT, Arc::clone(&server));
         let mut editor = Self {
-            input: server.stdin.take(),
+            input,
             folder,
             server,
             output,
@@ -211,7 +229,8 @@ impl Editor {
         self.ask("shutdown", Value::Null);
         self.tell("exit", Value::Null);
         self.input = None;
-        assert!(self.server.wait().expect("it ends").success());
+        let mut server = self.server.lock().expect("nobody has failed with it");
+        assert!(server.wait().expect("it ends").success());
     }
 }
 
@@ -254,14 +273,7 @@ fn applied(text: &str, edits: &Value) -> String {
 /// What `asyncfix --write -` makes of a text.
 fn written(folder: &Path, name: &str, text: &str) -> String {
     let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_asyncfix"))
-        .args([
-            "--write",
-            "-",
-            "--python",
-            "/nowhere",
-            "--stdin-filename",
-            name,
-        ])
+        .args(["--write", "-", "--stdin-filename", name])
         .current_dir(folder)
         .write_stdin(text)
         .output()
