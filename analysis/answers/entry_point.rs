@@ -8,7 +8,7 @@ use ty_python_core::definition::Definition;
 
 use crate::answers::runners::given;
 use crate::file::ParsedFile;
-use crate::resolve::semantics::Origin;
+use crate::resolve::bindings::Origin;
 
 /// Whether the code is where a program starts and ends: module-level code that awaits, or a coroutine that the project
 /// gives to a new event loop.
