@@ -35,8 +35,14 @@ impl Lines {
             return self.clone();
         }
         let diff = TextDiff::from_lines(original, text);
+        let (mut old_line, mut new_line) = (0, 0);
         let moved = diff.ops().iter().flat_map(|op| {
-            let (old, new) = (op.old_range(), op.new_range());
+            // What an operation says of its own place is not always true of insertions.
+            let (old, new) = (
+                old_line..old_line + op.old_range().len(),
+                new_line..new_line + op.new_range().len(),
+            );
+            (old_line, new_line) = (old.end, new.end);
             match op {
                 // These lines are as they were.
                 DiffOp::Equal { .. } => {

@@ -13,6 +13,7 @@ use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;
+use ruff_notebook::NotebookIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use salsa::{CancellationToken, Database as _};
 
@@ -20,7 +21,8 @@ use crate::choose::{Only, Plan};
 use crate::config::{Config, ConfigError, Overrides, Resolver};
 use crate::database::Database;
 use crate::discovery::{self, Found};
-use crate::embedded::{is_document, is_notebook};
+use crate::embedded::notebook::Notebook;
+use crate::embedded::{code_path, is_document, is_notebook};
 use crate::first_look::{FirstLook, Settled, first_look};
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
@@ -99,6 +101,8 @@ pub struct Checked {
     pub complaints: Vec<String>,
     /// Whether the configuration wants unsafe fixes to be made.
     pub unsafe_fixes: bool,
+    /// Of a notebook, whose text is the code of its Python cells one behind the other: which line is of which cell.
+    pub cells: Option<NotebookIndex>,
 }
 
 /// What becomes of a file when it is fixed.
@@ -110,6 +114,8 @@ pub struct Rewritten {
     pub fixed: Vec<Fixed>,
     /// What went wrong, ready to be shown.
     pub complaints: Vec<String>,
+    /// Of a notebook: the cells that changed, each with its number from 1 and its new source.
+    pub cells: Vec<(usize, String)>,
 }
 
 /// What belongs together, as far as it is known.
@@ -240,12 +246,51 @@ impl Session {
         Ok(discovery::is_stub(path) || config.excludes_with_parents(path))
     }
 
+    /// The notebook at `path`, as it is open or on disk, and the path that its code goes by. `None` where it holds another
+    /// language.
+    fn notebook(&mut self, path: &Path) -> Result<Option<(Notebook, PathBuf)>, SessionError> {
+        let json = match self.open.get(path) {
+            Some(text) => text.to_string(),
+            None => source::read(path)
+                .map_err(SessionError::Unreadable)?
+                .text
+                .to_string(),
+        };
+        let Some(notebook) = Notebook::read(json).map_err(SessionError::Unreadable)? else {
+            return Ok(None);
+        };
+        let code = code_path(path);
+        self.set_text(&code, Arc::from(notebook.code()));
+        Ok(Some((notebook, code)))
+    }
+
+    fn check_notebook(
+        &mut self,
+        path: &Path,
+        cancellation: &Cancellation,
+    ) -> Result<Checked, SessionError> {
+        let Some((notebook, code)) = self.notebook(path)? else {
+            return Ok(Checked::default());
+        };
+        let mut checked = self.check(&code, cancellation)?;
+        let apart =
+            || SessionError::Internal("the cells of a notebook can't be told apart".to_owned());
+        let sheet = notebook.shown(&checked.text, &mut checked.findings);
+        let sheet = sheet.ok_or_else(apart)?;
+        checked.text = Arc::from(sheet.text);
+        checked.cells = sheet.index;
+        Ok(checked)
+    }
+
     /// The findings in a file. A fix may change other files of the project as well.
     pub fn check(
         &mut self,
         path: &Path,
         cancellation: &Cancellation,
     ) -> Result<Checked, SessionError> {
+        if is_notebook(path) {
+            return self.check_notebook(path, cancellation);
+        }
         let whole = self.whole_of(path)?;
         let revision = self.known.get(&whole).map(|known| known.revision);
         if let Some((known_at, checked)) = self
@@ -263,6 +308,7 @@ impl Session {
             unsafe_fixes: file.config.unsafe_fixes,
             complaints: file.error.into_iter().chain(file.complaints).collect(),
             findings: file.findings,
+            cells: None,
         };
         if let Some(known) = self.known.get_mut(&whole) {
             let revision = known.revision;
@@ -311,12 +357,24 @@ impl Session {
         ask: &Ask<'_>,
         cancellation: &Cancellation,
     ) -> Result<Rewritten, SessionError> {
+        if is_notebook(path) {
+            let Some((notebook, code)) = self.notebook(path)? else {
+                return Ok(Rewritten::default());
+            };
+            let mut rewritten = self.rewrite(&code, ask, cancellation)?;
+            let text = rewritten.text.take();
+            let sheet = text.and_then(|text| notebook.shown(&text, &mut []));
+            let cells = sheet.into_iter().flat_map(|sheet| sheet.cells);
+            rewritten.cells = cells.map(|(number, _, new)| (number, new)).collect();
+            return Ok(rewritten);
+        }
         let whole = self.whole_of(path)?;
         let file = self.look(path, &whole, ask, cancellation)?;
         Ok(Rewritten {
             text: (file.text != file.source.text).then_some(file.text),
             fixed: file.fixed,
             complaints: file.error.into_iter().chain(file.complaints).collect(),
+            cells: Vec::new(),
         })
     }
 

@@ -10,6 +10,9 @@ use crate::answers::runners::given;
 use crate::file::ParsedFile;
 use crate::resolve::bindings::Origin;
 
+/// How many functions are gone through that do nothing behind what they await.
+const CALLERS: usize = 3;
+
 /// Whether the code is where a program starts and ends: module-level code that awaits, or a coroutine that the project
 /// gives to a new event loop.
 pub fn is_entry_point(file: &ParsedFile<'_, '_>, owner: Owner<'_>) -> bool {
@@ -24,8 +27,16 @@ pub fn is_entry_point(file: &ParsedFile<'_, '_>, owner: Owner<'_>) -> bool {
 }
 
 /// Whether a coroutine function is all that the loop runs which is made for it, so that its variables live as long as
-/// that: the file gives it to `asyncio.run`, and does nothing else with it.
+/// that: the file gives it to `asyncio.run`, and does nothing else with it. Or it is what such a function does last.
 pub fn lives_as_long_as_loop(file: &ParsedFile<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    is_last_of_loop(file, function, CALLERS)
+}
+
+fn is_last_of_loop(
+    file: &ParsedFile<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    callers: usize,
+) -> bool {
     let Some(of) = file.semantics.definition_of(function) else {
         return false;
     };
@@ -40,9 +51,13 @@ pub fn lives_as_long_as_loop(file: &ParsedFile<'_, '_>, function: &ast::StmtFunc
         },
         name: &function.name,
         mentions: 0,
+        last_of: None,
     };
     runs.visit_body(file.body());
-    runs.runs.found && runs.mentions == 1
+    runs.mentions == 1
+        && (runs.runs.found
+            || matches!((runs.last_of, callers.checked_sub(1)), (Some(caller), Some(callers))
+                if is_last_of_loop(file, caller, callers)))
 }
 
 /// Looks for `asyncio.run(f())`, for one function of the file, and counts where its name stands.
@@ -50,11 +65,21 @@ struct RunsAlone<'f, 'a, 'db> {
     runs: Runs<'f, 'a, 'db>,
     name: &'f str,
     mentions: usize,
+    /// The coroutine function whose last statement awaits it.
+    last_of: Option<&'a ast::StmtFunctionDef>,
 }
 
-impl<'a> SourceOrderVisitor<'a> for RunsAlone<'_, '_, '_> {
+impl<'a> SourceOrderVisitor<'a> for RunsAlone<'_, 'a, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         let file = self.runs.file;
+        if let AnyNodeRef::StmtFunctionDef(caller) = node
+            && let Some(Stmt::Expr(last)) = caller.body.last()
+            && let Expr::Await(awaited) = &*last.value
+            && let Expr::Call(call) = &*awaited.value
+            && matches!(&*call.func, Expr::Name(name) if name.id == self.name)
+        {
+            self.last_of = Some(caller);
+        }
         if let AnyNodeRef::ExprCall(call) = node
             && file.semantics.means(&call.func, &["asyncio.run"])
             && let Some(Expr::Call(given)) = call.arguments.args.first()

@@ -114,6 +114,15 @@ impl<'db> Signature<'db> {
         node.is_async.then(|| self.returns(file, owner))?
     }
 
+    /// Whether some of its annotations are missing.
+    pub fn is_incomplete(&self, db: &'db dyn Db) -> bool {
+        let Some(node) = self.function.node(db) else {
+            return true;
+        };
+        let mut parameters = node.parameters.iter().skip(self.skipped);
+        node.returns.is_none() || parameters.any(|parameter| parameter.annotation().is_none())
+    }
+
     /// The annotation of the parameter that takes the positional argument with this index.
     pub fn annotation_at(
         &self,

@@ -7,7 +7,7 @@ use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::call_graph::{BASES, ClassId, Graph, Id, STEPS, last};
-use crate::facts::calls::file_paths::{FilePath, Piece};
+use crate::facts::calls::file_paths::{ANY, FilePath, Piece};
 use crate::facts::calls::{Calls, ClassMember, Path, Target, find};
 use crate::facts::key::{Key, name_key};
 use crate::facts::value_flow::Place;
@@ -54,6 +54,24 @@ pub(super) struct FileUsers {
     used: FxHashMap<Id, Vec<Used>>,
     /// By the paths of files: the functions that use them.
     by_path: FxHashMap<String, Vec<User>>,
+    /// The same by the folders in which some function uses any file, with the names.
+    by_folder: FxHashMap<String, Vec<(String, User)>>,
+}
+
+/// The folder and the name of a path.
+fn parted(path: &str) -> Option<(&str, &str)> {
+    path.rsplit_once('/')
+}
+
+/// Whether two names in one folder, one of which stands for any, may be the same.
+fn may_be_one(one: &str, other: &str) -> bool {
+    // What stands behind all that is not known.
+    let ending = |name: &str| {
+        let known = name.rsplit(['*', '}', '\u{1}', '\u{2}']).next();
+        known.unwrap_or_default().to_owned()
+    };
+    let (own, its) = (ending(one), ending(other));
+    (one.contains(ANY) || other.contains(ANY)) && (own.ends_with(&its) || its.ends_with(&own))
 }
 
 /// What a function that is called does to a file that others use.
@@ -180,6 +198,17 @@ impl Graph {
                     };
                     users.by_path.entry(key).or_default().push(user);
                 }
+            }
+        }
+        let any = users.by_path.keys().filter_map(|path| parted(path));
+        let any = any.filter(|(_, name)| name.contains(ANY));
+        let folders: FxHashSet<String> = any.map(|(folder, _)| folder.to_owned()).collect();
+        for (path, all) in &users.by_path {
+            if let Some((folder, name)) = parted(path)
+                && folders.contains(folder)
+            {
+                let inside = users.by_folder.entry(folder.to_owned()).or_default();
+                inside.extend(all.iter().map(|user| (name.to_owned(), *user)));
             }
         }
         users
@@ -448,11 +477,16 @@ impl Graph {
 
     /// Whether a function that `is_other` changes the file, or uses it where it is changed.
     fn has_user(&self, used: &Used, is_other: impl Fn(&User) -> bool) -> bool {
-        let key = used.key();
-        let users = key.and_then(|key| self.users.by_path.get(&key));
+        let Some(key) = used.key() else {
+            return false;
+        };
+        let users = self.users.by_path.get(&key).into_iter().flatten();
+        let beside = parted(&key).and_then(|(folder, name)| {
+            let inside = self.users.by_folder.get(folder)?.iter();
+            Some(inside.filter(move |(other, _)| may_be_one(name, other)))
+        });
         users
-            .into_iter()
-            .flatten()
+            .chain(beside.into_iter().flatten().map(|(_, user)| user))
             .any(|other| (other.changes || used.changes) && is_other(other))
     }
 

@@ -25,7 +25,7 @@ use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{alone, files, outlined, series};
+use crate::blocking::{alone, files, outlined, series, taken_away};
 use crate::codemod::Codemod;
 use crate::edit::{annotations, first_await, imports, sections};
 use crate::file::File;
@@ -626,12 +626,20 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .uses_files()
             .then(|| files::meets_others(self.file, self.owner(), call.range()))
             .flatten();
-        let series = (self.row().code == "AF203")
+        let is_process = self.row().code == "AF203";
+        let series = is_process
             .then(|| series::opened(self.file, self.site))
             .flatten();
+        let removed = match self.owner() {
+            Owner::Function(function) if is_process => {
+                taken_away::under_process(self.file, function, call)
+            }
+            _ => None,
+        };
         Ok(rewrite
             .unsafe_if(others)
             .unsafe_if(self.opened_check())
+            .unsafe_if(removed)
             .unsafe_if(series))
     }
 

@@ -10,7 +10,6 @@ use asyncfix_analysis::answers::file_access::{Does, paths};
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_knowledge::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
 use asyncfix_syntax::lines::one_line;
-use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
@@ -21,7 +20,7 @@ use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Path, Shape};
 use crate::blocking::through::{self, Defined, HelperCall};
-use crate::blocking::{asked, taken_away};
+use crate::blocking::{asked, folders, taken_away};
 use crate::file::File;
 
 /// How many bindings are followed to find out what a path is made of.
@@ -80,6 +79,7 @@ impl FileUses {
     pub fn of(file: &File<'_, '_>) -> Self {
         let mut search = Search {
             file,
+            knows_folders: folders::are_of_interest(file),
             defined: Defined::of(file.body()),
             functions: Vec::new(),
             entered: FxHashSet::default(),
@@ -129,16 +129,16 @@ pub(super) fn meets_others(
             return None;
         }
         let is_for_all = path.agreement == Agreement::Same;
-        let is_same = |other: &&Use| {
+        let may_clash = |other: &&Use| {
             let (one, other_one) = (found.does, other.does);
             other.path.agreement != Agreement::Never
-                && other.path.is_same(path)
                 && (one.changes() || other_one.changes())
                 && !(one.is_about_names() || other_one.is_about_names())
                 // What a call has for itself it may remove as well.
                 && (is_for_all || !one.removes && !other_one.removes)
                 && !other.is_kept_apart_from(found)
         };
+        let is_same = |other: &&Use| other.path.is_same(path) && may_clash(other);
         let again = found.does.reads && found.does.writes && found.locks.is_empty()
             || around
                 .iter()
@@ -157,12 +157,25 @@ pub(super) fn meets_others(
                 && is_used_by_others(file, function, &path.text)
         };
         let elsewhere = here || in_other_files();
-        if !elsewhere && is_run_once(file, function) {
+        // What goes through a folder may come upon the file.
+        let of_folder = || {
+            let mut others = all.uses.iter();
+            others.find_map(|other| {
+                let is_other = other.function.is_some() && !found.involves(other);
+                let folder = path.common_folder(&other.path).filter(|_| is_other)?;
+                may_clash(&other).then_some(folder)
+            })
+        };
+        let folder = if elsewhere { None } else { of_folder() };
+        if !elsewhere && folder.is_none() && is_run_once(file, function) {
             return None;
         }
         let text = &path.text;
         if again {
             return Some("another task may read or write the same file in between".to_owned());
+        }
+        if let Some(folder) = folder {
+            return Some(folders::reason(folder, found.does.changes()));
         }
         if elsewhere && !found.does.changes() {
             return Some(format!(
@@ -253,10 +266,12 @@ pub(super) fn is_run_once(file: &File<'_, '_>, function: &ast::StmtFunctionDef) 
     uses.found < 2
 }
 
-struct Search<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    /// The names of the functions of the module.
-    defined: Defined<'a>,
+pub(super) struct Search<'f, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    /// Whether it matters in which folder a path lies.
+    pub(super) knows_folders: bool,
+    /// The functions of the module.
+    pub(super) defined: Defined<'a>,
     /// The functions around, and their variables.
     functions: Vec<(&'a ast::StmtFunctionDef, Locals<'a>)>,
     /// Calls that are the item of a `with`, looked at with that.
@@ -367,17 +382,7 @@ impl<'a> Search<'_, 'a, '_> {
 
     /// Notes a call of a function of the module, and what its parameters are given.
     fn helper_called(&mut self, call: &'a ast::ExprCall) {
-        let semantics = &self.file.semantics;
-        if !last_name(&call.func).is_some_and(|name| self.defined.has(name)) {
-            return;
-        }
-        let Some(function) = semantics.function_in_sight(&call.func) else {
-            return;
-        };
-        if !semantics.is_here(function.definition()) {
-            return;
-        }
-        let Some(helper) = function.node(semantics.db()) else {
+        let Some(helper) = self.defined.called(self.file, call) else {
             return;
         };
         let given = through::given(self.file, helper, call)
@@ -411,14 +416,29 @@ impl<'a> Search<'_, 'a, '_> {
     }
 
     fn path(&self, path: &'a Expr) -> Path {
-        let visible = self.visible();
+        self.path_in(path, self.visible(), STEPS)
+    }
+
+    /// The same where other functions are to be seen. `steps` is how far it is looked for its folder.
+    pub(super) fn path_in(
+        &self,
+        path: &'a Expr,
+        visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
+        steps: usize,
+    ) -> Path {
         let (text, is_own) = self.key(path, visible, STEPS);
-        let function = self.function().filter(|_| is_own);
+        let function = visible.first().map(|(function, _)| function.range());
+        let function = function.filter(|_| is_own);
+        let folder = self
+            .knows_folders
+            .then(|| self.folder(path, visible, steps))
+            .flatten();
         Path {
             text: one_line(self.file.text(path)),
             key: (function.map(TextRange::start), text),
             shape: self.shape(path, visible, WRITTEN_OUT),
             agreement: self.agreement(path, visible, &mut FxHashSet::default()),
+            folder,
         }
     }
 
@@ -457,7 +477,7 @@ impl<'a> Search<'_, 'a, '_> {
     }
 
     /// The path that an expression names in another way: `Path(path)`, `str(path)`.
-    fn unwrapped(&self, mut path: &'a Expr) -> &'a Expr {
+    pub(super) fn unwrapped(&self, mut path: &'a Expr) -> &'a Expr {
         while let Expr::Call(call) = path
             && let [inner] = &*call.arguments.args
             && call.arguments.keywords.is_empty()
@@ -573,7 +593,7 @@ impl<'a> Search<'_, 'a, '_> {
 }
 
 /// The innermost function that has a variable of this name.
-fn innermost<'v, 'a>(
+pub(super) fn innermost<'v, 'a>(
     visible: &'v [(&'a ast::StmtFunctionDef, Locals<'a>)],
     name: &str,
 ) -> Option<&'v (&'a ast::StmtFunctionDef, Locals<'a>)> {

@@ -13,6 +13,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::blocking::files::{Use, is_run_once};
+use crate::blocking::folders;
 use crate::blocking::helper::uses_files;
 use crate::blocking::paths::Agreement;
 use crate::file::File;
@@ -29,16 +30,23 @@ pub(super) fn of_helper(
         return None;
     };
     let all = file.file_uses();
+    let may_clash = |found: &Use, other: &Use| {
+        (other.does.changes() || found.does.changes())
+            && !other.does.asks
+            && other.function.is_some()
+            && other.function != Some(helper.range())
+            // What the caller itself is told to do to it.
+            && (other.through.is_empty() || other.function != Some(function.range()))
+    };
     let of_others = |found: &Use| {
-        all.uses.iter().any(|other| {
-            (other.does.changes() || found.does.changes())
-                && !other.does.asks
-                && other.function.is_some()
-                && other.function != Some(helper.range())
-                // What the caller itself is told to do to it.
-                && (other.through.is_empty() || other.function != Some(function.range()))
-                && other.path.is_same(&found.path)
-        })
+        let mut others = all.uses.iter();
+        others.any(|other| may_clash(found, other) && other.path.is_same(&found.path))
+    };
+    let of_folder = |found: &Use| {
+        let others = all.uses.iter().filter(|other| may_clash(found, other));
+        let mut folders = others.filter_map(|other| found.path.common_folder(&other.path));
+        let folder = folders.next()?;
+        Some(folders::reason(folder, found.does.changes()))
     };
     let known = all.within(helper.range()).iter();
     let known = known.filter(|found| found.locks.is_empty());
@@ -49,6 +57,9 @@ pub(super) fn of_helper(
         .filter(|found| found.path.agreement == Agreement::Same && !found.does.asks)
         .find_map(|found| {
             let elsewhere = of_others(found);
+            if !elsewhere && let Some(reason) = of_folder(found) {
+                return Some(reason);
+            }
             if !elsewhere && is_run_once(file, function) {
                 return None;
             }

@@ -127,6 +127,9 @@ impl<'a> SourceOrderVisitor<'a> for Locals<'a> {
             AnyNodeRef::StmtFor(statement) => {
                 self.bind(&statement.target, Source::Item(&statement.iter));
             }
+            AnyNodeRef::Comprehension(clause) => {
+                self.bind(&clause.target, Source::Item(&clause.iter));
+            }
             AnyNodeRef::WithItem(item) => {
                 if let Some(target) = &item.optional_vars {
                     self.bind(target, Source::Value(&item.context_expr));

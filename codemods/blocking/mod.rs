@@ -7,6 +7,7 @@ mod asked;
 mod block;
 pub mod call;
 pub(crate) mod files;
+mod folders;
 mod given;
 pub mod helper;
 mod helper_files;

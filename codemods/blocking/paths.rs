@@ -24,12 +24,46 @@ pub(super) struct Path {
     /// What tells the same in several functions.
     pub(super) shape: Shape,
     pub(super) agreement: Agreement,
+    /// The folder that it lies in.
+    pub(super) folder: Option<Folder>,
+}
+
+/// What is seen of where a path lies.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    pub(super) path: Box<Path>,
+    /// Whether it is any one of what is in the folder: `for path in folder.iterdir()`.
+    pub(super) is_any: bool,
+    /// Whether what lies deeper counts as well.
+    pub(super) is_deep: bool,
+    /// How the name of the file ends, behind its last dot.
+    pub(super) ending: Option<String>,
 }
 
 impl Path {
     /// Whether two paths are equal, as far as is seen.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.key == other.key || self.shape.is_telling() && self.shape == other.shape
+    }
+
+    /// The folder in which one of two paths is any file, where the other one may be that.
+    pub(super) fn common_folder<'p>(&'p self, other: &'p Self) -> Option<&'p Folder> {
+        let of_any = |one: &'p Self, other: &Self| {
+            let folder = one.folder.as_ref().filter(|folder| folder.is_any)?;
+            let ending = other.folder.as_ref()?.ending.as_ref();
+            let may_end = match (&folder.ending, ending) {
+                (Some(one), Some(other)) => one == other,
+                _ => true,
+            };
+            (may_end && other.lies_in(folder)).then_some(folder)
+        };
+        of_any(self, other).or_else(|| of_any(other, self))
+    }
+
+    fn lies_in(&self, folder: &Folder) -> bool {
+        self.folder.as_ref().is_some_and(|own| {
+            own.path.is_same(&folder.path) || folder.is_deep && own.path.lies_in(folder)
+        })
     }
 }
 
@@ -72,6 +106,13 @@ impl Shape {
                 Piece::Name(name) => self.add_name(&name),
             }
         }
+    }
+
+    /// One that consists of a text.
+    pub(super) fn of_text(text: &str) -> Self {
+        let mut shape = Self::default();
+        shape.add_text(text);
+        shape
     }
 
     /// The one variable that the path is.

@@ -3,12 +3,14 @@
 use asyncfix_analysis::answers::cancellation::catches_cancellation;
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_syntax::queries::own_code;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
+use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::Path;
 use crate::file::File;
+use asyncfix_syntax::lines::one_line;
 
 /// Whether the `finally` of a `try` around `range`, or a handler that gets cancellations, takes away what is at `path`.
 pub(super) fn is_taken_away(
@@ -17,21 +19,105 @@ pub(super) fn is_taken_away(
     range: TextRange,
     path: &Path,
 ) -> bool {
+    let mut collected = Collected {
+        file,
+        path,
+        in_names: Vec::new(),
+    };
+    collected.visit_body(&function.body);
     let mut search = Search {
         file,
         range,
-        path,
-        found: false,
+        is_it: &|expr| names(file, path, expr),
+        collected: &collected.in_names,
+        found: None,
     };
     search.visit_body(&function.body);
-    search.found
+    search.found.is_some()
+}
+
+/// Why a process that a thread waits for may lose what it works with: a `finally` around `call`, or a handler that gets
+/// cancellations, takes away what its arguments are made of.
+pub(super) fn under_process<'a>(
+    file: &File<'a, '_>,
+    function: &'a ast::StmtFunctionDef,
+    call: &'a ast::ExprCall,
+) -> Option<String> {
+    let locals = Locals::of(file, function);
+    let mut used = Used::default();
+    used.visit_arguments(&call.arguments);
+    for name in used.0.clone() {
+        if let Some([Source::Value(value)]) = locals.sources(name) {
+            used.visit_expr(value);
+        }
+    }
+    let mut search = Search {
+        file,
+        range: call.range(),
+        is_it: &|expr| matches!(expr, Expr::Name(name) if used.0.contains(&name.id.as_str())),
+        collected: &[],
+        found: None,
+    };
+    search.visit_body(&function.body);
+    let path = search.found?;
+    Some(format!(
+        "on cancellation the process goes on while `{path}` is removed"
+    ))
+}
+
+/// The names in an expression.
+#[derive(Default)]
+struct Used<'a>(Vec<&'a str>);
+
+impl<'a> SourceOrderVisitor<'a> for Used<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::ExprName(name) = node {
+            self.0.push(&name.id);
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Looks for the collections that a path is put into: `written.append(path)`.
+struct Collected<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    path: &'f Path,
+    in_names: Vec<String>,
+}
+
+impl<'b> SourceOrderVisitor<'b> for Collected<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'b>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node
+            && let Expr::Attribute(method) = &*call.func
+            && matches!(method.attr.as_str(), "append" | "add")
+            && let [given] = &*call.arguments.args
+            && names(self.file, self.path, given)
+        {
+            self.in_names
+                .push(self.file.text(&*method.value).to_owned());
+        }
+        own_code(node)
+    }
+}
+
+/// Whether an expression is the path, or a folder around it.
+fn names(file: &File<'_, '_>, path: &Path, expr: &Expr) -> bool {
+    let text = file.text(expr);
+    text == path.text
+        || text == path.key.1
+        || path
+            .folder
+            .as_ref()
+            .is_some_and(|folder| names(file, &folder.path, expr))
 }
 
 struct Search<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     range: TextRange,
-    path: &'f Path,
-    found: bool,
+    is_it: &'f dyn Fn(&Expr) -> bool,
+    collected: &'f [String],
+    /// What is taken away, as it is written.
+    found: Option<String>,
 }
 
 impl<'b> SourceOrderVisitor<'b> for Search<'_, '_, '_> {
@@ -48,34 +134,52 @@ impl<'b> SourceOrderVisitor<'b> for Search<'_, '_, '_> {
             let suites = on_cancellation.chain([&statement.finalbody]);
             let mut removal = Removal {
                 file: self.file,
-                path: self.path,
-                found: false,
+                is_it: self.is_it,
+                collected: self.collected,
+                found: None,
             };
             suites.for_each(|suite| removal.visit_body(suite));
-            self.found |= removal.found;
+            self.found = self.found.take().or(removal.found);
         }
         TraversalSignal::Traverse
     }
 }
 
-/// Looks for a call that takes the file away, itself or what it is given (`asyncio.to_thread(path.unlink)`).
+/// Looks for a call that takes the file away, itself or what it is given (`asyncio.to_thread(path.unlink)`), or all of
+/// a collection that has it.
 struct Removal<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
-    path: &'f Path,
-    found: bool,
+    is_it: &'f dyn Fn(&Expr) -> bool,
+    collected: &'f [String],
+    found: Option<String>,
+}
+
+impl<'f, 'a, 'db> Removal<'f, 'a, 'db> {
+    /// What is taken away in `parts`, where that is the path or a collection with this name.
+    fn add(&mut self, collection: Option<String>, visit: impl Fn(&mut Parts<'f, 'a, 'db>)) {
+        let mut parts = Parts {
+            file: self.file,
+            is_it: self.is_it,
+            named: collection,
+            takes_away: false,
+        };
+        visit(&mut parts);
+        if parts.takes_away {
+            self.found = self.found.take().or(parts.named);
+        }
+    }
 }
 
 impl<'b> SourceOrderVisitor<'b> for Removal<'_, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'b>) -> TraversalSignal {
         if let AnyNodeRef::ExprCall(call) = node {
-            let mut parts = Parts {
-                file: self.file,
-                path: self.path,
-                names_path: false,
-                takes_away: false,
-            };
-            parts.visit_expr(&Expr::Call(call.clone()));
-            self.found |= parts.names_path && parts.takes_away;
+            self.add(None, |parts| parts.visit_expr(&Expr::Call(call.clone())));
+        }
+        if let AnyNodeRef::StmtFor(statement) = node {
+            let items = self.file.text(&*statement.iter);
+            let mut collected = self.collected.iter();
+            let collection = collected.find(|name| *name == items).cloned();
+            self.add(collection, |parts| parts.visit_body(&statement.body));
         }
         TraversalSignal::Traverse
     }
@@ -83,16 +187,18 @@ impl<'b> SourceOrderVisitor<'b> for Removal<'_, '_, '_> {
 
 struct Parts<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
-    path: &'f Path,
-    names_path: bool,
+    is_it: &'f dyn Fn(&Expr) -> bool,
+    /// The path, as it is written.
+    named: Option<String>,
     takes_away: bool,
 }
 
 impl SourceOrderVisitor<'_> for Parts<'_, '_, '_> {
     fn visit_expr(&mut self, expr: &Expr) {
-        let text = self.file.text(expr);
-        self.names_path |= text == self.path.text || text == self.path.key.1;
+        if self.named.is_none() && (self.is_it)(expr) {
+            self.named = Some(one_line(self.file.text(expr)));
+        }
         self.takes_away |= coroutines::takes_away(&self.file.semantics, expr);
-        ruff_python_ast::visitor::source_order::walk_expr(self, expr);
+        walk_expr(self, expr);
     }
 }

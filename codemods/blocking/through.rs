@@ -2,19 +2,20 @@
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ruff_text_size::TextRange;
-use rustc_hash::FxHashSet;
+use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
 use crate::blocking::files::Use;
-use crate::blocking::paths::{Agreement, Path};
+use crate::blocking::paths::{Agreement, Folder, Path};
 use crate::file::File;
+use asyncfix_syntax::queries::last_name;
 
 /// How many functions hand a path on, one to the next.
 const DEPTH: usize = 3;
 
-/// The names of the functions that a module defines.
+/// The functions that a module defines, by their names.
 #[derive(Default)]
-pub(super) struct Defined<'a>(FxHashSet<&'a str>);
+pub(super) struct Defined<'a>(FxHashMap<&'a str, Vec<&'a ast::StmtFunctionDef>>);
 
 impl<'a> Defined<'a> {
     pub(super) fn of(body: &'a [Stmt]) -> Self {
@@ -23,15 +24,28 @@ impl<'a> Defined<'a> {
         defined
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+    /// The function of the module that a call calls.
+    pub(super) fn called(
+        &self,
+        file: &File<'_, '_>,
+        call: &ast::ExprCall,
+    ) -> Option<&'a ast::StmtFunctionDef> {
+        let defined = self.0.get(last_name(&call.func)?)?;
+        let semantics = &file.semantics;
+        let function = semantics.function_in_sight(&call.func)?;
+        if !semantics.is_here(function.definition()) {
+            return None;
+        }
+        let range = function.node(semantics.db())?.range();
+        let mut defined = defined.iter().copied();
+        defined.find(|function| function.range() == range)
     }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Defined<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         if let AnyNodeRef::StmtFunctionDef(function) = node {
-            self.0.insert(&function.name);
+            self.0.entry(&function.name).or_default().push(function);
         }
         if node.is_expression() {
             TraversalSignal::Skip
@@ -136,6 +150,20 @@ impl HelperCall {
             ),
             agreement,
             shape,
+            folder: path.folder.as_ref().and_then(|folder| self.folder(folder)),
+        })
+    }
+
+    /// A folder in words of the caller.
+    fn folder(&self, folder: &Folder) -> Option<Folder> {
+        let path = if folder.path.shape.names().next().is_none() {
+            folder.path.clone()
+        } else {
+            Box::new(self.path(&folder.path)?)
+        };
+        Some(Folder {
+            path,
+            ..folder.clone()
         })
     }
 }

@@ -43,8 +43,8 @@ pub fn is_managed(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
 }
 
 /// Whether a loop deals with a cancellation itself: everything that it awaits, a pause before the next turn
-/// aside, stands in a block that closes what it holds, or in a `try` that does something on cancellation or
-/// takes every error for a reason to go on. A `raise` of its own is a way out.
+/// aside, stands in a block that closes what it holds, or in a `try` that does something on cancellation. A `raise` of
+/// its own is a way out.
 pub fn is_handled_inside(file: &File<'_, '_>, body: &[Stmt]) -> bool {
     let mut coverage = Coverage {
         file,
@@ -98,30 +98,11 @@ fn is_for_certain_errors(handler: &ast::ExceptHandlerExceptHandler) -> bool {
     !matches!(handler.type_.as_deref(), Some(Expr::Name(name)) if name.id == "Exception")
 }
 
-/// Whether the statement takes every error for a reason to go on.
-fn goes_on_after_errors(statement: &ast::StmtTry) -> bool {
-    clauses(statement).any(|handler| {
-        let mut leaves = Leaves(false);
-        leaves.visit_body(&handler.body);
-        !is_for_certain_errors(handler) && !leaves.0
-    })
-}
-
 /// Whether an expression is `contextlib.suppress(…)` of other exceptions than cancellations.
 fn is_plain_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
     matches!(expr, Expr::Call(call)
         if file.semantics.means(&call.func, &["contextlib.suppress"]))
         && !handlers::is_suppress(file, expr)
-}
-
-/// Looks for a `raise`.
-struct Leaves(bool);
-
-impl<'a> SourceOrderVisitor<'a> for Leaves {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        self.0 |= node.is_stmt_raise();
-        own_code(node)
-    }
 }
 
 /// Looks for a `raise` of a loop that is a way out: one of its own, or of a certain error it has
@@ -163,11 +144,7 @@ impl<'a> SourceOrderVisitor<'a> for Coverage<'_, '_, '_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         let covers = match statement {
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) => return,
-            Stmt::Try(inner) => {
-                !inner.finalbody.is_empty()
-                    || sees_cancellation(inner)
-                    || goes_on_after_errors(inner)
-            }
+            Stmt::Try(inner) => !inner.finalbody.is_empty() || sees_cancellation(inner),
             Stmt::With(inner) => !inner
                 .items
                 .iter()

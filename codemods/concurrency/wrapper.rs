@@ -47,6 +47,8 @@ struct Draft<'a> {
     /// What makes the calls at the fan-out calls of it; the name is `NAME`.
     edits: Vec<(TextRange, String)>,
     returns: Option<String>,
+    /// Whether the function that is called lacks annotations itself.
+    is_half_typed: bool,
 }
 
 impl Draft<'_> {
@@ -182,7 +184,19 @@ fn annotations<'a>(
         annotation.or_else(|| annotations.of_value(parameter.value?))
     });
     let parameters = parameters.collect();
-    annotations.finish(parameters, draft.returns.clone())
+    let written = annotations.finish(parameters, draft.returns.clone());
+    if written.returns.is_some() || !draft.is_half_typed {
+        return written;
+    }
+    // Whoever wrote the function that is called has nothing against half of them.
+    let parameters = draft.parameters.iter();
+    Written {
+        parameters: parameters
+            .map(|parameter| parameter.annotation.clone())
+            .collect(),
+        returns: draft.returns.clone(),
+        ..written
+    }
 }
 
 /// The blank lines that Black wants around a function in this place.
@@ -336,6 +350,9 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             receiver.map(|(range, _)| range),
             &mut draft,
         );
+        draft.is_half_typed = signature
+            .as_ref()
+            .is_some_and(|signature| signature.is_incomplete(self.file.semantics.db()));
         draft.returns = signature.and_then(|signature| signature.gives(self.file, self.owner));
         Ok(draft)
     }
@@ -449,6 +466,9 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             .collect();
         draft.body = format!("{}({})", callee.text, names.join(", "));
         draft.edits.push((function.range(), NAME.to_owned()));
+        draft.is_half_typed = signature
+            .as_ref()
+            .is_some_and(|signature| signature.is_incomplete(self.file.semantics.db()));
         draft.returns = signature.and_then(|signature| signature.gives(self.file, self.owner));
         Ok(draft)
     }

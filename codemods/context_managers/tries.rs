@@ -58,7 +58,7 @@ impl Managed<'_, '_, '_> {
                 .unsafe_if(self.opens_early(self.place.index))
                 .unsafe_if(waits)
         });
-        Some((stays_open(row), rewrite))
+        Some((stays_open(finalbody.get(close)?), rewrite))
     }
 
     /// The edits that remove the statements `closing` of the `finally` of a `try`, and that with them where nothing
@@ -196,10 +196,32 @@ impl Managed<'_, '_, '_> {
         if !lines.stands_alone(opening) {
             return Err(SHARED.to_owned());
         }
+        let closing_at = statement.finalbody.get(closing.clone());
+        let has_comment = closing_at.is_none_or(|closes| {
+            let before = statement.body.last().map_or(statement.start(), Ranged::end);
+            let end = closes.last().map_or(before, Ranged::end);
+            let range = TextRange::new(before, end);
+            self.file.comments.intersects(range)
+        });
+        let is_bare = *closing.start() == 0 && is_bare(statement);
+        if between.end + 1 == suite.len() && !has_comment {
+            let removals = self.without_close(statement, closing.clone())?;
+            if let Some(mut edits) = self.joined(row, between.start, &removals)? {
+                if is_bare {
+                    let whole = suite.get(between.end).ok_or(SHARED)?;
+                    let mut moved = lines.unwrap(whole, &statement.body)?;
+                    blocks::leave_out(&mut moved, &removals);
+                    edits.extend(moved);
+                }
+                edits.extend(removals);
+                let mut rewrite = Rewrite::safe(title(row), edits);
+                rewrite.moves = is_bare.then(|| statement.range());
+                return Ok(rewrite);
+            }
+        }
         let mut removals = self.without_setup(between.start)?;
         let before = suite.get(between.start - 1).ok_or(SHARED)?;
         removals.extend(lines.blank_lines_behind(before));
-        let is_bare = *closing.start() == 0 && is_bare(statement);
         removals.extend(self.without_close(statement, closing)?);
         let moved = if is_bare {
             removals.push(lines.without_try(statement)?);

@@ -16,7 +16,7 @@ use asyncfix_knowledge::resources::{
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange};
 
@@ -268,7 +268,7 @@ impl<'a> Managed<'_, 'a, '_> {
         {
             return None;
         }
-        let message = stays_open(row);
+        let message = stays_open(suite.get(behind)?);
         // What is opened meanwhile is closed before it.
         let inner_end = self.end_of_inner(held, suite, end)?;
         let rewrite = || -> Result<Rewrite, String> {
@@ -449,9 +449,14 @@ impl<'a> Managed<'_, 'a, '_> {
             return Ok(None);
         };
         let header = self.file.source[last.end().to_usize()..].trim_start_matches([' ', '\t']);
+        // One item a line.
+        let is_open = header.strip_prefix(',').is_some_and(|rest| {
+            let end = rest.trim_start();
+            end.starts_with("):") && rest[..rest.len() - end.len()].contains(['\n', '\r'])
+        });
         if row.form == Form::None
             || suite.len() < 2
-            || !header.starts_with(':')
+            || !header.starts_with(':') && !is_open
             || !lines.stands_alone(statement)
             // It speaks of this line, and would speak of the header's.
             || lines.has_comment_behind(statement)
@@ -460,20 +465,49 @@ impl<'a> Managed<'_, 'a, '_> {
             return Ok(None);
         }
         let removal = lines.delete(suite, index)?;
-        let item = format!(", {}", self.item(row, removals)?);
+        let removal = lines.with_blank_lines_behind(removal);
+        let item = self.item(row, removals)?;
         // The lines of its arguments would look like those of the body.
         if item.contains(['\n', '\r']) {
             return Ok(None);
         }
         let line = self.file.source.line_str(last.end());
-        let length = item.chars().count() + line.chars().count();
-        if length > usize::from(self.file.settings.line_length) {
-            return Ok(None);
+        let length = ", ".len() + item.chars().count() + line.chars().count();
+        let edits = if !is_open && length <= usize::from(self.file.settings.line_length) {
+            vec![Edit::insertion(format!(", {item}"), last.end())]
+        } else {
+            self.on_lines(with, &item, is_open)
+        };
+        Ok((!edits.is_empty()).then(|| edits.into_iter().chain([removal]).collect()))
+    }
+
+    /// The edits that put one more item into the header of `with`, which has one a line then. None where it can't have
+    /// that.
+    fn on_lines(&self, with: &ast::StmtWith, item: &str, is_open: bool) -> Vec<Edit> {
+        let file = self.file;
+        let (Some(first), Some(last)) = (with.items.first(), with.items.last()) else {
+            return Vec::new();
+        };
+        let newline = file.newline();
+        let indent = file.indentation_at(with.start());
+        let start = format!("{newline}{indent}{}", file.indent_unit());
+        if is_open {
+            return vec![Edit::insertion(format!(",{start}{item}"), last.end())];
         }
-        Ok(Some(vec![
-            Edit::insertion(item, last.end()),
-            lines.with_blank_lines_behind(removal),
-        ]))
+        let header = TextRange::new(with.start(), last.end());
+        if !file.targets(PythonVersion::PY310) || file.text(header).contains(['\n', '\r']) {
+            return Vec::new();
+        }
+        let mut edits = vec![Edit::insertion(format!("({start}"), first.start())];
+        for pair in with.items.windows(2) {
+            if let [one, next] = pair {
+                let between = TextRange::new(one.end(), next.start());
+                edits.push(Edit::range_replacement(format!(",{start}"), between));
+            }
+        }
+        let end = format!(",{start}{item},{newline}{indent})");
+        edits.push(Edit::insertion(end, last.end()));
+        edits
     }
 
     /// The edits that remove what stands between the opening and the statement `first`: what entering the block does
@@ -543,10 +577,24 @@ pub(super) fn title(row: &Resource) -> &'static str {
     }
 }
 
-/// What may happen between an opening and a close that no `finally` holds.
-pub(super) fn stays_open(row: &Resource) -> String {
-    let close = row.close.first().map_or("close", String::as_str);
+/// What may happen between an opening and the statement that closes it, where no `finally` holds that.
+pub(super) fn stays_open(closing: &Stmt) -> String {
+    let close = method_called(closing).unwrap_or("close");
     format!("stays open if an exception or cancellation happens before `{close}()`")
+}
+
+/// The method that a statement, or the one under its test, calls.
+fn method_called(statement: &Stmt) -> Option<&str> {
+    let value = match statement {
+        Stmt::If(guard) => return method_called(guard.body.first()?),
+        Stmt::Expr(statement) => &*statement.value,
+        _ => return None,
+    };
+    let call = match value {
+        Expr::Await(awaited) => &*awaited.value,
+        other => other,
+    };
+    last_name(&call.as_call_expr()?.func)
 }
 
 /// Whether leaving by this statement makes nothing.

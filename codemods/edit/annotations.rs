@@ -33,8 +33,8 @@ pub struct Annotations<'f, 'a, 'db> {
 /// The annotations of a new function: all of them, or none.
 #[derive(Default)]
 pub struct Written {
-    /// Those of the parameters, in order. Empty where there are none.
-    pub parameters: Vec<String>,
+    /// Those of the parameters, in order, as far as there are some.
+    pub parameters: Vec<Option<String>>,
     /// That of what it gives.
     pub returns: Option<String>,
     /// The import that they need.
@@ -50,8 +50,8 @@ impl Written {
         let written: Vec<String> = names
             .iter()
             .map(|name| match annotations.next() {
-                Some(annotation) => format!("{name}: {annotation}"),
-                None => name.clone(),
+                Some(Some(annotation)) => format!("{name}: {annotation}"),
+                _ => name.clone(),
             })
             .collect();
         written.join(", ")
@@ -87,7 +87,7 @@ impl<'f, 'a, 'db> Annotations<'f, 'a, 'db> {
         let is_enough = is_asked || self.is_complete || !self.is_guessed && self.import.is_none();
         match (parameters, returns) {
             (Some(parameters), Some(returns)) if is_enough => Written {
-                parameters,
+                parameters: parameters.into_iter().map(Some).collect(),
                 returns: Some(returns),
                 imports: self.import,
                 unsafe_because: (is_asked && self.is_guessed).then(|| {

@@ -185,32 +185,10 @@ enum Set<'n> {
     OfInstance(&'n str, &'n str),
 }
 
-/// Words in the names of sets that are for any task. What else such a name says is what its tasks are for.
-const GENERAL: [&str; 14] = [
-    "active",
-    "all",
-    "async",
-    "asyncio",
-    "background",
-    "bg",
-    "futures",
-    "jobs",
-    "kept",
-    "pending",
-    "refs",
-    "running",
-    "task",
-    "tasks",
-];
-
 /// Whether all that is done with a set is to keep tasks in it: they are added, and discarded when they are done. Where
 /// they are cancelled or awaited as well, or something else is done when they are, other tasks have no place there.
 fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
     let (Set::OfModule(name) | Set::OfInstance(name, _)) = set;
-    let mut words = name.split('_').filter(|word| !word.is_empty());
-    if !words.all(|word| GENERAL.contains(&word)) {
-        return false;
-    }
     // `getattr(self, "_tasks", None)` may be followed by anything.
     let is_quoted = ['"', '\''].iter().any(|quote| {
         let quoted = format!("{quote}{name}{quote}");

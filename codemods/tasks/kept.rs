@@ -5,7 +5,9 @@ use asyncfix_analysis::answers::entry_point::is_entry_point;
 use asyncfix_analysis::answers::task::makes_task;
 use asyncfix_analysis::settings::TaskStrategy;
 use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::{Owner, Place, Site};
+use asyncfix_syntax::words::snake_case;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
@@ -124,23 +126,29 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         Ok(rewrite)
     }
 
-    /// A name for the task: one with a number beside other tasks.
+    /// A name for the task: beside other tasks, that of what it does.
     fn fresh_name(&self) -> String {
         let body = match self.owner {
             Owner::Function(function) => &function.body,
             Owner::Module | Owner::Lambda(_) => self.file.body(),
         };
-        let is_task = body.iter().any(|statement| {
-            matches!(statement, Stmt::Assign(assign)
-                if matches!(assign.targets.as_slice(), [Expr::Name(name)] if name.id == "task")
-                    && matches!(&*assign.value, Expr::Call(call) if makes_task(self.file, call)))
-        });
-        let wishes: &[&str] = if is_task {
-            &["task"]
-        } else {
-            &["task", "background_task"]
+        let mut others = Tasks {
+            file: self.file,
+            is_bound: false,
         };
-        fresh_names::fresh(self.file, self.owner, wishes)
+        others.visit_body(body);
+        let coroutine = match self.call.arguments.args.first() {
+            Some(Expr::Call(coroutine)) => last_name(&coroutine.func),
+            _ => None,
+        };
+        let of_coroutine = coroutine
+            .map(|name| snake_case(name).trim_matches('_').to_owned())
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("{name}_task"));
+        match &of_coroutine {
+            Some(name) if others.is_bound => fresh_names::fresh(self.file, self.owner, &[name]),
+            _ => fresh_names::fresh(self.file, self.owner, &["task", "background_task"]),
+        }
     }
 
     /// `async with asyncio.TaskGroup() as tg:` around the call takes the task.
@@ -403,6 +411,24 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let blank = newline.repeat(if definition { 2 } else { 1 });
         edits.push(Edit::insertion(format!("{value}{newline}{blank}"), at));
         Ok(edits)
+    }
+}
+
+/// Looks for a task that is called `task`, in the function's own code.
+struct Tasks<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    is_bound: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Tasks<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::StmtAssign(assign) = node
+            && matches!(assign.targets.as_slice(), [Expr::Name(name)] if name.id == "task")
+            && let Expr::Call(call) = &*assign.value
+        {
+            self.is_bound |= makes_task(self.file, call);
+        }
+        own_code(node)
     }
 }
 

@@ -103,8 +103,7 @@ impl Embedded {
                 Ok(None) => return Vec::new(),
                 Err(error) => return fail(error),
             };
-            let end = NOTEBOOK_CODE.trim_start_matches(".ipynb");
-            input.found.path = with_end(&path, end);
+            input.found.path = code_path(&path);
             input.text = Some(notebook.code().to_owned());
             // They are those of the file, and not of its code.
             input.lines = None;
@@ -158,6 +157,11 @@ impl Embedded {
         outcomes.files = files;
         outcomes.errors.append(&mut self.errors);
     }
+}
+
+/// The path that the code of the notebook at `path` goes by.
+pub(crate) fn code_path(path: &Path) -> PathBuf {
+    with_end(path, NOTEBOOK_CODE.trim_start_matches(".ipynb"))
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {

@@ -134,17 +134,25 @@ fn changes<'n>(old: &str, new: &'n str) -> Vec<(Span<usize>, &'n str)> {
     let (old_starts, new_starts) = (starts_of(&old_lines), starts_of(&new_lines));
     let at = |starts: &[usize], line: usize| starts.get(line).copied().unwrap_or_default();
     let ops = capture_diff_slices(Algorithm::Myers, &old_lines, &new_lines);
-    ops.iter()
-        .filter(|op| !matches!(op, DiffOp::Equal { .. }))
-        .map(|op| {
-            let (from, to) = (op.old_range(), op.new_range());
-            let from = at(&old_starts, from.start)..at(&old_starts, from.end);
-            let to = at(&new_starts, to.start)..at(&new_starts, to.end);
-            let (from, to) = before_last_break(old, new, from, to);
-            trimmed(old, new, from, to)
-        })
-        .filter(|(from, text)| !from.is_empty() || !text.is_empty())
-        .collect()
+    let (mut old_line, mut new_line) = (0, 0);
+    let mut changes = Vec::new();
+    for op in ops {
+        // Where an operation stands follows from the ones before it: what it says itself is not always true of insertions.
+        let (from, to) = (old_line, new_line);
+        old_line += op.old_range().len();
+        new_line += op.new_range().len();
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
+        }
+        let from = at(&old_starts, from)..at(&old_starts, old_line);
+        let to = at(&new_starts, to)..at(&new_starts, new_line);
+        let (from, to) = before_last_break(old, new, from, to);
+        let (from, text) = trimmed(old, new, from, to);
+        if !from.is_empty() || !text.is_empty() {
+            changes.push((from, text));
+        }
+    }
+    changes
 }
 
 /// Moves a change up by one line break where it ends behind the last one of the file: some clients apply an edit that ends
@@ -265,6 +273,7 @@ mod tests {
             ("a\r\nb\r\n", "a\r\nb\r\nc\r\n"),
             ("a\r\nb\r\n", "new\r\na\r\nb 🐍\r\n"),
             ("é🐍\n", "é🐍🐍\n"),
+            ("a\nb\n\n\nc\n", "a\n\nnew\n\n\nc\n"),
         ] {
             let end = check(old, new);
             assert!(end < old.len(), "{old:?} to {new:?} ends at {end}");

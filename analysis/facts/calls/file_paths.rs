@@ -26,6 +26,9 @@ const SAME: [&str; 3] = ["absolute", "expanduser", "resolve"];
 /// Methods of paths that give another one.
 const OTHERS: [&str; 4] = ["joinpath", "with_name", "with_stem", "with_suffix"];
 
+/// What stands for any name in a path.
+pub(crate) const ANY: &str = "*";
+
 /// A part of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -330,10 +333,57 @@ impl<'a> Writer<'_, 'a> {
                 [Binding::Value(value) | Binding::Annotated(_, Some(value))] => {
                     self.add_pieces(pieces, value, at, steps.checked_sub(1)?)?;
                 }
+                [Binding::Inside(Expr::Call(call))] => {
+                    self.add_any(pieces, call, at, steps.checked_sub(1)?)?;
+                }
                 _ => return None,
             },
         }
         Some(())
+    }
+
+    /// Adds what any file is made of that a call goes through: `folder.iterdir()`.
+    fn add_any(
+        &self,
+        pieces: &mut Pieces,
+        call: &'a ast::ExprCall,
+        scope: usize,
+        steps: usize,
+    ) -> Option<()> {
+        let given = call.arguments.args.first();
+        let target = self.target(&call.func, scope);
+        let function = match &target {
+            Target::Import(path) => path.dotted(),
+            _ => None,
+        };
+        let is_glob = matches!(function, Some("glob.glob" | "glob.iglob"));
+        if let Expr::Attribute(method) = &*call.func
+            && matches!(method.attr.as_str(), "iterdir" | "glob" | "rglob")
+            && !is_glob
+        {
+            self.add_pieces(pieces, &method.value, scope, steps)?;
+            pieces.text("/");
+            match given {
+                Some(Expr::StringLiteral(pattern)) => pieces.text(pattern.value.to_str()),
+                _ => pieces.text(ANY),
+            }
+            return Some(());
+        }
+        if let Expr::Name(name) = &*call.func
+            && name.id == "sorted"
+            && let Some(Expr::Call(inner)) = given
+        {
+            return self.add_any(pieces, inner, scope, steps.checked_sub(1)?);
+        }
+        match function {
+            _ if is_glob => self.add_pieces(pieces, given?, scope, steps),
+            // The names alone.
+            Some("os.listdir") => {
+                pieces.text(ANY);
+                Some(())
+            }
+            _ => None,
+        }
     }
 
     /// A path with the default values of the parameters that it is made of. `None` where they have none, or there
