@@ -492,7 +492,7 @@ mod tests {
         assert!(
             TABLE
                 .function("requests.get")
-                .is_some_and(crate::Row::is_safe)
+                .is_some_and(super::Row::is_safe)
         );
         assert!(TABLE.function("requests.Session").is_none());
         assert!(TABLE.method("redis.Redis", "get").is_some());

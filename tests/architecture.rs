@@ -109,7 +109,14 @@ fn every_folder_of_the_codemods_is_known() {
 
 #[test]
 fn files_are_short() {
-    let folders = ["analysis", "codemods", "engine", "knowledge", "src", "syntax"];
+    let folders = [
+        "analysis",
+        "codemods",
+        "engine",
+        "knowledge",
+        "src",
+        "syntax",
+    ];
     for (path, text) in folders
         .iter()
         .flat_map(|folder| sources(&root().join(folder)))
