@@ -6,7 +6,7 @@ use ty_python_core::scope::{FileScopeId, NodeWithScopeRef};
 
 use crate::resolve::semantics::Semantics;
 
-impl<'db> Semantics<'db> {
+impl Semantics<'_> {
     /// The scope an expression is evaluated in.
     pub fn scope_of<'a>(&self, expr: impl Into<ast::ExprRef<'a>>) -> Option<FileScopeId> {
         self.index().try_expression_scope_id(&expr.into())

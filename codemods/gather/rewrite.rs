@@ -98,7 +98,7 @@ fn is_shared(body: &[Stmt], name: &str) -> bool {
     search.found
 }
 
-impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
+impl Gather<'_, '_, '_, '_> {
     /// `Ok(None)` where the call is better left alone without a word.
     pub(crate) fn rewrite(&self) -> Result<Option<Rewrite>, String> {
         let guard = self.file.settings.gather_guard;
