@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use asyncfix_codemods::finding::Finding;
 use asyncfix_engine::lines::Lines;
-use asyncfix_engine::session::{Cancellation, Checked, SessionError};
+use asyncfix_engine::session::{Cancellation, Checked, Rewritten, SessionError};
 use lsp_server::{ErrorCode, Request, RequestId, Response, ResponseError};
 use lsp_types::request::{
     ApplyWorkspaceEdit, CodeActionRequest, CodeActionResolveRequest, DocumentDiagnosticRequest,
@@ -16,7 +16,7 @@ use lsp_types::{
     DocumentDiagnosticReport, FullDocumentDiagnosticReport, MessageType,
     RelatedFullDocumentDiagnosticReport, RelatedUnchangedDocumentDiagnosticReport, TextEdit,
     UnchangedDocumentDiagnosticReport, Uri, WorkspaceDiagnosticReport,
-    WorkspaceDocumentDiagnosticReport, WorkspaceEdit, WorkspaceFullDocumentDiagnosticReport,
+    WorkspaceDocumentDiagnosticReport, WorkspaceFullDocumentDiagnosticReport,
     WorkspaceUnchangedDocumentDiagnosticReport,
 };
 use rustc_hash::FxHashMap;
@@ -24,8 +24,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::actions::{self, Data, Task};
+use super::actions::{self, Changed, Data, Task};
 use super::documents::{Document, uri_of};
+use super::notebooks::in_cell;
 use super::positions::Places;
 use super::{APPLY_FIX_ALL, diagnostics, hover};
 use crate::server::worker::{Failure, Worker, read};
@@ -200,7 +201,12 @@ impl Worker {
         for complaint in &checked.complaints {
             self.log(MessageType::WARNING, complaint.clone());
         }
-        Ok(checked)
+        if !document.is_cell {
+            return Ok(checked);
+        }
+        let place = self.notebooks.of_cell(&document.uri);
+        let own = place.and_then(|(_, number)| in_cell(&checked, number, &document.text));
+        Ok(own.unwrap_or_default())
     }
 
     pub(super) fn report(
@@ -341,13 +347,8 @@ impl Worker {
             return Err(Failure::Error(ErrorCode::ContentModified, message));
         }
         let edits = self.edits_of(&document, &task, cancellation)?;
-        action.edit = Some(self.edit_of(&document, edits));
+        action.edit = Some(actions::workspace_edit(edits, self.client));
         Ok(action)
-    }
-
-    pub(super) fn edit_of(&self, document: &Document, edits: Vec<TextEdit>) -> WorkspaceEdit {
-        let file = (document.uri.clone(), Some(document.version), edits);
-        actions::workspace_edit(vec![file], self.client)
     }
 
     pub(super) fn edits_of(
@@ -355,12 +356,17 @@ impl Worker {
         document: &Document,
         task: &Task,
         cancellation: &Cancellation,
-    ) -> Answer<Vec<TextEdit>> {
+    ) -> Answer<Vec<Changed>> {
         let path = &document.path;
         let rewritten = match task {
             Task::FixAll => self.session.fix(path, None, None, cancellation),
             Task::FixRule { code } => {
                 let only = |finding: &Finding| finding.rule.code == code;
+                self.session.fix(path, None, Some(&only), cancellation)
+            }
+            Task::FixInCells { code, message } => {
+                let only =
+                    |finding: &Finding| finding.rule.code == code && finding.message == *message;
                 self.session.fix(path, None, Some(&only), cancellation)
             }
             Task::Suppress { code, start } => {
@@ -378,9 +384,29 @@ impl Worker {
         for complaint in &rewritten.complaints {
             self.log(MessageType::WARNING, complaint.clone());
         }
-        let places = Places::new(&document.text, self.client.encoding);
-        let new = rewritten.text.as_deref();
-        Ok(new.map_or_else(Vec::new, |new| places.edits_to(new)))
+        Ok(self.changes(document, &rewritten))
+    }
+
+    /// What becomes of a document, or of the cells of the notebook that it belongs to.
+    pub(super) fn changes(&self, document: &Document, rewritten: &Rewritten) -> Vec<Changed> {
+        let edits = |document: &Document, new: &str| {
+            let places = Places::new(&document.text, self.client.encoding);
+            let edits = places.edits_to(new);
+            (document.uri.clone(), Some(document.version), edits)
+        };
+        if !document.is_cell {
+            let new = rewritten.text.iter();
+            return new.map(|new| edits(document, new)).collect();
+        }
+        let Some((notebook, _)) = self.notebooks.of_cell(&document.uri) else {
+            return Vec::new();
+        };
+        let changed = rewritten.cells.iter().filter_map(|(number, new)| {
+            let cell = self.documents.get(notebook.cell(*number)?)?;
+            // The code of all cells has a line break behind each.
+            Some(edits(cell, new.strip_suffix('\n').unwrap_or(new)))
+        });
+        changed.collect()
     }
 
     /// The edits that make all safe fixes of a file, or of some lines.
@@ -404,8 +430,9 @@ impl Worker {
         for complaint in &rewritten.complaints {
             self.log(MessageType::WARNING, complaint.clone());
         }
-        let places = Places::new(&document.text, self.client.encoding);
-        Ok(rewritten.text.as_deref().map(|new| places.edits_to(new)))
+        let changes = self.changes(&document, &rewritten).into_iter();
+        let own = changes.filter(|(name, _, _)| name == uri);
+        Ok(own.map(|(_, _, edits)| edits).next())
     }
 
     pub(super) fn execute(
@@ -426,7 +453,7 @@ impl Worker {
         };
         let edits = self.edits_of(&document, &Task::FixAll, cancellation)?;
         if !edits.is_empty() {
-            let edit = self.edit_of(&document, edits);
+            let edit = actions::workspace_edit(edits, self.client);
             let label = Some("Fix all safe asyncfix problems".to_owned());
             self.ask::<ApplyWorkspaceEdit>(
                 "asyncfix/apply",

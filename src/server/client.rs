@@ -110,7 +110,8 @@ impl Settings {
             .get("settings")
             .or_else(|| value.get("asyncfix"))
             .unwrap_or(value);
-        if inner.is_null() {
+        // Lua sends an empty table as a list.
+        if inner.is_null() || inner.is_array() {
             return Ok(Self::default());
         }
         let inner = inner.get("asyncfix").unwrap_or(inner);

@@ -10,6 +10,7 @@ mod client;
 mod diagnostics;
 mod documents;
 mod hover;
+mod notebooks;
 mod positions;
 mod worker;
 
@@ -27,7 +28,8 @@ use lsp_types::request::{Request as _, Shutdown};
 use lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionProviderCapability, DiagnosticOptions,
     DiagnosticServerCapabilities, ExecuteCommandOptions, HoverProviderCapability, InitializeParams,
-    OneOf, SaveOptions, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind,
+    Notebook, NotebookCellSelector, NotebookDocumentSyncOptions, NotebookSelector, OneOf,
+    SaveOptions, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind,
     TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
     WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
@@ -276,6 +278,15 @@ fn capabilities(client: Client, mode: DiagnosticMode) -> ServerCapabilities {
         })),
         document_formatting_provider: Some(OneOf::Left(true)),
         document_range_formatting_provider: Some(OneOf::Left(true)),
+        notebook_document_sync: Some(OneOf::Left(NotebookDocumentSyncOptions {
+            notebook_selector: vec![NotebookSelector::ByCells {
+                notebook: Some(Notebook::String("jupyter-notebook".to_owned())),
+                cells: vec![NotebookCellSelector {
+                    language: "python".to_owned(),
+                }],
+            }],
+            save: Some(true),
+        })),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         execute_command_provider: Some(ExecuteCommandOptions {
             commands: vec![APPLY_FIX_ALL.to_owned()],

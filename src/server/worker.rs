@@ -10,8 +10,9 @@ use asyncfix_engine::session::{Cancellation, Session, SessionError};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
-    DidChangeConfiguration, DidChangeTextDocument, DidChangeWatchedFiles,
-    DidChangeWorkspaceFolders, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    DidChangeConfiguration, DidChangeNotebookDocument, DidChangeTextDocument,
+    DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidCloseNotebookDocument,
+    DidCloseTextDocument, DidOpenNotebookDocument, DidOpenTextDocument, DidSaveTextDocument,
     LogMessage, Notification as _, Progress, PublishDiagnostics, ShowMessage,
 };
 use lsp_types::request::{
@@ -19,13 +20,13 @@ use lsp_types::request::{
 };
 use lsp_types::{
     ConfigurationItem, ConfigurationParams, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
     DidChangeWatchedFilesRegistrationOptions, DidChangeWorkspaceFoldersParams,
-    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams,
-    FileSystemWatcher, GlobPattern, LogMessageParams, MessageType, NumberOrString, ProgressParams,
-    ProgressParamsValue, PublishDiagnosticsParams, Registration, RegistrationParams,
-    ShowMessageParams, Uri, WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressCreateParams,
-    WorkDoneProgressEnd,
+    DidCloseNotebookDocumentParams, DidCloseTextDocumentParams, DidOpenNotebookDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, FileSystemWatcher, GlobPattern,
+    LogMessageParams, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
+    PublishDiagnosticsParams, Registration, RegistrationParams, ShowMessageParams, Uri,
+    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd,
 };
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,7 @@ use serde_json::Value;
 
 use super::client::{Client, Settings};
 use super::documents::{Document, Documents, path_of};
+use super::notebooks::Notebooks;
 use super::{Job, NAME, Shared, diagnostics};
 
 /// What an answer of the client goes by among the notifications.
@@ -89,6 +91,7 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) session: Session,
     pub(super) documents: Documents,
+    pub(super) notebooks: Notebooks,
     pub(super) settings: Settings,
     /// What the command line says.
     base: Overrides,
@@ -132,6 +135,7 @@ impl Worker {
             shared,
             session: session.map_err(|error| error.0)?,
             documents: Documents::default(),
+            notebooks: Notebooks::default(),
             settings,
             base,
             folders: Vec::new(),
@@ -256,6 +260,29 @@ impl Worker {
                     }
                 }
             }
+            DidOpenNotebookDocument::METHOD => {
+                let params: DidOpenNotebookDocumentParams = read(params)?;
+                let notebook = params.notebook_document;
+                if let Some(known) = self.notebooks.open(&notebook.uri, notebook.cells) {
+                    for cell in params.cell_text_documents {
+                        self.documents.open_cell(cell, &known.path);
+                    }
+                }
+                self.notebook_changed(&notebook.uri);
+            }
+            DidChangeNotebookDocument::METHOD => {
+                let params: DidChangeNotebookDocumentParams = read(params)?;
+                self.change_notebook(params);
+            }
+            DidCloseNotebookDocument::METHOD => {
+                let params: DidCloseNotebookDocumentParams = read(params)?;
+                for cell in params.cell_text_documents {
+                    self.close_cell(&cell.uri);
+                }
+                if let Some(notebook) = self.notebooks.close(&params.notebook_document.uri) {
+                    self.session.close(&notebook.path);
+                }
+            }
             DidSaveTextDocument::METHOD => {
                 let params: DidSaveTextDocumentParams = read(params)?;
                 if let Some(path) = path_of(&params.text_document.uri) {
@@ -301,6 +328,49 @@ impl Worker {
         }
         self.is_published = false;
         Ok(())
+    }
+
+    fn change_notebook(&mut self, params: DidChangeNotebookDocumentParams) {
+        let uri = params.notebook_document.uri;
+        let Some(cells) = params.change.cells else {
+            return;
+        };
+        if let Some(structure) = cells.structure {
+            self.notebooks.change(&uri, structure.array);
+            let path = self.notebooks.get(&uri).map(|known| known.path.clone());
+            for cell in structure.did_open.into_iter().flatten() {
+                if let Some(path) = &path {
+                    self.documents.open_cell(cell, path);
+                }
+            }
+            for cell in structure.did_close.into_iter().flatten() {
+                self.close_cell(&cell.uri);
+            }
+        }
+        self.notebooks.update(&uri, cells.data.unwrap_or_default());
+        for change in cells.text_content.into_iter().flatten() {
+            let cell = change.document;
+            let encoding = self.client.encoding;
+            self.documents
+                .change(&cell.uri, cell.version, change.changes, encoding);
+        }
+        self.notebook_changed(&uri);
+    }
+
+    fn notebook_changed(&mut self, uri: &Uri) {
+        if let Some(notebook) = self.notebooks.get(uri) {
+            let json = notebook.json(&self.documents);
+            self.session.set_text(&notebook.path, Arc::from(json));
+        }
+    }
+
+    fn close_cell(&mut self, uri: &Uri) {
+        if let Some(document) = self.documents.close(uri) {
+            self.published.remove(document.uri.as_str());
+            if !self.client.pulls {
+                self.push(document.uri, Vec::new(), None);
+            }
+        }
     }
 
     fn files_changed(&mut self, params: &DidChangeWatchedFilesParams) {
