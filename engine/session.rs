@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use asyncfix_analysis::index::project::Summary;
+use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;

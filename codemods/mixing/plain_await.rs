@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::awaited::{Awaited, awaited_in, needs_coroutine};
 use asyncfix_syntax::queries::yields;
 use asyncfix_syntax::site::Site;

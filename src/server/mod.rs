@@ -5,6 +5,7 @@
 //! that of [`asyncfix_engine::session::Session`], as it is for the command line.
 
 mod actions;
+mod answers;
 mod client;
 mod diagnostics;
 mod documents;
