@@ -17,7 +17,7 @@ use ruff_db::system::SystemPathBuf;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::choose::Plan;
+use crate::choose::{Choose, Plan};
 use crate::config::{ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
@@ -226,6 +226,8 @@ pub fn run(
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
     let embedded = Embedded::take(&mut request.inputs);
+    let asking = plan.choose.map(|choose| embedded.asking(choose));
+    let plan = plan.asking(asking.as_ref().map(|asking| asking as &dyn Choose));
     let founds: Vec<(Found, Option<String>, Option<Arc<Lines>>)> = match plan.mode {
         Mode::Report | Mode::Suppress => Vec::new(),
         Mode::Fix => request

@@ -2,6 +2,7 @@
 //!
 //! Before a run the code takes the place of the file, and after it what became of the code is put back.
 
+mod asking;
 pub(crate) mod document;
 pub(crate) mod notebook;
 
@@ -15,8 +16,10 @@ use ruff_diagnostics::Edit;
 use ruff_notebook::NotebookIndex;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use self::asking::Asking;
 use self::document::Document;
 use self::notebook::Notebook;
+use crate::choose::Choose;
 use crate::run::{Input, Outcome, Outcomes};
 use crate::source::{self, Source};
 
@@ -123,6 +126,14 @@ impl Embedded {
         let inputs = inputs.collect();
         self.documents.push((path, document));
         inputs
+    }
+
+    /// Somebody who is shown the code as it stands in the files.
+    pub(crate) fn asking<'e>(&'e self, choose: &'e dyn Choose) -> Asking<'e> {
+        Asking {
+            embedded: self,
+            choose,
+        }
     }
 
     /// Makes of what became of the code what becomes of the files.

@@ -133,7 +133,10 @@ impl Notebook {
         let mut magics = Vec::new();
         let mut code = String::new();
         for cell in &cells {
-            let source = without_magics(&cell.source, &mut magics);
+            let source = without_magics(&cell.source, |magic| {
+                magics.push(magic.to_owned());
+                Some(magics.len() - 1)
+            });
             code.push_str(&source.map_err(|error| format!("cell {}: {error}", cell.number))?);
             code.push('\n');
             code.push_str(&boundary(cell.number));
@@ -221,21 +224,60 @@ impl Notebook {
             Some((to.line_start(target, &shown) + (offset - start)).min(length))
         };
         moved_findings(findings, &moved, &|content| self.with_magics(content))?;
-        let changed = self
-            .cells
-            .iter()
-            .zip(sources)
-            .filter(|(cell, source)| *source != cell.source)
-            .map(|(cell, source)| {
-                let with_head = |source: &str| format!("{}{source}\n", cell.head);
-                (cell.number, with_head(&cell.source), with_head(&source))
-            })
-            .collect();
         Some(Sheet {
             text: shown,
             index: Some(index),
-            cells: changed,
+            cells: self.changed_cells(&self.code, code)?,
         })
+    }
+
+    /// The cells that differ between two versions of the code: the number, the old and the new source. `None` where they
+    /// cannot be told apart any more.
+    pub(super) fn changed_cells(
+        &self,
+        old: &str,
+        new: &str,
+    ) -> Option<Vec<(usize, String, String)>> {
+        let sources = self.sources(old)?.into_iter().zip(self.sources(new)?);
+        let cells = self.cells.iter().zip(sources);
+        let changed = cells.filter(|(_, (old, new))| old != new);
+        let shown = changed.map(|(cell, (old, new))| {
+            let with_head = |source: &str| format!("{}{source}\n", cell.head);
+            (cell.number, with_head(&old), with_head(&new))
+        });
+        Some(shown.collect())
+    }
+
+    /// The code with other texts in the place of some cells, as they are shown: by the numbers of the cells. `Err` says
+    /// why they cannot stand there.
+    pub(super) fn with_cells(
+        &self,
+        code: &str,
+        texts: &HashMap<usize, &str>,
+    ) -> Result<String, String> {
+        let sources = self.sources(code).ok_or("the cells can't be told apart")?;
+        let mut code = String::new();
+        for (cell, source) in self.cells.iter().zip(sources) {
+            let source = match texts.get(&cell.number) {
+                Some(text) => {
+                    let source = text
+                        .strip_prefix(&cell.head)
+                        .ok_or_else(|| format!("`{}` must stay", cell.head.trim()))?;
+                    source.strip_suffix('\n').unwrap_or(source).to_owned()
+                }
+                None => source,
+            };
+            if source.contains(BOUNDARY) || source.contains(MAGIC) {
+                return Err(format!("asyncfix uses `{BOUNDARY}` and `{MAGIC}` itself"));
+            }
+            // They go by the names that they had before.
+            let known = |magic: &str| self.magics.iter().position(|known| known == magic);
+            code.push_str(&without_magics(&source, known)?);
+            code.push('\n');
+            code.push_str(&boundary(cell.number));
+        }
+        code.push_str(KERNEL);
+        Ok(code)
     }
 
     /// Makes of what became of the code what becomes of the notebook, but for its old text. `None` where the cells
@@ -292,9 +334,12 @@ fn split_head(source: String) -> Option<(String, String)> {
     Some((head.to_owned(), rest.to_owned()))
 }
 
-/// The source with a name in the place of each thing that only `IPython` understands, which goes to `magics`. `Err` where
-/// it does not parse, with the place in the cell.
-fn without_magics(source: &str, magics: &mut Vec<String>) -> Result<String, String> {
+/// The source with a name in the place of each thing that only `IPython` understands; `number_of` gives it its number.
+/// `Err` where one has none, or the source does not parse, with the place in the cell.
+fn without_magics(
+    source: &str,
+    mut number_of: impl FnMut(&str) -> Option<usize>,
+) -> Result<String, String> {
     #[derive(Default)]
     struct Search(Vec<TextRange>);
     impl<'a> SourceOrderVisitor<'a> for Search {
@@ -323,8 +368,9 @@ fn without_magics(source: &str, magics: &mut Vec<String>) -> Result<String, Stri
     let mut copied = TextSize::new(0);
     for range in search.0 {
         code.push_str(&source[TextRange::new(copied, range.start())]);
-        code.push_str(&name_of(magics.len()));
-        magics.push(source[range].to_owned());
+        let magic = &source[range];
+        let number = number_of(magic).ok_or_else(|| format!("`{magic}` can't be added here"))?;
+        code.push_str(&name_of(number));
         copied = range.end();
     }
     code.push_str(&source[copied.to_usize()..]);
@@ -391,6 +437,18 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_may_be_written_anew() {
+        let notebook = notebook(&["x = !ls", "%%time\nawait f()", "!pwd\ny = 1"]);
+        let code = notebook.code();
+        let with = |number, text| notebook.with_cells(code, &HashMap::from([(number, text)]));
+        let edited = with(3, "y = 2\n!pwd\n").unwrap();
+        assert!(edited.contains("\ny = 2\n_asyncfix_magic_1_\n"), "{edited}");
+        assert_eq!(with(1, "x = !ls\n").as_deref(), Ok(code));
+        assert!(with(1, "x = !rm\n").is_err());
+        assert!(with(1, "x = (\n").is_err());
+    }
 
     fn notebook(sources: &[&str]) -> Notebook {
         let cells: Vec<_> = sources

@@ -325,6 +325,10 @@ pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
             *rules.entry(fixed.code).or_default() += 1;
         }
         let shown = outcome.shown.display();
+        if let (true, Some(others)) = (rules.is_empty(), others_of(outcome, outcomes)) {
+            lines.push(format!("{shown}: changed with {others}"));
+            continue;
+        }
         let counts = rules
             .iter()
             .map(|(code, count)| format!("{count} × {code}"));
@@ -342,6 +346,17 @@ pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The files with problems that one without any was changed together with, for people.
+fn others_of(outcome: &Outcome, outcomes: &Outcomes) -> Option<String> {
+    let group = outcome.group?;
+    let others = outcomes.files.iter();
+    let others = others.filter(|other| other.group == Some(group) && !other.fixed.is_empty());
+    let names: Vec<String> = others
+        .map(|other| other.shown.display().to_string())
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn plural(count: usize, noun: &str) -> String {
