@@ -24,7 +24,6 @@ use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
 use ruff_db::system::SystemPathBuf;
 use ruff_diagnostics::Applicability;
-use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use salsa::{CancellationToken, Database as _};
 
@@ -34,6 +33,8 @@ use crate::database::Database;
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
 use crate::panics::last_panic;
+use crate::places::Places;
+use crate::problem::{Kind, Problem};
 use crate::python_version::OLDEST;
 use crate::roots::View;
 use crate::run::{Fixed, Mode, STACK_SIZE, changes_others};
@@ -56,11 +57,12 @@ impl Active {
         if self.rounds == 0 || !self.seen.insert(hash_of(&text)) {
             // Each round was proved: what they have led to so far is kept.
             self.is_settled = true;
-            self.complaints.push(format!(
-                "{}: not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
-                self.shown.display(),
+            let message = format!(
+                "not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
                 distinct(&fixed).join(" and ")
-            ));
+            );
+            let problem = Problem::new(&self.shown, Kind::Internal, message);
+            self.complaints.push(problem);
             return;
         }
         self.text = text;
@@ -91,9 +93,9 @@ pub(crate) struct Active {
     pub(crate) text: Arc<str>,
     pub(crate) fixed: Vec<Fixed>,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) error: Option<String>,
-    /// Rewrites that were dropped, ready to be shown.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) error: Option<Problem>,
+    /// Rewrites that were dropped.
+    pub(crate) complaints: Vec<Problem>,
     /// The lines of the source that are looked at, where these are not all.
     pub(crate) lines: Option<Arc<Lines>>,
     /// The texts that it has had, as hashes.
@@ -262,11 +264,11 @@ fn across(active: &mut Vec<Active>, database: &mut Database, given: &Given<'_>, 
                 }
                 Err(reason) => {
                     if let Some(file) = active.get_mut(position) {
-                        file.error = Some(format!(
-                            "{}: not changed: {reason} (bug in {}, please report it)",
-                            file.shown.display(),
+                        let message = format!(
+                            "not changed: {reason} (bug in {}, please report it)",
                             fixed.code
-                        ));
+                        );
+                        file.error = Some(Problem::new(&file.shown, Kind::Internal, message));
                     }
                 }
             }
@@ -293,10 +295,9 @@ fn give_up_together(finished: &mut [Active]) {
         // They are those of the text that is given up.
         file.findings.clear();
         file.complaints.clear();
-        file.error.get_or_insert(format!(
-            "{}: not changed, because {other} must change with it and can't",
-            file.shown.display()
-        ));
+        let message = format!("not changed, because {other} must change with it and can't");
+        file.error
+            .get_or_insert_with(|| Problem::new(&file.shown, Kind::Internal, message));
     }
 }
 
@@ -481,7 +482,7 @@ enum Step {
         /// What remains.
         findings: Vec<Finding>,
         /// Rewrites that were dropped.
-        complaints: Vec<String>,
+        complaints: Vec<Problem>,
     },
     /// The file has a new text, proved against the old one.
     Rewritten {
@@ -491,7 +492,7 @@ enum Step {
         findings: usize,
     },
     /// The file must be left as it was.
-    Failed(String),
+    Failed(Problem),
 }
 
 /// Where there is one file only, lets another thread ask the type engine what the file will ask it.
@@ -545,11 +546,13 @@ fn step(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     match attempt {
         Ok(step) => step,
         Err(panic) if is_called_off(&*panic) => resume_unwind(panic),
-        Err(_) => Step::Failed(format!(
-            "{}: not changed: internal error, please report it: {}",
-            file.shown.display(),
-            last_panic()
-        )),
+        Err(_) => {
+            let message = format!(
+                "not changed: internal error, please report it: {}",
+                last_panic()
+            );
+            Step::Failed(Problem::new(&file.shown, Kind::Internal, message))
+        }
     }
 }
 
@@ -557,7 +560,10 @@ fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     with_context(database, file, given, |context, module| {
         look_at(database, context, module, file, given, plan)
     })
-    .unwrap_or_else(|| Step::Failed(format!("{}: file no longer exists", file.shown.display())))
+    .unwrap_or_else(|| {
+        let message = "file no longer exists";
+        Step::Failed(Problem::new(&file.shown, Kind::Unreadable, message))
+    })
 }
 
 fn look_at(
@@ -606,17 +612,15 @@ fn look_at(
                 findings: findings.len(),
             };
         }
-        let index = LineIndex::from_source_text(context.source);
+        let places = Places::of(context.source);
         for (number, flaw) in flaws {
             if let Some(finding) = findings.get_mut(number) {
-                let place = index.line_column(finding.range.start(), context.source);
-                complaints.push(format!(
-                    "{}:{}:{}: the fix of {} was dropped: {flaw} (a bug, please report it)",
-                    file.shown.display(),
-                    place.line,
-                    place.column,
+                let message = format!(
+                    "the fix of {} was dropped: {flaw} (a bug, please report it)",
                     finding.rule.code
-                ));
+                );
+                let place = places.at(finding.range.start());
+                complaints.push(Problem::new(&file.shown, Kind::Internal, message).at(place));
                 finding.remedy =
                     Remedy::NotFixed(format!("the fix did not pass asyncfix's own check: {flaw}"));
             }

@@ -25,6 +25,7 @@ use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
 use crate::first_look::{FirstLook, Settled, first_look};
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
+use crate::problem::Problem;
 use crate::roots::Whole;
 use crate::rounds::{AT_A_TIME, Given, rounds};
 use crate::source::{self, Source};
@@ -109,8 +110,8 @@ impl Outcome {
 pub struct Outcomes {
     /// The files with findings, left or fixed, in the order they were given.
     pub files: Vec<Outcome>,
-    /// What went wrong, ready to be shown, in the order of the files.
-    pub errors: Vec<String>,
+    /// What went wrong, in the order of the files.
+    pub errors: Vec<Problem>,
     /// What the run knew. A program that ends with the run does well to forget it: to free it piece
     /// by piece takes a part of the whole time.
     pub knowledge: Option<Knowledge>,
@@ -323,7 +324,7 @@ fn pass(
         })
         .collect();
     let mut candidates = Vec::new();
-    let mut errors: Vec<(usize, String)> = Vec::new();
+    let mut errors: Vec<(usize, Problem)> = Vec::new();
     let mut summaries: Vec<Option<Arc<Summary>>> = Vec::with_capacity(looks.len());
     for (index, look) in looks.into_iter().enumerate() {
         summaries.push(match look? {

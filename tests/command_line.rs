@@ -668,6 +668,63 @@ fn machine_formats_can_be_read() {
 }
 
 #[test]
+fn what_cannot_be_parsed_has_a_record_for_programs() {
+    let cell = notebook(&["x = 1", "async def f(:"]);
+    let folder = folder(&[
+        ("a.py", MISTAKE),
+        ("broken.py", "async def f():\n    await (\n"),
+        ("cells.ipynb", &cell),
+    ]);
+    write(folder.path(), "latin.py", b"async def f():\n    '\xff'\n");
+    let shown = |format: &str| {
+        let assert = asyncfix(&folder)
+            .args(["--output-format", format, "."])
+            .assert()
+            .code(2)
+            .stderr(contains("error: broken.py:3:1: syntax error: "));
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let json: serde_json::Value = serde_json::from_str(&shown("json")).expect("JSON");
+    let of = |name: &str| {
+        let all = json.as_array().into_iter().flatten();
+        let mut own = all.filter(|one| one["filename"] == name);
+        own.next().unwrap_or_else(|| panic!("{name} in {json}"))
+    };
+    assert_eq!(of("a.py")["code"], "AF201");
+    let broken = of("broken.py");
+    assert_eq!(broken["name"], "invalid-syntax");
+    assert_eq!(broken["severity"], "error");
+    assert_eq!(
+        broken["location"],
+        serde_json::json!({"row": 3, "column": 1})
+    );
+    assert!(broken["fix"].is_null() && broken["reason"].is_null());
+    let message = broken["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("syntax error: "), "{message}");
+    assert_eq!(of("cells.ipynb")["cell"], 2);
+    assert_eq!(of("cells.ipynb")["location"]["row"], 1);
+    assert_eq!(of("latin.py")["name"], "io");
+    assert!(of("latin.py")["location"].is_null());
+    for format in [
+        "json-lines",
+        "sarif",
+        "github",
+        "gitlab",
+        "junit",
+        "azure",
+        "rdjson",
+        "pylint",
+    ] {
+        let text = shown(format);
+        assert!(text.contains("syntax error: "), "{format}: {text}");
+        assert!(text.contains("invalid-syntax"), "{format}: {text}");
+    }
+    for format in ["full", "concise"] {
+        assert!(!shown(format).contains("syntax error"), "{format}");
+    }
+}
+
+#[test]
 fn a_diff_is_coloured_only_when_asked_for_or_on_a_terminal() {
     let folder = folder(&[("a.py", MISTAKE)]);
     asyncfix(&folder)

@@ -6,8 +6,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
+use std::path::Path;
 
 use asyncfix_codemods::finding::Finding;
 use ruff_python_ast::AnyNodeRef;
@@ -21,6 +22,7 @@ use serde_json::value::RawValue;
 
 use crate::embedded::{Sheet, moved_findings};
 use crate::places::Places;
+use crate::problem::{Kind, Place, Problem};
 use crate::run::Outcome;
 
 /// The line between two cells, without the number of the one above it.
@@ -88,9 +90,10 @@ pub(crate) struct Notebook {
 }
 
 impl Notebook {
-    /// Reads a notebook. `None` for one in another language; `Err` says what is wrong, without the file's name.
-    pub(crate) fn read(json: String) -> Result<Option<Self>, String> {
-        let wrong = |error: serde_json::Error| format!("not a valid notebook: {error}");
+    /// Reads a notebook, which is shown as `shown`. `None` for one in another language.
+    pub(crate) fn read(shown: &Path, json: String) -> Result<Option<Self>, Problem> {
+        let unreadable = |message: String| Problem::new(shown, Kind::Unreadable, message);
+        let wrong = |error: serde_json::Error| unreadable(format!("not a valid notebook: {error}"));
         let document: Json<'_> = serde_json::from_str(&json).map_err(wrong)?;
         let metadata = &document.metadata;
         let language = metadata
@@ -102,7 +105,7 @@ impl Notebook {
             return Ok(None);
         }
         let Some(raw) = document.cells else {
-            return Err("not a valid notebook: it has no `cells` (a notebook of format 3 can be converted with `jupyter nbconvert --to notebook`)".to_owned());
+            return Err(unreadable("not a valid notebook: it has no `cells` (a notebook of format 3 can be converted with `jupyter nbconvert --to notebook`)".to_owned()));
         };
         let mut cells = Vec::new();
         for (raw, number) in raw.into_iter().zip(1..) {
@@ -126,9 +129,9 @@ impl Notebook {
             .iter()
             .any(|cell| cell.source.contains(BOUNDARY) || cell.source.contains(MAGIC))
         {
-            return Err(format!(
+            return Err(unreadable(format!(
                 "a cell holds `{BOUNDARY}` or `{MAGIC}`, which asyncfix uses itself"
-            ));
+            )));
         }
         let mut magics = Vec::new();
         let mut code = String::new();
@@ -137,7 +140,17 @@ impl Notebook {
                 magics.push(magic.to_owned());
                 Some(magics.len() - 1)
             });
-            code.push_str(&source.map_err(|error| format!("cell {}: {error}", cell.number))?);
+            code.push_str(&source.map_err(|error| {
+                let problem = Problem::new(shown, Kind::InvalidSyntax, error.message);
+                match error.place {
+                    Some((line, column)) => problem.at(Place {
+                        cell: Some(cell.number),
+                        line,
+                        column,
+                    }),
+                    None => problem,
+                }
+            })?);
             code.push('\n');
             code.push_str(&boundary(cell.number));
         }
@@ -272,7 +285,7 @@ impl Notebook {
             }
             // They go by the names that they had before.
             let known = |magic: &str| self.magics.iter().position(|known| known == magic);
-            code.push_str(&without_magics(&source, known)?);
+            code.push_str(&without_magics(&source, known).map_err(|error| error.to_string())?);
             code.push('\n');
             code.push_str(&boundary(cell.number));
         }
@@ -334,12 +347,28 @@ fn split_head(source: String) -> Option<(String, String)> {
     Some((head.to_owned(), rest.to_owned()))
 }
 
+/// What is wrong with the source of a cell.
+struct CellError {
+    /// The line and the column in it.
+    place: Option<(usize, usize)>,
+    message: String,
+}
+
+impl fmt::Display for CellError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((line, column)) = self.place {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
 /// The source with a name in the place of each thing that only `IPython` understands; `number_of` gives it its number.
-/// `Err` where one has none, or the source does not parse, with the place in the cell.
+/// `Err` where one has none, or the source does not parse.
 fn without_magics(
     source: &str,
     mut number_of: impl FnMut(&str) -> Option<usize>,
-) -> Result<String, String> {
+) -> Result<String, CellError> {
     #[derive(Default)]
     struct Search(Vec<TextRange>);
     impl<'a> SourceOrderVisitor<'a> for Search {
@@ -354,11 +383,10 @@ fn without_magics(
     }
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Ipython));
     if let Some(error) = parsed.errors().first() {
-        let (line, column) = Places::of(source).at(error.location.start());
-        return Err(format!(
-            "line {line}, column {column}: syntax error: {}",
-            error.error
-        ));
+        return Err(CellError {
+            place: Some(Places::of(source).at(error.location.start())),
+            message: format!("syntax error: {}", error.error),
+        });
     }
     let mut search = Search::default();
     if let Some(module) = parsed.syntax().as_module() {
@@ -369,7 +397,10 @@ fn without_magics(
     for range in search.0 {
         code.push_str(&source[TextRange::new(copied, range.start())]);
         let magic = &source[range];
-        let number = number_of(magic).ok_or_else(|| format!("`{magic}` can't be added here"))?;
+        let number = number_of(magic).ok_or_else(|| CellError {
+            place: None,
+            message: format!("`{magic}` can't be added here"),
+        })?;
         code.push_str(&name_of(number));
         copied = range.end();
     }
@@ -456,7 +487,7 @@ mod tests {
             .map(|source| json!({"cell_type": "code", "source": source, "outputs": []}))
             .collect();
         let json = serde_json::to_string_pretty(&json!({"cells": cells})).unwrap();
-        Notebook::read(json).unwrap().unwrap()
+        Notebook::read(Path::new("a.ipynb"), json).unwrap().unwrap()
     }
 
     #[test]
