@@ -2350,6 +2350,8 @@ fn json_says_what_was_written_and_what_is_left() {
         })
         .collect();
     assert_eq!(told, [("AF205", false, 6), ("AF201", true, 5)]);
+    assert_eq!(shown[0]["filename"], "a.py");
+    assert_eq!(shown[1]["filename"], "a.py");
     let url = shown[0]["url"].as_str().expect("an address");
     assert!(url.ends_with("/rules/AF205/"), "{url}");
 }

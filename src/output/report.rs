@@ -94,17 +94,16 @@ pub fn render(
 fn complete(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<Vec<Value>> {
     let mut shown: Vec<Value> = serde_json::from_str(text).ok()?;
     let fixed = outcomes.iter().flat_map(|outcome| {
-        let name = cwd.join(&outcome.shown);
         let fixed = outcome.fixed.iter();
-        fixed.map(move |fixed| json::of_fixed(fixed, &name))
+        fixed.map(|fixed| json::of_fixed(fixed, &outcome.shown))
     });
     let fixed: Vec<Value> = fixed.collect();
     let findings = outcomes.iter().flat_map(|outcome| {
         let findings = outcome.findings.iter();
         findings.map(move |finding| (finding, outcome.text()))
     });
+    // Behind the findings come the problems.
     let mut each = shown.iter_mut();
-    // Not a zip: that takes one more than it has a finding for.
     for (finding, text) in findings {
         json::complete(each.next()?, finding, text, cwd);
     }
