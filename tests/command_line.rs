@@ -725,6 +725,31 @@ fn what_cannot_be_parsed_has_a_record_for_programs() {
 }
 
 #[test]
+fn the_configuration_of_a_file_is_shown_with_what_is_off_in_it() {
+    let folder = folder(&[
+        (
+            "asyncfix.toml",
+            "select = [\"AF2\"]\nexclude = [\"old\"]\n[per-file-ignores]\n\"tests\" = [\"AF201\"]\n",
+        ),
+        ("tests/test_a.py", MISTAKE),
+        ("a.py", MISTAKE),
+    ]);
+    let shown = |path: &str| {
+        let assert = asyncfix(&folder).args(["config", path]).assert().success();
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let of_test = shown("tests/test_a.py");
+    assert!(of_test.contains("# off in this file: AF201\n"), "{of_test}");
+    assert!(of_test.contains("select = [\"AF202\""), "{of_test}");
+    for path in ["a.py", "tests", "."] {
+        let text = shown(path);
+        assert!(text.contains("select = [\"AF201\""), "{text}");
+        assert!(!text.contains("# off"), "{text}");
+    }
+    assert!(shown("old/a.py").contains("# this file is excluded"));
+}
+
+#[test]
 fn a_diff_is_coloured_only_when_asked_for_or_on_a_terminal() {
     let folder = folder(&[("a.py", MISTAKE)]);
     asyncfix(&folder)
