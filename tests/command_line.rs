@@ -750,6 +750,45 @@ fn the_configuration_of_a_file_is_shown_with_what_is_off_in_it() {
 }
 
 #[test]
+fn a_text_that_is_not_on_disk_is_judged_as_the_file_would_be() {
+    let source = "import asyncio\n\n\nasync def main():\n    await asyncio.sleep(1)\n\n\nmain()\n";
+    let user = "from started import main\n";
+    let of_file = |others: &[(&str, &str)]| {
+        let folder = folder(others);
+        write(folder.path(), "started.py", source.as_bytes());
+        let assert = asyncfix(&folder)
+            .args(["--output-format", "concise", "--quiet", "started.py"])
+            .assert();
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let of_text = |others: &[(&str, &str)]| {
+        let folder = folder(others);
+        let assert = asyncfix(&folder)
+            .args(["--output-format", "concise", "--quiet"])
+            .args(["--stdin-filename", "started.py", "-"])
+            .write_stdin(source)
+            .assert();
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let alone = of_text(&[]);
+    assert!(alone.contains("AF402"), "{alone}");
+    assert_eq!(alone, of_file(&[]));
+    assert!(!alone.contains("another module imports"), "{alone}");
+    let imported = of_text(&[("user.py", user)]);
+    assert_eq!(imported, of_file(&[("user.py", user)]));
+    assert!(imported.contains("another module imports"), "{imported}");
+    let folder = folder(&[]);
+    let record = serde_json::json!({"path": "started.py", "source": source}).to_string();
+    let assert = asyncfix(&folder)
+        .arg("batch")
+        .write_stdin(record)
+        .assert()
+        .success();
+    let answer = String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8");
+    assert!(!answer.contains("another module imports"), "{answer}");
+}
+
+#[test]
 fn a_diff_is_coloured_only_when_asked_for_or_on_a_terminal() {
     let folder = folder(&[("a.py", MISTAKE)]);
     asyncfix(&folder)
