@@ -293,22 +293,33 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
     /// Whether another file of the project may import this module. Modules are told apart by their
     /// last names, so that none is missed.
     pub fn is_imported(&self) -> bool {
-        self.semantics
-            .module_name()
-            .and_then(|module| module.rsplit('.').next().map(str::to_owned))
-            .is_none_or(|module| self.project.imports_module(&module))
+        let module = self.last_name_of_module();
+        module.is_none_or(|module| self.project.imports_module(&module))
+    }
+
+    /// The last part of the name that others import this module by. A text that is not on disk, and what no search path
+    /// leads to, has the name that its path says.
+    pub fn last_name_of_module(&self) -> Option<String> {
+        let known = self.semantics.module_name();
+        let last = |module: String| module.rsplit('.').next().map(str::to_owned);
+        known.and_then(last).or_else(|| {
+            let path = self.semantics.path()?;
+            let stem = path.file_stem()?.to_str()?;
+            let name = match stem {
+                "__init__" => path.parent()?.file_name()?.to_str()?,
+                stem => stem,
+            };
+            Some(name.to_owned())
+        })
     }
 
     /// Whether another file may use the variable `name` of this module.
     pub fn is_imported_name(&self, name: &str) -> bool {
-        self.semantics
-            .module_name()
-            .and_then(|module| module.rsplit('.').next().map(str::to_owned))
-            .is_none_or(|module| {
-                self.project.imports_from(&module, name)
-                    || self.project.imports_from(&module, "*")
-                    || self.project.imports_whole(&module)
-            })
+        self.last_name_of_module().is_none_or(|module| {
+            self.project.imports_from(&module, name)
+                || self.project.imports_from(&module, "*")
+                || self.project.imports_whole(&module)
+        })
     }
 
     /// The library whose event loop runs this file's coroutines: from the file's own imports, else
@@ -317,9 +328,8 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
     pub fn library(&self) -> Option<Library> {
         *self.library.get_or_init(|| {
             let of_importers = || {
-                let module = self.semantics.module_name()?;
-                self.project
-                    .library_of_importers(module.rsplit('.').next()?)
+                let module = self.last_name_of_module()?;
+                self.project.library_of_importers(&module)
             };
             let own = Library::of_module(self.syntax(), self.source);
             if own.is_some() || self.project.runs_under_several() {

@@ -15,13 +15,14 @@ use asyncfix_knowledge::blocking::Table;
 use ruff_db::system::SystemPathBuf;
 use ruff_python_ast::PySourceType;
 use ruff_python_parser::parse_unchecked_source;
-use ruff_source_file::LineIndex;
 
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
 use crate::embedded::path_on_disk;
 use crate::index::system_path;
 use crate::lines::Lines;
+use crate::places::Places;
+use crate::problem::{Kind, Problem};
 use crate::roots::View;
 use crate::rounds::Active;
 use crate::run::Input;
@@ -56,7 +57,7 @@ impl Candidate {
             None => match source::read(self.path.as_std_path()) {
                 Ok(source) => source,
                 Err(reason) => {
-                    let error = format!("{}: {reason}", self.shown.display());
+                    let error = Problem::new(&self.shown, Kind::Unreadable, reason);
                     return Settled::Error(self.index, error);
                 }
             },
@@ -74,7 +75,7 @@ pub(crate) enum Settled {
     Nothing,
     Active(Box<Active>),
     /// It cannot be looked at any more. With its place among the files.
-    Error(usize, String),
+    Error(usize, Problem),
 }
 
 /// What the first look at a file brings.
@@ -84,7 +85,7 @@ pub(crate) enum FirstLook {
     /// Something to look at.
     Candidate(Box<Candidate>, Box<Summary>),
     /// It cannot be looked at.
-    Error(String),
+    Error(Problem),
 }
 
 /// The summary of a file that is read for what it defines alone.
@@ -115,7 +116,8 @@ pub(crate) fn first_look(
             Ok(source) => source,
             Err(_) if !is_target => return Ok(FirstLook::Nothing(None)),
             Err(reason) => {
-                return Ok(FirstLook::Error(format!("{}: {reason}", shown.display())));
+                let problem = Problem::new(&shown, Kind::Unreadable, reason);
+                return Ok(FirstLook::Error(problem));
             }
         },
     };
@@ -148,15 +150,10 @@ pub(crate) fn first_look(
         if !is_target || is_plain && !named {
             return Ok(FirstLook::Nothing(None));
         }
-        let index = LineIndex::from_source_text(&source.text);
-        let place = index.line_column(error.location.start(), &source.text);
-        return Ok(FirstLook::Error(format!(
-            "{}:{}:{}: syntax error: {}",
-            shown.display(),
-            place.line,
-            place.column,
-            error.error
-        )));
+        let place = Places::of(&source.text).at(error.location.start());
+        let message = format!("syntax error: {}", error.error);
+        let problem = Problem::new(&shown, Kind::InvalidSyntax, message).at(place);
+        return Ok(FirstLook::Error(problem));
     }
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
     let mut writer = scopes.as_ref().map(Writer::new);
@@ -190,10 +187,9 @@ pub(crate) fn first_look(
         summary.add_calls(calls);
     }
     let Some(path) = system_path(&path) else {
-        return Ok(FirstLook::Error(format!(
-            "{}: the path is not valid UTF-8",
-            shown.display()
-        )));
+        let message = "the path is not valid UTF-8";
+        let problem = Problem::new(&shown, Kind::Unreadable, message);
+        return Ok(FirstLook::Error(problem));
     };
     if prospects.is_empty() {
         return Ok(FirstLook::Nothing(Some(summary)));

@@ -17,6 +17,7 @@ mod index;
 pub mod lines;
 pub mod panics;
 pub mod places;
+pub mod problem;
 pub mod python_version;
 mod requirements;
 pub mod roots;

@@ -19,20 +19,22 @@ use asyncfix_codemods::file::{File, Writable};
 use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
 use asyncfix_codemods::{CODEMODS, suppression, traversal};
 use rayon::prelude::*;
+use ruff_db::PythonFile;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
 use ruff_db::system::SystemPathBuf;
 use ruff_diagnostics::Applicability;
-use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use salsa::{CancellationToken, Database as _};
 
-use crate::choose::{Choice, Plan};
+use crate::choose::{Change, Choice, Plan, Proposal, check_python};
 use crate::config::{Config, Resolver};
 use crate::database::Database;
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
 use crate::panics::last_panic;
+use crate::places::Places;
+use crate::problem::{Kind, Problem};
 use crate::python_version::OLDEST;
 use crate::roots::View;
 use crate::run::{Fixed, Mode, STACK_SIZE, changes_others};
@@ -55,11 +57,12 @@ impl Active {
         if self.rounds == 0 || !self.seen.insert(hash_of(&text)) {
             // Each round was proved: what they have led to so far is kept.
             self.is_settled = true;
-            self.complaints.push(format!(
-                "{}: not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
-                self.shown.display(),
+            let message = format!(
+                "not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
                 distinct(&fixed).join(" and ")
-            ));
+            );
+            let problem = Problem::new(&self.shown, Kind::Internal, message);
+            self.complaints.push(problem);
             return;
         }
         self.text = text;
@@ -90,9 +93,9 @@ pub(crate) struct Active {
     pub(crate) text: Arc<str>,
     pub(crate) fixed: Vec<Fixed>,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) error: Option<String>,
-    /// Rewrites that were dropped, ready to be shown.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) error: Option<Problem>,
+    /// Rewrites that were dropped.
+    pub(crate) complaints: Vec<Problem>,
     /// The lines of the source that are looked at, where these are not all.
     pub(crate) lines: Option<Arc<Lines>>,
     /// The texts that it has had, as hashes.
@@ -226,7 +229,7 @@ pub(crate) fn rounds(
 /// Makes the rewrites that change several files. Each is made in all of them, or in none.
 fn across(active: &mut Vec<Active>, database: &mut Database, given: &Given<'_>, plan: Plan<'_>) {
     for _ in 0..ROUNDS {
-        let wanted: Vec<(usize, Fixed, Vec<Elsewhere>)> = active
+        let wanted: Vec<(usize, Fixed, Across)> = active
             .par_iter()
             .enumerate()
             .filter(|(_, file)| {
@@ -243,13 +246,16 @@ fn across(active: &mut Vec<Active>, database: &mut Database, given: &Given<'_>, 
         let mut is_changed = false;
         for (position, fixed, changes) in wanted {
             // The others have their turn in the next round.
-            if changes.iter().any(|change| touched.contains(&change.path)) {
+            let paths = changes.paths();
+            if paths.iter().any(|path| touched.contains(path)) {
                 continue;
             }
-            touched.extend(changes.iter().map(|change| change.path.clone()));
-            match rewritten(database, &changes, given)
-                .and_then(|texts| put(active, database, texts, given))
-            {
+            touched.extend(paths);
+            let texts = match changes {
+                Across::Edits(changes) => rewritten(database, &changes, given),
+                Across::Texts(texts) => Ok(texts),
+            };
+            match texts.and_then(|texts| put(active, database, texts, given)) {
                 Ok(()) => {
                     is_changed = true;
                     if let Some(file) = active.get_mut(position) {
@@ -258,11 +264,11 @@ fn across(active: &mut Vec<Active>, database: &mut Database, given: &Given<'_>, 
                 }
                 Err(reason) => {
                     if let Some(file) = active.get_mut(position) {
-                        file.error = Some(format!(
-                            "{}: not changed: {reason} (bug in {}, please report it)",
-                            file.shown.display(),
+                        let message = format!(
+                            "not changed: {reason} (bug in {}, please report it)",
                             fixed.code
-                        ));
+                        );
+                        file.error = Some(Problem::new(&file.shown, Kind::Internal, message));
                     }
                 }
             }
@@ -289,20 +295,35 @@ fn give_up_together(finished: &mut [Active]) {
         // They are those of the text that is given up.
         file.findings.clear();
         file.complaints.clear();
-        file.error.get_or_insert(format!(
-            "{}: not changed, because {other} must change with it and can't",
-            file.shown.display()
-        ));
+        let message = format!("not changed, because {other} must change with it and can't");
+        file.error
+            .get_or_insert_with(|| Problem::new(&file.shown, Kind::Internal, message));
     }
 }
 
-/// The rewrites of a file that change others too: the rule's code, and what changes.
+/// What a fix changes in several files.
+enum Across {
+    Edits(Vec<Elsewhere>),
+    /// What somebody wrote in the place of it.
+    Texts(Vec<(PathBuf, Arc<str>)>),
+}
+
+impl Across {
+    fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Edits(changes) => changes.iter().map(|change| change.path.clone()).collect(),
+            Self::Texts(texts) => texts.iter().map(|(path, _)| path.clone()).collect(),
+        }
+    }
+}
+
+/// The rewrites of a file that change others too: what is fixed, and what changes.
 fn rewrites_across(
     database: &Database,
     file: &Active,
     given: &Given<'_>,
     plan: Plan<'_>,
-) -> Vec<(Fixed, Vec<Elsewhere>)> {
+) -> Vec<(Fixed, Across)> {
     let codemods: Vec<&'static dyn Codemod> = file
         .codemods
         .iter()
@@ -317,14 +338,15 @@ fn rewrites_across(
                 rewrite.is_some_and(|rewrite| !rewrite.elsewhere.is_empty())
             };
             let across = findings.into_iter().filter(is_across).collect();
-            wanted(context, across, file, plan).unwrap_or_default()
+            wanted(database, context, across, file, given, plan)
         })
     }));
     let findings = match attempt {
-        Ok(findings) => findings.unwrap_or_default(),
+        Ok(Some(Ok(findings))) => findings,
+        Ok(Some(Err(instead))) => return vec![(instead.fixed, Across::Texts(instead.texts))],
         Err(panic) if is_called_off(&*panic) => resume_unwind(panic),
         // It is met again, and reported, when the file has its own rounds.
-        Err(_) => Vec::new(),
+        Ok(None) | Err(_) => Vec::new(),
     };
     findings
         .into_iter()
@@ -337,7 +359,7 @@ fn rewrites_across(
                     edits: rewrite::in_order(rewrite.shared, rewrite.edits),
                 };
                 let changes = std::iter::once(own).chain(rewrite.elsewhere).collect();
-                Some((fixed, changes))
+                Some((fixed, Across::Edits(changes)))
             }
             _ => None,
         })
@@ -353,12 +375,7 @@ fn rewritten(
     let mut texts = Vec::new();
     for change in changes {
         let shown = change.path.display();
-        let config = config_of(&change.path, given)?;
-        let path = system_path(&change.path).ok_or(format!("{shown} is not valid UTF-8"))?;
-        let program_file = database
-            .file(&path, given.index.view_of(&path, &config))
-            .ok_or(format!("{shown} no longer exists"))?;
-        let python_file = program_file.python_file(database);
+        let python_file = python_file_of(database, &change.path, given)?;
         let module = parsed_module(database, python_file).load(database);
         let text = source_text(database, python_file.file(database));
         let new = rewrite::apply(text.as_str(), &change.edits);
@@ -367,6 +384,21 @@ fn rewritten(
         texts.push((change.path.clone(), Arc::from(new)));
     }
     Ok(texts)
+}
+
+/// A file as it is now. `Err` says why there is none.
+fn python_file_of<'db>(
+    database: &'db Database,
+    path: &Path,
+    given: &Given<'_>,
+) -> Result<PythonFile<'db>, String> {
+    let shown = path.display();
+    let config = config_of(path, given)?;
+    let path = system_path(path).ok_or(format!("{shown} is not valid UTF-8"))?;
+    let program_file = database
+        .file(&path, given.index.view_of(&path, &config))
+        .ok_or(format!("{shown} no longer exists"))?;
+    Ok(program_file.python_file(database))
 }
 
 fn config_of(path: &Path, given: &Given<'_>) -> Result<Arc<Config>, String> {
@@ -450,7 +482,7 @@ enum Step {
         /// What remains.
         findings: Vec<Finding>,
         /// Rewrites that were dropped.
-        complaints: Vec<String>,
+        complaints: Vec<Problem>,
     },
     /// The file has a new text, proved against the old one.
     Rewritten {
@@ -460,7 +492,7 @@ enum Step {
         findings: usize,
     },
     /// The file must be left as it was.
-    Failed(String),
+    Failed(Problem),
 }
 
 /// Where there is one file only, lets another thread ask the type engine what the file will ask it.
@@ -514,25 +546,32 @@ fn step(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     match attempt {
         Ok(step) => step,
         Err(panic) if is_called_off(&*panic) => resume_unwind(panic),
-        Err(_) => Step::Failed(format!(
-            "{}: not changed: internal error, please report it: {}",
-            file.shown.display(),
-            last_panic()
-        )),
+        Err(_) => {
+            let message = format!(
+                "not changed: internal error, please report it: {}",
+                last_panic()
+            );
+            Step::Failed(Problem::new(&file.shown, Kind::Internal, message))
+        }
     }
 }
 
 fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -> Step {
     with_context(database, file, given, |context, module| {
-        look_at(context, module, file, plan)
+        look_at(database, context, module, file, given, plan)
     })
-    .unwrap_or_else(|| Step::Failed(format!("{}: file no longer exists", file.shown.display())))
+    .unwrap_or_else(|| {
+        let message = "file no longer exists";
+        Step::Failed(Problem::new(&file.shown, Kind::Unreadable, message))
+    })
 }
 
 fn look_at(
+    database: &Database,
     context: &File<'_, '_>,
     module: &ParsedModuleRef,
     file: &Active,
+    given: &Given<'_>,
     plan: Plan<'_>,
 ) -> Step {
     let selected = file.config.codes_for(file.path.as_std_path());
@@ -555,9 +594,9 @@ fn look_at(
     }
     let mut complaints = Vec::new();
     if plan.mode == Mode::Fix && !file.is_settled {
-        findings = match wanted(context, findings, file, plan) {
+        findings = match wanted(database, context, findings, file, given, plan) {
             Ok(findings) => findings,
-            Err(instead) => return instead,
+            Err(instead) => return instead.of_one_file(),
         };
         let mut flaws: BTreeMap<usize, Flaw> = BTreeMap::new();
         let round = proved_round(context, module, &findings, least(file), &mut flaws);
@@ -573,17 +612,15 @@ fn look_at(
                 findings: findings.len(),
             };
         }
-        let index = LineIndex::from_source_text(context.source);
+        let places = Places::of(context.source);
         for (number, flaw) in flaws {
             if let Some(finding) = findings.get_mut(number) {
-                let place = index.line_column(finding.range.start(), context.source);
-                complaints.push(format!(
-                    "{}:{}:{}: the fix of {} was dropped: {flaw} (a bug, please report it)",
-                    file.shown.display(),
-                    place.line,
-                    place.column,
+                let message = format!(
+                    "the fix of {} was dropped: {flaw} (a bug, please report it)",
                     finding.rule.code
-                ));
+                );
+                let place = places.at(finding.range.start());
+                complaints.push(Problem::new(&file.shown, Kind::Internal, message).at(place));
                 finding.remedy =
                     Remedy::NotFixed(format!("the fix did not pass asyncfix's own check: {flaw}"));
             }
@@ -600,46 +637,126 @@ fn look_at(
     }
 }
 
-/// The findings without the fixes that nobody wants, where somebody is asked. `Err` where they gave another text.
+/// What somebody wrote in the place of a fix.
+struct Instead {
+    fixed: Fixed,
+    /// By the paths of the files, that of the finding first.
+    texts: Vec<(PathBuf, Arc<str>)>,
+}
+
+impl Instead {
+    fn of_one_file(self) -> Step {
+        match self.texts.into_iter().next() {
+            Some((_, text)) => Step::Rewritten {
+                text,
+                fixed: vec![self.fixed],
+                findings: 1,
+            },
+            None => Step::Done {
+                findings: Vec::new(),
+                complaints: Vec::new(),
+            },
+        }
+    }
+}
+
+/// The findings without the fixes that nobody wants, where somebody is asked. `Err` where they gave other texts.
 fn wanted(
+    database: &Database,
     context: &File<'_, '_>,
     findings: Vec<Finding>,
     file: &Active,
+    given: &Given<'_>,
     plan: Plan<'_>,
-) -> Result<Vec<Finding>, Step> {
+) -> Result<Vec<Finding>, Instead> {
     let Some(choose) = plan.choose else {
         return Ok(findings);
     };
     let mut wanted = Vec::with_capacity(findings.len());
     for mut finding in findings {
-        let complete = finding
+        let is_possible = finding
             .remedy
             .rewrite()
-            .filter(|rewrite| rewrite.applicability >= least(file))
-            .and_then(|_| rewrite::edits_of(context, &finding));
-        if let Some(complete) = complete {
-            let edits = rewrite::in_order(complete.shared, complete.edits);
-            let fixed = rewrite::apply(context.source, &edits);
-            match choose.choose(&file.shown, context.source, &finding, &fixed) {
-                Choice::Yes => {}
-                Choice::No => {
-                    finding.remedy = Remedy::NotFixed("you chose to leave it".to_owned());
-                }
-                Choice::Instead(text) if text == context.source => {
-                    finding.remedy = Remedy::NotFixed("you chose to leave it".to_owned());
-                }
-                Choice::Instead(text) => {
-                    return Err(Step::Rewritten {
-                        fixed: vec![Fixed::of(&finding, context.source)],
-                        text: Arc::from(text),
-                        findings: 1,
+            .is_some_and(|rewrite| rewrite.applicability >= least(file));
+        if !is_possible {
+            wanted.push(finding);
+            continue;
+        }
+        let changes = match changes_of(database, context, &finding, file, given) {
+            Ok(changes) => changes,
+            Err(reason) => {
+                finding.remedy = Remedy::NotFixed(reason);
+                wanted.push(finding);
+                continue;
+            }
+        };
+        let proposal = Proposal {
+            finding: &finding,
+            path: file.path.as_std_path(),
+            source: context.source,
+            changes,
+            check: &check_python,
+        };
+        let is_left = match choose.choose(&proposal) {
+            Choice::Yes => false,
+            Choice::No => true,
+            Choice::Instead(texts) => {
+                let changes = &proposal.changes;
+                // Who takes a fix out again has said no.
+                if changes.iter().map(|change| &change.old).ne(&texts) {
+                    let paths = changes.iter().map(|change| change.path.clone());
+                    return Err(Instead {
+                        fixed: Fixed::of(&finding, context.source),
+                        texts: paths.zip(texts.into_iter().map(Arc::from)).collect(),
                     });
                 }
+                true
             }
+        };
+        if is_left {
+            finding.remedy = Remedy::NotFixed("you chose to leave it".to_owned());
         }
         wanted.push(finding);
     }
     Ok(wanted)
+}
+
+/// What the fix of a finding alone would change, its own file first. `Err` where one of the files is gone.
+fn changes_of(
+    database: &Database,
+    context: &File<'_, '_>,
+    finding: &Finding,
+    file: &Active,
+    given: &Given<'_>,
+) -> Result<Vec<Change>, String> {
+    let complete = match finding.remedy.rewrite() {
+        // Imports that nothing uses then have their turn in another round.
+        Some(rewrite) if !rewrite.elsewhere.is_empty() => Some(rewrite.clone()),
+        _ => rewrite::edits_of(context, finding),
+    };
+    let Some(complete) = complete else {
+        return Ok(Vec::new());
+    };
+    let edits = rewrite::in_order(complete.shared, complete.edits);
+    let mut changes = vec![Change {
+        path: file.path.as_std_path().to_path_buf(),
+        shown: file.shown.clone(),
+        old: context.source.to_owned(),
+        new: rewrite::apply(context.source, &edits),
+    }];
+    for other in complete.elsewhere {
+        let python_file = python_file_of(database, &other.path, given)?;
+        let text = source_text(database, python_file.file(database));
+        let number = given.index.project.number_of(&other.path);
+        let shown = number.and_then(|number| given.shown.get(number));
+        changes.push(Change {
+            shown: shown.unwrap_or(&other.path).clone(),
+            old: text.as_str().to_owned(),
+            new: rewrite::apply(text.as_str(), &other.edits),
+            path: other.path,
+        });
+    }
+    Ok(changes)
 }
 
 /// A round that is proved, of as many rewrites of `findings` as can be vouched for. `flaws` takes those that cannot.

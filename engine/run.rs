@@ -18,7 +18,7 @@ use ruff_db::system::SystemPathBuf;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::choose::Plan;
+use crate::choose::{Choose, Plan};
 use crate::config::{ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
@@ -26,6 +26,7 @@ use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
 use crate::first_look::{FirstLook, Settled, first_look};
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
+use crate::problem::Problem;
 use crate::roots::Whole;
 use crate::rounds::{AT_A_TIME, Given, rounds};
 use crate::source::{self, Source};
@@ -110,8 +111,8 @@ impl Outcome {
 pub struct Outcomes {
     /// The files with findings, left or fixed, in the order they were given.
     pub files: Vec<Outcome>,
-    /// What went wrong, ready to be shown, in the order of the files.
-    pub errors: Vec<String>,
+    /// What went wrong, in the order of the files.
+    pub errors: Vec<Problem>,
     /// What the run knew. A program that ends with the run does well to forget it: to free it piece
     /// by piece takes a part of the whole time.
     pub knowledge: Option<Knowledge>,
@@ -227,6 +228,8 @@ pub fn run(
     tick: &(dyn Fn() + Sync),
 ) -> Result<Outcomes, ConfigError> {
     let embedded = Embedded::take(&mut request.inputs);
+    let asking = plan.choose.map(|choose| embedded.asking(choose));
+    let plan = plan.asking(asking.as_ref().map(|asking| asking as &dyn Choose));
     let founds: Vec<(Found, Option<String>, Option<Arc<Lines>>)> = match plan.mode {
         Mode::Report | Mode::Suppress => Vec::new(),
         Mode::Fix => request
@@ -322,7 +325,7 @@ fn pass(
         })
         .collect();
     let mut candidates = Vec::new();
-    let mut errors: Vec<(usize, String)> = Vec::new();
+    let mut errors: Vec<(usize, Problem)> = Vec::new();
     let mut summaries: Vec<Option<Arc<Summary>>> = Vec::with_capacity(looks.len());
     for (index, look) in looks.into_iter().enumerate() {
         summaries.push(match look? {

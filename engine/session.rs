@@ -27,6 +27,7 @@ use crate::first_look::{FirstLook, Settled, first_look};
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
 use crate::panics::last_panic;
+use crate::problem::Problem;
 use crate::roots::Whole;
 use crate::rounds::{Active, Given, rounds};
 use crate::run::{Fixed, Input, Mode, changes_others, decoded};
@@ -256,7 +257,9 @@ impl Session {
                 .text
                 .to_string(),
         };
-        let Some(notebook) = Notebook::read(json).map_err(SessionError::Unreadable)? else {
+        let Some(notebook) = Notebook::read(path, json)
+            .map_err(|problem| SessionError::Unreadable(problem.to_string()))?
+        else {
             return Ok(None);
         };
         let code = code_path(path);
@@ -306,7 +309,7 @@ impl Session {
         let checked = Checked {
             text: Arc::clone(&file.text),
             unsafe_fixes: file.config.unsafe_fixes,
-            complaints: file.error.into_iter().chain(file.complaints).collect(),
+            complaints: complaints_of(file.error, file.complaints),
             findings: file.findings,
             cells: None,
         };
@@ -373,7 +376,7 @@ impl Session {
         Ok(Rewritten {
             text: (file.text != file.source.text).then_some(file.text),
             fixed: file.fixed,
-            complaints: file.error.into_iter().chain(file.complaints).collect(),
+            complaints: complaints_of(file.error, file.complaints),
             cells: Vec::new(),
         })
     }
@@ -446,12 +449,12 @@ impl Session {
         };
         let (candidate, summary) = match first_look(number, input, resolver, true)? {
             FirstLook::Nothing(_) => return Ok(nothing(source)),
-            FirstLook::Error(error) => return Err(SessionError::Unreadable(error)),
+            FirstLook::Error(error) => return Err(SessionError::Unreadable(error.to_string())),
             FirstLook::Candidate(candidate, summary) => (*candidate, summary),
         };
         let mut active = match candidate.settle(&index.project, Some(&summary)) {
             Settled::Nothing => return Ok(nothing(source)),
-            Settled::Error(_, error) => return Err(SessionError::Unreadable(error)),
+            Settled::Error(_, error) => return Err(SessionError::Unreadable(error.to_string())),
             Settled::Active(active) => *active,
         };
         active.lines.clone_from(&ask.lines);
@@ -678,4 +681,10 @@ impl Known {
         database.set_text(&file.path, Arc::clone(&file.text));
         Ok(database)
     }
+}
+
+/// What went wrong in a file, for people.
+fn complaints_of(error: Option<Problem>, complaints: Vec<Problem>) -> Vec<String> {
+    let problems = error.into_iter().chain(complaints);
+    problems.map(|problem| problem.to_string()).collect()
 }

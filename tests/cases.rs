@@ -91,7 +91,8 @@ fn text_after(
     folder.fill(case, source);
     let outcomes = folder.run_all(Some(code), Mode::Fix, unsafe_fixes);
     if !outcomes.errors.is_empty() {
-        return Err(outcomes.errors.join("\n"));
+        let errors = outcomes.errors.iter().map(ToString::to_string);
+        return Err(errors.collect::<Vec<_>>().join("\n"));
     }
     let mut text = source.to_owned();
     let mut seen = 0;
@@ -196,6 +197,7 @@ fn reported(folder: &mut Folder, case: &Case, code: &str) -> String {
     let outcomes = folder.run_all(Some(code), Mode::Report, true);
     let rendered = report::render(
         &outcomes.files,
+        &[],
         folder.root(),
         OutputFormat::Full,
         false,
@@ -302,7 +304,8 @@ fn is_stable(folder: &mut Folder, case: &Case, unsafe_fixes: bool) -> Result<(),
 /// The files that a run has changed, with their texts. What went wrong is the error.
 fn changes(outcomes: Outcomes) -> Result<Vec<(String, String)>, String> {
     if !outcomes.errors.is_empty() {
-        return Err(outcomes.errors.join("\n"));
+        let errors = outcomes.errors.iter().map(ToString::to_string);
+        return Err(errors.collect::<Vec<_>>().join("\n"));
     }
     let changed = outcomes
         .files
@@ -367,7 +370,8 @@ fn parity(codemod: &dyn Codemod) {
 
 /// What a run says about one file.
 fn said(outcomes: Outcomes, file: &str) -> Vec<String> {
-    let mut said = outcomes.errors;
+    let errors = outcomes.errors.iter();
+    let mut said: Vec<String> = errors.map(ToString::to_string).collect();
     let files = outcomes.files.into_iter();
     for outcome in files.filter(|outcome| outcome.shown.ends_with(file)) {
         said.extend(outcome.findings.iter().map(|finding| {

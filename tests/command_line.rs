@@ -668,6 +668,127 @@ fn machine_formats_can_be_read() {
 }
 
 #[test]
+fn what_cannot_be_parsed_has_a_record_for_programs() {
+    let cell = notebook(&["x = 1", "async def f(:"]);
+    let folder = folder(&[
+        ("a.py", MISTAKE),
+        ("broken.py", "async def f():\n    await (\n"),
+        ("cells.ipynb", &cell),
+    ]);
+    write(folder.path(), "latin.py", b"async def f():\n    '\xff'\n");
+    let shown = |format: &str| {
+        let assert = asyncfix(&folder)
+            .args(["--output-format", format, "."])
+            .assert()
+            .code(2)
+            .stderr(contains("error: broken.py:3:1: syntax error: "));
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let json: serde_json::Value = serde_json::from_str(&shown("json")).expect("JSON");
+    let of = |name: &str| {
+        let all = json.as_array().into_iter().flatten();
+        let mut own = all.filter(|one| one["filename"] == name);
+        own.next().unwrap_or_else(|| panic!("{name} in {json}"))
+    };
+    assert_eq!(of("a.py")["code"], "AF201");
+    let broken = of("broken.py");
+    assert_eq!(broken["name"], "invalid-syntax");
+    assert_eq!(broken["severity"], "error");
+    assert_eq!(
+        broken["location"],
+        serde_json::json!({"row": 3, "column": 1})
+    );
+    assert!(broken["fix"].is_null() && broken["reason"].is_null());
+    let message = broken["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("syntax error: "), "{message}");
+    assert_eq!(of("cells.ipynb")["cell"], 2);
+    assert_eq!(of("cells.ipynb")["location"]["row"], 1);
+    assert_eq!(of("latin.py")["name"], "io");
+    assert!(of("latin.py")["location"].is_null());
+    for format in [
+        "json-lines",
+        "sarif",
+        "github",
+        "gitlab",
+        "junit",
+        "azure",
+        "rdjson",
+        "pylint",
+    ] {
+        let text = shown(format);
+        assert!(text.contains("syntax error: "), "{format}: {text}");
+        assert!(text.contains("invalid-syntax"), "{format}: {text}");
+    }
+    for format in ["full", "concise"] {
+        assert!(!shown(format).contains("syntax error"), "{format}");
+    }
+}
+
+#[test]
+fn the_configuration_of_a_file_is_shown_with_what_is_off_in_it() {
+    let folder = folder(&[
+        (
+            "asyncfix.toml",
+            "select = [\"AF2\"]\nexclude = [\"old\"]\n[per-file-ignores]\n\"tests\" = [\"AF201\"]\n",
+        ),
+        ("tests/test_a.py", MISTAKE),
+        ("a.py", MISTAKE),
+    ]);
+    let shown = |path: &str| {
+        let assert = asyncfix(&folder).args(["config", path]).assert().success();
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let of_test = shown("tests/test_a.py");
+    assert!(of_test.contains("# off in this file: AF201\n"), "{of_test}");
+    assert!(of_test.contains("select = [\"AF202\""), "{of_test}");
+    for path in ["a.py", "tests", "."] {
+        let text = shown(path);
+        assert!(text.contains("select = [\"AF201\""), "{text}");
+        assert!(!text.contains("# off"), "{text}");
+    }
+    assert!(shown("old/a.py").contains("# this file is excluded"));
+}
+
+#[test]
+fn a_text_that_is_not_on_disk_is_judged_as_the_file_would_be() {
+    let source = "import asyncio\n\n\nasync def main():\n    await asyncio.sleep(1)\n\n\nmain()\n";
+    let user = "from started import main\n";
+    let of_file = |others: &[(&str, &str)]| {
+        let folder = folder(others);
+        write(folder.path(), "started.py", source.as_bytes());
+        let assert = asyncfix(&folder)
+            .args(["--output-format", "concise", "--quiet", "started.py"])
+            .assert();
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let of_text = |others: &[(&str, &str)]| {
+        let folder = folder(others);
+        let assert = asyncfix(&folder)
+            .args(["--output-format", "concise", "--quiet"])
+            .args(["--stdin-filename", "started.py", "-"])
+            .write_stdin(source)
+            .assert();
+        String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8")
+    };
+    let alone = of_text(&[]);
+    assert!(alone.contains("AF402"), "{alone}");
+    assert_eq!(alone, of_file(&[]));
+    assert!(!alone.contains("another module imports"), "{alone}");
+    let imported = of_text(&[("user.py", user)]);
+    assert_eq!(imported, of_file(&[("user.py", user)]));
+    assert!(imported.contains("another module imports"), "{imported}");
+    let folder = folder(&[]);
+    let record = serde_json::json!({"path": "started.py", "source": source}).to_string();
+    let assert = asyncfix(&folder)
+        .arg("batch")
+        .write_stdin(record)
+        .assert()
+        .success();
+    let answer = String::from_utf8(assert.get_output().stdout.clone()).expect("UTF-8");
+    assert!(!answer.contains("another module imports"), "{answer}");
+}
+
+#[test]
 fn a_diff_is_coloured_only_when_asked_for_or_on_a_terminal() {
     let folder = folder(&[("a.py", MISTAKE)]);
     asyncfix(&folder)
@@ -2293,6 +2414,8 @@ fn json_says_what_was_written_and_what_is_left() {
         })
         .collect();
     assert_eq!(told, [("AF205", false, 6), ("AF201", true, 5)]);
+    assert_eq!(shown[0]["filename"], "a.py");
+    assert_eq!(shown[1]["filename"], "a.py");
     let url = shown[0]["url"].as_str().expect("an address");
     assert!(url.ends_with("/rules/AF205/"), "{url}");
 }

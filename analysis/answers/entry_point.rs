@@ -97,12 +97,8 @@ fn is_run_elsewhere(file: &ParsedFile<'_, '_>, function: &ast::StmtFunctionDef) 
     let at_module_level = file.body().iter().any(|statement| {
         matches!(statement, Stmt::FunctionDef(other) if other.range() == function.range())
     });
-    let module = file.semantics.module_name();
-    let module = module
-        .as_deref()
-        .and_then(|module| module.rsplit('.').next())
-        .unwrap_or_default();
-    at_module_level && file.project.runs(module, &function.name)
+    let module = file.last_name_of_module();
+    at_module_level && module.is_some_and(|module| file.project.runs(&module, &function.name))
 }
 
 /// Whether the file itself runs the coroutine of `function`.

@@ -170,11 +170,8 @@ fn holds_tasks(file: &File<'_, '_>, body: &[Stmt], set: &str) -> bool {
 
 /// Whether another file imports the variable, and may do with it whatever it likes.
 fn is_imported(file: &File<'_, '_>, name: &str) -> bool {
-    let module = file.semantics.module_name();
-    let module = module
-        .as_deref()
-        .and_then(|module| module.rsplit('.').next());
-    module.is_some_and(|module| file.project.imports_from(module, name))
+    let module = file.last_name_of_module();
+    module.is_some_and(|module| file.project.imports_from(&module, name))
 }
 
 /// A set, by the name of its variable or attribute.

@@ -236,16 +236,30 @@ impl Config {
             .collect()
     }
 
-    /// What applies, one `key = value` a line, as TOML.
-    pub fn show(&self) -> String {
+    /// What applies to the file at `path`, which is absolute, or to the folder where there is none: one `key = value` a
+    /// line, as TOML.
+    pub fn show(&self, path: Option<&Path>) -> String {
         let mut text = String::new();
         let origin = match &self.origin {
             Some(path) => path.display().to_string(),
             None => "the defaults".to_owned(),
         };
         let _ = writeln!(text, "# from {origin}");
+        let codes = path.map_or_else(|| self.codes.clone(), |path| self.codes_for(path));
+        let is_off = |code: &&&str| !codes.contains(*code);
+        let off: Vec<&str> = self.codes.iter().filter(is_off).copied().collect();
+        if !off.is_empty() {
+            let _ = writeln!(text, "# off in this file: {}", off.join(", "));
+        }
+        if path.is_some_and(|path| self.excludes_with_parents(path)) {
+            let _ = writeln!(text, "# this file is excluded");
+        }
+        let own = Self {
+            codes,
+            ..self.clone()
+        };
         for option in OPTIONS {
-            for (key, value) in (option.show)(self) {
+            for (key, value) in (option.show)(&own) {
                 let _ = writeln!(text, "{key} = {value}");
             }
         }

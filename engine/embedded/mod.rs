@@ -2,6 +2,7 @@
 //!
 //! Before a run the code takes the place of the file, and after it what became of the code is put back.
 
+mod asking;
 pub(crate) mod document;
 pub(crate) mod notebook;
 
@@ -15,8 +16,11 @@ use ruff_diagnostics::Edit;
 use ruff_notebook::NotebookIndex;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use self::asking::Asking;
 use self::document::Document;
 use self::notebook::Notebook;
+use crate::choose::Choose;
+use crate::problem::{Kind, Problem};
 use crate::run::{Input, Outcome, Outcomes};
 use crate::source::{self, Source};
 
@@ -64,8 +68,8 @@ pub(crate) struct Embedded {
     documents: Vec<(PathBuf, Document)>,
     /// Which document a path of code is from, and the number of the block.
     blocks: HashMap<PathBuf, (usize, usize)>,
-    /// What went wrong, ready to be shown.
-    errors: Vec<String>,
+    /// What went wrong.
+    errors: Vec<Problem>,
 }
 
 impl Embedded {
@@ -88,20 +92,22 @@ impl Embedded {
             Some(text) => Ok(text),
             None => source::read(&path).map(|source| source.text.to_string()),
         };
-        let mut fail = |error: String| {
-            let shown = input.found.shown.display();
-            self.errors.push(format!("{shown}: {error}"));
-            Vec::new()
-        };
         let text = match text {
             Ok(text) => text,
-            Err(error) => return fail(error),
+            Err(reason) => {
+                let problem = Problem::new(&input.found.shown, Kind::Unreadable, reason);
+                self.errors.push(problem);
+                return Vec::new();
+            }
         };
         if is_notebook(&path) {
-            let notebook = match Notebook::read(text) {
+            let notebook = match Notebook::read(&input.found.shown, text) {
                 Ok(Some(notebook)) => notebook,
                 Ok(None) => return Vec::new(),
-                Err(error) => return fail(error),
+                Err(problem) => {
+                    self.errors.push(problem);
+                    return Vec::new();
+                }
             };
             input.found.path = code_path(&path);
             input.text = Some(notebook.code().to_owned());
@@ -125,6 +131,14 @@ impl Embedded {
         inputs
     }
 
+    /// Somebody who is shown the code as it stands in the files.
+    pub(crate) fn asking<'e>(&'e self, choose: &'e dyn Choose) -> Asking<'e> {
+        Asking {
+            embedded: self,
+            choose,
+        }
+    }
+
     /// Makes of what became of the code what becomes of the files.
     pub(crate) fn give_back(mut self, outcomes: &mut Outcomes) {
         let mut files = Vec::new();
@@ -140,10 +154,9 @@ impl Embedded {
             if let Some((path, notebook)) = self.notebooks.remove(&outcome.path) {
                 outcome.path = path;
                 if notebook.put_back(&mut outcome).is_none() {
-                    let shown = outcome.shown.display();
-                    self.errors.push(format!(
-                        "{shown}: not changed: the cells can't be told apart after the fix (a bug, please report it)"
-                    ));
+                    let message = "not changed: the cells can't be told apart after the fix (a bug, please report it)";
+                    let problem = Problem::new(&outcome.shown, Kind::Internal, message);
+                    self.errors.push(problem);
                     continue;
                 }
                 outcome.source = Source::utf8(notebook.into_json());

@@ -6,8 +6,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
+use std::path::Path;
 
 use asyncfix_codemods::finding::Finding;
 use ruff_python_ast::AnyNodeRef;
@@ -21,6 +22,7 @@ use serde_json::value::RawValue;
 
 use crate::embedded::{Sheet, moved_findings};
 use crate::places::Places;
+use crate::problem::{Kind, Place, Problem};
 use crate::run::Outcome;
 
 /// The line between two cells, without the number of the one above it.
@@ -88,9 +90,10 @@ pub(crate) struct Notebook {
 }
 
 impl Notebook {
-    /// Reads a notebook. `None` for one in another language; `Err` says what is wrong, without the file's name.
-    pub(crate) fn read(json: String) -> Result<Option<Self>, String> {
-        let wrong = |error: serde_json::Error| format!("not a valid notebook: {error}");
+    /// Reads a notebook, which is shown as `shown`. `None` for one in another language.
+    pub(crate) fn read(shown: &Path, json: String) -> Result<Option<Self>, Problem> {
+        let unreadable = |message: String| Problem::new(shown, Kind::Unreadable, message);
+        let wrong = |error: serde_json::Error| unreadable(format!("not a valid notebook: {error}"));
         let document: Json<'_> = serde_json::from_str(&json).map_err(wrong)?;
         let metadata = &document.metadata;
         let language = metadata
@@ -102,7 +105,7 @@ impl Notebook {
             return Ok(None);
         }
         let Some(raw) = document.cells else {
-            return Err("not a valid notebook: it has no `cells` (a notebook of format 3 can be converted with `jupyter nbconvert --to notebook`)".to_owned());
+            return Err(unreadable("not a valid notebook: it has no `cells` (a notebook of format 3 can be converted with `jupyter nbconvert --to notebook`)".to_owned()));
         };
         let mut cells = Vec::new();
         for (raw, number) in raw.into_iter().zip(1..) {
@@ -126,15 +129,28 @@ impl Notebook {
             .iter()
             .any(|cell| cell.source.contains(BOUNDARY) || cell.source.contains(MAGIC))
         {
-            return Err(format!(
+            return Err(unreadable(format!(
                 "a cell holds `{BOUNDARY}` or `{MAGIC}`, which asyncfix uses itself"
-            ));
+            )));
         }
         let mut magics = Vec::new();
         let mut code = String::new();
         for cell in &cells {
-            let source = without_magics(&cell.source, &mut magics);
-            code.push_str(&source.map_err(|error| format!("cell {}: {error}", cell.number))?);
+            let source = without_magics(&cell.source, |magic| {
+                magics.push(magic.to_owned());
+                Some(magics.len() - 1)
+            });
+            code.push_str(&source.map_err(|error| {
+                let problem = Problem::new(shown, Kind::InvalidSyntax, error.message);
+                match error.place {
+                    Some((line, column)) => problem.at(Place {
+                        cell: Some(cell.number),
+                        line,
+                        column,
+                    }),
+                    None => problem,
+                }
+            })?);
             code.push('\n');
             code.push_str(&boundary(cell.number));
         }
@@ -221,21 +237,60 @@ impl Notebook {
             Some((to.line_start(target, &shown) + (offset - start)).min(length))
         };
         moved_findings(findings, &moved, &|content| self.with_magics(content))?;
-        let changed = self
-            .cells
-            .iter()
-            .zip(sources)
-            .filter(|(cell, source)| *source != cell.source)
-            .map(|(cell, source)| {
-                let with_head = |source: &str| format!("{}{source}\n", cell.head);
-                (cell.number, with_head(&cell.source), with_head(&source))
-            })
-            .collect();
         Some(Sheet {
             text: shown,
             index: Some(index),
-            cells: changed,
+            cells: self.changed_cells(&self.code, code)?,
         })
+    }
+
+    /// The cells that differ between two versions of the code: the number, the old and the new source. `None` where they
+    /// cannot be told apart any more.
+    pub(super) fn changed_cells(
+        &self,
+        old: &str,
+        new: &str,
+    ) -> Option<Vec<(usize, String, String)>> {
+        let sources = self.sources(old)?.into_iter().zip(self.sources(new)?);
+        let cells = self.cells.iter().zip(sources);
+        let changed = cells.filter(|(_, (old, new))| old != new);
+        let shown = changed.map(|(cell, (old, new))| {
+            let with_head = |source: &str| format!("{}{source}\n", cell.head);
+            (cell.number, with_head(&old), with_head(&new))
+        });
+        Some(shown.collect())
+    }
+
+    /// The code with other texts in the place of some cells, as they are shown: by the numbers of the cells. `Err` says
+    /// why they cannot stand there.
+    pub(super) fn with_cells(
+        &self,
+        code: &str,
+        texts: &HashMap<usize, &str>,
+    ) -> Result<String, String> {
+        let sources = self.sources(code).ok_or("the cells can't be told apart")?;
+        let mut code = String::new();
+        for (cell, source) in self.cells.iter().zip(sources) {
+            let source = match texts.get(&cell.number) {
+                Some(text) => {
+                    let source = text
+                        .strip_prefix(&cell.head)
+                        .ok_or_else(|| format!("`{}` must stay", cell.head.trim()))?;
+                    source.strip_suffix('\n').unwrap_or(source).to_owned()
+                }
+                None => source,
+            };
+            if source.contains(BOUNDARY) || source.contains(MAGIC) {
+                return Err(format!("asyncfix uses `{BOUNDARY}` and `{MAGIC}` itself"));
+            }
+            // They go by the names that they had before.
+            let known = |magic: &str| self.magics.iter().position(|known| known == magic);
+            code.push_str(&without_magics(&source, known).map_err(|error| error.to_string())?);
+            code.push('\n');
+            code.push_str(&boundary(cell.number));
+        }
+        code.push_str(KERNEL);
+        Ok(code)
     }
 
     /// Makes of what became of the code what becomes of the notebook, but for its old text. `None` where the cells
@@ -292,9 +347,28 @@ fn split_head(source: String) -> Option<(String, String)> {
     Some((head.to_owned(), rest.to_owned()))
 }
 
-/// The source with a name in the place of each thing that only `IPython` understands, which goes to `magics`. `Err` where
-/// it does not parse, with the place in the cell.
-fn without_magics(source: &str, magics: &mut Vec<String>) -> Result<String, String> {
+/// What is wrong with the source of a cell.
+struct CellError {
+    /// The line and the column in it.
+    place: Option<(usize, usize)>,
+    message: String,
+}
+
+impl fmt::Display for CellError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((line, column)) = self.place {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// The source with a name in the place of each thing that only `IPython` understands; `number_of` gives it its number.
+/// `Err` where one has none, or the source does not parse.
+fn without_magics(
+    source: &str,
+    mut number_of: impl FnMut(&str) -> Option<usize>,
+) -> Result<String, CellError> {
     #[derive(Default)]
     struct Search(Vec<TextRange>);
     impl<'a> SourceOrderVisitor<'a> for Search {
@@ -309,11 +383,10 @@ fn without_magics(source: &str, magics: &mut Vec<String>) -> Result<String, Stri
     }
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Ipython));
     if let Some(error) = parsed.errors().first() {
-        let (line, column) = Places::of(source).at(error.location.start());
-        return Err(format!(
-            "line {line}, column {column}: syntax error: {}",
-            error.error
-        ));
+        return Err(CellError {
+            place: Some(Places::of(source).at(error.location.start())),
+            message: format!("syntax error: {}", error.error),
+        });
     }
     let mut search = Search::default();
     if let Some(module) = parsed.syntax().as_module() {
@@ -323,8 +396,12 @@ fn without_magics(source: &str, magics: &mut Vec<String>) -> Result<String, Stri
     let mut copied = TextSize::new(0);
     for range in search.0 {
         code.push_str(&source[TextRange::new(copied, range.start())]);
-        code.push_str(&name_of(magics.len()));
-        magics.push(source[range].to_owned());
+        let magic = &source[range];
+        let number = number_of(magic).ok_or_else(|| CellError {
+            place: None,
+            message: format!("`{magic}` can't be added here"),
+        })?;
+        code.push_str(&name_of(number));
         copied = range.end();
     }
     code.push_str(&source[copied.to_usize()..]);
@@ -392,13 +469,25 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_cell_may_be_written_anew() {
+        let notebook = notebook(&["x = !ls", "%%time\nawait f()", "!pwd\ny = 1"]);
+        let code = notebook.code();
+        let with = |number, text| notebook.with_cells(code, &HashMap::from([(number, text)]));
+        let edited = with(3, "y = 2\n!pwd\n").unwrap();
+        assert!(edited.contains("\ny = 2\n_asyncfix_magic_1_\n"), "{edited}");
+        assert_eq!(with(1, "x = !ls\n").as_deref(), Ok(code));
+        assert!(with(1, "x = !rm\n").is_err());
+        assert!(with(1, "x = (\n").is_err());
+    }
+
     fn notebook(sources: &[&str]) -> Notebook {
         let cells: Vec<_> = sources
             .iter()
             .map(|source| json!({"cell_type": "code", "source": source, "outputs": []}))
             .collect();
         let json = serde_json::to_string_pretty(&json!({"cells": cells})).unwrap();
-        Notebook::read(json).unwrap().unwrap()
+        Notebook::read(Path::new("a.ipynb"), json).unwrap().unwrap()
     }
 
     #[test]

@@ -158,7 +158,8 @@ impl Batch {
             run::run(request, resolver, plan, &|| {}).map_err(|error| error.to_string())?;
         self.learned.give_back(outcomes.knowledge.take(), uses);
         if !outcomes.errors.is_empty() {
-            return Err(outcomes.errors.join("\n"));
+            let errors = outcomes.errors.iter().map(ToString::to_string);
+            return Err(errors.collect::<Vec<_>>().join("\n"));
         }
         Ok(answer(record, outcomes.files.first()))
     }
@@ -177,6 +178,7 @@ fn answer(record: &Record, outcome: Option<&Outcome>) -> Value {
     let shown = outcome.map(|outcome| {
         report::render(
             std::slice::from_ref(outcome),
+            &[],
             Path::new(""),
             OutputFormat::Json,
             false,

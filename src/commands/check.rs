@@ -140,7 +140,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     std::mem::forget(outcomes.knowledge.take());
     bar.finish_and_clear();
     for error in &outcomes.errors {
-        complain(error);
+        complain(&error.to_string());
     }
     failed |= !outcomes.errors.is_empty();
     if let Some(baseline) = baseline {
@@ -384,6 +384,7 @@ pub(super) fn show_findings(
     let unsafe_fixes = outcomes.files.iter().any(|outcome| outcome.unsafe_fixes);
     let text = report::render(
         &outcomes.files,
+        &outcomes.errors,
         cwd,
         format,
         args.color.on(terminal),

@@ -15,14 +15,15 @@ pub(super) fn show(path: &Path, options: &ConfigArgs) -> Result<u8, Stop> {
     let cwd = working_folder()?;
     let resolver = Resolver::new(overrides(options), &cwd)?;
     let absolute = discovery::absolute(path)?;
-    let folder = if absolute.is_dir() {
-        absolute.as_path()
+    let (folder, file) = if absolute.is_dir() {
+        (absolute.as_path(), None)
     } else {
-        absolute.parent().unwrap_or(&absolute)
+        let folder = absolute.parent().unwrap_or(&absolute);
+        (folder, Some(absolute.as_path()))
     };
     let config = resolver.for_folder(folder)?;
     let mut out = io::stdout().lock();
-    write!(out, "{}", config.show())?;
+    write!(out, "{}", config.show(file))?;
     let mut environments = Environments::default();
     if let Some(folder) = SystemPath::from_std_path(folder) {
         environments.add(folder, config.python.as_deref())?;

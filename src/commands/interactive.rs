@@ -3,21 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 
-use asyncfix_codemods::finding::Finding;
-use ruff_python_parser::parse_module;
+use tempfile::NamedTempFile;
 
 use crate::output::diff;
-use asyncfix_engine::choose::{Choice, Choose};
+use asyncfix_engine::choose::{Change, Choice, Choose, Proposal};
 
 const HELP: &str = "y  make this fix
 n  don't make it
 a  make this one and all others of its rule
 q  make no more fixes; what you said yes to is written
-e  edit the file as it would be with this fix
+e  edit what it changes, as it would be with this fix
 ?  show this";
 
 /// Asks on standard error, and reads the answers from standard input.
@@ -40,7 +39,7 @@ struct State {
 /// of the same stand before it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Question {
-    file: String,
+    file: PathBuf,
     rule: &'static str,
     code: String,
     number: usize,
@@ -54,14 +53,14 @@ impl Asker {
         }
     }
 
-    fn ask(&self, shown: &Path, source: &str, finding: &Finding, fixed: &str) -> Answer {
+    fn ask(&self, proposal: &Proposal<'_>) -> Answer {
+        let finding = proposal.finding;
         let (code, name) = (finding.rule.code, finding.rule.name);
-        let mut text = diff::unified(shown, source, fixed, self.color);
+        let diffs = proposal.changes.iter();
+        let mut text: String = diffs
+            .map(|change| diff::unified(&change.shown, &change.old, &change.new, self.color))
+            .collect();
         let _ = writeln!(text, "{code} {name}: {}", finding.message);
-        let elsewhere = finding.remedy.rewrite().map(|rewrite| &rewrite.elsewhere);
-        for other in elsewhere.into_iter().flatten() {
-            let _ = writeln!(text, "also changes {}", other.path.display());
-        }
         if let Some(reason) = finding
             .remedy
             .rewrite()
@@ -88,8 +87,8 @@ impl Asker {
                 "n" | "no" => return Answer::No,
                 "a" | "all" => return Answer::All,
                 "q" | "quit" => return Answer::Quit,
-                "e" | "edit" => match edited(shown, fixed) {
-                    Ok(text) => return Answer::Instead(text),
+                "e" | "edit" => match edited(proposal) {
+                    Ok(texts) => return Answer::Instead(texts),
                     Err(reason) => {
                         let _ = writeln!(error, "not taken: {reason}");
                     }
@@ -107,18 +106,19 @@ enum Answer {
     No,
     All,
     Quit,
-    Instead(String),
+    Instead(Vec<String>),
 }
 
 impl Choose for Asker {
-    fn choose(&self, shown: &Path, source: &str, finding: &Finding, fixed: &str) -> Choice {
+    fn choose(&self, proposal: &Proposal<'_>) -> Choice {
+        let (finding, source) = (proposal.finding, proposal.source);
         let Ok(mut state) = self.state.lock() else {
             return Choice::No;
         };
         let code = &source[finding.range];
         let before = &source[..finding.range.start().to_usize()];
         let question = Question {
-            file: shown.to_string_lossy().into_owned(),
+            file: proposal.path.to_path_buf(),
             rule: finding.rule.code,
             code: code.to_owned(),
             number: before.matches(code).count(),
@@ -132,7 +132,7 @@ impl Choose for Asker {
         if state.rules.contains(finding.rule.code) {
             return Choice::Yes;
         }
-        let said = match self.ask(shown, source, finding, fixed) {
+        let said = match self.ask(proposal) {
             Answer::Yes => true,
             Answer::No => false,
             Answer::All => {
@@ -143,40 +143,55 @@ impl Choose for Asker {
                 state.is_over = true;
                 return Choice::No;
             }
-            Answer::Instead(text) => return Choice::Instead(text),
+            Answer::Instead(texts) => return Choice::Instead(texts),
         };
         state.said.insert(question, said);
         if said { Choice::Yes } else { Choice::No }
     }
 }
 
-/// Lets the user's editor change `text`. `Err` where there is none, or what comes back is not Python.
-fn edited(shown: &Path, text: &str) -> Result<String, String> {
+/// Lets the user's editor change the texts that a fix leads to. `Err` where there is none, or what comes back cannot
+/// stand there.
+fn edited(proposal: &Proposal<'_>) -> Result<Vec<String>, String> {
     let editor = ["VISUAL", "EDITOR"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
         .ok_or("no editor: set VISUAL or EDITOR")?;
-    let name = shown.file_name().unwrap_or_default().to_string_lossy();
-    let file = tempfile::Builder::new()
-        .prefix("asyncfix-")
-        .suffix(&format!("-{name}"))
-        .tempfile()
+    let files = proposal.changes.iter().map(file_for);
+    let files = files
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| error.to_string())?;
-    std::fs::write(file.path(), text).map_err(|error| error.to_string())?;
     // An editor with arguments, such as `code --wait`.
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or_default();
     let status = Command::new(program)
         .args(words)
-        .arg(file.path())
+        .args(files.iter().map(NamedTempFile::path))
         .status()
         .map_err(|error| format!("cannot run `{editor}`: {error}"))?;
     if !status.success() {
         return Err(format!("`{editor}` ended with {status}"));
     }
-    let text = std::fs::read_to_string(file.path()).map_err(|error| error.to_string())?;
-    match parse_module(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(format!("it is not valid Python: {error}")),
-    }
+    let texts = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file.path()));
+    let texts = texts
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| error.to_string())?;
+    (proposal.check)(&texts)?;
+    Ok(texts)
+}
+
+/// A file with the new text of a change.
+fn file_for(change: &Change) -> io::Result<NamedTempFile> {
+    let name = change.shown.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().replace([':', ' '], "-");
+    // By the end of its name an editor tells what it is.
+    let end = if name.ends_with(".py") { "" } else { ".py" };
+    let file = tempfile::Builder::new()
+        .prefix("asyncfix-")
+        .suffix(&format!("-{name}{end}"))
+        .tempfile()?;
+    std::fs::write(file.path(), &change.new)?;
+    Ok(file)
 }

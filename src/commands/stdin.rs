@@ -77,7 +77,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
         }
     };
     for error in &outcomes.errors {
-        complain(error);
+        complain(&error.to_string());
     }
     let failed = !outcomes.errors.is_empty();
     let outcome = outcomes.files.first();

@@ -54,6 +54,16 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
     shown.insert("fix".to_owned(), fix);
 }
 
+/// Adds to what went wrong in a file, as the JSON formats show it, what findings have as well.
+pub(crate) fn complete_problem(shown: &mut Value) {
+    let Some(shown) = shown.as_object_mut() else {
+        return;
+    };
+    shown.insert("reason".to_owned(), Value::Null);
+    shown.insert("fixed".to_owned(), json!(false));
+    shown.insert("severity".to_owned(), json!("error"));
+}
+
 /// A finding that was fixed, in the form of those that are left. Its place is the one that it had when it was fixed.
 pub(crate) fn of_fixed(fixed: &Fixed, name: &Path) -> Value {
     let place = fixed

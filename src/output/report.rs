@@ -14,26 +14,30 @@ use ruff_db::files::File;
 use ruff_diagnostics::Applicability;
 use ruff_notebook::NotebookIndex;
 use ruff_source_file::SourceFileBuilder;
+use ruff_text_size::{TextRange, TextSize};
 use serde_json::Value;
 
 use super::{json, sarif};
 use asyncfix_engine::config::output_format::OutputFormat;
+use asyncfix_engine::problem::{Kind, Problem};
 use asyncfix_engine::run::{Outcome, Outcomes};
 
-/// Renders the findings that are left in `outcomes`.
-///
-/// With `diffs`, the full format shows what each fix would change.
+/// Renders the findings that are left in `outcomes` and, in the formats for programs, what went wrong in files.
 pub fn render(
     outcomes: &[Outcome],
+    problems: &[Problem],
     cwd: &Path,
     format: OutputFormat,
     color: bool,
     unsafe_fixes: bool,
 ) -> String {
     let Some(format) = format.of_ruff() else {
-        return sarif::render(outcomes, cwd);
+        return sarif::render(outcomes, problems, cwd);
     };
-    let diagnostics: Vec<Diagnostic> = outcomes
+    let is_for_people = matches!(format, DiagnosticFormat::Full | DiagnosticFormat::Concise);
+    // People are told on standard error.
+    let problems = if is_for_people { &[] } else { problems };
+    let mut diagnostics: Vec<Diagnostic> = outcomes
         .iter()
         .flat_map(|outcome| {
             let name = outcome.shown.to_string_lossy();
@@ -45,9 +49,8 @@ pub fn render(
                 .collect::<Vec<_>>()
         })
         .collect();
-    if diagnostics.is_empty()
-        && matches!(format, DiagnosticFormat::Full | DiagnosticFormat::Concise)
-    {
+    diagnostics.extend(problems.iter().map(diagnostic_of_problem));
+    if diagnostics.is_empty() && is_for_people {
         return String::new();
     }
     let least = if unsafe_fixes {
@@ -66,9 +69,15 @@ pub fn render(
         let index = outcome.sheet.as_ref()?.index.clone()?;
         Some((outcome.shown.to_string_lossy().into_owned(), index))
     });
+    let broken = problems.iter().filter_map(|problem| {
+        let cell = problem.place?.cell?;
+        let starts = serde_json::json!({"cell_starts": [{"start_row": 1, "raw_cell_index": cell}]});
+        let index = serde_json::from_value(starts).ok()?;
+        Some((problem.shown.to_string_lossy().into_owned(), index))
+    });
     let resolver = Plain {
         cwd: cwd.to_path_buf(),
-        notebooks: sheets.collect(),
+        notebooks: sheets.chain(broken).collect(),
     };
     let text = DisplayDiagnostics::new(&resolver, &config, &diagnostics).to_string();
     match format {
@@ -81,21 +90,25 @@ pub fn render(
     }
 }
 
-/// A list of findings as JSON, with what only asyncfix says about them, and with what was fixed.
+/// A list of findings and problems as JSON, with what only asyncfix says about them, and with what was fixed.
 fn complete(text: &str, outcomes: &[Outcome], cwd: &Path) -> Option<Vec<Value>> {
     let mut shown: Vec<Value> = serde_json::from_str(text).ok()?;
     let fixed = outcomes.iter().flat_map(|outcome| {
-        let name = cwd.join(&outcome.shown);
         let fixed = outcome.fixed.iter();
-        fixed.map(move |fixed| json::of_fixed(fixed, &name))
+        fixed.map(|fixed| json::of_fixed(fixed, &outcome.shown))
     });
     let fixed: Vec<Value> = fixed.collect();
     let findings = outcomes.iter().flat_map(|outcome| {
         let findings = outcome.findings.iter();
         findings.map(move |finding| (finding, outcome.text()))
     });
-    for (shown, (finding, text)) in shown.iter_mut().zip(findings) {
-        json::complete(shown, finding, text, cwd);
+    // Behind the findings come the problems.
+    let mut each = shown.iter_mut();
+    for (finding, text) in findings {
+        json::complete(each.next()?, finding, text, cwd);
+    }
+    for shown in each {
+        json::complete_problem(shown);
     }
     shown.extend(fixed);
     Some(shown)
@@ -145,6 +158,26 @@ fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagno
     if let Some(reason) = reason {
         diagnostic.sub(SubDiagnostic::new(SubDiagnosticSeverity::Info, reason));
     }
+    diagnostic
+}
+
+fn diagnostic_of_problem(problem: &Problem) -> Diagnostic {
+    let id = match problem.kind {
+        Kind::InvalidSyntax => DiagnosticId::InvalidSyntax,
+        Kind::Unreadable => DiagnosticId::Io,
+        Kind::Internal => DiagnosticId::Lint(LintName::of(problem.kind.name())),
+    };
+    let mut diagnostic = Diagnostic::new(id, Severity::Error, &problem.message);
+    // Nothing is known of the text but the place: this one has it.
+    let before = problem.place.map(|place| {
+        let lines = "\n".repeat(place.line.saturating_sub(1));
+        lines + &" ".repeat(place.column.saturating_sub(1))
+    });
+    let end = before.as_deref().map(TextSize::of);
+    let name = problem.shown.to_string_lossy();
+    let file = SourceFileBuilder::new(&*name, before.unwrap_or_default()).finish();
+    let span = Span::from(file).with_optional_range(end.map(TextRange::empty));
+    diagnostic.annotate(Annotation::primary(span));
     diagnostic
 }
 
@@ -325,6 +358,10 @@ pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
             *rules.entry(fixed.code).or_default() += 1;
         }
         let shown = outcome.shown.display();
+        if let (true, Some(others)) = (rules.is_empty(), others_of(outcome, outcomes)) {
+            lines.push(format!("{shown}: changed with {others}"));
+            continue;
+        }
         let counts = rules
             .iter()
             .map(|(code, count)| format!("{count} × {code}"));
@@ -342,6 +379,17 @@ pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The files with problems that one without any was changed together with, for people.
+fn others_of(outcome: &Outcome, outcomes: &Outcomes) -> Option<String> {
+    let group = outcome.group?;
+    let others = outcomes.files.iter();
+    let others = others.filter(|other| other.group == Some(group) && !other.fixed.is_empty());
+    let names: Vec<String> = others
+        .map(|other| other.shown.display().to_string())
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn plural(count: usize, noun: &str) -> String {

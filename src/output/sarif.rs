@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::output::json::applicability;
 use asyncfix_engine::places::Places;
+use asyncfix_engine::problem::Problem;
 use asyncfix_engine::run::Outcome;
 use asyncfix_engine::source;
 
@@ -26,8 +27,8 @@ const OUTSIDE_OF_PATHS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// All findings as one log with one run. Columns count characters.
-pub(crate) fn render(outcomes: &[Outcome], cwd: &Path) -> String {
+/// All findings, and what went wrong in files, as one log with one run. Columns count characters.
+pub(crate) fn render(outcomes: &[Outcome], problems: &[Problem], cwd: &Path) -> String {
     let rules: Vec<Value> = CODEMODS
         .iter()
         .map(|codemod| {
@@ -52,6 +53,7 @@ pub(crate) fn render(outcomes: &[Outcome], cwd: &Path) -> String {
                 .map(|finding| result(finding, &outcome.shown, &places, cwd))
                 .collect::<Vec<_>>()
         })
+        .chain(problems.iter().map(result_of_problem))
         .collect();
     let log = json!({
         "$schema": SCHEMA,
@@ -67,6 +69,22 @@ pub(crate) fn render(outcomes: &[Outcome], cwd: &Path) -> String {
         }],
     });
     serde_json::to_string_pretty(&log).unwrap_or_default()
+}
+
+fn result_of_problem(problem: &Problem) -> Value {
+    let mut location = json!({"artifactLocation": artifact(&problem.shown)});
+    // The lines of a cell are none of the file.
+    let place = problem.place.filter(|place| place.cell.is_none());
+    if let (Some(place), Some(location)) = (place, location.as_object_mut()) {
+        let region = json!({"startLine": place.line, "startColumn": place.column});
+        location.insert("region".to_owned(), region);
+    }
+    json!({
+        "ruleId": problem.kind.name(),
+        "level": "error",
+        "message": {"text": problem.message},
+        "locations": [{"physicalLocation": location}],
+    })
 }
 
 fn result(finding: &Finding, shown: &Path, places: &Places<'_>, cwd: &Path) -> Value {
