@@ -1,0 +1,46 @@
+// Where the editor starts and stops the extension.
+
+import * as vscode from "vscode";
+import { onEnvironmentChange } from "./python";
+import { programSettings } from "./settings";
+import { Session } from "./session";
+
+let session: Session | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const started = new Session();
+  session = started;
+  context.subscriptions.push(
+    started,
+    vscode.commands.registerCommand("asyncfix.restart", () => {
+      started.askedByUser();
+      return started.restart();
+    }),
+    vscode.commands.registerCommand("asyncfix.showLog", () => {
+      started.log.show();
+    }),
+    vscode.commands.registerCommand("asyncfix.fixAll", async (given?: vscode.Uri) => {
+      const document = given ?? vscode.window.activeTextEditor?.document.uri;
+      if (document) await started.fixAll(document);
+    }),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      const another = ["asyncfix.enable", "asyncfix.path", "asyncfix.args"];
+      if (another.some((name) => change.affectsConfiguration(name))) {
+        started.askedByUser();
+        void started.restart();
+      } else if (change.affectsConfiguration("asyncfix")) {
+        void started.settingsChanged();
+      }
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void started.restart()),
+  );
+  await started.restart();
+  const environmentChanged = (): void => {
+    if (programSettings().paths.length === 0) void started.restart();
+  };
+  context.subscriptions.push(await onEnvironmentChange(environmentChanged));
+}
+
+export function deactivate(): Promise<void> | undefined {
+  return session?.stop();
+}

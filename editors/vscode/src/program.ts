@@ -1,0 +1,99 @@
+// Which asyncfix is started, and whether it can be a server.
+
+import { execFile } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import * as vscode from "vscode";
+import { environmentPrograms } from "./python";
+import { filledIn, filledInPath, programSettings } from "./settings";
+
+/** A program that has the command `server`. */
+export interface Program {
+  path: string;
+  /** Where it was found, for the log and the status. */
+  origin: "asyncfix.path" | "the Python environment" | "PATH";
+}
+
+/** Why there is no program to start, in a sentence for the user. */
+export class NoProgram extends Error {
+  constructor(
+    readonly kind: "missing" | "setting" | "unusable" | "old",
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Finds the program: by the setting, in the selected Python environment, on PATH. */
+export async function findProgram(log: vscode.LogOutputChannel): Promise<Program> {
+  const program = await candidate(log);
+  await checkProgram(program.path);
+  return program;
+}
+
+async function candidate(log: vscode.LogOutputChannel): Promise<Program> {
+  const { paths } = programSettings();
+  for (const place of paths) {
+    const filled = filledIn(place);
+    const found = path.basename(filled) === filled ? inFolders(searchPath(), filled) : existing(filledInPath(place));
+    if (found) return { path: found, origin: "asyncfix.path" };
+  }
+  if (paths.length > 0) {
+    throw new NoProgram("setting", `asyncfix.path says ${paths.join(", ")}, and there is no such program.`);
+  }
+  // A folder that is not trusted may bring an environment with any program in it.
+  const folders = vscode.workspace.isTrusted ? await environmentPrograms().catch(unknownEnvironment(log)) : [];
+  const inEnvironment = inFolders(folders, "asyncfix");
+  if (inEnvironment) return { path: inEnvironment, origin: "the Python environment" };
+  const onPath = inFolders(searchPath(), "asyncfix");
+  if (onPath) return { path: onPath, origin: "PATH" };
+  const environment = folders[0] ? `neither in ${folders[0]} nor` : "not";
+  throw new NoProgram("missing", `The program asyncfix was not found: it is ${environment} on PATH.`);
+}
+
+function unknownEnvironment(log: vscode.LogOutputChannel): (error: unknown) => string[] {
+  return (error) => {
+    log.warn(`The Python extension does not say which environment is selected: ${String(error)}`);
+    return [];
+  };
+}
+
+function searchPath(): string[] {
+  return (process.env.PATH ?? "").split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+}
+
+function inFolders(folders: string[], name: string): string | undefined {
+  return folders.map((folder) => existing(path.join(folder, name))).find((found) => found !== undefined);
+}
+
+/** The file of this name that can be run. On Windows, names go without their `.exe`. */
+function existing(file: string): string | undefined {
+  const names = process.platform === "win32" && path.extname(file) === "" ? [`${file}.exe`] : [file];
+  return names.find((name) => {
+    try {
+      fs.accessSync(name, fs.constants.X_OK);
+      return fs.statSync(name).isFile();
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Fails unless the program is an asyncfix that has a server. */
+async function checkProgram(program: string): Promise<void> {
+  if ((await run(program, ["help", "server"])).status === 0) return;
+  const version = await run(program, ["--version"]);
+  const found = /^asyncfix (\d\S*)/.exec(version.output);
+  if (version.status === 0 && found?.[1]) {
+    throw new NoProgram("old", `asyncfix ${found[1]} (${program}) is too old: it has no language server.`);
+  }
+  throw new NoProgram("unusable", `${program} is not the program that this extension needs, or it does not run here.`);
+}
+
+function run(program: string, args: string[]): Promise<{ status: number; output: string }> {
+  return new Promise((resolve) => {
+    execFile(program, args, { timeout: 20_000 }, (error, output) => {
+      resolve({ status: error ? 1 : 0, output });
+    });
+  });
+}
