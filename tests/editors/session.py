@@ -18,13 +18,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = Path(os.environ.get("ASYNCFIX_EDITORS", ROOT / "target" / "editors")).absolute()
 PAGE = ROOT / "docs" / "editors.md"
-# Stands on PATH as `asyncfix`: writes down how a server ended.
+# Stands on PATH as `asyncfix`: writes down which servers were started, and how they ended. Some editors end the process
+# that they started as soon as it has answered `shutdown`; the server itself goes its own way.
 START = """#!/bin/sh
 [ "$1" = server ] || exec {binary} "$@"
-{binary} "$@"
-status=$?
-echo $status >> {exits}
-exit $status
+exec 3<&0
+trap '' HUP INT TERM
+{binary} "$@" <&3 3<&- &
+server=$!
+exec <&- 3<&- >&-
+echo $server >> {folder}/started
+wait $server
+echo $? >> {folder}/ended
 """
 # So much of what an editor said is printed after a failure.
 LINES = 24
@@ -55,9 +60,8 @@ class Session:
         self.folder = Path(tempfile.mkdtemp(prefix="asyncfix-editor-"))
         programs = self.folder / "bin"
         programs.mkdir()
-        self.exits = self.folder / "exits"
         start = programs / "asyncfix"
-        start.write_text(START.format(binary=shlex.quote(str(self.binary)), exits=shlex.quote(str(self.exits))))
+        start.write_text(START.format(binary=shlex.quote(str(self.binary)), folder=shlex.quote(str(self.folder))))
         start.chmod(0o755)
         home = self.folder / "home"
         home.mkdir()
@@ -69,7 +73,7 @@ class Session:
             "XDG_DATA_HOME": str(home / "data"),
             "XDG_STATE_HOME": str(home / "state"),
             "XDG_CACHE_HOME": str(home / "cache"),
-            "EXITS": str(self.exits),
+            "ENDED": str(self.folder / "ended"),
         }
         self.failures = 0
         self.number = 0
@@ -121,14 +125,21 @@ class Session:
         actual = file.read_text(encoding="utf-8") if file.exists() else ""
         self.check(what, actual == expected != before, f"{difference(expected, actual)}\n{detail}")
 
-    def check_exit(self, what, detail=""):
-        """Whether the last server ended well. An editor may be gone before it."""
+    def check_exit(self, what, detail="", killed=False):
+        """Whether all servers are gone, and ended with 0. A client that kills its server does not learn the status."""
+        started, ended = (self.folder / name for name in ("started", "ended"))
+        servers = [int(number) for number in started.read_text().split()] if started.exists() else []
         end = time.monotonic() + 10
-        while not self.exits.exists() and time.monotonic() < end:
+        while any(Path(f"/proc/{number}").exists() for number in servers) and time.monotonic() < end:
             time.sleep(0.05)
-        codes = self.exits.read_text().split() if self.exits.exists() else ["it runs on"]
-        self.exits.unlink(missing_ok=True)
-        self.check(f"{what}: the server ends with 0", set(codes) == {"0"}, f"exit status: {' '.join(codes)}\n{detail}")
+        left = [number for number in servers if Path(f"/proc/{number}").exists()]
+        time.sleep(0.1)
+        codes = ended.read_text().split() if ended.exists() else []
+        for file in (started, ended):
+            file.unlink(missing_ok=True)
+        good = servers and not left and set(codes) <= {"0"} and (killed or len(codes) == len(servers))
+        detail = f"servers: {servers}; running: {left}; exit status: {codes}\n{detail}"
+        self.check(f"{what}: the server {'is gone' if killed else 'ends with 0'}", good, detail)
 
     def finish(self):
         if self.failures or self.arguments.keep:
@@ -145,11 +156,11 @@ def difference(expected, actual):
     return "\n".join(lines) or "nothing was changed"
 
 
-def pitfalls():
+def pitfalls(wide=True):
     """The eight pitfalls of examples/, and a line with wide characters."""
-    return (ROOT / "examples" / "pitfalls.py").read_text(encoding="utf-8").replace(
-        '\n\nif __name__ == "__main__":', f'{WIDE}\n\nif __name__ == "__main__":'
-    )
+    text = (ROOT / "examples" / "pitfalls.py").read_text(encoding="utf-8")
+    end = '\n\nif __name__ == "__main__":'
+    return text.replace(end, WIDE + end) if wide else text
 
 
 def recipe(heading, language, number=0):

@@ -105,5 +105,5 @@ vim.fn.writefile(vim.split(lines(), "\n"), "again.py")
 
 server.stop(server)
 -- Neovim would end a server that still works on it.
-vim.wait(10000, function() return vim.fn.filereadable(vim.env.EXITS) == 1 end, 20)
+vim.wait(10000, function() return vim.fn.filereadable(vim.env.ENDED) == 1 end, 20)
 report:close()
