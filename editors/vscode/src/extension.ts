@@ -3,11 +3,17 @@
 import * as vscode from "vscode";
 import { onEnvironmentChange } from "./python";
 import { programSettings } from "./settings";
-import { Session } from "./session";
+import { Session, type Running } from "./session";
 
 let session: Session | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
+/** What other extensions can ask. */
+export interface Exports {
+  /** The program that runs; nothing while none does. */
+  program(): Running | undefined;
+}
+
+export async function activate(context: vscode.ExtensionContext): Promise<Exports> {
   const started = new Session();
   session = started;
   context.subscriptions.push(
@@ -39,6 +45,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     if (programSettings().paths.length === 0) void started.restart();
   };
   context.subscriptions.push(await onEnvironmentChange(environmentChanged));
+  return { program: () => started.running };
 }
 
 export function deactivate(): Promise<void> | undefined {

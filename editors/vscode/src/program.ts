@@ -48,7 +48,7 @@ async function candidate(log: vscode.LogOutputChannel): Promise<Program> {
   const onPath = inFolders(searchPath(), "asyncfix");
   if (onPath) return { path: onPath, origin: "PATH" };
   const environment = folders[0] ? `neither in ${folders[0]} nor` : "not";
-  throw new NoProgram("missing", `The program asyncfix was not found: it is ${environment} on PATH.`);
+  throw new NoProgram("missing", `The program asyncfix was not found: it is ${environment} on PATH. Install it, for example with "pip install asyncfix-cli".`);
 }
 
 function unknownEnvironment(log: vscode.LogOutputChannel): (error: unknown) => string[] {
@@ -85,7 +85,7 @@ async function checkProgram(program: string): Promise<void> {
   const version = await run(program, ["--version"]);
   const found = /^asyncfix (\d\S*)/.exec(version.output);
   if (version.status === 0 && found?.[1]) {
-    throw new NoProgram("old", `asyncfix ${found[1]} (${program}) is too old: it has no language server.`);
+    throw new NoProgram("old", `asyncfix ${found[1]} (${program}) is too old: it has no language server. Update it, for example with "pip install --upgrade asyncfix-cli".`);
   }
   throw new NoProgram("unusable", `${program} is not the program that this extension needs, or it does not run here.`);
 }

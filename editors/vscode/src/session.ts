@@ -26,11 +26,25 @@ const DOCUMENTATION = "https://asyncfix.github.io/asyncfix/editors/#vs-code";
 const CRASHES = 5;
 const CRASH_TIME = 180_000;
 
+/** The program that runs, and which version it says it is. */
+export interface Running extends Program {
+  version: string | undefined;
+}
+
+/** A client that leaves it to the session to tell the user what went wrong. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 export class Session implements vscode.Disposable {
   readonly log = vscode.window.createOutputChannel("asyncfix", { log: true });
   private readonly trace = new TraceOutput();
   private readonly status = vscode.languages.createLanguageStatusItem("asyncfix.status", SELECTOR);
   private client: LanguageClient | undefined;
+  /** Nothing while no server runs. */
+  running: Running | undefined;
   /** Starts and stops go one after the other. */
   private queue: Promise<void> = Promise.resolve();
   /** What was last said in a message, so that it is not said with every file. */
@@ -148,7 +162,7 @@ export class Session implements vscode.Disposable {
         return { action: CloseAction.DoNotRestart, handled: true, message };
       },
     };
-    const client = new LanguageClient(
+    const client = new QuietClient(
       "asyncfix",
       "asyncfix",
       { command: program.path, args },
@@ -179,9 +193,10 @@ export class Session implements vscode.Disposable {
       if (this.client !== client) return;
       if (newState === State.Running) {
         started = true;
-        const info = client.initializeResult?.serverInfo;
-        this.show("running", `${program.path}, from ${program.origin}`, info?.version);
-        this.log.info(`asyncfix ${info?.version ?? "of an unknown version"} is running`);
+        const version = client.initializeResult?.serverInfo?.version;
+        this.running = { ...program, version };
+        this.show("running", `${program.path}, from ${program.origin}`, version);
+        this.log.info(`asyncfix ${version ?? "of an unknown version"} is running`);
       } else if (newState === State.Starting) {
         this.show("busy", program.path);
       } else {
@@ -193,6 +208,7 @@ export class Session implements vscode.Disposable {
 
   /** Says in the status what the server does. */
   private show(state: "off" | "stopped" | "busy" | "running" | "failed", detail: string, version?: string): void {
+    if (state !== "running") this.running = undefined;
     const { Information, Error: Failed } = vscode.LanguageStatusSeverity;
     const texts = {
       off: "asyncfix is off",
