@@ -137,7 +137,7 @@ class Session:
         codes = ended.read_text().split() if ended.exists() else []
         for file in (started, ended):
             file.unlink(missing_ok=True)
-        good = servers and not left and set(codes) <= {"0"} and (killed or len(codes) == len(servers))
+        good = servers and not left and (killed or codes == ["0"] * len(servers))
         detail = f"servers: {servers}; running: {left}; exit status: {codes}\n{detail}"
         self.check(f"{what}: the server {'is gone' if killed else 'ends with 0'}", good, detail)
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from lsprotocol import types as t
+from pygls.exceptions import JsonRpcException
 from pygls.protocol import default_converter
 from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import DEFAULT_CLIENT_FEATURES, register_lsp_features
@@ -19,7 +20,7 @@ from pytest_lsp.client import DEFAULT_CLIENT_FEATURES, register_lsp_features
 BINARY = os.environ["ASYNCFIX"]
 # VS Code: positions in UTF-16, problems are pushed. Neovim 0.11: UTF-8, problems are pulled. Emacs: UTF-8, pushed.
 EDITORS = {"vscode": "visual_studio_code", "neovim": "neovim@0.11", "emacs": "emacs"}
-PATIENCE = 20
+PATIENCE = float(os.environ.get("PATIENCE", "20"))
 
 
 def command_line(text, path, *options, root=None):
@@ -54,6 +55,7 @@ class Editor:
         self.documents: dict[str, Document] = {}
         self.registered: dict[str, t.Registration] = {}
         self.applied: list[t.WorkspaceEdit] = []
+        self.shown: dict[str, list[t.Diagnostic]] = {}
         self.pushed: dict[str, t.PublishDiagnosticsParams] = {}
 
         @self.client.feature(t.CLIENT_REGISTER_CAPABILITY)
@@ -203,6 +205,13 @@ class Editor:
     def text_at(self, document, place):
         return document.text[self.offset(document, place.start):self.offset(document, place.end)]
 
+    def texts(self, document, found):
+        """The texts of problems; nothing where they are still those of an older text."""
+        try:
+            return [self.text_at(document, one.range) for one in found]
+        except AssertionError:
+            return None
+
     # Edits.
 
     def edited(self, document, edits):
@@ -243,12 +252,20 @@ class Editor:
         return await asyncio.wait_for(self.client.text_document_diagnostic_async(t.DocumentDiagnosticParams(
             text_document=self.identifier(document), previous_result_id=previous, identifier="asyncfix")), PATIENCE)
 
+    async def pulled(self, document):
+        """What an editor shows after it has pulled: what it had before, if the server says that it has nothing new."""
+        try:
+            self.shown[document.uri] = (await self.pull(document)).items
+        except JsonRpcException as error:
+            assert error.code == t.LSPErrorCodes.ServerCancelled and error.data["retriggerRequest"] is False, error
+        return self.shown.get(document.uri, [])
+
     async def problems(self, document, good):
         """The problems of a document as soon as they are good; those of the last try otherwise."""
-        end = time.monotonic() + PATIENCE
+        end, found = time.monotonic() + PATIENCE, None
         while True:
             if self.pulls:
-                found = (await self.pull(document)).items
+                found = await self.pulled(document)
             else:
                 found = self.pushed[document.uri].diagnostics if document.uri in self.pushed else None
             if (found is not None and good(found)) or time.monotonic() > end:

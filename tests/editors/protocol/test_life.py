@@ -26,7 +26,15 @@ async def test_capabilities(editor):
     assert able.document_formatting_provider and able.document_range_formatting_provider and able.hover_provider
     assert able.workspace.workspace_folders.supported and able.workspace.workspace_folders.change_notifications
     assert "asyncfix.applyFixAll" in able.execute_command_provider.commands
-    [selector] = able.notebook_document_sync.notebook_selector
+
+
+async def test_notebooks_are_asked_for(start):
+    def notebooks(able):
+        able.notebook_document = t.NotebookDocumentClientCapabilities(
+            synchronization=t.NotebookDocumentSyncClientCapabilities(execution_summary_support=True))
+
+    editor = await start("vscode", notebooks)
+    [selector] = editor.init.capabilities.notebook_document_sync.notebook_selector
     assert [cell.language for cell in selector.cells] == ["python"]
 
 

@@ -48,8 +48,8 @@ async def test_changes_are_followed(editor):
         range=editor.range_of(after, "time.sleep(1)"), text="pass\n\n\nasync def g():\n    time.sleep(22)")
     editor.change(document, first, second)
     document.text = middle.replace("time.sleep(1)", "pass\n\n\nasync def g():\n    time.sleep(22)")
-    found = await editor.problems(document, lambda found: [editor.text_at(document, one.range) for one in found] == ["time.sleep(22)"])
-    assert [editor.text_at(document, one.range) for one in found] == ["time.sleep(22)"]
+    found = await editor.problems(document, lambda found: editor.texts(document, found) == ["time.sleep(22)"])
+    assert editor.texts(document, found) == ["time.sleep(22)"]
     editor.replace(document, document.text, "")
     await editor.expect(document, [])
     editor.set(document, TASK)
@@ -119,6 +119,21 @@ async def test_a_file_that_changes_on_disk(editor):
     await editor.expect(document, [])
     store.write_text("async def fetch():\n    return 1\n")
     editor.changed_on_disk(store, kind=t.FileChangeType.Created)
+    await editor.expect(document, ["AF101"])
+
+
+@pytest.mark.parametrize("told_by", ["open", "save"])
+async def test_without_watching(start, told_by):
+    """Neovim on Linux watches no files: what happens on disk is seen when a file is opened or saved."""
+    editor = await start("neovim")
+    document = editor.create("app.py", "from store import fetch\n\n\nasync def main():\n    fetch()\n")
+    await editor.expect(document, [])
+    editor.write("store.py", "async def fetch():\n    return 1\n")
+    if told_by == "save":
+        editor.save(document)
+    else:
+        editor.close(document)
+        document = editor.open("app.py")
     await editor.expect(document, ["AF101"])
 
 

@@ -65,12 +65,17 @@ inBrowser(async (page) => {
   await picture("quickfix");
   await page.keyboard.press("Escape");
 
-  await line(at("result = fetch(1)"), 16);
+  await line(at("    time.sleep(1)"), 8);
   await page.keyboard.press("Control+.");
   await page.waitForSelector(ROW, { timeout: 10000 });
   const fixes = (await page.locator(ROW).allInnerTexts()).map((one) => one.trim()).filter(Boolean);
-  check("quick fixes: the fix, all of the rule, a comment", ["Fix: ", "Fix all AF101", "Suppress AF101"].every(
+  check("quick fixes: the fix, all of the rule, a comment", ["Fix: ", "Fix all AF201", "Suppress AF201"].every(
     (start) => fixes.some((one) => one.startsWith(start))), fixes.join(" | "));
+  await page.keyboard.press("Escape");
+
+  await line(at("result = fetch(1)"), 16);
+  await page.keyboard.press("Control+.");
+  await page.waitForSelector(ROW, { timeout: 10000 });
   await page.keyboard.press("Enter");
   const shown = async () => (await page.locator(".view-lines").first().innerText()).replace(/\u00a0/g, " ");
   check("the first one is the fix", await waitFor(async () => (await shown()).includes("await fetch(1)")), await shown());
