@@ -51,7 +51,7 @@ class Session:
         parser.add_argument("--show", action="store_true", help="print what the editor says")
         parser.add_argument("--keep", action="store_true", help="keep the folder of the test")
         extra(parser)
-        self.arguments = parser.parse_args()
+        self.arguments = parser.parse_intermixed_args()
         self.binary = self.arguments.binary.resolve(strict=True)
         missing = [name for name, program in needs if not program or not shutil.which(program)]
         if missing:

@@ -45,7 +45,7 @@ const TESTS = {
     const document = editor.document;
     const { uri } = document;
     check("all eight pitfalls are shown", await waitFor(() => new Set(diagnostics(uri).map((one) => code(one)[2])).size >= 8), codes(uri));
-    check("a Python file activates the extension", extension.isActive);
+    check("a Python file activates the extension", await waitFor(() => extension.isActive));
     const first = diagnostics(uri).find((one) => code(one) === "AF101");
     check("its place is the call", first && document.getText(first.range) === "fetch(1)", first && document.getText(first.range));
     check("its code leads to the rule's page", /AF101/.test(first?.code?.target?.toString() ?? ""), JSON.stringify(first?.code));
