@@ -28,7 +28,7 @@ vscode() {
   (cd "$server/lib/vscode" && PATH=$node:$PATH npm install --silent --omit=dev --ignore-scripts)
   (cd "$server/lib/vscode/extensions" && PATH=$node:$PATH npm install --silent --omit=dev --ignore-scripts)
   npm install --silent --prefix "$tools/playwright" playwright-core@1
-  (cd editors/vscode && npm ci --silent && npm run --silent package)
+  (cd editors/vscode && PATH=$node:$PATH npm ci --silent && PATH=$node:$PATH npm run --silent package)
 }
 
 neovim() {

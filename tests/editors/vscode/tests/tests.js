@@ -122,11 +122,12 @@ const TESTS = {
     check("the command starts the server again", program() && before && program() !== before, JSON.stringify(program()));
     check("it knows the version", /^\d+\.\d+\.\d+/.test(program()?.version ?? ""), JSON.stringify(program()));
     check("problems are back", await waitFor(() => diagnostics(uri).length >= 8), codes(uri));
+    await set("trace.server", "verbose");
     await vscode.commands.executeCommand("asyncfix.showLog");
     await vscode.commands.executeCommand("workbench.action.closePanel");
 
-    await show("pitfalls.py");
-    const broken = vscode.window.activeTextEditor;
+    await set("trace.server", undefined);
+    const broken = await show("pitfalls.py");
     await broken.edit((edit) => edit.insert(new vscode.Position(0, 0), "async def broken(:\n"));
     const none = await vscode.commands.executeCommand("vscode.executeFormatDocumentProvider", uri, { tabSize: 4, insertSpaces: true });
     check("a text that does not parse is not formatted", (none ?? []).length === 0, JSON.stringify(none));
