@@ -2,7 +2,6 @@
 
 import * as vscode from "vscode";
 import { onEnvironmentChange } from "./python";
-import { programSettings } from "./settings";
 import { Session, type Running } from "./session";
 
 let session: Session | undefined;
@@ -41,10 +40,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Export
     vscode.workspace.onDidGrantWorkspaceTrust(() => void started.restart()),
   );
   await started.restart();
-  const environmentChanged = (): void => {
-    if (programSettings().paths.length === 0) void started.restart();
-  };
-  context.subscriptions.push(await onEnvironmentChange(environmentChanged));
+  context.subscriptions.push(await onEnvironmentChange(() => void started.environmentChanged()));
   return { program: () => started.running };
 }
 

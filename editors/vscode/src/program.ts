@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as vscode from "vscode";
-import { environmentPrograms } from "./python";
+import { selectedEnvironment, type Selected } from "./python";
 import { filledIn, filledInPath, programSettings } from "./settings";
 
 /** A program that has the command `server`. */
@@ -12,6 +12,8 @@ export interface Program {
   path: string;
   /** Where it was found, for the log and the status. */
   origin: "asyncfix.path" | "the Python environment" | "PATH";
+  /** What is added to the variables that it is started with. */
+  variables: Record<string, string>;
 }
 
 /** Why there is no program to start, in a sentence for the user. */
@@ -26,12 +28,14 @@ export class NoProgram extends Error {
 
 /** Finds the program: by the setting, in the selected Python environment, on PATH. */
 export async function findProgram(log: vscode.LogOutputChannel): Promise<Program> {
-  const program = await candidate(log);
+  // A folder that is not trusted may bring an environment with any program in it.
+  const environment = vscode.workspace.isTrusted ? await selectedEnvironment().catch(unknownEnvironment(log)) : undefined;
+  const program = { ...candidate(environment), variables: environment?.variables ?? {} };
   await checkProgram(program.path);
   return program;
 }
 
-async function candidate(log: vscode.LogOutputChannel): Promise<Program> {
+function candidate(environment: Selected | undefined): Omit<Program, "variables"> {
   const { paths } = programSettings();
   for (const place of paths) {
     const filled = filledIn(place);
@@ -41,20 +45,19 @@ async function candidate(log: vscode.LogOutputChannel): Promise<Program> {
   if (paths.length > 0) {
     throw new NoProgram("setting", `asyncfix.path says ${paths.join(", ")}, and there is no such program.`);
   }
-  // A folder that is not trusted may bring an environment with any program in it.
-  const folders = vscode.workspace.isTrusted ? await environmentPrograms().catch(unknownEnvironment(log)) : [];
-  const inEnvironment = inFolders(folders, "asyncfix");
+  const inEnvironment = inFolders(environment?.programs ?? [], "asyncfix");
   if (inEnvironment) return { path: inEnvironment, origin: "the Python environment" };
   const onPath = inFolders(searchPath(), "asyncfix");
   if (onPath) return { path: onPath, origin: "PATH" };
-  const environment = folders[0] ? `neither in ${folders[0]} nor` : "not";
-  throw new NoProgram("missing", `The program asyncfix was not found: it is ${environment} on PATH. Install it, for example with "pip install asyncfix-cli".`);
+  const places = environment?.programs[0] ? `neither in ${environment.programs[0]} nor` : "not";
+  const message = `The program asyncfix was not found: it is ${places} on PATH.`;
+  throw new NoProgram("missing", `${message} Install it, for example with "pip install asyncfix-cli".`);
 }
 
-function unknownEnvironment(log: vscode.LogOutputChannel): (error: unknown) => string[] {
+function unknownEnvironment(log: vscode.LogOutputChannel): (error: unknown) => undefined {
   return (error) => {
     log.warn(`The Python extension does not say which environment is selected: ${String(error)}`);
-    return [];
+    return undefined;
   };
 }
 

@@ -70,6 +70,14 @@ export class Session implements vscode.Disposable {
     return this.queue;
   }
 
+  /** Starts the server again if another environment is selected than the one that it was started for. */
+  async environmentChanged(): Promise<void> {
+    await this.queue;
+    const program = await findProgram(this.log).catch(() => undefined);
+    const same = program?.path === this.running?.path && program?.variables.PATH === this.running?.variables.PATH;
+    if (!same) await this.restart();
+  }
+
   /** Forgets which messages were shown: the user asks anew. */
   askedByUser(): void {
     this.said = "";
@@ -165,7 +173,7 @@ export class Session implements vscode.Disposable {
     const client = new QuietClient(
       "asyncfix",
       "asyncfix",
-      { command: program.path, args },
+      { command: program.path, args, options: { env: { ...process.env, ...program.variables } } },
       {
         documentSelector: SELECTOR,
         diagnosticCollectionName: "asyncfix",

@@ -182,11 +182,19 @@ def notebook(session, workbench):
 
 def environment(session, workbench):
     file = session.project()
-    for name in (".venv", "other"):
+    (file.parent / "asyncfix.toml").write_text('extend-exclude = ["first", "other"]\n')
+    # `other` has a package with a coroutine function; `first` has not.
+    (file.parent / "uses.py").write_text("from mylib import fetch\n\n\nasync def main():\n    fetch()\n")
+    package = file.parent / "other" / "lib" / "python3.11" / "site-packages" / "mylib"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("async def fetch():\n    return 1\n")
+    for name in ("first", "other"):
         programs = file.parent / name / "bin"
         programs.mkdir(parents=True)
         shutil.copy(session.folder / "bin" / "asyncfix", programs / "asyncfix")
         (programs / "python").touch()
+        (file.parent / name / "lib" / "python3.11" / "site-packages").mkdir(parents=True, exist_ok=True)
+        (file.parent / name / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.11.2\n")
     workbench.run("environment", "host.cjs", file, "environment")
 
 

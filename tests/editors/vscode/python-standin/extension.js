@@ -5,7 +5,7 @@ const vscode = require("vscode");
 
 exports.activate = (context) => {
   const changed = new vscode.EventEmitter();
-  let selected = ".venv";
+  let selected = "first";
   const folder = () => path.join(vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? "", selected);
   const select = (name) => {
     selected = name;
