@@ -34,11 +34,11 @@ echo $? >> {folder}/ended
 # So much of what an editor said is printed after a failure.
 LINES = 24
 # Characters of two units in UTF-16 and of four bytes in UTF-8, before a problem and before the end of its line.
-WIDE = '''
+WIDE = """
 
 async def wide() -> None:
     print("🐍🐍"); time.sleep(2)  # 🐍
-'''
+"""
 
 
 class Session:

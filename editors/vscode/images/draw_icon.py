@@ -55,9 +55,7 @@ def color(x, y):
 
 def pixel(column, row):
     """The average of the points of a pixel."""
-    points = [
-        color(column + (i + 0.5) / SAMPLES, row + (j + 0.5) / SAMPLES) for i in range(SAMPLES) for j in range(SAMPLES)
-    ]
+    points = [color(column + (i + 0.5) / SAMPLES, row + (j + 0.5) / SAMPLES) for i in range(SAMPLES) for j in range(SAMPLES)]
     opaque = sum(point[3] for point in points)
     mixed = [round(sum(point[i] * point[3] for point in points) / max(opaque, 1)) for i in range(3)]
     return bytes([*mixed, round(255 * opaque / len(points))])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Emacs against `asyncfix server`: eglot and lsp-mode, with the recipes of docs/editors.md.
 
-    python3 tests/editors/emacs/run.py BIN
+python3 tests/editors/emacs/run.py BIN
 """
 
 import re

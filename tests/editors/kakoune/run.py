@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kakoune, with the recipes of docs/editors.md: kak-lsp against `asyncfix server`, and asyncfix as the formatter.
 
-    python3 tests/editors/kakoune/run.py BIN
+python3 tests/editors/kakoune/run.py BIN
 """
 
 import os
@@ -28,12 +28,22 @@ class Editor:
         self.log = open(file.parent / "kak.log", "w+")
         self.process = subprocess.Popen(
             [kak, "-ui", "dummy", "-s", self.name, file.name],
-            cwd=file.parent, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            cwd=file.parent,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
         )
 
     def do(self, commands):
-        subprocess.run([self.kak, "-p", self.name], input=f"evaluate-commands -client client0 %{{ {commands} }}",
-                       text=True, env=self.environment, capture_output=True, timeout=20)
+        subprocess.run(
+            [self.kak, "-p", self.name],
+            input=f"evaluate-commands -client client0 %{{ {commands} }}",
+            text=True,
+            env=self.environment,
+            capture_output=True,
+            timeout=20,
+        )
 
     def value(self, expression):
         out = self.file.parent / "value"

@@ -1,7 +1,6 @@
 import sys
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))

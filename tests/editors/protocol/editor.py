@@ -32,8 +32,10 @@ def command_line(text, path, *options, root=None):
 
 def units(text, encoding):
     """How long a text is in an encoding's units."""
-    return len(text.encode({"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}[encoding])) // {
-        "utf-8": 1, "utf-16": 2, "utf-32": 4}[encoding]
+    return (
+        len(text.encode({"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}[encoding]))
+        // {"utf-8": 1, "utf-16": 2, "utf-32": 4}[encoding]
+    )
 
 
 class Document:
@@ -50,8 +52,14 @@ class Editor:
         self.kind, self.capabilities, self.root = kind, capabilities, root
         self.client = LanguageClient(converter_factory=default_converter)
         # Reports are kept whole here, with their versions.
-        register_lsp_features(self.client, {
-            method: answer for method, answer in DEFAULT_CLIENT_FEATURES.items() if method != t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS})
+        register_lsp_features(
+            self.client,
+            {
+                method: answer
+                for method, answer in DEFAULT_CLIENT_FEATURES.items()
+                if method != t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS
+            },
+        )
         self.documents: dict[str, Document] = {}
         self.registered: dict[str, t.Registration] = {}
         self.applied: list[t.WorkspaceEdit] = []
@@ -147,7 +155,7 @@ class Editor:
         start = document.text.index(old)
         edit = t.Range(self.position(document, start), self.position(document, start + len(old)))
         self.change(document, t.TextDocumentContentChangePartial(range=edit, text=new))
-        document.text = document.text[:start] + new + document.text[start + len(old):]
+        document.text = document.text[:start] + new + document.text[start + len(old) :]
 
     def set(self, document, text):
         self.change(document, t.TextDocumentContentChangeWholeDocument(text=text))
@@ -155,10 +163,12 @@ class Editor:
 
     def change(self, document, *changes):
         document.version += 1
-        self.client.text_document_did_change(t.DidChangeTextDocumentParams(
-            text_document=t.VersionedTextDocumentIdentifier(uri=document.uri, version=document.version),
-            content_changes=list(changes),
-        ))
+        self.client.text_document_did_change(
+            t.DidChangeTextDocumentParams(
+                text_document=t.VersionedTextDocumentIdentifier(uri=document.uri, version=document.version),
+                content_changes=list(changes),
+            )
+        )
 
     def save(self, document):
         Path(document.uri.removeprefix("file://")).write_bytes(document.text.encode())
@@ -169,8 +179,9 @@ class Editor:
         self.client.text_document_did_close(t.DidCloseTextDocumentParams(text_document=self.identifier(document)))
 
     def changed_on_disk(self, *paths, kind=t.FileChangeType.Changed):
-        self.client.workspace_did_change_watched_files(t.DidChangeWatchedFilesParams(
-            changes=[t.FileEvent(uri=path.as_uri(), type=kind) for path in paths]))
+        self.client.workspace_did_change_watched_files(
+            t.DidChangeWatchedFilesParams(changes=[t.FileEvent(uri=path.as_uri(), type=kind) for path in paths])
+        )
 
     @staticmethod
     def identifier(document):
@@ -187,7 +198,7 @@ class Editor:
         if position.line >= len(lines):
             assert position.line == len(lines), "a position behind the end"
             return len(document.text)
-        before = sum(map(len, lines[:position.line]))
+        before = sum(map(len, lines[: position.line]))
         line = lines[position.line]
         for index in range(len(line) + 1):
             if units(line[:index], self.encoding) == position.character:
@@ -203,7 +214,7 @@ class Editor:
         return t.Range(self.position(document, start), self.position(document, start + len(part)))
 
     def text_at(self, document, place):
-        return document.text[self.offset(document, place.start):self.offset(document, place.end)]
+        return document.text[self.offset(document, place.start) : self.offset(document, place.end)]
 
     def texts(self, document, found):
         """The texts of problems; nothing where they are still those of an older text."""
@@ -249,8 +260,14 @@ class Editor:
         return self.capabilities.text_document.diagnostic is not None
 
     async def pull(self, document, previous=None):
-        return await asyncio.wait_for(self.client.text_document_diagnostic_async(t.DocumentDiagnosticParams(
-            text_document=self.identifier(document), previous_result_id=previous, identifier="asyncfix")), PATIENCE)
+        return await asyncio.wait_for(
+            self.client.text_document_diagnostic_async(
+                t.DocumentDiagnosticParams(
+                    text_document=self.identifier(document), previous_result_id=previous, identifier="asyncfix"
+                )
+            ),
+            PATIENCE,
+        )
 
     async def pulled(self, document):
         """What an editor shows after it has pulled: what it had before, if the server says that it has nothing new."""
@@ -280,8 +297,15 @@ class Editor:
 
     async def actions(self, document, place, only=None, diagnostics=()):
         context = t.CodeActionContext(diagnostics=list(diagnostics), only=only)
-        return await asyncio.wait_for(self.client.text_document_code_action_async(t.CodeActionParams(
-            text_document=self.identifier(document), range=place, context=context)), PATIENCE) or []
+        return (
+            await asyncio.wait_for(
+                self.client.text_document_code_action_async(
+                    t.CodeActionParams(text_document=self.identifier(document), range=place, context=context)
+                ),
+                PATIENCE,
+            )
+            or []
+        )
 
     async def resolved(self, action):
         """An action with its edit."""
@@ -296,17 +320,23 @@ class Editor:
         if place is None:
             request = self.client.text_document_formatting_async(t.DocumentFormattingParams(identifier, options))
         else:
-            request = self.client.text_document_range_formatting_async(t.DocumentRangeFormattingParams(identifier, place, options))
+            request = self.client.text_document_range_formatting_async(
+                t.DocumentRangeFormattingParams(identifier, place, options)
+            )
         edits = await asyncio.wait_for(request, PATIENCE) or []
         # Some editors put an edit that ends behind the last line break into the wrong line.
         lines = document.lines()
         for edit in edits:
             if len(lines) > 1 and lines[-1] == "" and edit.range.start != edit.range.end:
-                assert edit.range.end.line < len(lines) - 1 or edit.range.start.line == len(lines) - 1, "an edit ends behind the last line"
+                assert edit.range.end.line < len(lines) - 1 or edit.range.start.line == len(lines) - 1, (
+                    "an edit ends behind the last line"
+                )
         return self.edited(document, edits)
 
     async def hover(self, document, position):
-        found = await asyncio.wait_for(self.client.text_document_hover_async(t.HoverParams(self.identifier(document), position)), PATIENCE)
+        found = await asyncio.wait_for(
+            self.client.text_document_hover_async(t.HoverParams(self.identifier(document), position)), PATIENCE
+        )
         if found is None:
             return None
         return found.contents.value if hasattr(found.contents, "value") else str(found.contents)

@@ -8,7 +8,8 @@ from lsprotocol import types as t
 from session import ROOT, pitfalls
 
 SLEEP = "import time\n\n\nasync def f():\n    time.sleep(1)\n"
-TWO = "import asyncio\n\n\nasync def f(work):\n    asyncio.create_task(work())\n\n\nasync def g(work):\n    asyncio.create_task(work())\n"
+TASK = "async def f(work):\n    asyncio.create_task(work())\n"
+TWO = "import asyncio\n\n\n" + TASK + "\n\n" + TASK.replace("def f", "def g")
 INPUT = 'async def ask():\n    return input("? ")\n'
 
 
@@ -39,7 +40,8 @@ async def test_a_safe_quick_fix(editor):
     assert fix.is_preferred
     assert [one.code for one in fix.diagnostics] == ["AF201"]
     assert await text_after(editor, document, fix) == document.text.replace("time.sleep", "await asyncio.sleep").replace(
-        "import time", "import asyncio")
+        "import time", "import asyncio"
+    )
     assert sum(bool(one.is_preferred) for one in found) == 1
 
 
@@ -200,15 +202,18 @@ async def test_formatting_of_the_cases(start):
 
 
 async def test_formatting_of_a_range(editor):
-    document = editor.create("f.py", "import time\n\n\nasync def f():\n    time.sleep(1)\n\n\nasync def g():\n    time.sleep(2)\n")
+    document = editor.create(
+        "f.py", "import time\n\n\nasync def f():\n    time.sleep(1)\n\n\nasync def g():\n    time.sleep(2)\n"
+    )
     second = editor.range_of(document, "async def g():\n    time.sleep(2)\n")
-    expected = document.text.replace("time.sleep(2)", "await asyncio.sleep(2)").replace("import time\n", "import asyncio\nimport time\n")
+    expected = document.text.replace("time.sleep(2)", "await asyncio.sleep(2)").replace(
+        "import time\n", "import asyncio\nimport time\n"
+    )
     assert await editor.formatted(document, second) == expected
     first_line = t.Range(t.Position(0, 0), t.Position(1, 0))
     assert await editor.formatted(document, first_line) == document.text
     everything = t.Range(t.Position(0, 0), editor.position(document, len(document.text)))
-    assert await editor.formatted(document, everything) == command_line(
-        document.text, editor.root / "f.py", "--write", "--quiet")
+    assert await editor.formatted(document, everything) == command_line(document.text, editor.root / "f.py", "--write", "--quiet")
 
 
 async def test_formatting_again_changes_nothing(editor):
@@ -236,12 +241,15 @@ async def test_hover_on_a_problem(editor):
     assert await editor.hover(document, editor.at(document, "async def f")) is None
 
 
-@pytest.mark.parametrize("comment, inside, rule", [
-    ("# asyncfix: ignore[AF201]", "AF201", "AF201"),
-    ("# asyncfix: ignore[blocking-sleep]", "blocking-sleep", "AF201"),
-    ("# noqa: AF201", "AF201", "AF201"),
-    ("# asyncfix: ignore[AF201, AF801]", "AF801", "AF801"),
-])
+@pytest.mark.parametrize(
+    "comment, inside, rule",
+    [
+        ("# asyncfix: ignore[AF201]", "AF201", "AF201"),
+        ("# asyncfix: ignore[blocking-sleep]", "blocking-sleep", "AF201"),
+        ("# noqa: AF201", "AF201", "AF201"),
+        ("# asyncfix: ignore[AF201, AF801]", "AF801", "AF801"),
+    ],
+)
 async def test_hover_on_a_suppression(start, comment, inside, rule):
     editor = await start("vscode")
     document = editor.create("f.py", SLEEP.replace("sleep(1)", f"sleep(1)  {comment}"))
@@ -257,5 +265,6 @@ async def test_hover_is_text_for_editors_without_markdown(start):
     document = editor.create("f.py", SLEEP)
     await editor.expect(document, ["AF201"])
     found = await editor.client.text_document_hover_async(
-        t.HoverParams(editor.identifier(document), editor.at(document, "time.sleep(1)", 6)))
+        t.HoverParams(editor.identifier(document), editor.at(document, "time.sleep(1)", 6))
+    )
     assert found.contents.kind == t.MarkupKind.PlainText

@@ -1,10 +1,9 @@
 """The start and the end of a server, and what it says about itself."""
 
 import asyncio
-import os
 
 import pytest
-from editor import BINARY, EDITORS, Editor, capabilities
+from editor import BINARY, Editor, capabilities
 from lsprotocol import types as t
 from pygls.exceptions import JsonRpcException
 
@@ -22,7 +21,9 @@ async def test_capabilities(editor):
         assert able.diagnostic_provider.identifier == "asyncfix"
         assert able.diagnostic_provider.inter_file_dependencies and able.diagnostic_provider.workspace_diagnostics
     actions = able.code_action_provider
-    assert {"quickfix", "source.fixAll", "source.fixAll.asyncfix"} <= {getattr(kind, "value", kind) for kind in actions.code_action_kinds}
+    assert {"quickfix", "source.fixAll", "source.fixAll.asyncfix"} <= {
+        getattr(kind, "value", kind) for kind in actions.code_action_kinds
+    }
     assert able.document_formatting_provider and able.document_range_formatting_provider and able.hover_provider
     assert able.workspace.workspace_folders.supported and able.workspace.workspace_folders.change_notifications
     assert "asyncfix.applyFixAll" in able.execute_command_provider.commands
@@ -31,7 +32,8 @@ async def test_capabilities(editor):
 async def test_notebooks_are_asked_for(start):
     def notebooks(able):
         able.notebook_document = t.NotebookDocumentClientCapabilities(
-            synchronization=t.NotebookDocumentSyncClientCapabilities(execution_summary_support=True))
+            synchronization=t.NotebookDocumentSyncClientCapabilities(execution_summary_support=True)
+        )
 
     editor = await start("vscode", notebooks)
     [selector] = editor.init.capabilities.notebook_document_sync.notebook_selector
@@ -79,8 +81,12 @@ async def test_a_request_before_initialize_is_an_error(tmp_path):
     editor.client.capabilities = editor.capabilities
     try:
         with pytest.raises(JsonRpcException) as raised:
-            await asyncio.wait_for(editor.client.text_document_hover_async(
-                t.HoverParams(t.TextDocumentIdentifier((tmp_path / "f.py").as_uri()), t.Position(0, 0))), 10)
+            await asyncio.wait_for(
+                editor.client.text_document_hover_async(
+                    t.HoverParams(t.TextDocumentIdentifier((tmp_path / "f.py").as_uri()), t.Position(0, 0))
+                ),
+                10,
+            )
         assert raised.value.code == t.ErrorCodes.ServerNotInitialized
     finally:
         await editor.kill()
@@ -107,10 +113,19 @@ async def test_unknown_requests_and_notifications(start):
     await editor.expect(editor.create("f.py", SLEEP), ["AF201"])
 
 
-@pytest.mark.parametrize("options", [
-    None, {}, {"settings": None}, {"settings": []}, {"settings": {"unknown": 1}}, {"settings": {"select": None, "ignore": []}},
-    {"settings": {"trace": {"server": "off"}, "path": None, "args": []}}, [],
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        None,
+        {},
+        {"settings": None},
+        {"settings": []},
+        {"settings": {"unknown": 1}},
+        {"settings": {"select": None, "ignore": []}},
+        {"settings": {"trace": {"server": "off"}, "path": None, "args": []}},
+        [],
+    ],
+)
 async def test_starts_with_any_options(start, options):
     """Neovim sends an empty table as a list; VS Code sends all settings of the extension."""
     editor = await start(options=options if options is not None else {})
@@ -149,7 +164,8 @@ async def test_a_cancelled_request_is_answered(start):
     options = t.FormattingOptions(tab_size=4, insert_spaces=True)
     number = "to-be-cancelled"
     answer = editor.client.protocol.send_request_async(
-        t.TEXT_DOCUMENT_FORMATTING, t.DocumentFormattingParams(editor.identifier(document), options), msg_id=number)
+        t.TEXT_DOCUMENT_FORMATTING, t.DocumentFormattingParams(editor.identifier(document), options), msg_id=number
+    )
     waiting = asyncio.ensure_future(answer)
     await asyncio.sleep(0)
     editor.client.protocol.notify(t.CANCEL_REQUEST, t.CancelParams(id=number))

@@ -10,12 +10,20 @@ CELLS = ["import asyncio\nimport time", 'async def poll():\n    print("🐍"); t
 
 def able(capabilities):
     capabilities.notebook_document = t.NotebookDocumentClientCapabilities(
-        synchronization=t.NotebookDocumentSyncClientCapabilities(execution_summary_support=True))
+        synchronization=t.NotebookDocumentSyncClientCapabilities(execution_summary_support=True)
+    )
 
 
 def write(editor, cells=CELLS):
-    content = {"cells": [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.splitlines(True)}
-                         for cell in cells], "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+    content = {
+        "cells": [
+            {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell.splitlines(True)}
+            for cell in cells
+        ],
+        "metadata": {"language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     return editor.write("n.ipynb", json.dumps(content, indent=1))
 
 
@@ -24,11 +32,17 @@ def open_notebook(editor, cells=CELLS):
     uris = [f"vscode-notebook-cell:{path}#W{number}" for number in range(len(cells))]
     for uri, cell in zip(uris, cells):
         editor.documents[uri] = Document(uri, cell)
-    editor.client.notebook_document_did_open(t.DidOpenNotebookDocumentParams(
-        notebook_document=t.NotebookDocument(
-            uri=path.as_uri(), notebook_type="jupyter-notebook", version=1,
-            cells=[t.NotebookCell(kind=t.NotebookCellKind.Code, document=uri) for uri in uris]),
-        cell_text_documents=[t.TextDocumentItem(uri, "python", 1, cell) for uri, cell in zip(uris, cells)]))
+    editor.client.notebook_document_did_open(
+        t.DidOpenNotebookDocumentParams(
+            notebook_document=t.NotebookDocument(
+                uri=path.as_uri(),
+                notebook_type="jupyter-notebook",
+                version=1,
+                cells=[t.NotebookCell(kind=t.NotebookCellKind.Code, document=uri) for uri in uris],
+            ),
+            cell_text_documents=[t.TextDocumentItem(uri, "python", 1, cell) for uri, cell in zip(uris, cells)],
+        )
+    )
     return path, [editor.documents[uri] for uri in uris]
 
 
@@ -61,26 +75,37 @@ async def test_cells_come_change_and_go(start):
     place = editor.range_of(cells[1], "time.sleep(1)")
     change = t.NotebookDocumentCellContentChanges(
         document=t.VersionedTextDocumentIdentifier(uri=cells[1].uri, version=2),
-        changes=[t.TextDocumentContentChangePartial(range=place, text="pass")])
-    editor.client.notebook_document_did_change(t.DidChangeNotebookDocumentParams(
-        notebook, t.NotebookDocumentChangeEvent(cells=t.NotebookDocumentCellChanges(text_content=[change]))))
+        changes=[t.TextDocumentContentChangePartial(range=place, text="pass")],
+    )
+    editor.client.notebook_document_did_change(
+        t.DidChangeNotebookDocumentParams(
+            notebook, t.NotebookDocumentChangeEvent(cells=t.NotebookDocumentCellChanges(text_content=[change]))
+        )
+    )
     await editor.expect(cells[1], [])
     # A new cell before the last one.
     uri = f"vscode-notebook-cell:{path}#W9"
     editor.documents[uri] = Document(uri, "poll()")
     structure = t.NotebookDocumentCellChangeStructure(
         array=t.NotebookCellArrayChange(start=2, delete_count=0, cells=[t.NotebookCell(t.NotebookCellKind.Code, uri)]),
-        did_open=[t.TextDocumentItem(uri, "python", 1, "poll()")])
-    editor.client.notebook_document_did_change(t.DidChangeNotebookDocumentParams(
-        t.VersionedNotebookDocumentIdentifier(version=3, uri=path.as_uri()),
-        t.NotebookDocumentChangeEvent(cells=t.NotebookDocumentCellChanges(structure=structure))))
+        did_open=[t.TextDocumentItem(uri, "python", 1, "poll()")],
+    )
+    editor.client.notebook_document_did_change(
+        t.DidChangeNotebookDocumentParams(
+            t.VersionedNotebookDocumentIdentifier(version=3, uri=path.as_uri()),
+            t.NotebookDocumentChangeEvent(cells=t.NotebookDocumentCellChanges(structure=structure)),
+        )
+    )
     await editor.expect(editor.documents[uri], ["AF101"])
     structure = t.NotebookDocumentCellChangeStructure(
-        array=t.NotebookCellArrayChange(start=2, delete_count=1, cells=[]),
-        did_close=[t.TextDocumentIdentifier(uri)])
-    editor.client.notebook_document_did_change(t.DidChangeNotebookDocumentParams(
-        t.VersionedNotebookDocumentIdentifier(version=4, uri=path.as_uri()),
-        t.NotebookDocumentChangeEvent(cells=t.NotebookDocumentCellChanges(structure=structure))))
+        array=t.NotebookCellArrayChange(start=2, delete_count=1, cells=[]), did_close=[t.TextDocumentIdentifier(uri)]
+    )
+    editor.client.notebook_document_did_change(
+        t.DidChangeNotebookDocumentParams(
+            t.VersionedNotebookDocumentIdentifier(version=4, uri=path.as_uri()),
+            t.NotebookDocumentChangeEvent(cells=t.NotebookDocumentCellChanges(structure=structure)),
+        )
+    )
     assert await editor.problems(editor.documents[uri], lambda found: not found) == []
 
 
@@ -100,6 +125,9 @@ async def test_a_closed_notebook(start):
     editor = await start("vscode", able)
     path, cells = open_notebook(editor)
     await editor.expect(cells[1], ["AF201"])
-    editor.client.notebook_document_did_close(t.DidCloseNotebookDocumentParams(
-        t.NotebookDocumentIdentifier(path.as_uri()), [t.TextDocumentIdentifier(cell.uri) for cell in cells]))
+    editor.client.notebook_document_did_close(
+        t.DidCloseNotebookDocumentParams(
+            t.NotebookDocumentIdentifier(path.as_uri()), [t.TextDocumentIdentifier(cell.uri) for cell in cells]
+        )
+    )
     assert await editor.problems(cells[1], lambda found: not found) == []

@@ -45,7 +45,8 @@ async def test_changes_are_followed(editor):
     middle = document.text[:end] + '"🐍"; ' + document.text[end:]
     after = type(document)(document.uri, middle)
     second = t.TextDocumentContentChangePartial(
-        range=editor.range_of(after, "time.sleep(1)"), text="pass\n\n\nasync def g():\n    time.sleep(22)")
+        range=editor.range_of(after, "time.sleep(1)"), text="pass\n\n\nasync def g():\n    time.sleep(22)"
+    )
     editor.change(document, first, second)
     document.text = middle.replace("time.sleep(1)", "pass\n\n\nasync def g():\n    time.sleep(22)")
     found = await editor.problems(document, lambda found: editor.texts(document, found) == ["time.sleep(22)"])
@@ -209,12 +210,14 @@ async def test_folders(start, tmp_path):
     editor = await start("neovim", root=one, folders=[one])
     await editor.expect(editor.open("f.py"), ["AF201"])
     folder = t.WorkspaceFolder(uri=two.as_uri(), name="two")
-    editor.client.workspace_did_change_workspace_folders(t.DidChangeWorkspaceFoldersParams(
-        t.WorkspaceFoldersChangeEvent(added=[folder], removed=[])))
+    editor.client.workspace_did_change_workspace_folders(
+        t.DidChangeWorkspaceFoldersParams(t.WorkspaceFoldersChangeEvent(added=[folder], removed=[]))
+    )
     other = editor.open(str(two / "f.py"))
     await editor.expect(other, ["AF801"])
-    editor.client.workspace_did_change_workspace_folders(t.DidChangeWorkspaceFoldersParams(
-        t.WorkspaceFoldersChangeEvent(added=[], removed=[folder])))
+    editor.client.workspace_did_change_workspace_folders(
+        t.DidChangeWorkspaceFoldersParams(t.WorkspaceFoldersChangeEvent(added=[], removed=[folder]))
+    )
     await editor.expect(other, ["AF801"])
 
 
@@ -282,8 +285,10 @@ async def test_the_whole_workspace(start):
     editor.write("closed.py", SLEEP)
     document = editor.create("open.py", TASK)
     await editor.expect(document, ["AF801"])
-    report = await asyncio.wait_for(editor.client.workspace_diagnostic_async(
-        t.WorkspaceDiagnosticParams(previous_result_ids=[], identifier="asyncfix")), PATIENCE)
+    report = await asyncio.wait_for(
+        editor.client.workspace_diagnostic_async(t.WorkspaceDiagnosticParams(previous_result_ids=[], identifier="asyncfix")),
+        PATIENCE,
+    )
     found = {one.uri.rsplit("/", 1)[1]: {item.code for item in one.items} for one in report.items if one.items}
     assert found.get("closed.py") == {"AF201"}
     assert found.get("open.py") in ({"AF801"}, None)
@@ -291,6 +296,7 @@ async def test_the_whole_workspace(start):
 
 async def test_other_editors_are_asked_to_pull_again(start):
     """A change in one file may change the problems of another that is shown beside it."""
+
     def refresh(able):
         able.workspace.diagnostics = t.DiagnosticWorkspaceClientCapabilities(refresh_support=True)
 

@@ -29,7 +29,8 @@ while s:tries < 400 && len(ale#engine#GetLoclist(bufnr(''))) == 0
   sleep 50m
   let s:tries += 1
 endwhile
-call writefile(map(copy(ale#engine#GetLoclist(bufnr(''))), 'v:val.lnum . ":" . v:val.col . ": " . v:val.text . " " . get(v:val, "code", "")'), 'report.txt')
+let s:found = map(copy(ale#engine#GetLoclist(bufnr(''))), 'v:val.lnum . ": " . v:val.text . " " . get(v:val, "code", "")')
+call writefile(s:found, 'report.txt')
 """
 
 
@@ -75,7 +76,11 @@ def by_formatprg(session, program):
 
 def ale(session, program):
     name = f"{name_of(program)}, ALE"
-    found = subprocess.run([program, "-N", "-es", "-u", "NONE", "-c", "packadd ale", "-c", "verbose echo exists(':ALEInfo')", "-c", "qa!"], capture_output=True, text=True)
+    found = subprocess.run(
+        [program, "-N", "-es", "-u", "NONE", "-c", "packadd ale", "-c", "verbose echo exists(':ALEInfo')", "-c", "qa!"],
+        capture_output=True,
+        text=True,
+    )
     if "2" not in found.stdout + found.stderr:
         print("skipped: ALE is not installed; tests/editors/install.sh does it")
         session.failures += session.arguments.require
@@ -85,7 +90,9 @@ def ale(session, program):
     configuration.write_text(ALE + recipe("Vim", "vim"), encoding="utf-8")
     (file.parent / "look.vim").write_text(LOOK)
     # ALE needs timers and jobs, which `-es` does not keep from running; its recipe runs when Vim has started.
-    output, _ = session.run(command(program, configuration, file, "doautocmd VimEnter", "ALELint", "source look.vim"), file.parent)
+    output, _ = session.run(
+        command(program, configuration, file, "doautocmd VimEnter", "ALELint", "source look.vim"), file.parent
+    )
     report = file.parent / "report.txt"
     said = report.read_text(encoding="utf-8") if report.exists() else ""
     codes = set(re.findall(r"AF\d{3}", said))

@@ -26,7 +26,7 @@ inBrowser(async (page) => {
   });
   await page.goto(`${base}/?folder=${path.dirname(file)}&payload=${encodeURIComponent(JSON.stringify(payload))}`);
   const read = () => (fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "");
-  await waitFor(() => /^end: /m.test(read()), 120000);
+  await waitFor(() => /^end: /m.test(read()), 180000);
   console.log(read());
   if (!/^end: good$/m.test(read())) throw new Error(`the tests did not end well; the workbench took them: ${lifted}`);
 });

@@ -61,13 +61,19 @@ esac
 NOTEBOOK = [
     {"cell_type": "markdown", "metadata": {}, "source": ["# A notebook"]},
     {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["import asyncio\n", "import time"]},
-    {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None,
-     "source": ["async def poll():\n", "    time.sleep(1)"]},
+    {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": ["async def poll():\n", "    time.sleep(1)"],
+    },
     {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["await poll()"]},
 ]
 MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 <PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
-  <Metadata><Identity Language="en-US" Id="{name}" Version="{version}" Publisher="{publisher}"/><DisplayName>{name}</DisplayName></Metadata>
+  <Metadata><Identity Language="en-US" Id="{name}" Version="{version}" Publisher="{publisher}"/>
+    <DisplayName>{name}</DisplayName></Metadata>
   <Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation>
   <Assets><Asset Type="Microsoft.VisualStudio.Code.Manifest" Path="extension/package.json" Addressable="true"/></Assets>
 </PackageManifest>
@@ -105,13 +111,25 @@ class Workbench:
         (data / "User").mkdir(parents=True)
         (data / "User" / "settings.json").write_text(json.dumps(USER))
         # There is no asyncfix on PATH: each folder's settings, or its environment, say where it is.
-        path = [str(NODE.parent), *(part for part in os.environ["PATH"].split(os.pathsep) if not shutil.which("asyncfix", path=part))]
+        path = [
+            str(NODE.parent),
+            *(part for part in os.environ["PATH"].split(os.pathsep) if not shutil.which("asyncfix", path=part)),
+        ]
         self.environment = {**session.environment, "PATH": os.pathsep.join(path), "TESTS": str(self.folder / "tests.log")}
-        options = ["--user-data-dir", data, "--extensions-dir", self.folder / "extensions", "--config", self.folder / "config.yaml"]
+        options = [
+            "--user-data-dir",
+            data,
+            "--extensions-dir",
+            self.folder / "extensions",
+            "--config",
+            self.folder / "config.yaml",
+        ]
         self.command = [str(word) for word in [NODE, CODE_SERVER, *options]]
         python = packed(HERE / "python-standin", self.folder / "python.vsix")
         for extension in (EXTENSION / "asyncfix.vsix", python):
-            done = subprocess.run([*self.command, "--install-extension", extension], env=self.environment, capture_output=True, text=True)
+            done = subprocess.run(
+                [*self.command, "--install-extension", extension], env=self.environment, capture_output=True, text=True
+            )
             session.check(f"{extension.name} installs", done.returncode == 0, done.stdout + done.stderr)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -129,7 +147,7 @@ class Workbench:
     def run(self, name, script, file, *more):
         """Runs a script in the browser, and checks what it says: lines `ok: …`, `not ok: …` and others."""
         command = [NODE, HERE / script, f"http://127.0.0.1:{self.port}", file, *more]
-        output, status = self.session.run(command, self.folder, timeout=180, PLAYWRIGHT=PLAYWRIGHT, **self.environment)
+        output, status = self.session.run(command, self.folder, timeout=240, PLAYWRIGHT=PLAYWRIGHT, **self.environment)
         checks = re.findall(r"^(ok|not ok): (.*)\n((?:    .*\n)*)", output, re.MULTILINE)
         for good, what, detail in checks:
             self.session.check(f"VS Code, {name}: {what}", good == "ok", detail)
@@ -165,6 +183,8 @@ def inside(session, workbench):
     before = file.read_text(encoding="utf-8")
     for name in ("format", "all", "action"):
         (file.parent / f"{name}.py").write_text(before)
+    (file.parent / "store.py").write_text("def fetch():\n    return 1\n")
+    (file.parent / "app.py").write_text("from store import fetch\n\n\nasync def main():\n    fetch()\n")
     (file.parent / "expected.txt").write_text(session.fixed(file))
     settings(session, file)
     workbench.run("inside", "host.cjs", file, "inside")
@@ -209,7 +229,9 @@ def old(session, workbench):
     program.chmod(0o755)
     folder = file.parent / ".vscode"
     folder.mkdir()
-    (folder / "settings.json").write_text(json.dumps({"asyncfix.path": ["${workspaceFolder}/no-such", "${workspaceFolder}/asyncfix-old"]}))
+    (folder / "settings.json").write_text(
+        json.dumps({"asyncfix.path": ["${workspaceFolder}/no-such", "${workspaceFolder}/asyncfix-old"]})
+    )
     workbench.run("old", "messages.cjs", file, session.folder, "0.0.9", "too old", "How to Update It")
 
 

@@ -15,7 +15,7 @@ const check = (what, good, detail = "") => {
   say(`${good ? "ok" : "not ok"}: ${what}`);
   if (!good) say(`    ${String(detail).replace(/\n/g, "\n    ")}`);
 };
-const waitFor = async (condition, milliseconds = 20000) => {
+const waitFor = async (condition, milliseconds = 12000) => {
   const end = Date.now() + milliseconds;
   for (;;) {
     const value = await condition();
@@ -28,7 +28,7 @@ const diagnostics = (uri) => vscode.languages.getDiagnostics(uri).filter((one) =
 const codes = (uri) => [...new Set(diagnostics(uri).map(code))].sort().join(" ");
 const show = async (name) => {
   const document = await vscode.workspace.openTextDocument(file(name));
-  return vscode.window.showTextDocument(document);
+  return vscode.window.showTextDocument(document, { preview: false });
 };
 const set = (name, value, target = vscode.ConfigurationTarget.Workspace) =>
   vscode.workspace.getConfiguration("asyncfix").update(name, value, target);
@@ -132,6 +132,20 @@ const TESTS = {
     const none = await vscode.commands.executeCommand("vscode.executeFormatDocumentProvider", uri, { tabSize: 4, insertSpaces: true });
     check("a text that does not parse is not formatted", (none ?? []).length === 0, JSON.stringify(none));
     await vscode.commands.executeCommand("workbench.action.files.revert");
+
+    const app = await show("app.py");
+    await waitFor(() => program());
+    const store = await show("store.py");
+    await store.edit((edit) => edit.insert(new vscode.Position(0, 0), "async "));
+    check("an unsaved file counts in another one", await waitFor(() => codes(app.document.uri) === "AF101"), codes(app.document.uri));
+    await vscode.commands.executeCommand("workbench.action.files.revert");
+    check("no longer when it is reverted", await waitFor(() => codes(app.document.uri) === ""), codes(app.document.uri));
+    fs.writeFileSync(file("store.py").fsPath, "async def fetch():\n    return 2\n");
+    check("a change on disk counts", await waitFor(() => codes(app.document.uri) === "AF101"), codes(app.document.uri));
+    fs.writeFileSync(file("asyncfix.toml").fsPath, 'select = ["AF8"]\n');
+    check("a configuration on disk counts", await waitFor(() => codes(app.document.uri) === ""), codes(app.document.uri));
+    fs.rmSync(file("asyncfix.toml").fsPath);
+    check("and no longer when it is removed", await waitFor(() => codes(app.document.uri) === "AF101"), codes(app.document.uri));
 
     const untitled = await vscode.workspace.openTextDocument({ language: "python", content: "import time\n\n\nasync def f():\n    time.sleep(1)\n" });
     await vscode.window.showTextDocument(untitled);
