@@ -39,7 +39,6 @@ inBrowser(async (page) => {
   await page.waitForTimeout(500);
   const seen = await page.locator(SQUIGGLE).count();
   check("problems are underlined", seen > 0);
-  await picture("problems");
 
   await page.keyboard.press("Control+Shift+m");
   await page.waitForSelector(".markers-panel .monaco-list-row");
