@@ -388,6 +388,27 @@ fn texts_of_other_files_count_before_they_are_saved() {
 }
 
 #[test]
+fn files_that_are_not_saved_yet_are_there() {
+    let app = "from store import load\n\n\nasync def main():\n    load()\n";
+    let files = [("app.py", app), ("pyproject.toml", "")];
+    let mut editor = Editor::start(&files, "utf-8", true);
+    editor.open("app.py", app);
+    assert!(editor.codes("app.py").is_empty());
+    editor.open("store.py", "async def load():\n    return 1\n");
+    assert_eq!(editor.codes("app.py"), ["AF101"]);
+    let params = json!({"textDocument": editor.document("store.py")});
+    editor.tell("textDocument/didClose", params);
+    assert!(editor.codes("app.py").is_empty());
+    // This editor does not watch files: they are looked for when something is opened.
+    std::fs::write(editor.path("store.py"), "async def load():\n    return 1\n").expect("written");
+    let params = json!({"textDocument": editor.document("app.py")});
+    editor.tell("textDocument/didClose", params);
+    editor.open("app.py", app);
+    assert_eq!(editor.codes("app.py"), ["AF101"]);
+    editor.stop();
+}
+
+#[test]
 fn a_fix_may_change_several_files() {
     let store = "import asyncio\n\n\nasync def answer():\n    return 1\n\n\ndef upper():\n    return await answer()\n";
     let app = "from store import upper\n\n\nasync def main():\n    print(upper())\n";
@@ -490,6 +511,7 @@ fn explains_a_code_in_a_comment() {
     let hover = editor.ask("textDocument/hover", params);
     let value = hover["contents"]["value"].as_str().expect("a text");
     assert!(value.starts_with("**[AF201]("), "{value}");
+    assert!(value.contains("await asyncio.sleep"), "{value}");
     editor.stop();
 }
 

@@ -159,9 +159,8 @@ impl Worker {
                     Err(Failure::Unreadable) => None,
                     Err(failure) => return Err(failure),
                 };
-                let encoding = self.client.encoding;
                 let checked = checked.as_ref();
-                value(hover::at(&document.text, checked, at.position, encoding))
+                value(hover::at(&document.text, checked, at.position, self.client))
             }
             ExecuteCommand::METHOD => {
                 let params: lsp_types::ExecuteCommandParams = parsed(params)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use asyncfix_engine::config::{Overrides, parse_version};
 use asyncfix_engine::discovery;
-use lsp_types::{ClientCapabilities, InitializeParams};
+use lsp_types::{ClientCapabilities, InitializeParams, MarkupKind};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -30,12 +30,15 @@ pub(super) struct Client {
     pub(super) has_settings: bool,
     /// It can be told which files to watch.
     pub(super) watches: bool,
+    /// It shows Markdown.
+    pub(super) reads_markdown: bool,
     /// It shows how far long work is.
     pub(super) shows_progress: bool,
 }
 
 impl Client {
-    pub(super) fn of(capabilities: &ClientCapabilities) -> Self {
+    /// `raw` is what `capabilities` were read from: not all of them are read by the name that the protocol gives them.
+    pub(super) fn of(capabilities: &ClientCapabilities, raw: &Value) -> Self {
         let workspace = capabilities.workspace.as_ref();
         let text = capabilities.text_document.as_ref();
         let general = capabilities.general.as_ref();
@@ -44,9 +47,7 @@ impl Client {
         Self {
             encoding: Encoding::of_offer(offered),
             pulls: text.is_some_and(|text| text.diagnostic.is_some()),
-            refreshes: workspace
-                .and_then(|workspace| workspace.diagnostic.as_ref()?.refresh_support)
-                .unwrap_or(false),
+            refreshes: raw["workspace"]["diagnostics"]["refreshSupport"] == true,
             resolves: actions
                 .and_then(|actions| actions.resolve_support.as_ref())
                 .is_some_and(|resolve| resolve.properties.iter().any(|name| name == "edit")),
@@ -64,6 +65,9 @@ impl Client {
                         .dynamic_registration
                 })
                 .unwrap_or(false),
+            reads_markdown: text
+                .and_then(|text| text.hover.as_ref()?.content_format.as_ref())
+                .is_none_or(|formats| formats.contains(&MarkupKind::Markdown)),
             shows_progress: capabilities
                 .window
                 .as_ref()

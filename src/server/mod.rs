@@ -109,9 +109,10 @@ pub(crate) fn run(overrides: Overrides, cwd: &Path) -> Result<u8, String> {
 fn serve(connection: &Connection, overrides: Overrides, cwd: &Path) -> Result<u8, String> {
     let failed = |error: lsp_server::ProtocolError| format!("the editor's first message: {error}");
     let (id, params) = connection.initialize_start().map_err(failed)?;
+    let raw = params.get("capabilities").cloned().unwrap_or_default();
     let params: InitializeParams =
         serde_json::from_value(params).map_err(|error| format!("`initialize`: {error}"))?;
-    let client = Client::of(&params.capabilities);
+    let client = Client::of(&params.capabilities, &raw);
     let settings = Settings::at_start(&params);
     let mode = settings
         .as_ref()

@@ -159,7 +159,8 @@ impl Worker {
                 Ok(job) => job,
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
-                    self.publish(jobs);
+                    // What called it off may have been taken over before it began.
+                    while !self.publish(jobs) && jobs.is_empty() {}
                     match jobs.recv() {
                         Ok(job) => job,
                         Err(_) => return,
@@ -232,6 +233,7 @@ impl Worker {
             DidOpenTextDocument::METHOD => {
                 let params: DidOpenTextDocumentParams = read(params)?;
                 let item = params.text_document;
+                self.look_at_disk();
                 if let Some(document) = self.documents.open(item.uri, item.version, item.text) {
                     self.session
                         .set_text(&document.path, Arc::clone(&document.text));
@@ -285,6 +287,7 @@ impl Worker {
             }
             DidSaveTextDocument::METHOD => {
                 let params: DidSaveTextDocumentParams = read(params)?;
+                self.look_at_disk();
                 if let Some(path) = path_of(&params.text_document.uri) {
                     self.session.file_changed(&path);
                 }
@@ -328,6 +331,13 @@ impl Worker {
         }
         self.is_published = false;
         Ok(())
+    }
+
+    /// Looks for files that have changed, where the client does not say so.
+    fn look_at_disk(&mut self) {
+        if !self.client.watches {
+            self.session.look_at_disk();
+        }
     }
 
     fn change_notebook(&mut self, params: DidChangeNotebookDocumentParams) {
@@ -469,7 +479,8 @@ impl Worker {
         if !self.client.shows_progress {
             return None;
         }
-        let token = NumberOrString::String("asyncfix/index".to_owned());
+        // A token is good for one piece of work.
+        let token = NumberOrString::String(format!("asyncfix/index#{}", self.requests));
         self.ask::<WorkDoneProgressCreate>(
             "asyncfix/progress",
             WorkDoneProgressCreateParams {
@@ -509,11 +520,11 @@ impl Worker {
         });
     }
 
-    /// Pushes the diagnostics of all open files, where the client does not ask for them, until there is something else
-    /// to do.
-    fn publish(&mut self, jobs: &Receiver<Job>) {
+    /// Pushes the diagnostics of all open files, where the client does not ask for them. Whether all is said: it stops
+    /// when there is something else to do.
+    fn publish(&mut self, jobs: &Receiver<Job>) -> bool {
         if self.client.pulls || self.is_published {
-            return;
+            return true;
         }
         let cancellation = Cancellation::default();
         *self.shared.idle() = cancellation.clone();
@@ -521,12 +532,12 @@ impl Worker {
         for document in documents {
             // What came before it could be called off is there already.
             if !jobs.is_empty() {
-                return;
+                return false;
             }
             let checked = self.guarded(|worker| worker.checked(&document, &cancellation));
             let found = match checked {
                 Ok(Ok(checked)) => diagnostics::of(&checked, self.client.encoding),
-                Ok(Err(Failure::Cancelled)) => return,
+                Ok(Err(Failure::Cancelled)) => return false,
                 // It keeps those that it has.
                 Ok(Err(Failure::Unreadable)) => continue,
                 Ok(Err(Failure::Error(_, error))) => {
@@ -547,6 +558,7 @@ impl Worker {
             }
         }
         self.is_published = true;
+        true
     }
 }
 
