@@ -184,28 +184,22 @@ fn present_in<'p>(folders: impl Iterator<Item = &'p SystemPathBuf>) -> FxHashSet
 impl System for LayeredSystem {
     fn path_metadata(&self, path: &SystemPath) -> ruff_db::system::Result<Metadata> {
         let Some(text) = self.overlay.get(path) else {
-            return match self.stub_entry(path) {
-                Some(entry) => Ok(Metadata::new(
-                    FileRevision::from(0u64),
-                    None,
-                    match entry {
-                        StubEntry::File(_) => FileType::File,
-                        StubEntry::Folder(_) | StubEntry::Unknown(_) => FileType::Directory,
-                    },
-                )),
-                None => {
-                    let metadata = self.os.path_metadata(path)?;
-                    Ok(match self.overlay.unsaved_in(path) {
-                        Some(names) if metadata.file_type() == FileType::Directory => {
-                            let on_disk = metadata.revision();
-                            let revision =
-                                FileRevision::from(hash_of(&(format!("{on_disk:?}"), names)));
-                            Metadata::new(revision, metadata.permissions(), FileType::Directory)
-                        }
-                        _ => metadata,
-                    })
+            if let Some(entry) = self.stub_entry(path) {
+                let kind = match entry {
+                    StubEntry::File(_) => FileType::File,
+                    StubEntry::Folder(_) | StubEntry::Unknown(_) => FileType::Directory,
+                };
+                return Ok(Metadata::new(FileRevision::from(0u64), None, kind));
+            }
+            let metadata = self.os.path_metadata(path)?;
+            return Ok(match self.overlay.unsaved_in(path) {
+                Some(names) if metadata.file_type() == FileType::Directory => {
+                    let on_disk = format!("{:?}", metadata.revision());
+                    let revision = FileRevision::from(hash_of(&(on_disk, names)));
+                    Metadata::new(revision, metadata.permissions(), FileType::Directory)
                 }
-            };
+                _ => metadata,
+            });
         };
         // The revision is the text itself: the database asks again when it changes.
         Ok(Metadata::new(
@@ -394,7 +388,7 @@ impl Database {
                 Files::sync_all_recursive(&mut database, &shared);
                 database
             }
-            _ => Self::new(origins)?,
+            _ => Self::new(origins),
         };
         // There is always one, for files nobody asked about.
         views.push(View::of_version(PythonVersion::latest()));
@@ -436,7 +430,7 @@ impl Database {
         Ok(())
     }
 
-    fn new(origins: Origins) -> anyhow::Result<Self> {
+    fn new(origins: Origins) -> Self {
         let origins = Arc::new(origins);
         // All paths are absolute: which folder is the working folder plays no part.
         let folder = origins.roots.all().next().cloned();
@@ -460,7 +454,7 @@ impl Database {
                 .files
                 .try_add_root(&database, root, FileRootKind::Project);
         }
-        Ok(database)
+        database
     }
 
     /// Where files with this view look for modules.

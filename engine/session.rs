@@ -184,11 +184,11 @@ impl Session {
     }
 
     /// Lets `text` stand for a file, whatever is on disk.
-    pub fn set_text(&mut self, path: &Path, text: Arc<str>) {
-        if self.open.get(path).is_some_and(|known| *known == text) {
+    pub fn set_text(&mut self, path: &Path, text: &Arc<str>) {
+        if self.open.get(path).is_some_and(|known| *known == *text) {
             return;
         }
-        self.open.insert(path.to_path_buf(), Arc::clone(&text));
+        self.open.insert(path.to_path_buf(), Arc::clone(text));
         self.note_change(path, Some(text));
     }
 
@@ -241,7 +241,7 @@ impl Session {
         Ok(())
     }
 
-    fn note_change(&mut self, path: &Path, text: Option<Arc<str>>) {
+    fn note_change(&mut self, path: &Path, text: Option<&Arc<str>>) {
         // A file that is yet to be saved is there for the others already.
         let is_new = text.is_some() && !is_notebook(path);
         let whole = is_new.then(|| self.whole_of(path).ok()).flatten();
@@ -252,7 +252,7 @@ impl Session {
             if let Some(number) = known.numbers.get(path) {
                 known.pending.insert(*number);
             }
-            known.changed.insert(path.to_path_buf(), text.clone());
+            known.changed.insert(path.to_path_buf(), text.cloned());
             known.revision += 1;
         }
     }
@@ -297,7 +297,7 @@ impl Session {
             return Ok(None);
         };
         let code = code_path(path);
-        self.set_text(&code, Arc::from(notebook.code()));
+        self.set_text(&code, &Arc::from(notebook.code()));
         Ok(Some((notebook, code)))
     }
 
@@ -469,7 +469,7 @@ impl Session {
             named: true,
         };
         let mut input = Input::new(found);
-        input.text = open.get(path).map(|text| text.to_string());
+        input.text = open.get(path).map(ToString::to_string);
         let source = match &input.text {
             Some(text) => source::Source::utf8(text.clone()),
             None => source::read(path).map_err(SessionError::Unreadable)?,
@@ -572,7 +572,7 @@ impl Known {
                     path: path.clone(),
                     named: false,
                 });
-                input.text = open.get(path).map(|text| text.to_string());
+                input.text = open.get(path).map(ToString::to_string);
                 Some((number, first_look(number, input, resolver, false)))
             })
             .collect();

@@ -78,6 +78,8 @@ enum Reason {
 pub struct Chain {
     /// The names on the way, from the function to the call that blocks.
     pub names: Vec<String>,
+    /// The functions on the way.
+    pub functions: Vec<Member>,
     /// Why it cannot simply run in a thread.
     pub bond: Option<Bond>,
     /// Whether a subclass has another function in its place.
@@ -321,6 +323,7 @@ impl Graph {
     pub fn chain(&self, place: &Place, name: &str) -> Option<Chain> {
         let first = self.function_at(place, name)?;
         let mut names = Vec::new();
+        let mut functions = Vec::new();
         let mut is_beside_writer = false;
         let mut changes_files = false;
         let mut id = first;
@@ -329,6 +332,10 @@ impl Graph {
             is_beside_writer |= self.place_of(id).is_some_and(|(calls, _)| calls.may_write);
             changes_files |= function.changes_files;
             names.push(function.name.to_string());
+            functions.extend(self.place_of(id).map(|(calls, _)| Member {
+                components: calls.place.components().to_vec(),
+                name: function.name.to_string(),
+            }));
             match self.next.get(&id)? {
                 Next::Function(next) => id = *next,
                 Next::Call => {
@@ -339,6 +346,7 @@ impl Graph {
         }
         Some(Chain {
             names,
+            functions,
             bond: self.bonds.get(&first).map(|reason| self.bond(*reason)),
             is_overridden: self.overridden.contains_key(&first),
             is_conditional: self.conditional.contains(&first),

@@ -28,7 +28,7 @@ use crate::facts::summary::{
     RunCalls, Summary, asks_for_library, drives_coroutines, holds, import_key,
 };
 use crate::facts::value_flow::{Node, Place, Traces, Writer};
-use crate::index::call_graph::{Chain, Graph};
+use crate::index::call_graph::{Chain, Graph, Member};
 use crate::index::file_users::{FileCall, FileMet};
 use crate::index::hierarchy::{ClassName, Override};
 use crate::index::reach::{Linked, Namesakes, Sought, stdlib_names};
@@ -450,17 +450,17 @@ impl Project {
         let members = self.graph.family(place, name)?;
         members
             .into_iter()
-            .map(|member| {
-                let path = self
-                    .files
-                    .iter()
-                    .find(|path| Place::of(path).components() == member.components);
-                match path {
-                    Some(path) => Ok((path.clone(), member.name)),
-                    None => Err(format!("the file of `{}` is not found", member.name)),
-                }
+            .map(|member| match self.file_of(&member) {
+                Some(path) => Ok((path.to_path_buf(), member.name)),
+                None => Err(format!("the file of `{}` is not found", member.name)),
             })
             .collect()
+    }
+
+    /// The file that a function stands in.
+    pub fn file_of(&self, member: &Member) -> Option<&Path> {
+        self.files()
+            .find(|path| Place::of(path).components() == member.components)
     }
 
     /// Takes note of installed packages, and of what they define asynchronously, as

@@ -142,6 +142,7 @@ impl Codemod for BlockingCall {
                 Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test)),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: Vec::new(),
         })
     }
 }
@@ -170,6 +171,7 @@ impl BlockingCall {
             remedy: Remedy::NotFixed(
                 "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
             ),
+            related: Vec::new(),
         })
     }
 }

@@ -23,7 +23,7 @@ use crate::blocking::given::{Given, gives_function};
 use crate::blocking::{PITFALL, files, helper_files};
 use crate::codemod::Codemod;
 use crate::file::File;
-use crate::finding::{Finding, Remedy};
+use crate::finding::{Finding, Related, Remedy};
 use crate::rule::Rule;
 
 static RULE: Rule = Rule {
@@ -187,8 +187,24 @@ impl Codemod for BlockingHelper {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: related(file, &chain),
         })
     }
+}
+
+/// What each function of a chain does, as far as its file is one of the project.
+fn related(file: &File<'_, '_>, chain: &Chain) -> Vec<Related> {
+    let calls = chain.names.iter().skip(1);
+    let functions = chain.functions.iter().zip(calls);
+    functions
+        .filter_map(|(member, called)| {
+            Some(Related {
+                path: file.project.file_of(member)?.to_path_buf(),
+                function: member.name.clone(),
+                message: format!("`{}` calls `{called}`", member.name),
+            })
+        })
+        .collect()
 }
 
 /// The finding at a function that blocks and that many coroutine functions call, where no fix of a caller is safe: one
@@ -227,6 +243,7 @@ fn many_callers<'a>(
             shown(None, &chain.names),
         ),
         remedy: Remedy::NotFixed(reason),
+        related: related(file, &chain),
     })
 }
 

@@ -159,6 +159,7 @@ impl Codemod for UnhandledCancellation {
             range: TextRange::new(site.node.start(), header_end),
             message: "this endless loop has no clean-up for when its task is cancelled".to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -90,6 +90,7 @@ pub fn suppression<'a>(
         range: call.range(),
         message: MESSAGE.to_owned(),
         remedy,
+        related: Vec::new(),
     })
 }
 
@@ -251,5 +252,6 @@ pub fn overtaken<'a>(
             "without `{word}` in the `finally`, all other exceptions would be raised too; catch those that may be \
              ignored, and move `{word}` behind the `try`"
         )),
+        related: Vec::new(),
     })
 }

@@ -139,6 +139,7 @@ impl Codemod for UnboundedConcurrency {
             range: made.range(),
             message,
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -106,6 +106,7 @@ impl Codemod for ManualLock {
                 ),
             },
             remedy,
+            related: Vec::new(),
         })
     }
 }

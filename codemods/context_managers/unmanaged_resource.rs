@@ -143,6 +143,7 @@ impl Codemod for UnmanagedResource {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: Vec::new(),
         })
     }
 }

@@ -190,6 +190,7 @@ impl Codemod for ForgottenAwait {
                     remedy: Remedy::NotFixed(
                         "it may also be a value that is not awaitable".to_owned(),
                     ),
+                    related: Vec::new(),
                 });
             }
             _ => return None,
@@ -269,6 +270,7 @@ impl Codemod for ForgottenAwait {
             range,
             message: message.to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -121,6 +121,7 @@ impl Codemod for MissingAsyncFor {
             range: TextRange::new(site.node.start(), iterable.end()),
             message: "this is an async iterator: use `async for`".to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

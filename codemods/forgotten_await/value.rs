@@ -100,6 +100,7 @@ pub(super) fn check<'a>(
         range,
         message: format!("this statement does nothing: the {what} is not awaited"),
         remedy,
+        related: Vec::new(),
     })
 }
 

@@ -106,6 +106,7 @@ impl Codemod for GatherWithoutReturnExceptions {
                       unattended"
                 .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -103,6 +103,7 @@ impl Codemod for CoroutineNeverRun {
                 range: call.range(),
                 message: NEVER_RUN.to_owned(),
                 remedy,
+                related: Vec::new(),
             });
         }
         if file.is_async(surroundings.owner)
@@ -155,6 +156,7 @@ impl Codemod for CoroutineNeverRun {
             }
             .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

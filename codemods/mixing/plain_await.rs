@@ -79,6 +79,7 @@ impl Codemod for AwaitInSyncFunction {
                     remedy: Remedy::NotFixed(
                         "a lambda can't be async; use an `async def`".to_owned(),
                     ),
+                    related: Vec::new(),
                 });
             }
             _ => return None,
@@ -104,6 +105,7 @@ impl Codemod for AwaitInSyncFunction {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: Vec::new(),
         })
     }
 }

@@ -129,6 +129,7 @@ impl Codemod for RunInsideLoop {
             message: "an event loop is already running here, so this raises `RuntimeError`"
                 .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

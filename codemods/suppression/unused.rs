@@ -196,6 +196,7 @@ fn misspelled(file: &File<'_, '_>, directive: &Directive, word: &Word) -> Findin
         range: directive.part,
         message,
         remedy: if_for_programs(file, directive, rewrite),
+        related: Vec::new(),
     }
 }
 
@@ -208,6 +209,7 @@ fn removed(file: &File<'_, '_>, directive: &Directive, message: String, edit: Ed
         range: directive.part,
         message,
         remedy: if_for_programs(file, directive, rewrite),
+        related: Vec::new(),
     }
 }
 

@@ -140,6 +140,7 @@ impl Codemod for DanglingTask {
                       finishes"
                 .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

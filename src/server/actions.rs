@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::FIX_ALL;
 use super::client::Client;
-use super::diagnostics::diagnostic;
-use super::documents::{Document, Documents, uri_of};
+use super::diagnostics::{diagnostic, open_or_on_disk};
+use super::documents::{Document, Documents};
 use super::positions::Places;
 
 /// What an action does whose edits are not known before it is chosen.
@@ -227,11 +227,9 @@ fn in_another(elsewhere: &Elsewhere, documents: &Documents, client: Client) -> O
         let edits = elsewhere.edits.iter();
         edits.map(|edit| text_edit(edit, &places)).collect()
     };
-    if let Some(open) = documents.at(&elsewhere.path) {
-        return Some((open.uri.clone(), Some(open.version), edits_in(&open.text)));
-    }
-    let source = asyncfix_engine::source::read(&elsewhere.path).ok()?;
-    Some((uri_of(&elsewhere.path)?, None, edits_in(&source.text)))
+    let version = documents.at(&elsewhere.path).map(|open| open.version);
+    let (uri, text) = open_or_on_disk(&elsewhere.path, documents)?;
+    Some((uri, version, edits_in(&text)))
 }
 
 fn text_edit(edit: &Edit, places: &Places<'_>) -> TextEdit {
@@ -242,10 +240,6 @@ fn text_edit(edit: &Edit, places: &Places<'_>) -> TextEdit {
 }
 
 /// Changes in several files as one.
-#[expect(
-    clippy::mutable_key_type,
-    reason = "the protocol's map has names of files as its keys"
-)]
 pub(super) fn workspace_edit(files: Vec<Changed>, client: Client) -> WorkspaceEdit {
     if !client.takes_document_changes {
         let changes = files.into_iter().map(|(uri, _, edits)| (uri, edits));

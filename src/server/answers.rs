@@ -217,7 +217,8 @@ impl Worker {
         let items = match self.documents.get(uri).cloned() {
             Some(document) => diagnostics::of(
                 &self.checked(&document, cancellation)?,
-                self.client.encoding,
+                &self.documents,
+                self.client,
             ),
             None => Vec::new(),
         };
@@ -268,7 +269,7 @@ impl Worker {
                 Err(SessionError::Unreadable(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
-            let found = diagnostics::of(&checked, self.client.encoding);
+            let found = diagnostics::of(&checked, &self.documents, self.client);
             let name = diagnostics::name_of(&found);
             let known = before.get(uri.as_str());
             items.push(if known == Some(&name.as_str()) {

@@ -30,6 +30,8 @@ pub(super) struct Client {
     pub(super) has_settings: bool,
     /// It can be told which files to watch.
     pub(super) watches: bool,
+    /// It shows places that belong to a diagnostic.
+    pub(super) shows_related: bool,
     /// It shows Markdown.
     pub(super) reads_markdown: bool,
     /// It shows how far long work is.
@@ -44,10 +46,11 @@ impl Client {
         let general = capabilities.general.as_ref();
         let offered = general.and_then(|general| general.position_encodings.as_deref());
         let actions = text.and_then(|text| text.code_action.as_ref());
+        let is_set = |pointer: &str| raw.pointer(pointer).and_then(Value::as_bool) == Some(true);
         Self {
             encoding: Encoding::of_offer(offered),
             pulls: text.is_some_and(|text| text.diagnostic.is_some()),
-            refreshes: raw["workspace"]["diagnostics"]["refreshSupport"] == true,
+            refreshes: is_set("/workspace/diagnostics/refreshSupport"),
             resolves: actions
                 .and_then(|actions| actions.resolve_support.as_ref())
                 .is_some_and(|resolve| resolve.properties.iter().any(|name| name == "edit")),
@@ -65,6 +68,8 @@ impl Client {
                         .dynamic_registration
                 })
                 .unwrap_or(false),
+            shows_related: is_set("/textDocument/publishDiagnostics/relatedInformation")
+                || is_set("/textDocument/diagnostic/relatedInformation"),
             reads_markdown: text
                 .and_then(|text| text.hover.as_ref()?.content_format.as_ref())
                 .is_none_or(|formats| formats.contains(&MarkupKind::Markdown)),

@@ -235,8 +235,7 @@ impl Worker {
                 let item = params.text_document;
                 self.look_at_disk();
                 if let Some(document) = self.documents.open(item.uri, item.version, item.text) {
-                    self.session
-                        .set_text(&document.path, Arc::clone(&document.text));
+                    self.session.set_text(&document.path, &document.text);
                 }
             }
             DidChangeTextDocument::METHOD => {
@@ -248,8 +247,7 @@ impl Worker {
                     self.client.encoding,
                 );
                 if let Some(document) = document {
-                    self.session
-                        .set_text(&document.path, Arc::clone(&document.text));
+                    self.session.set_text(&document.path, &document.text);
                 }
             }
             DidCloseTextDocument::METHOD => {
@@ -370,7 +368,7 @@ impl Worker {
     fn notebook_changed(&mut self, uri: &Uri) {
         if let Some(notebook) = self.notebooks.get(uri) {
             let json = notebook.json(&self.documents);
-            self.session.set_text(&notebook.path, Arc::from(json));
+            self.session.set_text(&notebook.path, &Arc::from(json));
         }
     }
 
@@ -536,7 +534,7 @@ impl Worker {
             }
             let checked = self.guarded(|worker| worker.checked(&document, &cancellation));
             let found = match checked {
-                Ok(Ok(checked)) => diagnostics::of(&checked, self.client.encoding),
+                Ok(Ok(checked)) => diagnostics::of(&checked, &self.documents, self.client),
                 Ok(Err(Failure::Cancelled)) => return false,
                 // It keeps those that it has.
                 Ok(Err(Failure::Unreadable)) => continue,
