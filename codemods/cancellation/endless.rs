@@ -2,10 +2,11 @@
 
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
+use asyncfix_knowledge::libraries::Library;
+use asyncfix_knowledge::loggers;
 use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
@@ -36,12 +37,6 @@ static RULE: Rule = Rule {
 
 /// Functions whose iterators have no end.
 const COUNTERS: &[&str] = &["itertools.count"];
-
-/// Functions that answer with a logger.
-const LOGGERS: &[&str] = &["logging.getLogger", "structlog.get_logger"];
-
-/// Words in the names of loggers.
-const LOGGER_WORDS: &[&str] = &["log", "logger", "logging"];
 
 impl Codemod for UnhandledCancellation {
     fn rule(&self) -> &'static Rule {
@@ -283,7 +278,7 @@ impl Endless<'_, '_, '_> {
         }
         let is_logger = |value: &Expr| {
             matches!(value, Expr::Call(call)
-                if self.file.semantics.means(&call.func, LOGGERS))
+                if self.file.semantics.means(&call.func, &loggers::FUNCTIONS))
         };
         let mut search = OwnLogger {
             file: self.file,
@@ -322,7 +317,7 @@ impl Endless<'_, '_, '_> {
                 let is_of_module = || {
                     semantics.lookup(&name.id, FileScopeId::global()).as_ref() == Some(&definitions)
                 };
-                words.any(|word| LOGGER_WORDS.contains(&word.to_ascii_lowercase().as_str()))
+                words.any(|word| loggers::WORDS.contains(&word.to_ascii_lowercase().as_str()))
                     && matches!(definitions.as_slice(), [one]
                         if one.kind(semantics.db()).is_parameter_def() || is_of_module())
             })
@@ -336,7 +331,7 @@ impl Endless<'_, '_, '_> {
         let bound = file.body().iter().find_map(|statement| match statement {
             Stmt::Assign(assign) => match (assign.targets.as_slice(), &*assign.value) {
                 ([Expr::Name(name)], Expr::Call(call))
-                    if file.semantics.means(&call.func, LOGGERS) =>
+                    if file.semantics.means(&call.func, &loggers::FUNCTIONS) =>
                 {
                     Some(name.id.as_str())
                 }
@@ -344,7 +339,7 @@ impl Endless<'_, '_, '_> {
             },
             Stmt::AnnAssign(assign) => match (&*assign.target, assign.value.as_deref()) {
                 (Expr::Name(name), Some(Expr::Call(call)))
-                    if file.semantics.means(&call.func, LOGGERS) =>
+                    if file.semantics.means(&call.func, &loggers::FUNCTIONS) =>
                 {
                     Some(name.id.as_str())
                 }
@@ -402,7 +397,7 @@ impl<'f> SourceOrderVisitor<'f> for OwnLogger<'f, '_, '_> {
                 if let [Expr::Attribute(target)] = assign.targets.as_slice()
                     && target.value.is_name_expr()
                     && matches!(&*assign.value, Expr::Call(call)
-                        if self.file.semantics.means(&call.func, LOGGERS))
+                        if self.file.semantics.means(&call.func, &loggers::FUNCTIONS))
                 {
                     self.attributes.push(LoggerAttribute {
                         name: &target.attr,

@@ -2,9 +2,9 @@
 
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site, suites_in};
 use ruff_diagnostics::Edit;

@@ -13,7 +13,7 @@ use asyncfix_analysis::answers::uses::{
 };
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::{name_key, property_key};
-use asyncfix_analysis::facts::libraries::Library;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::assumptions;

@@ -11,7 +11,7 @@ use asyncfix_analysis::answers::starts::{Other, script, starting_function};
 use asyncfix_analysis::answers::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::name_key;
-use asyncfix_analysis::facts::libraries::Library;
+use asyncfix_knowledge::libraries::{Library, OTHERS};
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::assumptions;
@@ -237,7 +237,7 @@ fn rewrite<'a>(
         .or_else(|| place.used_outside(file, call));
     let module = match file.library() {
         Some(Library::Other) => {
-            return Err("this file uses Twisted or curio, not asyncio".to_owned());
+            return Err(format!("this file uses {OTHERS}, not asyncio"));
         }
         library => library.and_then(Library::module).unwrap_or("asyncio"),
     };

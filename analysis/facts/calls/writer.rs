@@ -22,9 +22,6 @@ use crate::facts::scopes::{Binding, Kind as ScopeKind, Scopes};
 /// How many bindings are followed to find out what a name stands for.
 pub(super) const STEPS: usize = 5;
 
-/// Packages whose functions belong to the thread of their loop.
-pub(crate) const LOOPS: [&str; 5] = ["asyncio", "anyio", "trio", "curio", "twisted"];
-
 /// The calls of the functions of a file. `table` has the calls that block.
 pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
     let mut writer = Writer {
