@@ -244,3 +244,17 @@ fn names_of_packages_stand_in_knowledge() {
         }
     }
 }
+
+#[test]
+fn answers_depend_on_their_input() {
+    for (path, text) in ["analysis", "codemods", "knowledge", "syntax"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+    {
+        assert!(
+            !code(&text).any(|line| line.contains("thread_local!")),
+            "{} keeps something between two questions: hand it down as a value",
+            path.display()
+        );
+    }
+}

@@ -64,7 +64,7 @@ type Said = FxHashMap<Key, Told<NodeIndex>>;
 
 #[salsa::tracked(returns(ref), no_eq)]
 fn said_by<'db>(db: &'db dyn Db, definition: Definition<'db>) -> Said {
-    Class::of(db, definition)
+    Class::alone(db, definition)
         .map(|class| all_said(&class.own, class.node()))
         .unwrap_or_default()
 }

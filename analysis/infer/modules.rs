@@ -12,7 +12,7 @@ use ty_python_semantic::SemanticModel;
 use ty_python_semantic::types::{Type, TypeDefinition};
 
 use super::flow::Asked;
-use super::{IMPORTS, look_again, versions};
+use super::{IMPORTS, versions};
 use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
@@ -23,7 +23,7 @@ impl<'db> Semantics<'db> {
         steps: usize,
     ) -> Option<Definition<'db>> {
         let db = self.db();
-        let own = Semantics::of_definition(db, definition);
+        let own = self.at_definition(definition);
         if let DefinitionKind::AnnotatedAssignment(assignment) = definition.kind(db) {
             return own.class_of_instance(assignment.annotation(own.module()));
         }
@@ -31,7 +31,7 @@ impl<'db> Semantics<'db> {
         if known != [definition] {
             return None;
         }
-        look_again(|| own.class_to(own.value_bound_by(definition)?, steps))
+        self.look_again(|| own.class_to(own.value_bound_by(definition)?, steps))
     }
 
     /// The annotation of the variable of this module that a name in a function stands for, whatever assigns to it:

@@ -3,6 +3,7 @@
 pub mod bindings;
 pub mod definitions;
 pub(crate) mod functions;
+pub(crate) mod look;
 mod paths;
 mod scopes;
 pub mod semantics;
