@@ -258,3 +258,53 @@ fn answers_depend_on_their_input() {
         );
     }
 }
+
+/// The folders and files of the analysis, each of which may use those before it.
+const FLOORS: [&str; 8] = [
+    "settings",
+    "facts",
+    "index",
+    "candidate",
+    "resolve",
+    "infer",
+    "file",
+    "answers",
+];
+
+/// What goes up in the analysis all the same: a file, and what it uses.
+const GOING_UP: [(&str, &str); 1] = [
+    // A file keeps what was answered about it.
+    ("file.rs", "answers"),
+];
+
+#[test]
+fn arrows_in_the_analysis_go_down() {
+    let folder = root().join("analysis");
+    let mut left = GOING_UP.to_vec();
+    for (path, text) in sources(&folder) {
+        let path = path.strip_prefix(&folder).expect("it is below");
+        let first = path.iter().next().expect("it has a name");
+        let own = first.to_string_lossy();
+        let own = own.strip_suffix(".rs").unwrap_or(&own);
+        let Some(floor) = FLOORS.iter().position(|name| *name == own) else {
+            assert_eq!(own, "lib", "{} has no floor", path.display());
+            continue;
+        };
+        for above in &FLOORS[floor + 1..] {
+            let used = format!("crate::{above}::");
+            if !code(&text).any(|line| line.contains(&used)) {
+                continue;
+            }
+            let place = path.to_string_lossy().replace('\\', "/");
+            let known = left
+                .iter()
+                .position(|(file, name)| *file == place && name == above);
+            assert!(
+                known.is_some(),
+                "analysis/{place} uses `{above}`, which is above it"
+            );
+            known.map(|known| left.swap_remove(known));
+        }
+    }
+    assert!(left.is_empty(), "{left:?} go down now: drop them");
+}

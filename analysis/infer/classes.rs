@@ -6,10 +6,11 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
 
+use super::STEPS;
 use super::attribute_facts::Told;
-use super::{STEPS, versions};
 use crate::resolve::definitions::{BASES, Class};
 use crate::resolve::semantics::Semantics;
+use crate::resolve::versions;
 
 /// How many values of an attribute are looked at: each of them may be made of such an attribute.
 const VALUES: usize = 4;

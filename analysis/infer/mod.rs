@@ -28,7 +28,6 @@ mod reaching_values;
 mod returned;
 pub mod types;
 mod unknown;
-pub(crate) mod versions;
 
 use std::cell::Cell;
 

@@ -11,9 +11,10 @@ use ty_python_core::semantic_index;
 use ty_python_semantic::SemanticModel;
 use ty_python_semantic::types::{Type, TypeDefinition};
 
+use super::IMPORTS;
 use super::flow::Asked;
-use super::{IMPORTS, versions};
 use crate::resolve::semantics::Semantics;
+use crate::resolve::versions;
 
 impl<'db> Semantics<'db> {
     /// The class of a variable of another module, which nothing in that module gives another value.

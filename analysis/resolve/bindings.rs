@@ -13,9 +13,9 @@ use ty_python_core::scope::FileScopeId;
 use ty_python_core::{BindingWithConstraintsIterator, EnclosingSnapshotResult};
 
 use crate::facts::spelling::{ALIAS_DEPTH, Explained};
-use crate::infer::versions;
 use crate::resolve::definitions::instance_values;
 use crate::resolve::semantics::Semantics;
+use crate::resolve::versions;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy)]

@@ -7,3 +7,4 @@ pub(crate) mod look;
 mod paths;
 mod scopes;
 pub mod semantics;
+pub(crate) mod versions;

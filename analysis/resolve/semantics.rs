@@ -11,7 +11,7 @@ use ruff_db::files::system_path_to_file;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::{SourceText, source_text};
 use ruff_db::system::SystemPath;
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::Expr;
 use ruff_text_size::Ranged;
 use rustc_hash::FxHashMap;
 use ty_module_resolver::file_to_module;
@@ -199,13 +199,6 @@ pub fn index_ahead(semantics: &Semantics<'_>) {
             }
         },
     );
-}
-
-/// The module that names are imported from, with the dots of a relative import.
-pub fn import_source(import: &ast::StmtImportFrom) -> String {
-    let dots = ".".repeat(import.level as usize);
-    let module = import.module.as_deref().unwrap_or_default();
-    format!("{dots}{module}")
 }
 
 /// Whether `inner` lies in `outer`, as nodes of one file.

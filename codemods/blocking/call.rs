@@ -1,9 +1,10 @@
 //! AF201 to AF209: a call that keeps its thread waiting, in code that runs on an event loop.
 
-use asyncfix_analysis::answers::blocking::{Called, called, unsafe_because};
+use asyncfix_analysis::answers::blocking::{Called, called};
 use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::answers::{coroutines, locks};
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::blocking_calls::unsafe_because;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::blocking::{Kind, Row, is_consumer};

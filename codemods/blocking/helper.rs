@@ -1,8 +1,9 @@
 //! AF206: a function of the project that blocks, called in code that runs on an event loop.
 
-use asyncfix_analysis::answers::blocking::{self, Called};
+use asyncfix_analysis::answers::blocking::Called;
 use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::blocking_calls;
 use asyncfix_analysis::facts::calls::{Bond, bound};
 use asyncfix_analysis::facts::key::name_key;
 use asyncfix_analysis::facts::spelling::Hints;
@@ -264,7 +265,7 @@ fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
         Expr::Name(name) => semantics
             .origins(name)
             .iter()
-            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if blocking::is_free(bound, made))),
+            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if blocking_calls::is_free(bound, made))),
         _ => false,
     }
     };

@@ -2,9 +2,9 @@
 //! in a thread.
 
 use asyncfix_analysis::answers::blocking::called;
-use asyncfix_analysis::answers::file_access::{Modes, modes};
 use asyncfix_analysis::answers::flow::Exits;
-use asyncfix_analysis::answers::in_thread::Obstacles;
+use asyncfix_analysis::facts::file_access::{Modes, modes};
+use asyncfix_analysis::facts::in_thread::Obstacles;
 use asyncfix_knowledge::blocking::Kind;
 use asyncfix_syntax::lines::{line_before, one_line};
 use asyncfix_syntax::queries::argument;

@@ -1,7 +1,7 @@
 //! AF301 unhandled-cancellation: an endless loop that is cancelled without a word.
 
-use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::loops;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
@@ -54,7 +54,7 @@ impl Codemod for UnhandledCancellation {
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
         let body = match site.node {
-            AnyNodeRef::StmtWhile(statement) if coroutines::is_endless(&statement.test) => {
+            AnyNodeRef::StmtWhile(statement) if loops::is_endless(&statement.test) => {
                 &statement.body
             }
             AnyNodeRef::StmtFor(statement)
@@ -66,7 +66,7 @@ impl Codemod for UnhandledCancellation {
             _ => return Candidate::No,
         };
         // Whether it awaits, and what handles a cancellation, other rules may change first.
-        Candidate::when(handlers::may_be_asynchronous(site) && !coroutines::leaves_loop(body))
+        Candidate::when(handlers::may_be_asynchronous(site) && !loops::leaves_loop(body))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {

@@ -1,5 +1,6 @@
 //! What a function does, from a walk through its body.
 
+use crate::facts::loops;
 use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_fresh, is_thread_safe};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
@@ -14,12 +15,11 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Blocked, Call, Callee, Function, Target};
-use crate::answers::blocking::{always_blocks, unsafe_because};
-use crate::answers::coroutines;
+use crate::facts::blocking_calls::{always_blocks, unsafe_because};
+use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
 use crate::facts::calls::writer::{STEPS, Writer};
 use crate::facts::scopes::Binding;
-use crate::index::call_graph::CONDITIONS;
 
 /// Walks through the body of one function.
 pub(super) struct Walk<'w, 's, 'a> {
@@ -91,9 +91,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             }
             AnyNodeRef::StmtWhile(statement) => {
                 self.exits(&statement.body);
-                if coroutines::is_endless(&statement.test)
-                    && !coroutines::leaves_loop(&statement.body)
-                {
+                if loops::is_endless(&statement.test) && !loops::leaves_loop(&statement.body) {
                     self.ties(|| "it never returns, so the thread would never end".to_owned());
                 }
             }

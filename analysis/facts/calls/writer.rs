@@ -14,9 +14,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::asked::asked_by;
 use super::file_paths::FilePath;
 use super::{Calls, Class, ClassMember, Function, Path, Target};
-use crate::answers::in_thread::Obstacles;
 use crate::facts::calls::values::Value;
 use crate::facts::calls::walk::Walk;
+use crate::facts::in_thread::Obstacles;
 use crate::facts::scopes::{Binding, Kind as ScopeKind, Scopes};
 
 /// How many bindings are followed to find out what a name stands for.
