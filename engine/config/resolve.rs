@@ -140,6 +140,12 @@ impl Resolver {
                 settings.asks_for_annotations = asks;
                 settings.is_type_checked = true;
             }
+            let checkers = type_checkers::named(folder);
+            if !checkers.is_empty() {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                settings.is_type_checked = true;
+                settings.loses_signatures |= checkers.contains(&type_checkers::TY);
+            }
             let layout = formatters::layout(folder);
             if layout != Layout::default() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
@@ -209,6 +215,7 @@ impl Resolver {
         let asks = root
             .ancestors()
             .find_map(type_checkers::ask_for_annotations);
+        let checkers: Vec<&str> = root.ancestors().flat_map(type_checkers::named).collect();
         let layouts: Vec<Layout> = root.ancestors().map(formatters::layout).collect();
         let mut blocking = options.blocking;
         blocking.extend(inline.blocking.clone());
@@ -252,7 +259,8 @@ impl Resolver {
                     .or(options.concurrency_in_tests)
                     .unwrap_or(defaults.concurrency_in_tests),
                 asks_for_annotations: asks.unwrap_or(defaults.asks_for_annotations),
-                is_type_checked: asks.is_some(),
+                is_type_checked: asks.is_some() || !checkers.is_empty(),
+                loses_signatures: checkers.contains(&type_checkers::TY),
                 line_length: layouts
                     .iter()
                     .find_map(|layout| layout.line_length)
