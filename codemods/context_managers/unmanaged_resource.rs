@@ -26,7 +26,7 @@ use crate::codemod::Codemod;
 use crate::edit::blocks;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF601.
 pub struct UnmanagedResource;
@@ -38,6 +38,7 @@ static RULE: Rule = Rule {
     pitfall: "not using context managers",
     page: include_str!("AF601.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

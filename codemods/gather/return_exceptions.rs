@@ -27,7 +27,7 @@ use crate::edit::insertion::Slot;
 use crate::edit::{annotations, fresh_names};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF701.
 pub struct GatherWithoutReturnExceptions;
@@ -39,6 +39,7 @@ static RULE: Rule = Rule {
     pitfall: "ignoring exceptions in gather()",
     page: include_str!("AF701.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 
