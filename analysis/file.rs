@@ -19,9 +19,10 @@ use ty_python_semantic::Db;
 
 use crate::answers::decorators::is_fixture;
 use crate::answers::replaced::Replacements;
+use crate::facts::libraries::Library;
 use crate::facts::spelling::awaits_at_top;
 use crate::facts::value_flow::Place;
-use crate::index::project::{Library, Project};
+use crate::index::project::Project;
 use crate::resolve::semantics::Semantics;
 use crate::settings::Settings;
 

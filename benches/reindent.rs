@@ -12,7 +12,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use asyncfix_codemods::edit::blocks::Lines;
+use asyncfix_codemods::edit::lines::Lines;
 use asyncfix_codemods::edit::proof::prove;
 use asyncfix_codemods::edit::rewrite::apply;
 use ruff_python_ast::Stmt;

@@ -12,7 +12,7 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::blocking::files::FileUses;
 use crate::blocking::state::ModuleNames;
-use crate::edit::blocks::Lines;
+use crate::edit::lines::Lines;
 use crate::edit::sections;
 use crate::mixing::conversion::Memory;
 

@@ -18,6 +18,19 @@ pub struct Finding {
     pub message: String,
     /// What can be done about it.
     pub remedy: Remedy,
+    /// Functions of the project that play a part in it.
+    pub related: Vec<Related>,
+}
+
+/// A function that plays a part in a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The file, as an absolute path.
+    pub path: PathBuf,
+    /// The function's name, behind those of the classes around it.
+    pub function: String,
+    /// What it does, one sentence without a full stop.
+    pub message: String,
 }
 
 impl Finding {

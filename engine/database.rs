@@ -1,6 +1,7 @@
 //! The type engine's database: files, search paths, and texts that are not on disk.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, RwLock};
 
@@ -35,29 +36,59 @@ use crate::source;
 /// Texts that stand for files, whatever is on disk: an editor's buffer, standard input, a file
 /// after a round of rewrites, a file in another encoding than UTF-8.
 #[derive(Debug, Default, Clone)]
-struct Overlay(Arc<RwLock<FxHashMap<SystemPathBuf, Arc<str>>>>);
+struct Overlay(Arc<RwLock<Texts>>);
+
+#[derive(Debug, Default)]
+struct Texts {
+    by_path: FxHashMap<SystemPathBuf, Arc<str>>,
+    /// By their folders, the names of those that are not on disk.
+    unsaved: FxHashMap<SystemPathBuf, BTreeSet<String>>,
+}
 
 impl Overlay {
     fn get(&self, path: &SystemPath) -> Option<Arc<str>> {
-        self.0.read().ok()?.get(path).cloned()
+        self.0.read().ok()?.by_path.get(path).cloned()
     }
 
     fn clear(&self) {
         if let Ok(mut texts) = self.0.write() {
-            texts.clear();
+            *texts = Texts::default();
         }
     }
 
     fn remove(&self, path: &SystemPath) {
         if let Ok(mut texts) = self.0.write() {
-            texts.remove(path);
+            texts.by_path.remove(path);
+            if let Some(names) = path
+                .parent()
+                .and_then(|folder| texts.unsaved.get_mut(folder))
+            {
+                names.retain(|name| Some(name.as_str()) != path.file_name());
+            }
         }
     }
 
     fn set(&self, path: &SystemPath, text: Arc<str>) {
         if let Ok(mut texts) = self.0.write() {
-            texts.insert(path.to_path_buf(), text);
+            texts.by_path.insert(path.to_path_buf(), text);
         }
+    }
+
+    /// Takes note that a file is not on disk.
+    fn note_unsaved(&self, path: &SystemPath) {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name())
+            && let Ok(mut texts) = self.0.write()
+        {
+            let names = texts.unsaved.entry(folder.to_path_buf()).or_default();
+            names.insert(name.to_owned());
+        }
+    }
+
+    /// The names of the files that are not on disk and would be in this folder.
+    fn unsaved_in(&self, folder: &SystemPath) -> Option<BTreeSet<String>> {
+        let texts = self.0.read().ok()?;
+        let names = texts.unsaved.get(folder)?;
+        (!names.is_empty()).then(|| names.clone())
     }
 }
 
@@ -91,6 +122,12 @@ enum StubEntry<'a> {
     Folder(&'static Dir<'static>),
     /// A folder with a stub of nothing for each of these names.
     Unknown(&'a [String]),
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn not_found() -> std::io::Error {
@@ -147,23 +184,26 @@ fn present_in<'p>(folders: impl Iterator<Item = &'p SystemPathBuf>) -> FxHashSet
 impl System for LayeredSystem {
     fn path_metadata(&self, path: &SystemPath) -> ruff_db::system::Result<Metadata> {
         let Some(text) = self.overlay.get(path) else {
-            return match self.stub_entry(path) {
-                Some(entry) => Ok(Metadata::new(
-                    FileRevision::from(0u64),
-                    None,
-                    match entry {
-                        StubEntry::File(_) => FileType::File,
-                        StubEntry::Folder(_) | StubEntry::Unknown(_) => FileType::Directory,
-                    },
-                )),
-                None => self.os.path_metadata(path),
-            };
+            if let Some(entry) = self.stub_entry(path) {
+                let kind = match entry {
+                    StubEntry::File(_) => FileType::File,
+                    StubEntry::Folder(_) | StubEntry::Unknown(_) => FileType::Directory,
+                };
+                return Ok(Metadata::new(FileRevision::from(0u64), None, kind));
+            }
+            let metadata = self.os.path_metadata(path)?;
+            return Ok(match self.overlay.unsaved_in(path) {
+                Some(names) if metadata.file_type() == FileType::Directory => {
+                    let on_disk = format!("{:?}", metadata.revision());
+                    let revision = FileRevision::from(hash_of(&(on_disk, names)));
+                    Metadata::new(revision, metadata.permissions(), FileType::Directory)
+                }
+                _ => metadata,
+            });
         };
         // The revision is the text itself: the database asks again when it changes.
-        let mut hasher = FxHasher::default();
-        text.hash(&mut hasher);
         Ok(Metadata::new(
-            FileRevision::from(hasher.finish()),
+            FileRevision::from(hash_of(&text)),
             None,
             FileType::File,
         ))
@@ -255,7 +295,16 @@ impl System for LayeredSystem {
                 })))
             }
             Some(StubEntry::File(_)) => Err(not_found()),
-            None => self.os.read_directory(path),
+            None => {
+                let entries = self.os.read_directory(path)?;
+                let unsaved = self.overlay.unsaved_in(path).unwrap_or_default();
+                let folder = path.to_path_buf();
+                let unsaved = unsaved.into_iter().map(move |name| {
+                    let path = folder.join(name);
+                    Ok(DirectoryEntry::new(path, FileType::File))
+                });
+                Ok(Box::new(entries.chain(unsaved)))
+            }
         }
     }
 
@@ -339,7 +388,7 @@ impl Database {
                 Files::sync_all_recursive(&mut database, &shared);
                 database
             }
-            _ => Self::new(origins)?,
+            _ => Self::new(origins),
         };
         // There is always one, for files nobody asked about.
         views.push(View::of_version(PythonVersion::latest()));
@@ -381,7 +430,7 @@ impl Database {
         Ok(())
     }
 
-    fn new(origins: Origins) -> anyhow::Result<Self> {
+    fn new(origins: Origins) -> Self {
         let origins = Arc::new(origins);
         // All paths are absolute: which folder is the working folder plays no part.
         let folder = origins.roots.all().next().cloned();
@@ -405,7 +454,7 @@ impl Database {
                 .files
                 .try_add_root(&database, root, FileRootKind::Project);
         }
-        Ok(database)
+        database
     }
 
     /// Where files with this view look for modules.
@@ -447,8 +496,12 @@ impl Database {
             return;
         }
         self.system.overlay.set(path, text);
+        let is_unsaved = known.is_none() && !path.as_std_path().is_file();
+        if is_unsaved {
+            self.system.overlay.note_unsaved(path);
+        }
         // A file that was never asked for is read when it is.
-        if known.is_some() || self.files.try_system(self, path).is_some() {
+        if is_unsaved || known.is_some() || self.files.try_system(self, path).is_some() {
             File::sync_path(self, path);
         }
     }

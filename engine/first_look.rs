@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use asyncfix_analysis::facts::calls;
 use asyncfix_analysis::facts::scopes::Scopes;
+use asyncfix_analysis::facts::summary::{Summary, may_drive_coroutines, may_start_loops};
 use asyncfix_analysis::facts::value_flow::{Place, Writer};
-use asyncfix_analysis::index::project::{Project, Summary, may_drive_coroutines, may_start_loops};
+use asyncfix_analysis::index::project::Project;
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::traversal::Prospects;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_analysis::index::project::{Project, Summary};
+use asyncfix_analysis::facts::summary::Summary;
+use asyncfix_analysis::index::project::Project;
 use ruff_db::system::{SystemPath, SystemPathBuf};
 use ruff_python_ast::name::Name;
 use rustc_hash::FxHashSet;

@@ -4,6 +4,7 @@
 //! [`asyncfix_codemods`] their context, applies what they write, and proves it. It prints nothing and knows of no
 //! command line; whoever uses it (the command line, the language server) shows what comes out.
 
+mod across;
 pub mod choose;
 pub mod config;
 pub mod database;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -16,33 +16,33 @@ use asyncfix_codemods::edit::proof::Flaw;
 use asyncfix_codemods::edit::rewrite::Round;
 use asyncfix_codemods::edit::{proof, rewrite};
 use asyncfix_codemods::file::{File, Writable};
-use asyncfix_codemods::finding::{Elsewhere, Finding, Remedy};
+use asyncfix_codemods::finding::{Finding, Remedy};
 use asyncfix_codemods::{CODEMODS, suppression, traversal};
 use rayon::prelude::*;
-use ruff_db::PythonFile;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::source_text;
 use ruff_db::system::SystemPathBuf;
 use ruff_diagnostics::Applicability;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashSet, FxHasher};
 use salsa::{CancellationToken, Database as _};
 
+use crate::across::{across, give_up_together, python_file_of};
 use crate::choose::{Change, Choice, Plan, Proposal, check_python};
 use crate::config::{Config, Resolver};
 use crate::database::Database;
-use crate::index::{Index, system_path};
+use crate::index::Index;
 use crate::lines::Lines;
 use crate::panics::last_panic;
 use crate::places::Places;
 use crate::problem::{Kind, Problem};
 use crate::python_version::OLDEST;
 use crate::roots::View;
-use crate::run::{Fixed, Mode, STACK_SIZE, changes_others};
-use crate::source::{self, Source};
+use crate::run::{Fixed, Mode, STACK_SIZE};
+use crate::source::Source;
 
 /// How many rounds a file may take, and for each finding that it had at first. Two rewrites that undo each other are
 /// found by the text that comes back; one that writes its own cause again has no other end.
-const ROUNDS: usize = 100;
+pub(crate) const ROUNDS: usize = 100;
 
 const ROUNDS_OF_A_FINDING: usize = 2;
 
@@ -72,7 +72,7 @@ impl Active {
     }
 
     /// The codemods that are selected for the file.
-    fn all_codemods(&self) -> Vec<&'static dyn Codemod> {
+    pub(crate) fn all_codemods(&self) -> Vec<&'static dyn Codemod> {
         let codes = self.config.codes_for(self.path.as_std_path());
         let all = CODEMODS.iter().copied();
         all.filter(|codemod| codes.contains(&codemod.rule().code))
@@ -226,249 +226,8 @@ pub(crate) fn rounds(
     finished
 }
 
-/// Makes the rewrites that change several files. Each is made in all of them, or in none.
-fn across(active: &mut Vec<Active>, database: &mut Database, given: &Given<'_>, plan: Plan<'_>) {
-    for _ in 0..ROUNDS {
-        let wanted: Vec<(usize, Fixed, Across)> = active
-            .par_iter()
-            .enumerate()
-            .filter(|(_, file)| {
-                file.error.is_none() && changes_others(file.codemods.iter().copied())
-            })
-            .map_with(database.clone(), |database, (position, file)| {
-                let rewrites = rewrites_across(database, file, given, plan);
-                let of_file = move |(fixed, changes)| (position, fixed, changes);
-                rewrites.into_iter().map(of_file).collect::<Vec<_>>()
-            })
-            .flatten()
-            .collect();
-        let mut touched: FxHashSet<PathBuf> = FxHashSet::default();
-        let mut is_changed = false;
-        for (position, fixed, changes) in wanted {
-            // The others have their turn in the next round.
-            let paths = changes.paths();
-            if paths.iter().any(|path| touched.contains(path)) {
-                continue;
-            }
-            touched.extend(paths);
-            let texts = match changes {
-                Across::Edits(changes) => rewritten(database, &changes, given),
-                Across::Texts(texts) => Ok(texts),
-            };
-            match texts.and_then(|texts| put(active, database, texts, given)) {
-                Ok(()) => {
-                    is_changed = true;
-                    if let Some(file) = active.get_mut(position) {
-                        file.fixed.push(fixed);
-                    }
-                }
-                Err(reason) => {
-                    if let Some(file) = active.get_mut(position) {
-                        let message = format!(
-                            "not changed: {reason} (bug in {}, please report it)",
-                            fixed.code
-                        );
-                        file.error = Some(Problem::new(&file.shown, Kind::Internal, message));
-                    }
-                }
-            }
-        }
-        if !is_changed {
-            break;
-        }
-    }
-}
-
-/// Takes back what was changed together with a file that has to be left as it was.
-fn give_up_together(finished: &mut [Active]) {
-    let failed: FxHashMap<usize, String> = finished
-        .iter()
-        .filter(|file| file.error.is_some())
-        .filter_map(|file| Some((file.group?, file.shown.display().to_string())))
-        .collect();
-    for file in finished {
-        let Some(other) = file.group.and_then(|group| failed.get(&group)) else {
-            continue;
-        };
-        file.text = Arc::clone(&file.source.text);
-        file.fixed.clear();
-        // They are those of the text that is given up.
-        file.findings.clear();
-        file.complaints.clear();
-        let message = format!("not changed, because {other} must change with it and can't");
-        file.error
-            .get_or_insert_with(|| Problem::new(&file.shown, Kind::Internal, message));
-    }
-}
-
-/// What a fix changes in several files.
-enum Across {
-    Edits(Vec<Elsewhere>),
-    /// What somebody wrote in the place of it.
-    Texts(Vec<(PathBuf, Arc<str>)>),
-}
-
-impl Across {
-    fn paths(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Edits(changes) => changes.iter().map(|change| change.path.clone()).collect(),
-            Self::Texts(texts) => texts.iter().map(|(path, _)| path.clone()).collect(),
-        }
-    }
-}
-
-/// The rewrites of a file that change others too: what is fixed, and what changes.
-fn rewrites_across(
-    database: &Database,
-    file: &Active,
-    given: &Given<'_>,
-    plan: Plan<'_>,
-) -> Vec<(Fixed, Across)> {
-    let codemods: Vec<&'static dyn Codemod> = file
-        .codemods
-        .iter()
-        .copied()
-        .filter(|codemod| codemod.changes_other_files())
-        .collect();
-    let attempt = catch_unwind(AssertUnwindSafe(|| {
-        with_context(database, file, given, |context, _| {
-            let findings = judged(traversal::check(context, &codemods, &[]), file, plan);
-            let is_across = |finding: &Finding| {
-                let rewrite = finding.remedy.rewrite();
-                rewrite.is_some_and(|rewrite| !rewrite.elsewhere.is_empty())
-            };
-            let across = findings.into_iter().filter(is_across).collect();
-            wanted(database, context, across, file, given, plan)
-        })
-    }));
-    let findings = match attempt {
-        Ok(Some(Ok(findings))) => findings,
-        Ok(Some(Err(instead))) => return vec![(instead.fixed, Across::Texts(instead.texts))],
-        Err(panic) if is_called_off(&*panic) => resume_unwind(panic),
-        // It is met again, and reported, when the file has its own rounds.
-        Ok(None) | Err(_) => Vec::new(),
-    };
-    findings
-        .into_iter()
-        .filter_map(|finding| match &finding.remedy {
-            Remedy::Rewrite(rewrite) if rewrite.applicability >= least(file) => {
-                let fixed = Fixed::of(&finding, &file.text);
-                let rewrite = rewrite.clone();
-                let own = Elsewhere {
-                    path: file.path.as_std_path().to_path_buf(),
-                    edits: rewrite::in_order(rewrite.shared, rewrite.edits),
-                };
-                let changes = std::iter::once(own).chain(rewrite.elsewhere).collect();
-                Some((fixed, Across::Edits(changes)))
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-/// The new texts that some changes lead to, each proved.
-fn rewritten(
-    database: &Database,
-    changes: &[Elsewhere],
-    given: &Given<'_>,
-) -> Result<Vec<(PathBuf, Arc<str>)>, String> {
-    let mut texts = Vec::new();
-    for change in changes {
-        let shown = change.path.display();
-        let python_file = python_file_of(database, &change.path, given)?;
-        let module = parsed_module(database, python_file).load(database);
-        let text = source_text(database, python_file.file(database));
-        let new = rewrite::apply(text.as_str(), &change.edits);
-        proof::prove(text.as_str(), &module, &new, &change.edits, &[])
-            .map_err(|flaw| format!("in {shown} {flaw}"))?;
-        texts.push((change.path.clone(), Arc::from(new)));
-    }
-    Ok(texts)
-}
-
-/// A file as it is now. `Err` says why there is none.
-fn python_file_of<'db>(
-    database: &'db Database,
-    path: &Path,
-    given: &Given<'_>,
-) -> Result<PythonFile<'db>, String> {
-    let shown = path.display();
-    let config = config_of(path, given)?;
-    let path = system_path(path).ok_or(format!("{shown} is not valid UTF-8"))?;
-    let program_file = database
-        .file(&path, given.index.view_of(&path, &config))
-        .ok_or(format!("{shown} no longer exists"))?;
-    Ok(program_file.python_file(database))
-}
-
-fn config_of(path: &Path, given: &Given<'_>) -> Result<Arc<Config>, String> {
-    let folder = path.parent().unwrap_or(path);
-    given
-        .resolver
-        .for_folder(folder)
-        .map_err(|error| error.0.clone())
-}
-
-/// Takes new texts over. Nothing is taken over where one of the files cannot be read.
-fn put(
-    active: &mut Vec<Active>,
-    database: &mut Database,
-    texts: Vec<(PathBuf, Arc<str>)>,
-    given: &Given<'_>,
-) -> Result<(), String> {
-    let mut positions: FxHashMap<PathBuf, usize> = active
-        .iter()
-        .map(|file| file.path.as_std_path().to_path_buf())
-        .zip(0..)
-        .collect();
-    let mut new = Vec::new();
-    for (path, _) in &texts {
-        if positions.contains_key(path) {
-            continue;
-        }
-        let index = given.index.project.number_of(path);
-        let index = index.ok_or(format!("{} was not passed to asyncfix", path.display()))?;
-        let source = source::read(path).map_err(|reason| reason.clone())?;
-        positions.insert(path.clone(), active.len() + new.len());
-        let shown = given.shown.get(index).cloned().unwrap_or_default();
-        let config = config_of(path, given)?;
-        let path = system_path(path).unwrap_or_default();
-        let view = given.index.view_of(&path, &config);
-        new.push(Active::new(index, shown, path, view, config, source));
-    }
-    active.extend(new);
-    // What each of them was changed together with before comes along.
-    let touched: FxHashSet<usize> = texts
-        .iter()
-        .filter_map(|(path, _)| positions.get(path).copied())
-        .collect();
-    let Some(group) = touched.iter().min().copied() else {
-        return Ok(());
-    };
-    let joined: FxHashSet<usize> = touched
-        .iter()
-        .filter_map(|position| active.get(*position)?.group)
-        .collect();
-    for (position, file) in active.iter_mut().enumerate() {
-        let is_joined = file.group.is_some_and(|group| joined.contains(&group));
-        if is_joined || touched.contains(&position) {
-            file.group = Some(group);
-        }
-    }
-    for (path, text) in texts {
-        let position = positions.get(&path);
-        if let Some(file) = position.and_then(|position| active.get_mut(*position)) {
-            database.set_text(&file.path, Arc::clone(&text));
-            file.text = text;
-            // A coroutine function has mistakes that a plain one cannot have.
-            file.codemods = file.all_codemods();
-        }
-    }
-    Ok(())
-}
-
 /// Whether a panic is none: somebody does not want the answer any more.
-fn is_called_off(panic: &(dyn Any + Send)) -> bool {
+pub(crate) fn is_called_off(panic: &(dyn Any + Send)) -> bool {
     matches!(
         panic.downcast_ref(),
         Some(salsa::Cancelled::Local | salsa::Cancelled::PendingWrite)
@@ -638,10 +397,10 @@ fn look_at(
 }
 
 /// What somebody wrote in the place of a fix.
-struct Instead {
-    fixed: Fixed,
+pub(crate) struct Instead {
+    pub(crate) fixed: Fixed,
     /// By the paths of the files, that of the finding first.
-    texts: Vec<(PathBuf, Arc<str>)>,
+    pub(crate) texts: Vec<(PathBuf, Arc<str>)>,
 }
 
 impl Instead {
@@ -661,7 +420,7 @@ impl Instead {
 }
 
 /// The findings without the fixes that nobody wants, where somebody is asked. `Err` where they gave other texts.
-fn wanted(
+pub(crate) fn wanted(
     database: &Database,
     context: &File<'_, '_>,
     findings: Vec<Finding>,
@@ -722,7 +481,7 @@ fn wanted(
 }
 
 /// What the fix of a finding alone would change, its own file first. `Err` where one of the files is gone.
-fn changes_of(
+pub(crate) fn changes_of(
     database: &Database,
     context: &File<'_, '_>,
     finding: &Finding,
@@ -814,7 +573,7 @@ fn hash_of(text: &str) -> u64 {
 
 /// Findings on the lines that are looked at, with what the project's oldest Python and the configuration say about
 /// their fixes.
-fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> Vec<Finding> {
+pub(crate) fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> Vec<Finding> {
     let fixes = &file.config.fixes;
     let version = file.config.settings.target_version;
     let too_old = (version < OLDEST).then(|| {
@@ -840,7 +599,7 @@ fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> Vec<Finding>
 }
 
 /// The least applicability of what is applied to a file.
-fn least(file: &Active) -> Applicability {
+pub(crate) fn least(file: &Active) -> Applicability {
     if file.config.unsafe_fixes {
         Applicability::Unsafe
     } else {
@@ -852,7 +611,7 @@ fn least(file: &Active) -> Applicability {
 ///
 /// Its tree is kept: others look into it as well, and to parse it again takes longer than the memory is
 /// worth.
-fn with_context<T>(
+pub(crate) fn with_context<T>(
     database: &Database,
     file: &Active,
     given: &Given<'_>,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_analysis::index::project::{Project, Summary};
+use asyncfix_analysis::facts::summary::Summary;
+use asyncfix_analysis::index::project::Project;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;

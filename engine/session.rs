@@ -8,8 +8,9 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use asyncfix_analysis::index::project::Summary;
+use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;
@@ -119,6 +120,14 @@ pub struct Rewritten {
     pub cells: Vec<(usize, String)>,
 }
 
+/// The size of a file and when it was changed. `None` where there is none.
+type Stamp = Option<(u64, SystemTime)>;
+
+fn stamp_of(path: &Path) -> Stamp {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}
+
 /// What belongs together, as far as it is known.
 #[derive(Default)]
 struct Known {
@@ -126,6 +135,8 @@ struct Known {
     files: Vec<PathBuf>,
     numbers: FxHashMap<PathBuf, usize>,
     summaries: Vec<Option<Arc<Summary>>>,
+    /// What the files were on disk when they were summarized.
+    stamps: Vec<Stamp>,
     /// Files that are to be summarized, because they are new or have changed.
     pending: FxHashSet<usize>,
     /// Whether files were made or removed since they were listed.
@@ -173,11 +184,11 @@ impl Session {
     }
 
     /// Lets `text` stand for a file, whatever is on disk.
-    pub fn set_text(&mut self, path: &Path, text: Arc<str>) {
-        if self.open.get(path).is_some_and(|known| *known == text) {
+    pub fn set_text(&mut self, path: &Path, text: &Arc<str>) {
+        if self.open.get(path).is_some_and(|known| *known == *text) {
             return;
         }
-        self.open.insert(path.to_path_buf(), Arc::clone(&text));
+        self.open.insert(path.to_path_buf(), Arc::clone(text));
         self.note_change(path, Some(text));
     }
 
@@ -199,6 +210,23 @@ impl Session {
         }
     }
 
+    /// Looks for files that have changed on disk, or were made or removed, where nobody tells.
+    pub fn look_at_disk(&mut self) {
+        let mut changed = Vec::new();
+        for known in self.known.values_mut() {
+            known.is_listing_old = true;
+            let stamps = known.files.par_iter().zip(&known.stamps);
+            changed.par_extend(
+                stamps
+                    .filter(|(path, stamp)| **stamp != stamp_of(path))
+                    .map(|(path, _)| path.clone()),
+            );
+        }
+        for path in changed {
+            self.file_changed(&path);
+        }
+    }
+
     /// Takes note of other options, or of configuration files or environments that have changed. `Err` where the options
     /// are wrong: those that were there stay.
     pub fn configuration_changed(
@@ -213,12 +241,18 @@ impl Session {
         Ok(())
     }
 
-    fn note_change(&mut self, path: &Path, text: Option<Arc<str>>) {
-        for known in self.known.values_mut() {
+    fn note_change(&mut self, path: &Path, text: Option<&Arc<str>>) {
+        // A file that is yet to be saved is there for the others already.
+        let is_new = text.is_some() && !is_notebook(path);
+        let whole = is_new.then(|| self.whole_of(path).ok()).flatten();
+        for (root, known) in &mut self.known {
+            if Some(root) == whole.as_ref() && !known.numbers.contains_key(path) {
+                known.add(path.to_path_buf());
+            }
             if let Some(number) = known.numbers.get(path) {
                 known.pending.insert(*number);
             }
-            known.changed.insert(path.to_path_buf(), text.clone());
+            known.changed.insert(path.to_path_buf(), text.cloned());
             known.revision += 1;
         }
     }
@@ -263,7 +297,7 @@ impl Session {
             return Ok(None);
         };
         let code = code_path(path);
-        self.set_text(&code, Arc::from(notebook.code()));
+        self.set_text(&code, &Arc::from(notebook.code()));
         Ok(Some((notebook, code)))
     }
 
@@ -435,7 +469,7 @@ impl Session {
             named: true,
         };
         let mut input = Input::new(found);
-        input.text = open.get(path).map(|text| text.to_string());
+        input.text = open.get(path).map(ToString::to_string);
         let source = match &input.text {
             Some(text) => source::Source::utf8(text.clone()),
             None => source::read(path).map_err(SessionError::Unreadable)?,
@@ -538,7 +572,7 @@ impl Known {
                     path: path.clone(),
                     named: false,
                 });
-                input.text = open.get(path).map(|text| text.to_string());
+                input.text = open.get(path).map(ToString::to_string);
                 Some((number, first_look(number, input, resolver, false)))
             })
             .collect();
@@ -549,6 +583,10 @@ impl Known {
                 FirstLook::Error(_) => None,
             };
             self.pending.remove(&number);
+            let stamp = self.files.get(number).and_then(|path| stamp_of(path));
+            if let Some(known) = self.stamps.get_mut(number) {
+                *known = stamp;
+            }
             if let Some(known) = self.summaries.get_mut(number)
                 && known.as_deref() != summary.as_deref()
             {
@@ -566,14 +604,15 @@ impl Known {
         open: &FxHashMap<PathBuf, Arc<str>>,
     ) -> Result<(), SessionError> {
         let before = std::mem::take(self);
-        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, bool)> = before
+        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, Stamp, bool)> = before
             .files
             .iter()
             .enumerate()
             .zip(before.summaries)
-            .map(|((number, path), summary)| {
+            .zip(before.stamps)
+            .map(|(((number, path), summary), stamp)| {
                 let is_pending = before.pending.contains(&number);
-                (path.clone(), (summary, is_pending))
+                (path.clone(), (summary, stamp, is_pending))
             })
             .collect();
         let listed = whole.files(resolver)?;
@@ -591,10 +630,12 @@ impl Known {
             }
         }
         for (number, path) in self.files.iter().enumerate() {
-            if let Some((summary, is_pending)) = summaries.remove(path)
+            if let Some((summary, stamp, is_pending)) = summaries.remove(path)
                 && let Some(place) = self.summaries.get_mut(number)
+                && let Some(own) = self.stamps.get_mut(number)
             {
                 *place = summary;
+                *own = stamp;
                 if !is_pending {
                     self.pending.remove(&number);
                 }
@@ -615,6 +656,7 @@ impl Known {
         self.numbers.insert(path.clone(), number);
         self.files.push(path);
         self.summaries.push(None);
+        self.stamps.push(None);
         self.pending.insert(number);
         self.index = None;
     }

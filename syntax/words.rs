@@ -1,9 +1,10 @@
 //! The words that names are made of.
 
-use rustc_hash::FxHashSet;
+use std::collections::HashSet;
+use std::hash::BuildHasher;
 
 /// Whether one of the words of `name` is in `words`.
-pub fn has_word(name: &str, words: &FxHashSet<String>) -> bool {
+pub fn has_word(name: &str, words: &HashSet<String, impl BuildHasher>) -> bool {
     name.split('_')
         .flat_map(split_camel)
         .any(|word| words.contains(&word))
@@ -40,13 +41,15 @@ fn split_camel(part: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::{has_word, snake_case, split_camel};
 
     #[test]
     fn names_are_split_into_words() {
         assert_eq!(split_camel("BoundedSemaphore"), ["bounded", "semaphore"]);
         assert_eq!(split_camel("HTTPPool"), ["http", "pool"]);
-        let words = ["limited".to_owned()].into_iter().collect();
+        let words: HashSet<String> = ["limited".to_owned()].into_iter().collect();
         assert!(has_word("_fetch_limited", &words));
         assert!(!has_word("eliminated", &words));
     }

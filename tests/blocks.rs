@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use asyncfix_codemods::edit::blocks::Lines;
+use asyncfix_codemods::edit::lines::Lines;
 use asyncfix_codemods::edit::proof::{Flaw, prove};
 use asyncfix_codemods::edit::rewrite::apply;
 use asyncfix_syntax::lines;

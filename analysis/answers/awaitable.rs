@@ -5,10 +5,10 @@ use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use crate::answers::counter_evidence::said_otherwise;
+use crate::facts::imports::{Import, for_each_import};
 use crate::file::ParsedFile;
-use crate::index::project::{Import, for_each_import};
 use crate::infer::assumptions;
-use crate::resolve::semantics::Awaitability;
+use crate::infer::types::Awaitability;
 
 /// What is called at a node, or may be under another name.
 pub fn called_at<'a>(file: &'a ParsedFile<'_, '_>, node: AnyNodeRef<'a>) -> Vec<&'a Expr> {

@@ -14,7 +14,8 @@ use crate::facts::key::name_key;
 use crate::facts::spelling::Hints;
 use crate::file::ParsedFile;
 use crate::index::reach::Sought;
-use crate::resolve::semantics::{ClassOf, Origin};
+use crate::infer::types::ClassOf;
+use crate::resolve::bindings::Origin;
 
 /// What runs functions in threads, if a call is one of it.
 pub fn starter(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> Option<&'static Starter> {

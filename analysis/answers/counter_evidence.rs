@@ -1,8 +1,10 @@
 //! Why what is called may be something else than the coroutine function that it seems to be.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::{AnyNodeRef, Expr};
-use rustc_hash::FxHashSet;
 
 use super::awaitable::called_at;
 use crate::answers::replaced;
@@ -16,7 +18,7 @@ use crate::infer::mutations::Place;
 pub fn doubt(
     file: &ParsedFile<'_, '_>,
     node: AnyNodeRef<'_>,
-    relied: &FxHashSet<Relied>,
+    relied: &HashSet<Relied, impl BuildHasher>,
 ) -> Option<String> {
     let here = match node {
         AnyNodeRef::ExprCall(_) => may_be_put(file, node),
@@ -158,7 +160,10 @@ fn is_reached_from_elsewhere(file: &ParsedFile<'_, '_>, place: &Place) -> bool {
 }
 
 /// Why what an answer relies on may not hold: something in sight says otherwise.
-pub fn said_otherwise(file: &ParsedFile<'_, '_>, relied: &FxHashSet<Relied>) -> Option<String> {
+pub fn said_otherwise(
+    file: &ParsedFile<'_, '_>,
+    relied: &HashSet<Relied, impl BuildHasher>,
+) -> Option<String> {
     let reasons = relied.iter().filter_map(|one| match one {
         Relied::Kept { class, name }
             if file.project.is_replaced_below(class.as_class_name(), name) =>

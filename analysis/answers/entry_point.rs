@@ -8,7 +8,7 @@ use ty_python_core::definition::Definition;
 
 use crate::answers::runners::given;
 use crate::file::ParsedFile;
-use crate::resolve::semantics::Origin;
+use crate::resolve::bindings::Origin;
 
 /// How many functions are gone through that do nothing behind what they await.
 const CALLERS: usize = 3;

@@ -4,7 +4,8 @@ use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::Expr;
 use ty_python_core::definition::Definition;
 
-use crate::resolve::semantics::{Class, Semantics};
+use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 /// How many classes above one are looked at.
 const DEPTH: usize = 12;

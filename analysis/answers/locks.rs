@@ -9,7 +9,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::file::ParsedFile;
-use crate::resolve::semantics::ClassOf;
+use crate::infer::types::ClassOf;
 
 /// Whether an `await` may be written at `site` as far as locks go.
 ///

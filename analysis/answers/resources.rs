@@ -6,7 +6,7 @@ use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::{self as ast, Expr};
 
 use crate::file::ParsedFile;
-use crate::resolve::semantics::ClassOf;
+use crate::infer::types::ClassOf;
 
 /// The rows for what `call` opens, `awaited` or not. Empty where it opens nothing that is known.
 pub fn opened(

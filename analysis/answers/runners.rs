@@ -9,7 +9,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::Definition;
 
-use crate::resolve::semantics::{Class, Origin, Semantics};
+use crate::resolve::bindings::Origin;
+use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 /// How many calls, values and base classes are followed.
 const DEPTH: usize = 4;

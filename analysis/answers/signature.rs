@@ -10,7 +10,8 @@ use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
 use crate::file::ParsedFile;
-use crate::resolve::semantics::{Function, Semantics};
+use crate::resolve::definitions::Function;
+use crate::resolve::semantics::Semantics;
 
 /// The signature of a function that is called.
 pub struct Signature<'db> {

@@ -11,7 +11,8 @@ use super::runners::{Runner, may_have_loop, own_loop, reached};
 use crate::answers::awaitable::awaitability_of;
 use crate::facts::key::name_key;
 use crate::file::ParsedFile;
-use crate::resolve::semantics::{Awaitability, Origin};
+use crate::infer::types::Awaitability;
+use crate::resolve::bindings::Origin;
 
 /// Code that runs once when a script starts.
 pub struct Start<'a> {

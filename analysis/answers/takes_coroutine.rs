@@ -7,7 +7,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 
 use crate::answers::endings::is_one_of;
-use crate::resolve::semantics::{ClassOf, Semantics};
+use crate::infer::types::ClassOf;
+use crate::resolve::semantics::Semantics;
 
 /// Which arguments of a function are coroutines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

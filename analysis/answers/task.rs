@@ -5,7 +5,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use crate::file::ParsedFile;
-use crate::resolve::semantics::{ClassOf, Origin};
+use crate::infer::types::ClassOf;
+use crate::resolve::bindings::Origin;
 
 /// Whether a call schedules a coroutine on a loop and answers with its task.
 pub fn makes_task(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {

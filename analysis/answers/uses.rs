@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 
 use crate::facts::spelling::Spellings;
 use crate::file::ParsedFile;
-use crate::resolve::semantics::Awaitability;
+use crate::infer::types::Awaitability;
 
 /// What happens to a value at a place, judged by the tree alone.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,10 @@
 
 pub mod awaitable_names;
 pub mod calls;
+pub mod imports;
 pub mod key;
+pub mod libraries;
 pub mod scopes;
 pub mod spelling;
+pub mod summary;
 pub mod value_flow;

@@ -3,17 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use asyncfix_knowledge::stdlib::is_stdlib;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file_users::FileUsers;
 use crate::facts::calls::{
-    Blocked, Bond, Call, Callee, Calls, Class, ClassMember, Function, Path, SharedFile, Target,
-    bound, find,
+    Blocked, Bond, Callee, Calls, Class, ClassMember, Function, SharedFile, Target, bound, find,
 };
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::facts::value_flow::Place;
+use crate::index::call_targets::{Found, is_at};
 
 /// How many names are followed to find out what an import means.
 pub(super) const STEPS: usize = 16;
@@ -79,6 +78,8 @@ enum Reason {
 pub struct Chain {
     /// The names on the way, from the function to the call that blocks.
     pub names: Vec<String>,
+    /// The functions on the way.
+    pub functions: Vec<Member>,
     /// Why it cannot simply run in a thread.
     pub bond: Option<Bond>,
     /// Whether a subclass has another function in its place.
@@ -132,7 +133,7 @@ pub struct Graph {
     /// The number of the first function of each file.
     first: Vec<Id>,
     /// The files, by the last component of their modules' names, and by the last two.
-    modules: FxHashMap<Key, Vec<u32>>,
+    pub(crate) modules: FxHashMap<Key, Vec<u32>>,
     /// For each class of each file: what its bases are, `None` for one that is not known.
     bases: Vec<Vec<Box<[Option<ClassId>]>>>,
     /// For each function that blocks: the next one on the shortest way to the call.
@@ -322,6 +323,7 @@ impl Graph {
     pub fn chain(&self, place: &Place, name: &str) -> Option<Chain> {
         let first = self.function_at(place, name)?;
         let mut names = Vec::new();
+        let mut functions = Vec::new();
         let mut is_beside_writer = false;
         let mut changes_files = false;
         let mut id = first;
@@ -330,6 +332,10 @@ impl Graph {
             is_beside_writer |= self.place_of(id).is_some_and(|(calls, _)| calls.may_write);
             changes_files |= function.changes_files;
             names.push(function.name.to_string());
+            functions.extend(self.place_of(id).map(|(calls, _)| Member {
+                components: calls.place.components().to_vec(),
+                name: function.name.to_string(),
+            }));
             match self.next.get(&id)? {
                 Next::Function(next) => id = *next,
                 Next::Call => {
@@ -340,6 +346,7 @@ impl Graph {
         }
         Some(Chain {
             names,
+            functions,
             bond: self.bonds.get(&first).map(|reason| self.bond(*reason)),
             is_overridden: self.overridden.contains_key(&first),
             is_conditional: self.conditional.contains(&first),
@@ -523,7 +530,7 @@ impl Graph {
         first + u32::try_from(index).unwrap_or_default()
     }
 
-    fn method_id(&self, file: u32, member: ClassMember) -> Option<Id> {
+    pub(crate) fn method_id(&self, file: u32, member: ClassMember) -> Option<Id> {
         match member {
             ClassMember::Method(index) => Some(self.id(file, index as usize)),
             ClassMember::Other => None,
@@ -603,224 +610,6 @@ impl Graph {
         }
         overridden
     }
-
-    pub(super) fn callee(&self, file: u32, callee: &Callee) -> Option<Id> {
-        match callee {
-            Callee::Plain(target) => match self.target(file, target, STEPS)? {
-                Found::Function(id) => Some(id),
-                Found::Class(class) => self.method(class, "__init__", BASES),
-                Found::Module(_) => None,
-            },
-            Callee::Method(class, name) => match self.target(file, class, STEPS)? {
-                Found::Class(class) => self.method(class, name, BASES),
-                _ => None,
-            },
-        }
-    }
-
-    /// Whether a call that leads to no function of the project runs none of its code.
-    fn is_harmless(&self, file: u32, call: &Call) -> bool {
-        // A class without a constructor of its own, such as an exception.
-        let class = match &call.callee {
-            Callee::Plain(target) => self.target(file, target, STEPS),
-            Callee::Method(..) => None,
-        };
-        let Some(Found::Class(class)) = class else {
-            return false;
-        };
-        ["__new__", "__post_init__"]
-            .iter()
-            .all(|name| self.method(class, name, BASES).is_none())
-    }
-
-    fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
-        if let Some(member) = self.class(class)?.member(name) {
-            return self.method_id(class.0, member);
-        }
-        let depth = depth.checked_sub(1)?;
-        for base in self.bases_of(class) {
-            // Behind a base that is not known, anything may come.
-            if let Some(method) = self.method((*base)?, name, depth) {
-                return Some(method);
-            }
-        }
-        None
-    }
-
-    fn target(&self, file: u32, target: &Target, steps: usize) -> Option<Found> {
-        self.target_behind(file, target, steps, &mut FxHashSet::default())
-    }
-
-    /// `seen` has the names that were looked for behind star imports: these lead in circles, and many
-    /// ways lead to one module.
-    fn target_behind(
-        &self,
-        file: u32,
-        target: &Target,
-        steps: usize,
-        seen: &mut FxHashSet<(u32, Key)>,
-    ) -> Option<Found> {
-        match target {
-            Target::Function(index) => Some(Found::Function(self.id(file, *index as usize))),
-            Target::Class(index) => Some(Found::Class((file, *index))),
-            Target::Import(path) => self.import(file, path, steps.checked_sub(1)?, seen),
-            Target::Unknown => None,
-        }
-    }
-
-    fn import(
-        &self,
-        from: u32,
-        path: &Path,
-        steps: usize,
-        seen: &mut FxHashSet<(u32, Key)>,
-    ) -> Option<Found> {
-        let is_relative = path.level > 0;
-        let components = self.components(from, path)?;
-        for split in (1..=components.len()).rev() {
-            let (module, names) = components.split_at(split);
-            let Some(file) = self.module(from, module, is_relative) else {
-                continue;
-            };
-            return match names {
-                [] => Some(Found::Module(file)),
-                [name] => self.name(file, name, steps, seen),
-                [class, method] => match self.name(file, class, steps, seen)? {
-                    Found::Class(class) => self.method(class, method, BASES).map(Found::Function),
-                    Found::Module(inner) => self.name(inner, method, steps, seen),
-                    Found::Function(_) => None,
-                },
-                _ => None,
-            };
-        }
-        None
-    }
-
-    /// The components of what a path leads to, from where imports start.
-    pub(super) fn components<'p>(&'p self, from: u32, path: &'p Path) -> Option<Vec<&'p str>> {
-        let base = match path.level {
-            0 => &[],
-            level => self.file(from)?.place.base(level),
-        };
-        let below = path.below.split('.').filter(|part| !part.is_empty());
-        Some(base.iter().map(String::as_str).chain(below).collect())
-    }
-
-    /// What a name of another file stands for, where that belongs to the thread that made it.
-    fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&'static str> {
-        let steps = steps.checked_sub(1)?;
-        let components = self.components(from, path)?;
-        (1..components.len()).rev().find_map(|split| {
-            let (module, names) = components.split_at(split);
-            let file = self.module(from, module, path.level > 0)?;
-            let calls = self.file(file)?;
-            let name = names.first()?;
-            match (find(&calls.bound, name), find(&calls.names, name)) {
-                (Some(what), _) => Some(*what),
-                (None, Some(Target::Import(path))) => self.bound(file, path, steps),
-                _ => None,
-            }
-        })
-    }
-
-    fn name(
-        &self,
-        file: u32,
-        name: &str,
-        steps: usize,
-        seen: &mut FxHashSet<(u32, Key)>,
-    ) -> Option<Found> {
-        let calls = self.file(file)?;
-        if let Some(target) = find(&calls.names, name) {
-            return self.target_behind(file, target, steps, seen);
-        }
-        let steps = steps.checked_sub(1)?;
-        if calls.stars.is_empty() || !seen.insert((file, name_key(name))) {
-            return None;
-        }
-        let mut found = calls.stars.iter().filter_map(|star| {
-            let Found::Module(module) = self.import(file, star, steps, seen)? else {
-                return None;
-            };
-            self.name(module, name, steps, seen)
-        });
-        let first = found.next()?;
-        // The last one would win, if both have it.
-        found.next().is_none().then_some(first)
-    }
-
-    /// The files whose modules may have a name with these last components.
-    fn files_named(&self, components: &[impl AsRef<str>]) -> &[u32] {
-        let keys = components
-            .iter()
-            .map(|component| name_key(component.as_ref()));
-        let key = module_keys(keys).last();
-        let files = key.and_then(|key| self.modules.get(&key));
-        files.map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether there is a module, or a package with `__init__.py`, at this place: imports do not start
-    /// inside of it.
-    fn is_module(&self, components: &[String]) -> bool {
-        self.files_named(components).iter().any(|number| {
-            self.file(*number)
-                .is_some_and(|file| file.place.components() == components)
-        })
-    }
-
-    /// The file of the module that code in the file `from` imports by this name.
-    pub(super) fn module(&self, from: u32, module: &[&str], is_relative: bool) -> Option<u32> {
-        if !is_relative && is_stdlib(module.first()?) {
-            return None;
-        }
-        let named = self.files_named(module);
-        let mut fitting = named.iter().copied().filter(|number| {
-            self.file(*number).is_some_and(|file| {
-                if is_relative {
-                    return is_at(file, module);
-                }
-                let components = file.place.components();
-                let Some(root) = components.len().checked_sub(module.len()) else {
-                    return false;
-                };
-                let (root, below) = components.split_at(root);
-                below.iter().zip(module).all(|(own, asked)| own == asked) && !self.is_module(root)
-            })
-        });
-        let first = fitting.next()?;
-        let mut all: Vec<u32> = std::iter::once(first).chain(fitting).collect();
-        if all.len() == 1 {
-            return Some(first);
-        }
-        // Of several with this name, the one nearest to where it is asked for.
-        let own = self.file(from)?.place.components();
-        let common = |number: u32| {
-            self.file(number).map_or(0, |file| {
-                let components = file.place.components();
-                let root = components.len().saturating_sub(module.len());
-                let root = components.get(..root).unwrap_or_default();
-                if own.starts_with(root) { root.len() } else { 0 }
-            })
-        };
-        all.sort_by_key(|number| std::cmp::Reverse(common(*number)));
-        match all.as_slice() {
-            [one, other, ..] if common(*one) > common(*other) => Some(*one),
-            _ => None,
-        }
-    }
-}
-
-/// What a path leads to.
-#[derive(Clone, Copy)]
-enum Found {
-    Function(Id),
-    Class(ClassId),
-    Module(u32),
-}
-
-/// Whether a file lies there.
-fn is_at(file: &Calls, components: &[&str]) -> bool {
-    file.place.components() == components
 }
 
 /// The last component of a dotted name.

@@ -2,6 +2,7 @@
 //! `no` or `maybe`, never more.
 
 pub mod call_graph;
+mod call_targets;
 pub mod file_users;
 pub mod hierarchy;
 pub mod project;

@@ -1,6 +1,5 @@
 //! What the files of a project say about each other, from one quick look at each.
 
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -9,225 +8,30 @@ use asyncfix_knowledge::libraries::signs_of_several;
 use asyncfix_knowledge::loops::running_methods;
 use asyncfix_knowledge::resources::opening_methods;
 use asyncfix_knowledge::stubs::STUBS;
-use asyncfix_syntax::site::suites_in;
 use include_dir::Dir;
 use memchr::memmem;
 use rayon::prelude::*;
 use ruff_python_ast::PySourceType;
-use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::name::Name;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
+use ruff_python_ast::{self as ast};
 use ruff_python_parser::parse_unchecked_source;
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::facts::awaitable_names::{AwaitableNames, Outline};
 use crate::facts::calls::Calls;
+use crate::facts::imports::{Import, for_each_import};
 use crate::facts::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
+use crate::facts::libraries::Library;
 use crate::facts::scopes::Scopes;
+use crate::facts::summary::{
+    RunCalls, Summary, asks_for_library, drives_coroutines, holds, import_key,
+};
 use crate::facts::value_flow::{Node, Place, Traces, Writer};
-use crate::index::call_graph::Chain;
-use crate::index::call_graph::Graph;
+use crate::index::call_graph::{Chain, Graph, Member};
 use crate::index::file_users::{FileCall, FileMet};
 use crate::index::hierarchy::{ClassName, Override};
 use crate::index::reach::{Linked, Namesakes, Sought, stdlib_names};
-
-/// The libraries that drive coroutines. Which one does decides what may be written into a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Library {
-    /// The standard library's `asyncio`.
-    Asyncio,
-    /// `anyio`, which runs on asyncio or on trio.
-    Anyio,
-    /// `trio`.
-    Trio,
-    /// Twisted, curio, or another one whose loop nothing of asyncio may run on.
-    Other,
-}
-
-/// What they are called.
-const LIBRARIES: [&str; 5] = ["asyncio", "anyio", "trio", "twisted", "curio"];
-
-impl Library {
-    /// The one whose module this is.
-    pub fn of_import(module: &str) -> Option<Self> {
-        match module.split('.').next()? {
-            "asyncio" => Some(Self::Asyncio),
-            "anyio" => Some(Self::Anyio),
-            "trio" => Some(Self::Trio),
-            "twisted" | "curio" => Some(Self::Other),
-            _ => None,
-        }
-    }
-
-    /// The library that the imports at the top level of a module point to. `None` where there is no such import, or
-    /// they disagree.
-    ///
-    /// What a function imports, or only a type checker sees, says nothing of what runs the module. One that imports
-    /// asyncio beside anyio runs on asyncio.
-    pub fn of_module(module: &ast::ModModule, source: &str) -> Option<Self> {
-        Libraries::of(module, source)?.decide()
-    }
-
-    /// The library whose functions are written into a module: anyio where the module imports it, since its functions
-    /// work on asyncio and on trio.
-    pub fn to_write(module: &ast::ModModule, source: &str) -> Option<Self> {
-        let libraries = Libraries::of(module, source)?;
-        let has_anyio = libraries.0.contains(&Self::Anyio) && !libraries.0.contains(&Self::Other);
-        has_anyio.then_some(Self::Anyio)
-    }
-
-    /// The name of the module to import, for libraries that have one.
-    pub fn module(self) -> Option<&'static str> {
-        match self {
-            Self::Asyncio => Some("asyncio"),
-            Self::Anyio => Some("anyio"),
-            Self::Trio => Some("trio"),
-            Self::Other => None,
-        }
-    }
-}
-
-/// The libraries that a module imports.
-#[derive(Default)]
-struct Libraries(Vec<Library>);
-
-impl Libraries {
-    /// Those that the module imports at its top level. `None` where it does not even hold the words.
-    fn of(module: &ast::ModModule, source: &str) -> Option<Self> {
-        // Most files that import none of them do not even hold the word.
-        if !LIBRARIES.iter().any(|word| holds(source, word)) {
-            return None;
-        }
-        let mut libraries = Self::default();
-        for_each_import_at_top(&module.body, &mut |import| libraries.note(&import));
-        Some(libraries)
-    }
-
-    fn note(&mut self, import: &Import<'_>) {
-        match import {
-            Import::Module(names) => {
-                let found = names
-                    .iter()
-                    .filter_map(|alias| Library::of_import(&alias.name));
-                self.0.extend(found);
-            }
-            Import::From(statement) if statement.level == 0 => {
-                let found = statement.module.as_deref().and_then(Library::of_import);
-                self.0.extend(found);
-            }
-            Import::From(_) => {}
-        }
-    }
-
-    /// Twisted and curio beat all others. Anyio runs on what stands beside it.
-    fn decide(&self) -> Option<Library> {
-        let has = |library| self.0.contains(&library);
-        match (has(Library::Asyncio), has(Library::Trio)) {
-            _ if has(Library::Other) => Some(Library::Other),
-            (true, false) => Some(Library::Asyncio),
-            (false, true) => Some(Library::Trio),
-            _ => has(Library::Anyio).then_some(Library::Anyio),
-        }
-    }
-}
-
-/// An import statement.
-pub enum Import<'a> {
-    /// `import a, b`
-    Module(&'a [ast::Alias]),
-    /// `from a import b`
-    From(&'a ast::StmtImportFrom),
-}
-
-/// Calls `visit` for every import statement at the top level of a module: not for those in functions and classes, under
-/// `if TYPE_CHECKING:`, or that are tried.
-fn for_each_import_at_top<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>)) {
-    let is_for_checkers = |test: &Expr| match test {
-        Expr::Name(name) => name.id == "TYPE_CHECKING",
-        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
-        _ => false,
-    };
-    for statement in body {
-        match statement {
-            Stmt::Import(import) => visit(Import::Module(&import.names)),
-            Stmt::ImportFrom(import) => visit(Import::From(import)),
-            Stmt::If(block) if is_for_checkers(&block.test) => {
-                for clause in &block.elif_else_clauses {
-                    for_each_import_at_top(&clause.body, visit);
-                }
-            }
-            Stmt::If(_) | Stmt::With(_) => {
-                for suite in suites_in(statement) {
-                    for_each_import_at_top(suite, visit);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Calls `visit` for every import statement in `body`, at any depth.
-pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>)) {
-    for statement in body {
-        match statement {
-            Stmt::Import(import) => visit(Import::Module(&import.names)),
-            Stmt::ImportFrom(import) => visit(Import::From(import)),
-            // Every statement of every file passes here: no list of suites is made for most.
-            Stmt::FunctionDef(inner) => for_each_import(&inner.body, visit),
-            Stmt::ClassDef(inner) => for_each_import(&inner.body, visit),
-            Stmt::With(inner) => for_each_import(&inner.body, visit),
-            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Try(_) | Stmt::Match(_) => {
-                for suite in suites_in(statement) {
-                    for_each_import(suite, visit);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// What one file says, without knowing the others. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an answer of its own"
-)]
-pub struct Summary {
-    /// The library the file's imports point to.
-    pub library: Option<Library>,
-    /// Whether the file defines coroutine functions.
-    has_coroutine_functions: bool,
-    /// Whether the file seems to start event loops.
-    starts_loops: bool,
-    /// Whether the file runs coroutines itself, step by step, and imports no library that does.
-    drives_coroutines: bool,
-    /// Whether the file asks which library runs it.
-    asks_for_library: bool,
-    /// What the file says of its names.
-    outline: Outline,
-    /// What the values of its names are made of. The project keeps it as it is, and so it is shared.
-    traces: Option<Arc<Traces>>,
-    /// What its functions call, shared as well.
-    calls: Option<Arc<Calls>>,
-    /// The top-level packages that the file imports.
-    packages: Vec<Name>,
-    /// What the file imports from other modules, or reaches through them, as [`import_key`]s.
-    imported: Vec<u64>,
-    /// The last names of the modules that the file imports something from, and of what may be a
-    /// module that it imports as a whole, as keys.
-    modules: Vec<Key>,
-    whole_modules: Vec<Key>,
-    /// Functions whose coroutine the file gives to a new event loop: the last component of the
-    /// module they are imported from (`None` for the file's own), and the name.
-    run: Vec<(Option<String>, String)>,
-}
-
-/// Whether `word` stands in `text`. Asked of every file, several times: a search that looks at many
-/// bytes at once is a good part of a run faster than the standard library's.
-fn holds(text: &str, word: &str) -> bool {
-    memmem::find(text.as_bytes(), word.as_bytes()).is_some()
-}
 
 /// Links the traces of files, and says for each file under which number it has them.
 fn link_traces(traces: Vec<Option<Arc<Traces>>>) -> (Linked, Vec<Option<usize>>) {
@@ -237,14 +41,6 @@ fn link_traces(traces: Vec<Option<Arc<Traces>>>) -> (Linked, Vec<Option<usize>>)
         .map(|traces| traces.map(|traces| linked.add(traces)))
         .collect();
     (linked, numbers)
-}
-
-/// A number for a name imported from a module with this last component. Two imports with the same
-/// number only keep an import alive that could have gone.
-fn import_key(module: &str, name: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    (module, name).hash(&mut hasher);
-    hasher.finish()
 }
 
 /// The outlines and the traces of the stubs of a package.
@@ -490,88 +286,6 @@ impl Summary {
     }
 }
 
-/// Whether a module steps through coroutines by hand, up to the exception that says that one is done (PEP 342, PEP
-/// 492): no event loop of a library runs them then.
-fn drives_coroutines(module: &ast::ModModule, source: &str) -> bool {
-    struct Steps(bool);
-    impl<'a> SourceOrderVisitor<'a> for Steps {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::StmtTry(statement) = node {
-                let is_end = |handler: &ast::ExceptHandler| {
-                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    matches!(handler.type_.as_deref(), Some(Expr::Name(name))
-                        if name.id == "StopIteration")
-                };
-                let is_step = |expr: &Expr| {
-                    matches!(expr, Expr::Call(call)
-                        if call.arguments.len() == 1
-                            && matches!(&*call.func, Expr::Attribute(method) if &*method.attr == "send"))
-                };
-                self.0 |= statement.handlers.iter().any(is_end)
-                    && any_over_body(&statement.body, is_step);
-            }
-            TraversalSignal::Traverse
-        }
-    }
-    let mut steps = Steps(false);
-    if may_drive_coroutines(source) {
-        steps.visit_body(&module.body);
-    }
-    steps.0
-}
-
-/// Whether a file may start event loops of a library, judged by its text.
-pub fn may_start_loops(source: &str) -> bool {
-    holds(source, "run(") && LIBRARIES.iter().any(|library| holds(source, library))
-}
-
-/// Whether a file may step through coroutines by hand, judged by its text.
-pub fn may_drive_coroutines(source: &str) -> bool {
-    holds(source, ".send(")
-        && holds(source, "StopIteration")
-        && (holds(source, "coroutine") || holds(source, "__await__"))
-}
-
-/// Collects `f` of `….run(f(…))` and `….run_until_complete(f(…))`.
-///
-/// Only used to widen what counts as run somewhere; the codemods resolve the function itself.
-struct RunCalls<'a> {
-    names: Vec<&'a str>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for RunCalls<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::ExprCall(call) = node
-            && is_runner(&call.func)
-            && let Some(Expr::Call(argument)) = call.arguments.args.first()
-            && let Expr::Name(name) = &*argument.func
-        {
-            self.names.push(&name.id);
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-fn is_runner(callee: &Expr) -> bool {
-    match callee {
-        Expr::Name(name) => name.id == "run",
-        Expr::Attribute(attribute) => {
-            matches!(attribute.attr.as_str(), "run" | "run_until_complete")
-        }
-        _ => false,
-    }
-}
-
-/// Whether code imports what tells which library runs it, judged by its text.
-fn asks_for_library(source: &str) -> bool {
-    signs_of_several("imports").any(|package| {
-        holds(source, package)
-            && ["import", "from"]
-                .iter()
-                .any(|word| source.contains(&format!("{word} {package}")))
-    })
-}
-
 /// The project as a whole: the summaries of its files, linked.
 #[derive(Debug, Default)]
 pub struct Project {
@@ -736,17 +450,17 @@ impl Project {
         let members = self.graph.family(place, name)?;
         members
             .into_iter()
-            .map(|member| {
-                let path = self
-                    .files
-                    .iter()
-                    .find(|path| Place::of(path).components() == member.components);
-                match path {
-                    Some(path) => Ok((path.clone(), member.name)),
-                    None => Err(format!("the file of `{}` is not found", member.name)),
-                }
+            .map(|member| match self.file_of(&member) {
+                Some(path) => Ok((path.to_path_buf(), member.name)),
+                None => Err(format!("the file of `{}` is not found", member.name)),
             })
             .collect()
+    }
+
+    /// The file that a function stands in.
+    pub fn file_of(&self, member: &Member) -> Option<&Path> {
+        self.files()
+            .find(|path| Place::of(path).components() == member.components)
     }
 
     /// Takes note of installed packages, and of what they define asynchronously, as

@@ -8,7 +8,10 @@ use ty_python_core::definition::Definition;
 
 use super::{literal_class, look_again};
 use crate::infer::callee_awaitability::returned_by;
-use crate::resolve::semantics::{Awaitability, BASES, Class, Function, Origin, Semantics};
+use crate::infer::types::Awaitability;
+use crate::resolve::bindings::Origin;
+use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::semantics::Semantics;
 
 /// Something that stands behind an expression.
 #[derive(Debug, Clone, Copy)]

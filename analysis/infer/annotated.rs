@@ -6,7 +6,9 @@ use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinition
 
 use super::collections::Part;
 use super::{IMPORTS, STEPS, look_again};
-use crate::resolve::semantics::{Awaitability, BASES, Class, Semantics};
+use crate::infer::types::Awaitability;
+use crate::resolve::definitions::{BASES, Class};
+use crate::resolve::semantics::Semantics;
 
 pub(super) const CALLABLES: [&str; 2] = ["typing.Callable", "collections.abc.Callable"];
 

@@ -13,7 +13,8 @@ use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::facts::key::{Key, name_key};
 use crate::index::hierarchy::ClassName;
-use crate::resolve::semantics::{BASES, Class, Semantics};
+use crate::resolve::definitions::{BASES, Class};
+use crate::resolve::semantics::Semantics;
 
 /// Something that an answer relies on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

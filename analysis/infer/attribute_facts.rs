@@ -10,7 +10,8 @@ use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
 use crate::facts::key::{Key, name_key};
-use crate::resolve::semantics::{Class, Semantics};
+use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 /// What a class says of an attribute of its instances, in expressions.
 #[derive(Debug, Clone)]

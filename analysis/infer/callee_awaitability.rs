@@ -11,7 +11,10 @@ use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinition
 
 use crate::facts::spelling::Explained;
 use crate::infer::look_again;
-use crate::resolve::semantics::{Awaitability, Class, Origin, Semantics};
+use crate::infer::types::Awaitability;
+use crate::resolve::bindings::Origin;
+use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 const OVERLOADS: [&str; 2] = ["typing.overload", "typing_extensions.overload"];
 

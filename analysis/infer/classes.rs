@@ -8,7 +8,8 @@ use ty_python_core::scope::NodeWithScopeRef;
 
 use super::attribute_facts::Told;
 use super::{STEPS, assumptions, look_again, versions};
-use crate::resolve::semantics::{BASES, Class, Semantics};
+use crate::resolve::definitions::{BASES, Class};
+use crate::resolve::semantics::Semantics;
 
 /// How many values of an attribute are looked at: each of them may be made of such an attribute.
 const VALUES: usize = 4;

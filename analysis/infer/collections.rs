@@ -4,7 +4,8 @@ use asyncfix_knowledge::collections::TABLE;
 use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
-use crate::resolve::semantics::{Class, Semantics};
+use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 /// What of a collection is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,9 @@ use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
 use super::{STEPS, attribute_facts, conditions};
-use crate::resolve::semantics::{Awaitability, BASES, Class, Function, Semantics};
+use crate::infer::types::Awaitability;
+use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
     /// Whether nothing is known of a name or attribute at this place but what was said where its name

@@ -7,7 +7,9 @@ use ty_python_core::definition::Definition;
 
 use super::annotated::CALLABLES;
 use super::look_again;
-use crate::resolve::semantics::{Awaitability, BASES, Class, Function, Semantics};
+use crate::infer::types::Awaitability;
+use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
     /// The class of what a call gives, or awaiting it, that hands on what a function gives.

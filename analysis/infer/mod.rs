@@ -26,6 +26,7 @@ mod modules;
 pub(crate) mod mutations;
 mod reaching_values;
 mod returned;
+pub mod types;
 mod unknown;
 pub(crate) mod versions;
 
@@ -43,7 +44,8 @@ use ty_python_semantic::types::Type;
 use self::collections::Part;
 use self::flow::Asked;
 use crate::infer::callee_awaitability::CASTS;
-use crate::resolve::semantics::{BASES, Class, Function, Semantics};
+use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::semantics::Semantics;
 
 /// How many attributes and assignments are followed, one behind the other.
 const STEPS: usize = 6;

@@ -10,7 +10,8 @@ use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 use super::assumptions::Named;
 use super::collections::{self, Part};
 use super::{STEPS, literal_class, look_again};
-use crate::resolve::semantics::{Class, Semantics};
+use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
     /// The name of the collection that the value of `expr` was taken from, where something is put into it in

@@ -7,7 +7,8 @@ use ty_python_core::definition::Definition;
 
 use super::{STEPS, assumptions, look_again};
 use crate::infer::callee_awaitability::returned_by;
-use crate::resolve::semantics::{BASES, Function, Semantics};
+use crate::resolve::definitions::{BASES, Function};
+use crate::resolve::semantics::Semantics;
 
 /// How many things a function may return: what each of them is made of may be returned by a function as well.
 const RETURNS: usize = 8;

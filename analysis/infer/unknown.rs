@@ -10,7 +10,9 @@ use ty_python_semantic::types::Type;
 
 use super::collections::Part;
 use super::{Asked, look_again};
-use crate::resolve::semantics::{BASES, Class, Function, Origin, Semantics};
+use crate::resolve::bindings::Origin;
+use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::semantics::Semantics;
 
 /// How many expressions are looked into, one behind the other.
 const STEPS: usize = 12;

@@ -1,6 +1,6 @@
 //! Whether nothing else could run while a program waits for its user.
 
-use asyncfix_analysis::index::project::{Import, for_each_import};
+use asyncfix_analysis::facts::imports::{Import, for_each_import};
 use asyncfix_knowledge::stdlib::is_stdlib;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Owner;

@@ -1,7 +1,7 @@
 //! What stands in a piece of code that is to run in a thread: the names it binds and uses, what it calls and
 //! changes, and what keeps it from becoming a function.
 
-use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_knowledge::blocking::is_thread_safe;
 use asyncfix_syntax::depth::Depth;
 use asyncfix_syntax::lines::one_line;

@@ -4,9 +4,9 @@ use asyncfix_analysis::answers::blocking::{Called, called, unsafe_because};
 use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::answers::{coroutines, locks};
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
-use asyncfix_analysis::resolve::semantics::Origin;
+use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::blocking::{Kind, Row, is_consumer};
 use asyncfix_knowledge::conduct::is_unique;
 use asyncfix_syntax::lines::one_line;
@@ -142,6 +142,7 @@ impl Codemod for BlockingCall {
                 Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test)),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: Vec::new(),
         })
     }
 }
@@ -170,6 +171,7 @@ impl BlockingCall {
             remedy: Remedy::NotFixed(
                 "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
             ),
+            related: Vec::new(),
         })
     }
 }

@@ -7,7 +7,7 @@
 use asyncfix_analysis::answers::blocking::path_method;
 use asyncfix_analysis::answers::entry_point::is_entry_point;
 use asyncfix_analysis::answers::file_access::{Does, paths};
-use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_knowledge::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::Owner;

@@ -69,17 +69,17 @@ impl<'a> Search<'_, 'a, '_> {
                 self.folder(&entry.value, visible, steps)
             }
             Expr::BinOp(join) if join.op == Operator::Div => {
-                self.joined(&join.left, &join.right, visible, steps)
+                Some(self.joined(&join.left, &join.right, visible, steps))
             }
             // `folder + "/" + name`
             Expr::BinOp(join) if join.op == Operator::Add => match &*join.left {
                 Expr::BinOp(start)
                     if start.op == Operator::Add && self.is_separator(&start.right) =>
                 {
-                    self.joined(&start.left, &join.right, visible, steps)
+                    Some(self.joined(&start.left, &join.right, visible, steps))
                 }
                 Expr::StringLiteral(start) => Some(Folder {
-                    ending: self.ending(&join.right, visible, steps),
+                    ending: ending(&join.right, visible, steps),
                     ..of_text(start.value.to_str())?
                 }),
                 _ => None,
@@ -104,7 +104,7 @@ impl<'a> Search<'_, 'a, '_> {
             .is_some_and(|path| path == "os.path.join" || names_a_path(path))
         {
             return match given {
-                [folder, name] => self.joined(folder, name, visible, steps),
+                [folder, name] => Some(self.joined(folder, name, visible, steps)),
                 _ => None,
             };
         }
@@ -112,9 +112,9 @@ impl<'a> Search<'_, 'a, '_> {
             return None;
         };
         match (method.attr.as_str(), given) {
-            ("joinpath", [name]) => self.joined(&method.value, name, visible, steps),
+            ("joinpath", [name]) => Some(self.joined(&method.value, name, visible, steps)),
             ("with_suffix" | "with_name", [name]) => Some(Folder {
-                ending: self.ending(name, visible, steps),
+                ending: ending(name, visible, steps),
                 ..self.folder(&method.value, visible, steps)?
             }),
             (same, []) if SAME.contains(&same) => self.folder(&method.value, visible, steps),
@@ -129,21 +129,21 @@ impl<'a> Search<'_, 'a, '_> {
         name: &'a Expr,
         visible: Visible<'_, 'a>,
         steps: usize,
-    ) -> Option<Folder> {
+    ) -> Folder {
         // `os.path.join(root, name)`, for a root out of `os.walk`
         if let Some(walked) = self.walked(folder, visible, steps) {
-            return Some(walked);
+            return walked;
         }
         let is_any = matches!(name, Expr::Name(_)) && {
             let listed = self.folder(name, visible, steps);
             listed.is_some_and(|listed| listed.is_any)
         };
-        Some(Folder {
+        Folder {
             path: Box::new(self.path_in(folder, visible, steps)),
             is_any,
             is_deep: false,
-            ending: self.ending(name, visible, steps),
-        })
+            ending: ending(name, visible, steps),
+        }
     }
 
     fn walked(&self, root: &'a Expr, visible: Visible<'_, 'a>, steps: usize) -> Option<Folder> {
@@ -185,8 +185,8 @@ impl<'a> Search<'_, 'a, '_> {
                 elt, generators, ..
             }) => {
                 let folder = self.folder(elt, visible, steps)?;
-                let asked = generators.iter().flat_map(|clause| &clause.ifs);
-                let ending = asked.filter_map(ending_asked_for).next();
+                let mut asked = generators.iter().flat_map(|clause| &clause.ifs);
+                let ending = asked.find_map(ending_asked_for);
                 folder.is_any.then(|| Folder {
                     ending: folder.ending.clone().or(ending),
                     ..folder
@@ -291,28 +291,28 @@ impl<'a> Search<'_, 'a, '_> {
             ending,
         })
     }
+}
 
-    /// How a name ends, behind its last dot.
-    fn ending(&self, name: &'a Expr, visible: Visible<'_, 'a>, steps: usize) -> Option<String> {
-        let steps = steps.checked_sub(1)?;
-        match name {
-            Expr::StringLiteral(text) => ending_of(text.value.to_str()),
-            Expr::FString(text) => match text.value.elements().last() {
-                Some(ast::InterpolatedStringElement::Literal(last)) => ending_of(&last.value),
-                _ => None,
-            },
-            Expr::BinOp(sum) if sum.op == Operator::Add => self.ending(&sum.right, visible, steps),
-            Expr::Name(name) => {
-                let (_, locals) = innermost(visible, &name.id)?;
-                match locals.sources(&name.id)? {
-                    [Source::Value(value)] if !locals.parameters.contains(name.id.as_str()) => {
-                        self.ending(value, visible, steps)
-                    }
-                    _ => None,
-                }
-            }
+/// How a name ends, behind its last dot.
+fn ending<'a>(name: &'a Expr, visible: Visible<'_, 'a>, steps: usize) -> Option<String> {
+    let steps = steps.checked_sub(1)?;
+    match name {
+        Expr::StringLiteral(text) => ending_of(text.value.to_str()),
+        Expr::FString(text) => match text.value.elements().last() {
+            Some(ast::InterpolatedStringElement::Literal(last)) => ending_of(&last.value),
             _ => None,
+        },
+        Expr::BinOp(sum) if sum.op == Operator::Add => ending(&sum.right, visible, steps),
+        Expr::Name(name) => {
+            let (_, locals) = innermost(visible, &name.id)?;
+            match locals.sources(&name.id)? {
+                [Source::Value(value)] if !locals.parameters.contains(name.id.as_str()) => {
+                    ending(value, visible, steps)
+                }
+                _ => None,
+            }
         }
+        _ => None,
     }
 }
 

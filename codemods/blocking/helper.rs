@@ -5,11 +5,12 @@ use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::calls::{Bond, bound};
 use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::call_graph::Chain;
-use asyncfix_analysis::index::project::Library;
 use asyncfix_analysis::index::reach::Sought;
-use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
+use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::blocking::{Kind, Row, ThreadBound};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Owner, Site};
@@ -22,7 +23,7 @@ use crate::blocking::given::{Given, gives_function};
 use crate::blocking::{PITFALL, files, helper_files};
 use crate::codemod::Codemod;
 use crate::file::File;
-use crate::finding::{Finding, Remedy};
+use crate::finding::{Finding, Related, Remedy};
 use crate::rule::{Rule, Stability};
 
 static RULE: Rule = Rule {
@@ -187,8 +188,24 @@ impl Codemod for BlockingHelper {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: related(file, &chain),
         })
     }
+}
+
+/// What each function of a chain does, as far as its file is one of the project.
+fn related(file: &File<'_, '_>, chain: &Chain) -> Vec<Related> {
+    let calls = chain.names.iter().skip(1);
+    let functions = chain.functions.iter().zip(calls);
+    functions
+        .filter_map(|(member, called)| {
+            Some(Related {
+                path: file.project.file_of(member)?.to_path_buf(),
+                function: member.name.clone(),
+                message: format!("`{}` calls `{called}`", member.name),
+            })
+        })
+        .collect()
 }
 
 /// The finding at a function that blocks and that many coroutine functions call, where no fix of a caller is safe: one
@@ -227,6 +244,7 @@ fn many_callers<'a>(
             shown(None, &chain.names),
         ),
         remedy: Remedy::NotFixed(reason),
+        related: related(file, &chain),
     })
 }
 

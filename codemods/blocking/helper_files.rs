@@ -4,7 +4,8 @@
 use asyncfix_analysis::facts::value_flow::Place;
 use asyncfix_analysis::index::call_graph::Chain;
 use asyncfix_analysis::index::file_users::{FileCall, FileMet};
-use asyncfix_analysis::resolve::semantics::{ClassOf, Origin};
+use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::conduct::is_lock_of_loop;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

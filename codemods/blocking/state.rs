@@ -6,7 +6,7 @@
 //! and half new.
 
 use asyncfix_analysis::answers::coroutines;
-use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_knowledge::conduct::{Taking, method_changes, method_traverses, takes};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Site, suites_in};

@@ -1,6 +1,6 @@
 //! How something is run in a thread and awaited: the spelling of each library, and of each version.
 
-use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

@@ -114,6 +114,7 @@ fn finding(handler: &Handler<'_, '_, '_, '_>) -> Option<Finding> {
             "{what} also catches `CancelledError`, so the task can't be cancelled here"
         ),
         remedy,
+        related: Vec::new(),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whether a call cancels is judged by its name, because being wrong only means to hold back.
 
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};

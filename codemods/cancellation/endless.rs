@@ -2,9 +2,9 @@
 
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
-use asyncfix_analysis::resolve::semantics::instance_values;
+use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
 use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
@@ -160,6 +160,7 @@ impl Codemod for UnhandledCancellation {
             range: TextRange::new(site.node.start(), header_end),
             message: "this endless loop has no clean-up for when its task is cancelled".to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

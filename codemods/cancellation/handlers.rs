@@ -4,7 +4,7 @@
 use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation, members};
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::flow::Exits;
-use asyncfix_analysis::index::project::Library;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_syntax::queries::{awaits, called, last_name, own_code};
 use asyncfix_syntax::site::{Owner, Site};

@@ -1,7 +1,8 @@
 //! Exceptions of a project or a package that are no `Exception`, like a cancellation: a handler of everything may be there
 //! for one of them.
 
-use asyncfix_analysis::resolve::semantics::{BASES, Class, Semantics};
+use asyncfix_analysis::resolve::definitions::{BASES, Class};
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::base_exceptions::TABLE;
 use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};

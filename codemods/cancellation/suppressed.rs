@@ -2,8 +2,8 @@
 
 use asyncfix_analysis::answers::cancellation::CANCELLED;
 use asyncfix_analysis::answers::flow::Exits;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Spellings;
-use asyncfix_analysis::index::project::Library;
 use asyncfix_syntax::queries::awaits;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
@@ -90,6 +90,7 @@ pub fn suppression<'a>(
         range: call.range(),
         message: MESSAGE.to_owned(),
         remedy,
+        related: Vec::new(),
     })
 }
 
@@ -251,5 +252,6 @@ pub fn overtaken<'a>(
             "without `{word}` in the `finally`, all other exceptions would be raised too; catch those that may be \
              ignored, and move `{word}` behind the `try`"
         )),
+        related: Vec::new(),
     })
 }

@@ -141,6 +141,7 @@ impl Codemod for SwallowedCancellation {
             range: swallowed.handler.header(),
             message: MESSAGE.to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -3,5 +3,6 @@
 mod fan_out;
 mod filling;
 mod size;
+mod takers;
 pub mod unbounded;
 mod wrapper;

@@ -6,10 +6,11 @@ use asyncfix_analysis::answers::takes_coroutine;
 use asyncfix_analysis::answers::task::makes_task;
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
 use asyncfix_analysis::index::reach::Namesakes;
-use asyncfix_analysis::resolve::semantics::{Awaitability, Semantics};
+use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -139,6 +140,7 @@ impl Codemod for UnboundedConcurrency {
             range: made.range(),
             message,
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -4,7 +4,7 @@
 //! any number of names, containers and arguments. Plain data needs nothing.
 
 use asyncfix_analysis::answers::awaitable::awaitability_of;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::queries::{last_name, root_name};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};

@@ -2,9 +2,9 @@
 
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
-use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site, suites_in};
 use ruff_diagnostics::Edit;
@@ -14,7 +14,7 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::codemod::Codemod;
-use crate::edit::blocks;
+use crate::edit::lines;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::{Rule, Stability};
@@ -107,6 +107,7 @@ impl Codemod for ManualLock {
                 ),
             },
             remedy,
+            related: Vec::new(),
         })
     }
 }
@@ -351,7 +352,7 @@ impl<'a> Manual<'_, 'a, '_> {
             edits.push(lines.with_blank_lines_behind(lines.delete(suite, index)?));
             edits
         };
-        blocks::leave_out(&mut edits, &releases);
+        lines::leave_out(&mut edits, &releases);
         edits.extend(releases);
         let mut rewrite = Rewrite::safe(self.title(), edits);
         rewrite.moves = Some(block.range());
@@ -423,7 +424,7 @@ impl<'a> Manual<'_, 'a, '_> {
             return Err("there is another statement on the same line");
         }
         let mut edits = block.indented()?;
-        blocks::leave_out(&mut edits, &removals);
+        lines::leave_out(&mut edits, &removals);
         edits.extend(removals);
         edits.push(self.header_instead()?);
         let mut rewrite = Rewrite::safe(self.title(), edits);
@@ -485,7 +486,7 @@ impl<'a> Manual<'_, 'a, '_> {
         for release in early {
             releases.push(lines.delete(release.suite, release.index)?);
         }
-        blocks::leave_out(&mut edits, &releases);
+        lines::leave_out(&mut edits, &releases);
         edits.extend(releases);
         edits.extend(lines.blank_lines_behind(statement));
         edits.push(self.header_instead()?);

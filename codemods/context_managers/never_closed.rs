@@ -1,7 +1,8 @@
 //! An object that nothing closes, and that does not leave its function.
 
 use asyncfix_analysis::answers::locks;
-use asyncfix_analysis::resolve::semantics::{Origin, Semantics};
+use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::resources::Form;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Place, Site};
@@ -14,7 +15,7 @@ use super::closes::CLOSING;
 use super::leaving::{Leaving, leaving};
 use super::unmanaged_resource::{Answer, Managed, SHARED, title};
 use super::uses::{UseKind, uses_of};
-use crate::edit::blocks;
+use crate::edit::lines;
 use crate::finding::Rewrite;
 
 /// Arguments by which an object is given another one that it closes with itself.
@@ -133,7 +134,7 @@ impl<'a> Managed<'_, 'a, '_> {
                     statement.range(),
                 ));
             }
-            blocks::leave_out(&mut edits, &removals);
+            lines::leave_out(&mut edits, &removals);
             edits.extend(removals);
             let mut rewrite = Rewrite::safe(title(row), edits);
             rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));

@@ -1,7 +1,8 @@
 //! Whether a value is plain data, or may need what it came from.
 
 use asyncfix_analysis::answers::resources::opened;
-use asyncfix_analysis::resolve::semantics::{ClassOf, Semantics};
+use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::plain_results::TABLE;
 use asyncfix_knowledge::resources::is_same_class;
 use ruff_python_ast::{self as ast, Expr, Operator};

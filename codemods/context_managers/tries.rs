@@ -10,7 +10,7 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::unmanaged_resource::{Answer, Managed, SHARED, stays_open, title};
-use crate::edit::blocks;
+use crate::edit::lines::leave_out;
 use crate::finding::Rewrite;
 
 impl Managed<'_, '_, '_> {
@@ -121,7 +121,7 @@ impl Managed<'_, '_, '_> {
                 edits = block.indented()?;
                 moves = Some(block.range());
             }
-            blocks::leave_out(&mut edits, &removals);
+            leave_out(&mut edits, &removals);
             edits.extend(removals);
             edits.push(Edit::range_replacement(
                 format!("{header}:"),
@@ -139,7 +139,7 @@ impl Managed<'_, '_, '_> {
                 .block(suite, self.place.parent, at..at + 1)
                 .ok_or("the block is empty")?;
             let mut edits = block.wrap(&format!("{header}:"), &[])?;
-            blocks::leave_out(&mut edits, &removals);
+            leave_out(&mut edits, &removals);
             edits.extend(removals);
             let mut rewrite = Rewrite::safe(title(row), edits);
             rewrite.moves = Some(block.range());
@@ -174,7 +174,7 @@ impl Managed<'_, '_, '_> {
             return Ok(None);
         };
         let mut moved = lines.unwrap(suite.get(at).ok_or(SHARED)?, &statement.body)?;
-        blocks::leave_out(&mut moved, &removals);
+        leave_out(&mut moved, &removals);
         edits.extend(moved);
         edits.extend(removals);
         let mut rewrite = Rewrite::safe(title(row), edits);
@@ -210,7 +210,7 @@ impl Managed<'_, '_, '_> {
                 if is_bare {
                     let whole = suite.get(between.end).ok_or(SHARED)?;
                     let mut moved = lines.unwrap(whole, &statement.body)?;
-                    blocks::leave_out(&mut moved, &removals);
+                    leave_out(&mut moved, &removals);
                     edits.extend(moved);
                 }
                 edits.extend(removals);
@@ -234,7 +234,7 @@ impl Managed<'_, '_, '_> {
             .block(suite, parent, moved)
             .ok_or("the block is empty")?;
         let mut edits = block.indented()?;
-        blocks::leave_out(&mut edits, &removals);
+        leave_out(&mut edits, &removals);
         let header = self.header(row, &removals)?;
         edits.push(Edit::range_replacement(
             format!("{header}:"),

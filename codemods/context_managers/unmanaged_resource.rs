@@ -23,7 +23,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use super::closes::CLOSING;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
 use crate::codemod::Codemod;
-use crate::edit::blocks;
+use crate::edit::lines;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::{Rule, Stability};
@@ -144,6 +144,7 @@ impl Codemod for UnmanagedResource {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: Vec::new(),
         })
     }
 }
@@ -347,7 +348,7 @@ impl<'a> Managed<'_, 'a, '_> {
                 removals.extend(lines.blank_lines_behind(suite.get(first - 1).ok_or(SHARED)?));
                 moves = TextRange::new(statement.start(), block.range().end());
             }
-            blocks::leave_out(&mut edits, &removals);
+            lines::leave_out(&mut edits, &removals);
             let header = self.header(row, &removals)?;
             edits.extend(removals);
             if row.form != Form::None {

@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
-use crate::edit::sections::Shared;
+use crate::edit::changes::Shared;
 use crate::file::File;
 
 /// Why the first `await` in a coroutine function is unsafe: a function of the module awaits it between two changes of

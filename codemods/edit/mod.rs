@@ -3,11 +3,13 @@
 pub mod aligned;
 pub mod annotations;
 pub mod blocks;
+pub mod changes;
 mod compile_errors;
 pub mod first_await;
 pub mod fresh_names;
 pub mod imports;
 pub mod insertion;
+pub mod lines;
 pub mod proof;
 pub mod rewrite;
 pub mod script_task;

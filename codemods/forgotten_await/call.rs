@@ -13,11 +13,11 @@ use asyncfix_analysis::answers::uses::{
 };
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::{name_key, property_key};
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::assumptions;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::comparable::ComparableExpr;
@@ -191,6 +191,7 @@ impl Codemod for ForgottenAwait {
                     remedy: Remedy::NotFixed(
                         "it may also be a value that is not awaitable".to_owned(),
                     ),
+                    related: Vec::new(),
                 });
             }
             _ => return None,
@@ -270,6 +271,7 @@ impl Codemod for ForgottenAwait {
             range,
             message: message.to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -140,6 +140,7 @@ impl Codemod for MissingAsyncWith {
             range: TextRange::new(with.start(), end),
             message: "this is an async context manager: use `async with`".to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -122,6 +122,7 @@ impl Codemod for MissingAsyncFor {
             range: TextRange::new(site.node.start(), iterable.end()),
             message: "this is an async iterator: use `async for`".to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

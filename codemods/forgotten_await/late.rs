@@ -1,7 +1,7 @@
 //! An `await` that takes what stands behind the coroutine: `await stock().get("apples")`.
 
 use asyncfix_analysis::infer::after::Trailer;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef};

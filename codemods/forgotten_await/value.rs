@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::answers::expected::is_expected;
 use asyncfix_analysis::answers::locks;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
@@ -100,6 +100,7 @@ pub(super) fn check<'a>(
         range,
         message: format!("this statement does nothing: the {what} is not awaited"),
         remedy,
+        related: Vec::new(),
     })
 }
 

@@ -6,4 +6,5 @@ mod meant;
 mod members;
 mod results;
 pub mod return_exceptions;
+mod rewrite;
 pub(crate) mod typed;

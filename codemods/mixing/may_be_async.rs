@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_syntax::awaited::needs_coroutine;
 use asyncfix_syntax::queries::{called, last_name, yields};

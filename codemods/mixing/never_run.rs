@@ -11,11 +11,11 @@ use asyncfix_analysis::answers::starts::{Other, script, starting_function};
 use asyncfix_analysis::answers::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::name_key;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::assumptions;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::queries::{called, last_name};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
@@ -104,6 +104,7 @@ impl Codemod for CoroutineNeverRun {
                 range: call.range(),
                 message: NEVER_RUN.to_owned(),
                 remedy,
+                related: Vec::new(),
             });
         }
         if file.is_async(surroundings.owner)
@@ -156,6 +157,7 @@ impl Codemod for CoroutineNeverRun {
             }
             .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::resolve::semantics::Awaitability;
+use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::awaited::{Awaited, awaited_in, needs_coroutine};
 use asyncfix_syntax::queries::yields;
 use asyncfix_syntax::site::Site;
@@ -80,6 +80,7 @@ impl Codemod for AwaitInSyncFunction {
                     remedy: Remedy::NotFixed(
                         "a lambda can't be async; use an `async def`".to_owned(),
                     ),
+                    related: Vec::new(),
                 });
             }
             _ => return None,
@@ -105,6 +106,7 @@ impl Codemod for AwaitInSyncFunction {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
+            related: Vec::new(),
         })
     }
 }

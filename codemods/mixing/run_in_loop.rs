@@ -7,7 +7,8 @@ use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::name_key;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
-use asyncfix_analysis::resolve::semantics::{Awaitability, ClassOf, Origin};
+use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
+use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::loops::{RUNNING_METHODS, is_loop};
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_diagnostics::Edit;
@@ -129,6 +130,7 @@ impl Codemod for RunInsideLoop {
             message: "an event loop is already running here, so this raises `RuntimeError`"
                 .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

@@ -197,6 +197,7 @@ fn misspelled(file: &File<'_, '_>, directive: &Directive, word: &Word) -> Findin
         range: directive.part,
         message,
         remedy: if_for_programs(file, directive, rewrite),
+        related: Vec::new(),
     }
 }
 
@@ -209,6 +210,7 @@ fn removed(file: &File<'_, '_>, directive: &Directive, message: String, edit: Ed
         range: directive.part,
         message,
         remedy: if_for_programs(file, directive, rewrite),
+        related: Vec::new(),
     }
 }
 

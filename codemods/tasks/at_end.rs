@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::answers::coroutines::{self, Ending};
 use asyncfix_analysis::answers::timeouts::is_timeout;
-use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::settings::TaskStrategy;
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;

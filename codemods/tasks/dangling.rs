@@ -4,9 +4,9 @@ use asyncfix_analysis::answers::entry_point::lives_as_long_as_loop;
 use asyncfix_analysis::answers::intent;
 use asyncfix_analysis::answers::task::{is_kept_somewhere, is_loop, makes_task, may_be_loop};
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::index::project::Library;
-use asyncfix_analysis::resolve::semantics::ClassOf;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
@@ -141,6 +141,7 @@ impl Codemod for DanglingTask {
                       finishes"
                 .to_owned(),
             remedy,
+            related: Vec::new(),
         })
     }
 }

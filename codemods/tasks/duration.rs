@@ -1,6 +1,7 @@
 //! Whether a coroutine that ends takes its time: a program should not wait for it at its end.
 
-use asyncfix_analysis::resolve::semantics::{Origin, Semantics};
+use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Number, Operator, Stmt};
 

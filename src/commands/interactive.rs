@@ -187,7 +187,10 @@ fn file_for(change: &Change) -> io::Result<NamedTempFile> {
     let name = change.shown.file_name().unwrap_or_default();
     let name = name.to_string_lossy().replace([':', ' '], "-");
     // By the end of its name an editor tells what it is.
-    let end = if name.ends_with(".py") { "" } else { ".py" };
+    let is_python = std::path::Path::new(&name)
+        .extension()
+        .is_some_and(|end| end == "py");
+    let end = if is_python { "" } else { ".py" };
     let file = tempfile::Builder::new()
         .prefix("asyncfix-")
         .suffix(&format!("-{name}{end}"))

@@ -7,14 +7,14 @@ use lsp_types::{
     OptionalVersionedTextDocumentIdentifier, Range, TextDocumentEdit, TextEdit, Uri, WorkspaceEdit,
 };
 use ruff_diagnostics::{Applicability, Edit};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::FIX_ALL;
 use super::client::Client;
-use super::diagnostics::diagnostic;
-use super::documents::{Document, Documents, uri_of};
+use super::diagnostics::{diagnostic, open_or_on_disk};
+use super::documents::{Document, Documents};
 use super::positions::Places;
 
 /// What an action does whose edits are not known before it is chosen.
@@ -27,6 +27,13 @@ pub(super) enum Task {
     FixRule {
         /// The rule's code.
         code: String,
+    },
+    /// One safe fix, which changes several cells of a notebook.
+    FixInCells {
+        /// The rule's code.
+        code: String,
+        /// What the finding says.
+        message: String,
     },
     /// A comment that suppresses one finding.
     Suppress {
@@ -74,14 +81,21 @@ pub(super) fn at(
     };
     if is_wanted(wanted, CodeActionKind::QUICKFIX.as_str()) {
         for finding in &here {
-            actions.extend(fix_of(
-                finding,
-                document,
-                &places,
-                documents,
-                client,
-                offers_unsafe,
-            ));
+            let fix = fix_of(finding, document, &places, documents, client, offers_unsafe);
+            if let (None, true, Remedy::Rewrite(rewrite)) =
+                (&fix, document.is_cell, &finding.remedy)
+                && rewrite.applicability == Applicability::Safe
+            {
+                let task = Task::FixInCells {
+                    code: finding.rule.code.to_owned(),
+                    message: finding.message.clone(),
+                };
+                let title = format!("Fix: {}", rewrite.title);
+                let mut action = later(title, CodeActionKind::QUICKFIX, task);
+                action.diagnostics = Some(vec![diagnostic(finding, &places)]);
+                actions.push(action);
+            }
+            actions.extend(fix);
         }
         let mut codes: Vec<&str> = here.iter().map(|finding| finding.rule.code).collect();
         codes.sort_unstable();
@@ -100,7 +114,8 @@ pub(super) fn at(
                 ));
             }
         }
-        for finding in here {
+        // In a cell, the place is not that of the code.
+        for finding in here.into_iter().filter(|_| !document.is_cell) {
             let title = format!("Suppress {} on this line", finding.rule.code);
             let task = Task::Suppress {
                 code: finding.rule.code.to_owned(),
@@ -194,8 +209,17 @@ fn fix_of(
     })
 }
 
+/// An edit at a range.
+pub(super) fn edit_at(range: TextRange, content: String) -> Edit {
+    match (range.is_empty(), content.is_empty()) {
+        (true, _) => Edit::insertion(content, range.start()),
+        (false, true) => Edit::range_deletion(range),
+        (false, false) => Edit::range_replacement(content, range),
+    }
+}
+
 /// What changes in one file: its name, its version where it is open, and the edits.
-type Changed = (Uri, Option<i32>, Vec<TextEdit>);
+pub(super) type Changed = (Uri, Option<i32>, Vec<TextEdit>);
 
 fn in_another(elsewhere: &Elsewhere, documents: &Documents, client: Client) -> Option<Changed> {
     let edits_in = |text: &str| {
@@ -203,11 +227,9 @@ fn in_another(elsewhere: &Elsewhere, documents: &Documents, client: Client) -> O
         let edits = elsewhere.edits.iter();
         edits.map(|edit| text_edit(edit, &places)).collect()
     };
-    if let Some(open) = documents.at(&elsewhere.path) {
-        return Some((open.uri.clone(), Some(open.version), edits_in(&open.text)));
-    }
-    let source = asyncfix_engine::source::read(&elsewhere.path).ok()?;
-    Some((uri_of(&elsewhere.path)?, None, edits_in(&source.text)))
+    let version = documents.at(&elsewhere.path).map(|open| open.version);
+    let (uri, text) = open_or_on_disk(&elsewhere.path, documents)?;
+    Some((uri, version, edits_in(&text)))
 }
 
 fn text_edit(edit: &Edit, places: &Places<'_>) -> TextEdit {
@@ -218,10 +240,6 @@ fn text_edit(edit: &Edit, places: &Places<'_>) -> TextEdit {
 }
 
 /// Changes in several files as one.
-#[expect(
-    clippy::mutable_key_type,
-    reason = "the protocol's map has names of files as its keys"
-)]
 pub(super) fn workspace_edit(files: Vec<Changed>, client: Client) -> WorkspaceEdit {
     if !client.takes_document_changes {
         let changes = files.into_iter().map(|(uri, _, edits)| (uri, edits));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use asyncfix_engine::config::{Overrides, parse_version};
 use asyncfix_engine::discovery;
-use lsp_types::{ClientCapabilities, InitializeParams};
+use lsp_types::{ClientCapabilities, InitializeParams, MarkupKind};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -30,23 +30,27 @@ pub(super) struct Client {
     pub(super) has_settings: bool,
     /// It can be told which files to watch.
     pub(super) watches: bool,
+    /// It shows places that belong to a diagnostic.
+    pub(super) shows_related: bool,
+    /// It shows Markdown.
+    pub(super) reads_markdown: bool,
     /// It shows how far long work is.
     pub(super) shows_progress: bool,
 }
 
 impl Client {
-    pub(super) fn of(capabilities: &ClientCapabilities) -> Self {
+    /// `raw` is what `capabilities` were read from: not all of them are read by the name that the protocol gives them.
+    pub(super) fn of(capabilities: &ClientCapabilities, raw: &Value) -> Self {
         let workspace = capabilities.workspace.as_ref();
         let text = capabilities.text_document.as_ref();
         let general = capabilities.general.as_ref();
         let offered = general.and_then(|general| general.position_encodings.as_deref());
         let actions = text.and_then(|text| text.code_action.as_ref());
+        let is_set = |pointer: &str| raw.pointer(pointer).and_then(Value::as_bool) == Some(true);
         Self {
             encoding: Encoding::of_offer(offered),
             pulls: text.is_some_and(|text| text.diagnostic.is_some()),
-            refreshes: workspace
-                .and_then(|workspace| workspace.diagnostic.as_ref()?.refresh_support)
-                .unwrap_or(false),
+            refreshes: is_set("/workspace/diagnostics/refreshSupport"),
             resolves: actions
                 .and_then(|actions| actions.resolve_support.as_ref())
                 .is_some_and(|resolve| resolve.properties.iter().any(|name| name == "edit")),
@@ -64,6 +68,11 @@ impl Client {
                         .dynamic_registration
                 })
                 .unwrap_or(false),
+            shows_related: is_set("/textDocument/publishDiagnostics/relatedInformation")
+                || is_set("/textDocument/diagnostic/relatedInformation"),
+            reads_markdown: text
+                .and_then(|text| text.hover.as_ref()?.content_format.as_ref())
+                .is_none_or(|formats| formats.contains(&MarkupKind::Markdown)),
             shows_progress: capabilities
                 .window
                 .as_ref()
@@ -110,7 +119,8 @@ impl Settings {
             .get("settings")
             .or_else(|| value.get("asyncfix"))
             .unwrap_or(value);
-        if inner.is_null() {
+        // Lua sends an empty table as a list.
+        if inner.is_null() || inner.is_array() {
             return Ok(Self::default());
         }
         let inner = inner.get("asyncfix").unwrap_or(inner);

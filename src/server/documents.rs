@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use asyncfix_engine::discovery;
-use lsp_types::{TextDocumentContentChangeEvent, Uri};
+use lsp_types::{TextDocumentContentChangeEvent, TextDocumentItem, Uri};
 use rustc_hash::FxHashMap;
 use url::Url;
 
@@ -21,6 +21,8 @@ pub(super) struct Document {
     /// The client's number of this state of it.
     pub(super) version: i32,
     pub(super) text: Arc<str>,
+    /// Whether it is a cell of a notebook, which `path` is the path of.
+    pub(super) is_cell: bool,
 }
 
 /// The open texts.
@@ -39,9 +41,23 @@ impl Documents {
             path,
             version,
             text: Arc::from(text),
+            is_cell: false,
         };
         self.all.insert(name.clone(), document);
         self.all.get(&name)
+    }
+
+    /// Takes a cell of the notebook at `path`.
+    pub(super) fn open_cell(&mut self, cell: TextDocumentItem, path: &Path) {
+        let name = cell.uri.as_str().to_owned();
+        let document = Document {
+            uri: cell.uri,
+            path: path.to_path_buf(),
+            version: cell.version,
+            text: Arc::from(cell.text),
+            is_cell: true,
+        };
+        self.all.insert(name, document);
     }
 
     /// Takes over what has changed in a text. `None` where it is not open.
@@ -68,7 +84,8 @@ impl Documents {
 
     /// The one that stands for the file at `path`.
     pub(super) fn at(&self, path: &Path) -> Option<&Document> {
-        self.all.values().find(|document| document.path == path)
+        let mut files = self.all.values().filter(|document| !document.is_cell);
+        files.find(|document| document.path == path)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Document> {

@@ -5,17 +5,17 @@ use asyncfix_engine::session::Checked;
 use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 use ruff_text_size::{TextRange, TextSize};
 
-use super::positions::{Encoding, Places};
-use crate::output::report::reason;
+use super::client::Client;
+use super::positions::Places;
 
 /// What is to be said about a position in a file. `checked` has its findings, where it could be looked at.
 pub(super) fn at(
     text: &str,
     checked: Option<&Checked>,
     position: Position,
-    encoding: Encoding,
+    client: Client,
 ) -> Option<Hover> {
-    let places = Places::new(text, encoding);
+    let places = Places::new(text, client.encoding);
     let offset = places.offset(position);
     let of_findings = || {
         let at = TextSize::try_from(offset).ok()?;
@@ -24,24 +24,20 @@ pub(super) fn at(
             .filter(|finding| finding.range.contains_inclusive(at))
             .collect();
         let range = found.first()?.range;
-        let parts: Vec<String> = found
-            .iter()
-            .map(|finding| {
-                let reason =
-                    reason(finding).map_or_else(String::new, |reason| format!("\n\n{reason}"));
-                format!("{}\n\n{}{reason}", title(finding.rule), finding.message)
-            })
-            .collect();
+        // The message stands beside this already.
+        let parts: Vec<String> = found.iter().map(|finding| about(finding.rule)).collect();
         Some((parts.join("\n\n---\n\n"), range))
     };
     let (value, range) = code_at(text, offset)
         .map(|(rule, range)| (about(rule), range))
         .or_else(of_findings)?;
+    let (kind, value) = if client.reads_markdown {
+        (MarkupKind::Markdown, value)
+    } else {
+        (MarkupKind::PlainText, value.replace("**", ""))
+    };
     Some(Hover {
-        contents: HoverContents::Markup(MarkupContent {
-            kind: MarkupKind::Markdown,
-            value,
-        }),
+        contents: HoverContents::Markup(MarkupContent { kind, value }),
         range: Some(places.range(range)),
     })
 }
@@ -70,15 +66,19 @@ fn code_at(text: &str, offset: usize) -> Option<(&'static Rule, TextRange)> {
     Some((rule, TextRange::new(size(start)?, size(end)?)))
 }
 
-fn title(rule: &Rule) -> String {
-    format!("**[{}]({})** {}", rule.code, rule.url(), rule.name)
-}
+/// The parts of a rule's page that are shown.
+const PARTS: [&str; 2] = ["Why is this bad", "Example"];
 
-/// A rule in a few words: its title and the first paragraph of its page.
+/// A rule: its title, why it matters, and an example with its fix.
 fn about(rule: &Rule) -> String {
-    let mut paragraphs = rule.page.split("\n\n").map(str::trim);
-    let first = paragraphs
-        .find(|text| !text.is_empty() && !text.starts_with(['#', '-', '`', '|', '*']))
-        .unwrap_or(rule.finds);
-    format!("{}\n\n{first}", title(rule))
+    let mut text = format!("**[{}]({})** {}", rule.code, rule.url(), rule.name);
+    for part in rule.page.split("\n## ").skip(1) {
+        if let Some((heading, body)) = part.split_once('\n')
+            && PARTS.contains(&heading.trim())
+        {
+            text.push_str("\n\n");
+            text.push_str(body.trim());
+        }
+    }
+    text
 }

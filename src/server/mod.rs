@@ -5,10 +5,12 @@
 //! that of [`asyncfix_engine::session::Session`], as it is for the command line.
 
 mod actions;
+mod answers;
 mod client;
 mod diagnostics;
 mod documents;
 mod hover;
+mod notebooks;
 mod positions;
 mod worker;
 
@@ -26,7 +28,8 @@ use lsp_types::request::{Request as _, Shutdown};
 use lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionProviderCapability, DiagnosticOptions,
     DiagnosticServerCapabilities, ExecuteCommandOptions, HoverProviderCapability, InitializeParams,
-    OneOf, SaveOptions, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind,
+    Notebook, NotebookCellSelector, NotebookDocumentSyncOptions, NotebookSelector, OneOf,
+    SaveOptions, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind,
     TextDocumentSyncOptions, TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
     WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
@@ -106,9 +109,10 @@ pub(crate) fn run(overrides: Overrides, cwd: &Path) -> Result<u8, String> {
 fn serve(connection: &Connection, overrides: Overrides, cwd: &Path) -> Result<u8, String> {
     let failed = |error: lsp_server::ProtocolError| format!("the editor's first message: {error}");
     let (id, params) = connection.initialize_start().map_err(failed)?;
+    let raw = params.get("capabilities").cloned().unwrap_or_default();
     let params: InitializeParams =
         serde_json::from_value(params).map_err(|error| format!("`initialize`: {error}"))?;
-    let client = Client::of(&params.capabilities);
+    let client = Client::of(&params.capabilities, &raw);
     let settings = Settings::at_start(&params);
     let mode = settings
         .as_ref()
@@ -275,6 +279,15 @@ fn capabilities(client: Client, mode: DiagnosticMode) -> ServerCapabilities {
         })),
         document_formatting_provider: Some(OneOf::Left(true)),
         document_range_formatting_provider: Some(OneOf::Left(true)),
+        notebook_document_sync: Some(OneOf::Left(NotebookDocumentSyncOptions {
+            notebook_selector: vec![NotebookSelector::ByCells {
+                notebook: Some(Notebook::String("jupyter-notebook".to_owned())),
+                cells: vec![NotebookCellSelector {
+                    language: "python".to_owned(),
+                }],
+            }],
+            save: Some(true),
+        })),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         execute_command_provider: Some(ExecuteCommandOptions {
             commands: vec![APPLY_FIX_ALL.to_owned()],

@@ -24,7 +24,8 @@ impl Encoding {
         let has = |kind: &PositionEncodingKind| offered.is_some_and(|kinds| kinds.contains(kind));
         if has(&PositionEncodingKind::UTF8) {
             Self::Utf8
-        } else if has(&PositionEncodingKind::UTF32) && !has(&PositionEncodingKind::UTF16) {
+        } else if has(&PositionEncodingKind::UTF32) {
+            // Some editors offer it that count characters whatever is agreed on.
             Self::Utf32
         } else {
             Self::Utf16

@@ -4,49 +4,38 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_codemods::finding::Finding;
 use asyncfix_engine::config::{ConfigError, FILE_NAMES, Overrides};
-use asyncfix_engine::lines::Lines;
 use asyncfix_engine::panics;
-use asyncfix_engine::session::{Cancellation, Checked, Session, SessionError};
+use asyncfix_engine::session::{Cancellation, Session, SessionError};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response, ResponseError};
+use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
-    DidChangeConfiguration, DidChangeTextDocument, DidChangeWatchedFiles,
-    DidChangeWorkspaceFolders, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    DidChangeConfiguration, DidChangeNotebookDocument, DidChangeTextDocument,
+    DidChangeWatchedFiles, DidChangeWorkspaceFolders, DidCloseNotebookDocument,
+    DidCloseTextDocument, DidOpenNotebookDocument, DidOpenTextDocument, DidSaveTextDocument,
     LogMessage, Notification as _, Progress, PublishDiagnostics, ShowMessage,
 };
 use lsp_types::request::{
-    ApplyWorkspaceEdit, CodeActionRequest, CodeActionResolveRequest, DocumentDiagnosticRequest,
-    ExecuteCommand, Formatting, HoverRequest, RangeFormatting, RegisterCapability, Request as _,
-    WorkDoneProgressCreate, WorkspaceConfiguration, WorkspaceDiagnosticRefresh,
-    WorkspaceDiagnosticRequest,
+    RegisterCapability, WorkDoneProgressCreate, WorkspaceConfiguration, WorkspaceDiagnosticRefresh,
 };
 use lsp_types::{
-    ApplyWorkspaceEditParams, CodeAction, ConfigurationItem, ConfigurationParams,
-    DiagnosticServerCancellationData, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidChangeWatchedFilesParams, DidChangeWatchedFilesRegistrationOptions,
-    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, DocumentDiagnosticReport, FileSystemWatcher,
-    FullDocumentDiagnosticReport, GlobPattern, LogMessageParams, MessageType, NumberOrString,
-    ProgressParams, ProgressParamsValue, PublishDiagnosticsParams, Registration,
-    RegistrationParams, RelatedFullDocumentDiagnosticReport,
-    RelatedUnchangedDocumentDiagnosticReport, ShowMessageParams, TextEdit,
-    UnchangedDocumentDiagnosticReport, Uri, WorkDoneProgress, WorkDoneProgressBegin,
-    WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkspaceDiagnosticReport,
-    WorkspaceDocumentDiagnosticReport, WorkspaceEdit, WorkspaceFullDocumentDiagnosticReport,
-    WorkspaceUnchangedDocumentDiagnosticReport,
+    ConfigurationItem, ConfigurationParams, DidChangeConfigurationParams,
+    DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidChangeWatchedFilesRegistrationOptions, DidChangeWorkspaceFoldersParams,
+    DidCloseNotebookDocumentParams, DidCloseTextDocumentParams, DidOpenNotebookDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, FileSystemWatcher, GlobPattern,
+    LogMessageParams, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
+    PublishDiagnosticsParams, Registration, RegistrationParams, ShowMessageParams, Uri,
+    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd,
 };
 use rustc_hash::FxHashMap;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::actions::{self, Data, Task};
 use super::client::{Client, Settings};
-use super::documents::{Document, Documents, path_of, uri_of};
-use super::positions::Places;
-use super::{APPLY_FIX_ALL, Job, NAME, Shared, diagnostics, hover};
+use super::documents::{Document, Documents, path_of};
+use super::notebooks::Notebooks;
+use super::{Job, NAME, Shared, diagnostics};
 
 /// What an answer of the client goes by among the notifications.
 pub(super) const ANSWER: &str = "$/answer";
@@ -71,7 +60,7 @@ const OTHER_FILES: [&str; 12] = [
 ];
 
 /// Why there is no answer.
-enum Failure {
+pub(super) enum Failure {
     /// The client does not want it any more.
     Cancelled,
     /// It has no place in what the client shows: a file with a syntax error keeps what it has.
@@ -96,15 +85,14 @@ impl From<ConfigError> for Failure {
     }
 }
 
-type Answer<T> = Result<T, Failure>;
-
 pub(super) struct Worker {
-    client: Client,
+    pub(super) client: Client,
     outbox: Sender<Message>,
-    shared: Arc<Shared>,
-    session: Session,
-    documents: Documents,
-    settings: Settings,
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Session,
+    pub(super) documents: Documents,
+    pub(super) notebooks: Notebooks,
+    pub(super) settings: Settings,
     /// What the command line says.
     base: Overrides,
     /// The folders that the editor has open.
@@ -147,6 +135,7 @@ impl Worker {
             shared,
             session: session.map_err(|error| error.0)?,
             documents: Documents::default(),
+            notebooks: Notebooks::default(),
             settings,
             base,
             folders: Vec::new(),
@@ -170,7 +159,8 @@ impl Worker {
                 Ok(job) => job,
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
-                    self.publish(jobs);
+                    // What called it off may have been taken over before it began.
+                    while !self.publish(jobs) && jobs.is_empty() {}
                     match jobs.recv() {
                         Ok(job) => job,
                         Err(_) => return,
@@ -195,7 +185,7 @@ impl Worker {
     }
 
     /// Does something in which a bug does not end the server.
-    fn guarded<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> Result<T, String> {
+    pub(super) fn guarded<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> Result<T, String> {
         catch_unwind(AssertUnwindSafe(|| what(self))).map_err(|_| {
             let reason = panics::last_panic();
             // Nothing of what it knew can be trusted.
@@ -204,7 +194,7 @@ impl Worker {
         })
     }
 
-    fn send(&self, message: impl Into<Message>) {
+    pub(super) fn send(&self, message: impl Into<Message>) {
         // Where nobody listens, the end is near.
         let _ = self.outbox.send(message.into());
     }
@@ -213,18 +203,18 @@ impl Worker {
         self.send(Notification::new(N::METHOD.to_owned(), params));
     }
 
-    fn ask<R: lsp_types::request::Request>(&mut self, name: &str, params: R::Params) {
+    pub(super) fn ask<R: lsp_types::request::Request>(&mut self, name: &str, params: R::Params) {
         self.requests += 1;
         let id = RequestId::from(format!("{name}#{}", self.requests));
         self.send(Request::new(id, R::METHOD.to_owned(), params));
     }
 
-    fn log(&self, typ: MessageType, message: String) {
+    pub(super) fn log(&self, typ: MessageType, message: String) {
         self.notify::<LogMessage>(LogMessageParams { typ, message });
     }
 
     /// Tells the user what is wrong, once.
-    fn tell(&mut self, error: String) {
+    pub(super) fn tell(&mut self, error: String) {
         if self.told.as_ref() != Some(&error) {
             self.notify::<ShowMessage>(ShowMessageParams {
                 typ: MessageType::ERROR,
@@ -243,9 +233,9 @@ impl Worker {
             DidOpenTextDocument::METHOD => {
                 let params: DidOpenTextDocumentParams = read(params)?;
                 let item = params.text_document;
+                self.look_at_disk();
                 if let Some(document) = self.documents.open(item.uri, item.version, item.text) {
-                    self.session
-                        .set_text(&document.path, Arc::clone(&document.text));
+                    self.session.set_text(&document.path, &document.text);
                 }
             }
             DidChangeTextDocument::METHOD => {
@@ -257,8 +247,7 @@ impl Worker {
                     self.client.encoding,
                 );
                 if let Some(document) = document {
-                    self.session
-                        .set_text(&document.path, Arc::clone(&document.text));
+                    self.session.set_text(&document.path, &document.text);
                 }
             }
             DidCloseTextDocument::METHOD => {
@@ -271,8 +260,32 @@ impl Worker {
                     }
                 }
             }
+            DidOpenNotebookDocument::METHOD => {
+                let params: DidOpenNotebookDocumentParams = read(params)?;
+                let notebook = params.notebook_document;
+                if let Some(known) = self.notebooks.open(&notebook.uri, notebook.cells) {
+                    for cell in params.cell_text_documents {
+                        self.documents.open_cell(cell, &known.path);
+                    }
+                }
+                self.notebook_changed(&notebook.uri);
+            }
+            DidChangeNotebookDocument::METHOD => {
+                let params: DidChangeNotebookDocumentParams = read(params)?;
+                self.change_notebook(params);
+            }
+            DidCloseNotebookDocument::METHOD => {
+                let params: DidCloseNotebookDocumentParams = read(params)?;
+                for cell in params.cell_text_documents {
+                    self.close_cell(&cell.uri);
+                }
+                if let Some(notebook) = self.notebooks.close(&params.notebook_document.uri) {
+                    self.session.close(&notebook.path);
+                }
+            }
             DidSaveTextDocument::METHOD => {
                 let params: DidSaveTextDocumentParams = read(params)?;
+                self.look_at_disk();
                 if let Some(path) = path_of(&params.text_document.uri) {
                     self.session.file_changed(&path);
                 }
@@ -316,6 +329,56 @@ impl Worker {
         }
         self.is_published = false;
         Ok(())
+    }
+
+    /// Looks for files that have changed, where the client does not say so.
+    fn look_at_disk(&mut self) {
+        if !self.client.watches {
+            self.session.look_at_disk();
+        }
+    }
+
+    fn change_notebook(&mut self, params: DidChangeNotebookDocumentParams) {
+        let uri = params.notebook_document.uri;
+        let Some(cells) = params.change.cells else {
+            return;
+        };
+        if let Some(structure) = cells.structure {
+            self.notebooks.change(&uri, structure.array);
+            let path = self.notebooks.get(&uri).map(|known| known.path.clone());
+            for cell in structure.did_open.into_iter().flatten() {
+                if let Some(path) = &path {
+                    self.documents.open_cell(cell, path);
+                }
+            }
+            for cell in structure.did_close.into_iter().flatten() {
+                self.close_cell(&cell.uri);
+            }
+        }
+        self.notebooks.update(&uri, cells.data.unwrap_or_default());
+        for change in cells.text_content.into_iter().flatten() {
+            let cell = change.document;
+            let encoding = self.client.encoding;
+            self.documents
+                .change(&cell.uri, cell.version, change.changes, encoding);
+        }
+        self.notebook_changed(&uri);
+    }
+
+    fn notebook_changed(&mut self, uri: &Uri) {
+        if let Some(notebook) = self.notebooks.get(uri) {
+            let json = notebook.json(&self.documents);
+            self.session.set_text(&notebook.path, &Arc::from(json));
+        }
+    }
+
+    fn close_cell(&mut self, uri: &Uri) {
+        if let Some(document) = self.documents.close(uri) {
+            self.published.remove(document.uri.as_str());
+            if !self.client.pulls {
+                self.push(document.uri, Vec::new(), None);
+            }
+        }
     }
 
     fn files_changed(&mut self, params: &DidChangeWatchedFilesParams) {
@@ -407,129 +470,15 @@ impl Worker {
     }
 }
 
-/// What the client asks.
+/// What the client is told while it waits.
 impl Worker {
-    fn answer(&mut self, request: Request, cancellation: &Cancellation) {
-        let Request { id, method, params } = request;
-        let is_diagnostic = method == DocumentDiagnosticRequest::METHOD
-            || method == WorkspaceDiagnosticRequest::METHOD;
-        let answer = if cancellation.is_cancelled() {
-            Err(Failure::Cancelled)
-        } else {
-            self.guarded(|worker| worker.answer_to(&method, params, cancellation))
-                .unwrap_or_else(|error| Err(Failure::Error(ErrorCode::InternalError, error)))
-        };
-        let is_outdated = self.shared.answered(&id);
-        let response = match answer {
-            // It is about a text that nobody has any more.
-            Ok(_) if is_outdated => failure(id, &Failure::Cancelled, true, is_diagnostic),
-            Ok(value) => Response::new_ok(id, value),
-            Err(error) => {
-                if let Failure::Error(ErrorCode::RequestFailed, error) = &error {
-                    self.tell(error.clone());
-                }
-                failure(id, &error, is_outdated, is_diagnostic)
-            }
-        };
-        self.send(response);
-    }
-
-    fn answer_to(
-        &mut self,
-        method: &str,
-        params: Value,
-        cancellation: &Cancellation,
-    ) -> Answer<Value> {
-        match method {
-            DocumentDiagnosticRequest::METHOD => {
-                let params: lsp_types::DocumentDiagnosticParams = parsed(params)?;
-                let uri = params.text_document.uri;
-                let before = params.previous_result_id;
-                value(self.report(&uri, before.as_deref(), cancellation)?)
-            }
-            WorkspaceDiagnosticRequest::METHOD => {
-                let params: lsp_types::WorkspaceDiagnosticParams = parsed(params)?;
-                value(self.report_all(&params, cancellation)?)
-            }
-            CodeActionRequest::METHOD => {
-                let params: lsp_types::CodeActionParams = parsed(params)?;
-                value(self.actions(&params, cancellation)?)
-            }
-            CodeActionResolveRequest::METHOD => {
-                let action: CodeAction = parsed(params)?;
-                value(self.resolved(action, cancellation)?)
-            }
-            Formatting::METHOD => {
-                let params: lsp_types::DocumentFormattingParams = parsed(params)?;
-                value(self.formatted(&params.text_document.uri, None, cancellation)?)
-            }
-            RangeFormatting::METHOD => {
-                let params: lsp_types::DocumentRangeFormattingParams = parsed(params)?;
-                let (start, end) = (params.range.start, params.range.end);
-                // A range that ends at the start of a line has nothing of it.
-                let is_before = end.character == 0 && end.line > start.line;
-                let last = end.line as usize + usize::from(!is_before);
-                let lines = Lines::new(vec![start.line as usize + 1..=last]);
-                value(self.formatted(&params.text_document.uri, Some(lines), cancellation)?)
-            }
-            HoverRequest::METHOD => {
-                let params: lsp_types::HoverParams = parsed(params)?;
-                let at = params.text_document_position_params;
-                let Some(document) = self.documents.get(&at.text_document.uri).cloned() else {
-                    return Ok(Value::Null);
-                };
-                let checked = match self.checked(&document, cancellation) {
-                    Ok(checked) => Some(checked),
-                    Err(Failure::Unreadable) => None,
-                    Err(failure) => return Err(failure),
-                };
-                let encoding = self.client.encoding;
-                let checked = checked.as_ref();
-                value(hover::at(&document.text, checked, at.position, encoding))
-            }
-            ExecuteCommand::METHOD => {
-                let params: lsp_types::ExecuteCommandParams = parsed(params)?;
-                self.execute(&params, cancellation)
-            }
-            _ => Err(Failure::Error(
-                ErrorCode::MethodNotFound,
-                format!("{method} is not known"),
-            )),
-        }
-    }
-
-    /// The findings in a document; none where it is excluded, or asyncfix is turned off.
-    fn checked(&mut self, document: &Document, cancellation: &Cancellation) -> Answer<Checked> {
-        if self.settings.enable == Some(false) || self.session.is_excluded(&document.path)? {
-            return Ok(Checked {
-                text: Arc::clone(&document.text),
-                ..Checked::default()
-            });
-        }
-        let is_first = self.session.size_of_project(&document.path).is_none();
-        let progress = is_first.then(|| self.begin()).flatten();
-        let checked = self.session.check(&document.path, cancellation);
-        self.end(progress);
-        let checked = checked?;
-        if is_first && let Some(size) = self.session.size_of_project(&document.path) {
-            let shown = document.path.display();
-            self.log(
-                MessageType::INFO,
-                format!("{shown}: a project of {size} files"),
-            );
-        }
-        for complaint in &checked.complaints {
-            self.log(MessageType::WARNING, complaint.clone());
-        }
-        Ok(checked)
-    }
-
     /// Says that the files of a project are looked at for the first time.
-    fn begin(&mut self) -> Option<NumberOrString> {
+    pub(super) fn begin(&mut self) -> Option<NumberOrString> {
         if !self.client.shows_progress {
             return None;
         }
-        let token = NumberOrString::String("asyncfix/index".to_owned());
+        // A token is good for one piece of work.
+        let token = NumberOrString::String(format!("asyncfix/index#{}", self.requests));
         self.ask::<WorkDoneProgressCreate>(
             "asyncfix/progress",
             WorkDoneProgressCreateParams {
@@ -545,7 +494,7 @@ impl Worker {
         Some(token)
     }
 
-    fn end(&self, token: Option<NumberOrString>) {
+    pub(super) fn end(&self, token: Option<NumberOrString>) {
         if let Some(token) = token {
             self.progress(token, WorkDoneProgress::End(WorkDoneProgressEnd::default()));
         }
@@ -556,239 +505,6 @@ impl Worker {
             token,
             value: ProgressParamsValue::WorkDone(value),
         });
-    }
-
-    fn report(
-        &mut self,
-        uri: &Uri,
-        before: Option<&str>,
-        cancellation: &Cancellation,
-    ) -> Answer<DocumentDiagnosticReport> {
-        let items = match self.documents.get(uri).cloned() {
-            Some(document) => diagnostics::of(
-                &self.checked(&document, cancellation)?,
-                self.client.encoding,
-            ),
-            None => Vec::new(),
-        };
-        let name = diagnostics::name_of(&items);
-        if before == Some(name.as_str()) {
-            return Ok(DocumentDiagnosticReport::Unchanged(
-                RelatedUnchangedDocumentDiagnosticReport {
-                    related_documents: None,
-                    unchanged_document_diagnostic_report: UnchangedDocumentDiagnosticReport {
-                        result_id: name,
-                    },
-                },
-            ));
-        }
-        Ok(DocumentDiagnosticReport::Full(
-            RelatedFullDocumentDiagnosticReport {
-                related_documents: None,
-                full_document_diagnostic_report: FullDocumentDiagnosticReport {
-                    result_id: Some(name),
-                    items,
-                },
-            },
-        ))
-    }
-
-    /// Reports on all files of the open folders.
-    fn report_all(
-        &mut self,
-        params: &lsp_types::WorkspaceDiagnosticParams,
-        cancellation: &Cancellation,
-    ) -> Answer<WorkspaceDiagnosticReport> {
-        let before: FxHashMap<&str, &str> = params
-            .previous_result_ids
-            .iter()
-            .map(|known| (known.uri.as_str(), known.value.as_str()))
-            .collect();
-        let folders = self.folders.clone();
-        let mut items = Vec::new();
-        for path in self.session.files_below(&folders)? {
-            let open = self.documents.at(&path).cloned();
-            let version = open.as_ref().map(|document| i64::from(document.version));
-            let Some(uri) = open.map(|document| document.uri).or_else(|| uri_of(&path)) else {
-                continue;
-            };
-            let checked = match self.session.check(&path, cancellation) {
-                Ok(checked) if self.settings.enable != Some(false) => checked,
-                Ok(_) => Checked::default(),
-                Err(SessionError::Unreadable(_)) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let found = diagnostics::of(&checked, self.client.encoding);
-            let name = diagnostics::name_of(&found);
-            let known = before.get(uri.as_str());
-            items.push(if known == Some(&name.as_str()) {
-                WorkspaceDocumentDiagnosticReport::Unchanged(
-                    WorkspaceUnchangedDocumentDiagnosticReport {
-                        uri,
-                        version,
-                        unchanged_document_diagnostic_report: UnchangedDocumentDiagnosticReport {
-                            result_id: name,
-                        },
-                    },
-                )
-            } else if found.is_empty() && known.is_none() {
-                continue;
-            } else {
-                WorkspaceDocumentDiagnosticReport::Full(WorkspaceFullDocumentDiagnosticReport {
-                    uri,
-                    version,
-                    full_document_diagnostic_report: FullDocumentDiagnosticReport {
-                        result_id: Some(name),
-                        items: found,
-                    },
-                })
-            });
-        }
-        Ok(WorkspaceDiagnosticReport { items })
-    }
-
-    fn actions(
-        &mut self,
-        params: &lsp_types::CodeActionParams,
-        cancellation: &Cancellation,
-    ) -> Answer<Value> {
-        let Some(document) = self.documents.get(&params.text_document.uri).cloned() else {
-            return Ok(Value::Null);
-        };
-        let checked = match self.checked(&document, cancellation) {
-            Ok(checked) => checked,
-            Err(Failure::Unreadable) => return Ok(Value::Null),
-            Err(failure) => return Err(failure),
-        };
-        let mut actions = actions::at(
-            params,
-            &document,
-            &checked,
-            &self.documents,
-            self.client,
-            self.settings.unsafe_fixes != Some(false),
-        );
-        if !self.client.resolves {
-            for action in &mut actions {
-                if action.edit.is_none() {
-                    *action = self.resolved(action.clone(), cancellation)?;
-                }
-            }
-        }
-        value(actions::to_response(actions))
-    }
-
-    /// An action with its edits.
-    fn resolved(
-        &mut self,
-        mut action: CodeAction,
-        cancellation: &Cancellation,
-    ) -> Answer<CodeAction> {
-        let Some(data) = action.data.clone() else {
-            return Ok(action);
-        };
-        let Data { uri, version, task } = parsed(data)?;
-        let Some(document) = self.documents.get(&uri).cloned() else {
-            return Ok(action);
-        };
-        if document.version != version {
-            let message = "the file has changed since".to_owned();
-            return Err(Failure::Error(ErrorCode::ContentModified, message));
-        }
-        let edits = self.edits_of(&document, &task, cancellation)?;
-        action.edit = Some(self.edit_of(&document, edits));
-        Ok(action)
-    }
-
-    fn edit_of(&self, document: &Document, edits: Vec<TextEdit>) -> WorkspaceEdit {
-        let file = (document.uri.clone(), Some(document.version), edits);
-        actions::workspace_edit(vec![file], self.client)
-    }
-
-    fn edits_of(
-        &mut self,
-        document: &Document,
-        task: &Task,
-        cancellation: &Cancellation,
-    ) -> Answer<Vec<TextEdit>> {
-        let path = &document.path;
-        let rewritten = match task {
-            Task::FixAll => self.session.fix(path, None, None, cancellation),
-            Task::FixRule { code } => {
-                let only = |finding: &Finding| finding.rule.code == code;
-                self.session.fix(path, None, Some(&only), cancellation)
-            }
-            Task::Suppress { code, start } => {
-                let only = |finding: &Finding| {
-                    finding.rule.code == code && finding.range.start().to_u32() == *start
-                };
-                self.session.suppress(path, &only, cancellation)
-            }
-        };
-        let rewritten = match rewritten {
-            Ok(rewritten) => rewritten,
-            Err(SessionError::Unreadable(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        for complaint in &rewritten.complaints {
-            self.log(MessageType::WARNING, complaint.clone());
-        }
-        let places = Places::new(&document.text, self.client.encoding);
-        let new = rewritten.text.as_deref();
-        Ok(new.map_or_else(Vec::new, |new| places.edits_to(new)))
-    }
-
-    /// The edits that make all safe fixes of a file, or of some lines.
-    fn formatted(
-        &mut self,
-        uri: &Uri,
-        lines: Option<Lines>,
-        cancellation: &Cancellation,
-    ) -> Answer<Option<Vec<TextEdit>>> {
-        let Some(document) = self.documents.get(uri).cloned() else {
-            return Ok(None);
-        };
-        if self.settings.enable == Some(false) || self.session.is_excluded(&document.path)? {
-            return Ok(None);
-        }
-        let rewritten = match self.session.fix(&document.path, lines, None, cancellation) {
-            Ok(rewritten) => rewritten,
-            Err(SessionError::Unreadable(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        for complaint in &rewritten.complaints {
-            self.log(MessageType::WARNING, complaint.clone());
-        }
-        let places = Places::new(&document.text, self.client.encoding);
-        Ok(rewritten.text.as_deref().map(|new| places.edits_to(new)))
-    }
-
-    fn execute(
-        &mut self,
-        params: &lsp_types::ExecuteCommandParams,
-        cancellation: &Cancellation,
-    ) -> Answer<Value> {
-        let wrong = |text: &str| Failure::Error(ErrorCode::InvalidParams, text.to_owned());
-        if params.command != APPLY_FIX_ALL {
-            return Err(wrong("there is no such command"));
-        }
-        let first = params.arguments.first().cloned().unwrap_or_default();
-        let uri = first.get("uri").cloned().unwrap_or(first);
-        let uri: Uri = serde_json::from_value(uri)
-            .map_err(|_| wrong("the argument must be the name of an open file"))?;
-        let Some(document) = self.documents.get(&uri).cloned() else {
-            return Err(wrong("the file is not open"));
-        };
-        let edits = self.edits_of(&document, &Task::FixAll, cancellation)?;
-        if !edits.is_empty() {
-            let edit = self.edit_of(&document, edits);
-            let label = Some("Fix all safe asyncfix problems".to_owned());
-            self.ask::<ApplyWorkspaceEdit>(
-                "asyncfix/apply",
-                ApplyWorkspaceEditParams { label, edit },
-            );
-        }
-        Ok(Value::Null)
     }
 }
 
@@ -802,11 +518,11 @@ impl Worker {
         });
     }
 
-    /// Pushes the diagnostics of all open files, where the client does not ask for them, until there is something else
-    /// to do.
-    fn publish(&mut self, jobs: &Receiver<Job>) {
+    /// Pushes the diagnostics of all open files, where the client does not ask for them. Whether all is said: it stops
+    /// when there is something else to do.
+    fn publish(&mut self, jobs: &Receiver<Job>) -> bool {
         if self.client.pulls || self.is_published {
-            return;
+            return true;
         }
         let cancellation = Cancellation::default();
         *self.shared.idle() = cancellation.clone();
@@ -814,12 +530,12 @@ impl Worker {
         for document in documents {
             // What came before it could be called off is there already.
             if !jobs.is_empty() {
-                return;
+                return false;
             }
             let checked = self.guarded(|worker| worker.checked(&document, &cancellation));
             let found = match checked {
-                Ok(Ok(checked)) => diagnostics::of(&checked, self.client.encoding),
-                Ok(Err(Failure::Cancelled)) => return,
+                Ok(Ok(checked)) => diagnostics::of(&checked, &self.documents, self.client),
+                Ok(Err(Failure::Cancelled)) => return false,
                 // It keeps those that it has.
                 Ok(Err(Failure::Unreadable)) => continue,
                 Ok(Err(Failure::Error(_, error))) => {
@@ -840,55 +556,10 @@ impl Worker {
             }
         }
         self.is_published = true;
+        true
     }
 }
 
-fn read<T: DeserializeOwned>(params: Value) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(params: Value) -> Result<T, String> {
     serde_json::from_value(params).map_err(|error| error.to_string())
-}
-
-fn parsed<T: DeserializeOwned>(params: Value) -> Answer<T> {
-    read(params).map_err(|error| Failure::Error(ErrorCode::InvalidParams, error))
-}
-
-fn value(answer: impl Serialize) -> Answer<Value> {
-    serde_json::to_value(answer)
-        .map_err(|error| Failure::Error(ErrorCode::InternalError, error.to_string()))
-}
-
-/// The response where there is no answer.
-fn failure(id: RequestId, failure: &Failure, is_outdated: bool, is_diagnostic: bool) -> Response {
-    match failure {
-        Failure::Cancelled if is_outdated && is_diagnostic => called_off(id, true),
-        Failure::Cancelled if is_outdated => {
-            let message = "the file has changed since".to_owned();
-            Response::new_err(id, ErrorCode::ContentModified as i32, message)
-        }
-        Failure::Cancelled => {
-            let message = "cancelled by the client".to_owned();
-            Response::new_err(id, ErrorCode::RequestCanceled as i32, message)
-        }
-        // The client keeps what it shows, and moves it along with the text.
-        Failure::Unreadable if is_diagnostic => called_off(id, false),
-        Failure::Unreadable => Response::new_ok(id, Value::Null),
-        Failure::Error(code, message) => Response::new_err(id, *code as i32, message.clone()),
-    }
-}
-
-fn called_off(id: RequestId, retrigger_request: bool) -> Response {
-    let message = if retrigger_request {
-        "the file has changed since"
-    } else {
-        "the file has a syntax error"
-    };
-    Response {
-        id,
-        response_result: Err(ResponseError {
-            code: ErrorCode::ServerCancelled as i32,
-            message: message.to_owned(),
-            data: Some(json!(DiagnosticServerCancellationData {
-                retrigger_request
-            })),
-        }),
-    }
 }

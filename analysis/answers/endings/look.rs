@@ -20,7 +20,9 @@ use crate::answers::timeouts::is_timeout;
 use crate::facts::key::name_key;
 use crate::index::project::Project;
 use crate::index::reach::Namesakes;
-use crate::resolve::semantics::{ClassOf, Function, Semantics, contains};
+use crate::infer::types::ClassOf;
+use crate::resolve::definitions::Function;
+use crate::resolve::semantics::{Semantics, contains};
 
 /// How many calls deep a coroutine is followed.
 const DEPTH: usize = 6;

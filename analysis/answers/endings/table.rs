@@ -5,7 +5,8 @@ use asyncfix_knowledge::package_of;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::{self as ast, Expr};
 
-use crate::resolve::semantics::{ClassOf, Semantics};
+use crate::infer::types::ClassOf;
+use crate::resolve::semantics::Semantics;
 
 /// Whether `callee` is known to end by itself.
 pub fn ends(semantics: &Semantics<'_>, callee: &Expr) -> bool {

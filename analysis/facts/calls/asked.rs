@@ -5,7 +5,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHashMap;
 
-use super::writer::{STEPS, Value, Writer};
+use super::values::Value;
+use super::writer::{STEPS, Writer};
 use super::{Callee, Target};
 
 /// The functions and methods that `function`, whose scope has this number, calls without awaiting what comes of it,

@@ -8,7 +8,9 @@ use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 
-use super::writer::{STEPS, Value, Walk, Writer};
+use super::values::Value;
+use super::walk::Walk;
+use super::writer::{STEPS, Writer};
 use super::{Borrowed, Target};
 use crate::answers::blocking::is_free;
 use crate::facts::scopes::{Binding, Kind as ScopeKind};

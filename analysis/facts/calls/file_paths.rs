@@ -8,7 +8,8 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
-use super::writer::{STEPS, Value, Writer};
+use super::values::Value;
+use super::writer::{STEPS, Writer};
 use super::{Callee, Path, Target};
 use crate::answers::file_access::paths;
 use crate::facts::scopes::{Binding, Kind};

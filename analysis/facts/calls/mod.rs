@@ -10,6 +10,8 @@ mod asked;
 pub mod bound;
 pub(crate) mod file_paths;
 mod shared_file;
+mod values;
+mod walk;
 mod writer;
 
 use ruff_python_ast::name::Name;

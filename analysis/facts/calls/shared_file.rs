@@ -6,7 +6,8 @@ use asyncfix_syntax::lines::one_line;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
-use super::writer::{STEPS, Walk};
+use super::walk::Walk;
+use super::writer::STEPS;
 use super::{SharedFile, Target};
 use crate::answers::file_access::paths;
 use crate::facts::scopes::{Binding, Kind};

@@ -10,6 +10,7 @@
 //! through it is not reached by the type engine either. So an answer from here only ever keeps a
 //! closer look away; what is found is decided by types.
 
+mod walk;
 mod writer;
 
 use std::path::Path;

@@ -1,0 +1,218 @@
+//! Which function is called, and where it stands.
+
+use asyncfix_syntax::queries::last_name;
+use ruff_db::parsed::parsed_module;
+use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_text_size::TextRange;
+use ty_python_core::definition::{Definition, DefinitionKind};
+use ty_python_core::semantic_index;
+use ty_python_semantic::{
+    ImportAliasResolution, ResolvedDefinition, definitions_for_attribute, definitions_for_name,
+};
+
+use crate::facts::spelling::Explained;
+use crate::resolve::definitions::Function;
+use crate::resolve::semantics::Semantics;
+
+/// Whether all a function does is to raise an exception.
+pub(crate) fn only_raises(function: &ast::StmtFunctionDef) -> bool {
+    let returns_never = function
+        .returns
+        .as_deref()
+        .and_then(last_name)
+        .is_some_and(|name| matches!(name, "NoReturn" | "Never"));
+    let body = function.body.iter().filter(|statement| {
+        !matches!(statement, Stmt::Expr(statement) if statement.value.is_string_literal_expr())
+    });
+    returns_never || body.clone().count() > 0 && body.into_iter().all(Stmt::is_raise_stmt)
+}
+
+impl<'db> Semantics<'db> {
+    /// The function that a callee expression names, where that can be told without inferring the code
+    /// around: a function of this file or imported into it or into a module, or a method of a class in
+    /// sight. `None` for anything else.
+    pub fn function_in_sight(&self, callee: &Expr) -> Option<Function<'db>> {
+        match callee {
+            Expr::Name(name) => match self.names().explained(&name.id) {
+                Some(Explained::Builtin) => None,
+                Some(Explained::Import(_)) | None => self
+                    .function(callee)
+                    .or_else(|| self.function_of(self.definition_behind(name)?)),
+            },
+            Expr::Attribute(attribute) => {
+                let definition = self.method_in_sight(attribute)?;
+                self.function_of(definition)
+            }
+            _ => None,
+        }
+    }
+
+    /// The class whose method the first parameter `receiver` belongs to.
+    pub fn class_of_receiver(&self, receiver: &Expr) -> Option<&ast::StmtClassDef> {
+        let Expr::Name(name) = receiver else {
+            return None;
+        };
+        let definitions = self.bindings(name)?;
+        let [definition] = definitions.as_slice() else {
+            return None;
+        };
+        if !definition.kind(self.db()).is_parameter_def() {
+            return None;
+        }
+        let scope = definition.file_scope(self.db());
+        let class = self.index().class_definition_of_method(scope)?;
+        let function = self.index().scope(scope).node().as_function()?;
+        let function = function.node(&self.module);
+        // Of what another class it is, a mixin may say: `def stop(self: "Client")`.
+        let is_first = function
+            .parameters
+            .iter_non_variadic_params()
+            .next()
+            .is_some_and(|first| {
+                first.name().id == name.id
+                    && first
+                        .annotation()
+                        .is_none_or(|annotation| self.says_own_class(annotation))
+            });
+        let is_static = function
+            .decorator_list
+            .iter()
+            .any(|decorator| self.means(&decorator.expression, &["builtins.staticmethod"]));
+        match class.kind(self.db()) {
+            DefinitionKind::Class(class) if is_first && !is_static => {
+                Some(class.node(&self.module))
+            }
+            _ => None,
+        }
+    }
+
+    /// The one function that a callee expression names, followed through imports, attributes and
+    /// inferred receivers, into other files. `None` when there is none or more than one.
+    pub fn function(&self, callee: &Expr) -> Option<Function<'db>> {
+        self.function_named(callee.into())
+    }
+
+    /// The same, for an expression that need not be called.
+    pub fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
+        if let ast::ExprRef::Attribute(method) = callee
+            && self.signatures_in_sight(method).len() > 1
+        {
+            return None;
+        }
+        let [definition] = self.definitions_named(callee)[..] else {
+            return None;
+        };
+        self.function_of(definition)
+    }
+
+    /// Everything that an expression may name, followed through imports, attributes and inferred
+    /// receivers. Empty where something of it is not known.
+    pub fn definitions_named(&self, callee: ast::ExprRef<'_>) -> Vec<Definition<'db>> {
+        let resolved = match callee {
+            ast::ExprRef::Name(name) => {
+                // The exact answer first: a function of this file.
+                if let Some(definitions) = self.bindings(name)
+                    && let [definition] = definitions.as_slice()
+                    && definition.kind(self.db()).is_function_def()
+                {
+                    return vec![*definition];
+                }
+                definitions_for_name(
+                    &self.model,
+                    &name.id,
+                    name.into(),
+                    ImportAliasResolution::ResolveAliases,
+                )
+            }
+            ast::ExprRef::Attribute(attribute) => {
+                if let Some(definition) = self.method_in_sight(attribute) {
+                    return vec![definition];
+                }
+                if self.is_unknown((&*attribute.value).into()) || self.is_endless(attribute.into())
+                {
+                    return Vec::new();
+                }
+                definitions_for_attribute(&self.model, attribute)
+            }
+            _ => return Vec::new(),
+        };
+        let definitions: Option<Vec<_>> = resolved
+            .iter()
+            .map(|resolved| match resolved {
+                ResolvedDefinition::Definition(definition) => Some(*definition),
+                _ => None,
+            })
+            .collect();
+        definitions.unwrap_or_default()
+    }
+
+    /// The function that a definition is one of, wherever it stands.
+    pub fn function_of(&self, definition: Definition<'db>) -> Option<Function<'db>> {
+        Function::of(self.db(), definition)
+    }
+
+    /// The file that a definition stands in, where it is on disk.
+    pub fn file_of(&self, definition: Definition<'db>) -> Option<std::path::PathBuf> {
+        let path = definition.file(self.db()).path(self.db());
+        Some(path.as_system_path()?.as_std_path().to_path_buf())
+    }
+
+    /// The definition of a function of this file.
+    pub fn definition_of(&self, function: &ast::StmtFunctionDef) -> Option<Definition<'db>> {
+        self.index().try_definition(function)
+    }
+
+    /// Whether the scope of a definition has others of the same name.
+    pub fn has_other_definitions(&self, definition: Definition<'db>) -> bool {
+        let index = semantic_index(self.db(), definition.program_file(self.db()));
+        let scope = definition.file_scope(self.db());
+        let place = definition.place(self.db());
+        index
+            .use_def_map(scope)
+            .reachable_bindings(place)
+            .filter_map(|binding| binding.binding.definition())
+            .any(|other| other != definition)
+    }
+
+    /// Whether a definition stands in the body of a protocol: anything that has such a member may be
+    /// meant.
+    pub fn is_in_protocol(&self, definition: Definition<'db>) -> bool {
+        let index = semantic_index(self.db(), definition.program_file(self.db()));
+        let scope = index.scope(definition.file_scope(self.db()));
+        let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
+        scope.node().as_class().is_some_and(|class| {
+            let mut bases = class.node(&module).bases().iter();
+            bases.any(|base| {
+                let base = match base {
+                    Expr::Subscript(generic) => &generic.value,
+                    base => base,
+                };
+                last_name(base) == Some("Protocol")
+            })
+        })
+    }
+
+    /// Whether a definition stands directly in the body of a class, in whatever file.
+    pub fn is_in_class(&self, definition: Definition<'db>) -> bool {
+        self.class_around(definition).is_some()
+    }
+
+    /// The name of the class in whose body a definition stands directly, in whatever file.
+    pub fn class_around(&self, definition: Definition<'db>) -> Option<String> {
+        let index = semantic_index(self.db(), definition.program_file(self.db()));
+        let scope = index.scope(definition.file_scope(self.db()));
+        let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
+        Some(scope.node().as_class()?.node(&module).name.to_string())
+    }
+
+    /// Where a definition stands, when it is in this file.
+    pub fn definition_range(&self, definition: Definition<'db>) -> Option<TextRange> {
+        (definition.program_file(self.db()) == self.file)
+            .then(|| definition.kind(self.db()).full_range(&self.module))
+    }
+
+    /// Whether a definition is one of this file.
+    pub fn is_here(&self, definition: Definition<'db>) -> bool {
+        definition.program_file(self.db()) == self.file
+    }
+}

@@ -1,0 +1,432 @@
+//! What the functions of a file change, and what they had read before it.
+
+use asyncfix_analysis::infer::callee_awaitability::returned_by;
+use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_knowledge::blocking::is_fresh;
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Owner;
+use ruff_python_ast::visitor::source_order::{
+    SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
+};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use ty_python_core::definition::{Definition, DefinitionKind};
+
+use crate::edit::sections::{chain, names_in, range_of, read_by, reads_path};
+use crate::file::File;
+
+/// A change of something that others share.
+pub(super) struct Change {
+    pub(crate) range: TextRange,
+    /// When it is done, as a place in the source.
+    pub(super) at: TextSize,
+    pub(super) path: Vec<Box<str>>,
+    /// Whether it gets a plain constant.
+    pub(super) is_constant: bool,
+    /// Where it was read before for the names that its new value depends on.
+    pub(crate) stale: Vec<TextSize>,
+}
+
+/// What a function changes of what it shares, and where it awaits already.
+pub(super) struct Behind {
+    pub(super) changes: Vec<Change>,
+    /// Each with the suite that it stands in.
+    pub(super) awaits: Vec<(TextSize, TextRange)>,
+}
+
+impl Behind {
+    /// Whether the way to a change awaits already, besides what is at `site`.
+    pub(crate) fn is_open(&self, way: TextRange, change: &Change, site: TextRange) -> bool {
+        self.awaits.iter().any(|(at, suite)| {
+            way.contains(*at)
+                && !site.contains(*at)
+                && (suite.contains_range(site) || suite.contains_range(change.range))
+        })
+    }
+}
+
+/// A change of something that has a name.
+struct Written<'a> {
+    range: TextRange,
+    at: TextSize,
+    root: &'a ast::ExprName,
+    path: Vec<&'a str>,
+    /// What a method is called on, where it is a method that changes it.
+    receiver: Option<&'a Expr>,
+    /// Whether the name itself gets another value.
+    is_rebound: bool,
+    is_constant: bool,
+    /// The names it depends on.
+    uses: Vec<&'a ast::ExprName>,
+}
+
+/// A call of a method of something that has a name.
+struct Called<'a> {
+    call: &'a ast::ExprCall,
+    object: &'a ast::ExprName,
+    /// When what it does before it waits is done, as a place in the source.
+    at: TextSize,
+}
+
+/// Looks for what a function changes, and where it awaits.
+#[derive(Default)]
+pub(crate) struct Search<'a> {
+    written: Vec<Written<'a>>,
+    called: Vec<Called<'a>>,
+    /// Each with the suite that it stands in.
+    awaits: Vec<(TextSize, TextRange)>,
+    suites: Vec<TextRange>,
+    /// The names in the tests around.
+    tests: Vec<Vec<&'a ast::ExprName>>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Search<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
+            _ => TraversalSignal::Traverse,
+        }
+    }
+
+    fn visit_body(&mut self, body: &'a [Stmt]) {
+        self.suites.extend(range_of(body));
+        for statement in body {
+            self.visit_stmt(statement);
+        }
+        self.suites.pop();
+    }
+
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        let mut test = None;
+        match statement {
+            Stmt::Assign(inner) => {
+                for target in &inner.targets {
+                    self.assigned(target, statement, Some(&inner.value));
+                }
+            }
+            Stmt::AnnAssign(inner) if inner.value.is_some() => {
+                self.assigned(&inner.target, statement, inner.value.as_deref());
+            }
+            Stmt::AugAssign(inner) => self.assigned(&inner.target, statement, None),
+            Stmt::Delete(inner) => {
+                for target in &inner.targets {
+                    self.assigned(target, statement, None);
+                }
+            }
+            Stmt::With(inner) if inner.is_async => self.awaited(statement.start()),
+            Stmt::For(inner) if inner.is_async => self.awaited(statement.start()),
+            Stmt::If(inner) => test = Some(&*inner.test),
+            Stmt::While(inner) => test = Some(&*inner.test),
+            _ => {}
+        }
+        let is_tested = test.is_some();
+        self.tests.extend(test.map(names_in));
+        walk_stmt(self, statement);
+        if is_tested {
+            self.tests.pop();
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Await(inner) => {
+                self.awaited(expr.start());
+                if let Expr::Call(call) = &*inner.value {
+                    self.called(call, expr.start());
+                }
+            }
+            Expr::Call(call) => {
+                self.called(call, expr.end());
+                if let Expr::Attribute(method) = &*call.func
+                    && CHANGING.contains(&method.attr.as_str())
+                    && let Some((root, path)) = chain(&method.value)
+                {
+                    let uses = self.uses(expr);
+                    self.written.push(Written {
+                        range: expr.range(),
+                        at: expr.end(),
+                        root,
+                        path,
+                        receiver: Some(&method.value),
+                        is_rebound: false,
+                        is_constant: false,
+                        uses,
+                    });
+                }
+            }
+            _ => {}
+        }
+        walk_expr(self, expr);
+    }
+}
+
+impl<'a> Search<'a> {
+    fn awaited(&mut self, at: TextSize) {
+        if let Some(suite) = self.suites.last() {
+            self.awaits.push((at, *suite));
+        }
+    }
+
+    fn called(&mut self, call: &'a ast::ExprCall, at: TextSize) {
+        let is_known = self
+            .called
+            .last()
+            .is_some_and(|last| last.call.range() == call.range());
+        if let Expr::Attribute(method) = &*call.func
+            && let Expr::Name(object) = &*method.value
+            && !is_known
+        {
+            self.called.push(Called { call, object, at });
+        }
+    }
+
+    fn uses(&self, expr: &'a Expr) -> Vec<&'a ast::ExprName> {
+        let tests = self.tests.iter().flatten().copied();
+        tests.chain(names_in(expr)).collect()
+    }
+
+    fn assigned(&mut self, target: &'a Expr, statement: &'a Stmt, value: Option<&'a Expr>) {
+        match target {
+            Expr::Starred(starred) => self.assigned(&starred.value, statement, None),
+            Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+                for target in elts {
+                    self.assigned(target, statement, None);
+                }
+            }
+            _ => {
+                let Some((root, path)) = chain(target) else {
+                    return;
+                };
+                let mut uses = self.uses(target);
+                uses.extend(value.map(names_in).into_iter().flatten());
+                if let Stmt::AugAssign(inner) = statement {
+                    uses.extend(names_in(&inner.value));
+                }
+                self.written.push(Written {
+                    range: statement.range(),
+                    at: statement.end(),
+                    root,
+                    path,
+                    receiver: None,
+                    is_rebound: target.is_name_expr(),
+                    is_constant: value.is_some_and(Expr::is_literal_expr),
+                    uses,
+                });
+            }
+        }
+    }
+}
+
+pub(super) struct Shared<'f, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    pub(super) owner: Owner<'a>,
+}
+
+impl<'f> Shared<'f, '_, '_> {
+    /// Adds what the names that are read were made of.
+    pub(crate) fn follow(&self, reads: &mut Vec<Read<'f>>) {
+        let mut more = Vec::new();
+        for read in reads.iter().filter(|read| read.path.len() == 1) {
+            for origin in self.file.semantics.origins(read.root) {
+                if let Origin::Value(value) = origin {
+                    read_by(value, &mut more);
+                }
+            }
+        }
+        reads.extend(more);
+    }
+
+    /// Where `path` was read for one of the names.
+    fn read_for(&self, names: &[&ast::ExprName], path: &[&str]) -> Vec<TextSize> {
+        let origins = names
+            .iter()
+            .flat_map(|name| self.file.semantics.origins(name));
+        origins
+            .filter_map(|origin| match origin {
+                Origin::Value(value) if reads_path(value, path) => Some(value.end()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What the function with this body changes, and where it awaits.
+    pub(super) fn behind(&self, body: &[Stmt]) -> Behind {
+        let mut search = Search::default();
+        search.visit_body(body);
+        let shared = search.written.iter();
+        let shared = shared.filter(|change| self.is_changed(change));
+        let own = shared.map(|change| Change {
+            range: change.range,
+            at: change.at,
+            path: change.path.iter().map(|part| (*part).into()).collect(),
+            is_constant: change.is_constant,
+            stale: self.read_for(&change.uses, &change.path),
+        });
+        let by_methods = search
+            .called
+            .iter()
+            .flat_map(|called| self.changed_by(called));
+        Behind {
+            changes: own.chain(by_methods).collect(),
+            awaits: search.awaits,
+        }
+    }
+
+    /// What a method of a class of the module changes of its object before it waits for anything.
+    fn changed_by(&self, called: &Called<'_>) -> Vec<Change> {
+        let semantics = &self.file.semantics;
+        let function = semantics.function_in_sight(&called.call.func);
+        let node = function
+            .as_ref()
+            .filter(|function| semantics.is_here(function.definition()))
+            .and_then(|function| function.node(semantics.db()));
+        let Some(node) = node.filter(|node| semantics.is_method(node)) else {
+            return Vec::new();
+        };
+        let Some(object) = node.parameters.iter_non_variadic_params().next() else {
+            return Vec::new();
+        };
+        let mut search = Search::default();
+        search.visit_body(&node.body);
+        let waits = search.awaits.iter().map(|(at, _)| *at).min();
+        let changed = search.written.iter().filter(|change| {
+            change.path.len() > 1
+                && change.root.id == object.name().as_str()
+                && waits.is_none_or(|waits| change.at <= waits)
+        });
+        let in_words_of_caller = changed.map(|change| Change {
+            range: called.call.range(),
+            at: called.at,
+            path: std::iter::once(called.object.id.as_str())
+                .chain(change.path.iter().copied().skip(1))
+                .map(Into::into)
+                .collect(),
+            is_constant: change.is_constant,
+            stale: Vec::new(),
+        });
+        in_words_of_caller.collect()
+    }
+
+    fn is_changed(&self, change: &Written<'_>) -> bool {
+        if change.is_rebound {
+            let scope = self.file.semantics.scope_of_owner(self.owner);
+            return scope.is_some_and(|scope| {
+                self.file
+                    .semantics
+                    .is_declared_outside(&change.root.id, scope)
+            });
+        }
+        // `os.remove(path)` is a function of a module, and no method of a container.
+        let is_function = || {
+            change
+                .receiver
+                .is_some_and(|receiver| self.file.semantics.is_module(receiver))
+        };
+        self.is_known_elsewhere(change.root) && !is_function()
+    }
+
+    /// Whether a name may stand for something that is not this call's own.
+    fn is_known_elsewhere(&self, name: &ast::ExprName) -> bool {
+        let semantics = &self.file.semantics;
+        let bindings = semantics.bindings(name).unwrap_or_default();
+        let is_own = |definition: &Definition<'_>| {
+            let value = match definition.kind(semantics.db()) {
+                DefinitionKind::AnnotatedAssignment(assignment) => {
+                    assignment.value(semantics.module())
+                }
+                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                    Some(assignment.value(semantics.module()))
+                }
+                _ => None,
+            };
+            value.is_some_and(|value| self.is_made(value))
+        };
+        bindings.is_empty() || !bindings.iter().all(is_own)
+    }
+
+    /// Whether a call is one of a class method that makes an instance: `return cls(…)`.
+    fn is_made_by_class_method(&self, call: &ast::ExprCall) -> bool {
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        let semantics = &self.file.semantics;
+        if semantics.class_named(&method.value).is_none() {
+            return false;
+        }
+        let function = semantics.function_in_sight(&call.func);
+        let node = function
+            .as_ref()
+            .and_then(|function| function.node(semantics.db()));
+        let Some(node) = node else {
+            return false;
+        };
+        let is_of_class = node
+            .decorator_list
+            .iter()
+            .any(|decorator| last_name(&decorator.expression) == Some("classmethod"));
+        let first = node.parameters.iter_non_variadic_params().next();
+        let returned = returned_by(&node.body);
+        let is_made = |returned: Option<&Expr>| {
+            matches!(returned, Some(Expr::Call(made))
+                if matches!((&*made.func, first), (Expr::Name(name), Some(first))
+                    if name.id == first.name().as_str()))
+        };
+        is_of_class && !returned.is_empty() && returned.into_iter().all(is_made)
+    }
+
+    /// Whether a value is made anew in this function.
+    fn is_made(&self, value: &Expr) -> bool {
+        let is_here = match self.owner {
+            Owner::Function(function) => function.range().contains_range(value.range()),
+            _ => false,
+        };
+        let semantics = &self.file.semantics;
+        is_here
+            && match value {
+                Expr::List(_)
+                | Expr::Dict(_)
+                | Expr::Set(_)
+                | Expr::Tuple(_)
+                | Expr::ListComp(_)
+                | Expr::SetComp(_)
+                | Expr::DictComp(_) => true,
+                Expr::Call(call) => {
+                    self.is_made_by_class_method(call)
+                        || semantics
+                            .qualified_name(&call.func)
+                            .is_some_and(|path| is_fresh(&path))
+                        || semantics
+                            .class_path_in_sight(value)
+                            .is_some_and(|class| class.rsplit('.').next() == last_name(&call.func))
+                }
+                other => other.is_literal_expr(),
+            }
+    }
+}
+
+/// Methods of containers that change them.
+const CHANGING: &[&str] = &[
+    "add",
+    "append",
+    "appendleft",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "popleft",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
+];
+
+/// A name or a chain of attributes, up to the first subscript or call.
+pub(crate) struct Read<'a> {
+    pub(crate) root: &'a ast::ExprName,
+    pub(crate) path: Vec<&'a str>,
+}
