@@ -236,13 +236,15 @@ fn follower<'a>(names: &'a [ast::Alias], member: &str) -> Option<&'a ast::Alias>
         (kind, name.to_lowercase())
     };
     let by_letters = |name: &str| (0, name.to_lowercase());
-    let orders: [&dyn Fn(&str) -> (u8, String); 2] = [&by_kind, &by_letters];
-    let order = orders
-        .into_iter()
-        .find(|order| names.is_sorted_by_key(|alias| order(&alias.name)))?;
-    names
-        .iter()
-        .find(|alias| order(&alias.name) > order(member))
+    if names.is_sorted_by_key(|alias| by_kind(&alias.name)) {
+        let mut names = names.iter();
+        names.find(|alias| by_kind(&alias.name) > by_kind(member))
+    } else if names.is_sorted_by_key(|alias| by_letters(&alias.name)) {
+        let mut names = names.iter();
+        names.find(|alias| by_letters(&alias.name) > by_letters(member))
+    } else {
+        None
+    }
 }
 
 /// The sections that import sorters keep apart, in their order.
