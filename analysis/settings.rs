@@ -148,6 +148,9 @@ pub struct Settings {
     pub asks_for_annotations: bool,
     /// Whether the project has a type checker at all.
     pub is_type_checked: bool,
+    /// Whether a type checker of the project takes a function with several signatures for all of them at once where it is
+    /// passed on.
+    pub loses_signatures: bool,
     /// How long the project's formatter lets a line become.
     pub line_length: u16,
     /// How many blank lines the project wants behind the imports, where it says so.
@@ -175,6 +178,7 @@ impl Default for Settings {
             concurrency_in_tests: false,
             asks_for_annotations: false,
             is_type_checked: false,
+            loses_signatures: false,
             line_length: 88,
             lines_after_imports: None,
         }

@@ -59,8 +59,6 @@ pub static CODEMODS: &[&dyn Codemod] = &[
 
 /// The rule that a code or a name means, if there is one. Codes may be in any case.
 pub fn rule(code_or_name: &str) -> Option<&'static Rule> {
-    CODEMODS
-        .iter()
-        .map(|codemod| codemod.rule())
-        .find(|rule| rule.code.eq_ignore_ascii_case(code_or_name) || rule.name == code_or_name)
+    let mut rules = CODEMODS.iter().map(|codemod| codemod.rule());
+    rules.find(|rule| rule.is_named_by(code_or_name))
 }

@@ -2,7 +2,7 @@
 //! the command line.
 
 use asyncfix_codemods::CODEMODS;
-use asyncfix_codemods::rule::{Rule, nearest};
+use asyncfix_codemods::rule::{RENAMED, Rule, Stability, nearest, renamed};
 
 /// One layer of choices. Each selector is a code, a prefix of codes, a name, or `ALL`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,17 +18,28 @@ pub struct Layer {
 /// The codes of the rules that run, in the order of the registry.
 pub type Codes = Vec<&'static str>;
 
-/// The rules that run when `layers` are laid over the defaults, the last one on top.
-pub fn resolve(layers: &[&Layer]) -> Codes {
-    let mut enabled: Vec<(&'static Rule, bool)> = CODEMODS
-        .iter()
-        .map(|codemod| (codemod.rule(), codemod.rule().default))
+/// The rules that run when `layers` are laid over the defaults, the last one on top. Without `preview`, those in preview
+/// run only where they are named.
+pub fn resolve(layers: &[&Layer], preview: bool) -> Codes {
+    let rules = CODEMODS.iter().map(|codemod| codemod.rule());
+    resolve_among(rules, layers, preview)
+}
+
+fn resolve_among(
+    rules: impl Iterator<Item = &'static Rule>,
+    layers: &[&Layer],
+    preview: bool,
+) -> Codes {
+    let is_open = |rule: &Rule| preview || rule.stability == Stability::Stable;
+    let mut enabled: Vec<(&'static Rule, bool)> = rules
+        .map(|rule| (rule, rule.default && is_open(rule)))
         .collect();
     for layer in layers {
         for (rule, on) in &mut enabled {
             let best = |selectors: &[String]| {
                 selectors
                     .iter()
+                    .filter(|selector| is_open(rule) || rule.is_named_by(selector))
                     .map(|selector| rule.specificity(selector))
                     .max()
                     .unwrap_or(0)
@@ -52,6 +63,12 @@ pub fn resolve(layers: &[&Layer]) -> Codes {
         .filter(|(_, on)| *on)
         .map(|(rule, _)| rule.code)
         .collect()
+}
+
+/// A warning where a rule is called otherwise now.
+pub fn warning(selector: &str) -> Option<String> {
+    let now = renamed(selector, RENAMED)?;
+    Some(format!("rule `{selector}` is now called `{now}`"))
 }
 
 /// Checks that `selector` means at least one rule. `Err` names the nearest code or name.
@@ -87,4 +104,53 @@ pub fn equivalent(code: &str) -> Option<&'static Rule> {
             .iter()
             .any(|other| other.eq_ignore_ascii_case(code))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn rule(code: &'static str, name: &'static str, stability: Stability) -> Rule {
+        Rule {
+            code,
+            name,
+            finds: "",
+            pitfall: "",
+            page: "",
+            default: true,
+            stability,
+            equivalents: &[],
+        }
+    }
+
+    static OLD: Rule = rule("AF991", "old-rule", Stability::Stable);
+    static NEW: Rule = rule("AF992", "new-rule", Stability::Preview);
+
+    fn codes(select: Option<&[&str]>, extend: &[&str], ignore: &[&str], preview: bool) -> Codes {
+        let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        let layer = Layer {
+            select: select.map(owned),
+            extend_select: owned(extend),
+            ignore: owned(ignore),
+        };
+        resolve_among([&OLD, &NEW].into_iter(), &[&layer], preview)
+    }
+
+    #[test]
+    fn a_rule_in_preview_runs_where_it_is_named_or_previews_are_wanted() {
+        assert_eq!(codes(None, &[], &[], false), ["AF991"]);
+        assert_eq!(codes(None, &[], &[], true), ["AF991", "AF992"]);
+        for broad in ["ALL", "AF", "AF99"] {
+            assert_eq!(codes(Some(&[broad]), &[], &[], false), ["AF991"]);
+            assert_eq!(codes(None, &[broad], &[], false), ["AF991"]);
+            assert_eq!(codes(Some(&[broad]), &[], &[], true), ["AF991", "AF992"]);
+        }
+        for exact in ["AF992", "af992", "new-rule"] {
+            assert_eq!(codes(Some(&[exact]), &[], &[], false), ["AF992"]);
+            assert_eq!(codes(None, &[exact], &[], false), ["AF991", "AF992"]);
+        }
+        assert_eq!(codes(None, &[], &["AF99"], true), [""; 0]);
+        assert_eq!(codes(None, &["AF992"], &["AF99"], false), ["AF992"]);
+        assert_eq!(codes(None, &["AF992"], &["AF992"], false), ["AF991"]);
+    }
 }

@@ -128,6 +128,9 @@ fn stamp_of(path: &Path) -> Stamp {
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
+/// How many files make a project one in which some things are put off.
+const MANY_FILES: usize = 500;
+
 /// What belongs together, as far as it is known.
 #[derive(Default)]
 struct Known {
@@ -143,6 +146,8 @@ struct Known {
     is_listing_old: bool,
     /// `None` where a summary has changed since it was linked.
     index: Option<Arc<Index>>,
+    /// The one from before the last changes, where the files are still the same.
+    old_index: Option<Arc<Index>>,
     database: Option<Database>,
     /// Texts that the database has to be told about: new ones, or `None` for what is on disk.
     changed: FxHashMap<PathBuf, Option<Arc<str>>>,
@@ -304,12 +309,13 @@ impl Session {
     fn check_notebook(
         &mut self,
         path: &Path,
+        is_hasty: bool,
         cancellation: &Cancellation,
     ) -> Result<Checked, SessionError> {
         let Some((notebook, code)) = self.notebook(path)? else {
             return Ok(Checked::default());
         };
-        let mut checked = self.check(&code, cancellation)?;
+        let mut checked = self.check(&code, is_hasty, cancellation)?;
         let apart =
             || SessionError::Internal("the cells of a notebook can't be told apart".to_owned());
         let sheet = notebook.shown(&checked.text, &mut checked.findings);
@@ -320,13 +326,17 @@ impl Session {
     }
 
     /// The findings in a file. A fix may change other files of the project as well.
+    ///
+    /// In a project of very many files, it takes a while to find out what a change means to all of them. In haste that is
+    /// put off until [`Self::catch_up`].
     pub fn check(
         &mut self,
         path: &Path,
+        is_hasty: bool,
         cancellation: &Cancellation,
     ) -> Result<Checked, SessionError> {
         if is_notebook(path) {
-            return self.check_notebook(path, cancellation);
+            return self.check_notebook(path, is_hasty, cancellation);
         }
         let whole = self.whole_of(path)?;
         let revision = self.known.get(&whole).map(|known| known.revision);
@@ -338,7 +348,10 @@ impl Session {
         {
             return Ok(checked.clone());
         }
-        let ask = Ask::new(Mode::Report);
+        let ask = Ask {
+            is_hasty,
+            ..Ask::new(Mode::Report)
+        };
         let file = self.look(path, &whole, &ask, cancellation)?;
         let checked = Checked {
             text: Arc::clone(&file.text),
@@ -356,6 +369,21 @@ impl Session {
         Ok(checked)
     }
 
+    /// Whether something was put off.
+    pub fn is_behind(&self) -> bool {
+        self.known.values().any(|known| known.old_index.is_some())
+    }
+
+    /// Does what was put off.
+    pub fn catch_up(&mut self) -> Result<(), SessionError> {
+        for (whole, known) in &mut self.known {
+            if known.old_index.is_some() {
+                known.link(whole, &self.resolver)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What becomes of a file when it is fixed, other files aside: as `asyncfix --write` does it with this file alone.
     /// `lines` are those that are looked at, where these are not all, and `only` says which findings count.
     pub fn fix(
@@ -366,9 +394,9 @@ impl Session {
         cancellation: &Cancellation,
     ) -> Result<Rewritten, SessionError> {
         let ask = Ask {
-            mode: Mode::Fix,
             lines: lines.map(Arc::new),
             only,
+            ..Ask::new(Mode::Fix)
         };
         self.rewrite(path, &ask, cancellation)
     }
@@ -381,9 +409,8 @@ impl Session {
         cancellation: &Cancellation,
     ) -> Result<Rewritten, SessionError> {
         let ask = Ask {
-            mode: Mode::Suppress,
-            lines: None,
             only: Some(only),
+            ..Ask::new(Mode::Suppress)
         };
         self.rewrite(path, &ask, cancellation)
     }
@@ -460,7 +487,13 @@ impl Session {
         } = self;
         let known = known.entry(whole.clone()).or_default();
         known.bring_up_to_date(path, whole, resolver, open, cancellation)?;
-        let index = known.link(whole, resolver)?;
+        let old = known.old_index.as_ref().filter(|_| ask.is_hasty);
+        let index = match old {
+            Some(old) if known.index.is_none() && known.files.len() >= MANY_FILES => {
+                Arc::clone(old)
+            }
+            _ => known.link(whole, resolver)?,
+        };
         cancellation.check()?;
         let number = known.numbers.get(path).copied().unwrap_or_default();
         let found = Found {
@@ -530,6 +563,8 @@ struct Ask<'o> {
     /// The lines that are looked at, where these are not all.
     lines: Option<Arc<Lines>>,
     only: Option<Only<'o>>,
+    /// Whether an answer at once is better than one that knows what the last changes mean to other files.
+    is_hasty: bool,
 }
 
 impl Ask<'_> {
@@ -538,6 +573,7 @@ impl Ask<'_> {
             mode,
             lines: None,
             only: None,
+            is_hasty: false,
         }
     }
 }
@@ -591,7 +627,9 @@ impl Known {
                 && known.as_deref() != summary.as_deref()
             {
                 *known = summary.map(Arc::from);
-                self.index = None;
+                if let Some(index) = self.index.take() {
+                    self.old_index = Some(index);
+                }
             }
         }
         cancellation.check()
@@ -643,10 +681,24 @@ impl Known {
         }
         if self.files == before.files {
             self.index = before.index;
+            self.old_index = before.old_index;
         }
         self.revision = before.revision + 1;
         self.database = before.database;
         self.changed = before.changed;
+        // Whoever asked for a new file before was told that there is none.
+        let came = self
+            .files
+            .iter()
+            .filter(|path| !before.numbers.contains_key(*path));
+        let went = before
+            .files
+            .iter()
+            .filter(|path| !self.numbers.contains_key(*path));
+        for path in came.chain(went) {
+            let change = || open.get(path).cloned();
+            self.changed.entry(path.clone()).or_insert_with(change);
+        }
         self.is_decoded = before.is_decoded;
         Ok(())
     }
@@ -659,6 +711,7 @@ impl Known {
         self.stamps.push(None);
         self.pending.insert(number);
         self.index = None;
+        self.old_index = None;
     }
 
     fn link(&mut self, whole: &Whole, resolver: &Resolver) -> Result<Arc<Index>, SessionError> {
@@ -676,6 +729,9 @@ impl Known {
             }
         }
         self.index = Some(Arc::clone(&index));
+        self.old_index = None;
+        // What was said in haste may be different now.
+        self.revision += 1;
         Ok(index)
     }
 

@@ -11,6 +11,11 @@ const ASKING: [&str; 3] = [
     "disallow_incomplete_defs",
 ];
 
+/// The one that takes a function with several signatures for all of them at once where it is passed on.
+pub const TY: &str = "ty";
+
+const CHECKERS: [&str; 5] = ["basedpyright", "mypy", "pyrefly", "pyright", TY];
+
 /// Whether the files of a project in `folder` ask its type checker for annotations on every function, for some of its
 /// modules at least. `None` where none speaks of a type checker, or of one that is content without any.
 pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
@@ -92,9 +97,98 @@ fn asks_in_table(table: &DeTable<'_>) -> Option<bool> {
     Some(asks(mypy) || in_overrides || pyright == Some(true))
 }
 
+/// The type checkers that the files of a project in `folder` name: as something to install, as a hook of git, or with a
+/// configuration.
+pub fn named(folder: &Path) -> Vec<&'static str> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let text = read("pyproject.toml").filter(|text| has_one(text));
+    let document = text.as_deref().and_then(|text| DeTable::parse(text).ok());
+    let hooks = read(".pre-commit-config.yaml").filter(|text| has_one(text));
+    let is_named = |checker: &&&str| {
+        let in_project = document
+            .as_ref()
+            .is_some_and(|document| is_named_in(document.get_ref(), checker, false));
+        let in_hooks = hooks.as_deref().is_some_and(|hooks| {
+            let mut ids = hooks.lines().filter_map(|line| line.split_once("id:"));
+            ids.any(|(_, id)| id.trim() == **checker)
+        });
+        in_project || in_hooks || **checker == TY && folder.join("ty.toml").is_file()
+    };
+    CHECKERS.iter().filter(is_named).copied().collect()
+}
+
+fn has_one(text: &str) -> bool {
+    CHECKERS.iter().any(|checker| text.contains(checker))
+}
+
+/// Whether a table has a section about a type checker, or one of its lists of dependencies names it.
+fn is_named_in(table: &DeTable<'_>, checker: &str, are_dependencies: bool) -> bool {
+    table.iter().any(|(key, value)| {
+        let key = key.get_ref().as_ref();
+        let are_dependencies =
+            are_dependencies || key.contains("dependencies") || key.contains("dependency");
+        match value.get_ref() {
+            DeValue::Table(_) if key == checker && !are_dependencies => true,
+            // Poetry's: `mypy = "^1"`.
+            DeValue::String(_) | DeValue::Table(_) if key == checker => are_dependencies,
+            DeValue::Table(inner) => is_named_in(inner, checker, are_dependencies),
+            DeValue::Array(items) if are_dependencies => {
+                let mut requirements = items.iter().filter_map(|item| item.get_ref().as_str());
+                requirements.any(|requirement| {
+                    let is_of_name =
+                        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+                    requirement.split(|c| !is_of_name(c)).next() == Some(checker)
+                })
+            }
+            _ => false,
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_names_what_checks_it() {
+        for (name, text, expected) in [
+            (
+                "pyproject.toml",
+                "[tool.poetry.group.dev.dependencies]\nmypy = '1'\n",
+                "mypy",
+            ),
+            (
+                "pyproject.toml",
+                "[dependency-groups]\ndev = ['ruff', 'ty>=0.0.1']\n",
+                "ty",
+            ),
+            (
+                "pyproject.toml",
+                "[project.optional-dependencies]\ndev = ['basedpyright']\n",
+                "basedpyright",
+            ),
+            ("pyproject.toml", "[tool.ty.rules]\nx = 'ignore'\n", "ty"),
+            ("ty.toml", "", "ty"),
+            (
+                ".pre-commit-config.yaml",
+                "repos:\n- repo: x\n  hooks:\n  - id: mypy\n",
+                "mypy",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(name), text).unwrap();
+            assert_eq!(named(folder.path()), [expected], "{text}");
+        }
+        for text in [
+            "[project]\ndependencies = ['types-mypy', 'mypy-extensions']\n",
+            "[tool.codespell]\nignore-words = ['ty']\n",
+            "[project]\nname = 'mypy'\n",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("pyproject.toml"), text).unwrap();
+            assert!(named(folder.path()).is_empty(), "{text}");
+        }
+    }
 
     fn asks(name: &str, text: &str) -> Option<bool> {
         let folder = tempfile::tempdir().unwrap();

@@ -195,6 +195,11 @@ pub(crate) struct ConfigArgs {
         help_heading = "Rules"
     )]
     pub(crate) ignore: Vec<String>,
+    /// Also run rules in preview
+    #[arg(long, overrides_with = "no_preview", help_heading = "Rules")]
+    pub(crate) preview: bool,
+    #[arg(long, hide = true, overrides_with = "preview")]
+    pub(crate) no_preview: bool,
     /// Also apply unsafe fixes (they may change how the program behaves)
     #[arg(long, overrides_with = "no_unsafe_fixes", help_heading = "Rules")]
     pub(crate) unsafe_fixes: bool,
@@ -297,6 +302,7 @@ pub(crate) fn overrides(args: &ConfigArgs) -> Overrides {
             .python
             .as_deref()
             .map(|path| discovery::absolute(path).unwrap_or_else(|_| path.to_path_buf())),
+        preview: flag(args.preview, args.no_preview),
         unsafe_fixes: flag(args.unsafe_fixes, args.no_unsafe_fixes),
         respect_gitignore: flag(args.respect_gitignore, args.no_respect_gitignore),
         force_exclude: flag(args.force_exclude, args.no_force_exclude),

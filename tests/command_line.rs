@@ -2558,3 +2558,15 @@ fn stubs_of_a_package_do_not_make_it_the_projects_own() {
         .code(1)
         .stdout(contains("app.py:9:12: AF206"));
 }
+
+/// The type engine knows nothing of what is only written, and must not be asked.
+#[test]
+fn attributes_that_are_only_written_are_no_obstacle() {
+    let listed = "import asyncio\n\n\nclass Manager:\n    async def update(self, names, paths):\n        self.drives = {name: await new(name) for name in names}\n        await asyncio.gather(*[self.drives[path].update() for path in paths])\n";
+    let opened = "import aiohttp\n\n\nasync def main():\n    answer = await aiohttp.ClientSession().ws_connect(\"http://test.org\")\n    answer.note = True\n";
+    let folder = folder(&[("listed.py", listed), ("opened.py", opened)]);
+    asyncfix(&folder)
+        .args(["--diff", "--unsafe-fixes", "."])
+        .assert()
+        .stderr(contains("internal error").not());
+}

@@ -95,7 +95,7 @@ impl Editor {
             version: 0,
             capabilities: Value::Null,
         };
-        let mut text = json!({"codeAction": {"resolveSupport": {"properties": ["edit"]}}});
+        let mut text = json!({"publishDiagnostics": {"relatedInformation": true}, "codeAction": {"resolveSupport": {"properties": ["edit"]}}});
         if pulls {
             text["diagnostic"] = json!({});
         }
@@ -409,9 +409,44 @@ fn files_that_are_not_saved_yet_are_there() {
     // This editor does not watch files: they are looked for when something is opened.
     std::fs::write(editor.path("store.py"), "async def load():\n    return 1\n").expect("written");
     let params = json!({"textDocument": editor.document("app.py")});
-    editor.tell("textDocument/didClose", params);
-    editor.open("app.py", app);
+    editor.tell("textDocument/didSave", params.clone());
     assert_eq!(editor.codes("app.py"), ["AF101"]);
+    std::fs::remove_file(editor.path("store.py")).expect("removed");
+    editor.tell("textDocument/didSave", params);
+    assert!(editor.codes("app.py").is_empty());
+    editor.stop();
+}
+
+#[test]
+fn related_places_are_named() {
+    let helper = "import time\n\n\ndef load():\n    time.sleep(1)\n\n\ndef outer():\n    load()\n";
+    let app = "from helper import outer\n\n\nasync def main():\n    outer()\n";
+    let files = [
+        ("helper.py", helper),
+        ("app.py", app),
+        ("pyproject.toml", ""),
+    ];
+    let mut editor = Editor::start(&files, "utf-8", true);
+    editor.open("app.py", app);
+    let found = editor.diagnostics("app.py");
+    let related: Vec<_> = found[0]["relatedInformation"]
+        .as_array()
+        .expect("places")
+        .iter()
+        .map(|place| {
+            (
+                place["location"]["range"]["start"]["line"].clone(),
+                place["message"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        related,
+        [
+            (json!(7), json!("`outer` calls `load`")),
+            (json!(3), json!("`load` calls `time.sleep`")),
+        ]
+    );
     editor.stop();
 }
 

@@ -3,7 +3,6 @@
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::Ranged;
 use ty_python_core::NarrowingEvaluator;
-use ty_python_core::ast_ids::HasScopedUseId;
 use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
 };
@@ -37,7 +36,9 @@ impl<'db> Semantics<'db> {
                 && !(asked == Asked::Class && self.keeps_class(expr, scope))
         };
         if scope == bound || !is_name {
-            let use_id = expr.scoped_use_id(self.db(), self.file());
+            let Some(use_id) = self.use_of(expr) else {
+                return false;
+            };
             let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
             let is_plain = bindings.all(|binding| {
                 matches!(binding.binding, DefinitionState::Defined(_)) == is_name
@@ -136,7 +137,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn value_at(&self, expr: ast::ExprRef<'_>) -> Option<&Expr> {
         let place = PlaceExpr::try_from_expr(expr)?;
         let scope = self.scope_of(expr)?;
-        let use_id = expr.scoped_use_id(self.db(), self.file());
+        let use_id = self.use_of(expr)?;
         let mut bindings = self.index().use_def_map(scope).bindings_at_use(use_id);
         let (binding, None) = (bindings.next()?, bindings.next()) else {
             return None;

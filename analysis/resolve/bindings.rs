@@ -4,7 +4,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::TextRange;
 use rustc_hash::FxHashSet;
-use ty_python_core::ast_ids::HasScopedUseId;
+use ty_python_core::ast_ids::{HasScopedUseId, ScopedUseId};
 use ty_python_core::definition::{
     Definition, DefinitionKind, DefinitionState, ParameterDefinitionNodeKind,
 };
@@ -33,10 +33,7 @@ impl<'db> Semantics<'db> {
     ///
     /// Empty when nothing in the file binds the name; `None` when a binding cannot be seen.
     pub fn bindings(&self, name: &ast::ExprName) -> Option<Vec<Definition<'db>>> {
-        // What is only written is no use, and the index has no bindings for it.
-        if name.ctx == ast::ExprContext::Store {
-            return None;
-        }
+        let use_id = self.use_of(name.into())?;
         let scope = self
             .index()
             .try_expression_scope_id(&ast::ExprRef::from(name))?;
@@ -44,7 +41,6 @@ impl<'db> Semantics<'db> {
         if let Some(symbol) = own
             && self.index().place_table(scope).symbol(symbol).is_local()
         {
-            let use_id = name.scoped_use_id(self.db(), self.file);
             let at_use = self.index().use_def_map(scope).bindings_at_use(use_id);
             let found = self.collect(scope, at_use)?;
             if !found.is_empty() {
@@ -52,6 +48,17 @@ impl<'db> Semantics<'db> {
             }
         }
         self.lookup_outside(&name.id, scope)
+    }
+
+    /// The use that a name, an attribute or an item is. `None` where it is only written: the index has no bindings there.
+    pub(crate) fn use_of(&self, expr: ast::ExprRef<'_>) -> Option<ScopedUseId> {
+        let context = match expr {
+            ast::ExprRef::Name(name) => name.ctx,
+            ast::ExprRef::Attribute(attribute) => attribute.ctx,
+            ast::ExprRef::Subscript(item) => item.ctx,
+            _ => return None,
+        };
+        (context != ast::ExprContext::Store).then(|| expr.scoped_use_id(self.db(), self.file()))
     }
 
     /// Whether a use of a local `name` may find it unbound, as far as the bindings tell: in a loop, it
@@ -63,8 +70,10 @@ impl<'db> Semantics<'db> {
         else {
             return true;
         };
+        let Some(use_id) = self.use_of(name.into()) else {
+            return true;
+        };
         let use_def = self.index().use_def_map(scope);
-        let use_id = name.scoped_use_id(self.db(), self.file);
         use_def
             .bindings_at_use(use_id)
             .any(|binding| match binding.binding {

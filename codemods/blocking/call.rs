@@ -613,14 +613,17 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             self.in_lambda(self.site, "", "")?
         } else {
             let runner = self.runner(!call.arguments.keywords.is_empty())?;
-            let is_lost = runner.uses_partial() && self.row().overloaded && self.is_typed();
+            let is_used = !matches!(self.site.parent(), Some(AnyNodeRef::StmtExpr(_)));
+            let is_lost = self.row().overloaded
+                && (runner.uses_partial() && self.is_typed()
+                    || is_used && self.file.settings.loses_signatures);
             let in_lambda = is_lost.then(|| self.in_lambda(self.site, "", "").ok());
             if let Some(rewrite) = in_lambda.flatten() {
                 rewrite
             } else {
                 let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
                 runner.rewrite(edits).unsafe_if(is_lost.then_some(
-                    "type checkers lose the type of its result in a `functools.partial`",
+                    "type checkers lose the type of its result where the function is passed on",
                 ))
             }
         };

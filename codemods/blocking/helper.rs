@@ -25,7 +25,7 @@ use crate::blocking::{PITFALL, files, helper_files};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Related, Remedy};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 static RULE: Rule = Rule {
     code: "AF206",
@@ -34,6 +34,7 @@ static RULE: Rule = Rule {
     pitfall: PITFALL,
     page: include_str!("AF206.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

@@ -24,7 +24,7 @@ mod variables;
 use asyncfix_analysis::answers::intent::Deed;
 
 use crate::blocking::call::BlockingCall;
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 const PITFALL: &str = "blocking the event loop";
 
@@ -37,6 +37,7 @@ pub static SLEEP: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF201.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &["ASYNC251", "ASYNC101", "blocking-sleep-in-async-function"],
     },
     held_locks: false,
@@ -54,6 +55,7 @@ pub static HTTP: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF202.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &[
             "ASYNC210",
             "ASYNC211",
@@ -78,6 +80,7 @@ pub static SUBPROCESS: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF203.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &[
             "ASYNC220",
             "ASYNC221",
@@ -104,6 +107,7 @@ pub static FILE_IO: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF204.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &[
             "ASYNC230",
             "ASYNC231",
@@ -129,6 +133,7 @@ pub static INPUT: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF205.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &["ASYNC250", "blocking-input-in-async-function"],
     },
     held_locks: false,
@@ -146,6 +151,7 @@ pub static WAIT: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF207.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &[],
     },
     held_locks: true,
@@ -163,6 +169,7 @@ pub static PATH_CALL: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF208.md"),
         default: false,
+        stability: Stability::Stable,
         equivalents: &[
             "ASYNC240",
             "ASYNC101",
@@ -184,6 +191,7 @@ pub static DATABASE: BlockingCall = BlockingCall {
         pitfall: PITFALL,
         page: include_str!("AF209.md"),
         default: true,
+        stability: Stability::Stable,
         equivalents: &[],
     },
     held_locks: false,

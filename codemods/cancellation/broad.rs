@@ -19,7 +19,7 @@ use crate::codemod::Codemod;
 use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 use crate::suppression::{Suppressions, without_noqa};
 
 /// The codemod of AF303.
@@ -32,6 +32,7 @@ static RULE: Rule = Rule {
     pitfall: "not handling cancellation",
     page: include_str!("AF303.md"),
     default: true,
+    stability: Stability::Stable,
     // Rules about breadth alone (E722, BLE001) say nothing about cancellations.
     equivalents: &["ASYNC103", "ASYNC104", "S7497"],
 };

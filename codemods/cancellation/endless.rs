@@ -20,7 +20,7 @@ use crate::codemod::Codemod;
 use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF301.
 pub struct UnhandledCancellation;
@@ -32,6 +32,7 @@ static RULE: Rule = Rule {
     pitfall: "not handling cancellation",
     page: include_str!("AF301.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

@@ -16,7 +16,7 @@ use crate::codemod::Codemod;
 use crate::edit::rewrite;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF302.
 pub struct SwallowedCancellation;
@@ -28,6 +28,7 @@ static RULE: Rule = Rule {
     pitfall: "not handling cancellation",
     page: include_str!("AF302.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &["ASYNC103", "ASYNC104", "S7497"],
 };
 

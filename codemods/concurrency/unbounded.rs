@@ -25,7 +25,7 @@ use super::wrapper;
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF501.
 pub struct UnboundedConcurrency;
@@ -37,6 +37,7 @@ static RULE: Rule = Rule {
     pitfall: "creating too many tasks",
     page: include_str!("AF501.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

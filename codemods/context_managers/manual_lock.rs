@@ -17,7 +17,7 @@ use crate::codemod::Codemod;
 use crate::edit::lines;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF602.
 pub struct ManualLock;
@@ -29,6 +29,7 @@ static RULE: Rule = Rule {
     pitfall: "not using context managers",
     page: include_str!("AF602.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

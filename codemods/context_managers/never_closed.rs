@@ -122,6 +122,10 @@ impl<'a> Managed<'_, 'a, '_> {
             } else if let Some(joined) = self.joined(row, first, &[])? {
                 removals.clear();
                 edits = joined;
+            } else if let Some(held) = suite.get(first..)
+                && let Some(leading) = self.leading(row, held, &[])?
+            {
+                edits = leading;
             } else {
                 edits = block.indented()?;
                 removals.extend(lines.blank_lines_behind(suite.get(first - 1).ok_or(SHARED)?));

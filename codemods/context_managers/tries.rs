@@ -215,7 +215,8 @@ impl Managed<'_, '_, '_> {
                 }
                 edits.extend(removals);
                 let mut rewrite = Rewrite::safe(title(row), edits);
-                rewrite.moves = is_bare.then(|| statement.range());
+                // What is opened in it joins the same header, once that is written.
+                rewrite.moves = self.body(between.start);
                 return Ok(rewrite);
             }
         }

@@ -18,7 +18,7 @@ use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::closes::CLOSING;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
@@ -26,7 +26,7 @@ use crate::codemod::Codemod;
 use crate::edit::lines;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF601.
 pub struct UnmanagedResource;
@@ -38,6 +38,7 @@ static RULE: Rule = Rule {
     pitfall: "not using context managers",
     page: include_str!("AF601.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 
@@ -306,7 +307,23 @@ impl<'a> Managed<'_, 'a, '_> {
             if closes_suite && let Some(joined) = self.joined(row, first, &removals)? {
                 edits = joined;
                 edits.extend(removals);
-                return Ok(Rewrite::safe(title(row), edits)
+                let mut rewrite = Rewrite::safe(title(row), edits);
+                // What is opened in it joins the same header, once that is written.
+                rewrite.moves = self.body(first);
+                return Ok(rewrite
+                    .unsafe_if(row.more_than_close())
+                    .unsafe_if(self.opens_early(index))
+                    .unsafe_if(waits));
+            }
+            if early.is_empty()
+                && inner_end <= end
+                && let Some(leading) = self.leading(row, held, &removals)?
+            {
+                edits = leading;
+                edits.extend(removals);
+                let mut rewrite = Rewrite::safe(title(row), edits);
+                rewrite.moves = self.body(first);
+                return Ok(rewrite
                     .unsafe_if(row.more_than_close())
                     .unsafe_if(self.opens_early(index))
                     .unsafe_if(waits));
@@ -428,6 +445,15 @@ impl<'a> Managed<'_, 'a, '_> {
         Ok(format!("{manager} as {}", self.object.id))
     }
 
+    /// What the object is open for, from the statement `first` of the suite on.
+    pub(super) fn body(&self, first: usize) -> Option<TextRange> {
+        let suite = self.place.suite;
+        Some(TextRange::new(
+            suite.get(first)?.start(),
+            suite.last()?.end(),
+        ))
+    }
+
     /// The edits that put the object into the `async with` whose suite it is, where it is opened by the first
     /// statement of that. `None` where it is not.
     pub(super) fn joined(
@@ -468,23 +494,88 @@ impl<'a> Managed<'_, 'a, '_> {
         let removal = lines.delete(suite, index)?;
         let removal = lines.with_blank_lines_behind(removal);
         let item = self.item(row, removals)?;
-        // The lines of its arguments would look like those of the body.
-        if item.contains(['\n', '\r']) {
+        // The lines of its arguments would look like those of the body, unless all items are a step deeper than the
+        // header, as this one is already.
+        let is_long = item.contains(['\n', '\r']);
+        let step = format!(
+            "{}{}",
+            self.file.indentation_at(with.start()),
+            self.file.indent_unit()
+        );
+        if is_long && self.file.indentation_at(statement.start()) != step {
             return Ok(None);
         }
-        let line = self.file.source.line_str(last.end());
-        let length = ", ".len() + item.chars().count() + line.chars().count();
-        let edits = if !is_open && length <= usize::from(self.file.settings.line_length) {
+        let edits = if !is_open && !is_long && self.fits_beside(&item, last.end()) {
             vec![Edit::insertion(format!(", {item}"), last.end())]
         } else {
-            self.on_lines(with, &item, is_open)
+            self.on_lines(with, &item, with.items.len(), is_open)
         };
         Ok((!edits.is_empty()).then(|| edits.into_iter().chain([removal]).collect()))
     }
 
-    /// The edits that put one more item into the header of `with`, which has one a line then. None where it can't have
-    /// that.
-    fn on_lines(&self, with: &ast::StmtWith, item: &str, is_open: bool) -> Vec<Edit> {
+    /// The edits that put the object into the header of the `async with` that is all it is open for, before its items.
+    /// `None` where `held` is something else, or the header can't have it.
+    pub(super) fn leading(
+        &self,
+        row: &Resource,
+        held: &[Stmt],
+        removals: &[Edit],
+    ) -> Result<Option<Vec<Edit>>, String> {
+        let Place {
+            suite,
+            index,
+            statement,
+            ..
+        } = self.place;
+        let [Stmt::With(with)] = held else {
+            return Ok(None);
+        };
+        let lines = self.file.lines();
+        let (Some(first), Some(last)) = (with.items.first(), with.items.last()) else {
+            return Ok(None);
+        };
+        let is_next = suite
+            .get(index + 1)
+            .is_some_and(|next| next.range() == with.range());
+        let before = self.file.text(TextRange::new(with.start(), first.start()));
+        let behind = &self.file.source[last.end().to_usize()..];
+        let is_open = before.trim_end().ends_with('(') && before.contains(['\n', '\r']);
+        let is_plain = before == "async with " && behind.starts_with(':');
+        if row.form == Form::None
+            || !with.is_async
+            || !is_next
+            || !is_open && !is_plain
+            || self.file.comments.intersects(TextRange::new(with.start(), first.start()))
+            || !lines.stands_alone(statement)
+            // It speaks of this line, and would speak of the header's.
+            || lines.has_comment_behind(statement)
+        {
+            return Ok(None);
+        }
+        let item = self.item(row, removals)?;
+        if item.contains(['\n', '\r']) {
+            return Ok(None);
+        }
+        let removal = lines.delete(suite, index)?;
+        let removal = lines.with_blank_lines_behind(removal);
+        let edits = if is_plain && self.fits_beside(&item, first.start()) {
+            vec![Edit::insertion(format!("{item}, "), first.start())]
+        } else {
+            self.on_lines(with, &item, 0, is_open)
+        };
+        Ok((!edits.is_empty()).then(|| edits.into_iter().chain([removal]).collect()))
+    }
+
+    /// Whether an item, with its comma, can stand on the line at `at`.
+    fn fits_beside(&self, item: &str, at: TextSize) -> bool {
+        let line = self.file.source.line_str(at);
+        let length = ", ".len() + item.chars().count() + line.chars().count();
+        length <= usize::from(self.file.settings.line_length)
+    }
+
+    /// The edits that put one more item into the header of `with`, which has one a line then: as the first one or, where
+    /// `at` is not 0, the last. None where it can't have that.
+    fn on_lines(&self, with: &ast::StmtWith, item: &str, at: usize, is_open: bool) -> Vec<Edit> {
         let file = self.file;
         let (Some(first), Some(last)) = (with.items.first(), with.items.last()) else {
             return Vec::new();
@@ -492,6 +583,9 @@ impl<'a> Managed<'_, 'a, '_> {
         let newline = file.newline();
         let indent = file.indentation_at(with.start());
         let start = format!("{newline}{indent}{}", file.indent_unit());
+        if is_open && at == 0 {
+            return vec![Edit::insertion(format!("{item},{start}"), first.start())];
+        }
         if is_open {
             return vec![Edit::insertion(format!(",{start}{item}"), last.end())];
         }
@@ -499,14 +593,20 @@ impl<'a> Managed<'_, 'a, '_> {
         if !file.targets(PythonVersion::PY310) || file.text(header).contains(['\n', '\r']) {
             return Vec::new();
         }
-        let mut edits = vec![Edit::insertion(format!("({start}"), first.start())];
+        let (leading, trailing) = if at == 0 {
+            (format!("{item},{start}"), String::new())
+        } else {
+            (String::new(), format!("{start}{item},"))
+        };
+        let open = format!("({start}{leading}");
+        let mut edits = vec![Edit::insertion(open, first.start())];
         for pair in with.items.windows(2) {
             if let [one, next] = pair {
                 let between = TextRange::new(one.end(), next.start());
                 edits.push(Edit::range_replacement(format!(",{start}"), between));
             }
         }
-        let end = format!(",{start}{item},{newline}{indent})");
+        let end = format!(",{trailing}{newline}{indent})");
         edits.push(Edit::insertion(end, last.end()));
         edits
     }

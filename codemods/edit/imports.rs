@@ -198,10 +198,7 @@ pub(super) fn extend(
     if file.comments.intersects(import.range()) {
         return None;
     }
-    let follower = import
-        .names
-        .iter()
-        .find(|alias| alias.name.as_str() > member && alias.name.starts_with(char::is_lowercase));
+    let follower = follower(&import.names, member);
     let last = import.names.last()?;
     if let Some(follower) = follower {
         let separator = if file.starts_line(follower.start()) {
@@ -224,6 +221,30 @@ pub(super) fn extend(
         ", ".to_owned()
     };
     Some(Edit::insertion(format!("{separator}{member}"), last.end()))
+}
+
+/// The first of the names of an import that a sorter puts behind `member`: constants come before classes, and these before
+/// the others, unless the names are in the order of their letters alone. `None` where they are in neither order.
+fn follower<'a>(names: &'a [ast::Alias], member: &str) -> Option<&'a ast::Alias> {
+    let by_kind = |name: &str| {
+        let is_lower = |char: char| char.is_lowercase();
+        let kind = match name.chars().next() {
+            Some(_) if name.len() > 1 && !name.contains(is_lower) => 0,
+            Some(first) if first.is_uppercase() => 1,
+            _ => 2,
+        };
+        (kind, name.to_lowercase())
+    };
+    let by_letters = |name: &str| (0, name.to_lowercase());
+    if names.is_sorted_by_key(|alias| by_kind(&alias.name)) {
+        let mut names = names.iter();
+        names.find(|alias| by_kind(&alias.name) > by_kind(member))
+    } else if names.is_sorted_by_key(|alias| by_letters(&alias.name)) {
+        let mut names = names.iter();
+        names.find(|alias| by_letters(&alias.name) > by_letters(member))
+    } else {
+        None
+    }
 }
 
 /// The sections that import sorters keep apart, in their order.

@@ -33,7 +33,7 @@ use super::{held, value};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF101.
 pub struct ForgottenAwait;
@@ -45,6 +45,7 @@ static RULE: Rule = Rule {
     pitfall: "forgetting await",
     page: include_str!("AF101.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[
         "unused-coroutine",
         "unused-awaitable",

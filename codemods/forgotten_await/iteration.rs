@@ -20,7 +20,7 @@ use ruff_text_size::{Ranged, TextRange};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF102.
 pub struct MissingAsyncFor;
@@ -32,6 +32,7 @@ static RULE: Rule = Rule {
     pitfall: "forgetting await",
     page: include_str!("AF102.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

@@ -18,7 +18,7 @@ use crate::codemod::Codemod;
 use crate::edit::annotations;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF701.
 pub struct GatherWithoutReturnExceptions;
@@ -30,6 +30,7 @@ static RULE: Rule = Rule {
     pitfall: "ignoring exceptions in gather()",
     page: include_str!("AF701.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

@@ -28,7 +28,7 @@ use crate::edit::script_task::{self, ScriptTask};
 use crate::edit::{fresh_names, imports};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 use crate::suppression::Suppressions;
 
 /// The codemod of AF402.
@@ -41,6 +41,7 @@ static RULE: Rule = Rule {
     pitfall: "mixing sync and async code",
     page: include_str!("AF402.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[
         "unused-coroutine",
         "unused-awaitable",

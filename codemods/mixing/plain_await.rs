@@ -17,7 +17,7 @@ use crate::file::File;
 use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
 use crate::mixing::conversion::{Conversion, Edits};
 use crate::mixing::references::run_edits;
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF401.
 pub struct AwaitInSyncFunction;
@@ -29,6 +29,7 @@ static RULE: Rule = Rule {
     pitfall: "mixing sync and async code",
     page: include_str!("AF401.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[
         "PLE1142",
         "F704",

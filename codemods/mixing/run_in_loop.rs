@@ -21,7 +21,7 @@ use super::loop_variable::LoopVariable;
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF403.
 pub struct RunInsideLoop;
@@ -33,6 +33,7 @@ static RULE: Rule = Rule {
     pitfall: "mixing sync and async code",
     page: include_str!("AF403.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[],
 };
 

@@ -16,7 +16,7 @@ use crate::CODEMODS;
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
-use crate::rule::{Rule, nearest};
+use crate::rule::{Rule, Stability, nearest};
 
 /// The rule of this codemod.
 pub static RULE: Rule = Rule {
@@ -26,6 +26,7 @@ pub static RULE: Rule = Rule {
     pitfall: "suppression comments",
     page: include_str!("AF001.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &["RUF100", "RUF102"],
 };
 
@@ -102,7 +103,7 @@ fn finding(
         let runs_all = CODEMODS
             .iter()
             .map(|codemod| codemod.rule())
-            .all(|rule| !rule.default || selected.contains(&rule.code));
+            .all(|rule| !rule.is_on_by_default() || selected.contains(&rule.code));
         // One for all linters is not for us to judge.
         if directive.own.is_none() || directive.is_used.get() || !runs_all {
             return None;

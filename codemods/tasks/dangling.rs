@@ -17,7 +17,7 @@ use crate::codemod::Codemod;
 use crate::edit::script_task::ScriptTask;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
-use crate::rule::Rule;
+use crate::rule::{Rule, Stability};
 
 /// The codemod of AF801.
 pub struct DanglingTask;
@@ -29,6 +29,7 @@ static RULE: Rule = Rule {
     pitfall: "not awaiting tasks",
     page: include_str!("AF801.md"),
     default: true,
+    stability: Stability::Stable,
     equivalents: &[
         "RUF006",
         "unused-awaitable",

@@ -64,6 +64,10 @@ pub const DEFAULT_EXCLUDE: [&str; 22] = [
 pub struct Options {
     /// The choice of rules.
     pub layer: Layer,
+    /// Whether rules in preview run.
+    pub preview: Option<bool>,
+    /// What is said about the configuration, for people.
+    pub warnings: Vec<String>,
     /// Replaces [`DEFAULT_EXCLUDE`].
     pub exclude: Option<Vec<String>>,
     /// Adds to what is excluded.
@@ -151,6 +155,8 @@ pub struct Config {
     pub root: PathBuf,
     /// The rules that run, before per-file ignores.
     pub codes: selection::Codes,
+    /// Whether rules in preview run.
+    pub preview: bool,
     /// The options of the codemods.
     pub settings: Settings,
     /// Where the target version came from.

@@ -71,6 +71,9 @@ const ENDLESS: [(&str, EndlessLoops); 3] = [
     ("held", EndlessLoops::Held),
 ];
 
+/// What keys were before, with the tables that they stood in, and the key now.
+pub(super) const RENAMED: &[(&str, &str)] = &[];
+
 /// All options, in the order in which they are shown.
 pub(super) static OPTIONS: &[ConfigOption] = &[
     ConfigOption {
@@ -108,6 +111,17 @@ pub(super) static OPTIONS: &[ConfigOption] = &[
             Ok(())
         },
         show: |_| Vec::new(),
+    },
+    ConfigOption {
+        key: "preview",
+        shape: Shape::Boolean,
+        default: "false",
+        doc: "Whether rules in preview run like the others. Without it, one runs only where its exact code is selected.",
+        read: |reader, options, _, value| {
+            options.preview = Some(reader.boolean(value)?);
+            Ok(())
+        },
+        show: |config| one("preview", config.preview.to_string()),
     },
     ConfigOption {
         key: "target-version",

@@ -1,19 +1,20 @@
 //! Reads a configuration file, and says where it is wrong.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use asyncfix_codemods::blocking::CODES;
-use asyncfix_codemods::rule::nearest;
+use asyncfix_codemods::rule::{nearest, renamed};
 use asyncfix_knowledge::blocking::{KINDS, Kind, Row, Table};
 use pep440_rs::{Version, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::OPTIONS;
+use super::options::{OPTIONS, RENAMED};
 use super::{ConfigError, Options};
 use crate::selection;
 
@@ -38,7 +39,13 @@ pub(super) fn parse_into(
     folder: &Path,
     above: &[PathBuf],
 ) -> Result<bool, ConfigError> {
-    let reader = Reader { text, path, folder };
+    let reader = Reader {
+        text,
+        path,
+        folder,
+        renamed: RENAMED,
+        warnings: RefCell::default(),
+    };
     let is_pyproject = path
         .and_then(Path::file_name)
         .is_some_and(|name| name == "pyproject.toml");
@@ -66,6 +73,7 @@ pub(super) fn parse_into(
     };
     reader.extended(options, table, above)?;
     reader.options(options, table, "")?;
+    options.warnings.extend(reader.warnings.take());
     Ok(true)
 }
 
@@ -81,6 +89,9 @@ pub(super) struct Reader<'t> {
     path: Option<&'t Path>,
     /// What relative paths are relative to.
     pub(super) folder: &'t Path,
+    /// What keys were before, and are now.
+    renamed: &'t [(&'t str, &'t str)],
+    warnings: RefCell<Vec<String>>,
 }
 
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
@@ -98,6 +109,11 @@ impl Reader<'_> {
             Some(path) => ConfigError(format!("{}:{line}:{column}: {message}", path.display())),
             None => ConfigError(format!("`{}`: {message}", self.text)),
         }
+    }
+
+    fn warn(&self, at: usize, message: &str) {
+        let ConfigError(warning) = self.error(at, message);
+        self.warnings.borrow_mut().push(warning);
     }
 
     fn unknown(&self, at: usize, key: &str, known: &[&str]) -> ConfigError {
@@ -196,6 +212,9 @@ impl Reader<'_> {
                 let selector = self.string(item)?;
                 selection::check(selector)
                     .map_err(|message| self.error(item.span().start, &message))?;
+                if let Some(warning) = selection::warning(selector) {
+                    self.warn(item.span().start, &warning);
+                }
                 Ok(selector.to_owned())
             })
             .collect()
@@ -361,13 +380,20 @@ impl Reader<'_> {
     ) -> Result<(), ConfigError> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            let full = format!("{group}{name}");
+            let mut full = format!("{group}{name}");
+            if let Some(now) = renamed(&full, self.renamed) {
+                let message = format!("`{full}` is now called `{now}`");
+                self.warn(key.span().start, &message);
+                now.clone_into(&mut full);
+            }
             if let Some(option) = OPTIONS.iter().find(|option| option.key == full) {
                 (option.read)(self, options, key, value)?;
                 continue;
             }
             let below = format!("{full}.");
-            if OPTIONS.iter().any(|option| option.key.starts_with(&below)) {
+            let keys = OPTIONS.iter().map(|option| option.key);
+            let mut all = keys.chain(self.renamed.iter().map(|(old, _)| *old));
+            if all.any(|key| key.starts_with(&below)) {
                 self.options(options, self.table(value)?, &below)?;
                 continue;
             }
@@ -421,6 +447,40 @@ mod tests {
             &[],
         )?;
         Ok(options)
+    }
+
+    #[test]
+    fn what_a_key_was_before_works_on_with_a_warning() {
+        let text = "shield = 'never'\n[runs]\nold = ['AF201']\n";
+        let reader = Reader {
+            text,
+            path: Some(Path::new("asyncfix.toml")),
+            folder: Path::new("."),
+            renamed: &[("shield", "gather.guard"), ("runs.old", "select")],
+            warnings: RefCell::default(),
+        };
+        let mut options = Options::default();
+        let table = DeTable::parse(text).unwrap();
+        reader.options(&mut options, table.get_ref(), "").unwrap();
+        assert!(options.gather_guard.is_some());
+        assert_eq!(options.layer.select, Some(vec!["AF201".to_owned()]));
+        let mut warnings = reader.warnings.take();
+        warnings.sort();
+        assert_eq!(
+            warnings,
+            [
+                "asyncfix.toml:1:1: `shield` is now called `gather.guard`",
+                "asyncfix.toml:3:1: `runs.old` is now called `select`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_renamed_is_no_key_of_today() {
+        for (old, new) in RENAMED {
+            assert!(OPTIONS.iter().any(|option| option.key == *new), "{new}");
+            assert!(!OPTIONS.iter().any(|option| option.key == *old), "{old}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What applies to the files of a folder: the nearest configuration file, what other tools' files say about the
 //! project, and the command line on top.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use asyncfix_analysis::settings::Settings;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -29,6 +30,8 @@ pub struct Overrides {
     pub inline: Vec<String>,
     /// The choice of rules.
     pub layer: Layer,
+    /// `--preview`, `--no-preview`
+    pub preview: Option<bool>,
     /// `--exclude`: replaces what the configuration excludes.
     pub exclude: Option<Vec<String>>,
     /// `--extend-exclude`
@@ -51,6 +54,8 @@ pub struct Resolver {
     inline: Options,
     fixed: Option<Arc<Config>>,
     cwd: PathBuf,
+    /// What is said about the configurations that were read, for people.
+    warnings: Mutex<BTreeSet<String>>,
     /// By the folders as they are written: to compare paths by their components takes many times as long.
     folders: RwLock<FxHashMap<OsString, Result<Arc<Config>, ConfigError>>>,
 }
@@ -60,15 +65,19 @@ impl Resolver {
     ///
     /// `Err` where the options given on the command line are wrong.
     pub fn new(overrides: Overrides, cwd: &Path) -> Result<Self, ConfigError> {
+        let mut warnings = BTreeSet::new();
         for selector in selectors(&overrides.layer) {
             selection::check(selector).map_err(ConfigError)?;
+            warnings.extend(selection::warning(selector));
         }
         let mut inline = Options::default();
         for text in &overrides.inline {
             parse_into(&mut inline, text, None, cwd, &[])
                 .map_err(|error| ConfigError(format!("--config: {}", error.0)))?;
         }
+        warnings.extend(std::mem::take(&mut inline.warnings));
         let mut resolver = Self {
+            warnings: Mutex::new(warnings),
             overrides,
             inline,
             fixed: None,
@@ -90,6 +99,15 @@ impl Resolver {
     pub fn fixed_to(mut self, folder: &Path) -> Result<Self, ConfigError> {
         self.fixed = Some(self.for_folder(folder)?);
         Ok(self)
+    }
+
+    /// What is said about the configurations that were read so far, for people.
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = self.warnings.lock();
+        warnings.map_or_else(
+            |_| Vec::new(),
+            |warnings| warnings.iter().cloned().collect(),
+        )
     }
 
     /// What applies to files in `folder`, which is absolute.
@@ -139,6 +157,12 @@ impl Resolver {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 settings.asks_for_annotations = asks;
                 settings.is_type_checked = true;
+            }
+            let checkers = type_checkers::named(folder);
+            if !checkers.is_empty() {
+                let settings = &mut Arc::make_mut(&mut inherited).settings;
+                settings.is_type_checked = true;
+                settings.loses_signatures |= checkers.contains(&type_checkers::TY);
             }
             let layout = formatters::layout(folder);
             if layout != Layout::default() {
@@ -209,11 +233,21 @@ impl Resolver {
         let asks = root
             .ancestors()
             .find_map(type_checkers::ask_for_annotations);
+        let checkers: Vec<&str> = root.ancestors().flat_map(type_checkers::named).collect();
         let layouts: Vec<Layout> = root.ancestors().map(formatters::layout).collect();
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.extend(options.warnings);
+        }
+        let preview = overrides
+            .preview
+            .or(inline.preview)
+            .or(options.preview)
+            .unwrap_or(false);
         let mut blocking = options.blocking;
         blocking.extend(inline.blocking.clone());
         Ok(Config {
-            codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer]),
+            codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer], preview),
+            preview,
             settings: Settings {
                 target_version,
                 requirements: Arc::new(requirements),
@@ -252,7 +286,8 @@ impl Resolver {
                     .or(options.concurrency_in_tests)
                     .unwrap_or(defaults.concurrency_in_tests),
                 asks_for_annotations: asks.unwrap_or(defaults.asks_for_annotations),
-                is_type_checked: asks.is_some(),
+                is_type_checked: asks.is_some() || !checkers.is_empty(),
+                loses_signatures: checkers.contains(&type_checkers::TY),
                 line_length: layouts
                     .iter()
                     .find_map(|layout| layout.line_length)

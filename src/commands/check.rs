@@ -57,14 +57,27 @@ pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
                     .to_owned(),
             ));
         }
-        return fix_stdin(args, &resolver, &cwd);
+        let code = fix_stdin(args, &resolver, &cwd);
+        warn(args, &resolver);
+        return code;
     }
     if args.stdin_filename.is_some() {
         return Err(Stop::Error(
             "--stdin-filename needs `-` as the path".to_owned(),
         ));
     }
-    fix_files(args, &resolver, &cwd)
+    let code = fix_files(args, &resolver, &cwd);
+    warn(args, &resolver);
+    code
+}
+
+/// Says what is to be said about the configuration.
+fn warn(args: &MainArgs, resolver: &Resolver) {
+    if !args.quiet {
+        for warning in resolver.warnings() {
+            note(&format!("warning: {warning}"));
+        }
+    }
 }
 
 /// Starts the threads that work is done on.

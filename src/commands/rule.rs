@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use asyncfix_codemods::CODEMODS;
+use asyncfix_codemods::rule::Stability;
 use termimad::crossterm::style::Color as Color16;
 use termimad::{Alignment, MadSkin};
 
@@ -22,10 +23,10 @@ pub(super) fn show(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
                 writeln!(out, "{gap}{}:", upper_first(rule.pitfall))?;
                 pitfall = rule.pitfall;
             }
-            let off = if rule.default {
-                ""
-            } else {
-                " (off by default)"
+            let off = match (rule.stability, rule.default) {
+                (Stability::Preview, _) => " (preview)",
+                (Stability::Stable, true) => "",
+                (Stability::Stable, false) => " (off by default)",
             };
             writeln!(out, "  {rule}: {}{off}", rule.finds)?;
         }
@@ -35,6 +36,13 @@ pub(super) fn show(rule: Option<&str>, all: bool) -> Result<u8, Stop> {
     let found = asyncfix_codemods::rule(wanted).or_else(|| selection::equivalent(wanted));
     match found {
         Some(rule) => {
+            if rule.stability == Stability::Preview {
+                writeln!(
+                    out,
+                    "In preview: it runs with `preview = true`, or where {} is selected.\n",
+                    rule.code
+                )?;
+            }
             write!(out, "{}", for_output(rule.page))?;
             Ok(CLEAN)
         }

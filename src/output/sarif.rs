@@ -39,7 +39,7 @@ pub(crate) fn render(outcomes: &[Outcome], problems: &[Problem], cwd: &Path) -> 
                 "shortDescription": {"text": rule.finds},
                 "helpUri": rule.url(),
                 "help": {"text": rule.page, "markdown": rule.page},
-                "defaultConfiguration": {"enabled": rule.default, "level": "warning"},
+                "defaultConfiguration": {"enabled": rule.is_on_by_default(), "level": "warning"},
                 "properties": {"tags": [rule.pitfall]},
             })
         })

@@ -187,7 +187,7 @@ impl Worker {
         }
         let is_first = self.session.size_of_project(&document.path).is_none();
         let progress = is_first.then(|| self.begin()).flatten();
-        let checked = self.session.check(&document.path, cancellation);
+        let checked = self.session.check(&document.path, true, cancellation);
         self.end(progress);
         let checked = checked?;
         if is_first && let Some(size) = self.session.size_of_project(&document.path) {
@@ -263,7 +263,7 @@ impl Worker {
             let Some(uri) = open.map(|document| document.uri).or_else(|| uri_of(&path)) else {
                 continue;
             };
-            let checked = match self.session.check(&path, cancellation) {
+            let checked = match self.session.check(&path, false, cancellation) {
                 Ok(checked) if self.settings.enable != Some(false) => checked,
                 Ok(_) => Checked::default(),
                 Err(SessionError::Unreadable(_)) => continue,

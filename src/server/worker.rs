@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use asyncfix_engine::config::{ConfigError, FILE_NAMES, Overrides};
 use asyncfix_engine::panics;
 use asyncfix_engine::session::{Cancellation, Session, SessionError};
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
     DidChangeConfiguration, DidChangeNotebookDocument, DidChangeTextDocument,
@@ -39,6 +40,9 @@ use super::{Job, NAME, Shared, diagnostics};
 
 /// What an answer of the client goes by among the notifications.
 pub(super) const ANSWER: &str = "$/answer";
+
+/// How long nobody types before what was put off is done.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The question about settings.
 const SETTINGS: &str = "asyncfix/settings";
@@ -161,9 +165,13 @@ impl Worker {
                 Err(TryRecvError::Empty) => {
                     // What called it off may have been taken over before it began.
                     while !self.publish(jobs) && jobs.is_empty() {}
-                    match jobs.recv() {
+                    match self.next(jobs) {
                         Ok(job) => job,
-                        Err(_) => return,
+                        Err(RecvTimeoutError::Disconnected) => return,
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.catch_up();
+                            continue;
+                        }
                     }
                 }
             };
@@ -181,6 +189,28 @@ impl Worker {
                 }
                 Job::Request(request, cancellation) => self.answer(request, &cancellation),
             }
+        }
+    }
+
+    /// Waits for the next job. Where something was put off, not for long.
+    fn next(&self, jobs: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
+        if self.session.is_behind() {
+            return jobs.recv_timeout(PAUSE);
+        }
+        jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    }
+
+    /// Does what was put off, and has the client look again.
+    fn catch_up(&mut self) {
+        let caught = self.guarded(|worker| worker.session.catch_up());
+        match caught {
+            Ok(Ok(())) => {
+                self.is_published = false;
+                self.refresh();
+            }
+            Ok(Err(SessionError::Config(error))) => self.tell(error),
+            Ok(Err(_)) => {}
+            Err(error) => self.log(MessageType::ERROR, error),
         }
     }
 

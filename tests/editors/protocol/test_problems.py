@@ -1,6 +1,7 @@
 """Which problems are shown, where, and when."""
 
 import asyncio
+import random
 
 import pytest
 from editor import PATIENCE, command_line
@@ -55,6 +56,40 @@ async def test_changes_are_followed(editor):
     await editor.expect(document, [])
     editor.set(document, TASK)
     await editor.expect(document, ["AF801"])
+
+
+async def test_no_change_is_overlooked(editor):
+    """Each one comes right after the report about the one before."""
+    document = editor.create("f.py", SLEEP)
+    await editor.expect(document, ["AF201"])
+    for _ in range(30):
+        editor.set(document, "")
+        await editor.expect(document, [])
+        editor.set(document, TASK)
+        await editor.expect(document, ["AF801"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_changes(editor, seed):
+    """Changes inside of a string, with all that ends lines and has several units; then the code after it is fixed."""
+    chosen = random.Random(seed)
+    head = 'S = """\n'
+    document = editor.create("f.py", head + "é🐍\r\n漢字\n" * 20 + '"""\n' + SLEEP)
+    parts = ["🐍", "\r\n", "\n", "\r", "", "é漢", "time.sleep(1)", "    ", "\u2028", "\x0c", "x"]
+    for _ in range(80):
+        end_of_string = document.text.index('"""\nimport')
+        start = chosen.randrange(len(head), end_of_string + 1)
+        end = min(end_of_string, start + chosen.choice([0, 0, 1, 3, 40]))
+        # Between `\r` and `\n` is no position.
+        if any(document.text[at - 1 : at + 1] == "\r\n" for at in (start, end)):
+            continue
+        place = t.Range(editor.position(document, start), editor.position(document, end))
+        text = "".join(chosen.choices(parts, k=2))
+        editor.change(document, t.TextDocumentContentChangePartial(range=place, text=text))
+        document.text = document.text[:start] + text + document.text[end:]
+    [found] = await editor.expect(document, ["AF201"])
+    assert editor.text_at(document, found.range) == "time.sleep(1)"
+    assert await editor.formatted(document) == command_line(document.text, editor.root / "f.py", "--write", "--quiet")
 
 
 async def test_a_change_in_crlf(editor):

@@ -11,7 +11,7 @@ const ROW = ".action-widget .monaco-list-row";
 
 inBrowser(async (page) => {
   const picture = (name) => page.screenshot({
-    path: path.join(pictures ?? folder, `vscode-${name}.png`), clip: { x: 0, y: 0, width: 1000, height: 500 } });
+    path: path.join(pictures ?? folder, `vscode-${name}.png`), clip: { x: 0, y: 0, width: 1000, height: 560 } });
   /** Puts the cursor into a line, with the mouse where it hovers over nothing. */
   const line = async (number, column) => {
     await page.mouse.move(900, 350);

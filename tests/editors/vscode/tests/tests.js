@@ -117,6 +117,10 @@ const TESTS = {
     check("asyncfix.enable false: nothing is shown", await waitFor(() => diagnostics(uri).length === 0), codes(uri));
     await set("enable", true);
     check("and true: it is back", await waitFor(() => diagnostics(uri).length >= 8), codes(uri));
+    await set("args", ["--select", "AF8"]);
+    check("asyncfix.args are given to the server", await waitFor(() => codes(uri) === "AF801"), codes(uri));
+    await set("args", undefined);
+    await waitFor(() => diagnostics(uri).length >= 8);
     const before = program();
     await vscode.commands.executeCommand("asyncfix.restart");
     check("the command starts the server again", program() && before && program() !== before, JSON.stringify(program()));
