@@ -207,8 +207,13 @@ fn packages() -> BTreeSet<String> {
         .filter(|line| !line.trim_start().starts_with('#'))
         .flat_map(literals)
     {
-        if let Some([package, _, ..]) = dotted(&literal).as_deref() {
-            found.insert((*package).to_owned());
+        match dotted(&literal).as_deref() {
+            // The data itself.
+            Some([_, "toml" | "txt"]) => {}
+            Some([package, _, ..]) => {
+                found.insert((*package).to_owned());
+            }
+            _ => {}
         }
     }
     found.retain(|package| !is_stdlib(package) && !NO_PACKAGES.contains(&package.as_str()));
