@@ -19,8 +19,9 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::Ranged;
 
-use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
+use crate::blocking::call::{is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
+use crate::blocking::rewrite::Blocking;
 use crate::blocking::{PITFALL, files, helper_files};
 use crate::codemod::Codemod;
 use crate::file::File;

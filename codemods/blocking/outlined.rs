@@ -15,9 +15,9 @@ use ruff_text_size::{Ranged, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
-use crate::blocking::call::Blocking;
 use crate::blocking::files;
 use crate::blocking::locals::Locals;
+use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
 use crate::blocking::variables::{self, Variables};
 use crate::edit::annotations::{Annotations, Written, forgotten_test};
