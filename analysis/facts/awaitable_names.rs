@@ -138,12 +138,12 @@ impl AwaitableNames {
 
     /// Whether calling something that has this name, or is taken out of what has it, may give something
     /// awaitable.
-    pub fn contains_called(&self, name: Key) -> bool {
+    pub(crate) fn contains_called(&self, name: Key) -> bool {
         self.contains(name) || self.names.contains(&taken_key(name))
     }
 
     /// Whether a class makes coroutine functions out of whatever names it is asked for.
-    pub fn make_methods(&self) -> bool {
+    pub(crate) fn make_methods(&self) -> bool {
         self.names.contains(&*MAKER)
     }
 
@@ -512,7 +512,7 @@ impl<'a> SourceOrderVisitor<'a> for TypeNames {
 }
 
 /// The last names of the calls whose values a function returns.
-pub fn returned_calls(function: &ast::StmtFunctionDef) -> Vec<Key> {
+pub(crate) fn returned_calls(function: &ast::StmtFunctionDef) -> Vec<Key> {
     struct Returns(Vec<Key>);
     impl<'a> SourceOrderVisitor<'a> for Returns {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

@@ -15,7 +15,7 @@ pub fn unsafe_because<'r>(row: &'r Row, call: &ast::ExprCall) -> Option<&'r str>
 }
 
 /// Whether the call waits whatever stands around it, judged by the tree alone.
-pub fn always_blocks(row: &Row, call: &ast::ExprCall) -> bool {
+pub(crate) fn always_blocks(row: &Row, call: &ast::ExprCall) -> bool {
     let is_given = |written: &String| {
         written
             .split_once('=')

@@ -29,7 +29,7 @@ pub fn leaves_loop(body: &[Stmt]) -> bool {
 
 /// The same, for a loop that nobody cancels: what stands in a handler for cancellations does not
 /// count.
-pub fn leaves_loop_by_itself(body: &[Stmt]) -> bool {
+pub(crate) fn leaves_loop_by_itself(body: &[Stmt]) -> bool {
     let mut search = Exits {
         nested: 0,
         counts_cancellation: false,

@@ -111,7 +111,7 @@ impl Spellings {
     }
 
     /// Whether no import or assignment binds a name: in code that forgets to import it, it may be a module's.
-    pub fn lacks(&self, name: &str) -> bool {
+    pub(crate) fn lacks(&self, name: &str) -> bool {
         !self.bound.contains_key(name)
     }
 
@@ -322,7 +322,7 @@ impl Names {
     }
 
     /// What `name` means, where one binding explains it.
-    pub fn explained(&self, name: &Name) -> Option<Explained<'_>> {
+    pub(crate) fn explained(&self, name: &Name) -> Option<Explained<'_>> {
         match self.bindings.get(name) {
             _ if self.has_star => None,
             None => Some(Explained::Builtin),
@@ -332,12 +332,12 @@ impl Names {
     }
 
     /// Whether `name` stands anywhere in the file as the name of something, attributes aside.
-    pub fn mention(&self, name: &str) -> bool {
+    pub(crate) fn mention(&self, name: &str) -> bool {
         self.mentioned.contains(name)
     }
 
     /// Whether a function or method of this name is defined in the file.
-    pub fn define_function(&self, name: &str) -> bool {
+    pub(crate) fn define_function(&self, name: &str) -> bool {
         self.functions.contains(name)
     }
 
@@ -400,7 +400,7 @@ impl<'a> SourceOrderVisitor<'a> for Names {
 }
 
 /// Whether a module awaits at its top level: a notebook, or a snippet for the asyncio REPL.
-pub fn awaits_at_top(module: &ModModule) -> bool {
+pub(crate) fn awaits_at_top(module: &ModModule) -> bool {
     let mut search = TopLevelAwait(false);
     search.visit_body(&module.body);
     search.0

@@ -296,17 +296,17 @@ impl Graph {
     }
 
     /// Whether something in the project with this last name blocks.
-    pub fn may_block(&self, name: Key) -> bool {
+    pub(crate) fn may_block(&self, name: Key) -> bool {
         self.names.contains(&name)
     }
 
     /// Whether something in the project with this last name blocks, and is called by many coroutine functions.
-    pub fn may_be_crowded(&self, name: Key) -> bool {
+    pub(crate) fn may_be_crowded(&self, name: Key) -> bool {
         self.crowded_names.contains(&name)
     }
 
     /// The names of the functions that block, those of methods behind the names of their classes.
-    pub fn blocking_functions(&self) -> FxHashSet<(Option<Key>, Key)> {
+    pub(crate) fn blocking_functions(&self) -> FxHashSet<(Option<Key>, Key)> {
         let functions = self.next.keys().filter_map(|id| self.function(*id));
         functions
             .map(|function| match function.name.rsplit_once('.') {

@@ -92,7 +92,7 @@ impl Linked {
     }
 
     /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place.
-    pub fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
+    pub(crate) fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
         let mut overrides = self.overrides_of(class, name_key(method)).into_iter();
         overrides.find_map(|(class, one)| class.filter(|_| one == Override::Plain))
     }
@@ -250,7 +250,7 @@ impl Linked {
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
-    pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
+    pub(crate) fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         let name = name_key(name);
         // Methods assign attributes in whatever order their classes come.
         self.classes_before(class, false)
@@ -259,7 +259,7 @@ impl Linked {
     }
 
     /// Whether there is a class that may be a subclass of `class`.
-    pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
+    pub(crate) fn has_subclasses(&self, class: ClassName<'_>) -> bool {
         !self.classes_before(class, true).is_empty()
     }
 

@@ -385,13 +385,13 @@ impl Project {
     }
 
     /// Whether its coroutines may run under one library as well as under another.
-    pub fn runs_under_several(&self) -> bool {
+    pub(crate) fn runs_under_several(&self) -> bool {
         self.asks_for_library || signs_of_several("own").any(|package| self.owns(package))
     }
 
     /// The library of the files that import a module with this last name. `None` where there are none, or they
     /// disagree.
-    pub fn library_of_importers(&self, module: &str) -> Option<Library> {
+    pub(crate) fn library_of_importers(&self, module: &str) -> Option<Library> {
         self.importers.get(&name_key(module)).copied().flatten()
     }
 
@@ -605,17 +605,17 @@ impl Project {
     }
 
     /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place.
-    pub fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
+    pub(crate) fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
         self.traces.plain_override(class, method)
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
-    pub fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
+    pub(crate) fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         self.traces.is_replaced_below(class, name)
     }
 
     /// Whether there is a class that may be a subclass of `class`.
-    pub fn has_subclasses(&self, class: ClassName<'_>) -> bool {
+    pub(crate) fn has_subclasses(&self, class: ClassName<'_>) -> bool {
         self.traces.has_subclasses(class)
     }
 
@@ -625,12 +625,12 @@ impl Project {
     }
 
     /// Whether some file imports a module with this last name, as a whole.
-    pub fn imports_whole(&self, module: &str) -> bool {
+    pub(crate) fn imports_whole(&self, module: &str) -> bool {
         self.whole_modules.contains(&name_key(module))
     }
 
     /// Whether some file imports a module with this last name, or something from it.
-    pub fn imports_module(&self, module: &str) -> bool {
+    pub(crate) fn imports_module(&self, module: &str) -> bool {
         self.imports_whole(module) || self.modules.contains(&name_key(module))
     }
 

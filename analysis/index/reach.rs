@@ -109,18 +109,18 @@ impl Linked {
     }
 
     /// Whether a package is installed under this name.
-    pub fn has_installed(&self, package: &str) -> bool {
+    pub(crate) fn has_installed(&self, package: &str) -> bool {
         self.installed.contains(&name_key(package))
     }
 
     /// Takes note of what installed packages define asynchronously.
-    pub fn add_installed_names(&mut self, names: &[Key]) {
+    pub(crate) fn add_installed_names(&mut self, names: &[Key]) {
         self.installed_names.extend(names);
     }
 
     /// Whether what is sought can be reached from `node` of the file with this number. `own` are
     /// the file's traces as they are now, where they are not those that were added.
-    pub fn may_reach(&self, file: usize, own: Option<&Traces>, node: Node, sought: Sought) -> bool {
+    pub(crate) fn may_reach(&self, file: usize, own: Option<&Traces>, node: Node, sought: Sought) -> bool {
         let file = u32::try_from(file).unwrap_or(u32::MAX);
         let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
         search.follow(file, node, &[], true);
@@ -175,13 +175,13 @@ impl Linked {
     }
 
     /// Takes note of the functions that block, methods with the names of their classes.
-    pub fn set_blocking(&mut self, functions: FxHashSet<(Option<Key>, Key)>) {
+    pub(crate) fn set_blocking(&mut self, functions: FxHashSet<(Option<Key>, Key)>) {
         self.blocking = functions;
     }
 
     /// Takes note of the top-level packages with classes that have a method which blocks, opens
     /// something or runs a coroutine, each with the key of the method.
-    pub fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, Key)>) {
+    pub(crate) fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, Key)>) {
         for (package, method) in methods {
             let packages = self.receivers.entry(method).or_default();
             packages.insert(name_key(package));
@@ -272,7 +272,7 @@ static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| {
 
 /// The names of the standard library's coroutine functions, of its asynchronous iterables and of
 /// its asynchronous context managers, as keys.
-pub fn stdlib_names() -> FxHashSet<Key> {
+pub(crate) fn stdlib_names() -> FxHashSet<Key> {
     let stdlib = &*STDLIB;
     let iterables = stdlib.iterables.iter().map(|name| iteration_key(*name));
     let managers = stdlib.managers.iter().map(|name| context_key(*name));

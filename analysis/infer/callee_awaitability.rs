@@ -37,7 +37,7 @@ const BODIES: usize = 3;
 impl Semantics<'_> {
     /// What awaiting the value of a call would mean, where that needs no types. `None` where the
     /// types must be asked.
-    pub fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
+    pub(crate) fn awaitability_in_sight(&self, call: &ast::ExprCall) -> Option<Awaitability> {
         let known = self.awaitability_when_called(&call.func);
         if matches!(known, Some(Awaitability::No | Awaitability::Unknown)) {
             return known;
@@ -470,7 +470,7 @@ impl Semantics<'_> {
 
     /// What awaiting the value of a call would mean that the type engine does not know, because the
     /// function it calls has no annotation: judged by what that function returns.
-    pub fn awaitability_of_body(&self, call: &ast::ExprCall) -> Awaitability {
+    pub(crate) fn awaitability_of_body(&self, call: &ast::ExprCall) -> Awaitability {
         self.awaitability_of_returned(call, BODIES)
     }
 

@@ -143,7 +143,7 @@ impl<'db> Semantics<'db> {
 
     /// The dotted paths of the class that the value of `expr` is an instance of and of its bases, up
     /// to the first one that defines `method`. Empty where the class is not known.
-    pub fn classes_up_to(&self, expr: &Expr, method: &str) -> Vec<String> {
+    pub(crate) fn classes_up_to(&self, expr: &Expr, method: &str) -> Vec<String> {
         let mut paths = Vec::new();
         let class = match self.class_of_receiver(expr) {
             Some(class) => self.index().try_definition(class),
@@ -193,7 +193,7 @@ impl<'db> Semantics<'db> {
 
     /// The last names of the classes that the value of `expr` may be an instance of, as far as they are
     /// known.
-    pub fn class_names_of(&self, expr: &Expr) -> Vec<String> {
+    pub(crate) fn class_names_of(&self, expr: &Expr) -> Vec<String> {
         let classes = self.classes_of(expr).into_iter();
         classes.filter_map(|class| class.name(self.db())).collect()
     }

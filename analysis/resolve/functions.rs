@@ -93,7 +93,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The same, for an expression that need not be called.
-    pub fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
+    pub(crate) fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
         if let ast::ExprRef::Attribute(method) = callee
             && self.signatures_in_sight(method).len() > 1
         {
@@ -198,7 +198,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The name of the class in whose body a definition stands directly, in whatever file.
-    pub fn class_around(&self, definition: Definition<'db>) -> Option<String> {
+    pub(crate) fn class_around(&self, definition: Definition<'db>) -> Option<String> {
         let index = semantic_index(self.db(), definition.program_file(self.db()));
         let scope = index.scope(definition.file_scope(self.db()));
         let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());

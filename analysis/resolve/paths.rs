@@ -136,7 +136,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The path of the stub of this tool in which a function stands, where it stands in one.
-    pub fn path_in_stubs(&self, function: &Function<'db>) -> Option<&'db str> {
+    pub(crate) fn path_in_stubs(&self, function: &Function<'db>) -> Option<&'db str> {
         let path = function.definition.file(self.db()).path(self.db());
         let below = path.as_system_path()?.strip_prefix(STUB_ROOT).ok()?;
         Some(below.as_str())

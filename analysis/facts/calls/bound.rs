@@ -114,7 +114,7 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    pub fn bound_name(
+    pub(crate) fn bound_name(
         &self,
         name: &str,
         scope: usize,
@@ -204,7 +204,7 @@ impl<'a> Writer<'_, 'a> {
 
 impl<'a> Walk<'_, '_, 'a> {
     /// Notes the use of a name from outside that stands for what belongs to another thread.
-    pub fn name_used(&mut self, name: &'a ast::ExprName) {
+    pub(crate) fn name_used(&mut self, name: &'a ast::ExprName) {
         if !self.writer.has_bound {
             return;
         }
@@ -223,7 +223,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// The same for an attribute of an object or a class.
-    pub fn member_used(&mut self, attribute: &'a ast::ExprAttribute) {
+    pub(crate) fn member_used(&mut self, attribute: &'a ast::ExprAttribute) {
         self.borrowed(&attribute.value);
         if !self.writer.has_bound {
             return;
@@ -235,7 +235,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Notes a name that another file may have bound to such an object.
-    pub fn borrowed(&mut self, expr: &'a Expr) {
+    pub(crate) fn borrowed(&mut self, expr: &'a Expr) {
         let Some(Value::Target(Target::Import(path))) = self.writer.value(expr, self.scope, STEPS)
         else {
             return;
@@ -269,7 +269,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Notes what entering such an object gives, where that leaves the function.
-    pub fn given_by_entering(&mut self, item: &'a ast::WithItem) {
+    pub(crate) fn given_by_entering(&mut self, item: &'a ast::WithItem) {
         let Some(Expr::Name(name)) = item.optional_vars.as_deref() else {
             return;
         };
@@ -282,7 +282,7 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Whether an object was made by this function, which uses it up: all that is done with it happens in
     /// one thread.
-    pub fn is_made_here(&self, expr: &'a Expr) -> bool {
+    pub(crate) fn is_made_here(&self, expr: &'a Expr) -> bool {
         self.is_made_to(expr, STEPS)
     }
 
