@@ -3,6 +3,8 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use asyncfix_knowledge::libraries::Library;
+use asyncfix_knowledge::testing::WORDS;
 use asyncfix_syntax::lines::indent_unit;
 use asyncfix_syntax::queries::{self, is_test, last_name};
 use asyncfix_syntax::site::{Owner, Site, Surroundings};
@@ -19,7 +21,7 @@ use ty_python_semantic::Db;
 
 use crate::answers::decorators::is_fixture;
 use crate::answers::replaced::Replacements;
-use crate::facts::libraries::Library;
+use crate::facts::libraries;
 use crate::facts::spelling::awaits_at_top;
 use crate::facts::value_flow::Place;
 use crate::index::project::Project;
@@ -273,10 +275,7 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
     /// Whether code is that of a test, or stands in a file of tests.
     pub fn is_test_code(&self, owner: Owner<'_>) -> bool {
         // Programs have functions such as `test_connection` as well.
-        let is_run_by_tests = || {
-            let words = ["pytest", "unittest", "assert"];
-            words.iter().any(|word| self.source.contains(word))
-        };
+        let is_run_by_tests = || WORDS.iter().any(|word| self.source.contains(word));
         matches!(owner, Owner::Function(function)
             if (is_test(&function.name) || is_fixture(function)) && is_run_by_tests())
             || match self.semantics.module_name() {
@@ -331,7 +330,7 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
                 let module = self.last_name_of_module()?;
                 self.project.library_of_importers(&module)
             };
-            let own = Library::of_module(self.syntax(), self.source);
+            let own = libraries::of_module(self.syntax(), self.source);
             if own.is_some() || self.project.runs_under_several() {
                 return own;
             }
@@ -342,6 +341,6 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
     /// The library whose functions are written into this file: the one that runs it, or anyio where the file imports
     /// that as well.
     pub fn library_to_write(&self) -> Option<Library> {
-        Library::to_write(self.syntax(), self.source).or_else(|| self.library())
+        libraries::to_write(self.syntax(), self.source).or_else(|| self.library())
     }
 }

@@ -8,7 +8,7 @@
 //! analysis, or a way of writing.
 //!
 //! To add a codemod, write one file with a type that implements [`Codemod`], the rule's page and
-//! its cases, and add one line to [`CODEMODS`].
+//! its cases, and add one line to [`CODEMODS`]; CONTRIBUTING.md has the whole walk.
 
 pub mod blocking;
 pub mod cancellation;

@@ -13,3 +13,13 @@ pub const KEEPING: [&str; 9] = [
     "typing_extensions.deprecated",
     "abc.abstractmethod",
 ];
+
+/// Decorators of a property that keeps what its function returns.
+pub const CACHED_PROPERTIES: [&str; 6] = [
+    "functools.cached_property",
+    "cached_property.cached_property",
+    "django.utils.functional.cached_property",
+    "propcache.cached_property",
+    "propcache.api.cached_property",
+    "werkzeug.utils.cached_property",
+];

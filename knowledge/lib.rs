@@ -18,6 +18,7 @@ pub mod decorators;
 pub mod endings;
 pub mod left_open;
 pub mod libraries;
+pub mod loggers;
 pub mod loops;
 pub mod plain_results;
 pub mod plain_values;
@@ -25,6 +26,7 @@ pub mod resources;
 pub mod runners;
 pub mod stdlib;
 pub mod stubs;
+pub mod testing;
 
 use serde::de::DeserializeOwned;
 

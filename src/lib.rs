@@ -1,7 +1,7 @@
 //! asyncfix: finds the mistakes people make with Python's asyncio and fixes them in place.
 //!
-//! This crate is the program around [`asyncfix_engine`]: arguments, commands, output, and what is written to disk. It
-//! never looks at Python syntax itself.
+//! This crate is the program around [`asyncfix_engine`]: arguments, commands, output, what is written to disk, and the
+//! language server. It never looks at Python syntax itself.
 
 mod args;
 pub mod baseline;

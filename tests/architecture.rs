@@ -1,10 +1,14 @@
-//! What keeps the house in order: arrows between the crates only go down, a pitfall imports no other one, and no file
-//! grows without end.
+//! What keeps the house in order: arrows between the crates only go down, a pitfall imports no other one, names of
+//! packages stand in one place, and no file grows without end.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on must stop")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use asyncfix_knowledge::libraries::LIBRARIES;
+use asyncfix_knowledge::stdlib::is_stdlib;
 
 /// The crates, each with those of the project that it may depend on.
 const CRATES: [(&str, &[&str]); 5] = [
@@ -130,4 +134,182 @@ fn files_are_short() {
             path.display()
         );
     }
+}
+
+/// First parts of dotted words in the tables that are no packages (`session.close`), and packages whose name is also the
+/// ending of a file's name.
+const NO_PACKAGES: [&str; 3] = ["opt", "session", "toml"];
+
+/// The text of a Rust file without its tests and its comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = before_tests.lines();
+    lines.filter(|line| !line.trim_start().starts_with("//"))
+}
+
+/// The string literals in a line.
+fn literals(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Option<String> = None;
+    let mut before = ' ';
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, &mut open) {
+            ('\\', Some(text)) => text.extend(letters.next()),
+            ('"', Some(_)) => found.extend(open.take()),
+            ('"', None) if before != '\'' => open = Some(String::new()),
+            (letter, Some(text)) => text.push(letter),
+            _ => {}
+        }
+        before = letter;
+    }
+    found
+}
+
+/// The parts of a dotted path, or of a single name. `None` for what is something else.
+fn dotted(text: &str) -> Option<Vec<&str>> {
+    let is_name = |part: &&str| {
+        !part.is_empty()
+            && !part.starts_with(|letter: char| letter.is_ascii_digit())
+            && part
+                .chars()
+                .all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
+    };
+    let parts: Vec<&str> = text.split('.').collect();
+    parts.iter().all(is_name).then_some(parts)
+}
+
+/// The packages beside the standard library that the tables of `knowledge` name.
+fn packages() -> BTreeSet<String> {
+    let folder = root().join("knowledge");
+    let mut texts: Vec<String> = sources(&folder)
+        .iter()
+        .map(|(_, text)| code(text).collect::<Vec<_>>().join("\n"))
+        .collect();
+    let mut found: BTreeSet<String> = LIBRARIES.map(str::to_owned).into();
+    for entry in fs::read_dir(folder.join("data")).expect("the folder is there") {
+        let path = entry.expect("it can be listed").path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            texts.push(fs::read_to_string(&path).expect("it can be read"));
+        }
+    }
+    for entry in fs::read_dir(folder.join("data/stubs")).expect("the folder is there") {
+        let path = entry.expect("it can be listed").path();
+        let stem = path.file_stem().expect("it has a name");
+        found.insert(stem.to_string_lossy().into_owned());
+    }
+    for literal in texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(literals)
+    {
+        match dotted(&literal).as_deref() {
+            // The data itself.
+            Some([_, "toml" | "txt"]) => {}
+            Some([package, _, ..]) => {
+                found.insert((*package).to_owned());
+            }
+            _ => {}
+        }
+    }
+    found.retain(|package| !is_stdlib(package) && !NO_PACKAGES.contains(&package.as_str()));
+    found
+}
+
+#[test]
+fn names_of_packages_stand_in_knowledge() {
+    let packages = packages();
+    assert!(packages.len() > 100, "{packages:?}");
+    for (path, text) in ["analysis", "codemods", "engine", "src", "syntax"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+    {
+        for literal in code(&text).flat_map(literals) {
+            let is_path = match dotted(&literal).as_deref() {
+                // The settings of a tool, and not the tool.
+                Some([_, "ini" | "toml" | "cfg"]) => false,
+                Some([package, ..]) => packages.contains(*package),
+                _ => false,
+            };
+            let mut words = literal.split(|letter: char| !letter.is_ascii_alphanumeric());
+            let is_said = words.any(|word| {
+                LIBRARIES
+                    .iter()
+                    .any(|name| *name != "asyncio" && name.eq_ignore_ascii_case(word))
+            });
+            assert!(
+                !is_path && !is_said,
+                "{} names a package: \"{literal}\". What is known of packages stands in `knowledge`",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn answers_depend_on_their_input() {
+    for (path, text) in ["analysis", "codemods", "knowledge", "syntax"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+    {
+        assert!(
+            !code(&text).any(|line| line.contains("thread_local!")),
+            "{} keeps something between two questions: hand it down as a value",
+            path.display()
+        );
+    }
+}
+
+/// The folders and files of the analysis, each of which may use those before it.
+const FLOORS: [&str; 8] = [
+    "settings",
+    "facts",
+    "index",
+    "candidate",
+    "resolve",
+    "infer",
+    "file",
+    "answers",
+];
+
+/// What goes up in the analysis all the same: a file, and what it uses.
+const GOING_UP: [(&str, &str); 1] = [
+    // A file keeps what was answered about it.
+    ("file.rs", "answers"),
+];
+
+#[test]
+fn arrows_in_the_analysis_go_down() {
+    let folder = root().join("analysis");
+    let mut left = GOING_UP.to_vec();
+    for (path, text) in sources(&folder) {
+        let path = path.strip_prefix(&folder).expect("it is below");
+        let first = path.iter().next().expect("it has a name");
+        let own = first.to_string_lossy();
+        let own = own.strip_suffix(".rs").unwrap_or(&own);
+        let Some(floor) = FLOORS.iter().position(|name| *name == own) else {
+            assert_eq!(own, "lib", "{} has no floor", path.display());
+            continue;
+        };
+        for above in &FLOORS[floor + 1..] {
+            let used = format!("crate::{above}::");
+            if !code(&text).any(|line| line.contains(&used)) {
+                continue;
+            }
+            let place = path.to_string_lossy().replace('\\', "/");
+            let known = left
+                .iter()
+                .position(|(file, name)| *file == place && name == above);
+            assert!(
+                known.is_some(),
+                "analysis/{place} uses `{above}`, which is above it"
+            );
+            known.map(|known| left.swap_remove(known));
+        }
+    }
+    assert!(left.is_empty(), "{left:?} go down now: drop them");
 }

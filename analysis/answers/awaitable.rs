@@ -7,7 +7,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use crate::answers::counter_evidence::said_otherwise;
 use crate::facts::imports::{Import, for_each_import};
 use crate::file::ParsedFile;
-use crate::infer::assumptions;
 use crate::infer::types::Awaitability;
 
 /// What is called at a node, or may be under another name.
@@ -76,7 +75,7 @@ fn calls_made_function(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool 
     if semantics.is_made_when_asked_for(attribute) {
         return true;
     }
-    let (is_made, relied) = assumptions::noting(|| semantics.is_made_coroutine_function(attribute));
+    let (is_made, relied) = semantics.noting(|| semantics.is_made_coroutine_function(attribute));
     is_made && said_otherwise(file, &relied).is_none()
 }
 

@@ -1,6 +1,5 @@
-//! Loops that do not end, and which coroutines a call is given.
+//! Which coroutines a call is given, and how they end.
 
-use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
@@ -23,93 +22,6 @@ pub fn ending_of_call(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Ending
 /// How a function body ends that is in sight: whether its last statement is reached.
 pub fn ending_of_suite(semantics: &Semantics<'_>, body: &[Stmt]) -> Ending {
     Seen::of_suite(semantics, body).ending()
-}
-
-/// Whether a loop's test is true for ever.
-pub fn is_endless(test: &Expr) -> bool {
-    match test {
-        Expr::BooleanLiteral(literal) => literal.value,
-        Expr::NumberLiteral(literal) => match &literal.value {
-            ast::Number::Int(value) => *value != ast::Int::ZERO,
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Whether a `break` of this loop or a `return` leaves a loop with this body.
-pub fn leaves_loop(body: &[Stmt]) -> bool {
-    let mut search = Exits {
-        nested: 0,
-        counts_cancellation: true,
-        found: false,
-    };
-    search.visit_body(body);
-    search.found
-}
-
-/// The same, for a loop that nobody cancels: what stands in a handler for cancellations does not
-/// count.
-pub fn leaves_loop_by_itself(body: &[Stmt]) -> bool {
-    let mut search = Exits {
-        nested: 0,
-        counts_cancellation: false,
-        found: false,
-    };
-    search.visit_body(body);
-    search.found
-}
-
-struct Exits {
-    nested: usize,
-    /// Whether handlers for cancellations are looked into.
-    counts_cancellation: bool,
-    found: bool,
-}
-
-/// Whether a handler is there for cancellations. Judged by the name alone.
-fn catches_cancellation(handler: &ast::ExceptHandlerExceptHandler) -> bool {
-    match handler.type_.as_deref() {
-        Some(Expr::Tuple(tuple)) => tuple
-            .elts
-            .iter()
-            .any(|elt| last_name(elt) == Some("CancelledError")),
-        Some(class) => last_name(class) == Some("CancelledError"),
-        None => false,
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Exits {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::Return(_) => self.found = true,
-            Stmt::Break(_) => self.found |= self.nested == 0,
-            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
-            Stmt::For(inner) => {
-                self.nested += 1;
-                self.visit_body(&inner.body);
-                self.nested -= 1;
-                self.visit_body(&inner.orelse);
-            }
-            Stmt::While(inner) => {
-                self.nested += 1;
-                self.visit_body(&inner.body);
-                self.nested -= 1;
-                self.visit_body(&inner.orelse);
-            }
-            _ => walk_stmt(self, statement),
-        }
-    }
-
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let is_left_out = matches!(node, AnyNodeRef::ExceptHandlerExceptHandler(handler)
-            if !self.counts_cancellation && catches_cancellation(handler));
-        if node.is_expression() || is_left_out {
-            TraversalSignal::Skip
-        } else {
-            TraversalSignal::Traverse
-        }
-    }
 }
 
 /// Whether a statement awaits something, the functions in it aside.

@@ -10,8 +10,8 @@ use super::awaitable::called_at;
 use crate::answers::replaced;
 use crate::file::ParsedFile;
 use crate::index::hierarchy::Override;
-use crate::infer::assumptions::Relied;
 use crate::infer::mutations::Place;
+use crate::resolve::look::Relied;
 
 /// Why what a call calls, or what a property gives, may be something else than it seems to be, in ways that leave a
 /// fix to people. `relied` is what the answer relies on.

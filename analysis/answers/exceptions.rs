@@ -30,7 +30,7 @@ fn is_exception<'db>(
     definition: Definition<'db>,
     depth: usize,
 ) -> bool {
-    let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(semantics.db(), definition))
+    let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(semantics, definition))
     else {
         return false;
     };

@@ -1,8 +1,8 @@
 //! How control leaves a suite.
 
+use crate::facts::loops;
 use ruff_python_ast::{ExceptHandler, Expr, Stmt};
 
-use crate::answers::coroutines;
 use crate::file::ParsedFile;
 
 /// Calls that end the program or the thread.
@@ -123,8 +123,7 @@ impl<'a> Flow<'_, 'a, '_, '_> {
             }
             Stmt::While(inner) => {
                 self.in_loop(&inner.body);
-                let endless =
-                    coroutines::is_endless(&inner.test) && !coroutines::leaves_loop(&inner.body);
+                let endless = loops::is_endless(&inner.test) && !loops::leaves_loop(&inner.body);
                 self.suite(&inner.orelse) && !endless
             }
             Stmt::For(inner) => {

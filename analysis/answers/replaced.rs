@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 
+use asyncfix_knowledge::testing::ASYNC_MOCKS;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -112,7 +113,7 @@ fn is_same(semantics: &Semantics<'_>, value: &Expr, is_factory: bool) -> bool {
         Expr::Call(call) if !is_factory => Some(&*call.func),
         other => is_factory.then_some(other),
     };
-    made.is_some_and(|made| semantics.means(made, &["unittest.mock.AsyncMock", "mock.AsyncMock"]))
+    made.is_some_and(|made| semantics.means(made, &ASYNC_MOCKS))
         || semantics.is_one_more_coroutine_function(value)
 }
 

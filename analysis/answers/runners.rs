@@ -111,7 +111,7 @@ fn reached_to<'db>(
         if needs_coroutine(node) {
             return Some(Runner::OfCoroutine);
         }
-        let own = function.semantics(db);
+        let own = semantics.of_function(&function);
         let mut search = Reached {
             semantics: &own,
             depth,
@@ -285,7 +285,7 @@ fn add_packages_of_class<'db>(
     found: &mut Vec<String>,
 ) {
     found.push(root(&semantics.path_of_class(class)));
-    let Some((depth, class)) = depth.checked_sub(1).zip(Class::of(semantics.db(), class)) else {
+    let Some((depth, class)) = depth.checked_sub(1).zip(Class::of(semantics, class)) else {
         return;
     };
     let own = class.semantics();

@@ -57,3 +57,10 @@ pub fn for_each_import<'a>(body: &'a [Stmt], visit: &mut impl FnMut(Import<'a>))
         }
     }
 }
+
+/// The module that names are imported from, with the dots of a relative import.
+pub fn import_source(import: &ast::StmtImportFrom) -> String {
+    let dots = ".".repeat(import.level as usize);
+    let module = import.module.as_deref().unwrap_or_default();
+    format!("{dots}{module}")
+}

@@ -1,65 +1,26 @@
 //! The libraries that drive coroutines, by what a module imports.
 
+use asyncfix_knowledge::libraries::{LIBRARIES, Library};
 use ruff_python_ast::{self as ast};
-use std::hash::Hash;
 
 use crate::facts::imports::{Import, for_each_import_at_top};
 use crate::facts::summary::holds;
 
-/// The libraries that drive coroutines. Which one does decides what may be written into a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Library {
-    /// The standard library's `asyncio`.
-    Asyncio,
-    /// `anyio`, which runs on asyncio or on trio.
-    Anyio,
-    /// `trio`.
-    Trio,
-    /// Twisted, curio, or another one whose loop nothing of asyncio may run on.
-    Other,
+/// The library that the imports at the top level of a module point to. `None` where there is no such import, or
+/// they disagree.
+///
+/// What a function imports, or only a type checker sees, says nothing of what runs the module. One that imports
+/// asyncio beside anyio runs on asyncio.
+pub(crate) fn of_module(module: &ast::ModModule, source: &str) -> Option<Library> {
+    Libraries::of(module, source)?.decide()
 }
 
-/// What they are called.
-pub(crate) const LIBRARIES: [&str; 5] = ["asyncio", "anyio", "trio", "twisted", "curio"];
-
-impl Library {
-    /// The one whose module this is.
-    pub fn of_import(module: &str) -> Option<Self> {
-        match module.split('.').next()? {
-            "asyncio" => Some(Self::Asyncio),
-            "anyio" => Some(Self::Anyio),
-            "trio" => Some(Self::Trio),
-            "twisted" | "curio" => Some(Self::Other),
-            _ => None,
-        }
-    }
-
-    /// The library that the imports at the top level of a module point to. `None` where there is no such import, or
-    /// they disagree.
-    ///
-    /// What a function imports, or only a type checker sees, says nothing of what runs the module. One that imports
-    /// asyncio beside anyio runs on asyncio.
-    pub fn of_module(module: &ast::ModModule, source: &str) -> Option<Self> {
-        Libraries::of(module, source)?.decide()
-    }
-
-    /// The library whose functions are written into a module: anyio where the module imports it, since its functions
-    /// work on asyncio and on trio.
-    pub fn to_write(module: &ast::ModModule, source: &str) -> Option<Self> {
-        let libraries = Libraries::of(module, source)?;
-        let has_anyio = libraries.0.contains(&Self::Anyio) && !libraries.0.contains(&Self::Other);
-        has_anyio.then_some(Self::Anyio)
-    }
-
-    /// The name of the module to import, for libraries that have one.
-    pub fn module(self) -> Option<&'static str> {
-        match self {
-            Self::Asyncio => Some("asyncio"),
-            Self::Anyio => Some("anyio"),
-            Self::Trio => Some("trio"),
-            Self::Other => None,
-        }
-    }
+/// The library whose functions are written into a module: anyio where the module imports it, since its functions
+/// work on asyncio and on trio.
+pub(crate) fn to_write(module: &ast::ModModule, source: &str) -> Option<Library> {
+    let libraries = Libraries::of(module, source)?;
+    let has_anyio = libraries.0.contains(&Library::Anyio) && !libraries.0.contains(&Library::Other);
+    has_anyio.then_some(Library::Anyio)
 }
 
 /// The libraries that a module imports.

@@ -1,10 +1,14 @@
 //! What one walk over a file writes down: plain data that outlives its tree. Nothing here knows another file.
 
 pub mod awaitable_names;
+pub mod blocking_calls;
 pub mod calls;
+pub mod file_access;
 pub mod imports;
+pub mod in_thread;
 pub mod key;
 pub mod libraries;
+pub mod loops;
 pub mod scopes;
 pub mod spelling;
 pub mod summary;

@@ -15,7 +15,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use crate::resolve::semantics::import_source;
+use crate::facts::imports::import_source;
 use crate::settings::Settings;
 
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.

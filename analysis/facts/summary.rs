@@ -1,6 +1,6 @@
 //! Everything that one look at a file writes down for the project.
 
-use asyncfix_knowledge::libraries::signs_of_several;
+use asyncfix_knowledge::libraries::{LIBRARIES, Library, signs_of_several};
 use memchr::memmem;
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::name::Name;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use crate::facts::awaitable_names::Outline;
 use crate::facts::calls::Calls;
 use crate::facts::key::Key;
-use crate::facts::libraries::{LIBRARIES, Library};
 use crate::facts::value_flow::Traces;
 
 /// What one file says, without knowing the others. Plain data: it outlives the tree.

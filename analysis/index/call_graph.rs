@@ -8,7 +8,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file_users::FileUsers;
 use crate::facts::calls::{
-    Blocked, Bond, Callee, Calls, Class, ClassMember, Function, SharedFile, Target, bound, find,
+    Blocked, Bond, CONDITIONS, Callee, Calls, Class, ClassMember, Function, SharedFile, Target,
+    bound, find,
 };
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::facts::value_flow::Place;
@@ -31,9 +32,6 @@ pub(super) type Id = u32;
 
 /// A class of the project: its file, and its place there.
 pub(super) type ClassId = (u32, u32);
-
-/// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
-pub(crate) const CONDITIONS: usize = 1;
 
 /// The functions that call a function, each with how many conditions that depends on.
 type Callers = FxHashMap<Id, Vec<(Id, usize)>>;

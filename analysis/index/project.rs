@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use asyncfix_knowledge::blocking::Table;
-use asyncfix_knowledge::libraries::signs_of_several;
+use asyncfix_knowledge::libraries::{Library, signs_of_several};
 use asyncfix_knowledge::loops::running_methods;
 use asyncfix_knowledge::resources::opening_methods;
 use asyncfix_knowledge::stubs::STUBS;
@@ -22,7 +22,7 @@ use crate::facts::awaitable_names::{AwaitableNames, Outline};
 use crate::facts::calls::Calls;
 use crate::facts::imports::{Import, for_each_import};
 use crate::facts::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
-use crate::facts::libraries::Library;
+use crate::facts::libraries;
 use crate::facts::scopes::Scopes;
 use crate::facts::summary::{
     RunCalls, Summary, asks_for_library, drives_coroutines, holds, import_key,
@@ -216,7 +216,7 @@ impl Summary {
         if for_types {
             summary.add_reached(module, source);
         }
-        summary.library = Library::of_module(module, source);
+        summary.library = libraries::of_module(module, source);
         summary.starts_loops = runs;
         summary.asks_for_library = asks_for_library(source);
         summary.drives_coroutines = summary.library.is_none() && drives_coroutines(module, source);

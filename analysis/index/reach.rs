@@ -1,7 +1,6 @@
 //! Follows the traces of a project from an expression, until something is reached that would make
 //! the answer interesting, or nothing is left.
 
-use std::cell::RefCell;
 use std::sync::{Arc, LazyLock};
 
 use asyncfix_knowledge::stdlib;
@@ -334,34 +333,6 @@ struct Seen {
     pending: Vec<Followed>,
 }
 
-/// How many nodes a search may have come by for its room to be used again: to empty more takes longer than
-/// to ask for new room.
-const ROOM: usize = 256;
-
-thread_local! {
-    /// The room of searches that are over. There are very many of them, and most are short.
-    static ROOMS: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Seen {
-    fn take() -> Self {
-        ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default()
-    }
-
-    fn give_back(mut self) {
-        if self.nodes.capacity() > ROOM || self.attributes.capacity() > ROOM {
-            return;
-        }
-        self.attributes.clear();
-        self.classes.clear();
-        self.known_classes.clear();
-        self.nodes.clear();
-        self.names.clear();
-        self.pending.clear();
-        ROOMS.with_borrow_mut(|rooms| rooms.push(self));
-    }
-}
-
 /// One search.
 struct Search<'p> {
     linked: &'p Linked,
@@ -388,7 +359,7 @@ impl<'p> Search<'p> {
             sought,
             depth,
             is_value: false,
-            seen: Seen::take(),
+            seen: Seen::default(),
             left: STEPS,
             is_found: false,
         }
@@ -411,12 +382,6 @@ impl<'p> Search<'p> {
     }
 
     fn run(mut self) -> bool {
-        let is_found = self.finds();
-        self.seen.give_back();
-        is_found
-    }
-
-    fn finds(&mut self) -> bool {
         while let Some((file, node, chain, is_direct)) = self.seen.pending.pop() {
             let Some(traces) = self.file(file) else {
                 return true;

@@ -6,7 +6,7 @@ use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::Definition;
 
-use super::{literal_class, look_again};
+use super::literal_class;
 use crate::infer::callee_awaitability::returned_by;
 use crate::infer::types::Awaitability;
 use crate::resolve::bindings::Origin;
@@ -147,7 +147,7 @@ impl<'db> Semantics<'db> {
         {
             return self.after_class(entered, trailers);
         }
-        let Some(known) = Class::of(self.db(), class) else {
+        let Some(known) = Class::of(self, class) else {
             return Awaitability::Unknown;
         };
         let bases = known
@@ -172,7 +172,7 @@ impl<'db> Semantics<'db> {
             .into_iter()
             .flatten()
             .filter(|value| !value.is_none_literal_expr());
-        let found = look_again(|| {
+        let found = self.look_again(|| {
             Some(all_of(values.map(|value| {
                 match class.filter(|_| self.class_of_receiver(value).is_some()) {
                     Some(class) => self.after_class(class, trailers),
@@ -218,14 +218,14 @@ impl<'db> Semantics<'db> {
         if let Expr::Await(awaited) = value
             && let Expr::Call(call) = &*awaited.value
         {
-            let found = look_again(|| Some(self.awaitability_after(call, trailers)));
+            let found = self.look_again(|| Some(self.awaitability_after(call, trailers)));
             return found.unwrap_or(Awaitability::Unknown);
         }
         if let Expr::Name(name) = value
             && let [Origin::Value(value)] = self.origins(name).as_slice()
             && !value.is_name_expr()
         {
-            let found = look_again(|| Some(self.after_value(value, trailers)));
+            let found = self.look_again(|| Some(self.after_value(value, trailers)));
             return found.unwrap_or(Awaitability::Unknown);
         }
         match self.instance_class(value) {
@@ -421,9 +421,9 @@ impl<'db> Semantics<'db> {
 
     /// The functions that the nearest class which has something under a name defines there.
     fn methods_named(&self, class: Definition<'db>, name: &str) -> Vec<Function<'db>> {
-        let above = Class::of(self.db(), class).and_then(|class| class.resolution_order(BASES));
+        let above = Class::of(self, class).and_then(|class| class.resolution_order(BASES));
         for class in std::iter::once(class).chain(above.unwrap_or_default()) {
-            let known = Class::of(self.db(), class).and_then(|class| class.own_definitions(name));
+            let known = Class::of(self, class).and_then(|class| class.own_definitions(name));
             let known = known.unwrap_or_default();
             if !known.is_empty() {
                 let functions: Option<Vec<_>> = known

@@ -5,7 +5,7 @@ use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
 use super::collections::Part;
-use super::{IMPORTS, STEPS, look_again};
+use super::{IMPORTS, STEPS};
 use crate::infer::types::Awaitability;
 use crate::resolve::definitions::{BASES, Class};
 use crate::resolve::semantics::Semantics;
@@ -97,7 +97,7 @@ impl<'db> Semantics<'db> {
             return None;
         }
         if let Some(class) = self.class_named(map_subscript(&call.func)) {
-            let maker = Class::of(self.db(), class)?.own_method("__new__")??;
+            let maker = Class::of(self, class)?.own_method("__new__")??;
             let tell = |own: &Self, result: Option<&Expr>| tell(own, result?);
             return self.by_result(&self.function_of(maker)?, false, tell);
         }
@@ -139,7 +139,7 @@ impl<'db> Semantics<'db> {
         };
         let db = self.db();
         let definition = self.definition_behind(name)?;
-        let own = Semantics::of_definition(db, definition);
+        let own = self.at_definition(definition);
         let value = match definition.kind(db) {
             DefinitionKind::AnnotatedAssignment(assignment) => assignment
                 .value(own.module())
@@ -148,7 +148,7 @@ impl<'db> Semantics<'db> {
             _ => own.value_bound_by(definition)?,
         };
         matches!(value, Expr::Subscript(_) | Expr::BinOp(_))
-            .then(|| look_again(|| tell(&own, value)))?
+            .then(|| self.look_again(|| tell(&own, value)))?
     }
 
     fn says_alias(&self, annotation: &Expr) -> bool {
@@ -182,7 +182,7 @@ impl<'db> Semantics<'db> {
     /// What awaiting the value of a call would mean, by the annotation of what is called: `Callable[[], None]`,
     /// or a class whose instances can be called.
     pub(crate) fn awaitability_by_callable(&self, callee: &Expr) -> Option<Awaitability> {
-        look_again(|| {
+        self.look_again(|| {
             self.annotated(callee, STEPS, &|own, annotation| {
                 own.awaitability_of_called(annotation)
             })
@@ -236,7 +236,7 @@ impl<'db> Semantics<'db> {
     /// The classes that a value may be an instance of, where an annotation names several: its own, or that of
     /// the object whose attribute it is.
     pub(crate) fn classes_said(&self, expr: &Expr) -> Vec<Definition<'db>> {
-        let said = look_again(|| {
+        let said = self.look_again(|| {
             self.annotated(expr, STEPS, &|own, annotation| {
                 own.classes_of_union(annotation)
             })

@@ -4,64 +4,14 @@
 //! it returns: type checkers do not hold a subclass to that. So it is noted which of them an answer came by, and
 //! who asks can look whether something in sight says otherwise.
 
-use std::cell::RefCell;
-
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
-use crate::facts::key::{Key, name_key};
-use crate::index::hierarchy::ClassName;
 use crate::resolve::definitions::{BASES, Class};
+use crate::resolve::look::{Named, Relied};
 use crate::resolve::semantics::Semantics;
-
-/// Something that an answer relies on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Relied {
-    /// No subclass of the class of this name has something else under a name.
-    Kept {
-        /// The class.
-        class: Named,
-        /// The name.
-        name: String,
-    },
-    /// What a function put under this name into what it returns makes no difference.
-    Given(String),
-    /// The decorators of the class of this name give it back.
-    Undecorated(String),
-    /// The way to what is called leads through attributes of this name.
-    Way(String),
-    /// What is assigned to the name of this class or function makes no difference.
-    Defined(String),
-}
-
-/// The name of a class.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Named {
-    pub(crate) name: String,
-    /// The components of the name of its module, as keys.
-    module: Vec<Key>,
-}
-
-impl Named {
-    /// The name of a class.
-    pub(crate) fn of(class: &Class<'_>) -> Self {
-        let module = class.own.module_name().unwrap_or_default();
-        Self {
-            name: class.node().name.to_string(),
-            module: module.split('.').map(name_key).collect(),
-        }
-    }
-
-    /// The same, for questions about its subclasses.
-    pub(crate) fn as_class_name(&self) -> ClassName<'_> {
-        ClassName {
-            name: &self.name,
-            module: &self.module,
-        }
-    }
-}
 
 /// How many variables are followed, one behind the other.
 const STEPS: usize = 4;
@@ -69,48 +19,41 @@ const STEPS: usize = 4;
 /// The methods of asynchronous generators.
 const OF_GENERATORS: [&str; 3] = ["aclose", "asend", "athrow"];
 
-thread_local! {
-    /// What was noted by the look that is under way.
-    static NOTED: RefCell<Option<FxHashSet<Relied>>> = const { RefCell::new(None) };
-}
-
-/// What `look` finds, and all that it may rely on. One such look within another one has its own notes, which are
-/// those of the other as well.
-pub fn noting<T>(look: impl FnOnce() -> T) -> (T, FxHashSet<Relied>) {
-    let around = NOTED.replace(Some(FxHashSet::default()));
-    let found = look();
-    let noted = NOTED.replace(around).unwrap_or_default();
-    noted.iter().cloned().for_each(note);
-    (found, noted)
-}
-
-fn note(relied: Relied) {
-    NOTED.with_borrow_mut(|noted| {
-        if let Some(noted) = noted {
-            noted.insert(relied);
-        }
-    });
-}
-
-/// Notes that the decorators of a class may give something else.
-pub(super) fn note_decorated(name: &str) {
-    note(Relied::Undecorated(name.to_owned()));
-}
-
-/// Notes what a function gave to what it returns.
-pub(super) fn note_given(name: &str) {
-    note(Relied::Given(name.to_owned()));
-}
-
 impl<'db> Semantics<'db> {
+    /// What `look` finds, and all that it may rely on. One such look within another one has its own notes, which are
+    /// those of the other as well.
+    pub fn noting<T>(&self, look: impl FnOnce() -> T) -> (T, FxHashSet<Relied>) {
+        let around = self.look.notes.replace(Some(FxHashSet::default()));
+        let found = look();
+        let noted = self.look.notes.replace(around).unwrap_or_default();
+        noted.iter().cloned().for_each(|relied| self.note(relied));
+        (found, noted)
+    }
+
+    fn note(&self, relied: Relied) {
+        if let Some(notes) = &mut *self.look.notes.borrow_mut() {
+            notes.insert(relied);
+        }
+    }
+
+    /// Notes that the decorators of a class may give something else.
+    pub(super) fn note_decorated(&self, name: &str) {
+        self.note(Relied::Undecorated(name.to_owned()));
+    }
+
+    /// Notes what a function gave to what it returns.
+    pub(super) fn note_given(&self, name: &str) {
+        self.note(Relied::Given(name.to_owned()));
+    }
+
     /// Notes that an answer relies on what the instances of a class have under a name.
     pub(crate) fn note_kept(&self, class: Definition<'db>, name: &str) {
-        if NOTED.with_borrow(Option::is_some)
-            && let Some(class) = Class::of(self.db(), class)
+        if self.look.notes.borrow().is_some()
+            && let Some(class) = Class::of(self, class)
         {
             let class = Named::of(&class);
             let name = name.to_owned();
-            note(Relied::Kept { class, name });
+            self.note(Relied::Kept { class, name });
         }
     }
 
@@ -130,7 +73,7 @@ impl<'db> Semantics<'db> {
 
     /// The same for a method or a property: it is the object that may be another one.
     pub fn note_way_to_member(&self, member: &ast::ExprAttribute) {
-        note(Relied::Way(member.attr.to_string()));
+        self.note(Relied::Way(member.attr.to_string()));
         let mut way = Way::of(self);
         // The generator has them whatever it is given.
         way.skips_arguments = OF_GENERATORS.contains(&member.attr.as_str());
@@ -139,7 +82,7 @@ impl<'db> Semantics<'db> {
 
     /// Whether a class, or one above it, has an annotation for an attribute.
     pub(super) fn is_annotated(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return false;
         };
         class.told(name).annotation.is_some()
@@ -176,7 +119,7 @@ impl<'s, 'db> Way<'s, 'db> {
 
     fn attribute(&self, attribute: &ast::ExprAttribute) {
         let own = self.own;
-        note(Relied::Way(attribute.attr.to_string()));
+        own.note(Relied::Way(attribute.attr.to_string()));
         for class in own.classes_of(&attribute.value) {
             let is_method = own.method_of(class, &attribute.attr, BASES).is_some()
                 || !own.signatures_in_sight(attribute).is_empty();
@@ -197,7 +140,7 @@ impl<'s, 'db> Way<'s, 'db> {
                 continue;
             }
             if own.is_defined_and_assigned(definition) {
-                note(Relied::Defined(name.id.to_string()));
+                own.note(Relied::Defined(name.id.to_string()));
             }
             let value = match definition.kind(own.db()) {
                 DefinitionKind::Assignment(assignment) => Some(assignment.value(own.module())),
@@ -221,11 +164,11 @@ impl<'a> SourceOrderVisitor<'a> for Way<'_, '_> {
             AnyNodeRef::ExprName(name) => self.name(name),
             AnyNodeRef::ExprCall(call) => {
                 let class = self.own.class_named(&call.func);
-                let class = class.and_then(|class| Class::of(self.own.db(), class));
+                let class = class.and_then(|class| Class::of(self.own, class));
                 if let Some(class) = class
                     && class.is_swapped()
                 {
-                    note_decorated(&class.node().name);
+                    self.own.note_decorated(&class.node().name);
                 }
                 if self.skips_arguments && self.is_coroutine_function(&call.func) {
                     self.visit_expr(&call.func);

@@ -1,5 +1,6 @@
 //! What a class says of an attribute of its instances.
 
+use asyncfix_knowledge::decorators::CACHED_PROPERTIES;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{
@@ -63,7 +64,7 @@ type Said = FxHashMap<Key, Told<NodeIndex>>;
 
 #[salsa::tracked(returns(ref), no_eq)]
 fn said_by<'db>(db: &'db dyn Db, definition: Definition<'db>) -> Said {
-    Class::of(db, definition)
+    Class::alone(db, definition)
         .map(|class| all_said(&class.own, class.node()))
         .unwrap_or_default()
 }
@@ -92,16 +93,6 @@ impl Class<'_> {
         }
     }
 }
-
-/// Decorators of a property that keeps what its function returns.
-const CACHED: [&str; 6] = [
-    "functools.cached_property",
-    "cached_property.cached_property",
-    "django.utils.functional.cached_property",
-    "propcache.cached_property",
-    "propcache.api.cached_property",
-    "werkzeug.utils.cached_property",
-];
 
 /// Decorators of a property that gives what its function returns.
 const PLAIN: [&str; 5] = [
@@ -140,11 +131,12 @@ fn all_said(own: &Semantics<'_>, class: &ast::StmtClassDef) -> Said {
                             if is_property
                                 && told.returned.is_none()
                                 && decorators(function).all(|path| {
-                                    own.means(path, &PLAIN) || own.means(path, &CACHED)
+                                    own.means(path, &PLAIN) || own.means(path, &CACHED_PROPERTIES)
                                 }) =>
                         {
                             told.returned = Some(index_of(value));
-                            if decorators(function).any(|path| own.means(path, &CACHED)) {
+                            if decorators(function).any(|path| own.means(path, &CACHED_PROPERTIES))
+                            {
                                 cached.push(name_key(&function.name));
                             }
                         }

@@ -10,7 +10,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
 use crate::facts::spelling::Explained;
-use crate::infer::look_again;
 use crate::infer::types::Awaitability;
 use crate::resolve::bindings::Origin;
 use crate::resolve::definitions::Class;
@@ -146,7 +145,7 @@ impl Semantics<'_> {
                     .then(|| self.class_of_receiver(&attribute.value))
                     .flatten();
                 let own = own.and_then(|class| self.index().try_definition(class));
-                if let Some(class) = own.and_then(|class| Class::of(self.db(), class))
+                if let Some(class) = own.and_then(|class| Class::of(self, class))
                     && class.rebinds_otherwise(&attribute.attr)
                 {
                     return Some(Awaitability::Unknown);
@@ -326,7 +325,8 @@ impl Semantics<'_> {
         };
         // A wrapper may have decorators as well.
         let node = maker.node(self.db());
-        look_again(|| node.filter(|node| gives_wrappers(node))).is_some()
+        self.look_again(|| node.filter(|node| gives_wrappers(node)))
+            .is_some()
     }
 
     /// Whether a function of this file gives nothing but coroutine functions where it is given one, or whatever

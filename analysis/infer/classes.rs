@@ -6,10 +6,11 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
 
+use super::STEPS;
 use super::attribute_facts::Told;
-use super::{STEPS, assumptions, look_again, versions};
 use crate::resolve::definitions::{BASES, Class};
 use crate::resolve::semantics::Semantics;
+use crate::resolve::versions;
 
 /// How many values of an attribute are looked at: each of them may be made of such an attribute.
 const VALUES: usize = 4;
@@ -34,7 +35,7 @@ impl<'db> Semantics<'db> {
     /// Whether a class, or one above it, has coroutine functions or asynchronous generators as methods.
     pub fn has_asynchronous_methods(&self, class: Definition<'db>) -> bool {
         let own = |definition: Definition<'db>| {
-            Class::of(self.db(), definition).is_some_and(|class| {
+            Class::of(self, definition).is_some_and(|class| {
                 let mut body = class.node().body.iter();
                 body.any(|statement| {
                     matches!(statement, Stmt::FunctionDef(function)
@@ -42,7 +43,7 @@ impl<'db> Semantics<'db> {
                 })
             })
         };
-        let above = Class::of(self.db(), class).and_then(|class| class.resolution_order(BASES));
+        let above = Class::of(self, class).and_then(|class| class.resolution_order(BASES));
         own(class) || above.unwrap_or_default().into_iter().any(own)
     }
 
@@ -54,7 +55,7 @@ impl<'db> Semantics<'db> {
         tell: &dyn Fn(&Self, &Told<&Expr>) -> Option<T>,
     ) -> Option<T> {
         let depth = depth.checked_sub(1)?;
-        let class = Class::of(self.db(), class)?;
+        let class = Class::of(self, class)?;
         let own = &class.own;
         let mut told = class.told(name);
         // What is `None` has no use but to be asked whether it is.
@@ -176,8 +177,7 @@ impl<'db> Semantics<'db> {
 
     /// Whether a class, or one above it, has an attribute of this name, or may have it.
     pub(super) fn speaks_of(&self, definition: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), definition))
-        else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, definition)) else {
             return true;
         };
         self.says_something(definition, name)
@@ -189,8 +189,7 @@ impl<'db> Semantics<'db> {
 
     /// Whether neither a class nor one above it says anything of an attribute, as far as these are there to ask.
     fn is_silent(&self, definition: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), definition))
-        else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, definition)) else {
             return false;
         };
         let mut told = class.told(name);
@@ -201,17 +200,17 @@ impl<'db> Semantics<'db> {
 
     /// Whether a class itself has an attribute of this name, or may have it.
     pub(super) fn says_something(&self, class: Definition<'db>, name: &str) -> bool {
-        Class::of(self.db(), class).is_none_or(|class| !class.told(name).is_empty())
+        Class::of(self, class).is_none_or(|class| !class.told(name).is_empty())
     }
 
     /// Whether calling a class gives an instance of it: no class above it has a say in that.
     pub(super) fn makes_instances(&self, class: Definition<'db>, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return false;
         };
         let (own, node) = (&class.own, class.node());
         if class.is_swapped() {
-            assumptions::note_decorated(&node.name);
+            self.note_decorated(&node.name);
         }
         let has_new = node.body.iter().any(|statement| {
             matches!(statement, Stmt::FunctionDef(function)
@@ -247,11 +246,11 @@ impl<'db> Semantics<'db> {
         let Some(metaclass) = self.base_in_sight(metaclass) else {
             return false;
         };
-        let Some(class) = Class::of(self.db(), metaclass) else {
+        let Some(class) = Class::of(self, metaclass) else {
             return false;
         };
         let is_silent = |class: Definition<'db>| {
-            Class::of(self.db(), class)
+            Class::of(self, class)
                 .is_some_and(|class| matches!(class.own_method("__call__"), Some(None)))
         };
         let kind = self.builtin_class("type");
@@ -265,7 +264,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn first_base_around(&self, call: &ast::ExprCall) -> Option<Definition<'db>> {
         let scope = self.scope_of(call)?;
         let class = self.index().class_definition_of_method(scope)?;
-        let class = Class::of(self.db(), class)?;
+        let class = Class::of(self, class)?;
         let mut bases = class.bases();
         let first = class.own.base_in_sight(bases.next()?)?;
         bases.next().is_none().then_some(first)
@@ -279,7 +278,7 @@ impl<'db> Semantics<'db> {
         depth: usize,
     ) -> Option<Definition<'db>> {
         let depth = depth.checked_sub(1)?;
-        let class = Class::of(self.db(), class)?;
+        let class = Class::of(self, class)?;
         if let Some(method) = class.own_method(name)? {
             return Some(method);
         }
@@ -289,11 +288,11 @@ impl<'db> Semantics<'db> {
             return class.own.method_of(first, name, depth);
         }
         // Of several, the first one comes before all others, whatever they are.
-        if let Some(method) = Class::of(self.db(), first)?.own_method(name)? {
+        if let Some(method) = Class::of(self, first)?.own_method(name)? {
             return Some(method);
         }
         for above in class.resolution_order(depth)? {
-            if let Some(method) = Class::of(self.db(), above)?.own_method(name)? {
+            if let Some(method) = Class::of(self, above)?.own_method(name)? {
                 return Some(method);
             }
         }
@@ -360,7 +359,7 @@ impl<'db> Class<'db> {
         let mut lists = Vec::new();
         for base in &bases {
             let mut list = vec![*base];
-            list.extend(Class::of(self.own.db(), *base)?.resolution_order(depth)?);
+            list.extend(Class::of(&self.own, *base)?.resolution_order(depth)?);
             lists.push(list);
         }
         lists.push(bases);
@@ -409,26 +408,26 @@ impl Class<'_> {
     /// Whether a class begins with an instance of a class in an attribute that its only base begins with one of a
     /// class above in: `self.options = options`, in both.
     fn says_more(&self, told: &Told<&Expr>, name: &str) -> bool {
-        let (own, db) = (&self.own, self.own.db());
+        let own = &self.own;
         let mut bases = self.bases();
         let (Some(base), None) = (bases.next(), bases.next()) else {
             return false;
         };
         let classes = || {
-            let base = Class::of(db, own.base_in_sight(base)?)?;
+            let base = Class::of(own, own.base_in_sight(base)?)?;
             if !self.begins_with(name) || !base.begins_with(name) || !base.says_alone(name, BASES) {
                 return None;
             }
             let known = own.class_of_told(told, STEPS)?;
             Some((known, base.own.class_of_told(&base.told(name), STEPS)?))
         };
-        look_again(classes).is_some_and(|(known, above)| {
+        own.look_again(classes).is_some_and(|(known, above)| {
             let mut below = vec![known];
             for _ in 0..BASES {
                 if below.contains(&above) {
                     return true;
                 }
-                let classes = below.iter().filter_map(|class| Class::of(db, *class));
+                let classes = below.iter().filter_map(|class| Class::of(own, *class));
                 below = classes
                     .flat_map(|class| class.base_classes().collect::<Vec<_>>())
                     .collect();

@@ -85,7 +85,7 @@ impl<'db> Semantics<'db> {
             _ => return None,
         };
         // The variable must be that of the class which says what it holds.
-        let class = Class::of(self.db(), self.class_to(&attribute.value, steps)?)?;
+        let class = Class::of(self, self.class_to(&attribute.value, steps)?)?;
         let variable = class.variable()?;
         let is_held = |own: &Self, held: Option<&Expr>| {
             matches!(held, Some(Expr::Name(held)) if held.id == variable.id).then(|| own.file())

@@ -162,7 +162,7 @@ impl<'db> Semantics<'db> {
         name: &str,
         depth: usize,
     ) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return false;
         };
         !attribute_facts::may_be_descriptor(class.node(), name)
@@ -339,7 +339,7 @@ impl<'db> Semantics<'db> {
         depth: usize,
         find: &dyn Fn(&Self, &Expr) -> Option<Function<'db>>,
     ) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return false;
         };
         let own = &class.own;

@@ -6,7 +6,6 @@ use ruff_python_ast::{self as ast, Expr, ParameterWithDefault};
 use ty_python_core::definition::Definition;
 
 use super::annotated::CALLABLES;
-use super::look_again;
 use crate::infer::types::Awaitability;
 use crate::resolve::definitions::{BASES, Class, Function};
 use crate::resolve::semantics::Semantics;
@@ -26,7 +25,7 @@ impl<'db> Semantics<'db> {
         let class = given
             .as_attribute_expr()
             .and_then(|method| self.class_of_callee(method));
-        look_again(|| self.class_by_result(&function, false, class))
+        self.look_again(|| self.class_by_result(&function, false, class))
     }
 
     /// The function whose result a call hands on, where that is in sight.
@@ -96,7 +95,7 @@ impl<'db> Semantics<'db> {
         }
         let scope = own.function_scope(node)?;
         let class = own.index().class_definition_of_method(scope);
-        if let Some(class) = class.and_then(|class| Class::of(self.db(), class)) {
+        if let Some(class) = class.and_then(|class| Class::of(self, class)) {
             let class = class.node();
             let is_of_class = class.bases().iter().any(&mentions)
                 || class.type_params.as_ref().is_some_and(|parameters| {

@@ -28,7 +28,6 @@ mod reaching_values;
 mod returned;
 pub mod types;
 mod unknown;
-pub(crate) mod versions;
 
 use std::cell::Cell;
 
@@ -54,27 +53,6 @@ const STEPS: usize = 6;
 /// says what a call gives. A value may be made of itself.
 const LOOKS: usize = 6;
 
-thread_local! {
-    /// How many looks are under way, one within the other.
-    static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
-}
-
-/// What `look` finds, unless it is one of too many.
-pub(crate) fn look_again<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
-    struct Look;
-    impl Drop for Look {
-        fn drop(&mut self) {
-            UNDER_WAY.with(|count| count.set(count.get() - 1));
-        }
-    }
-    if UNDER_WAY.with(Cell::get) >= LOOKS {
-        return None;
-    }
-    UNDER_WAY.with(|count| count.set(count.get() + 1));
-    let _look = Look;
-    look()
-}
-
 /// A type, with words about it.
 const ANNOTATED: [&str; 2] = ["typing.Annotated", "typing_extensions.Annotated"];
 
@@ -85,6 +63,24 @@ const LITERAL_TEXT: [&str; 2] = ["typing.LiteralString", "typing_extensions.Lite
 const IMPORTS: usize = 6;
 
 impl<'db> Semantics<'db> {
+    /// What `look` finds, unless it is one of too many.
+    pub(crate) fn look_again<T>(&self, look: impl FnOnce() -> Option<T>) -> Option<T> {
+        /// Counts down when it is over, whatever way.
+        struct UnderWay<'l>(&'l Cell<usize>);
+        impl Drop for UnderWay<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() - 1);
+            }
+        }
+        let count = &self.look.under_way;
+        if count.get() >= LOOKS {
+            return None;
+        }
+        count.set(count.get() + 1);
+        let _under_way = UnderWay(count);
+        look()
+    }
+
     /// The type of an expression, where that is in sight.
     pub(crate) fn type_in_sight(&self, expr: ast::ExprRef<'_>) -> Option<Type<'db>> {
         match expr {
@@ -156,7 +152,7 @@ impl<'db> Semantics<'db> {
 
     /// The class that the value of an expression is an instance of, where that is in sight.
     pub(crate) fn class_in_sight(&self, expr: &Expr) -> Option<Definition<'db>> {
-        look_again(|| self.class_to(expr, STEPS))
+        self.look_again(|| self.class_to(expr, STEPS))
     }
 
     fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
@@ -564,7 +560,7 @@ impl<'db> Semantics<'db> {
 
     /// A definition, where it is one of a class.
     fn as_class(&self, definition: Definition<'db>) -> Option<Definition<'db>> {
-        let class = Class::of(self.db(), definition)?;
+        let class = Class::of(self, definition)?;
         let is_class = match class.node().inferred_type(class.own.model())? {
             Type::ClassLiteral(_) | Type::SubclassOf(_) => true,
             Type::Dynamic(_) => class.is_behind_decorators(),
@@ -577,7 +573,7 @@ impl<'db> Semantics<'db> {
     /// decorators.
     fn class_behind_decorators(&self, name: &Expr) -> Option<Definition<'db>> {
         let (definition, _) = self.one_definition(name.into())?;
-        Class::of(self.db(), definition)?
+        Class::of(self, definition)?
             .is_behind_decorators()
             .then_some(definition)
     }
@@ -663,9 +659,9 @@ impl<'db> Semantics<'db> {
                 return self.definitions_in_file(module, &method.attr, IMPORTS);
             }
             let class = self.class_asked(&method.value)?;
-            let above = Class::of(self.db(), class)?.resolution_order(BASES)?;
+            let above = Class::of(self, class)?.resolution_order(BASES)?;
             for class in std::iter::once(class).chain(above) {
-                let known = Class::of(self.db(), class)?.own_definitions(&method.attr)?;
+                let known = Class::of(self, class)?.own_definitions(&method.attr)?;
                 if !known.is_empty() {
                     return Some(known);
                 }

@@ -11,9 +11,10 @@ use ty_python_core::semantic_index;
 use ty_python_semantic::SemanticModel;
 use ty_python_semantic::types::{Type, TypeDefinition};
 
+use super::IMPORTS;
 use super::flow::Asked;
-use super::{IMPORTS, look_again, versions};
 use crate::resolve::semantics::Semantics;
+use crate::resolve::versions;
 
 impl<'db> Semantics<'db> {
     /// The class of a variable of another module, which nothing in that module gives another value.
@@ -23,7 +24,7 @@ impl<'db> Semantics<'db> {
         steps: usize,
     ) -> Option<Definition<'db>> {
         let db = self.db();
-        let own = Semantics::of_definition(db, definition);
+        let own = self.at_definition(definition);
         if let DefinitionKind::AnnotatedAssignment(assignment) = definition.kind(db) {
             return own.class_of_instance(assignment.annotation(own.module()));
         }
@@ -31,7 +32,7 @@ impl<'db> Semantics<'db> {
         if known != [definition] {
             return None;
         }
-        look_again(|| own.class_to(own.value_bound_by(definition)?, steps))
+        self.look_again(|| own.class_to(own.value_bound_by(definition)?, steps))
     }
 
     /// The annotation of the variable of this module that a name in a function stands for, whatever assigns to it:

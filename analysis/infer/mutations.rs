@@ -7,10 +7,10 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
-use super::assumptions::Named;
 use super::collections::{self, Part};
-use super::{STEPS, literal_class, look_again};
+use super::{STEPS, literal_class};
 use crate::resolve::definitions::Class;
+use crate::resolve::look::Named;
 use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
@@ -47,7 +47,8 @@ impl<'db> Semantics<'db> {
             | Expr::Tuple(ast::ExprTuple { elts, .. }) => elts.iter().all(is_same),
             Expr::Dict(dict) => dict.items.iter().all(|item| is_same(&item.value)),
             value => [Part::Item, Part::Value].iter().any(|part| {
-                class.is_some() && look_again(|| self.class_of_part(value, *part, STEPS)) == class
+                class.is_some()
+                    && self.look_again(|| self.class_of_part(value, *part, STEPS)) == class
             }),
         };
         let is_known = |value: &&Expr| is_same(value) || holds_same(value);
@@ -123,7 +124,7 @@ impl<'db> Semantics<'db> {
                 })
             }
             Expr::Attribute(attribute) => {
-                let class = Class::of(self.db(), self.class_before(attribute, STEPS)?)?;
+                let class = Class::of(self, self.class_before(attribute, STEPS)?)?;
                 if !makes_collection(&class, &attribute.attr) {
                     return None;
                 }
@@ -164,7 +165,7 @@ impl<'db> Semantics<'db> {
         attribute: &'e ast::ExprAttribute,
     ) -> Option<(&'e ast::StmtClassDef, &'e Name)> {
         let class = self.class_of_receiver(&attribute.value)?;
-        let known = Class::of(self.db(), self.index().try_definition(class)?)?;
+        let known = Class::of(self, self.index().try_definition(class)?)?;
         makes_collection(&known, &attribute.attr).then_some((class, &attribute.attr.id))
     }
 

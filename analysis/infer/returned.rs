@@ -5,7 +5,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::Definition;
 
-use super::{STEPS, assumptions, look_again};
+use super::STEPS;
 use crate::infer::callee_awaitability::returned_by;
 use crate::resolve::definitions::{BASES, Function};
 use crate::resolve::semantics::Semantics;
@@ -60,7 +60,7 @@ impl<'db> Semantics<'db> {
             Some(result) => own.class_of_instance(result),
             None => {
                 let node = function.node(self.db())?;
-                let found = look_again(|| own.class_returned(node, class))?;
+                let found = self.look_again(|| own.class_returned(node, class))?;
                 if let Some(class) = class.or_else(|| own.class_with_method(node)) {
                     self.note_kept(class, &node.name);
                 }
@@ -101,7 +101,7 @@ impl<'db> Semantics<'db> {
             let class = if let Some(own) = own {
                 own
             } else {
-                note_changes(function, value)?;
+                self.note_changes(function, value)?;
                 self.class_to(value, STEPS)?
             };
             if found.is_some_and(|found| found != class) {
@@ -111,25 +111,22 @@ impl<'db> Semantics<'db> {
         }
         found
     }
-}
 
-/// Notes under which names a function gives something to what it returns; `None` where it may make something else
-/// of it in other ways.
-fn note_changes(function: &ast::StmtFunctionDef, returned: &Expr) -> Option<()> {
-    let Expr::Name(returned) = returned else {
-        return Some(());
-    };
-    let mut changes = Changes {
-        name: &returned.id,
-        given: Vec::new(),
-        is_unclear: false,
-    };
-    changes.visit_body(&function.body);
-    changes
-        .given
-        .iter()
-        .for_each(|name| assumptions::note_given(name));
-    (!changes.is_unclear).then_some(())
+    /// Notes under which names a function gives something to what it returns; `None` where it may make something else
+    /// of it in other ways.
+    fn note_changes(&self, function: &ast::StmtFunctionDef, returned: &Expr) -> Option<()> {
+        let Expr::Name(returned) = returned else {
+            return Some(());
+        };
+        let mut changes = Changes {
+            name: &returned.id,
+            given: Vec::new(),
+            is_unclear: false,
+        };
+        changes.visit_body(&function.body);
+        changes.given.iter().for_each(|name| self.note_given(name));
+        (!changes.is_unclear).then_some(())
+    }
 }
 
 /// Looks for what is given to the attributes of something.

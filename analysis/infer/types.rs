@@ -179,7 +179,7 @@ impl<'db> Semantics<'db> {
         depth: usize,
         paths: &mut Vec<String>,
     ) -> bool {
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return true;
         };
         paths.push(self.path_of_class(class));
@@ -263,7 +263,7 @@ impl<'db> Semantics<'db> {
 
     /// Whether a class, or one above it, has a method of this name.
     fn class_defines(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return true;
         };
         let mut body = known.node().body.iter();
@@ -275,7 +275,7 @@ impl<'db> Semantics<'db> {
     }
 
     fn class_rebinds(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return false;
         };
         known.rebinds_otherwise(method)
@@ -366,7 +366,7 @@ impl<'db> Semantics<'db> {
         }
         // A class that says it is a coroutine, as aiohttp's requests do, has not started; one that
         // only has `__await__` may well have.
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(db, class)) else {
+        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return Awaitability::No;
         };
         let is_coroutine = known
@@ -445,7 +445,7 @@ impl<'db> Semantics<'db> {
         depth: usize,
     ) -> Option<Definition<'db>> {
         let depth = depth.checked_sub(1)?;
-        let known = Class::of(self.db(), class)?;
+        let known = Class::of(self, class)?;
         let mut body = known.node().body.iter();
         let own = body.find_map(|statement| match statement {
             Stmt::FunctionDef(function) if function.name.as_str() == method => Some(function),
@@ -470,7 +470,7 @@ impl<'db> Semantics<'db> {
     /// is not known.
     fn class_has(&self, class: Definition<'db>, method: &str, depth: usize) -> Option<bool> {
         let depth = depth.checked_sub(1)?;
-        let known = Class::of(self.db(), class)?;
+        let known = Class::of(self, class)?;
         let node = known.node();
         if known.rebinds(method) || known.rebinds("__getattr__") {
             return None;

@@ -8,8 +8,8 @@ use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 use ty_python_semantic::types::Type;
 
+use super::Asked;
 use super::collections::Part;
-use super::{Asked, look_again};
 use crate::resolve::bindings::Origin;
 use crate::resolve::definitions::{BASES, Class, Function};
 use crate::resolve::semantics::Semantics;
@@ -21,7 +21,8 @@ impl<'db> Semantics<'db> {
     /// Whether the type engine plainly has nothing to say of a value. Where this says no, it may still
     /// have nothing to say.
     pub(crate) fn is_unknown(&self, expr: ast::ExprRef<'_>) -> bool {
-        look_again(|| self.is_unknown_behind(expr, STEPS).then_some(())).is_some()
+        self.look_again(|| self.is_unknown_behind(expr, STEPS).then_some(()))
+            .is_some()
     }
 
     fn is_unknown_behind(&self, expr: ast::ExprRef<'_>, steps: usize) -> bool {
@@ -164,7 +165,7 @@ impl<'db> Semantics<'db> {
     }
 
     fn is_undeclared(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), class)) else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
             return false;
         };
         let told = class.told(name);
@@ -186,8 +187,7 @@ impl<'db> Semantics<'db> {
         depth: usize,
         steps: usize,
     ) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self.db(), definition))
-        else {
+        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, definition)) else {
             return false;
         };
         let own = &class.own;

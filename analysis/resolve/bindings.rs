@@ -13,9 +13,9 @@ use ty_python_core::scope::FileScopeId;
 use ty_python_core::{BindingWithConstraintsIterator, EnclosingSnapshotResult};
 
 use crate::facts::spelling::{ALIAS_DEPTH, Explained};
-use crate::infer::versions;
 use crate::resolve::definitions::instance_values;
 use crate::resolve::semantics::Semantics;
+use crate::resolve::versions;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy)]
@@ -70,10 +70,9 @@ impl<'db> Semantics<'db> {
         else {
             return true;
         };
-        let Some(use_id) = self.use_of(name.into()) else {
-            return true;
-        };
         let use_def = self.index().use_def_map(scope);
+        // What `count += 1` writes is a use as well.
+        let use_id = name.scoped_use_id(self.db(), self.file);
         use_def
             .bindings_at_use(use_id)
             .any(|binding| match binding.binding {

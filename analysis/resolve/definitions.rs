@@ -34,11 +34,6 @@ impl<'db> Function<'db> {
         self.definition
     }
 
-    /// The semantics of the file it stands in.
-    pub(crate) fn semantics(&self, db: &'db dyn Db) -> Semantics<'db> {
-        Semantics::new(db, self.definition.program_file(db), self.module.clone())
-    }
-
     /// The function's node, in the file it is defined in.
     pub fn node<'a>(&'a self, db: &'a dyn Db) -> Option<&'a ast::StmtFunctionDef> {
         match self.definition.kind(db) {
@@ -75,7 +70,7 @@ struct Assigned {
 #[salsa::tracked(returns(ref), no_eq)]
 fn assigned_in<'db>(db: &'db dyn Db, definition: Definition<'db>) -> Assigned {
     let mut assigned = Assigned::default();
-    let Some(class) = Class::of(db, definition) else {
+    let Some(class) = Class::alone(db, definition) else {
         return assigned;
     };
     for statement in &class.node().body {
@@ -111,11 +106,28 @@ impl<'a> SourceOrderVisitor<'a> for Assigned {
 
 impl<'db> Class<'db> {
     /// The class that `definition` is one of, whatever file it stands in.
-    pub fn of(db: &'db dyn Db, definition: Definition<'db>) -> Option<Self> {
+    ///
+    /// What is asked of it belongs to the look of `semantics`.
+    pub fn of(semantics: &Semantics<'db>, definition: Definition<'db>) -> Option<Self> {
+        Self::with(semantics.db(), definition, || {
+            semantics.at_definition(definition)
+        })
+    }
+
+    /// The same, for queries, which nobody looks from.
+    pub(crate) fn alone(db: &'db dyn Db, definition: Definition<'db>) -> Option<Self> {
+        Self::with(db, definition, || Semantics::of_definition(db, definition))
+    }
+
+    fn with(
+        db: &'db dyn Db,
+        definition: Definition<'db>,
+        own: impl FnOnce() -> Semantics<'db>,
+    ) -> Option<Self> {
         let DefinitionKind::Class(node) = definition.kind(db) else {
             return None;
         };
-        let own = Semantics::of_definition(db, definition);
+        let own = own();
         Some(Self {
             definition,
             node,

@@ -3,6 +3,8 @@
 pub mod bindings;
 pub mod definitions;
 pub(crate) mod functions;
+pub(crate) mod look;
 mod paths;
 mod scopes;
 pub mod semantics;
+pub(crate) mod versions;

@@ -10,10 +10,11 @@ use ty_python_core::place::PlaceExprRef;
 use ty_python_core::scope::FileScopeId;
 use ty_python_core::semantic_index;
 
+use crate::facts::imports::import_source;
 use crate::facts::spelling::{ALIAS_DEPTH, Explained};
 use crate::facts::value_flow::Place;
 use crate::resolve::definitions::Function;
-use crate::resolve::semantics::{Semantics, import_source};
+use crate::resolve::semantics::Semantics;
 
 /// The path of a name that nothing binds: a builtin or, in code that forgets to import it, a module.
 fn path_of_unbound(name: &str) -> String {

@@ -5,12 +5,13 @@
 //! answer is "unknown", and a codemod keeps its hands off.
 
 use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 use ruff_db::files::system_path_to_file;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::{SourceText, source_text};
 use ruff_db::system::SystemPath;
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::Expr;
 use ruff_text_size::Ranged;
 use rustc_hash::FxHashMap;
 use ty_module_resolver::file_to_module;
@@ -22,6 +23,7 @@ use ty_python_semantic::{Db, SemanticModel};
 use crate::facts::imports::{Import, for_each_import};
 use crate::facts::spelling::{Names, Spellings};
 use crate::resolve::definitions::Function;
+use crate::resolve::look::Look;
 
 /// The semantics of one file.
 pub struct Semantics<'db> {
@@ -34,6 +36,8 @@ pub struct Semantics<'db> {
     /// In which scopes the type engine may not come to an end.
     pub(crate) endless: RefCell<FxHashMap<FileScopeId, bool>>,
     pub(crate) module: ParsedModuleRef,
+    /// What is kept while answers are looked for.
+    pub(crate) look: Rc<Look>,
 }
 
 /// The names of a file. Some files are asked about for most others, and so it is kept.
@@ -59,6 +63,7 @@ impl<'db> Semantics<'db> {
             names: OnceCell::new(),
             endless: RefCell::default(),
             module,
+            look: Rc::default(),
         }
     }
 
@@ -116,16 +121,28 @@ impl<'db> Semantics<'db> {
         Some(self.file.program(self.db()).program_file(self.db(), file))
     }
 
-    /// The semantics of the file that a definition stands in, to look further from there.
+    /// The semantics of the file that a definition stands in.
     pub(crate) fn of_definition(db: &'db dyn Db, definition: Definition<'db>) -> Self {
         let module = parsed_module(db, definition.python_file(db)).load(db);
         Self::new(db, definition.program_file(db), module)
     }
 
+    /// The same, to look further from there.
+    pub(crate) fn at_definition(&self, definition: Definition<'db>) -> Self {
+        Self {
+            look: Rc::clone(&self.look),
+            ..Self::of_definition(self.db(), definition)
+        }
+    }
+
     /// The semantics of the file a function stands in, to look further from there.
     #[must_use]
     pub fn of_function(&self, function: &Function<'db>) -> Semantics<'db> {
-        function.semantics(self.db())
+        let file = function.definition.program_file(self.db());
+        Self {
+            look: Rc::clone(&self.look),
+            ..Self::new(self.db(), file, function.module.clone())
+        }
     }
 
     /// The text of the file.
@@ -182,13 +199,6 @@ pub fn index_ahead(semantics: &Semantics<'_>) {
             }
         },
     );
-}
-
-/// The module that names are imported from, with the dots of a relative import.
-pub fn import_source(import: &ast::StmtImportFrom) -> String {
-    let dots = ".".repeat(import.level as usize);
-    let module = import.module.as_deref().unwrap_or_default();
-    format!("{dots}{module}")
 }
 
 /// Whether `inner` lies in `outer`, as nodes of one file.

@@ -3,7 +3,7 @@
 
 use ruff_python_ast::{self as ast, Expr, Operator};
 
-use crate::blocking::files::{Search, innermost};
+use crate::blocking::file_uses::{Search, innermost};
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Folder, Path, Shape};
 use crate::file::File;

@@ -11,7 +11,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use crate::blocking::call::Blocking;
+use crate::blocking::rewrite::Blocking;
 use crate::blocking::thread::with_callee;
 use crate::edit::imports;
 use crate::file::File;

@@ -1,25 +1,27 @@
 //! AF206: a function of the project that blocks, called in code that runs on an event loop.
 
-use asyncfix_analysis::answers::blocking::{self, Called};
+use asyncfix_analysis::answers::blocking::Called;
 use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::candidate::Candidate;
+use asyncfix_analysis::facts::blocking_calls;
 use asyncfix_analysis::facts::calls::{Bond, bound};
 use asyncfix_analysis::facts::key::name_key;
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::call_graph::Chain;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::blocking::{Kind, Row, ThreadBound};
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::Ranged;
 
-use crate::blocking::call::{Blocking, is_awaited, is_silent_test, on_loop};
+use crate::blocking::call::{is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
+use crate::blocking::rewrite::Blocking;
 use crate::blocking::{PITFALL, files, helper_files};
 use crate::codemod::Codemod;
 use crate::file::File;
@@ -265,7 +267,7 @@ fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
         Expr::Name(name) => semantics
             .origins(name)
             .iter()
-            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if blocking::is_free(bound, made))),
+            .any(|origin| matches!(origin, Origin::Value(Expr::Call(made)) if blocking_calls::is_free(bound, made))),
         _ => false,
     }
     };

@@ -2,9 +2,9 @@
 //! in a thread.
 
 use asyncfix_analysis::answers::blocking::called;
-use asyncfix_analysis::answers::file_access::{Modes, modes};
 use asyncfix_analysis::answers::flow::Exits;
-use asyncfix_analysis::answers::in_thread::Obstacles;
+use asyncfix_analysis::facts::file_access::{Modes, modes};
+use asyncfix_analysis::facts::in_thread::Obstacles;
 use asyncfix_knowledge::blocking::Kind;
 use asyncfix_syntax::lines::{line_before, one_line};
 use asyncfix_syntax::queries::argument;
@@ -15,9 +15,9 @@ use ruff_text_size::{Ranged, TextSize};
 use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
-use crate::blocking::call::Blocking;
 use crate::blocking::files;
 use crate::blocking::locals::Locals;
+use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
 use crate::blocking::variables::{self, Variables};
 use crate::edit::annotations::{Annotations, Written, forgotten_test};

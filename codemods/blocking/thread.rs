@@ -1,6 +1,6 @@
 //! How something is run in a thread and awaited: the spelling of each library, and of each version.
 
-use asyncfix_analysis::facts::libraries::Library;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -43,7 +43,7 @@ impl Runner {
         let (imported, head) = match library {
             Library::Anyio | Library::Trio => {
                 hands_on_keywords = false;
-                let package = library.module().unwrap_or("anyio");
+                let package = library.module().unwrap_or_default();
                 // trio exports it.
                 let imported = match library {
                     Library::Trio => import(package, "to_thread"),

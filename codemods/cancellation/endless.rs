@@ -1,11 +1,12 @@
 //! AF301 unhandled-cancellation: an endless loop that is cancelled without a word.
 
-use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::candidate::Candidate;
-use asyncfix_analysis::facts::libraries::Library;
+use asyncfix_analysis::facts::loops;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
+use asyncfix_knowledge::libraries::Library;
+use asyncfix_knowledge::loggers;
 use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
@@ -38,12 +39,6 @@ static RULE: Rule = Rule {
 /// Functions whose iterators have no end.
 const COUNTERS: &[&str] = &["itertools.count"];
 
-/// Functions that answer with a logger.
-const LOGGERS: &[&str] = &["logging.getLogger", "structlog.get_logger"];
-
-/// Words in the names of loggers.
-const LOGGER_WORDS: &[&str] = &["log", "logger", "logging"];
-
 impl Codemod for UnhandledCancellation {
     fn rule(&self) -> &'static Rule {
         &RULE
@@ -60,7 +55,7 @@ impl Codemod for UnhandledCancellation {
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
         let body = match site.node {
-            AnyNodeRef::StmtWhile(statement) if coroutines::is_endless(&statement.test) => {
+            AnyNodeRef::StmtWhile(statement) if loops::is_endless(&statement.test) => {
                 &statement.body
             }
             AnyNodeRef::StmtFor(statement)
@@ -72,7 +67,7 @@ impl Codemod for UnhandledCancellation {
             _ => return Candidate::No,
         };
         // Whether it awaits, and what handles a cancellation, other rules may change first.
-        Candidate::when(handlers::may_be_asynchronous(site) && !coroutines::leaves_loop(body))
+        Candidate::when(handlers::may_be_asynchronous(site) && !loops::leaves_loop(body))
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
@@ -284,7 +279,7 @@ impl Endless<'_, '_, '_> {
         }
         let is_logger = |value: &Expr| {
             matches!(value, Expr::Call(call)
-                if self.file.semantics.means(&call.func, LOGGERS))
+                if self.file.semantics.means(&call.func, &loggers::FUNCTIONS))
         };
         let mut search = OwnLogger {
             file: self.file,
@@ -323,7 +318,7 @@ impl Endless<'_, '_, '_> {
                 let is_of_module = || {
                     semantics.lookup(&name.id, FileScopeId::global()).as_ref() == Some(&definitions)
                 };
-                words.any(|word| LOGGER_WORDS.contains(&word.to_ascii_lowercase().as_str()))
+                words.any(|word| loggers::WORDS.contains(&word.to_ascii_lowercase().as_str()))
                     && matches!(definitions.as_slice(), [one]
                         if one.kind(semantics.db()).is_parameter_def() || is_of_module())
             })
@@ -337,7 +332,7 @@ impl Endless<'_, '_, '_> {
         let bound = file.body().iter().find_map(|statement| match statement {
             Stmt::Assign(assign) => match (assign.targets.as_slice(), &*assign.value) {
                 ([Expr::Name(name)], Expr::Call(call))
-                    if file.semantics.means(&call.func, LOGGERS) =>
+                    if file.semantics.means(&call.func, &loggers::FUNCTIONS) =>
                 {
                     Some(name.id.as_str())
                 }
@@ -345,7 +340,7 @@ impl Endless<'_, '_, '_> {
             },
             Stmt::AnnAssign(assign) => match (&*assign.target, assign.value.as_deref()) {
                 (Expr::Name(name), Some(Expr::Call(call)))
-                    if file.semantics.means(&call.func, LOGGERS) =>
+                    if file.semantics.means(&call.func, &loggers::FUNCTIONS) =>
                 {
                     Some(name.id.as_str())
                 }
@@ -403,7 +398,7 @@ impl<'f> SourceOrderVisitor<'f> for OwnLogger<'f, '_, '_> {
                 if let [Expr::Attribute(target)] = assign.targets.as_slice()
                     && target.value.is_name_expr()
                     && matches!(&*assign.value, Expr::Call(call)
-                        if self.file.semantics.means(&call.func, LOGGERS))
+                        if self.file.semantics.means(&call.func, &loggers::FUNCTIONS))
                 {
                     self.attributes.push(LoggerAttribute {
                         name: &target.attr,

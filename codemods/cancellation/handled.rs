@@ -1,8 +1,8 @@
 //! What handles the cancellation of an endless loop: around it, or in it around what it awaits.
 
 use asyncfix_analysis::answers::cancellation::members;
-use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::timeouts::is_timeout;
+use asyncfix_analysis::facts::loops;
 use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{
@@ -28,7 +28,7 @@ pub fn is_handled_around(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
                 .iter()
                 .any(|item| handlers::is_suppress(file, &item.context_expr)),
             AnyNodeRef::StmtWhile(outer) => {
-                coroutines::is_endless(&outer.test) && !coroutines::leaves_loop(&outer.body)
+                loops::is_endless(&outer.test) && !loops::leaves_loop(&outer.body)
             }
             _ => false,
         })

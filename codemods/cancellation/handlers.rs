@@ -4,8 +4,9 @@
 use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation, members};
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::flow::Exits;
-use asyncfix_analysis::facts::libraries::Library;
+use asyncfix_analysis::facts::loops;
 use asyncfix_knowledge::decorators::KEEPING;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::{awaits, called, last_name, own_code};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
@@ -339,9 +340,9 @@ fn is_flag(test: &Expr) -> bool {
 pub fn goes_on_for_ever(site: &Site<'_, '_>) -> bool {
     site.enclosing_in_function().any(|(node, child)| {
         matches!(node, AnyNodeRef::StmtWhile(inner)
-            if coroutines::is_endless(&inner.test)
+            if loops::is_endless(&inner.test)
                 && inner.body.iter().any(|s| s.range().contains_range(child.range()))
-                && !coroutines::leaves_loop(&inner.body))
+                && !loops::leaves_loop(&inner.body))
     })
 }
 

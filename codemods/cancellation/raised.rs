@@ -82,8 +82,7 @@ fn derives_from_exception<'db>(
     class: Definition<'db>,
     depth: usize,
 ) -> bool {
-    let (Some(class), Some(depth)) = (Class::of(semantics.db(), class), depth.checked_sub(1))
-    else {
+    let (Some(class), Some(depth)) = (Class::of(semantics, class), depth.checked_sub(1)) else {
         return false;
     };
     class.node().name == *"Exception" && class.own.module_name().as_deref() == Some("builtins")
@@ -97,7 +96,8 @@ fn is_beyond<'db>(semantics: &Semantics<'db>, class: Definition<'db>, depth: usi
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };
-    let Some(class) = Class::of(db, class).filter(|class| !class.definition.file(db).is_stub(db))
+    let Some(class) =
+        Class::of(semantics, class).filter(|class| !class.definition.file(db).is_stub(db))
     else {
         return false;
     };

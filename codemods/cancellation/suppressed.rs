@@ -2,8 +2,8 @@
 
 use asyncfix_analysis::answers::cancellation::CANCELLED;
 use asyncfix_analysis::answers::flow::Exits;
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Spellings;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::awaits;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;

@@ -1,5 +1,6 @@
 //! Pitfall 5: creating too many tasks.
 
+mod arguments;
 mod fan_out;
 mod filling;
 mod size;

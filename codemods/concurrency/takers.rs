@@ -1,7 +1,7 @@
 //! What takes the coroutines that a loop makes.
 
-use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::timeouts::is_timeout;
+use asyncfix_analysis::facts::loops;
 use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{
@@ -263,7 +263,7 @@ fn is_left_early(body: &[Stmt], call: &ast::ExprCall) -> bool {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             match node {
                 AnyNodeRef::StmtFor(inner) if inner.iter.range() == self.iter => {
-                    self.is_left = Some(coroutines::leaves_loop(&inner.body));
+                    self.is_left = Some(loops::leaves_loop(&inner.body));
                 }
                 AnyNodeRef::Comprehension(inner) if inner.iter.range() == self.iter => {
                     self.is_left = Some(false);

@@ -14,6 +14,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::fan_out::{Element, FanOut};
+use crate::concurrency::arguments::{parameter_name, unique, wish_for};
 use crate::edit::annotations::{Annotations, Written, forgotten_test};
 use crate::edit::insertion::Slot;
 use crate::edit::{fresh_names, imports};
@@ -30,25 +31,25 @@ pub struct Wrapper {
 }
 
 /// A parameter of the new function.
-struct Parameter<'a> {
-    name: String,
+pub(super) struct Parameter<'a> {
+    pub(super) name: String,
     /// The annotation that the function has for it which is called.
-    annotation: Option<String>,
+    pub(super) annotation: Option<String>,
     /// What it is given.
-    value: Option<&'a Expr>,
+    pub(super) value: Option<&'a Expr>,
 }
 
 /// What the new function does, and how it is called.
 #[derive(Default)]
-struct Draft<'a> {
-    parameters: Vec<Parameter<'a>>,
+pub(super) struct Draft<'a> {
+    pub(super) parameters: Vec<Parameter<'a>>,
     /// The call in its body.
-    body: String,
+    pub(super) body: String,
     /// What makes the calls at the fan-out calls of it; the name is `NAME`.
-    edits: Vec<(TextRange, String)>,
-    returns: Option<String>,
+    pub(super) edits: Vec<(TextRange, String)>,
+    pub(super) returns: Option<String>,
     /// Whether the function that is called lacks annotations itself.
-    is_half_typed: bool,
+    pub(super) is_half_typed: bool,
 }
 
 impl Draft<'_> {
@@ -230,23 +231,23 @@ pub fn innermost<'a>(semantics: &Semantics<'_>, call: &'a ast::ExprCall) -> &'a 
     }
 }
 
-struct Writer<'f, 's, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    fan_out: &'f FanOut<'s, 'a>,
+pub(super) struct Writer<'f, 's, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    pub(super) fan_out: &'f FanOut<'s, 'a>,
     /// The name of the semaphore, which no parameter may have.
-    semaphore: &'f str,
-    statement: TextRange,
+    pub(super) semaphore: &'f str,
+    pub(super) statement: TextRange,
     /// The loops around the statement.
-    loops: Vec<TextRange>,
-    owner: Owner<'a>,
+    pub(super) loops: Vec<TextRange>,
+    pub(super) owner: Owner<'a>,
 }
 
 /// What a call calls, as the new function writes it.
-struct Callee<'a> {
-    text: String,
+pub(super) struct Callee<'a> {
+    pub(super) text: String,
     /// The receiver, where it has to be a parameter, and the wish for its name.
-    receiver: Option<(TextRange, String)>,
-    value: Option<&'a Expr>,
+    pub(super) receiver: Option<(TextRange, String)>,
+    pub(super) value: Option<&'a Expr>,
 }
 
 impl<'a> Writer<'_, '_, 'a, '_> {
@@ -513,7 +514,7 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         }
     }
 
-    fn is_settled_name(&self, name: &ast::ExprName) -> bool {
+    pub(super) fn is_settled_name(&self, name: &ast::ExprName) -> bool {
         if self.fan_out.bound.contains(name.id.as_str()) {
             return false;
         }
@@ -543,127 +544,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         })
     }
 
-    /// The arguments of a call, with the parentheses around each.
-    fn arguments(&self, call: &'a ast::ExprCall) -> Result<Vec<Argument<'a>>, String> {
-        let arguments: Vec<Argument<'a>> = call
-            .arguments
-            .iter_source_order()
-            .map(|of| {
-                let range = match of {
-                    ArgOrKeyword::Arg(value) => ast::token::parenthesized_range(
-                        value.into(),
-                        (&call.arguments).into(),
-                        self.file.tokens(),
-                    )
-                    .unwrap_or(value.range()),
-                    ArgOrKeyword::Keyword(keyword) => {
-                        let end = ast::token::parenthesized_range(
-                            (&keyword.value).into(),
-                            keyword.into(),
-                            self.file.tokens(),
-                        )
-                        .map_or(keyword.end(), TextRange::end);
-                        TextRange::new(keyword.start(), end)
-                    }
-                };
-                Argument { of, range }
-            })
-            .collect();
-        let is_bare_generator = arguments.iter().any(|argument| {
-            matches!(argument.of.value(), Expr::Generator(generator) if !generator.parenthesized)
-        });
-        if is_bare_generator {
-            return Err("its argument is a generator without its own parentheses".to_owned());
-        }
-        Ok(arguments)
-    }
-
-    /// The edits that leave of the arguments those that are kept, with the receiver before them.
-    fn edit_arguments(
-        &self,
-        call: &ast::ExprCall,
-        arguments: &[Argument<'a>],
-        kept: &[TextRange],
-        receiver: Option<TextRange>,
-        draft: &mut Draft<'a>,
-    ) {
-        let open = call.arguments.start() + TextSize::from(1);
-        if let Some(receiver) = receiver {
-            let text = self.file.text(receiver);
-            let text = match kept.first() {
-                None => text.to_owned(),
-                // One argument a line.
-                Some(first) if self.file.starts_line(first.start()) => format!(
-                    "{}{}{text},",
-                    self.file.newline(),
-                    self.file.indentation_at(first.start())
-                ),
-                Some(_) => format!("{text}, "),
-            };
-            draft.edits.push((TextRange::empty(open), text));
-        }
-        let Some(last_kept) = kept.last() else {
-            let inside = TextRange::new(open, call.arguments.end() - TextSize::from(1));
-            if !inside.is_empty() && !arguments.is_empty() {
-                draft.edits.push((inside, String::new()));
-            }
-            return;
-        };
-        let mut next = arguments.iter().skip(1);
-        for argument in arguments {
-            let following = next.next();
-            if kept.contains(&argument.range) {
-                continue;
-            }
-            let range = match following {
-                Some(following) if argument.range.start() < last_kept.start() => {
-                    TextRange::new(argument.range.start(), following.range.start())
-                }
-                _ => {
-                    // What is behind the last kept one goes as a whole.
-                    let end = arguments
-                        .last()
-                        .map_or(argument.range.end(), |last| last.range.end());
-                    draft
-                        .edits
-                        .push((TextRange::new(last_kept.end(), end), String::new()));
-                    break;
-                }
-            };
-            draft.edits.push((range, String::new()));
-        }
-    }
-
-    /// The parameters and the arguments of a function that passes on what it is given.
-    fn variadic(arguments: &[Argument<'a>], parameters: &mut Vec<Parameter<'a>>) -> String {
-        let has_positional = arguments
-            .iter()
-            .any(|argument| matches!(argument.of, ArgOrKeyword::Arg(_)));
-        let has_keywords = arguments
-            .iter()
-            .any(|argument| matches!(argument.of, ArgOrKeyword::Keyword(_)));
-        let mut passed = Vec::new();
-        if has_keywords && !parameters.is_empty() {
-            // Nothing that is given by name can mean the parameters before it.
-            parameters.push(Parameter {
-                name: "/".to_owned(),
-                annotation: None,
-                value: None,
-            });
-        }
-        for (name, is_there) in [("*args", has_positional), ("**kwargs", has_keywords)] {
-            if is_there {
-                parameters.push(Parameter {
-                    name: name.to_owned(),
-                    annotation: None,
-                    value: None,
-                });
-                passed.push(name);
-            }
-        }
-        passed.join(", ")
-    }
-
     /// Takes the call that makes a task away from around the call, unless a comment stands in it.
     fn unwrap_task(&self, task: &ast::ExprCall, call: &ast::ExprCall, draft: &mut Draft<'_>) {
         let before = TextRange::new(task.start(), call.start());
@@ -682,32 +562,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
         }
     }
 
-    /// Whether an expression has the same value whenever it is evaluated.
-    fn is_constant(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::StringLiteral(_)
-            | Expr::BytesLiteral(_)
-            | Expr::NumberLiteral(_)
-            | Expr::BooleanLiteral(_)
-            | Expr::NoneLiteral(_)
-            | Expr::EllipsisLiteral(_) => true,
-            Expr::UnaryOp(operation) => operation.operand.is_number_literal_expr(),
-            Expr::Tuple(tuple) => tuple.elts.iter().all(|elt| self.is_constant(elt)),
-            // The instance that the code is a method of.
-            Expr::Name(name) => {
-                self.is_settled_name(name) && self.file.semantics.class_of_receiver(expr).is_some()
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a constant may go before the statement: the strings of a file keep their order, so
-    /// that it can be proved that none is lost.
-    fn may_move(&self, constant: &Expr) -> bool {
-        let before = TextRange::new(self.statement.start(), constant.start());
-        !self.file.has_string(constant.range()) || !self.file.has_string(before)
-    }
-
     fn taken(&self, callee: &Callee<'_>) -> FxHashSet<String> {
         let root: String = callee
             .text
@@ -724,42 +578,4 @@ impl<'db> Writer<'_, '_, '_, 'db> {
         let given = call.map_or(0, |call| call.arguments.args.len());
         Signature::of(&self.file.semantics, callee, given)
     }
-}
-
-/// One argument of a call, with the parentheses around it.
-struct Argument<'a> {
-    of: ArgOrKeyword<'a>,
-    range: TextRange,
-}
-
-/// What a parameter with this name is called in a coroutine function, where linters expect time limits
-/// around calls and not in them (ruff's ASYNC109).
-fn parameter_name(wish: &str) -> &str {
-    if wish == "timeout" {
-        "time_limit"
-    } else {
-        wish
-    }
-}
-
-/// What a parameter for this argument is called.
-fn wish_for(argument: &Expr) -> String {
-    match argument {
-        Expr::Name(name) => name.id.to_string(),
-        Expr::Attribute(attribute) => attribute.attr.to_string(),
-        Expr::Await(awaited) => wish_for(&awaited.value),
-        Expr::Named(named) => wish_for(&named.target),
-        _ => "item".to_owned(),
-    }
-}
-
-/// The wish, or the wish with a number, that is not taken yet; it is afterwards.
-fn unique(wish: &str, taken: &mut FxHashSet<String>) -> String {
-    let mut name = wish.to_owned();
-    let mut number = 2;
-    while !taken.insert(name.clone()) {
-        name = format!("{wish}_{number}");
-        number += 1;
-    }
-    name
 }

@@ -1,6 +1,7 @@
 //! Pitfall: not using context managers.
 
 mod closes;
+mod held_lock;
 mod leaving;
 pub mod manual_lock;
 mod never_closed;

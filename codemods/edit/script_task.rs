@@ -4,9 +4,9 @@
 use asyncfix_analysis::answers::awaitable::awaitability_of;
 use asyncfix_analysis::answers::runners::runs_loop;
 use asyncfix_analysis::answers::starts::{Other, Start, script, starting_function};
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_knowledge::loops::SOURCES;
 use asyncfix_syntax::queries::is_main_guard;
 use asyncfix_syntax::site::{Owner, Site};

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_knowledge::libraries::WITH_LOCKS;
 use asyncfix_syntax::site::{Owner, Site, suites_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
@@ -288,7 +289,7 @@ fn is_locked(file: &File<'_, '_>, site: &Site<'_, '_>, before: TextSize) -> bool
     let is_lock = |manager: &Expr| {
         matches!(file.semantics.class_of(manager), ClassOf::Known(class)
         if class.split_once('.').is_some_and(|(package, class)| {
-            matches!(package, "asyncio" | "anyio" | "trio")
+            WITH_LOCKS.contains(&package)
                 && matches!(class.rsplit('.').next(), Some("Lock" | "Condition"))
         }))
     };

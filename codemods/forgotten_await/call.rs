@@ -13,11 +13,10 @@ use asyncfix_analysis::answers::uses::{
 };
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::{name_key, property_key};
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
-use asyncfix_analysis::infer::assumptions;
 use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::comparable::ComparableExpr;
@@ -128,7 +127,7 @@ impl Codemod for ForgottenAwait {
         let any_member = |holds: &dyn Fn(&ast::ExprAttribute) -> bool| {
             members.iter().any(|member| holds(member))
         };
-        let ((awaitability, is_rebound), relied) = assumptions::noting(|| {
+        let ((awaitability, is_rebound), relied) = file.semantics.noting(|| {
             let awaitability = match site.node {
                 AnyNodeRef::ExprCall(call) => awaitability_of(file, call),
                 AnyNodeRef::ExprAttribute(attribute) => {

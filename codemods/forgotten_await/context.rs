@@ -11,7 +11,6 @@ use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::{context_key, name_key};
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
-use asyncfix_analysis::infer::assumptions;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
@@ -98,7 +97,7 @@ impl Codemod for MissingAsyncWith {
         };
         // One finding for the statement, made at the first of them.
         let mut items = with.items.iter();
-        let (first, relied) = assumptions::noting(|| {
+        let (first, relied) = file.semantics.noting(|| {
             let first = items.find(|item| is_asynchronous(&item.context_expr));
             if let Some(first) = first {
                 file.semantics.note_way(&first.context_expr);

@@ -11,7 +11,6 @@ use asyncfix_analysis::facts::key::{iteration_key, name_key};
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::hierarchy::Override;
 use asyncfix_analysis::index::reach::Sought;
-use asyncfix_analysis::infer::assumptions;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
@@ -81,7 +80,7 @@ impl Codemod for MissingAsyncFor {
             return None;
         }
         let semantics = &file.semantics;
-        let (is_asynchronous, relied) = assumptions::noting(|| {
+        let (is_asynchronous, relied) = file.semantics.noting(|| {
             let is_one = semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
                 || semantics.is_async_generator(iterable);
             if is_one {

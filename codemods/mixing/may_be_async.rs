@@ -4,6 +4,7 @@ use std::path::Path;
 
 use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_knowledge::decorators::KEEPING;
+use asyncfix_knowledge::libraries::MARKS;
 use asyncfix_syntax::awaited::needs_coroutine;
 use asyncfix_syntax::queries::{called, last_name, yields};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -165,7 +166,7 @@ pub(super) fn is_in_test_case(file: &File<'_, '_>, function: &ast::StmtFunctionD
 fn runs_async_tests(file: &File<'_, '_>) -> bool {
     file.source.contains("IsolatedAsyncioTestCase")
         || file.source.universal_newlines().any(|line| {
-            line.starts_with("pytestmark") && (line.contains("asyncio") || line.contains("anyio"))
+            line.starts_with("pytestmark") && MARKS.iter().any(|mark| line.contains(mark))
         })
 }
 

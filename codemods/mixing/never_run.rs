@@ -11,11 +11,10 @@ use asyncfix_analysis::answers::starts::{Other, script, starting_function};
 use asyncfix_analysis::answers::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::name_key;
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
-use asyncfix_analysis::infer::assumptions;
 use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_knowledge::libraries::{Library, OTHERS};
 use asyncfix_syntax::queries::{called, last_name};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
@@ -117,7 +116,7 @@ impl Codemod for CoroutineNeverRun {
             return None;
         }
         let called = called_at(file, site.node);
-        let (awaitability, relied) = assumptions::noting(|| {
+        let (awaitability, relied) = file.semantics.noting(|| {
             let awaitability = awaitability_of(file, call);
             if awaitability == Awaitability::Coroutine {
                 for callee in &called {
@@ -238,7 +237,7 @@ fn rewrite<'a>(
         .or_else(|| place.used_outside(file, call));
     let module = match file.library() {
         Some(Library::Other) => {
-            return Err("this file uses Twisted or curio, not asyncio".to_owned());
+            return Err(format!("this file uses {OTHERS}, not asyncio"));
         }
         library => library.and_then(Library::module).unwrap_or("asyncio"),
     };

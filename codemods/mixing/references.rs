@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::signature::Signature;
 use asyncfix_analysis::answers::takes_coroutine::{self, Position};
-use asyncfix_analysis::facts::libraries::Library;
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_knowledge::libraries::{HANDING_BACK, Library};
 use asyncfix_knowledge::stdlib::is_stdlib;
 use asyncfix_syntax::awaited::repeats;
 use asyncfix_syntax::queries::is_main_guard;
@@ -497,7 +497,8 @@ fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Opti
     let package = path.as_deref().and_then(|path| path.split('.').next());
     match package {
         // Whatever is given to these may be awaited, or handed back.
-        Some("anyio" | "trio" | "contextlib" | "functools") => return None,
+        Some("contextlib" | "functools") => return None,
+        Some(package) if HANDING_BACK.contains(&package) => return None,
         Some(package) if package == "builtins" || is_stdlib(package) => return Some(false),
         _ => {}
     }

@@ -9,6 +9,7 @@ use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
 use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_knowledge::libraries::FUNCTION_RUNNERS;
 use asyncfix_knowledge::loops::{RUNNING_METHODS, is_loop};
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_diagnostics::Edit;
@@ -38,9 +39,6 @@ static RULE: Rule = Rule {
 
 /// Functions that run a coroutine.
 const RUNNERS: [&str; 1] = ["asyncio.run"];
-
-/// Functions that run a coroutine function, and not a coroutine.
-const FUNCTION_RUNNERS: [&str; 2] = ["anyio.run", "trio.run"];
 
 impl Codemod for RunInsideLoop {
     fn rule(&self) -> &'static Rule {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use super::Obstacle;
 use super::look::{Look, LoopNames, is_plain, root_of};
 use super::table::means_one_of;
-use crate::answers::coroutines::{is_endless, leaves_loop_by_itself};
+use crate::facts::loops::{is_endless, leaves_loop_by_itself};
 use crate::resolve::semantics::Semantics;
 
 /// How many calls deep what runs in a thread is followed.

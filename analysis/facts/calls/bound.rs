@@ -12,7 +12,7 @@ use super::values::Value;
 use super::walk::Walk;
 use super::writer::{STEPS, Writer};
 use super::{Borrowed, Target};
-use crate::answers::blocking::is_free;
+use crate::facts::blocking_calls::is_free;
 use crate::facts::scopes::{Binding, Kind as ScopeKind};
 
 /// What is said of a function that has to do with such an object.

@@ -11,7 +11,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use super::values::Value;
 use super::writer::{STEPS, Writer};
 use super::{Callee, Path, Target};
-use crate::answers::file_access::paths;
+use crate::facts::file_access::paths;
 use crate::facts::scopes::{Binding, Kind};
 
 /// The longest text of a constant that may be a path.

@@ -1,7 +1,7 @@
 //! Who calls whom, in the project's own code.
 //!
 //! Each file says, without knowing the others, which functions it has, what they call and what they
-//! do to things they share with others ([`Calls`], written by [`writer`]). the [call graph](crate::index::call_graph) links these once
+//! do to things they share with others ([`Calls`], written by [`writer`]). The [call graph](crate::index::call_graph) links these once
 //! and follows them backwards from the calls that block. An edge stands for a call whose target is
 //! known from the bindings of the names in it; where they leave a doubt there is no edge, and what is
 //! called counts as unknown.
@@ -21,6 +21,9 @@ pub use self::writer::write;
 use self::file_paths::{FilePath, Files};
 use crate::facts::key::{Key, name_key};
 use crate::facts::value_flow::Place;
+
+/// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
+pub(crate) const CONDITIONS: usize = 1;
 
 /// What a name stands for, as far as its file tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use super::walk::Walk;
 use super::writer::STEPS;
 use super::{SharedFile, Target};
-use crate::answers::file_access::paths;
+use crate::facts::file_access::paths;
 use crate::facts::scopes::{Binding, Kind};
 
 /// Whom a path belongs to.

@@ -1,6 +1,9 @@
 //! What a function does, from a walk through its body.
 
+use crate::facts::loops;
 use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_fresh, is_thread_safe};
+use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
+use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::suites_in;
@@ -12,12 +15,11 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Blocked, Call, Callee, Function, Target};
-use crate::answers::blocking::{always_blocks, unsafe_because};
-use crate::answers::coroutines;
+use crate::facts::blocking_calls::{always_blocks, unsafe_because};
+use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
-use crate::facts::calls::writer::{LOOPS, STEPS, Writer};
+use crate::facts::calls::writer::{STEPS, Writer};
 use crate::facts::scopes::Binding;
-use crate::index::call_graph::CONDITIONS;
 
 /// Walks through the body of one function.
 pub(super) struct Walk<'w, 's, 'a> {
@@ -89,9 +91,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             }
             AnyNodeRef::StmtWhile(statement) => {
                 self.exits(&statement.body);
-                if coroutines::is_endless(&statement.test)
-                    && !coroutines::leaves_loop(&statement.body)
-                {
+                if loops::is_endless(&statement.test) && !loops::leaves_loop(&statement.body) {
                     self.ties(|| "it never returns, so the thread would never end".to_owned());
                 }
             }
@@ -469,7 +469,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         if let Some(row) = self.writer.table.function(path) {
             self.blocking(call, path.trim_start_matches("builtins."), row, false);
-        } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
+        } else if LIBRARIES.contains(&package_of(path)) {
             self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
         } else if changes(path) || !is_thread_safe(path) {
             self.add(call, Callee::Plain(target));
@@ -487,7 +487,7 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         if let Some((name, row)) = self.writer.table.method(path, method) {
             self.blocking(call, name, row, true);
-        } else if LOOPS.contains(&path.split('.').next().unwrap_or_default()) {
+        } else if LIBRARIES.contains(&package_of(path)) {
             self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
         } else if !is_thread_safe(path)
             && !is_thread_safe(&format!("{path}.{method}"))
@@ -657,15 +657,6 @@ fn may_be_shared(class: &Target) -> bool {
             None => false,
         }
 }
-
-/// Functions that say on which loop they run: whoever calls them knows about coroutines.
-const AWARE: [&str; 5] = [
-    "asyncio.get_running_loop",
-    "asyncio._get_running_loop",
-    "asyncio.current_task",
-    "anyio.get_current_task",
-    "sniffio.current_async_library",
-];
 
 /// What the thread that holds it may take once more, and no other.
 const HELD: [&str; 2] = ["threading.RLock", "threading.Condition"];

@@ -14,16 +14,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::asked::asked_by;
 use super::file_paths::FilePath;
 use super::{Calls, Class, ClassMember, Function, Path, Target};
-use crate::answers::in_thread::Obstacles;
 use crate::facts::calls::values::Value;
 use crate::facts::calls::walk::Walk;
+use crate::facts::in_thread::Obstacles;
 use crate::facts::scopes::{Binding, Kind as ScopeKind, Scopes};
 
 /// How many bindings are followed to find out what a name stands for.
 pub(super) const STEPS: usize = 5;
-
-/// Packages whose functions belong to the thread of their loop.
-pub(crate) const LOOPS: [&str; 5] = ["asyncio", "anyio", "trio", "curio", "twisted"];
 
 /// The calls of the functions of a file. `table` has the calls that block.
 pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {

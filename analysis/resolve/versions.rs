@@ -27,7 +27,7 @@ pub(crate) fn keep_those_there<'db>(db: &'db dyn Db, definitions: &mut Vec<Defin
 
 /// Of several definitions of a name in the branches of one `if TYPE_CHECKING`, keeps those for type checkers: they say
 /// what the others are.
-pub(super) fn keep_those_for_checkers<'db>(
+pub(crate) fn keep_those_for_checkers<'db>(
     db: &'db dyn Db,
     index: &SemanticIndex<'db>,
     definitions: &mut Vec<Definition<'db>>,

@@ -1,0 +1,65 @@
+//! What is kept while answers about one file are looked for, whatever other files the way leads through.
+
+use std::cell::{Cell, RefCell};
+
+use rustc_hash::FxHashSet;
+
+use crate::facts::key::{Key, name_key};
+use crate::index::hierarchy::ClassName;
+use crate::resolve::definitions::Class;
+
+/// One look at a file, on one thread. The semantics of all files on its way share it.
+#[derive(Default)]
+pub(crate) struct Look {
+    /// How many looks are under way, one within the other.
+    pub(crate) under_way: Cell<usize>,
+    /// What was noted, where somebody asked for notes.
+    pub(crate) notes: RefCell<Option<FxHashSet<Relied>>>,
+}
+
+/// Something that an answer relies on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Relied {
+    /// No subclass of the class of this name has something else under a name.
+    Kept {
+        /// The class.
+        class: Named,
+        /// The name.
+        name: String,
+    },
+    /// What a function put under this name into what it returns makes no difference.
+    Given(String),
+    /// The decorators of the class of this name give it back.
+    Undecorated(String),
+    /// The way to what is called leads through attributes of this name.
+    Way(String),
+    /// What is assigned to the name of this class or function makes no difference.
+    Defined(String),
+}
+
+/// The name of a class.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Named {
+    pub(crate) name: String,
+    /// The components of the name of its module, as keys.
+    module: Vec<Key>,
+}
+
+impl Named {
+    /// The name of a class.
+    pub(crate) fn of(class: &Class<'_>) -> Self {
+        let module = class.own.module_name().unwrap_or_default();
+        Self {
+            name: class.node().name.to_string(),
+            module: module.split('.').map(name_key).collect(),
+        }
+    }
+
+    /// The same, for questions about its subclasses.
+    pub(crate) fn as_class_name(&self) -> ClassName<'_> {
+        ClassName {
+            name: &self.name,
+            module: &self.module,
+        }
+    }
+}
