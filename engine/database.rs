@@ -507,7 +507,7 @@ impl Database {
     }
 
     /// Lets the file at `path` be as it is on disk from now on, which may have changed.
-    pub fn forget_text(&mut self, path: &SystemPath) {
+    pub(crate) fn forget_text(&mut self, path: &SystemPath) {
         self.system.overlay.remove(path);
         // A text in another encoding than UTF-8 is not read from disk.
         if let Ok(source) = source::read(path.as_std_path())
@@ -522,7 +522,7 @@ impl Database {
     ///
     /// Unlike [`Self::set_text`] this needs no exclusive access, so that files can be read in
     /// parallel.
-    pub fn preload(&self, path: &SystemPath, text: Arc<str>) {
+    pub(crate) fn preload(&self, path: &SystemPath, text: Arc<str>) {
         self.system.overlay.set(path, text);
     }
 

@@ -220,7 +220,7 @@ fn stands_alone(path: &Path) -> bool {
 }
 
 /// The folder where pyright looks for stubs of other people's packages, unless it is told otherwise.
-pub const STUB_FOLDER: &str = "typings";
+pub(crate) const STUB_FOLDER: &str = "typings";
 
 /// Whether a file is among the stubs that a project has for other people's packages.
 fn is_in_stub_folder(path: &Path) -> bool {

@@ -113,7 +113,7 @@ impl Environments {
     }
 
     /// Where the packages of each environment are.
-    pub fn site_packages(&self) -> Vec<Vec<SystemPathBuf>> {
+    pub(crate) fn site_packages(&self) -> Vec<Vec<SystemPathBuf>> {
         let all = self.all.iter();
         all.map(|environment| environment.site_packages.clone())
             .collect()

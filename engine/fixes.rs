@@ -29,13 +29,6 @@ impl Fixes {
         self
     }
 
-    /// All selectors.
-    pub fn selectors(&self) -> impl Iterator<Item = &String> {
-        let fixable = self.fixable.iter().flatten();
-        let others = [&self.unfixable, &self.safe, &self.not_safe];
-        fixable.chain(others.into_iter().flatten())
-    }
-
     /// What becomes of a finding. Of two options that speak of its rule the more specific one counts, and of two that
     /// are equally specific the more careful one.
     pub fn apply(&self, mut finding: Finding) -> Finding {

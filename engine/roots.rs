@@ -460,7 +460,7 @@ pub struct View {
 
 impl View {
     /// The view of files that have nothing of their own.
-    pub fn of_version(version: PythonVersion) -> Self {
+    pub(crate) fn of_version(version: PythonVersion) -> Self {
         Self {
             version,
             own: None,

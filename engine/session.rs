@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// What applies to the files of a folder.
-    pub fn config_of(&self, path: &Path) -> Result<Arc<Config>, ConfigError> {
+    pub(crate) fn config_of(&self, path: &Path) -> Result<Arc<Config>, ConfigError> {
         self.resolver.for_folder(path.parent().unwrap_or(path))
     }
 

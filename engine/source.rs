@@ -50,7 +50,7 @@ impl Source {
     }
 
     /// A text that was never encoded otherwise than in UTF-8.
-    pub fn utf8(text: String) -> Self {
+    pub(crate) fn utf8(text: String) -> Self {
         Self {
             text: Arc::from(text),
             encoding: UTF_8,
@@ -58,7 +58,7 @@ impl Source {
     }
 
     /// Whether the file is in UTF-8.
-    pub fn is_utf8(&self) -> bool {
+    pub(crate) fn is_utf8(&self) -> bool {
         self.encoding == UTF_8
     }
 

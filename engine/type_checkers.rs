@@ -12,7 +12,7 @@ const ASKING: [&str; 3] = [
 ];
 
 /// The one that takes a function with several signatures for all of them at once where it is passed on.
-pub const TY: &str = "ty";
+pub(crate) const TY: &str = "ty";
 
 const CHECKERS: [&str; 5] = ["basedpyright", "mypy", "pyrefly", "pyright", TY];
 

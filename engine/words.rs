@@ -127,7 +127,7 @@ impl Words {
     }
 
     /// Whether one of the words stands in the text that the codemod at this place has work with.
-    pub fn are_for(&self, place: usize) -> bool {
+    pub(crate) fn are_for(&self, place: usize) -> bool {
         let words = VOCABULARY.of_codemods.get(place);
         words.is_some_and(|words| self.hold_any(words))
     }

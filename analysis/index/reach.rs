@@ -120,7 +120,13 @@ impl Linked {
 
     /// Whether what is sought can be reached from `node` of the file with this number. `own` are
     /// the file's traces as they are now, where they are not those that were added.
-    pub(crate) fn may_reach(&self, file: usize, own: Option<&Traces>, node: Node, sought: Sought) -> bool {
+    pub(crate) fn may_reach(
+        &self,
+        file: usize,
+        own: Option<&Traces>,
+        node: Node,
+        sought: Sought,
+    ) -> bool {
         let file = u32::try_from(file).unwrap_or(u32::MAX);
         let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
         search.follow(file, node, &[], true);

@@ -34,7 +34,7 @@ pub use schema::schema;
 pub const FILE_NAMES: [&str; 3] = [".asyncfix.toml", "asyncfix.toml", "pyproject.toml"];
 
 /// Folders that hold no code of the project.
-pub const DEFAULT_EXCLUDE: [&str; 22] = [
+pub(crate) const DEFAULT_EXCLUDE: [&str; 22] = [
     ".bzr",
     ".direnv",
     ".eggs",
@@ -189,7 +189,7 @@ pub struct Config {
 impl Config {
     /// The version whose standard library types are told by. Where nobody said which one is meant, code
     /// may use names of the newest, and has no type without them.
-    pub fn version_of_types(&self) -> PythonVersion {
+    pub(crate) fn version_of_types(&self) -> PythonVersion {
         match self.target_version_origin {
             VersionOrigin::Default => PythonVersion::latest(),
             VersionOrigin::Given(_) | VersionOrigin::RequiresPython(_) => {
@@ -215,7 +215,7 @@ impl Config {
     }
 
     /// The codes of the rules that run on the file at `path`, which is absolute.
-    pub fn codes_for(&self, path: &Path) -> selection::Codes {
+    pub(crate) fn codes_for(&self, path: &Path) -> selection::Codes {
         let relative = path.strip_prefix(&self.root).unwrap_or(path);
         let name = path.file_name().map(Path::new);
         let ignored: Vec<&String> = self

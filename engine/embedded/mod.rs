@@ -31,7 +31,7 @@ pub fn is_notebook(path: &Path) -> bool {
 }
 
 /// Whether a file is a text with blocks of code in it, by its name.
-pub fn is_document(path: &Path) -> bool {
+pub(crate) fn is_document(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("md" | "markdown" | "rst"))
 }
