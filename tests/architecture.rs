@@ -313,3 +313,26 @@ fn arrows_in_the_analysis_go_down() {
     }
     assert!(left.is_empty(), "{left:?} go down now: drop them");
 }
+
+/// What names the type engine outside of the analysis and the engine.
+const ASKING_THE_TYPE_ENGINE: [&str; 1] = [
+    // How a type is written down, and where its classes come from.
+    "edit/annotations.rs",
+];
+
+#[test]
+fn the_type_engine_is_asked_by_the_analysis() {
+    let folder = root().join("codemods");
+    let mut asking: Vec<String> = sources(&folder)
+        .into_iter()
+        .filter(|(_, text)| {
+            code(text).any(|line| line.contains("ty_python_") || line.contains("salsa::"))
+        })
+        .map(|(path, _)| {
+            let path = path.strip_prefix(&folder).expect("it is below");
+            path.to_string_lossy().replace('\\', "/")
+        })
+        .collect();
+    asking.sort();
+    assert_eq!(asking, ASKING_THE_TYPE_ENGINE);
+}

@@ -1,5 +1,6 @@
 //! What names are bound to.
 
+use ruff_db::parsed::parsed_module;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::TextRange;
@@ -11,6 +12,7 @@ use ty_python_core::definition::{
 use ty_python_core::place::PlaceExprRef;
 use ty_python_core::scope::FileScopeId;
 use ty_python_core::{BindingWithConstraintsIterator, EnclosingSnapshotResult};
+use ty_python_semantic::Db;
 
 use crate::facts::spelling::{ALIAS_DEPTH, Explained};
 use crate::resolve::definitions::instance_values;
@@ -300,8 +302,31 @@ impl<'db> Semantics<'db> {
         matches!(self.names().explained(&name), Some(Explained::Builtin))
     }
 
+    /// The value that a definition in this file gives to its name alone, with an annotation or without one.
+    pub fn value_assigned(&self, definition: Definition<'db>) -> Option<&Expr> {
+        match definition.kind(self.db()) {
+            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
+                Some(assignment.value(self.module()))
+            }
+            DefinitionKind::AnnotatedAssignment(assignment) => assignment.value(self.module()),
+            _ => None,
+        }
+    }
+
+    /// Whether a definition, in whatever file, is an absolute import of `path`.
+    pub fn is_import_of(&self, definition: Definition<'db>, path: &str) -> bool {
+        match definition.kind(self.db()) {
+            // What a star import binds is what the module has under the name.
+            DefinitionKind::StarImport(_) => self.starred(definition).is_some_and(|found| {
+                let mut found = found.iter();
+                found.all(|found| is_plain_import_of(self.db(), *found, path))
+            }),
+            _ => is_plain_import_of(self.db(), definition, path),
+        }
+    }
+
     /// What the module has under the name that this star import binds.
-    pub fn starred(&self, definition: Definition<'db>) -> Option<Vec<Definition<'db>>> {
+    pub(crate) fn starred(&self, definition: Definition<'db>) -> Option<Vec<Definition<'db>>> {
         let DefinitionKind::StarImport(import) = definition.kind(self.db()) else {
             return None;
         };
@@ -323,5 +348,27 @@ impl<'db> Semantics<'db> {
     pub fn is_in_typing_block(&self, range: TextRange) -> bool {
         self.index()
             .is_in_type_checking_block(FileScopeId::global(), range)
+    }
+}
+
+fn is_plain_import_of(db: &dyn Db, definition: Definition<'_>, path: &str) -> bool {
+    let module = parsed_module(db, definition.python_file(db)).load(db);
+    match definition.kind(db) {
+        DefinitionKind::Import(import) => {
+            let alias = import.alias(&module);
+            let bound = match &alias.asname {
+                Some(_) => Some(alias.name.as_str()),
+                // `import a.b` binds `a`.
+                None => alias.name.split('.').next(),
+            };
+            bound == Some(path)
+        }
+        DefinitionKind::ImportFrom(import) => {
+            let statement = import.import(&module);
+            let source = statement.module.as_deref().unwrap_or_default();
+            let found = format!("{source}.{}", import.alias(&module).name);
+            statement.level == 0 && found == path
+        }
+        _ => false,
     }
 }

@@ -5,6 +5,7 @@ use asyncfix_analysis::answers::blocking::called;
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::facts::file_access::{Modes, modes};
 use asyncfix_analysis::facts::in_thread::Obstacles;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_knowledge::blocking::Kind;
 use asyncfix_syntax::lines::{line_before, one_line};
 use asyncfix_syntax::queries::argument;
@@ -12,7 +13,6 @@ use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextSize};
-use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
 use crate::blocking::files;

@@ -3,6 +3,7 @@
 use asyncfix_analysis::answers::blocking::{Called, called};
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::facts::blocking_calls::unsafe_because;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_knowledge::blocking::{Kind, Row, is_consumer};
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::lines::one_line;
@@ -13,7 +14,6 @@ use ruff_python_ast::token::parenthesized_range;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::Block;
 use crate::blocking::call::{PATH_CALL, is_awaited, parts_of};

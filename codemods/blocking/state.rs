@@ -7,6 +7,7 @@
 
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_knowledge::conduct::{Taking, method_changes, method_traverses, takes};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Site, suites_in};
@@ -14,7 +15,6 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
-use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::locals::{Locals, Source};
 use crate::file::File;

@@ -1,12 +1,12 @@
 //! How something is run in a thread and awaited: the spelling of each library, and of each version.
 
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion};
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use ty_python_core::scope::FileScopeId;
 
 use crate::edit::aligned::realigned;
 use crate::edit::imports::{self, Imported};

@@ -1,12 +1,12 @@
 //! What becomes of the variables of a block that moves into a function.
 
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_syntax::depth::Depth;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
-use ty_python_core::scope::FileScopeId;
 
 use crate::blocking::block::{Block, bound_by_alias};
 use crate::file::File;

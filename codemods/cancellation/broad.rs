@@ -5,12 +5,12 @@ use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::answers::flow::{Exits, Jump};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_syntax::queries::awaits;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::{Applicability, Edit};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, NodeKind, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextLen, TextRange};
-use ty_python_core::scope::FileScopeId;
 
 use super::handlers::{self, Handler};
 use super::outcome::{self, Outcome};

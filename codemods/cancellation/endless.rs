@@ -3,6 +3,7 @@
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::loops;
 use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
 use asyncfix_knowledge::libraries::Library;
@@ -12,7 +13,6 @@ use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-use ty_python_core::scope::FileScopeId;
 
 use super::callers::Callers;
 use super::{handled, handlers, left_open, normal_end};

@@ -1,13 +1,13 @@
 //! Exceptions of a project or a package that are no `Exception`, like a cancellation: a handler of everything may be there
 //! for one of them.
 
+use asyncfix_analysis::resolve::Definition;
 use asyncfix_analysis::resolve::definitions::{BASES, Class};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::base_exceptions::TABLE;
 use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
-use ty_python_core::definition::Definition;
 
 use crate::file::File;
 

@@ -5,7 +5,6 @@ use asyncfix_syntax::queries::{last_name, names_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Number, Operator, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
-use ty_python_core::definition::DefinitionKind;
 
 use super::fan_out::{FanOut, Turn, body_around};
 use crate::file::File;
@@ -289,13 +288,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
         let [definition] = definitions.as_slice() else {
             return None;
         };
-        match definition.kind(semantics.db()) {
-            DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                Some(assignment.value(semantics.module()))
-            }
-            kind @ DefinitionKind::AnnotatedAssignment(_) => kind.value(semantics.module()),
-            _ => None,
-        }
+        semantics.value_assigned(*definition)
     }
 
     /// Whether a loop around gives `name` one part of something after the other.

@@ -2,11 +2,11 @@
 
 use asyncfix_analysis::answers::resources::opened;
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::resolve::Definition;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::plain_results::TABLE;
 use asyncfix_knowledge::resources::is_same_class;
 use ruff_python_ast::{self as ast, Expr, Operator};
-use ty_python_core::definition::Definition;
 
 use crate::file::File;
 

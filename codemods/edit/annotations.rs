@@ -1,6 +1,8 @@
 //! The annotations of a function that a codemod writes. Type checkers look into a function only where it has some,
 //! and many projects ask for them on every function.
 
+use asyncfix_analysis::resolve::Definition;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_syntax::queries::{last_name, names_in};
 use asyncfix_syntax::site::Owner;
 use ruff_diagnostics::Edit;
@@ -8,8 +10,6 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator, PythonVersion, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
-use ty_python_core::definition::Definition;
-use ty_python_core::scope::FileScopeId;
 use ty_python_semantic::types::{Type, TypeDefinition, TypeDetail, TypeDisplayDetails};
 
 use crate::edit::imports;

@@ -10,7 +10,6 @@ use ruff_python_ast::visitor::source_order::{
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::edit::sections::{chain, names_in, range_of, read_by, reads_path};
 use crate::file::File;
@@ -331,19 +330,10 @@ impl<'f> Shared<'f, '_, '_> {
     fn is_known_elsewhere(&self, name: &ast::ExprName) -> bool {
         let semantics = &self.file.semantics;
         let bindings = semantics.bindings(name).unwrap_or_default();
-        let is_own = |definition: &Definition<'_>| {
-            let value = match definition.kind(semantics.db()) {
-                DefinitionKind::AnnotatedAssignment(assignment) => {
-                    assignment.value(semantics.module())
-                }
-                DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                    Some(assignment.value(semantics.module()))
-                }
-                _ => None,
-            };
-            value.is_some_and(|value| self.is_made(value))
-        };
-        bindings.is_empty() || !bindings.iter().all(is_own)
+        let mut values = bindings
+            .iter()
+            .map(|definition| semantics.value_assigned(*definition));
+        bindings.is_empty() || !values.all(|value| value.is_some_and(|value| self.is_made(value)))
     }
 
     /// Whether a call is one of a class method that makes an instance: `return cls(…)`.

@@ -1,8 +1,8 @@
 //! New imports, and imports that nothing uses any more.
 
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::lines::{self, line_before};
-use ruff_db::parsed::parsed_module;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -10,8 +10,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, PythonVersion, Stmt}
 use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use ty_python_core::definition::{Definition, DefinitionKind};
-use ty_python_core::scope::FileScopeId;
 
 use crate::file::File;
 
@@ -143,43 +141,11 @@ pub(super) fn means(
             let Some(range) = semantics.definition_range(*definition) else {
                 return false;
             };
-            let is_it = match definition.kind(semantics.db()) {
-                // What a star import binds is what the module has under the name.
-                DefinitionKind::StarImport(_) => {
-                    semantics.starred(*definition).is_some_and(|found| {
-                        found.iter().all(|found| is_import_of(file, *found, path))
-                    })
-                }
-                _ => is_import_of(file, *definition, path),
-            };
+            let is_it = semantics.is_import_of(*definition, path);
             let visible_in_time =
                 definition.file_scope(semantics.db()).is_global() || range.end() <= at;
             is_it && visible_in_time && !semantics.is_typing_only(*definition, range)
         })
-}
-
-/// Whether a definition, in whatever file, is an absolute import of `path`.
-fn is_import_of(file: &File<'_, '_>, definition: Definition<'_>, path: &str) -> bool {
-    let db = file.semantics.db();
-    let module = parsed_module(db, definition.python_file(db)).load(db);
-    match definition.kind(db) {
-        DefinitionKind::Import(import) => {
-            let alias = import.alias(&module);
-            let bound = match &alias.asname {
-                Some(_) => Some(alias.name.as_str()),
-                // `import a.b` binds `a`.
-                None => alias.name.split('.').next(),
-            };
-            bound == Some(path)
-        }
-        DefinitionKind::ImportFrom(import) => {
-            let statement = import.import(&module);
-            let source = statement.module.as_deref().unwrap_or_default();
-            let found = format!("{source}.{}", import.alias(&module).name);
-            statement.level == 0 && found == path
-        }
-        _ => false,
-    }
 }
 
 /// The import statements that run whenever the module is imported.

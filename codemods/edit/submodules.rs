@@ -1,10 +1,10 @@
 //! How a member of a submodule is named. `import package` alone does not make the submodule an attribute for type
 //! checkers, unless the package says so.
 
+use asyncfix_analysis::resolve::FileScopeId;
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::TextSize;
-use ty_python_core::scope::FileScopeId;
 
 use super::imports::{self, Imported};
 use crate::file::File;

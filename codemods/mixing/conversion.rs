@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use asyncfix_analysis::file::ParsedFile;
+use asyncfix_analysis::resolve::Definition;
 use asyncfix_syntax::awaited::needs_coroutine;
 use asyncfix_syntax::queries::yields;
 use ruff_db::parsed::parsed_module;
@@ -15,7 +16,6 @@ use ruff_python_ast as ast;
 use ruff_python_ast::token::TokenKind;
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
-use ty_python_core::definition::Definition;
 
 use super::may_be_async::{
     can_be_async, gives_awaitable, is_called_elsewhere, is_in_test_case, is_test,

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use asyncfix_analysis::answers::runners::{may_run_loop, runner, runs_loop};
+use asyncfix_analysis::resolve::Definition;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
-use ty_python_core::definition::Definition;
 
 use super::conversion::Conversion;
 use super::references::{Around, Kind, Use};

@@ -6,6 +6,7 @@ use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::signature::Signature;
 use asyncfix_analysis::answers::takes_coroutine::{self, Position};
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::resolve::Definition;
 use asyncfix_knowledge::libraries::{HANDING_BACK, Library};
 use asyncfix_knowledge::stdlib::is_stdlib;
 use asyncfix_syntax::awaited::repeats;
@@ -16,7 +17,6 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
-use ty_python_core::definition::Definition;
 
 use crate::edit::imports;
 use crate::file::File;

@@ -3,6 +3,7 @@
 use asyncfix_analysis::answers::coroutines::{self, Ending};
 use asyncfix_analysis::answers::entry_point::is_entry_point;
 use asyncfix_analysis::answers::task::makes_task;
+use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_analysis::settings::TaskStrategy;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::queries::own_code;
@@ -13,7 +14,6 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
-use ty_python_core::scope::FileScopeId;
 
 use super::duration::takes_long;
 use super::keepers;
