@@ -25,4 +25,7 @@ pub struct Opened {
     pub by: Vec<String>,
     /// The method of the result that ends it.
     pub close: String,
+    /// What has to be true of the result for that, behind its name.
+    #[serde(rename = "while")]
+    pub condition: Option<String>,
 }

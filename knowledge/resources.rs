@@ -34,6 +34,9 @@ pub struct Resource {
     /// The methods that do what entering the block does beyond giving the object, where it does something;
     /// `*` for every one that is awaited.
     pub enters: Option<Vec<String>>,
+    /// The attributes of the base class that type checkers know what entering gives as, where that is less than the
+    /// object.
+    pub entered_as: Option<Vec<String>>,
     exit: String,
     #[serde(default)]
     unclosed: String,

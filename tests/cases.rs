@@ -19,12 +19,13 @@ use std::path::Path;
 use asyncfix::output::report;
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::codemod::Codemod;
-use asyncfix_codemods::finding::Remedy;
+use asyncfix_codemods::finding::{Finding, Remedy};
 use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::run::{Mode, Outcomes};
+use asyncfix_engine::session::Session;
 
 use harness::pages::{self, Case, Expectation};
-use harness::project::{Asked, Folder};
+use harness::project::{Asked, Folder, overrides};
 
 /// A test of each rule's cases by the rule alone, one under all rules, and one from wherever the file is looked at.
 macro_rules! tests_of_rules {
@@ -315,12 +316,14 @@ fn changes(outcomes: Outcomes) -> Result<Vec<(String, String)>, String> {
 }
 
 /// Every case from wherever it is looked at: the folder above, the file alone, by a path with `..`, over standard
-/// input. The findings and edits are those of a run over the folder.
+/// input, in an editor. The findings and edits are those of a run over the folder.
 fn parity(codemod: &dyn Codemod) {
     let code = codemod.rule().code;
     let all = pages::of(codemod);
     let mut folder = Folder::new();
     let mut failures = Vec::new();
+    let mut session =
+        Session::new(overrides(Some(code), true), folder.root()).expect("the settings are right");
     for case in &all {
         folder.fill(case, &case.source);
         let expected = said(folder.run_all(Some(code), Mode::Report, true), &case.file);
@@ -344,6 +347,19 @@ fn parity(codemod: &dyn Codemod) {
                 Some(case.source.clone()),
             ),
         ];
+        folder.fill(case, &case.source);
+        // A file with an error has no findings there: what was shown before stays.
+        if let Ok(checked) = folder.ask(&mut session, &case.file) {
+            let actual: Vec<String> = checked.findings.iter().map(shown).collect();
+            if actual != expected {
+                failures.push(format!(
+                    "{code} · {} · an editor:\n{}\ninstead of\n{}",
+                    case.heading,
+                    actual.join("\n"),
+                    expected.join("\n")
+                ));
+            }
+        }
         for (way, path, text) in ways {
             folder.fill(case, &case.source);
             let outcomes = folder.run(Asked {
@@ -365,7 +381,7 @@ fn parity(codemod: &dyn Codemod) {
             }
         }
     }
-    fail(&failures, 4 * all.len() - failures.len());
+    fail(&failures, 5 * all.len() - failures.len());
 }
 
 /// What a run says about one file.
@@ -374,12 +390,14 @@ fn said(outcomes: Outcomes, file: &str) -> Vec<String> {
     let mut said: Vec<String> = errors.map(ToString::to_string).collect();
     let files = outcomes.files.into_iter();
     for outcome in files.filter(|outcome| outcome.shown.ends_with(file)) {
-        said.extend(outcome.findings.iter().map(|finding| {
-            format!(
-                "{} {:?} {} {:?}",
-                finding.rule.code, finding.range, finding.message, finding.remedy
-            )
-        }));
+        said.extend(outcome.findings.iter().map(shown));
     }
     said
+}
+
+fn shown(finding: &Finding) -> String {
+    format!(
+        "{} {:?} {} {:?}",
+        finding.rule.code, finding.range, finding.message, finding.remedy
+    )
 }

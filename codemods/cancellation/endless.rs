@@ -11,7 +11,9 @@ use asyncfix_knowledge::loggers;
 use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
-use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, Stmt};
+use ruff_python_ast::{
+    self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, PythonVersion, Stmt,
+};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::callers::Callers;
@@ -143,9 +145,14 @@ impl Codemod for UnhandledCancellation {
         if callers.watch_its_end() {
             return None;
         }
+        let is_caught = (!file.targets(PythonVersion::PY38)
+            && handled::is_caught_as_error(file, body))
+        .then_some(
+            "before Python 3.8, `except Exception` in the loop catches the cancellation first",
+        );
         let remedy = endless
             .rewrite()
-            .map(|rewrite| rewrite.unsafe_if(is_matter_of_taste));
+            .map(|rewrite| rewrite.unsafe_if(is_matter_of_taste).unsafe_if(is_caught));
         let remedy = match remedy {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason),
@@ -167,7 +174,7 @@ struct Endless<'f, 'a, 'db> {
     /// The class around, where the function is a method.
     class: Option<&'a ast::StmtClassDef>,
     place: Place<'a>,
-    /// The statements that close what the function leaves open.
+    /// The lines that close what the function leaves open.
     closing: Vec<String>,
 }
 

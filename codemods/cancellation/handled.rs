@@ -3,7 +3,7 @@
 use asyncfix_analysis::answers::cancellation::members;
 use asyncfix_analysis::answers::timeouts::is_timeout;
 use asyncfix_analysis::facts::loops;
-use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::queries::{awaits, own_code};
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
@@ -56,6 +56,32 @@ pub fn is_handled_inside(file: &File<'_, '_>, body: &[Stmt]) -> bool {
     let mut raises = Raises(false);
     raises.visit_body(body);
     coverage.is_covered && !coverage.is_open || raises.0
+}
+
+/// Whether a `try` of a loop catches a cancellation where that is an `Exception`, and does not raise it again.
+pub fn is_caught_as_error(file: &File<'_, '_>, body: &[Stmt]) -> bool {
+    struct Search<'f, 'a, 'db> {
+        file: &'f File<'a, 'db>,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtTry(statement) = node
+                && awaits(&statement.body)
+            {
+                let means = |kind: &Expr| self.file.semantics.means(kind, &["builtins.Exception"]);
+                self.found |= clauses(statement).any(|handler| {
+                    let kind = handler.type_.as_deref();
+                    kind.is_some_and(|kind| members(kind).iter().any(means))
+                        && !matches!(handler.body.last(), Some(Stmt::Raise(_)))
+                });
+            }
+            own_code(node)
+        }
+    }
+    let mut search = Search { file, found: false };
+    search.visit_body(body);
+    search.found
 }
 
 fn is_in(suite: &[Stmt], node: AnyNodeRef<'_>) -> bool {

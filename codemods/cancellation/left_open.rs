@@ -17,8 +17,8 @@ fn paths(all: &[String]) -> Vec<&str> {
     all.iter().map(String::as_str).collect()
 }
 
-/// The statements that close what `function` opens before the loop at `site` and closes nowhere, in the order in
-/// which they are to run.
+/// The lines that close what `function` opens before the loop at `site` and closes nowhere, in the order in which
+/// they are to run.
 pub fn closing<'a>(
     file: &File<'a, '_>,
     site: &Site<'_, 'a>,
@@ -41,15 +41,16 @@ pub fn closing<'a>(
             before.flat_map(|suite| suite.iter().rev())
         })
         .filter_map(|statement| closing_of(file, function, statement))
+        .flatten()
         .collect()
 }
 
-/// The statement that closes what `statement` opens and the function keeps.
+/// The lines that close what `statement` opens and the function keeps.
 fn closing_of(
     file: &File<'_, '_>,
     function: &ast::StmtFunctionDef,
     statement: &Stmt,
-) -> Option<String> {
+) -> Option<Vec<String>> {
     let assign = statement.as_assign_stmt()?;
     let [target] = assign.targets.as_slice() else {
         return None;
@@ -65,11 +66,18 @@ fn closing_of(
         _ => return None,
     };
     let close = if let Some(row) = row {
-        row.closing(&name.id)?
+        vec![row.closing(&name.id)?]
     } else {
         let mut table = TABLE.opened.iter();
         let row = table.find(|row| file.semantics.means(&call.func, &paths(&row.by)))?;
-        format!("{}.{}()", name.id, row.close)
+        let close = format!("{}.{}()", name.id, row.close);
+        match &row.condition {
+            Some(condition) => vec![
+                format!("if {}{condition}:", name.id),
+                format!("{}{close}", file.indent_unit()),
+            ],
+            None => vec![close],
+        }
     };
     is_owned(file, function, name).then_some(close)
 }

@@ -141,7 +141,7 @@ impl Codemod for UnmanagedResource {
             range: opening.call.range(),
             message: format!("`{name}` {message}"),
             remedy: match rewrite {
-                Ok(rewrite) => Remedy::Rewrite(rewrite),
+                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(managed.is_narrowed())),
                 Err(reason) => Remedy::NotFixed(reason),
             },
             related: Vec::new(),
@@ -641,6 +641,20 @@ impl<'a> Managed<'_, 'a, '_> {
             _ => false,
         };
         (!opens).then_some("on entry it opens the connection, which this code does later")
+    }
+
+    /// Why a type checker of the project would complain about the block: an attribute is used that what entering gives
+    /// does not have by its annotation.
+    fn is_narrowed(&self) -> Option<String> {
+        let known = self.rows.first()?.entered_as.as_deref()?;
+        let lost = self.uses.iter().find_map(|used| match used.kind {
+            UseKind::Receiver(name) if !known.iter().any(|other| other == name) => Some(name),
+            _ => None,
+        })?;
+        self.file
+            .settings
+            .is_type_checked
+            .then(|| format!("type checkers would not find `{lost}` on what `async with` gives"))
     }
 
     /// The lines of a `finally` with the statements `closing` of a suite, and their comments.

@@ -277,11 +277,11 @@ impl Gather<'_, '_, '_, '_> {
         let others = [results, list.unwrap_or_default()];
         let result = self.fresh(&["result", "outcome", "item"], &others);
         let unit = self.file.indent_unit();
-        // In an `except` clause the error says that it is another one.
+        // In an `except` clause the error says that it is another one, and keeps the cause that it has.
         let from = if self.handler().is_some() {
-            " from None"
+            format!(" from {result}.__cause__")
         } else {
-            ""
+            String::new()
         };
         let mut lines = vec![
             format!("for {result} in {results}:"),

@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
+use asyncfix_syntax::site::Site;
 use ruff_db::source::source_text;
 use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
 
+use super::available;
 use crate::edit::fresh_names;
 use crate::file::File;
 
+/// Whether the task has a place in a set with an annotation.
+type Fits<'f> = &'f dyn Fn(Option<&Expr>) -> bool;
+
 /// The set of tasks that the module has, as an expression: `background_tasks`.
-pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
+pub fn in_module<'a>(file: &File<'a, '_>, fits: Fits<'_>) -> Option<&'a str> {
     file.body().iter().find_map(|statement| {
         let (target, value, annotation) = assignment(statement)?;
         let Expr::Name(name) = target else {
@@ -20,19 +25,26 @@ pub fn in_module<'a>(file: &File<'a, '_>) -> Option<&'a str> {
         };
         (is_set(file, value)
             && (names_tasks(file, annotation) || holds_tasks(file, file.body(), file.text(target)))
+            && fits(annotation.or_else(|| type_of_new(value)))
             && only_keeps(file, Set::OfModule(&name.id))
             && !is_imported(file, &name.id))
         .then_some(name.id.as_str())
     })
 }
 
-/// The set of tasks that every instance of `class` has, as an expression: `self.tasks`.
-pub fn in_instance(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
-    field(file, class).or_else(|| in_init(file, class).map(str::to_owned))
+/// The set of tasks that every instance of `class` has, as an expression: `self.tasks`. It is there already when the code
+/// at `site` runs.
+pub fn in_instance<'a>(
+    file: &File<'a, '_>,
+    class: &'a ast::StmtClassDef,
+    site: &Site<'_, 'a>,
+    fits: Fits<'_>,
+) -> Option<String> {
+    field(file, class, fits).or_else(|| in_init(file, class, site, fits).map(str::to_owned))
 }
 
 /// A dataclass's `tasks: set[asyncio.Task] = field(default_factory=set)`.
-fn field(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
+fn field(file: &File<'_, '_>, class: &ast::StmtClassDef, fits: Fits<'_>) -> Option<String> {
     class.body.iter().find_map(|statement| {
         let Stmt::AnnAssign(assign) = statement else {
             return None;
@@ -45,12 +57,18 @@ fn field(file: &File<'_, '_>, class: &ast::StmtClassDef) -> Option<String> {
         (file.semantics.means(&call.func, &["dataclasses.field"])
             && file.semantics.means(&factory.value, &["builtins.set"])
             && names_tasks(file, Some(&assign.annotation))
+            && fits(Some(&assign.annotation))
             && only_keeps(file, Set::OfInstance(&name.id, &class.name)))
         .then(|| format!("self.{}", name.id))
     })
 }
 
-fn in_init<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a str> {
+fn in_init<'a>(
+    file: &File<'a, '_>,
+    class: &'a ast::StmtClassDef,
+    site: &Site<'_, 'a>,
+    fits: Fits<'_>,
+) -> Option<&'a str> {
     class
         .body
         .iter()
@@ -58,8 +76,8 @@ fn in_init<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a 
             Stmt::FunctionDef(function) if function.name.as_str() == "__init__" => Some(function),
             _ => None,
         })
-        .flat_map(|function| &function.body)
-        .find_map(|statement| {
+        .flat_map(|init| std::iter::repeat(init).zip(init.body.iter().enumerate()))
+        .find_map(|(init, (at, statement))| {
             let (target, value, annotation) = assignment(statement)?;
             let Expr::Attribute(attribute) = target else {
                 return None;
@@ -69,6 +87,8 @@ fn in_init<'a>(file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> Option<&'a 
             (on_self
                 && is_set(file, value)
                 && (names_tasks(file, annotation) || holds_tasks(file, &class.body, text))
+                && fits(annotation.or_else(|| type_of_new(value)))
+                && available::is_made_before(file, class, init, at, site)
                 && only_keeps(file, Set::OfInstance(&attribute.attr, &class.name)))
             .then_some(text)
         })
@@ -102,6 +122,12 @@ fn is_set(file: &File<'_, '_>, value: &Expr) -> bool {
         Expr::Set(_) => true,
         _ => false,
     }
+}
+
+/// The type that a new set is made by: `set[asyncio.Task[None]]()`.
+fn type_of_new(value: &Expr) -> Option<&Expr> {
+    let call = value.as_call_expr()?;
+    call.func.is_subscript_expr().then_some(&*call.func)
 }
 
 /// Whether an annotation speaks of tasks: `set[asyncio.Task[None]]`.
@@ -195,6 +221,7 @@ fn only_keeps(file: &File<'_, '_>, set: Set<'_>) -> bool {
         return false;
     }
     let mut uses = UsesOfSet {
+        file,
         set,
         ancestors: Vec::new(),
         only_keeps: true,
@@ -263,13 +290,14 @@ fn reaches_all_attributes(file: &File<'_, '_>) -> bool {
 }
 
 /// Looks at all that is done with a set, and with the tasks that are added to it.
-struct UsesOfSet<'n, 'a> {
+struct UsesOfSet<'n, 'a, 'f, 'db> {
+    file: &'f File<'a, 'db>,
     set: Set<'n>,
     ancestors: Vec<AnyNodeRef<'a>>,
     only_keeps: bool,
 }
 
-impl<'a> UsesOfSet<'_, 'a> {
+impl<'a> UsesOfSet<'_, 'a, '_, '_> {
     fn is_it(&self, node: AnyNodeRef<'_>) -> bool {
         match (node, self.set) {
             (AnyNodeRef::ExprName(name), Set::OfModule(set)) => name.id == set,
@@ -286,9 +314,15 @@ impl<'a> UsesOfSet<'_, 'a> {
         match around.next() {
             Some(AnyNodeRef::StmtAssign(assign)) => {
                 let mut targets = assign.targets.iter();
-                targets.any(|target| target.range() == node.range())
+                targets.any(|target| target.range() == node.range()) && self.is_made(&assign.value)
             }
-            Some(AnyNodeRef::StmtAnnAssign(assign)) => assign.target.range() == node.range(),
+            Some(AnyNodeRef::StmtAnnAssign(assign)) => {
+                assign.target.range() == node.range()
+                    && assign
+                        .value
+                        .as_deref()
+                        .is_none_or(|value| self.is_made(value))
+            }
             Some(AnyNodeRef::StmtGlobal(_)) => true,
             Some(AnyNodeRef::ExprAttribute(method)) => match method.attr.as_str() {
                 "add" => matches!(around.next(), Some(AnyNodeRef::ExprCall(call))
@@ -297,6 +331,29 @@ impl<'a> UsesOfSet<'_, 'a> {
                 _ => false,
             },
             _ => false,
+        }
+    }
+
+    /// Whether an assignment of this value, here, makes the set: `__init__` does, or the module. Elsewhere the set is
+    /// given up for another one, or for none.
+    fn is_made(&self, value: &Expr) -> bool {
+        let mut functions = self
+            .ancestors
+            .iter()
+            .rev()
+            .filter_map(|node| node.as_stmt_function_def());
+        match self.set {
+            Set::OfInstance(..) => {
+                is_set(self.file, value)
+                    && functions
+                        .next()
+                        .is_some_and(|function| function.name.as_str() == "__init__")
+            }
+            // In a function it is a local variable, unless it says otherwise.
+            Set::OfModule(name) => match functions.next() {
+                Some(function) => !declares_global(function, name),
+                None => is_set(self.file, value),
+            },
         }
     }
 
@@ -320,7 +377,7 @@ impl<'a> UsesOfSet<'_, 'a> {
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for UsesOfSet<'_, 'a> {
+impl<'a> SourceOrderVisitor<'a> for UsesOfSet<'_, 'a, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         if self.is_it(node) && !self.is_kept(node) {
             self.only_keeps = false;
@@ -334,14 +391,29 @@ impl<'a> SourceOrderVisitor<'a> for UsesOfSet<'_, 'a> {
     }
 }
 
+/// Whether a function says that a name is the module's.
+fn declares_global(function: &ast::StmtFunctionDef, name: &str) -> bool {
+    struct Declarations<'n>(&'n str, bool);
+    impl<'a> SourceOrderVisitor<'a> for Declarations<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.1 |= matches!(node, AnyNodeRef::StmtGlobal(statement)
+                if statement.names.iter().any(|other| other.as_str() == self.0));
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Declarations(name, false);
+    search.visit_body(&function.body);
+    search.1
+}
+
 /// Looks for callbacks of a task that are no `discard` of a set.
-struct Callbacks<'s, 'n, 'a> {
+struct Callbacks<'s, 'n, 'a, 'f, 'db> {
     task: &'s str,
-    set: &'s UsesOfSet<'n, 'a>,
+    set: &'s UsesOfSet<'n, 'a, 'f, 'db>,
     found: bool,
 }
 
-impl<'a> SourceOrderVisitor<'a> for Callbacks<'_, '_, '_> {
+impl<'a> SourceOrderVisitor<'a> for Callbacks<'_, '_, 'a, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         if let AnyNodeRef::ExprCall(call) = node
             && let Expr::Attribute(callee) = &*call.func

@@ -16,7 +16,8 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 
 use super::duration::takes_long;
-use super::keepers;
+use super::leaving::cancels_all;
+use super::{elements, keepers};
 use crate::edit::aligned::realigned;
 use crate::edit::insertion::Slot;
 use crate::edit::{annotations, fresh_names, imports};
@@ -78,7 +79,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
 
     /// Whether the function may wait for the task at its end.
     pub(super) fn may_await(&self) -> bool {
-        match self.file.settings.task_strategy {
+        let is_wanted = match self.file.settings.task_strategy {
             TaskStrategy::Auto => {
                 is_entry_point(self.file, self.owner)
                     && self.ending() == Ending::Ends
@@ -86,7 +87,13 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             }
             TaskStrategy::Await => self.file.is_async(self.owner) && self.ending() != Ending::Never,
             TaskStrategy::Set => false,
-        }
+        };
+        let body = match self.owner {
+            Owner::Function(function) => function.body.as_slice(),
+            Owner::Module | Owner::Lambda(_) => self.file.body(),
+        };
+        // To await a task that the program has cancelled raises `CancelledError`.
+        is_wanted && !cancels_all(self.file, body)
     }
 
     /// How the coroutine of the task ends.
@@ -285,13 +292,16 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
 
     /// The set to keep the task in, and the edits that make it if there is none yet.
     fn keeper(&self) -> Result<(String, Vec<Edit>), String> {
+        let fits = |annotation: Option<&Expr>| {
+            elements::fits(self.file, annotation, self.call, self.owner)
+        };
         if let Some(class) = self.site.class()
             && self.has_self()
-            && let Some(set) = keepers::in_instance(self.file, class)
+            && let Some(set) = keepers::in_instance(self.file, class, &self.site, &fits)
         {
             return Ok((set, Vec::new()));
         }
-        if let Some(set) = keepers::in_module(self.file)
+        if let Some(set) = keepers::in_module(self.file, &fits)
             && self.means_module_name(set)
         {
             return Ok((set.to_owned(), Vec::new()));

@@ -1,7 +1,9 @@
 //! Statements after which the end of a suite is not reached.
 
+use asyncfix_analysis::resolve::semantics::Semantics;
+use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{AnyNodeRef, Stmt};
+use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
 
 use crate::file::File;
 
@@ -28,6 +30,54 @@ pub(super) fn exits(file: &File<'_, '_>, statement: &Stmt) -> bool {
     let mut search = Exits(file, false);
     search.visit_stmt(statement);
     search.1
+}
+
+/// How many calls are followed.
+const DEPTH: usize = 3;
+
+/// Whether statements cancel all tasks of the event loop, or a function that they call does.
+pub(super) fn cancels_all(file: &File<'_, '_>, body: &[Stmt]) -> bool {
+    /// Looks for what takes all tasks, and for what cancels one.
+    struct Search<'s, 'db> {
+        semantics: &'s Semantics<'db>,
+        depth: usize,
+        takes: bool,
+        cancels: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node {
+                self.takes |= self
+                    .semantics
+                    .means(&call.func, &["asyncio.all_tasks", "asyncio.Task.all_tasks"]);
+                self.cancels |= matches!(&*call.func, Expr::Attribute(method) if method.attr.as_str() == "cancel");
+                if let Some(depth) = self.depth.checked_sub(1)
+                    && let Some(function) = self.semantics.function_in_sight(&call.func)
+                    && let Some(node) = function.node(self.semantics.db())
+                {
+                    let own = self.semantics.of_function(&function);
+                    let mut inner = Search {
+                        semantics: &own,
+                        depth,
+                        takes: false,
+                        cancels: false,
+                    };
+                    inner.visit_body(&node.body);
+                    self.takes |= inner.takes;
+                    self.cancels |= inner.cancels;
+                }
+            }
+            own_code(node)
+        }
+    }
+    let mut search = Search {
+        semantics: &file.semantics,
+        depth: DEPTH,
+        takes: false,
+        cancels: false,
+    };
+    search.visit_body(body);
+    search.takes && search.cancels
 }
 
 /// Whether a `return` or `raise` in these statements leaves the function.

@@ -1,8 +1,10 @@
 //! Pitfall 8: not awaiting tasks.
 
 mod at_end;
+mod available;
 pub mod dangling;
 mod duration;
+mod elements;
 mod keepers;
 mod kept;
 mod leaving;

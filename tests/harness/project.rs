@@ -9,6 +9,7 @@ use asyncfix_engine::config::{Overrides, Resolver};
 use asyncfix_engine::discovery;
 use asyncfix_engine::run::{self, Input, Knowledge, Mode, Outcomes, Request};
 use asyncfix_engine::selection::Layer;
+use asyncfix_engine::session::{Cancellation, Checked, Session, SessionError};
 
 use super::pages::Case;
 
@@ -24,6 +25,20 @@ pub struct Folder {
     /// The time of the last change: two texts that are written within one tick of the system's clock must differ.
     time: SystemTime,
     threads: rayon::ThreadPool,
+}
+
+/// What a run or a session lays over the settings of a case.
+pub fn overrides(code: Option<&str>, unsafe_fixes: bool) -> Overrides {
+    // What suppresses nothing is told by all the others.
+    let code = code.filter(|code| *code != "AF001");
+    Overrides {
+        layer: Layer {
+            select: Some(vec![code.unwrap_or("ALL").to_owned()]),
+            ..Layer::default()
+        },
+        unsafe_fixes: Some(unsafe_fixes),
+        ..Overrides::default()
+    }
 }
 
 /// What a run is about.
@@ -118,16 +133,7 @@ impl Folder {
 
     /// Runs over the files that are there.
     pub fn run(&mut self, asked: Asked<'_>) -> Outcomes {
-        // What suppresses nothing is told by all the others.
-        let code = asked.code.filter(|code| *code != "AF001");
-        let overrides = Overrides {
-            layer: Layer {
-                select: Some(vec![code.unwrap_or("ALL").to_owned()]),
-                ..Layer::default()
-            },
-            unsafe_fixes: Some(asked.unsafe_fixes),
-            ..Overrides::default()
-        };
+        let overrides = overrides(asked.code, asked.unsafe_fixes);
         let resolver = Resolver::new(overrides, &asked.cwd).expect("the settings are right");
         let paths = if asked.paths.is_empty() {
             vec![self.root.clone()]
@@ -164,6 +170,16 @@ impl Folder {
             .expect("the settings are right");
         self.knowledge = outcomes.knowledge.take();
         outcomes
+    }
+
+    /// What a session over the folder finds in a file, as an editor would ask it.
+    pub fn ask(&self, session: &mut Session, file: &str) -> Result<Checked, SessionError> {
+        let path = self.root.join(file);
+        session
+            .configuration_changed(None)
+            .map_err(SessionError::from)?;
+        self.threads
+            .install(|| session.check(&path, true, &Cancellation::default()))
     }
 
     /// Runs over the whole folder, from within.

@@ -43,7 +43,8 @@ REQUIREMENTS = [HERE / "stubs.txt", HERE / "resources.txt"]
 
 KEYS = {
     "class": str, "open": list, "method": list, "tuple": int, "idle_with": dict, "awaited": (bool, str), "form": str, "close": list,
-    "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "enters": list, "exit": str, "late": bool,
+    "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "enters": list, "entered_as": list, "exit": str,
+    "late": bool,
     "unclosed": str, "note": str,
 }
 REQUIRED = ("class", "awaited", "form", "close", "close_awaited", "exit")
@@ -584,6 +585,12 @@ class Row:
         for key in ("then", "setup"):
             if key in row:
                 self.method(row[key], True, own=True)
+        if "entered_as" in row:
+            given = inspect.signature(self.real.__aenter__).return_annotation
+            bases = [base for base in self.real.__mro__[1:] if base.__name__ == given or base is given]
+            self.expect(bases, f"entered_as, but {name_of(self.real)}.__aenter__ gives no base class")
+            for name in row["entered_as"]:
+                self.expect(not bases or hasattr(bases[0], name), f"entered_as: {given} has no {name}")
         for name in row.get("enters", []):
             if name != "*":
                 function = inspect.getattr_static(self.real, name, None)
