@@ -134,7 +134,6 @@ fn may_be_led_by_base(
     class: &ast::StmtClassDef,
     names: &FxHashSet<&str>,
 ) -> bool {
-    let db = file.semantics.db();
     let mut open = Vec::new();
     for base in class.bases() {
         let Some(definition) = file.semantics.class_named(base) else {
@@ -146,7 +145,7 @@ fn may_be_led_by_base(
         let Some(definition) = open.pop() else {
             return false;
         };
-        let Some(base) = Class::of(db, definition) else {
+        let Some(base) = Class::of(&file.semantics, definition) else {
             return true;
         };
         if mentions(&base.node().body, names) || base.bases().count() != base.base_classes().count()
