@@ -22,9 +22,8 @@ pub(super) fn is_made_before<'a>(
     at: usize,
     site: &Site<'_, 'a>,
 ) -> bool {
-    let (before, set) = match init.body.split_at_checked(at) {
-        Some((before, [set, ..])) => (before, set),
-        _ => return false,
+    let Some((before, [set, ..])) = init.body.split_at_checked(at) else {
+        return false;
     };
     if leaves_early(before) {
         return false;
@@ -60,7 +59,7 @@ pub(super) fn is_made_before<'a>(
         calls_base: false,
     };
     early.visit_body(before);
-    !early.is_led && !(early.calls_base && may_be_led_by_base(file, class, &names))
+    !(early.is_led || early.calls_base && may_be_led_by_base(file, class, &names))
 }
 
 /// The names of the methods of a class that call its method `name`, or may: of those that mention it.
