@@ -14,13 +14,13 @@ use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Path, Shape};
 use crate::blocking::through::{self, Defined, HelperCall};
-use crate::blocking::{asked, folders, taken_away};
+use crate::blocking::{asked, folders, handles, patterns, taken_away};
 use crate::file::File;
 
 /// How many bindings are followed to find out what a path is made of.
@@ -81,6 +81,7 @@ impl FileUses {
             file,
             knows_folders: folders::are_of_interest(file),
             defined: Defined::of(file.body()),
+            constants: patterns::constants(file.body()),
             functions: Vec::new(),
             entered: FxHashSet::default(),
             locks: Vec::new(),
@@ -89,6 +90,7 @@ impl FileUses {
         };
         search.visit_body(file.body());
         let mut uses = search.uses;
+        handles::follow_replaced(&mut uses);
         through::follow(&mut uses, &search.calls);
         uses.sort_by_key(|found| found.range.start());
         Self { uses }
@@ -117,8 +119,22 @@ pub(super) fn meets_others(
     let all = file.file_uses();
     let own = all.within(range);
     let around = all.within(function.range());
+    if let Some(written) = handles::left_half_written(around, function, range)
+        && !is_run_once(file, function)
+    {
+        return Some(format!(
+            "other tasks may find `{}` half-written while this waits",
+            written.path.text
+        ));
+    }
     own.iter().find_map(|found| {
         let path = &found.path;
+        if found.does.creates && path.agreement != Agreement::Never {
+            return Some(format!(
+                "on cancellation the thread may still create `{}`, and nobody would know",
+                path.text
+            ));
+        }
         if found.does.writes && taken_away::is_taken_away(file, function, range, path) {
             return Some(format!(
                 "on cancellation the thread may still write `{}` after it was removed",
@@ -197,8 +213,18 @@ pub(super) fn meets_others(
         if found.does.writes && is_answer(asked::Answer::Missing) {
             return Some(format!("another call may find `{text}` half-written"));
         }
-        ((found.does.removes || found.does.makes) && is_answer(asked::Answer::Any))
-            .then(|| OPENED_CHECK.to_owned())
+        if (found.does.removes || found.does.makes) && is_answer(asked::Answer::Any) {
+            return Some(OPENED_CHECK.to_owned());
+        }
+        // Callers may name a file that other code names in another way.
+        let mut others = all.uses.iter();
+        let may_meet = others.any(|other| {
+            other.function.is_some()
+                && !found.involves(other)
+                && may_clash(&other)
+                && path.pattern.may_meet(&other.path.pattern)
+        });
+        may_meet.then(|| patterns::reason(&path.text, found.does.changes()))
     })
 }
 
@@ -272,6 +298,8 @@ pub(super) struct Search<'f, 'a, 'db> {
     pub(super) knows_folders: bool,
     /// The functions of the module.
     pub(super) defined: Defined<'a>,
+    /// What the names of the module stand for.
+    pub(super) constants: FxHashMap<&'a str, Option<&'a Expr>>,
     /// The functions around, and their variables.
     functions: Vec<(&'a ast::StmtFunctionDef, Locals<'a>)>,
     /// Calls that are the item of a `with`, looked at with that.
@@ -364,8 +392,10 @@ impl<'a> Search<'_, 'a, '_> {
                 _ => return self.helper_called(call),
             },
         };
+        let is_handle = path.as_deref() == Some("os.fdopen");
         for (path, does) in paths(call, row, receiver, writes) {
-            self.add(call, path, does);
+            let opened = is_handle.then(|| self.path_of_handle(path, self.visible()));
+            self.add(call, opened.flatten().unwrap_or(path), does);
         }
     }
 
@@ -437,6 +467,7 @@ impl<'a> Search<'_, 'a, '_> {
             text: one_line(self.file.text(path)),
             key: (function.map(TextRange::start), text),
             shape: self.shape(path, visible, WRITTEN_OUT),
+            pattern: self.pattern(path, visible, steps),
             agreement: self.agreement(path, visible, &mut FxHashSet::default()),
             folder,
         }
@@ -605,8 +636,8 @@ pub(super) fn innermost<'v, 'a>(
 
 /// The names and calls in an expression.
 #[derive(Default)]
-struct Names<'a> {
-    found: Vec<&'a ast::ExprName>,
+pub(super) struct Names<'a> {
+    pub(super) found: Vec<&'a ast::ExprName>,
     calls: Vec<&'a ast::ExprCall>,
 }
 
