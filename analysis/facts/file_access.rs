@@ -21,6 +21,8 @@ pub struct Does {
     pub makes: bool,
     /// It asks about what is there.
     pub asks: bool,
+    /// It writes a file that was not there, and fails where one is.
+    pub creates: bool,
 }
 
 impl Does {
@@ -102,9 +104,12 @@ fn positions(
         // Which one it is depends.
         Some(None) => (false, true),
     };
+    let creates =
+        matches!(mode, Some(Expr::StringLiteral(text)) if text.value.to_str().contains('x'));
     let does = Does {
         reads,
         writes,
+        creates,
         ..Does::default()
     };
     vec![(0, does)]

@@ -8,7 +8,7 @@ use asyncfix_syntax::lines::one_line;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::blocking::files::Use;
 use crate::blocking::locals::{Locals, Source};
@@ -29,6 +29,8 @@ pub(super) struct Search<'f, 'a, 'db> {
     pub(super) knows_folders: bool,
     /// The functions of the module.
     pub(super) defined: Defined<'a>,
+    /// What the names of the module stand for.
+    pub(super) constants: FxHashMap<&'a str, Option<&'a Expr>>,
     /// The functions around, and their variables.
     pub(super) functions: Vec<(&'a ast::StmtFunctionDef, Locals<'a>)>,
     /// Calls that are the item of a `with`, looked at with that.
@@ -121,8 +123,10 @@ impl<'a> Search<'_, 'a, '_> {
                 _ => return self.helper_called(call),
             },
         };
+        let is_handle = path.as_deref() == Some("os.fdopen");
         for (path, does) in paths(call, row, receiver, writes) {
-            self.add(call, path, does);
+            let opened = is_handle.then(|| self.path_of_handle(path, self.visible()));
+            self.add(call, opened.flatten().unwrap_or(path), does);
         }
     }
 
@@ -194,6 +198,7 @@ impl<'a> Search<'_, 'a, '_> {
             text: one_line(self.file.text(path)),
             key: (function.map(TextRange::start), text),
             shape: self.shape(path, visible, WRITTEN_OUT),
+            pattern: self.pattern(path, visible, steps),
             agreement: self.agreement(path, visible, &mut FxHashSet::default()),
             folder,
         }
@@ -362,8 +367,8 @@ pub(super) fn innermost<'v, 'a>(
 
 /// The names and calls in an expression.
 #[derive(Default)]
-struct Names<'a> {
-    found: Vec<&'a ast::ExprName>,
+pub(super) struct Names<'a> {
+    pub(super) found: Vec<&'a ast::ExprName>,
     calls: Vec<&'a ast::ExprCall>,
 }
 

@@ -16,7 +16,7 @@ use crate::blocking::file_uses::Search;
 use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
 use crate::blocking::paths::{Agreement, Path};
 use crate::blocking::through::{self, Defined};
-use crate::blocking::{asked, folders, taken_away};
+use crate::blocking::{asked, folders, handles, patterns, taken_away};
 use crate::file::File;
 
 /// One use of a file.
@@ -71,6 +71,7 @@ impl FileUses {
             file,
             knows_folders: folders::are_of_interest(file),
             defined: Defined::of(file.body()),
+            constants: patterns::constants(file.body()),
             functions: Vec::new(),
             entered: FxHashSet::default(),
             locks: Vec::new(),
@@ -79,6 +80,7 @@ impl FileUses {
         };
         search.visit_body(file.body());
         let mut uses = search.uses;
+        handles::follow_replaced(&mut uses);
         through::follow(&mut uses, &search.calls);
         uses.sort_by_key(|found| found.range.start());
         Self { uses }
@@ -107,8 +109,22 @@ pub(super) fn meets_others(
     let all = file.file_uses();
     let own = all.within(range);
     let around = all.within(function.range());
+    if let Some(written) = handles::left_half_written(around, function, range)
+        && !is_run_once(file, function)
+    {
+        return Some(format!(
+            "other tasks may find `{}` half-written while this waits",
+            written.path.text
+        ));
+    }
     own.iter().find_map(|found| {
         let path = &found.path;
+        if found.does.creates && path.agreement != Agreement::Never {
+            return Some(format!(
+                "on cancellation the thread may still create `{}`, and nobody would know",
+                path.text
+            ));
+        }
         if found.does.writes && taken_away::is_taken_away(file, function, range, path) {
             return Some(format!(
                 "on cancellation the thread may still write `{}` after it was removed",
@@ -187,8 +203,18 @@ pub(super) fn meets_others(
         if found.does.writes && is_answer(asked::Answer::Missing) {
             return Some(format!("another call may find `{text}` half-written"));
         }
-        ((found.does.removes || found.does.makes) && is_answer(asked::Answer::Any))
-            .then(|| OPENED_CHECK.to_owned())
+        if (found.does.removes || found.does.makes) && is_answer(asked::Answer::Any) {
+            return Some(OPENED_CHECK.to_owned());
+        }
+        // Callers may name a file that other code names in another way.
+        let mut others = all.uses.iter();
+        let may_meet = others.any(|other| {
+            other.function.is_some()
+                && !found.involves(other)
+                && may_clash(&other)
+                && path.pattern.may_meet(&other.path.pattern)
+        });
+        may_meet.then(|| patterns::reason(&path.text, found.does.changes()))
     })
 }
 

@@ -6,6 +6,7 @@ use ruff_python_ast::{self as ast, Expr, Operator};
 use crate::blocking::file_uses::{Search, innermost};
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Folder, Path, Shape};
+use crate::blocking::patterns::Pattern;
 use crate::file::File;
 use asyncfix_knowledge::conduct::names_a_path;
 use asyncfix_syntax::lines::one_line;
@@ -25,10 +26,10 @@ const PASSING: [&str; 7] = [
 ];
 
 /// Methods of paths that give a path to the same file.
-const SAME: [&str; 3] = ["absolute", "expanduser", "resolve"];
+pub(super) const SAME: [&str; 3] = ["absolute", "expanduser", "resolve"];
 
 /// The functions whose variables are to be seen.
-type Visible<'v, 'a> = &'v [(&'a ast::StmtFunctionDef, Locals<'a>)];
+pub(super) type Visible<'v, 'a> = &'v [(&'a ast::StmtFunctionDef, Locals<'a>)];
 
 /// Whether it may matter in a file in which folder something lies.
 pub(super) fn are_of_interest(file: &File<'_, '_>) -> bool {
@@ -163,7 +164,12 @@ impl<'a> Search<'_, 'a, '_> {
     }
 
     /// The folder whose files an expression goes through.
-    fn listed(&self, items: &'a Expr, visible: Visible<'_, 'a>, steps: usize) -> Option<Folder> {
+    pub(super) fn listed(
+        &self,
+        items: &'a Expr,
+        visible: Visible<'_, 'a>,
+        steps: usize,
+    ) -> Option<Folder> {
         let steps = steps.checked_sub(1)?;
         match items {
             Expr::Name(name) => {
@@ -328,6 +334,7 @@ fn of_text(path: &str) -> Option<Folder> {
             text: one_line(folder),
             shape: Shape::of_text(&key),
             key: (None, key),
+            pattern: Pattern::of_text(folder),
             agreement: Agreement::Same,
             folder: None,
         }),

@@ -22,7 +22,7 @@ use ruff_text_size::Ranged;
 use crate::blocking::call::{is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
 use crate::blocking::rewrite::Blocking;
-use crate::blocking::{PITFALL, files, helper_files};
+use crate::blocking::{PITFALL, databases, files, helper_files};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Related, Remedy};
@@ -155,6 +155,7 @@ impl Codemod for BlockingHelper {
                 row.reason = meets_itself()
                     .or_else(meets_others)
                     .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)))
+                    .or_else(|| databases::opened_between(file, call, &chain, surroundings.owner))
                     .or_else(writes)
                     .or_else(in_other_files)
                     .or_else(may_be_written);
@@ -366,12 +367,17 @@ fn is_constant(value: &Expr) -> bool {
 
 /// Whether what blocks at the end of a chain is an access to a file.
 pub(super) fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
+    ends_with(file, chain, "AF204")
+}
+
+/// Whether what blocks at the end of a chain belongs to the rule with this code.
+pub(super) fn ends_with(file: &File<'_, '_>, chain: &Chain, code: &str) -> bool {
     let table = &file.settings.blocking;
     chain.names.last().is_some_and(|path| {
         let row = table
             .get(path)
             .or_else(|| table.get(&format!("builtins.{path}")));
-        row.is_some_and(|row| row.code == "AF204")
+        row.is_some_and(|row| row.code == code)
     })
 }
 

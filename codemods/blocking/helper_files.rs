@@ -13,9 +13,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::blocking::files::{Use, is_run_once};
-use crate::blocking::folders;
 use crate::blocking::helper::uses_files;
 use crate::blocking::paths::Agreement;
+use crate::blocking::{folders, patterns};
 use crate::file::File;
 
 /// Why the files that a function of the same module uses, called by `call` in the code of `owner`, may meet other code
@@ -42,6 +42,12 @@ pub(super) fn of_helper(
         let mut others = all.uses.iter();
         others.any(|other| may_clash(found, other) && other.path.is_same(&found.path))
     };
+    let may_meet = |found: &Use| {
+        let mut others = all.uses.iter();
+        others.any(|other| {
+            may_clash(found, other) && found.path.pattern.may_meet(&other.path.pattern)
+        })
+    };
     let of_folder = |found: &Use| {
         let others = all.uses.iter().filter(|other| may_clash(found, other));
         let mut folders = others.filter_map(|other| found.path.common_folder(&other.path));
@@ -67,7 +73,12 @@ pub(super) fn of_helper(
             if found.does.changes() {
                 Some(format!("two calls may write `{text}` at the same time"))
             } else {
-                elsewhere.then(|| format!("other code writes `{text}`, maybe at the same time"))
+                if elsewhere {
+                    return Some(format!(
+                        "other code writes `{text}`, maybe at the same time"
+                    ));
+                }
+                may_meet(found).then(|| patterns::reason(text, false))
             }
         })
 }

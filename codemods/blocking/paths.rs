@@ -2,6 +2,8 @@
 
 use ruff_text_size::TextSize;
 
+use crate::blocking::patterns::Pattern;
+
 /// How far calls of one function agree on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Agreement {
@@ -23,6 +25,8 @@ pub(super) struct Path {
     pub(super) key: (Option<TextSize>, String),
     /// What tells the same in several functions.
     pub(super) shape: Shape,
+    /// The files that it may name.
+    pub(super) pattern: Pattern,
     pub(super) agreement: Agreement,
     /// The folder that it lies in.
     pub(super) folder: Option<Folder>,
@@ -144,16 +148,19 @@ impl Shape {
         }
     }
 
-    /// The same with other values in the place of the variables. `None` where one of them has none.
-    pub(super) fn given<'s>(&self, value: impl Fn(&str) -> Option<&'s Self>) -> Option<Self> {
+    /// The same with other values in the place of the variables that have one.
+    pub(super) fn given<'s>(&self, value: impl Fn(&str) -> Option<&'s Self>) -> Self {
         let mut given = Self::default();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => given.add_text(text),
-                Piece::Name(name) => given.add(value(name)?.clone()),
+                Piece::Name(name) => match value(name) {
+                    Some(value) => given.add(value.clone()),
+                    None => given.add_name(name),
+                },
             }
         }
-        Some(given)
+        given
     }
 
     /// All of it as a text.

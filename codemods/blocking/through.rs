@@ -124,7 +124,7 @@ pub(super) fn follow(uses: &mut Vec<Use>, calls: &[HelperCall]) {
 
 impl HelperCall {
     /// The path that a use in the function is about, in words of its caller. `None` where it does not depend on what the
-    /// function is given, or on something else as well.
+    /// function is given.
     fn path(&self, path: &Path) -> Option<Path> {
         let given = |name: &str| {
             self.given
@@ -135,21 +135,30 @@ impl HelperCall {
         if let Some(name) = path.shape.name() {
             return given(name).cloned();
         }
-        let shape = path.shape.given(|name| Some(&given(name)?.shape))?;
-        let agreement = path
+        let shape = path.shape.given(|name| Some(&given(name)?.shape));
+        let pattern = path.pattern.given(|name| Some(&given(name)?.pattern));
+        let of_given = path
             .shape
             .names()
             .filter_map(|name| Some(given(name)?.agreement))
             .max()?;
-        let is_own = agreement != Agreement::Same;
+        // The rest are variables of the function itself.
+        let is_whole = path.shape.names().all(|name| given(name).is_some());
+        let agreement = match path.agreement {
+            own if own == Agreement::Never || !is_whole => own.max(of_given),
+            _ => of_given,
+        };
+        let around = if is_whole {
+            self.function.filter(|_| agreement != Agreement::Same)
+        } else {
+            Some(self.helper)
+        };
         Some(Path {
             text: path.text.clone(),
-            key: (
-                self.function.filter(|_| is_own).map(TextRange::start),
-                shape.to_text(),
-            ),
+            key: (around.map(TextRange::start), shape.to_text()),
             agreement,
             shape,
+            pattern,
             folder: path.folder.as_ref().and_then(|folder| self.folder(folder)),
         })
     }
