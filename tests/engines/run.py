@@ -182,6 +182,8 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
+        # The sources' paths are relative: the project around the working folder would count for them.
+        os.chdir(folder)
         sources = folder / "sources.parquet"
         pairs = make_sources.write(sources, options.count, options.seed)
         peaks = []
