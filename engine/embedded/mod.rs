@@ -183,6 +183,15 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The edit that puts `content` in the place of a range.
+pub fn edit_at(range: TextRange, content: String) -> Edit {
+    match (range.is_empty(), content.is_empty()) {
+        (true, _) => Edit::insertion(content, range.start()),
+        (false, true) => Edit::range_deletion(range),
+        (false, false) => Edit::range_replacement(content, range),
+    }
+}
+
 /// Moves findings and their edits to other places. `None` where one has no place.
 fn moved_findings(
     findings: &mut [Finding],
@@ -198,11 +207,7 @@ fn moved_findings(
         for edit in rewrite.edits.iter_mut().chain(&mut rewrite.shared) {
             let (start, end) = (moved(edit.start())?, moved(edit.end())?);
             let content = content(edit.content().unwrap_or_default());
-            *edit = match (start == end, content.is_empty()) {
-                (true, _) => Edit::insertion(content, start),
-                (false, true) => Edit::deletion(start, end),
-                (false, false) => Edit::replacement(content, start, end),
-            };
+            *edit = edit_at(TextRange::new(start, end), content);
         }
     }
     Some(())

@@ -7,7 +7,7 @@ use lsp_types::{
     OptionalVersionedTextDocumentIdentifier, Range, TextDocumentEdit, TextEdit, Uri, WorkspaceEdit,
 };
 use ruff_diagnostics::{Applicability, Edit};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::Ranged;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use super::FIX_ALL;
 use super::client::Client;
 use super::diagnostics::{diagnostic, open_or_on_disk};
 use super::documents::{Document, Documents};
-use super::positions::Places;
+use super::positions::Positions;
 
 /// What an action does whose edits are not known before it is chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ pub(super) fn at(
     client: Client,
     offers_unsafe: bool,
 ) -> Vec<CodeAction> {
-    let places = Places::new(&checked.text, client.encoding);
+    let places = Positions::new(&checked.text, client.encoding);
     let wanted = params.context.only.as_deref();
     let mut actions = Vec::new();
     let here: Vec<&Finding> = checked
@@ -170,7 +170,7 @@ fn touch(one: Range, other: Range) -> bool {
 fn fix_of(
     finding: &Finding,
     document: &Document,
-    places: &Places<'_>,
+    places: &Positions<'_>,
     documents: &Documents,
     client: Client,
     offers_unsafe: bool,
@@ -209,21 +209,12 @@ fn fix_of(
     })
 }
 
-/// An edit at a range.
-pub(super) fn edit_at(range: TextRange, content: String) -> Edit {
-    match (range.is_empty(), content.is_empty()) {
-        (true, _) => Edit::insertion(content, range.start()),
-        (false, true) => Edit::range_deletion(range),
-        (false, false) => Edit::range_replacement(content, range),
-    }
-}
-
 /// What changes in one file: its name, its version where it is open, and the edits.
 pub(super) type Changed = (Uri, Option<i32>, Vec<TextEdit>);
 
 fn in_another(elsewhere: &Elsewhere, documents: &Documents, client: Client) -> Option<Changed> {
     let edits_in = |text: &str| {
-        let places = Places::new(text, client.encoding);
+        let places = Positions::new(text, client.encoding);
         let edits = elsewhere.edits.iter();
         edits.map(|edit| text_edit(edit, &places)).collect()
     };
@@ -232,7 +223,7 @@ fn in_another(elsewhere: &Elsewhere, documents: &Documents, client: Client) -> O
     Some((uri, version, edits_in(&text)))
 }
 
-fn text_edit(edit: &Edit, places: &Places<'_>) -> TextEdit {
+fn text_edit(edit: &Edit, places: &Positions<'_>) -> TextEdit {
     TextEdit {
         range: places.range(edit.range()),
         new_text: edit.content().unwrap_or_default().to_owned(),

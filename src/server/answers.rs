@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use super::actions::{self, Changed, Data, Task};
 use super::documents::{Document, uri_of};
 use super::notebooks::in_cell;
-use super::positions::Places;
+use super::positions::Positions;
 use super::{APPLY_FIX_ALL, diagnostics, hover};
 use crate::server::worker::{Failure, Worker, read};
 
@@ -390,7 +390,7 @@ impl Worker {
     /// What becomes of a document, or of the cells of the notebook that it belongs to.
     pub(super) fn changes(&self, document: &Document, rewritten: &Rewritten) -> Vec<Changed> {
         let edits = |document: &Document, new: &str| {
-            let places = Places::new(&document.text, self.client.encoding);
+            let places = Positions::new(&document.text, self.client.encoding);
             let edits = places.edits_to(new);
             (document.uri.clone(), Some(document.version), edits)
         };

@@ -20,7 +20,7 @@ use rustc_hash::FxHasher;
 use super::NAME;
 use super::client::Client;
 use super::documents::{Documents, uri_of};
-use super::positions::Places;
+use super::positions::Positions;
 use crate::output::report::reason;
 
 /// The rule about comments that suppress nothing.
@@ -28,7 +28,7 @@ const UNUSED: &str = "AF001";
 
 /// The diagnostics of a file.
 pub(super) fn of(checked: &Checked, documents: &Documents, client: Client) -> Vec<Diagnostic> {
-    let places = Places::new(&checked.text, client.encoding);
+    let places = Positions::new(&checked.text, client.encoding);
     let findings = checked.findings.iter();
     findings
         .map(|finding| Diagnostic {
@@ -51,7 +51,7 @@ fn related(
         let (uri, text) = open_or_on_disk(&related.path, documents)?;
         let range = definition_of(&text, &related.function)?;
         Some(DiagnosticRelatedInformation {
-            location: Location::new(uri, Places::new(&text, client.encoding).range(range)),
+            location: Location::new(uri, Positions::new(&text, client.encoding).range(range)),
             message: related.message.clone(),
         })
     });
@@ -60,7 +60,7 @@ fn related(
     let changed = elsewhere.flat_map(|elsewhere| {
         let found = open_or_on_disk(&elsewhere.path, documents);
         found.into_iter().flat_map(|(uri, text)| {
-            let places = Places::new(&text, client.encoding);
+            let places = Positions::new(&text, client.encoding);
             let at = |edit: &Edit| DiagnosticRelatedInformation {
                 location: Location::new(uri.clone(), places.range(edit.range())),
                 message: "the fix changes this as well".to_owned(),
@@ -80,7 +80,7 @@ pub(super) fn open_or_on_disk(path: &Path, documents: &Documents) -> Option<(Uri
 }
 
 /// One finding.
-pub(super) fn diagnostic(finding: &Finding, places: &Places<'_>) -> Diagnostic {
+pub(super) fn diagnostic(finding: &Finding, places: &Positions<'_>) -> Diagnostic {
     let message = match reason(finding) {
         Some(reason) => format!("{}\n{reason}", finding.message),
         None => finding.message.clone(),

@@ -9,7 +9,7 @@ use lsp_types::{TextDocumentContentChangeEvent, TextDocumentItem, Uri};
 use rustc_hash::FxHashMap;
 use url::Url;
 
-use super::positions::{Encoding, Places};
+use super::positions::{Encoding, Positions};
 
 /// A text that is open.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ pub(super) fn changed(
         match change.range {
             None => text = change.text,
             Some(range) => {
-                let span = Places::new(&text, encoding).span(range);
+                let span = Positions::new(&text, encoding).span(range);
                 text.replace_range(span, &change.text);
             }
         }

@@ -6,7 +6,7 @@ use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 use ruff_text_size::{TextRange, TextSize};
 
 use super::client::Client;
-use super::positions::Places;
+use super::positions::Positions;
 
 /// What is to be said about a position in a file. `checked` has its findings, where it could be looked at.
 pub(super) fn at(
@@ -15,7 +15,7 @@ pub(super) fn at(
     position: Position,
     client: Client,
 ) -> Option<Hover> {
-    let places = Places::new(text, client.encoding);
+    let places = Positions::new(text, client.encoding);
     let offset = places.offset(position);
     let of_findings = || {
         let at = TextSize::try_from(offset).ok()?;

@@ -50,6 +50,8 @@ const APPLY_FIX_ALL: &str = "asyncfix.applyFixAll";
 /// Something for the worker.
 enum Job {
     Notification(Notification),
+    /// What the client says to a question of the server.
+    Answer(Response),
     Request(Request, Cancellation),
     /// Answer this one when everything before it is answered, and stop.
     Stop(RequestId),
@@ -211,11 +213,7 @@ fn read(connection: &Connection, shared: &Shared, queue: &Sender<Job>) -> u8 {
                 }
                 hand_on(Job::Notification(notification));
             }
-            // Nothing is asked whose answer matters but settings, and those are asked for again.
-            Message::Response(response) => hand_on(Job::Notification(Notification::new(
-                worker::ANSWER.to_owned(),
-                json!({"id": response.id, "result": response.response_result.ok()}),
-            ))),
+            Message::Response(response) => hand_on(Job::Answer(response)),
         }
     }
     // The editor is gone without a word.

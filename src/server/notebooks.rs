@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use asyncfix_codemods::finding::Remedy;
+use asyncfix_engine::embedded::edit_at;
 use asyncfix_engine::session::Checked;
 use lsp_types::{NotebookCell, NotebookCellArrayChange, NotebookCellKind, Uri};
 use ruff_source_file::{LineIndex, OneIndexed};
@@ -127,7 +128,7 @@ pub(super) fn in_cell(checked: &Checked, number: usize, text: &str) -> Option<Ch
             }
             for edit in edits {
                 let content = edit.content().unwrap_or_default().to_owned();
-                *edit = super::actions::edit_at(moved(edit.range()), content);
+                *edit = edit_at(moved(edit.range()), content);
             }
         }
     }

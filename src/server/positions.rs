@@ -1,4 +1,4 @@
-//! Places in a text, as the language server protocol counts them, and the edits between two texts.
+//! Positions in a text, as the language server protocol counts them, and the edits between two texts.
 //!
 //! Lines end with `\n`, `\r\n` or `\r`. Columns are counted in the units that client and server agreed on: bytes of UTF-8,
 //! or units of UTF-16.
@@ -50,13 +50,13 @@ impl Encoding {
 }
 
 /// A text with its lines.
-pub(super) struct Places<'t> {
+pub(super) struct Positions<'t> {
     text: &'t str,
     index: LineIndex,
     encoding: Encoding,
 }
 
-impl<'t> Places<'t> {
+impl<'t> Positions<'t> {
     pub(super) fn new(text: &'t str, encoding: Encoding) -> Self {
         let index = LineIndex::from_source_text(text);
         Self {
@@ -250,7 +250,7 @@ fn number(count: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Encoding, Places, changes};
+    use super::{Encoding, Positions, changes};
     use lsp_types::Position;
 
     /// Applies the changes between two texts to the first, and says where the last one ends.
@@ -294,12 +294,12 @@ mod tests {
             (Encoding::Utf16, 8),
             (Encoding::Utf32, 7),
         ] {
-            let places = Places::new(text, encoding);
+            let places = Positions::new(text, encoding);
             let position = Position::new(1, column);
             assert_eq!(places.position(at), position);
             assert_eq!(places.offset(position), at);
         }
-        let places = Places::new(text, Encoding::Utf16);
+        let places = Positions::new(text, Encoding::Utf16);
         assert_eq!(
             places.offset(Position::new(1, 99)),
             text.find('\r').expect("one")

@@ -38,9 +38,6 @@ use super::documents::{Document, Documents, path_of};
 use super::notebooks::Notebooks;
 use super::{Job, NAME, Shared, diagnostics};
 
-/// What an answer of the client goes by among the notifications.
-pub(super) const ANSWER: &str = "$/answer";
-
 /// How long nobody types before what was put off is done.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -187,6 +184,7 @@ impl Worker {
                         self.log(MessageType::ERROR, format!("{method}: {error}"));
                     }
                 }
+                Job::Answer(response) => self.take_answer(&response),
                 Job::Request(request, cancellation) => self.answer(request, &cancellation),
             }
         }
@@ -345,16 +343,6 @@ impl Worker {
                 self.folders
                     .extend(added.filter_map(|folder| path_of(&folder.uri)));
             }
-            ANSWER => {
-                let id = params.get("id").and_then(Value::as_str);
-                if id.is_some_and(|id| id.starts_with(SETTINGS)) {
-                    let set = params.get("result").and_then(|list| list.get(0));
-                    if let Some(set) = set.cloned() {
-                        self.set(&set);
-                    }
-                }
-                return Ok(());
-            }
             _ => return Ok(()),
         }
         self.is_published = false;
@@ -408,6 +396,20 @@ impl Worker {
             if !self.client.pulls {
                 self.push(document.uri, Vec::new(), None);
             }
+        }
+    }
+
+    /// Takes over what is set. Nothing else is asked whose answer matters.
+    fn take_answer(&mut self, response: &Response) {
+        let is_settings = response
+            .id
+            .to_string()
+            .trim_matches('"')
+            .starts_with(SETTINGS);
+        if let (true, Ok(list)) = (is_settings, &response.response_result)
+            && let Some(set) = list.get(0)
+        {
+            self.set(set);
         }
     }
 
