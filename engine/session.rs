@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// What applies to the files of a folder.
-    pub(crate) fn config_of(&self, path: &Path) -> Result<Arc<Config>, ConfigError> {
+    pub fn config_of(&self, path: &Path) -> Result<Arc<Config>, ConfigError> {
         self.resolver.for_folder(path.parent().unwrap_or(path))
     }
 
@@ -220,6 +220,8 @@ impl Session {
         let mut changed = Vec::new();
         for known in self.known.values_mut() {
             known.is_listing_old = true;
+            // What was found is found again, where nothing has changed.
+            known.revision += 1;
             let stamps = known.files.par_iter().zip(&known.stamps);
             changed.par_extend(
                 stamps

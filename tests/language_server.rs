@@ -418,6 +418,20 @@ fn files_that_are_not_saved_yet_are_there() {
 }
 
 #[test]
+fn a_file_that_appears_is_seen_on_saving() {
+    let app = "from store import load\n\n\nasync def main():\n    load()\n";
+    let files = [("app.py", app), ("pyproject.toml", "")];
+    let mut editor = Editor::start(&files, "utf-8", true);
+    editor.open("app.py", app);
+    assert!(editor.codes("app.py").is_empty());
+    std::fs::write(editor.path("store.py"), "async def load():\n    return 1\n").expect("written");
+    let params = json!({"textDocument": editor.document("app.py")});
+    editor.tell("textDocument/didSave", params);
+    assert_eq!(editor.codes("app.py"), ["AF101"]);
+    editor.stop();
+}
+
+#[test]
 fn related_places_are_named() {
     let helper = "import time\n\n\ndef load():\n    time.sleep(1)\n\n\ndef outer():\n    load()\n";
     let app = "from helper import outer\n\n\nasync def main():\n    outer()\n";
@@ -571,5 +585,13 @@ fn what_is_wrong_in_the_settings_is_said() {
     assert!(message.contains("AF9"), "{message}");
     // What was set before still holds.
     assert_eq!(editor.codes("bot.py"), ["AF201"]);
+    // A configuration that breaks is told of before anybody asks for problems.
+    std::fs::write(editor.path("asyncfix.toml"), "select = [\n").expect("written");
+    let uri = editor.uri("asyncfix.toml");
+    let changes = json!({"changes": [{"uri": uri, "type": 1}]});
+    editor.tell("workspace/didChangeWatchedFiles", changes);
+    let said = editor.hear("window/showMessage");
+    let message = said["message"].as_str().expect("a text");
+    assert!(message.contains("asyncfix.toml"), "{message}");
     editor.stop();
 }

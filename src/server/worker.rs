@@ -481,23 +481,44 @@ impl Worker {
             // An editor without a word about them leaves those that it started with.
             Ok(_) if settings.is_null() => {}
             Ok(settings) => {
+                if let Err(error) = self.apply(&settings) {
+                    // What was set before still holds.
+                    return self.tell(error);
+                }
                 self.settings = settings;
-                self.reconfigure();
+                self.is_published = false;
+                self.check_configurations();
                 self.refresh();
             }
             Err(error) => self.tell(error),
         }
     }
 
+    /// Lets settings hold, and reads all configurations anew. `Err` where the settings are wrong: nothing changes then.
+    fn apply(&mut self, settings: &Settings) -> Result<(), String> {
+        let overrides = settings.over(self.base.clone())?;
+        let changed = self.session.configuration_changed(Some(overrides));
+        changed.map_err(|error| error.0)
+    }
+
     fn reconfigure(&mut self) {
         self.is_published = false;
-        let changed = self.settings.over(self.base.clone()).and_then(|overrides| {
-            let changed = self.session.configuration_changed(Some(overrides));
-            changed.map_err(|error| error.0)
-        });
-        match changed {
-            Ok(()) => self.told = None,
+        match self.apply(&self.settings.clone()) {
+            Ok(()) => self.check_configurations(),
             Err(error) => self.tell(error),
+        }
+    }
+
+    /// Tells what is wrong in the configurations of open files. They are read when they are asked for, and perhaps nobody
+    /// asks for a while.
+    fn check_configurations(&mut self) {
+        let wrong = self
+            .documents
+            .iter()
+            .find_map(|document| self.session.config_of(&document.path).err());
+        match wrong {
+            None => self.told = None,
+            Some(error) => self.tell(error.0),
         }
     }
 }
