@@ -24,7 +24,7 @@ use crate::answers::replaced::Replacements;
 use crate::facts::libraries;
 use crate::facts::spelling::awaits_at_top;
 use crate::facts::value_flow::Place;
-use crate::index::project::Project;
+use crate::index::asked::Asked;
 use crate::resolve::semantics::Semantics;
 use crate::settings::Settings;
 
@@ -44,7 +44,7 @@ pub struct ParsedFile<'a, 'db> {
     /// The options for this file.
     pub settings: &'a Settings,
     /// What is known about the files beside it.
-    pub project: &'a Project,
+    pub project: Asked<'a>,
     /// The number of the file among those of the project.
     pub number: usize,
     /// The file's own style: indentation, quotes, line ending.
@@ -70,7 +70,7 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
         module: &'a ParsedModuleRef,
         source: &'a str,
         settings: &'a Settings,
-        project: &'a Project,
+        project: Asked<'a>,
         number: usize,
     ) -> Self {
         let semantics = Semantics::new(db, file, module.clone());

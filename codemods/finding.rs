@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use ruff_diagnostics::{Applicability, Edit, Fix};
 use ruff_text_size::{TextRange, TextSize};
+use serde::{Deserialize, Serialize};
 
 use crate::rule::Rule;
+use crate::stored::by_code;
 
 /// One mistake at one place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule that found it.
+    #[serde(with = "by_code")]
     pub rule: &'static Rule,
     /// The expression to change, in byte offsets into the file's text.
     pub range: TextRange,
@@ -23,7 +26,7 @@ pub struct Finding {
 }
 
 /// A function that plays a part in a mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Related {
     /// The file, as an absolute path.
     pub path: PathBuf,
@@ -44,7 +47,7 @@ impl Finding {
 }
 
 /// What can be done about a finding.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Remedy {
     /// The file can be rewritten.
     Rewrite(Rewrite),
@@ -63,7 +66,7 @@ impl Remedy {
 }
 
 /// What a rewrite changes in another file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Elsewhere {
     /// The file, as an absolute path.
     pub path: PathBuf,
@@ -72,7 +75,7 @@ pub struct Elsewhere {
 }
 
 /// The edits that turn one ❌ into its ✅, applied whole or not at all.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rewrite {
     /// What the rewrite does, in the imperative.
     pub title: String,

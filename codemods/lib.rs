@@ -22,6 +22,7 @@ pub mod forgotten_await;
 pub mod gather;
 pub mod mixing;
 pub mod rule;
+mod stored;
 pub mod suppression;
 pub mod tasks;
 pub mod traversal;

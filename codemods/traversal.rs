@@ -32,6 +32,9 @@ pub fn check(
     let scopes = OnceCell::new();
     let mut traversal = Traversal::new(file, codemods, &scopes);
     traversal.visit_body(file.body());
+    if let Some(writer) = &mut traversal.written.writer {
+        file.project.note_traces(writer.traces());
+    }
     let mut findings = traversal.findings;
     let suppressions = suppression::Suppressions::of(file);
     findings.retain(|finding| !suppressions.cover(finding));
@@ -184,13 +187,13 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
 }
 
 /// Names that a codemod waits for, what it seeks, and what the expression there is made of.
-type Waits = FxHashSet<(Key, Sought, Option<Node>)>;
+pub(crate) type Waits = FxHashSet<(Key, Sought, Option<Node>)>;
 
 /// A codemod, with what it waits for.
 type Waiting = (&'static dyn Codemod, Waits);
 
 /// What the codemods could find in one file.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Prospects {
     /// These have a candidate.
     pub certain: Vec<&'static dyn Codemod>,

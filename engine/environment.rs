@@ -1,13 +1,15 @@
 //! The Python environments whose packages are looked at: where they are, and what they hold.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
 
 use asyncfix_analysis::index::project::{Project, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use ty_site_packages::{PythonEnvironment, SysPrefixPathOrigin};
 
 use crate::config::ConfigError;
@@ -45,7 +47,7 @@ impl Environment {
 }
 
 /// The environments of the files of a run, each found from the folder that a file is in, whatever the working folder is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Environments {
     /// Each once.
     all: Vec<Environment>,
@@ -110,6 +112,18 @@ impl Environments {
     /// Where in [`Self::site_packages`] the files of `folder` have theirs.
     pub fn place_of(&self, folder: &SystemPath) -> Option<usize> {
         self.places.get(folder).copied().flatten()
+    }
+
+    /// A number for which they are, and whose.
+    pub(crate) fn number(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        for environment in &self.all {
+            environment.root.hash(&mut hasher);
+            environment.site_packages.hash(&mut hasher);
+        }
+        let places: BTreeMap<_, _> = self.places.iter().collect();
+        places.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Where the packages of each environment are.

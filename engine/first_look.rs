@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asyncfix_analysis::facts::calls;
+use asyncfix_analysis::facts::interface::Interface;
 use asyncfix_analysis::facts::scopes::Scopes;
 use asyncfix_analysis::facts::summary::{Summary, may_drive_coroutines, may_start_loops};
 use asyncfix_analysis::facts::value_flow::{Place, Writer};
@@ -11,11 +12,11 @@ use asyncfix_analysis::index::project::Project;
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::traversal::Prospects;
-use asyncfix_knowledge::blocking::Table;
 use ruff_db::system::SystemPathBuf;
 use ruff_python_ast::PySourceType;
 use ruff_python_parser::parse_unchecked_source;
 
+use crate::cache::stored::text_number;
 use crate::config::{Config, ConfigError, Resolver};
 use crate::discovery::{self, Found};
 use crate::embedded::path_on_disk;
@@ -44,11 +45,19 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Makes a file of a run of it, where one of the codemods has something to look at. `own` is the file's summary, where
-    /// that of the project was made without a look for codemods.
-    pub(crate) fn settle(self, project: &Project, own: Option<&Summary>) -> Settled {
+    /// The codemods that have something to look at. `own` is the file's summary, where that of the project was made
+    /// without a look for codemods.
+    pub(crate) fn codemods(
+        &self,
+        project: &Project,
+        own: Option<&Summary>,
+    ) -> Vec<&'static dyn Codemod> {
         let own = own.and_then(Summary::traces);
-        let codemods = self.prospects.settle(project, self.index, own);
+        self.prospects.settle(project, self.index, own)
+    }
+
+    /// Makes a file of a run of it, which these codemods look at.
+    pub(crate) fn settle(self, codemods: Vec<&'static dyn Codemod>) -> Settled {
         if codemods.is_empty() {
             return Settled::Nothing;
         }
@@ -78,34 +87,83 @@ pub(crate) enum Settled {
     Error(usize, Problem),
 }
 
-/// What the first look at a file brings.
+/// What codemods have to do with a file.
 pub(crate) enum FirstLook {
-    /// Nothing for any codemod.
-    Nothing(Option<Box<Summary>>),
+    /// Nothing.
+    Nothing,
     /// Something to look at.
-    Candidate(Box<Candidate>, Box<Summary>),
+    Candidate(Box<Candidate>),
     /// It cannot be looked at.
     Error(Problem),
 }
 
-/// The summary of a file that is read for what it defines alone.
-fn defined_in(path: &Path, text: &str, table: &Table) -> Box<Summary> {
+/// What the first look at a file brings.
+pub(crate) struct Looked {
+    pub(crate) first: FirstLook,
+    /// What the file says about others. `None` where it cannot be parsed.
+    pub(crate) summary: Option<Arc<Summary>>,
+    /// What others see of it, where that was asked for.
+    pub(crate) interface: Interface,
+    /// The number of its text. `None` where it cannot be read.
+    pub(crate) text: Option<u128>,
+    pub(crate) is_utf8: bool,
+}
+
+impl Looked {
+    fn new(first: FirstLook, source: Option<&Source>) -> Self {
+        Self {
+            first,
+            summary: None,
+            interface: Interface::default(),
+            text: source.map(|source| text_number(&source.text)),
+            is_utf8: source.is_none_or(Source::is_utf8),
+        }
+    }
+
+    fn with(self, summary: Box<Summary>) -> Self {
+        Self {
+            summary: Some(Arc::from(summary)),
+            ..self
+        }
+    }
+}
+
+/// Why a file is looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct Aim {
+    /// For what codemods find in it. One that is no target is read for what it says about others alone.
+    pub(crate) is_target: bool,
+    /// Whether it matters what others see of it.
+    pub(crate) for_others: bool,
+}
+
+/// A look at a stub file, which is read for what it defines alone.
+fn look_at_stub(path: &Path, source: &Source, config: &Config, aim: Aim) -> Looked {
+    let text = &source.text;
     let parsed = parse_unchecked_source(text, PySourceType::from(path));
     let scopes = Scopes::of(parsed.syntax(), text, Place::of(path));
     let mut summary = Box::new(Summary::of(parsed.syntax(), text, true));
     summary.add_traces(Writer::new(&scopes).finish());
-    summary.add_calls(calls::write(&scopes, text, table));
-    summary
+    summary.add_calls(calls::write(&scopes, text, &config.settings.blocking));
+    let mut looked = Looked::new(FirstLook::Nothing, Some(source)).with(summary);
+    if aim.for_others {
+        let place = Place::of(path);
+        looked.interface = Interface::of(&parsed, text, &place);
+    }
+    looked
 }
 
-/// Reads a file, parses it, and says whether any codemod could have work in it. One that is no target is read for what
-/// it says about others alone.
+/// Reads a file, parses it, and says whether any codemod could have work in it.
 pub(crate) fn first_look(
     index: usize,
     input: Input,
     resolver: &Resolver,
-    is_target: bool,
-) -> Result<FirstLook, ConfigError> {
+    aim: Aim,
+) -> Result<Looked, ConfigError> {
+    let Aim {
+        is_target,
+        for_others,
+    } = aim;
     let Found { shown, path, named } = input.found;
     let folder = path.parent().unwrap_or(&path);
     let config = resolver.for_folder(folder)?;
@@ -114,17 +172,17 @@ pub(crate) fn first_look(
         Some(text) => Source::utf8(text),
         None => match source::read(&path) {
             Ok(source) => source,
-            Err(_) if !is_target => return Ok(FirstLook::Nothing(None)),
+            Err(_) if !is_target => return Ok(Looked::new(FirstLook::Nothing, None)),
             Err(reason) => {
                 let problem = Problem::new(&shown, Kind::Unreadable, reason);
-                return Ok(FirstLook::Error(problem));
+                return Ok(Looked::new(FirstLook::Error(problem), None));
             }
         },
     };
     if discovery::is_stub(&path) {
-        let summary = defined_in(&path, &source.text, &config.settings.blocking);
-        return Ok(FirstLook::Nothing(Some(summary)));
+        return Ok(look_at_stub(&path, &source, &config, aim));
     }
+    let nothing = || Looked::new(FirstLook::Nothing, Some(&source));
     let words = Words::of(&source.text);
     let is_plain = !words.are_of_coroutines();
     let codes = config.codes_for(&path_on_disk(&path));
@@ -143,17 +201,17 @@ pub(crate) fn first_look(
     let is_of_libraries = may_drive_coroutines(&source.text) || may_start_loops(&source.text);
     if is_plain && !for_types && !is_asked_for && !is_of_libraries {
         let summary = Summary::of_plain_code(&source.text);
-        return Ok(FirstLook::Nothing(Some(Box::new(summary))));
+        return Ok(nothing().with(Box::new(summary)));
     }
     let parsed = parse_unchecked_source(&source.text, PySourceType::Python);
     if let Some(error) = parsed.errors().first() {
         if !is_target || is_plain && !named {
-            return Ok(FirstLook::Nothing(None));
+            return Ok(nothing());
         }
         let place = Places::of(&source.text).at(error.location.start());
         let message = format!("syntax error: {}", error.error);
         let problem = Problem::new(&shown, Kind::InvalidSyntax, message).at(place);
-        return Ok(FirstLook::Error(problem));
+        return Ok(Looked::new(FirstLook::Error(problem), Some(&source)));
     }
     let scopes = for_types.then(|| Scopes::of(parsed.syntax(), &source.text, Place::of(&path)));
     let mut writer = scopes.as_ref().map(Writer::new);
@@ -186,25 +244,28 @@ pub(crate) fn first_look(
         }
         summary.add_calls(calls);
     }
+    let mut looked = nothing().with(summary);
     let Some(path) = system_path(&path) else {
         let message = "the path is not valid UTF-8";
         let problem = Problem::new(&shown, Kind::Unreadable, message);
-        return Ok(FirstLook::Error(problem));
+        return Ok(Looked::new(FirstLook::Error(problem), Some(&source)));
     };
+    if for_others {
+        let place = Place::of(path.as_std_path());
+        looked.interface = Interface::of(&parsed, &source.text, &place);
+    }
     if prospects.is_empty() {
-        return Ok(FirstLook::Nothing(Some(summary)));
+        return Ok(looked);
     }
     let is_needed = is_given || !prospects.certain.is_empty();
-    Ok(FirstLook::Candidate(
-        Box::new(Candidate {
-            index,
-            shown,
-            path,
-            config,
-            prospects,
-            source: is_needed.then_some(source),
-            lines: input.lines,
-        }),
-        summary,
-    ))
+    looked.first = FirstLook::Candidate(Box::new(Candidate {
+        index,
+        shown,
+        path,
+        config,
+        prospects,
+        source: is_needed.then_some(source),
+        lines: input.lines,
+    }));
+    Ok(looked)
 }

@@ -1,19 +1,20 @@
 //! What the files of a project say about each other, and where their imports start: linked from a summary of each.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use asyncfix_analysis::facts::name::Name;
 use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_analysis::index::project::Project;
 use ruff_db::system::{SystemPath, SystemPathBuf};
-use ruff_python_ast::name::Name;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashSet, FxHasher};
 
-use crate::config::{Config, ConfigError, Resolver};
-use crate::discovery::STUB_FOLDER;
+use crate::config::Config;
 use crate::environment::{self, Environments};
 use crate::roots::{self, Roots, View, Whole};
+use crate::surroundings::{Surroundings, folders_of};
 
 /// The index of a project.
 pub(crate) struct Index {
@@ -33,13 +34,19 @@ pub(crate) struct Index {
 
 impl Index {
     /// Links the summaries of `files`, in their order; a file that could not be read has none. `wholes` is what they
-    /// belong to. `Err` where a configuration is wrong, or an environment that it names is none.
+    /// belong to.
     pub(crate) fn link(
         files: Vec<PathBuf>,
         summaries: Vec<Option<Arc<Summary>>>,
         wholes: &[Whole],
-        resolver: &Resolver,
-    ) -> Result<Self, ConfigError> {
+        surroundings: &Surroundings,
+    ) -> Self {
+        let Surroundings {
+            configs,
+            environments,
+            extra_stubs,
+            ..
+        } = surroundings;
         let is_table = |summary: &Arc<Summary>| summary.is_table();
         let tables: Vec<SystemPathBuf> = summaries
             .iter()
@@ -55,15 +62,6 @@ impl Index {
                 imports.extend(summary.packages().iter().cloned());
             }
         }
-        let mut configs: Vec<Arc<Config>> = Vec::new();
-        let mut environments = Environments::default();
-        for folder in imports.keys() {
-            let config = resolver.for_folder(folder.as_std_path())?;
-            environments.add(folder, config.python.as_deref())?;
-            if !configs.iter().any(|other| Arc::ptr_eq(&config, other)) {
-                configs.push(config);
-            }
-        }
         let named: Vec<(String, Arc<Summary>)> = files
             .iter()
             .map(|path| module_name(path))
@@ -71,20 +69,12 @@ impl Index {
             .collect();
         let mut project = Project::link(&named);
         let mut site_packages = environments.site_packages();
-        // What is installed says more than any stub.
-        let mut extra_stubs = all_of(&configs, |config| &config.extra_stubs);
-        extra_stubs.extend(
-            wholes
-                .iter()
-                .map(|whole| whole.root.join(STUB_FOLDER))
-                .filter(|folder| folder.as_std_path().is_dir()),
-        );
         for packages in &mut site_packages {
             packages.extend(extra_stubs.iter().cloned());
         }
         environment::add_installed(
             &mut project,
-            site_packages.iter().flatten().chain(&extra_stubs),
+            site_packages.iter().flatten().chain(extra_stubs),
         );
         let roots = {
             let folders: Vec<roots::Folder<'_>> = imports
@@ -94,23 +84,30 @@ impl Index {
                     imports: imports.iter().collect(),
                 })
                 .collect();
-            let given = all_of(&configs, |config| &config.src);
+            let given = folders_of(configs, |config| &config.src);
             Roots::of(&folders, wholes, &given, |name| project.has_types_of(name))
         };
         environment::add_own(&mut project, &roots);
-        for config in &configs {
+        for config in configs {
             project.add_table(&config.settings.blocking);
         }
         project.settle();
         project.set_files(files);
-        Ok(Self {
+        Self {
             project: Arc::new(project),
             roots,
-            environments,
+            environments: environments.clone(),
             site_packages,
-            extra_stubs,
+            extra_stubs: extra_stubs.clone(),
             tables,
-        })
+        }
+    }
+
+    /// A number for where imports start, and for what the type engine is not shown.
+    pub(crate) fn roots_number(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        format!("{:?}{:?}", self.roots, self.tables).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// How the type engine is to look at a file.
@@ -122,17 +119,6 @@ impl Index {
             environment: folder.and_then(|folder| self.environments.place_of(folder)),
         }
     }
-}
-
-/// The folders that any of the configurations names.
-fn all_of(configs: &[Arc<Config>], of: fn(&Config) -> &[PathBuf]) -> Vec<SystemPathBuf> {
-    let mut folders: Vec<SystemPathBuf> = configs
-        .iter()
-        .flat_map(|config| of(config))
-        .filter_map(|path| system_path(path))
-        .collect();
-    folders.dedup();
-    folders
 }
 
 /// A path for the type engine. `None` where it is not valid UTF-8.

@@ -5,6 +5,7 @@
 //! command line; whoever uses it (the command line, the language server) shows what comes out.
 
 mod across;
+pub mod cache;
 pub mod choose;
 pub mod config;
 pub mod database;
@@ -20,6 +21,7 @@ pub mod panics;
 pub mod places;
 pub mod problem;
 pub mod python_version;
+mod recall;
 mod requirements;
 pub mod roots;
 mod rounds;
@@ -27,5 +29,6 @@ pub mod run;
 pub mod selection;
 pub mod session;
 pub mod source;
+mod surroundings;
 mod type_checkers;
 pub mod words;

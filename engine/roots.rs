@@ -8,9 +8,9 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use asyncfix_analysis::facts::name::Name;
 use ruff_db::system::{SystemPath, SystemPathBuf};
 use ruff_python_ast::PythonVersion;
-use ruff_python_ast::name::Name;
 use ruff_python_stdlib::sys::is_known_standard_library;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -73,6 +73,11 @@ impl Whole {
                 is_project: false,
             },
         }
+    }
+
+    /// Whether something says that this is a project.
+    pub fn is_project(&self) -> bool {
+        self.is_project
     }
 
     /// Its Python files, without what the configuration leaves out.

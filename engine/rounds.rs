@@ -4,12 +4,12 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use asyncfix_analysis::file::ParsedFile;
-use asyncfix_analysis::index::project::Project;
+use asyncfix_analysis::index::asked::{Asked, Noted, Notes};
 use asyncfix_analysis::resolve::semantics;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::edit::proof::Flaw;
@@ -106,6 +106,17 @@ pub(crate) struct Active {
     pub(crate) is_settled: bool,
     /// The number of those that it was changed together with.
     pub(crate) group: Option<usize>,
+    /// What the findings depend on, where that is noted.
+    pub(crate) noted: Option<Dependencies>,
+}
+
+/// What the findings in a file depend on, beside its text.
+#[derive(Clone)]
+pub(crate) struct Dependencies {
+    /// What the project was asked.
+    pub(crate) noted: Noted,
+    /// The files into whose functions the look has led.
+    pub(crate) opened: Vec<PathBuf>,
 }
 
 impl Active {
@@ -136,6 +147,7 @@ impl Active {
             rounds: usize::MAX,
             is_settled: false,
             group: None,
+            noted: None,
         }
     }
 }
@@ -148,6 +160,8 @@ pub(crate) struct Given<'a> {
     /// By the numbers of the files, the paths for messages and diffs.
     pub(crate) shown: &'a [PathBuf],
     pub(crate) resolver: &'a Resolver,
+    /// Whether it is noted what findings depend on.
+    pub(crate) takes_notes: bool,
 }
 
 /// Looks at the candidates, and rewrites them round by round where that is wanted.
@@ -196,9 +210,11 @@ pub(crate) fn rounds(
                 Step::Done {
                     findings,
                     complaints,
+                    noted,
                 } => {
                     file.findings = findings;
                     file.complaints.extend(complaints);
+                    file.noted = noted;
                     finished.push(file);
                 }
                 Step::Failed(error) => {
@@ -242,6 +258,8 @@ enum Step {
         findings: Vec<Finding>,
         /// Rewrites that were dropped.
         complaints: Vec<Problem>,
+        /// What the findings depend on, where that is noted.
+        noted: Option<Dependencies>,
     },
     /// The file has a new text, proved against the old one.
     Rewritten {
@@ -269,10 +287,16 @@ fn ask_ahead(active: &[Active], database: &Database, given: &Given<'_>) -> Optio
     let ask = move || {
         // What goes wrong here is met again by who waits for the answer.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            with_project(&database, &file, &project, writable, |context, _| {
-                semantics::index_ahead(&context.semantics);
-                traversal::ask_from_the_end(context, &file.codemods);
-            })
+            with_project(
+                &database,
+                &file,
+                Asked::new(&project, None),
+                writable,
+                |context, _| {
+                    semantics::index_ahead(&context.semantics);
+                    traversal::ask_from_the_end(context, &file.codemods);
+                },
+            )
         }));
     };
     // Without a thread, it only takes longer.
@@ -316,10 +340,24 @@ fn step(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
 }
 
 fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -> Step {
-    with_context(database, file, given, |context, module| {
-        look_at(database, context, module, file, given, plan)
-    })
-    .unwrap_or_else(|| {
+    let notes = given.takes_notes.then(Notes::default);
+    let asked = Asked::new(&given.index.project, notes.as_ref());
+    let looked = with_project(database, file, asked, given.writable, |context, module| {
+        let step = look_at(database, context, module, file, given, plan);
+        let opened = context.semantics.opened().into_iter();
+        (step, opened.map(Path::to_path_buf).collect())
+    });
+    let step = looked.map(|(mut step, opened)| {
+        if let (Step::Done { noted, .. }, Some(notes)) = (&mut step, notes) {
+            let notes = notes.into_inner();
+            *noted = Some(Dependencies {
+                noted: notes,
+                opened,
+            });
+        }
+        step
+    });
+    step.unwrap_or_else(|| {
         let message = "file no longer exists";
         Step::Failed(Problem::new(&file.shown, Kind::Unreadable, message))
     })
@@ -393,6 +431,7 @@ fn look_at(
     Step::Done {
         findings,
         complaints,
+        noted: None,
     }
 }
 
@@ -414,6 +453,7 @@ impl Instead {
             None => Step::Done {
                 findings: Vec::new(),
                 complaints: Vec::new(),
+                noted: None,
             },
         }
     }
@@ -617,13 +657,14 @@ pub(crate) fn with_context<T>(
     given: &Given<'_>,
     what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {
-    with_project(database, file, &given.index.project, given.writable, what)
+    let asked = Asked::new(&given.index.project, None);
+    with_project(database, file, asked, given.writable, what)
 }
 
 fn with_project<T>(
     database: &Database,
     file: &Active,
-    project: &Project,
+    project: Asked<'_>,
     writable: Writable,
     what: impl FnOnce(&File<'_, '_>, &ParsedModuleRef) -> T,
 ) -> Option<T> {

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_analysis::index::project::Project;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::file::Writable;
@@ -18,18 +17,21 @@ use ruff_db::system::SystemPathBuf;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::cache::{self, Cache};
 use crate::choose::{Choose, Plan};
-use crate::config::{ConfigError, Resolver};
+use crate::config::{Config, ConfigError, Resolver};
 use crate::database::Database;
 use crate::discovery::Found;
 use crate::embedded::{Embedded, Sheet, is_document, is_notebook};
-use crate::first_look::{FirstLook, Settled, first_look};
+use crate::first_look::{Aim, FirstLook, Settled, first_look};
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
+use crate::recall::{Look, Recall, Said, Seen, codes_of, seen_anew};
 use crate::roots::Whole;
 use crate::rounds::{AT_A_TIME, Given, rounds};
 use crate::source::{self, Source};
+use crate::surroundings::Surroundings;
 
 /// How often the files of a run are looked at anew because one has changed what another one sees.
 const MOST_PASSES: usize = 10;
@@ -97,6 +99,21 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// A file that was left as it was.
+    fn as_it_was(found: &Found, source: Source, findings: Vec<Finding>, config: &Config) -> Self {
+        Self {
+            shown: found.shown.clone(),
+            path: found.path.clone(),
+            source,
+            rewritten: None,
+            fixed: Vec::new(),
+            findings,
+            unsafe_fixes: config.unsafe_fixes,
+            group: None,
+            sheet: None,
+        }
+    }
+
     /// The text as it is after the run; of a notebook, the code of its cells. Findings are at places in it.
     pub fn text(&self) -> &str {
         if let Some(sheet) = &self.sheet {
@@ -166,7 +183,7 @@ impl Outcomes {
 
 /// What a run knows of the project.
 pub struct Knowledge {
-    _project: Arc<Project>,
+    _project: Option<Arc<Project>>,
     database: Option<Database>,
 }
 
@@ -177,7 +194,7 @@ impl std::fmt::Debug for Knowledge {
 }
 
 /// A file as it is handed to a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Input {
     /// Where it is.
     pub found: Found,
@@ -215,6 +232,8 @@ pub struct Request {
     pub folders: Vec<PathBuf>,
     /// What an earlier run has learned of the standard library, and of files that are as they were.
     pub earlier: Option<Knowledge>,
+    /// Where it is kept what runs find out about files.
+    pub cache: cache::Place,
 }
 
 /// Runs the codemods over the files of a request.
@@ -272,6 +291,8 @@ pub fn run(
             inputs: inputs.collect(),
             folders: folders.clone(),
             earlier: outcomes.knowledge.take(),
+            // What is asked now is about texts that are not on disk yet.
+            cache: cache::Place::Nowhere,
         };
         let later = pass(request, resolver, plan, &|| {})?;
         is_out_of_date = later.files.iter().any(|file| file.group.is_some());
@@ -311,36 +332,98 @@ fn pass(
         })
     });
     let all: Vec<Input> = inputs.into_iter().chain(read_beside).collect();
-    let looks: Vec<Result<FirstLook, ConfigError>> = all
-        .into_par_iter()
+    let surroundings = Surroundings::of(files.iter(), &wholes, resolver)?;
+    let recall = Cache::open(&request.cache, &wholes, resolver)
+        .map(|cache| Recall::new(cache, &surroundings));
+    let is_target = |number: usize| number < number_of_targets;
+    let look_anew = |number: usize, input: &Input| {
+        let aim = Aim {
+            is_target: is_target(number),
+            for_others: recall.is_some(),
+        };
+        first_look(number, input.clone(), resolver, aim)
+    };
+    let looks: Vec<Result<Look, ConfigError>> = all
+        .par_iter()
         .enumerate()
         .with_max_len(AT_A_TIME)
-        .map(|(index, input)| {
-            let is_target = index < number_of_targets;
-            let look = first_look(index, input, resolver, is_target);
-            if is_target && !matches!(look, Ok(FirstLook::Candidate(..))) {
+        .map(|(number, input)| {
+            let config = config_of(&input.found.path, resolver)?;
+            let known = recall.as_ref();
+            let known = known.and_then(|recall| recall.find(input, &config, is_target(number)));
+            let look = match known {
+                Some(place) => Look::Known(place),
+                None => Look::Fresh(Box::new(look_anew(number, input)?)),
+            };
+            let is_candidate = |look: &Look| match look {
+                Look::Known(_) => true,
+                Look::Fresh(looked) => matches!(looked.first, FirstLook::Candidate(_)),
+            };
+            if is_target(number) && !is_candidate(&look) {
                 tick();
             }
-            look
+            Ok(look)
+        })
+        .collect();
+    let looks = looks.into_iter().collect::<Result<Vec<Look>, _>>()?;
+    let targets = all.get(..number_of_targets).unwrap_or_default();
+    if let Some(recall) = &recall
+        && let Some(known) = recall.all(&looks, targets, plan.mode == Mode::Report)
+    {
+        let problems = known.problems.into_iter();
+        outcomes.errors = problems.map(|(_, problem)| problem).collect();
+        for (number, source, findings) in known.found {
+            if let Some(input) = targets.get(number) {
+                let config = config_of(&input.found.path, resolver)?;
+                let outcome = Outcome::as_it_was(&input.found, source, findings, &config);
+                outcomes.files.push(outcome);
+            }
+        }
+        for _ in targets {
+            tick();
+        }
+        outcomes.knowledge = Some(Knowledge {
+            _project: None,
+            database: earlier,
+        });
+        return Ok(outcomes);
+    }
+    let seen: Vec<Result<(Seen, FirstLook), ConfigError>> = looks
+        .into_par_iter()
+        .zip(&all)
+        .enumerate()
+        .with_max_len(AT_A_TIME)
+        .map(|(number, (look, input))| {
+            let Some(recall) = &recall else {
+                return match look {
+                    Look::Fresh(looked) => Ok(seen_anew(*looked, false)),
+                    Look::Known(_) => Ok(seen_anew(look_anew(number, input)?, false)),
+                };
+            };
+            let config = config_of(&input.found.path, resolver)?;
+            let seen = recall.see(look, number, input, &config, is_target(number));
+            match seen {
+                Some(seen) => Ok(seen),
+                None => Ok(seen_anew(look_anew(number, input)?, true)),
+            }
         })
         .collect();
     let mut candidates = Vec::new();
     let mut errors: Vec<(usize, Problem)> = Vec::new();
-    let mut summaries: Vec<Option<Arc<Summary>>> = Vec::with_capacity(looks.len());
-    for (index, look) in looks.into_iter().enumerate() {
-        summaries.push(match look? {
-            FirstLook::Nothing(summary) => summary.map(Arc::from),
-            FirstLook::Candidate(candidate, summary) => {
-                candidates.push(*candidate);
-                Some(Arc::from(summary))
-            }
-            FirstLook::Error(error) => {
-                errors.push((index, error));
-                None
-            }
-        });
+    let mut said: Vec<Said> = Vec::new();
+    let mut all_seen: Vec<Seen> = Vec::with_capacity(seen.len());
+    for (number, seen) in seen.into_iter().enumerate() {
+        let (seen, first) = seen?;
+        match first {
+            FirstLook::Nothing if is_target(number) => said.push(Said::nothing(number)),
+            FirstLook::Nothing => {}
+            FirstLook::Candidate(candidate) => candidates.push(*candidate),
+            FirstLook::Error(error) => errors.push((number, error)),
+        }
+        all_seen.push(seen);
     }
-    let index = Index::link(files, summaries, &wholes, resolver)?;
+    let summaries = all_seen.iter().map(Seen::summary).collect();
+    let index = Index::link(files.clone(), summaries, &wholes, &surroundings);
     let project = &index.project;
     // What changes in one file may have to change in others, whichever were given.
     let mut texts = Vec::new();
@@ -348,19 +431,50 @@ fn pass(
         .iter()
         .any(|file| changes_others(file.prospects.certain.iter().copied()))
     {
-        texts = decoded(project);
+        let seen = files.iter().zip(&all_seen);
+        texts = decoded(
+            seen.filter(|(_, seen)| !seen.is_utf8())
+                .map(|(path, _)| path),
+        );
     }
-    let settled: Vec<Settled> = candidates
+    let verdicts = recall
+        .as_ref()
+        .and_then(|recall| recall.verdicts(&files, &all_seen, &index));
+    let keeps_findings = plan.mode == Mode::Report;
+    let settled: Vec<Decided> = candidates
         .into_par_iter()
         .with_max_len(AT_A_TIME)
-        .map(|candidate| candidate.settle(project, None))
+        .map(|candidate| {
+            let number = candidate.index;
+            let codemods = candidate.codemods(project, None);
+            let known = verdicts.as_ref();
+            let known = known.and_then(|verdicts| verdicts.of(number, &codemods));
+            let is_answer = |findings: &Vec<Finding>| {
+                findings.is_empty() || keeps_findings && candidate.lines.is_none()
+            };
+            match known.filter(is_answer) {
+                Some(findings) => Decided::Before(number, findings),
+                None => Decided::Now(candidate.settle(codemods), number),
+            }
+        })
         .collect();
     let mut active = Vec::new();
+    let mut known = Vec::new();
     for settled in settled {
         match settled {
-            Settled::Active(file) => active.push(*file),
-            Settled::Nothing => tick(),
-            Settled::Error(index, error) => {
+            Decided::Before(number, findings) => {
+                said.extend(verdicts.as_ref().and_then(|verdicts| verdicts.kept(number)));
+                if !findings.is_empty() {
+                    known.push((number, findings));
+                }
+                tick();
+            }
+            Decided::Now(Settled::Active(file), _) => active.push(*file),
+            Decided::Now(Settled::Nothing, number) => {
+                said.push(Said::nothing(number));
+                tick();
+            }
+            Decided::Now(Settled::Error(index, error), _) => {
                 errors.push((index, error));
                 tick();
             }
@@ -374,6 +488,7 @@ fn pass(
             writable: Writable::Below(number_of_targets),
             shown: &shown,
             resolver,
+            takes_notes: recall.is_some(),
         };
         let views = active
             .iter()
@@ -389,6 +504,36 @@ fn pass(
         let finished = rounds(active, &mut database, &given, plan, tick);
         (finished, Some(database))
     };
+    if let Some(recall) = &recall {
+        for file in &finished {
+            said.extend(Said::of(file, codes_of(&file.codemods), keeps_findings));
+        }
+        recall.save(
+            &files,
+            &all,
+            number_of_targets,
+            &all_seen,
+            said,
+            Some(&index),
+        );
+    }
+    let mut numbered: Vec<(usize, Outcome)> = Vec::new();
+    for (number, findings) in known {
+        let Some(input) = all.get(number) else {
+            continue;
+        };
+        let config = config_of(&input.found.path, resolver)?;
+        match read(input) {
+            Ok(source) => {
+                let outcome = Outcome::as_it_was(&input.found, source, findings, &config);
+                numbered.push((number, outcome));
+            }
+            Err(reason) => {
+                let problem = Problem::new(&input.found.shown, Kind::Unreadable, reason);
+                errors.push((number, problem));
+            }
+        }
+    }
     for file in finished {
         let complaints = file.error.into_iter().chain(file.complaints);
         errors.extend(complaints.map(|error| (file.index, error)));
@@ -396,7 +541,7 @@ fn pass(
         if file.findings.is_empty() && file.fixed.is_empty() && rewritten.is_none() {
             continue;
         }
-        outcomes.files.push(Outcome {
+        let outcome = Outcome {
             shown: file.shown,
             path: file.path.into_std_path_buf(),
             source: file.source,
@@ -406,12 +551,15 @@ fn pass(
             unsafe_fixes: file.config.unsafe_fixes,
             group: file.group,
             sheet: None,
-        });
+        };
+        numbered.push((file.index, outcome));
     }
+    numbered.sort_by_key(|(number, _)| *number);
+    outcomes.files = numbered.into_iter().map(|(_, outcome)| outcome).collect();
     errors.sort();
     outcomes.errors = errors.into_iter().map(|(_, error)| error).collect();
     outcomes.knowledge = Some(Knowledge {
-        _project: index.project,
+        _project: Some(index.project),
         database,
     });
     Ok(outcomes)
@@ -453,10 +601,31 @@ fn files_beside(
     Ok(beside)
 }
 
-/// The texts of the files that are not in UTF-8: the type engine reads nothing else itself.
-pub(crate) fn decoded(project: &Project) -> Vec<(SystemPathBuf, Arc<str>)> {
-    project
-        .files()
+/// What is known about a candidate.
+enum Decided {
+    /// What was found in it before, with its number.
+    Before(usize, Vec<Finding>),
+    Now(Settled, usize),
+}
+
+/// The options for a file.
+fn config_of(path: &Path, resolver: &Resolver) -> Result<Arc<Config>, ConfigError> {
+    resolver.for_folder(path.parent().unwrap_or(path))
+}
+
+/// The text of a file of a run. `Err` says why it cannot be read.
+fn read(input: &Input) -> Result<Source, String> {
+    match &input.text {
+        Some(text) => Ok(Source::utf8(text.clone())),
+        None => source::read(&input.found.path),
+    }
+}
+
+/// The texts of those of the files that are not in UTF-8: the type engine reads nothing else itself.
+pub(crate) fn decoded<'p>(
+    files: impl Iterator<Item = &'p PathBuf> + Send,
+) -> Vec<(SystemPathBuf, Arc<str>)> {
+    files
         .par_bridge()
         .filter_map(|path| {
             let source = source::read(path).ok().filter(|source| !source.is_utf8())?;

@@ -1,9 +1,10 @@
 //! The libraries that drive coroutines, and what tells which one does.
 
 use crate::package_of;
+use serde::{Deserialize, Serialize};
 
 /// The libraries that drive coroutines. Which one does decides what may be written into a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Library {
     /// The standard library's `asyncio`.
     Asyncio,

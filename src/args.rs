@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
+use clap::builder::{BoolishValueParser, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ruff_python_ast::PythonVersion;
 
+use asyncfix_engine::cache::Place;
 use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::config::{self, Overrides};
 use asyncfix_engine::discovery;
@@ -74,6 +75,16 @@ pub(crate) enum Command {
     Server {
         #[command(flatten)]
         options: ConfigArgs,
+        #[command(flatten)]
+        cache: CacheArgs,
+    },
+    /// Remove the caches of the projects that these files and folders belong to
+    Clean {
+        /// Files or folders
+        #[arg(default_value = ".")]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        cache: CacheArgs,
     },
     /// Print the completions for a shell
     GenerateShellCompletion {
@@ -124,6 +135,8 @@ pub(crate) struct MainArgs {
     pub(crate) stdin_filename: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
     /// Output format (default: full; after --write: concise)
     #[arg(
         long,
@@ -163,6 +176,33 @@ pub(crate) struct MainArgs {
         hide_env_values = true
     )]
     pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct CacheArgs {
+    /// Don't read or write a cache
+    #[arg(short, long, env = "ASYNCFIX_NO_CACHE", hide_env_values = true, value_parser = BoolishValueParser::new(), help_heading = "Cache")]
+    pub(crate) no_cache: bool,
+    /// Folder of the cache (default: `.asyncfix_cache` in the project's root)
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "ASYNCFIX_CACHE_DIR",
+        hide_env_values = true,
+        help_heading = "Cache"
+    )]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// Where what runs find out is kept.
+    pub(crate) fn place(&self) -> Place {
+        match &self.cache_dir {
+            _ if self.no_cache => Place::Nowhere,
+            Some(folder) => Place::Folder(folder.clone()),
+            None => Place::Project,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -20,6 +20,7 @@ use asyncfix::output::report;
 use asyncfix_codemods::CODEMODS;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::{Finding, Remedy};
+use asyncfix_engine::cache::Place;
 use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::run::{Mode, Outcomes};
 use asyncfix_engine::session::Session;
@@ -360,6 +361,8 @@ fn parity(codemod: &dyn Codemod) {
                 ));
             }
         }
+        let mut failures_of_cache = of_cache(&mut folder, case, code, &expected);
+        failures.append(&mut failures_of_cache);
         for (way, path, text) in ways {
             folder.fill(case, &case.source);
             let outcomes = folder.run(Asked {
@@ -381,7 +384,28 @@ fn parity(codemod: &dyn Codemod) {
             }
         }
     }
-    fail(&failures, 5 * all.len() - failures.len());
+    fail(&failures, 7 * all.len() - failures.len());
+}
+
+/// What a run gets wrong that knows what earlier runs have found out: those over the case before, whose files have the same
+/// names, and then those over this one.
+fn of_cache(folder: &mut Folder, case: &Case, code: &str, expected: &[String]) -> Vec<String> {
+    folder.cache = Place::Folder(folder.root().with_file_name("cache"));
+    folder.fill(case, &case.source);
+    let mut failures = Vec::new();
+    for way in ["the cache of the case before", "its own cache"] {
+        let actual = said(folder.run_all(Some(code), Mode::Report, true), &case.file);
+        if actual != expected {
+            failures.push(format!(
+                "{code} · {} · {way}:\n{}\ninstead of\n{}",
+                case.heading,
+                actual.join("\n"),
+                expected.join("\n")
+            ));
+        }
+    }
+    folder.cache = Place::Nowhere;
+    failures
 }
 
 /// What a run says about one file.

@@ -2570,3 +2570,59 @@ fn attributes_that_are_only_written_are_no_obstacle() {
         .assert()
         .stderr(contains("internal error").not());
 }
+
+#[test]
+fn a_project_has_a_cache_and_other_folders_have_none() {
+    let project = folder(&[("pyproject.toml", ""), ("a.py", MISTAKE)]);
+    let cache = project.path().join(".asyncfix_cache");
+    asyncfix(&project).arg("--no-cache").assert().code(1);
+    asyncfix(&project)
+        .env("ASYNCFIX_NO_CACHE", "1")
+        .assert()
+        .code(1);
+    assert!(!cache.exists());
+    asyncfix(&project).assert().code(1);
+    assert!(cache.join("CACHEDIR.TAG").is_file());
+    // What was found before is shown in the same words.
+    for _ in 0..2 {
+        asyncfix(&project)
+            .args(["--output-format", "concise"])
+            .assert()
+            .stdout("a.py:5:5: AF201 [*] `time.sleep` blocks the event loop\n");
+    }
+    asyncfix(&project).arg("--write").assert().code(0);
+    assert_eq!(read(&project, "a.py"), FIXED);
+    asyncfix(&project).arg("--write").assert().code(0);
+    asyncfix(&project)
+        .arg("clean")
+        .assert()
+        .code(0)
+        .stderr(contains("Removed"));
+    assert!(!cache.exists());
+    asyncfix(&project)
+        .arg("clean")
+        .assert()
+        .code(0)
+        .stderr("No cache found\n");
+
+    let alone = folder(&[("a.py", MISTAKE)]);
+    asyncfix(&alone).assert().code(1);
+    assert_eq!(fs::read_dir(alone.path()).expect("a folder").count(), 1);
+    asyncfix(&alone)
+        .args(["--cache-dir", "kept"])
+        .assert()
+        .code(1);
+    assert!(alone.path().join("kept/.gitignore").is_file());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_in_the_place_of_the_cache_is_not_followed() {
+    let elsewhere = folder(&[("a.txt", "")]);
+    let project = folder(&[("pyproject.toml", ""), ("a.py", MISTAKE)]);
+    let link = project.path().join(".asyncfix_cache");
+    std::os::unix::fs::symlink(elsewhere.path(), link).expect("a link");
+    asyncfix(&project).assert().code(1);
+    asyncfix(&project).arg("clean").assert().code(0);
+    assert_eq!(fs::read_dir(elsewhere.path()).expect("a folder").count(), 1);
+}

@@ -1,6 +1,7 @@
 //! Which names may give something that can be awaited, iterated or entered asynchronously, as far as
 //! the definitions of these names tell: the first and cheapest answer about a call.
 
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 use asyncfix_syntax::queries::{
@@ -17,7 +18,7 @@ use crate::facts::key::{
 };
 
 /// What one file says of its names. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
     /// Names that may give something awaitable by what their own definition says.
     awaitable: Vec<Key>,

@@ -3,20 +3,22 @@
 use asyncfix_knowledge::libraries::{LIBRARIES, Library, signs_of_several};
 use memchr::memmem;
 use ruff_python_ast::helpers::any_over_body;
-use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHasher;
+use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::facts::awaitable_names::Outline;
 use crate::facts::calls::Calls;
 use crate::facts::key::Key;
+use crate::facts::name::Name;
+use crate::facts::shared;
 use crate::facts::value_flow::Traces;
 
 /// What one file says, without knowing the others. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an answer of its own"
@@ -35,8 +37,10 @@ pub struct Summary {
     /// What the file says of its names.
     pub(crate) outline: Outline,
     /// What the values of its names are made of. The project keeps it as it is, and so it is shared.
+    #[serde(with = "shared")]
     pub(crate) traces: Option<Arc<Traces>>,
     /// What its functions call, shared as well.
+    #[serde(with = "shared")]
     pub(crate) calls: Option<Arc<Calls>>,
     /// The top-level packages that the file imports.
     pub(crate) packages: Vec<Name>,

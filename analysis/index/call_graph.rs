@@ -367,7 +367,7 @@ impl Graph {
                 return None;
             }
             let mut functions = calls.functions.iter();
-            let index = functions.rposition(|function| function.name == name)?;
+            let index = functions.rposition(|function| *function.name == *name)?;
             Some(self.id(*number, index))
         })
     }

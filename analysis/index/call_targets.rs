@@ -124,7 +124,7 @@ impl Graph {
     }
 
     /// What a name of another file stands for, where that belongs to the thread that made it.
-    pub(crate) fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&'static str> {
+    pub(crate) fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&str> {
         let steps = steps.checked_sub(1)?;
         let components = self.components(from, path)?;
         (1..components.len()).rev().find_map(|split| {
@@ -133,7 +133,7 @@ impl Graph {
             let calls = self.file(file)?;
             let name = names.first()?;
             match (find(&calls.bound, name), find(&calls.names, name)) {
-                (Some(what), _) => Some(*what),
+                (Some(what), _) => Some(what.as_str()),
                 (None, Some(Target::Import(path))) => self.bound(file, path, steps),
                 _ => None,
             }

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use rayon::prelude::*;
-use ruff_python_ast::name::Name;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::call_graph::{BASES, ClassId, Graph, Id, STEPS, last};
 use crate::facts::calls::file_paths::{ANY, FilePath, Piece};
 use crate::facts::calls::{Calls, ClassMember, Path, Target, find};
 use crate::facts::key::{Key, name_key};
+use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
 
 /// How many functions hand a path on, one to the next.

@@ -12,7 +12,6 @@ use include_dir::Dir;
 use memchr::memmem;
 use rayon::prelude::*;
 use ruff_python_ast::PySourceType;
-use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast};
 use ruff_python_parser::parse_unchecked_source;
@@ -23,6 +22,7 @@ use crate::facts::calls::Calls;
 use crate::facts::imports::{Import, for_each_import};
 use crate::facts::key::{Key, context_key, iteration_key, name_key, opening_key, property_key};
 use crate::facts::libraries;
+use crate::facts::name::Name;
 use crate::facts::scopes::Scopes;
 use crate::facts::summary::{
     RunCalls, Summary, asks_for_library, drives_coroutines, holds, import_key,
@@ -403,6 +403,11 @@ impl Project {
     /// The top-level packages that files of the project import, in no order.
     pub fn packages(&self) -> impl Iterator<Item = &str> {
         self.packages.iter().map(Name::as_str)
+    }
+
+    /// Whether some file imports the top-level package of this name.
+    pub fn imports_package(&self, package: &str) -> bool {
+        self.packages.contains(package)
     }
 
     /// Takes note of the files, in the order of their numbers.

@@ -1,6 +1,7 @@
 //! Follows the traces of a project from an expression, until something is reached that would make
 //! the answer interesting, or nothing is left.
 
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, LazyLock};
 
 use asyncfix_knowledge::stdlib;
@@ -18,7 +19,7 @@ const STEPS: usize = 20_000;
 const DEPTH: usize = 4;
 
 /// What is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Sought {
     /// That the expression itself stands for a coroutine function, whatever its name.
     Called,

@@ -148,6 +148,7 @@ impl<'db> Semantics<'db> {
 
     /// The function that a definition is one of, wherever it stands.
     pub fn function_of(&self, definition: Definition<'db>) -> Option<Function<'db>> {
+        self.note_opened(definition);
         Function::of(self.db(), definition)
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use ruff_db::files::File;
 use rustc_hash::FxHashSet;
 
 use crate::facts::key::{Key, name_key};
@@ -15,6 +16,8 @@ pub(crate) struct Look {
     pub(crate) under_way: Cell<usize>,
     /// What was noted, where somebody asked for notes.
     pub(crate) notes: RefCell<Option<FxHashSet<Relied>>>,
+    /// The files into whose functions it has led.
+    pub(crate) opened: RefCell<FxHashSet<File>>,
 }
 
 /// Something that an answer relies on.

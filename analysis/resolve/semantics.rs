@@ -118,6 +118,7 @@ impl<'db> Semantics<'db> {
     pub fn beside(&self, path: &std::path::Path) -> Option<ProgramFile<'db>> {
         let path = SystemPath::from_std_path(path)?;
         let file = system_path_to_file(self.db(), path).ok()?;
+        self.look.opened.borrow_mut().insert(file);
         Some(self.file.program(self.db()).program_file(self.db(), file))
     }
 
@@ -129,6 +130,7 @@ impl<'db> Semantics<'db> {
 
     /// The same, to look further from there.
     pub(crate) fn at_definition(&self, definition: Definition<'db>) -> Self {
+        self.note_opened(definition);
         Self {
             look: Rc::clone(&self.look),
             ..Self::of_definition(self.db(), definition)
@@ -143,6 +145,21 @@ impl<'db> Semantics<'db> {
             look: Rc::clone(&self.look),
             ..Self::new(self.db(), file, function.module.clone())
         }
+    }
+
+    /// Takes note that the look goes on in the file that a definition stands in.
+    pub(crate) fn note_opened(&self, definition: Definition<'db>) {
+        let file = definition.file(self.db());
+        self.look.opened.borrow_mut().insert(file);
+    }
+
+    /// The paths of the files into whose functions the look has led so far, in no order.
+    pub fn opened(&self) -> Vec<&'db std::path::Path> {
+        let opened = self.look.opened.borrow();
+        let paths = opened
+            .iter()
+            .filter_map(|file| file.path(self.db()).as_system_path());
+        paths.map(SystemPath::as_std_path).collect()
     }
 
     /// The text of the file.

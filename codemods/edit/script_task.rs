@@ -134,10 +134,9 @@ fn no_loop_at<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Start<'a>>
     );
     // A plugin is imported by its name, while the program runs.
     let may_be_plugin = file.is_in_package()
-        || file
-            .project
-            .packages()
-            .any(|package| IMPORTING.contains(&package))
+        || IMPORTING
+            .iter()
+            .any(|package| file.project.imports_package(package))
         || CELLS.iter().any(|mark| file.source.contains(mark));
     if !is_guarded && may_be_plugin {
         return None;

@@ -337,9 +337,5 @@ fn handles_runtime_error(file: &File<'_, '_>, class: &Expr) -> bool {
 
 /// Whether the program makes loops run inside others, as `nest_asyncio` does.
 fn works_nested(file: &File<'_, '_>) -> bool {
-    file.source.contains("nest_asyncio")
-        || file
-            .project
-            .packages()
-            .any(|package| package == "nest_asyncio")
+    file.source.contains("nest_asyncio") || file.project.imports_package("nest_asyncio")
 }

@@ -12,13 +12,16 @@ mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use asyncfix_analysis::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy};
 use asyncfix_knowledge::blocking::Row;
 use globset::GlobSet;
 use ruff_python_ast::PythonVersion;
+use rustc_hash::FxHasher;
 
 use crate::config::output_format::OutputFormat;
 use crate::fixes::Fixes;
@@ -187,6 +190,46 @@ pub struct Config {
 }
 
 impl Config {
+    /// A number for all that it says about findings and fixes. Another configuration has another one.
+    pub(crate) fn number(&self) -> u64 {
+        let Self {
+            origin,
+            root,
+            codes,
+            preview,
+            settings,
+            target_version_origin,
+            unsafe_fixes,
+            fixes,
+            output_format: _,
+            respect_gitignore: _,
+            force_exclude: _,
+            markdown: _,
+            python,
+            src,
+            extra_stubs,
+            blocking,
+            exclude_patterns: _,
+            exclude: _,
+            per_file_ignores,
+        } = self;
+        let ignores = per_file_ignores.iter();
+        let ignores: Vec<_> = ignores
+            .map(|(pattern, _, selectors)| (pattern, selectors))
+            .collect();
+        // The table is long, and made of what `blocking` says.
+        let settings = Settings {
+            blocking: Arc::default(),
+            ..settings.clone()
+        };
+        let rules = (codes, preview, unsafe_fixes, fixes, ignores);
+        let places = (origin, root, python, src, extra_stubs);
+        let mut hasher = FxHasher::default();
+        format!("{rules:?}{places:?}{settings:?}{target_version_origin:?}{blocking:?}")
+            .hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// The version whose standard library types are told by. Where nobody said which one is meant, code
     /// may use names of the newest, and has no type without them.
     pub(crate) fn version_of_types(&self) -> PythonVersion {

@@ -101,6 +101,11 @@ impl Resolver {
         Ok(self)
     }
 
+    /// The options on top of the configuration, as a text that is another one for others.
+    pub(crate) fn options(&self) -> String {
+        format!("{:?}", self.overrides)
+    }
+
     /// What is said about the configurations that were read so far, for people.
     pub fn warnings(&self) -> Vec<String> {
         let warnings = self.warnings.lock();

@@ -150,8 +150,8 @@ impl Batch {
         let (earlier, uses) = self.learned.take();
         let request = Request {
             inputs: vec![Input::with_text(found, record.source.clone())],
-            folders: Vec::new(),
             earlier,
+            ..Request::default()
         };
         let plan = Plan::new(Mode::Fix);
         let mut outcomes =

@@ -143,6 +143,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         inputs,
         folders,
         earlier: None,
+        cache: args.cache.place(),
     };
     let asks = args
         .interactive

@@ -2,6 +2,7 @@
 
 mod batch;
 mod check;
+mod clean;
 mod config;
 mod generate;
 mod interactive;
@@ -39,7 +40,8 @@ pub fn main() -> ExitCode {
         Some(Command::Batch { options, jobs }) => {
             with_deep_stack(move || batch::run(&options, jobs))
         }
-        Some(Command::Server { options }) => server::run(&options),
+        Some(Command::Server { options, cache }) => server::run(&options, &cache),
+        Some(Command::Clean { paths, cache }) => clean::run(&paths, &cache),
         Some(Command::GenerateShellCompletion { shell }) => generate::completion(shell),
         Some(Command::GenerateManPage) => generate::man_page(),
         None => with_deep_stack(move || check::fix(&cli.fix)),

@@ -67,6 +67,7 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
     let input = Input::with_text(found, source.text.to_string());
     let request = Request {
         inputs: vec![input],
+        cache: args.cache.place(),
         ..Request::default()
     };
     let outcomes = match run::run(request, resolver, Plan::new(mode(args)), &|| {}) {

@@ -17,6 +17,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use asyncfix_engine::cache::Place;
 use asyncfix_engine::config::Overrides;
 use asyncfix_engine::run::STACK_SIZE;
 use asyncfix_engine::session::Cancellation;
@@ -94,9 +95,9 @@ impl Shared {
 
 /// Runs the server until the client ends it. `overrides` is what the command line lays over the configuration, relative
 /// to `cwd`. The exit status is the protocol's: 0 after an orderly end, else 1. `Err` says what went wrong.
-pub(crate) fn run(overrides: Overrides, cwd: &Path) -> Result<u8, String> {
+pub(crate) fn run(overrides: Overrides, cache: Place, cwd: &Path) -> Result<u8, String> {
     let (connection, threads) = Connection::stdio();
-    let status = serve(&connection, overrides, cwd);
+    let status = serve(&connection, overrides, cache, cwd);
     // The writing thread ends when nobody can send any more.
     drop(connection);
     let status = status?;
@@ -108,7 +109,12 @@ pub(crate) fn run(overrides: Overrides, cwd: &Path) -> Result<u8, String> {
     Ok(status)
 }
 
-fn serve(connection: &Connection, overrides: Overrides, cwd: &Path) -> Result<u8, String> {
+fn serve(
+    connection: &Connection,
+    overrides: Overrides,
+    cache: Place,
+    cwd: &Path,
+) -> Result<u8, String> {
     let failed = |error: lsp_server::ProtocolError| format!("the editor's first message: {error}");
     let (id, params) = connection.initialize_start().map_err(failed)?;
     let raw = params.get("capabilities").cloned().unwrap_or_default();
@@ -134,6 +140,7 @@ fn serve(connection: &Connection, overrides: Overrides, cwd: &Path) -> Result<u8
         connection.sender.clone(),
         Arc::clone(&shared),
         overrides,
+        cache,
         folders.first().map_or(cwd, PathBuf::as_path),
         settings,
     )?;

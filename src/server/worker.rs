@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use asyncfix_engine::cache::Place;
 use asyncfix_engine::config::{ConfigError, FILE_NAMES, Overrides};
 use asyncfix_engine::panics;
 use asyncfix_engine::session::{Cancellation, Session, SessionError};
@@ -113,6 +114,7 @@ impl Worker {
         outbox: Sender<Message>,
         shared: Arc<Shared>,
         base: Overrides,
+        cache: Place,
         cwd: &Path,
         settings: Result<Settings, String>,
     ) -> Result<Self, String> {
@@ -134,7 +136,7 @@ impl Worker {
             client,
             outbox,
             shared,
-            session: session.map_err(|error| error.0)?,
+            session: session.map_err(|error| error.0)?.with_cache(cache),
             documents: Documents::default(),
             notebooks: Notebooks::default(),
             settings,

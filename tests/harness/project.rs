@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use asyncfix_engine::cache::Place;
 use asyncfix_engine::choose::Plan;
 use asyncfix_engine::config::{Overrides, Resolver};
 use asyncfix_engine::discovery;
@@ -21,6 +22,8 @@ pub struct Folder {
     _kept: tempfile::TempDir,
     root: PathBuf,
     knowledge: Option<Knowledge>,
+    /// Where runs keep what they find out.
+    pub cache: Place,
     cases: usize,
     /// The time of the last change: two texts that are written within one tick of the system's clock must differ.
     time: SystemTime,
@@ -76,6 +79,7 @@ impl Folder {
             _kept: kept,
             root,
             knowledge: None,
+            cache: Place::Nowhere,
             cases: 0,
             time: SystemTime::now(),
             threads: threads.expect("a thread"),
@@ -164,6 +168,7 @@ impl Folder {
                     inputs,
                     folders: discovered.folders,
                     earlier,
+                    cache: self.cache.clone(),
                 };
                 run::run(request, &resolver, Plan::new(asked.mode), &|| {})
             })

@@ -19,7 +19,7 @@ use crate::answers::coroutines;
 use crate::answers::timeouts::is_timeout;
 use crate::facts::key::name_key;
 use crate::facts::loops::{is_endless, leaves_loop_by_itself};
-use crate::index::project::Project;
+use crate::index::asked::Asked;
 use crate::index::reach::Namesakes;
 use crate::infer::types::ClassOf;
 use crate::resolve::definitions::Function;
@@ -46,7 +46,7 @@ const SHOWN: usize = 40;
 /// One function body that is looked at.
 pub(super) struct Look<'s, 'db> {
     pub(super) semantics: &'s Semantics<'db>,
-    pub(super) project: Option<&'s Project>,
+    pub(super) project: Option<Asked<'s>>,
     /// The function whose body it is.
     pub(super) function: Option<TextRange>,
     /// How many calls deep this is.
@@ -67,7 +67,7 @@ pub(super) struct Look<'s, 'db> {
 impl<'s, 'db> Look<'s, 'db> {
     pub(super) fn new(
         semantics: &'s Semantics<'db>,
-        project: Option<&'s Project>,
+        project: Option<Asked<'s>>,
         is_enough: fn(&Seen) -> bool,
     ) -> Self {
         Self {

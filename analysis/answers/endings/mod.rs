@@ -17,7 +17,7 @@ pub use table::{
 };
 pub use threads::in_thread;
 
-use crate::index::project::Project;
+use crate::index::asked::Asked;
 use crate::resolve::semantics::Semantics;
 
 /// How a coroutine ends.
@@ -96,7 +96,7 @@ impl Seen {
     /// has for itself. Once it `is_enough`, nothing more is looked for but what is in sight.
     pub fn of_call(
         semantics: &Semantics<'_>,
-        project: Option<&Project>,
+        project: Option<Asked<'_>>,
         call: &ast::ExprCall,
         own: &FxHashSet<&str>,
         is_enough: fn(&Self) -> bool,
@@ -112,7 +112,7 @@ impl Seen {
     /// What is seen of the coroutine that calling `function` makes.
     pub fn of_function(
         semantics: &Semantics<'_>,
-        project: Option<&Project>,
+        project: Option<Asked<'_>>,
         function: &Expr,
         is_enough: fn(&Self) -> bool,
     ) -> Self {

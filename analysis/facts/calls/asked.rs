@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::values::Value;
 use super::writer::{STEPS, Writer};
 use super::{Callee, Target};
+use crate::facts::name::Name;
 
 /// The functions and methods that `function`, whose scope has this number, calls without awaiting what comes of it,
 /// each with the number of calls. What comes from the standard library is left out.
@@ -44,7 +45,7 @@ impl<'a> Writer<'_, 'a> {
                     Callee::Plain(Target::Import(path.attribute(&attribute.attr)))
                 }
                 Value::Target(class @ Target::Class(_)) | Value::Instance(class) => {
-                    Callee::Method(class, attribute.attr.id.clone())
+                    Callee::Method(class, Name::new(&attribute.attr))
                 }
                 _ => return None,
             },

@@ -4,14 +4,15 @@ use asyncfix_knowledge::blocking::Row;
 use asyncfix_knowledge::conduct::{is_unique, names_a_path};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::last_name;
-use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use serde::{Deserialize, Serialize};
 
 use super::values::Value;
 use super::writer::{STEPS, Writer};
 use super::{Callee, Path, Target};
 use crate::facts::file_access::paths;
+use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind};
 
 /// The longest text of a constant that may be a path.
@@ -30,7 +31,7 @@ const OTHERS: [&str; 4] = ["joinpath", "with_name", "with_stem", "with_suffix"];
 pub(crate) const ANY: &str = "*";
 
 /// A part of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Piece {
     Text(Box<str>),
     /// What can be imported by this path.
@@ -44,11 +45,11 @@ pub(crate) enum Piece {
 }
 
 /// A path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FilePath(pub(crate) Box<[Piece]>);
 
 /// A file that a function reads or changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileUse {
     pub(crate) path: FilePath,
     /// As it is written.
@@ -57,14 +58,14 @@ pub(crate) struct FileUse {
 }
 
 /// Which parameter of a function an argument is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Slot {
     At(u32),
     Named(Name),
 }
 
 /// A path that a function gives to another one of the project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handed {
     pub(crate) callee: Callee,
     /// The last name of what is called.
@@ -76,7 +77,7 @@ pub(crate) struct Handed {
 }
 
 /// What a function does with files.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Files {
     pub(crate) uses: Vec<FileUse>,
     pub(crate) handed: Vec<Handed>,
@@ -200,7 +201,7 @@ impl<'a> Writer<'_, 'a> {
             Expr::Name(name) => self.add_name(pieces, &name.id, scope, steps)?,
             Expr::Attribute(attribute) => {
                 if let Some(class) = self.class_of_receiver(&attribute.value, scope) {
-                    let member = Piece::Member(class, attribute.attr.id.clone());
+                    let member = Piece::Member(class, Name::new(&attribute.attr));
                     pieces.0.push(member);
                 } else if let Some(Value::Target(Target::Import(path))) =
                     self.value(expr, scope, steps)
@@ -570,8 +571,8 @@ impl<'a> Search<'_, '_, 'a> {
         let by_position = arguments.args.iter().zip(0..);
         let by_position = by_position.map(|(value, at)| (Slot::At(at), value));
         let by_name = arguments.keywords.iter().filter_map(|keyword| {
-            let name = keyword.arg.as_ref()?.id.clone();
-            Some((Slot::Named(name), &keyword.value))
+            let name = keyword.arg.as_ref()?;
+            Some((Slot::Named(Name::new(name)), &keyword.value))
         });
         for (slot, value) in by_position.chain(by_name) {
             if !may_be_path(value) {

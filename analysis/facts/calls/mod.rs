@@ -14,19 +14,19 @@ mod values;
 mod walk;
 mod writer;
 
-use ruff_python_ast::name::Name;
-
 pub use self::writer::write;
 
 use self::file_paths::{FilePath, Files};
 use crate::facts::key::{Key, name_key};
+use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
+use serde::{Deserialize, Serialize};
 
 /// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
 pub(crate) const CONDITIONS: usize = 1;
 
 /// What a name stands for, as far as its file tells.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Target {
     /// A function of the file.
     Function(u32),
@@ -39,7 +39,7 @@ pub(crate) enum Target {
 }
 
 /// What an import names. There are very many of them, so they are kept as they are written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Path {
     /// How many folders up the import starts, as in an `import` statement: none where it starts from
     /// where imports start.
@@ -71,7 +71,7 @@ impl Path {
 }
 
 /// What a call is a call of.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Callee {
     /// A function or a class.
     Plain(Target),
@@ -80,7 +80,7 @@ pub(crate) enum Callee {
 }
 
 /// A call in a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) callee: Callee,
     /// How the callee is written.
@@ -90,7 +90,7 @@ pub(crate) struct Call {
 }
 
 /// A name that a function uses, and another file may bind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Borrowed {
     pub(crate) path: Path,
     /// How it is written.
@@ -98,7 +98,7 @@ pub(crate) struct Borrowed {
 }
 
 /// A call of the table of blocking calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Blocked {
     /// What the table calls it.
     pub(crate) name: Name,
@@ -116,7 +116,7 @@ pub enum Bond {
 }
 
 /// A file that all calls of a function write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedFile {
     /// Its path, as it is written.
     pub path: Box<str>,
@@ -125,7 +125,7 @@ pub struct SharedFile {
 }
 
 /// A function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Function {
     /// Its name, behind those of the classes around it.
     pub(crate) name: Name,
@@ -151,7 +151,7 @@ pub(crate) struct Function {
 }
 
 /// A class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Class {
     pub(crate) bases: Vec<Target>,
     /// In the order of their names.
@@ -161,7 +161,7 @@ pub(crate) struct Class {
 }
 
 /// What a class has under a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ClassMember {
     /// This function of the file.
     Method(u32),
@@ -176,14 +176,14 @@ impl Class {
 }
 
 /// The functions of one file, and what they call. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     pub(crate) place: Place,
     /// The names at the module's top level, in order.
     pub(crate) names: Vec<(Name, Target)>,
     /// Those of them that stand for something that belongs to the thread that made it, in order, and
     /// what that is.
-    pub(crate) bound: Vec<(Name, &'static str)>,
+    pub(crate) bound: Vec<(Name, Name)>,
     /// Those that are bound once, to what may be a path, in order.
     pub(crate) paths: Box<[(Name, FilePath)]>,
     /// The modules of which everything is imported.

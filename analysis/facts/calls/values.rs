@@ -2,12 +2,12 @@
 
 use asyncfix_knowledge::blocking::{Kind, is_consumer};
 use asyncfix_syntax::queries::{is_property, last_name};
-use ruff_python_ast::name::Name;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 
 use super::{Path, Target};
 use crate::facts::calls::writer::{Writer, is_whole_import, path_of};
+use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind as ScopeKind};
 
 /// What an expression stands for.

@@ -1,6 +1,7 @@
 //! What a function does, from a walk through its body.
 
 use crate::facts::loops;
+use crate::facts::name::Name;
 use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_fresh, is_thread_safe};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
@@ -8,7 +9,6 @@ use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::comparable::ComparableExpr;
-use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
@@ -359,7 +359,7 @@ impl<'a> Walk<'_, '_, 'a> {
                         self.function_called(call, Target::Import(path));
                     }
                     Some(Value::Target(target @ Target::Class(_))) => {
-                        self.add(call, Callee::Method(target, attribute.attr.id.clone()));
+                        self.add(call, Callee::Method(target, Name::new(&attribute.attr)));
                     }
                     Some(Value::Instance(class)) => {
                         if may_be_shared(&class) && !self.is_own(&attribute.value) {

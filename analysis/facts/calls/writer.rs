@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use asyncfix_knowledge::blocking::{Table, ThreadBound};
 use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_syntax::queries::{called, is_test, yields};
-use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
@@ -17,6 +16,7 @@ use super::{Calls, Class, ClassMember, Function, Path, Target};
 use crate::facts::calls::values::Value;
 use crate::facts::calls::walk::Walk;
 use crate::facts::in_thread::Obstacles;
+use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind as ScopeKind, Scopes};
 
 /// How many bindings are followed to find out what a name stands for.
@@ -88,7 +88,7 @@ impl<'a> Writer<'_, 'a> {
         self.calls.names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let bound = self.calls.names.iter().filter_map(|(name, _)| {
             let bound = self.bound_name(name, 0, STEPS)?;
-            Some((name.clone(), bound.what.as_str()))
+            Some((name.clone(), Name::new(bound.what.as_str())))
         });
         self.calls.bound = bound.collect();
         self.calls.paths = self.constants(0);
@@ -332,7 +332,7 @@ impl<'a> Writer<'_, 'a> {
 pub(crate) fn path_of(import: &ast::StmtImportFrom, alias: Option<&ast::Alias>) -> Path {
     let module = import.module.as_deref().unwrap_or_default();
     let below = match alias {
-        Some(alias) if module.is_empty() => alias.name.id.clone(),
+        Some(alias) if module.is_empty() => Name::new(&alias.name),
         Some(alias) => Name::join(&[module, alias.name.as_str()], "."),
         None => Name::new(module),
     };

@@ -13,6 +13,7 @@
 mod walk;
 mod writer;
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
@@ -22,7 +23,7 @@ pub use self::writer::Writer;
 use crate::facts::key::{Key, name_key};
 
 /// Where a file stands among the modules.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The components of its path, without the ending. More than the module's name has, where the
     /// folder that imports start from is not the root.
@@ -90,7 +91,7 @@ type Chain = u32;
 const ANY_CHAIN: Chain = 1;
 
 /// One of the names that a node is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Step {
     /// Another node of the same file, or what attributes of it lead to.
     Node(Node, Chain),
@@ -112,14 +113,14 @@ pub(crate) enum Step {
 }
 
 /// What an import names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ImportPath {
     pub(crate) components: Vec<Key>,
     pub(crate) origin: Origin,
 }
 
 /// What the first component of an import tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Origin {
     /// The import is relative.
     Own,
@@ -130,7 +131,7 @@ pub(crate) enum Origin {
 }
 
 /// A function or method.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Function {
     pub(crate) name: Key,
     pub(crate) is_async: bool,
@@ -143,7 +144,7 @@ pub(crate) struct Function {
 }
 
 /// Something that a class has under a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Member {
     /// A method, as an index into [`Traces::functions`].
     Method(u32),
@@ -152,7 +153,7 @@ pub(crate) enum Member {
 }
 
 /// A class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Class {
     pub(crate) name: Key,
     /// Its name, for messages.
@@ -182,7 +183,7 @@ impl Class {
 }
 
 /// The traces of one file. Plain data: it outlives the tree.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traces {
     /// The last components of the module's name.
     pub(crate) tail: Vec<Key>,

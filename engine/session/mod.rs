@@ -5,33 +5,34 @@
 //! the file. What comes out is what a run over the same files would say.
 
 use std::panic::AssertUnwindSafe;
+mod known;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::file::Writable;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;
 use ruff_notebook::NotebookIndex;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use salsa::{CancellationToken, Database as _};
 
+use self::known::{Known, MANY_FILES, stamp_of};
+use crate::cache;
 use crate::choose::{Only, Plan};
 use crate::config::{Config, ConfigError, Overrides, Resolver};
-use crate::database::Database;
 use crate::discovery::{self, Found};
 use crate::embedded::notebook::Notebook;
 use crate::embedded::{code_path, is_document, is_notebook};
-use crate::first_look::{FirstLook, Settled, first_look};
-use crate::index::{Index, system_path};
+use crate::first_look::{Aim, FirstLook, Settled, first_look};
+use crate::index::system_path;
 use crate::lines::Lines;
 use crate::panics::last_panic;
 use crate::problem::Problem;
 use crate::roots::Whole;
 use crate::rounds::{Active, Given, rounds};
-use crate::run::{Fixed, Input, Mode, changes_others, decoded};
+use crate::run::{Fixed, Input, Mode, changes_others};
 use crate::source;
 
 /// Calls off what a session is asked. Clones call off the same.
@@ -120,44 +121,6 @@ pub struct Rewritten {
     pub cells: Vec<(usize, String)>,
 }
 
-/// The size of a file and when it was changed. `None` where there is none.
-type Stamp = Option<(u64, SystemTime)>;
-
-fn stamp_of(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
-}
-
-/// How many files make a project one in which some things are put off.
-const MANY_FILES: usize = 500;
-
-/// What belongs together, as far as it is known.
-#[derive(Default)]
-struct Known {
-    /// The files, in their order; those beside them that were only asked about come behind.
-    files: Vec<PathBuf>,
-    numbers: FxHashMap<PathBuf, usize>,
-    summaries: Vec<Option<Arc<Summary>>>,
-    /// What the files were on disk when they were summarized.
-    stamps: Vec<Stamp>,
-    /// Files that are to be summarized, because they are new or have changed.
-    pending: FxHashSet<usize>,
-    /// Whether files were made or removed since they were listed.
-    is_listing_old: bool,
-    /// `None` where a summary has changed since it was linked.
-    index: Option<Arc<Index>>,
-    /// The one from before the last changes, where the files are still the same.
-    old_index: Option<Arc<Index>>,
-    database: Option<Database>,
-    /// Texts that the database has to be told about: new ones, or `None` for what is on disk.
-    changed: FxHashMap<PathBuf, Option<Arc<str>>>,
-    /// Whether it knows the files that are not in UTF-8.
-    is_decoded: bool,
-    /// Counts what may change an answer.
-    revision: u64,
-    checked: FxHashMap<PathBuf, (u64, Checked)>,
-}
-
 /// A session. Paths are absolute and normal, as [`discovery::absolute`] makes them.
 pub struct Session {
     overrides: Overrides,
@@ -168,6 +131,8 @@ pub struct Session {
     /// What files of a folder belong to.
     wholes: FxHashMap<PathBuf, Whole>,
     known: FxHashMap<Whole, Known>,
+    /// Where it is kept what is found out about files.
+    cache: cache::Place,
 }
 
 impl Session {
@@ -180,7 +145,17 @@ impl Session {
             open: FxHashMap::default(),
             wholes: FxHashMap::default(),
             known: FxHashMap::default(),
+            cache: cache::Place::Nowhere,
         })
+    }
+
+    /// Keeps what is found out about files for later, at this place.
+    #[must_use]
+    pub fn with_cache(self, place: cache::Place) -> Self {
+        Self {
+            cache: place,
+            ..self
+        }
     }
 
     /// What applies to the files of a folder.
@@ -485,10 +460,11 @@ impl Session {
             resolver,
             open,
             known,
+            cache,
             ..
         } = self;
         let known = known.entry(whole.clone()).or_default();
-        known.bring_up_to_date(path, whole, resolver, open, cancellation)?;
+        known.bring_up_to_date(path, whole, resolver, open, cache, cancellation)?;
         let old = known.old_index.as_ref().filter(|_| ask.is_hasty);
         let index = match old {
             Some(old) if known.index.is_none() && known.files.len() >= MANY_FILES => {
@@ -516,12 +492,18 @@ impl Session {
             let shown = path.as_std_path().to_path_buf();
             Active::new(number, shown, path, view, Arc::clone(&config), source)
         };
-        let (candidate, summary) = match first_look(number, input, resolver, true)? {
-            FirstLook::Nothing(_) => return Ok(nothing(source)),
-            FirstLook::Error(error) => return Err(SessionError::Unreadable(error.to_string())),
-            FirstLook::Candidate(candidate, summary) => (*candidate, summary),
+        let aim = Aim {
+            is_target: true,
+            for_others: false,
         };
-        let mut active = match candidate.settle(&index.project, Some(&summary)) {
+        let looked = first_look(number, input, resolver, aim)?;
+        let candidate = match looked.first {
+            FirstLook::Nothing => return Ok(nothing(source)),
+            FirstLook::Error(error) => return Err(SessionError::Unreadable(error.to_string())),
+            FirstLook::Candidate(candidate) => *candidate,
+        };
+        let codemods = candidate.codemods(&index.project, looked.summary.as_deref());
+        let mut active = match candidate.settle(codemods) {
             Settled::Nothing => return Ok(nothing(source)),
             Settled::Error(_, error) => return Err(SessionError::Unreadable(error.to_string())),
             Settled::Active(active) => *active,
@@ -540,6 +522,7 @@ impl Session {
             // No other file is written.
             shown: &[],
             resolver,
+            takes_notes: false,
         };
         let plan = Plan {
             only: ask.only,
@@ -577,209 +560,6 @@ impl Ask<'_> {
             only: None,
             is_hasty: false,
         }
-    }
-}
-
-impl Known {
-    /// Lists the files, where that is to be done, and summarizes those that are new or have changed. `path` becomes one
-    /// of them in any case.
-    fn bring_up_to_date(
-        &mut self,
-        path: &Path,
-        whole: &Whole,
-        resolver: &Resolver,
-        open: &FxHashMap<PathBuf, Arc<str>>,
-        cancellation: &Cancellation,
-    ) -> Result<(), SessionError> {
-        if self.files.is_empty() || self.is_listing_old {
-            self.list(whole, resolver, open)?;
-        }
-        if !self.numbers.contains_key(path) {
-            self.add(path.to_path_buf());
-        }
-        let pending: Vec<usize> = self.pending.iter().copied().collect();
-        let looked_at: Vec<(usize, Result<FirstLook, ConfigError>)> = pending
-            .into_par_iter()
-            .filter_map(|number| {
-                if cancellation.is_cancelled() {
-                    return None;
-                }
-                let path = self.files.get(number)?;
-                let mut input = Input::new(Found {
-                    shown: path.clone(),
-                    path: path.clone(),
-                    named: false,
-                });
-                input.text = open.get(path).map(ToString::to_string);
-                Some((number, first_look(number, input, resolver, false)))
-            })
-            .collect();
-        for (number, look) in looked_at {
-            let summary = match look? {
-                FirstLook::Nothing(summary) => summary,
-                FirstLook::Candidate(_, summary) => Some(summary),
-                FirstLook::Error(_) => None,
-            };
-            self.pending.remove(&number);
-            let stamp = self.files.get(number).and_then(|path| stamp_of(path));
-            if let Some(known) = self.stamps.get_mut(number) {
-                *known = stamp;
-            }
-            if let Some(known) = self.summaries.get_mut(number)
-                && known.as_deref() != summary.as_deref()
-            {
-                *known = summary.map(Arc::from);
-                if let Some(index) = self.index.take() {
-                    self.old_index = Some(index);
-                }
-            }
-        }
-        cancellation.check()
-    }
-
-    fn list(
-        &mut self,
-        whole: &Whole,
-        resolver: &Resolver,
-        open: &FxHashMap<PathBuf, Arc<str>>,
-    ) -> Result<(), SessionError> {
-        let before = std::mem::take(self);
-        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, Stamp, bool)> = before
-            .files
-            .iter()
-            .enumerate()
-            .zip(before.summaries)
-            .zip(before.stamps)
-            .map(|(((number, path), summary), stamp)| {
-                let is_pending = before.pending.contains(&number);
-                (path.clone(), (summary, stamp, is_pending))
-            })
-            .collect();
-        let listed = whole.files(resolver)?;
-        // Nothing imports notebooks and texts.
-        let listed = listed
-            .into_iter()
-            .filter(|path| !is_notebook(path) && !is_document(path));
-        for path in listed {
-            self.add(path);
-        }
-        let beside = before.files.iter().filter(|path| open.contains_key(*path));
-        for path in beside {
-            if !self.numbers.contains_key(path) {
-                self.add(path.clone());
-            }
-        }
-        for (number, path) in self.files.iter().enumerate() {
-            if let Some((summary, stamp, is_pending)) = summaries.remove(path)
-                && let Some(place) = self.summaries.get_mut(number)
-                && let Some(own) = self.stamps.get_mut(number)
-            {
-                *place = summary;
-                *own = stamp;
-                if !is_pending {
-                    self.pending.remove(&number);
-                }
-            }
-        }
-        if self.files == before.files {
-            self.index = before.index;
-            self.old_index = before.old_index;
-        }
-        self.revision = before.revision + 1;
-        self.database = before.database;
-        self.changed = before.changed;
-        // Whoever asked for a new file before was told that there is none.
-        let came = self
-            .files
-            .iter()
-            .filter(|path| !before.numbers.contains_key(*path));
-        let went = before
-            .files
-            .iter()
-            .filter(|path| !self.numbers.contains_key(*path));
-        for path in came.chain(went) {
-            let change = || open.get(path).cloned();
-            self.changed.entry(path.clone()).or_insert_with(change);
-        }
-        self.is_decoded = before.is_decoded;
-        Ok(())
-    }
-
-    fn add(&mut self, path: PathBuf) {
-        let number = self.files.len();
-        self.numbers.insert(path.clone(), number);
-        self.files.push(path);
-        self.summaries.push(None);
-        self.stamps.push(None);
-        self.pending.insert(number);
-        self.index = None;
-        self.old_index = None;
-    }
-
-    fn link(&mut self, whole: &Whole, resolver: &Resolver) -> Result<Arc<Index>, SessionError> {
-        if let Some(index) = &self.index {
-            return Ok(Arc::clone(index));
-        }
-        let wholes = std::slice::from_ref(whole);
-        let index = Index::link(self.files.clone(), self.summaries.clone(), wholes, resolver)?;
-        let index = Arc::new(index);
-        if let Some(database) = &mut self.database {
-            if database.is_of(&index) {
-                database.show_tables(&index);
-            } else {
-                self.database = None;
-            }
-        }
-        self.index = Some(Arc::clone(&index));
-        self.old_index = None;
-        // What was said in haste may be different now.
-        self.revision += 1;
-        Ok(index)
-    }
-
-    /// The database, which knows all texts as they are now.
-    fn database(
-        &mut self,
-        index: &Index,
-        file: &Active,
-        open: &FxHashMap<PathBuf, Arc<str>>,
-        decodes: bool,
-    ) -> Result<&mut Database, SessionError> {
-        let failed = |error: anyhow::Error| SessionError::Config(error.to_string());
-        let view = index.view_of(&file.path, &file.config);
-        let is_new = self.database.is_none();
-        let database = match self.database.take() {
-            Some(mut database) => {
-                database.add_view(view).map_err(failed)?;
-                database
-            }
-            None => Database::renewed(None, index, vec![view]).map_err(failed)?,
-        };
-        let database = self.database.insert(database);
-        let open_texts = open
-            .iter()
-            .filter(|_| is_new)
-            .map(|(path, text)| (path.clone(), Some(Arc::clone(text))));
-        for (path, text) in self.changed.drain().chain(open_texts) {
-            let Some(path) = system_path(&path) else {
-                continue;
-            };
-            match text {
-                Some(text) => database.set_text(&path, text),
-                None => database.forget_text(&path),
-            }
-        }
-        if decodes && (is_new || !self.is_decoded) {
-            self.is_decoded = true;
-            for (path, text) in decoded(&index.project) {
-                if !open.contains_key(path.as_std_path()) {
-                    database.set_text(&path, text);
-                }
-            }
-        }
-        // What is on disk may have changed without a word.
-        database.set_text(&file.path, Arc::clone(&file.text));
-        Ok(database)
     }
 }
 

@@ -1,0 +1,495 @@
+//! What a run knows from earlier ones, and what it leaves to later ones.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use asyncfix_analysis::facts::interface::{Interface, module_path};
+use asyncfix_analysis::facts::summary::Summary;
+use asyncfix_codemods::codemod::Codemod;
+use asyncfix_codemods::finding::Finding;
+use asyncfix_codemods::traversal::Prospects;
+use rustc_hash::FxHashSet;
+
+use crate::cache::stored::{
+    FileEntry, Fresh, Loaded, Stamp, State, StoredProblem, Verdict, Writer, text_number,
+};
+use crate::cache::{Cache, affected};
+use crate::config::Config;
+use crate::first_look::{Candidate, FirstLook, Looked};
+use crate::index::{Index, system_path};
+use crate::problem::{Kind, Problem};
+use crate::rounds::Active;
+use crate::run::Input;
+use crate::source;
+use crate::surroundings::Surroundings;
+
+/// How many of a project's files may be new before it is worth to write down what is known of them, although what codemods
+/// said of others is lost by that: one of so many.
+const FEW: usize = 5;
+
+/// What is known of a file before codemods have a closer look.
+pub(crate) enum Look {
+    /// What an earlier run has found out, by its place in the cache.
+    Known(usize),
+    Fresh(Box<Looked>),
+}
+
+/// What is left of a look when the codemods have begun.
+pub(crate) struct Seen {
+    known: Option<usize>,
+    text: Option<u128>,
+    is_utf8: bool,
+    interface: Interface,
+    summary: Option<Arc<Summary>>,
+    prospects: Option<Prospects>,
+    problem: Option<StoredProblem>,
+}
+
+/// What is known from earlier runs.
+pub(crate) struct Recall<'r> {
+    cache: Cache,
+    /// A number for what lies around the files.
+    around: u64,
+    surroundings: &'r Surroundings,
+}
+
+/// What is known of all files of a run, without a closer look at any of them.
+pub(crate) struct Answers {
+    /// The files in which something was found, by their numbers.
+    pub(crate) found: Vec<(usize, source::Source, Vec<Finding>)>,
+    /// What is wrong with others.
+    pub(crate) problems: Vec<(usize, Problem)>,
+}
+
+/// What codemods have said of one file.
+pub(crate) struct Said {
+    pub(crate) number: usize,
+    pub(crate) state: State,
+    verdict: Option<(Verdict, Vec<PathBuf>)>,
+}
+
+impl Said {
+    /// That no codemod has work in it.
+    pub(crate) fn nothing(number: usize) -> Self {
+        Self {
+            number,
+            state: State::Nothing,
+            verdict: None,
+        }
+    }
+
+    /// What the codemods with these codes have found in a file, where that may be kept.
+    pub(crate) fn of(file: &Active, codes: Vec<String>, keeps_findings: bool) -> Option<Self> {
+        let is_whole = file.lines.is_none() || file.findings.is_empty();
+        let is_as_it_was = file.fixed.is_empty() && file.text == file.source.text;
+        let went_well = file.error.is_none() && file.complaints.is_empty();
+        let is_kept = keeps_findings || file.findings.is_empty();
+        if !(is_whole && is_as_it_was && went_well && is_kept && file.lines.is_none()) {
+            return None;
+        }
+        let dependencies = file.noted.clone()?;
+        let verdict = Verdict {
+            codes,
+            noted: dependencies.noted,
+            opened: Vec::new(),
+            findings: file.findings.clone(),
+        };
+        Some(Self {
+            number: file.index,
+            state: State::Clean,
+            verdict: Some((verdict, dependencies.opened)),
+        })
+    }
+}
+
+impl<'r> Recall<'r> {
+    pub(crate) fn new(cache: Cache, surroundings: &'r Surroundings) -> Self {
+        Self {
+            cache,
+            around: surroundings.number(),
+            surroundings,
+        }
+    }
+
+    fn loaded(&self) -> Option<&Loaded> {
+        self.cache.loaded.as_ref()
+    }
+
+    fn entry(&self, place: usize) -> Option<&FileEntry> {
+        self.loaded()?.header.files.get(place)
+    }
+
+    /// What is known of a file, if it is still the same.
+    pub(crate) fn find(&self, input: &Input, config: &Config, is_target: bool) -> Option<usize> {
+        let path = &input.found.path;
+        let (place, entry) = self.loaded()?.file(path)?;
+        let was_parsed = entry.problem.is_some() || entry.has_summary();
+        if self.surroundings.number_of(config) != Some(entry.config)
+            || is_target && entry.state == State::Beside
+            || input.found.named && !was_parsed
+        {
+            return None;
+        }
+        let is_same = if let Some(text) = &input.text {
+            text_number(text) == entry.text
+        } else {
+            let stamp = Stamp::of(path, self.cache.now);
+            stamp.is_some() && stamp == entry.stamp
+                || source::read(path).is_ok_and(|source| text_number(&source.text) == entry.text)
+        };
+        is_same.then_some(place)
+    }
+
+    /// Whether these are all of the files that the cache knows, none has changed, and nothing around them.
+    fn is_unchanged(&self, looks: &[Look]) -> bool {
+        let Some(loaded) = self.loaded() else {
+            return false;
+        };
+        loaded.header.around == self.around
+            && loaded.header.files.len() == looks.len()
+            && looks.iter().all(|look| matches!(look, Look::Known(_)))
+    }
+
+    /// What is found in `targets`, the first of the files, where nothing has changed at all. `None` where something has,
+    /// or an answer needs a closer look; without `with_findings`, also where something was found.
+    pub(crate) fn all(
+        &self,
+        looks: &[Look],
+        targets: &[Input],
+        with_findings: bool,
+    ) -> Option<Answers> {
+        if !self.is_unchanged(looks) {
+            return None;
+        }
+        let loaded = self.loaded()?;
+        let mut found = Vec::new();
+        let mut problems = Vec::new();
+        for (number, (input, look)) in targets.iter().zip(looks).enumerate() {
+            let Look::Known(place) = look else {
+                return None;
+            };
+            let entry = loaded.header.files.get(*place)?;
+            if let Some(problem) = &entry.problem {
+                problems.push((number, problem_of(problem, input)));
+                continue;
+            }
+            match entry.state {
+                State::Nothing | State::Clean => {}
+                State::Findings if with_findings && input.lines.is_none() => {
+                    let source = read(input)?;
+                    if text_number(&source.text) != entry.text {
+                        return None;
+                    }
+                    found.push((number, source, loaded.verdict(entry)?.findings));
+                }
+                State::Beside | State::Open | State::Findings => return None,
+            }
+        }
+        Some(Answers { found, problems })
+    }
+
+    /// What is left of a look: with a candidate, where codemods may have work in the file. `None` where what is known
+    /// cannot be read.
+    pub(crate) fn see(
+        &self,
+        look: Look,
+        number: usize,
+        input: &Input,
+        config: &Arc<Config>,
+        is_target: bool,
+    ) -> Option<(Seen, FirstLook)> {
+        let place = match look {
+            Look::Fresh(looked) => return Some(seen_anew(*looked, true)),
+            Look::Known(place) => place,
+        };
+        let loaded = self.loaded()?;
+        let entry = loaded.header.files.get(place)?;
+        let seen = Seen {
+            known: Some(place),
+            text: Some(entry.text),
+            is_utf8: entry.is_utf8,
+            interface: loaded.interface(entry)?,
+            summary: if entry.has_summary() {
+                Some(Arc::new(loaded.summary::<Summary>(entry)?))
+            } else {
+                None
+            },
+            prospects: None,
+            problem: None,
+        };
+        let first = match &entry.problem {
+            _ if !is_target => FirstLook::Nothing,
+            Some(problem) => FirstLook::Error(problem_of(problem, input)),
+            None if !entry.has_prospects() => FirstLook::Nothing,
+            None => FirstLook::Candidate(Box::new(Candidate {
+                index: number,
+                shown: input.found.shown.clone(),
+                path: system_path(&input.found.path)?,
+                config: Arc::clone(config),
+                prospects: loaded.prospects(entry)?,
+                source: match &input.text {
+                    Some(_) => Some(read(input)?),
+                    None => None,
+                },
+                lines: input.lines.clone(),
+            })),
+        };
+        Some((seen, first))
+    }
+
+    /// What codemods said of files, as far as it holds.
+    pub(crate) fn verdicts<'v>(
+        &'v self,
+        files: &[PathBuf],
+        seen: &'v [Seen],
+        index: &'v Index,
+    ) -> Option<Verdicts<'v>> {
+        let loaded = self.loaded()?;
+        let header = &loaded.header;
+        let are_same_files = header.files.len() == files.len()
+            && files.iter().all(|path| loaded.file(path).is_some());
+        if header.around != self.around || header.roots != index.roots_number() || !are_same_files {
+            return None;
+        }
+        let changed = |(number, seen): (usize, &Seen)| {
+            let (_, entry) = loaded.file(files.get(number)?)?;
+            (seen.known.is_none() && entry.interface != seen.interface.digest).then_some(number)
+        };
+        let changed: Vec<usize> = seen.iter().enumerate().filter_map(changed).collect();
+        let affected = if changed.is_empty() {
+            FxHashSet::default()
+        } else {
+            let modules: Vec<(String, Vec<&str>)> = files
+                .iter()
+                .zip(seen)
+                .map(|(path, seen)| {
+                    let imports = seen.interface.imports.iter();
+                    (module_path(path), imports.map(|name| &**name).collect())
+                })
+                .collect();
+            affected(changed, &modules)
+        };
+        let mut changed_places = FxHashSet::default();
+        let mut affected_places = FxHashSet::default();
+        for (number, (path, seen)) in files.iter().zip(seen).enumerate() {
+            if let Some((place, _)) = loaded.file(path) {
+                if seen.known.is_none() {
+                    changed_places.insert(place);
+                }
+                if affected.contains(&number) {
+                    affected_places.insert(place);
+                }
+            }
+        }
+        Some(Verdicts {
+            loaded,
+            seen,
+            index,
+            changed: changed_places,
+            affected: affected_places,
+        })
+    }
+
+    /// Leaves to later runs what was seen and said in this one.
+    pub(crate) fn save(
+        &self,
+        files: &[PathBuf],
+        inputs: &[Input],
+        number_of_targets: usize,
+        seen: &[Seen],
+        said: Vec<Said>,
+        index: Option<&Index>,
+    ) {
+        if self.is_not_worth_it(number_of_targets, seen, &said) {
+            return;
+        }
+        let _ = self.write(files, inputs, number_of_targets, seen, said, index);
+    }
+
+    /// Whether more would be lost than won: what codemods said of files that are no targets is not known to hold.
+    fn is_not_worth_it(&self, number_of_targets: usize, seen: &[Seen], said: &[Said]) -> bool {
+        let Some(loaded) = self.loaded() else {
+            return false;
+        };
+        let fresh = seen.iter().filter(|seen| seen.known.is_none()).count();
+        let has_news = fresh > 0
+            || said.iter().any(|said| said.verdict.is_some())
+            || loaded.header.files.iter().any(|file| file.stamp.is_none())
+            || loaded.header.files.len() != seen.len();
+        let beside = seen.get(number_of_targets..).unwrap_or_default();
+        let loses = beside.iter().any(|seen| {
+            let entry = seen.known.and_then(|place| self.entry(place));
+            entry.is_some_and(|entry| matches!(entry.state, State::Clean | State::Findings))
+        });
+        !has_news || loses && fresh * FEW < seen.len()
+    }
+
+    fn write(
+        &self,
+        files: &[PathBuf],
+        inputs: &[Input],
+        number_of_targets: usize,
+        seen: &[Seen],
+        mut said: Vec<Said>,
+        index: Option<&Index>,
+    ) -> Option<()> {
+        // Without an index nothing was said of any file.
+        let roots = index.map(Index::roots_number).unwrap_or_default();
+        let mut writer = Writer::new(self.around, roots);
+        said.sort_by_key(|said| said.number);
+        let mut said = said.into_iter().peekable();
+        let place_of = |path: &PathBuf| {
+            let number = index?.project.number_of(path)?;
+            u32::try_from(number).ok()
+        };
+        for (number, ((path, input), seen)) in files.iter().zip(inputs).zip(seen).enumerate() {
+            let is_target = number < number_of_targets;
+            let own = said.next_if(|said| said.number == number);
+            let state = match &own {
+                Some(said) => said.state,
+                None if is_target => State::Open,
+                None => State::Beside,
+            };
+            let stamp = match &input.text {
+                Some(_) => None,
+                None => Stamp::of(path, self.cache.now),
+            };
+            if let Some(entry) = seen.known.and_then(|place| self.entry(place)) {
+                let state = match entry.state {
+                    State::Beside => State::Beside,
+                    _ if !is_target => State::Open,
+                    _ => state,
+                };
+                writer.keep(self.loaded()?, entry, stamp, state)?;
+            } else {
+                let folder = path.parent().unwrap_or(path);
+                writer.add(Fresh {
+                    path: path.to_str()?,
+                    stamp,
+                    text: seen.text.unwrap_or_default(),
+                    config: self.surroundings.number_in(folder)?,
+                    is_utf8: seen.is_utf8,
+                    summary: seen.summary.as_deref(),
+                    interface: &seen.interface,
+                    prospects: seen.prospects.as_ref(),
+                    problem: seen.problem.clone(),
+                    state,
+                })?;
+            }
+            if let Some((verdict, opened)) = own.and_then(|said| said.verdict) {
+                // A file of the standard library, or of an installed package, is part of what lies around.
+                let opened = opened.iter().filter_map(place_of).collect();
+                writer.say(&Verdict { opened, ..verdict })?;
+            }
+        }
+        self.cache.save(writer);
+        Some(())
+    }
+}
+
+/// What codemods said of files in an earlier run.
+pub(crate) struct Verdicts<'v> {
+    loaded: &'v Loaded,
+    seen: &'v [Seen],
+    index: &'v Index,
+    /// Files with another text, by their places in the cache.
+    changed: FxHashSet<usize>,
+    /// Files that may see something else of others.
+    affected: FxHashSet<usize>,
+}
+
+impl Verdicts<'_> {
+    /// What `codemods` said of the file with this number, if they would say it again.
+    pub(crate) fn of(
+        &self,
+        number: usize,
+        codemods: &[&'static dyn Codemod],
+    ) -> Option<Vec<Finding>> {
+        let place = self.seen.get(number)?.known?;
+        let verdict = self.loaded.verdict(self.loaded.header.files.get(place)?)?;
+        let is_same =
+            |place: usize| !self.changed.contains(&place) && !self.affected.contains(&place);
+        let opened = verdict.opened.iter().map(|place| *place as usize);
+        let holds = opened.chain([place]).all(is_same)
+            && (self.changed.is_empty() || !verdict.noted.needs_all_texts())
+            && codes_of(codemods) == verdict.codes
+            && verdict.noted.holds(&self.index.project, number);
+        holds.then_some(verdict.findings)
+    }
+
+    /// The same, to be left to later runs.
+    pub(crate) fn kept(&self, number: usize) -> Option<Said> {
+        let place = self.seen.get(number)?.known?;
+        let verdict = self.loaded.verdict(self.loaded.header.files.get(place)?)?;
+        let opened = verdict.opened.iter();
+        let opened = opened
+            .filter_map(|place| self.loaded.header.files.get(*place as usize))
+            .map(|entry| PathBuf::from(&entry.path))
+            .collect();
+        Some(Said {
+            number,
+            state: State::Clean,
+            verdict: Some((verdict, opened)),
+        })
+    }
+}
+
+/// The codes of codemods.
+pub(crate) fn codes_of(codemods: &[&'static dyn Codemod]) -> Vec<String> {
+    let codes = codemods
+        .iter()
+        .map(|codemod| codemod.rule().code.to_owned());
+    codes.collect()
+}
+
+/// What is left of a new look. Only where it is written down later are the prospects kept.
+pub(crate) fn seen_anew(looked: Looked, keeps: bool) -> (Seen, FirstLook) {
+    let prospects = match &looked.first {
+        FirstLook::Candidate(candidate) if keeps => Some(candidate.prospects.clone()),
+        _ => None,
+    };
+    let problem = match &looked.first {
+        FirstLook::Error(problem) => {
+            StoredProblem::of(problem.kind, &problem.message, problem.place)
+        }
+        _ => None,
+    };
+    let seen = Seen {
+        known: None,
+        text: looked.text,
+        is_utf8: looked.is_utf8,
+        interface: looked.interface,
+        summary: looked.summary,
+        prospects,
+        problem,
+    };
+    (seen, looked.first)
+}
+
+impl Seen {
+    /// What the file says about others.
+    pub(crate) fn summary(&self) -> Option<Arc<Summary>> {
+        self.summary.clone()
+    }
+
+    /// Whether the file is in UTF-8.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.is_utf8
+    }
+}
+
+fn problem_of(problem: &StoredProblem, input: &Input) -> Problem {
+    let shown = &input.found.shown;
+    let new = Problem::new(shown, Kind::InvalidSyntax, problem.message.clone());
+    match problem.place {
+        Some(place) => new.at(place),
+        None => new,
+    }
+}
+
+fn read(input: &Input) -> Option<source::Source> {
+    match &input.text {
+        Some(text) => Some(source::Source::utf8(text.clone())),
+        None => source::read(&input.found.path).ok(),
+    }
+}
