@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 
 use ignore::{WalkBuilder, WalkState};
+use rustc_hash::FxHashSet;
 
 use crate::config::{ConfigError, Resolver};
 use crate::embedded::{is_document, is_notebook};
@@ -56,6 +57,10 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
                 "{}: stub files (`.pyi`) are not rewritten",
                 path.display()
             )),
+            // Others may have no end, or never say anything.
+            Ok(metadata) if !metadata.is_file() => discovered
+                .errors
+                .push(format!("{}: not a regular file", path.display())),
             Ok(_) => {
                 let config = resolver.for_folder(absolute.parent().unwrap_or(&absolute))?;
                 if config.force_exclude && config.excludes_with_parents(&absolute) {
@@ -88,7 +93,28 @@ pub fn discover(paths: &[PathBuf], resolver: &Resolver) -> Result<Discovered, Co
     discovered
         .files
         .dedup_by(|one, other| one.path == other.path);
+    drop_other_names(&mut discovered.files);
     Ok(discovered)
+}
+
+/// Of several names of one file keeps one: that which is no link, or the first.
+fn drop_other_names(files: &mut Vec<Found>) {
+    let is_link = |found: &Found| found.path.is_symlink();
+    if !files.iter().any(is_link) {
+        return;
+    }
+    let mut known: FxHashSet<PathBuf> = files
+        .iter()
+        .filter(|found| !is_link(found))
+        .filter_map(|found| found.path.canonicalize().ok())
+        .collect();
+    files.retain(|found| {
+        !is_link(found)
+            || found
+                .path
+                .canonicalize()
+                .is_ok_and(|file| known.insert(file))
+    });
 }
 
 fn walk(
@@ -100,6 +126,9 @@ fn walk(
     let config = resolver.for_folder(absolute)?;
     let in_documents = config.markdown;
     let failure: Mutex<Option<ConfigError>> = Mutex::new(None);
+    let root = absolute
+        .canonicalize()
+        .unwrap_or_else(|_| absolute.to_path_buf());
     let (sender, receiver) = mpsc::channel();
     let walker = WalkBuilder::new(absolute)
         .hidden(false)
@@ -114,6 +143,7 @@ fn walk(
     walker.run(|| {
         let sender = sender.clone();
         let failure = &failure;
+        let root = &root;
         Box::new(move |entry| {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -149,9 +179,11 @@ fn walk(
                     }
                 }
             }
-            // A link to a file is followed; a link to a folder may lead round in circles.
+            // A link to a file of the folder is followed. What lies elsewhere was not asked for, and a link to a folder
+            // may lead round in circles.
+            let is_inside = || path.canonicalize().is_ok_and(|file| file.starts_with(root));
             let is_file = entry.file_type().is_some_and(|kind| kind.is_file())
-                || entry.path_is_symlink() && path.is_file();
+                || entry.path_is_symlink() && path.is_file() && is_inside();
             if is_file {
                 let _ = sender.send(Ok(path.to_path_buf()));
             }

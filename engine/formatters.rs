@@ -4,6 +4,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::source::text_of;
+
 /// The layout that a project asks for, as far as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Layout {
@@ -25,7 +27,7 @@ impl Layout {
 
 /// What the files in `folder` say.
 pub fn layout(folder: &Path) -> Layout {
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let read = |name: &str| text_of(&folder.join(name)).unwrap_or_default();
     let mut layout = Layout::default();
     for name in [".ruff.toml", "ruff.toml"] {
         if let Ok(document) = DeTable::parse(&read(name)) {

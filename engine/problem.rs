@@ -80,10 +80,27 @@ impl Problem {
     }
 }
 
+/// A file's name for people, on one line: what would move the cursor of a terminal, or end the line, is written as an
+/// escape.
+pub fn name_of(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    if !name.contains(char::is_control) {
+        return name.into_owned();
+    }
+    let escaped = name.chars().map(|c| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    });
+    escaped.collect()
+}
+
 /// For people, in one line.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.shown.display())?;
+        f.write_str(&name_of(&self.shown))?;
         match self.place {
             Some(Place {
                 cell: Some(cell),

@@ -11,6 +11,8 @@ use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::de::{DeTable, DeValue};
 
+use crate::source::text_of;
+
 /// The oldest version that code is written for.
 pub const OLDEST: PythonVersion = PythonVersion::PY37;
 
@@ -22,7 +24,7 @@ type Reader = fn(&str) -> Option<PythonVersion>;
 pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
     let read = |name: &str| {
         let path = folder.join(name);
-        Some((std::fs::read_to_string(&path).ok()?, path))
+        Some((text_of(&path)?, path))
     };
     let project = read("pyproject.toml");
     let setup = read("setup.cfg");

@@ -12,12 +12,14 @@ use pep440_rs::{Operator, VersionSpecifier, VersionSpecifiers};
 use rustc_hash::FxHashMap;
 use toml::de::{DeTable, DeValue};
 
+use crate::source::text_of;
+
 /// Files that name one version of each package.
 const LOCKS: [&str; 2] = ["uv.lock", "poetry.lock"];
 
 /// What the files of a project in `folder` ask for, by the normalized names of distributions.
 pub fn of(folder: &Path) -> FxHashMap<String, Versions> {
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let read = |name: &str| text_of(&folder.join(name));
     let mut found = FxHashMap::default();
     for line in read("requirements.txt")
         .as_deref()

@@ -19,10 +19,13 @@ impl Source {
     /// `Err` says what is wrong, without the file's name: bytes that do not belong to the encoding,
     /// or an encoding that is not known.
     pub fn decode(bytes: Vec<u8>) -> Result<Self, String> {
+        // CPython takes no such file either.
+        if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+            return Err(format!("not Python: it holds a NUL character (byte {at})"));
+        }
         let encoding = match declared_encoding(&bytes) {
-            Some(label) => {
-                find_encoding(&label).ok_or_else(|| format!("unknown encoding `{label}`"))?
-            }
+            Some(label) => find_encoding(&label)
+                .ok_or_else(|| format!("asyncfix does not know the encoding `{label}`"))?,
             None => UTF_8,
         };
         if encoding == UTF_8 {
@@ -81,8 +84,18 @@ impl Source {
 fn find_encoding(label: &str) -> Option<&'static Encoding> {
     // Python does not care how the parts of a name are joined; the web's list of names does.
     let joined = label.to_lowercase().replace('_', "-");
-    if joined == "utf-8-sig" {
+    // As Python does, whatever stands behind these: `latin-1-unix`.
+    let is = |name: &str| joined == name || joined.starts_with(&format!("{name}-"));
+    if is("utf-8") {
         return Some(UTF_8);
+    }
+    if is("latin-1") || is("iso-8859-1") || is("iso-latin-1") {
+        return Encoding::for_label(b"latin1");
+    }
+    match joined.as_str() {
+        "cp932" => return Encoding::for_label(b"shift_jis"),
+        "646" | "us-ascii" => return Encoding::for_label(b"ascii"),
+        _ => {}
     }
     Encoding::for_label(joined.as_bytes())
         .or_else(|| Encoding::for_label(joined.replace('-', "").as_bytes()))
@@ -114,6 +127,13 @@ fn declared_encoding(bytes: &[u8]) -> Option<String> {
                 .collect();
             (!label.is_empty()).then_some(label)
         })
+}
+
+/// The text of a file that says something about a project. `None` where there is none that can be read, or something else
+/// goes by its name: a pipe may never say anything.
+pub(crate) fn text_of(path: &Path) -> Option<String> {
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file.then(|| std::fs::read_to_string(path).ok())?
 }
 
 /// Reads and decodes the file at `path`. `Err` says what is wrong and what to do.

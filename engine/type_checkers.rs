@@ -4,6 +4,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::source::text_of;
+
 /// The options of mypy that ask for annotations on every function.
 const ASKING: [&str; 3] = [
     "strict",
@@ -19,7 +21,7 @@ const CHECKERS: [&str; 5] = ["basedpyright", "mypy", "pyrefly", "pyright", TY];
 /// Whether the files of a project in `folder` ask its type checker for annotations on every function, for some of its
 /// modules at least. `None` where none speaks of a type checker, or of one that is content without any.
 pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let read = |name: &str| text_of(&folder.join(name));
     if let Some(text) = read("mypy.ini").or_else(|| read(".mypy.ini")) {
         return Some(asks_in_sections(&text).unwrap_or(false));
     }
@@ -100,7 +102,7 @@ fn asks_in_table(table: &DeTable<'_>) -> Option<bool> {
 /// The type checkers that the files of a project in `folder` name: as something to install, as a hook of git, or with a
 /// configuration.
 pub fn named(folder: &Path) -> Vec<&'static str> {
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let read = |name: &str| text_of(&folder.join(name));
     let text = read("pyproject.toml").filter(|text| has_one(text));
     let document = text.as_deref().and_then(|text| DeTable::parse(text).ok());
     let hooks = read(".pre-commit-config.yaml").filter(|text| has_one(text));

@@ -1,53 +1,161 @@
 //! Putting a rewritten file in the place of the old one, or leaving everything as it is.
 
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 /// A new content for a file that lies beside it, whole, and has yet to take its place.
 pub struct Staged {
-    file: NamedTempFile,
+    /// Closed: a run may have more files to write at once than it may have open.
+    file: TempPath,
     target: PathBuf,
+    way: Way,
+}
+
+/// How the new content gets to its place.
+enum Way {
+    /// The new file takes the name of the old one, which is whole at every moment.
+    Replace,
+    /// The old file is written: it has other names, or something that a new file cannot have.
+    Within {
+        /// What it held.
+        old: Vec<u8>,
+    },
 }
 
 impl Staged {
     /// Prepares to replace the content of the file at `path`, which held `old` when it was read, by
     /// `new`.
     ///
-    /// The new content goes to a temporary file in the same folder, which takes the old one's
-    /// permissions and then its name, so that the file is whole at every moment. Symbolic links are
-    /// followed. `Err` says what is wrong: the file was written by somebody else since it was read, or
-    /// the folder does not let us.
-    pub fn new(path: &Path, old: &[u8], new: &[u8]) -> Result<Self, String> {
-        let target = fs::canonicalize(path).map_err(|error| error.to_string())?;
-        let current = fs::read(&target).map_err(|error| error.to_string())?;
+    /// The new content goes to a temporary file in the same folder, which takes the old one's owner and
+    /// permissions and then its name, so that the file is whole at every moment. A file with several names
+    /// (hard links), with extended attributes or of an owner that we cannot give it is written itself
+    /// instead. Symbolic links are followed. `None` where the new content is there already, because the
+    /// file was written by another of its names. `Err` says what is wrong: the file was written by somebody
+    /// else since it was read, or it may not be written, or the folder does not let us.
+    pub fn new(path: &Path, old: &[u8], new: &[u8]) -> Result<Option<Self>, String> {
+        let target = fs::canonicalize(path).map_err(|error| told(&error))?;
+        let current = fs::read(&target).map_err(|error| told(&error))?;
+        if current == new {
+            return Ok(None);
+        }
         if current != old {
             return Err("the file changed while asyncfix was running; run it again".to_owned());
         }
-        let metadata = fs::metadata(&target).map_err(|error| error.to_string())?;
-        if metadata.permissions().readonly() {
-            return Err("read-only".to_owned());
+        let metadata = fs::metadata(&target).map_err(|error| told(&error))?;
+        // Whoever may write the folder, but not the file, does not get to replace it.
+        if metadata.permissions().readonly()
+            || OpenOptions::new().write(true).open(&target).is_err()
+        {
+            return Err("it is read-only".to_owned());
         }
         let folder = target.parent().ok_or("has no parent folder")?;
         let mut file = tempfile::Builder::new()
             .prefix(".asyncfix-")
             .tempfile_in(folder)
-            .map_err(|error| format!("cannot create a temporary file next to it: {error}"))?;
-        file.write_all(new).map_err(|error| error.to_string())?;
+            .map_err(|error| {
+                format!(
+                    "cannot create a temporary file next to it: {}",
+                    told(&error)
+                )
+            })?;
+        file.write_all(new).map_err(|error| told(&error))?;
+        let way = if owner::is_kept(&target, &metadata, file.as_file()) {
+            Way::Replace
+        } else {
+            Way::Within { old: current }
+        };
         file.as_file()
             .set_permissions(metadata.permissions())
-            .map_err(|error| error.to_string())?;
-        Ok(Self { file, target })
+            .map_err(|error| told(&error))?;
+        Ok(Some(Self {
+            file: file.into_temp_path(),
+            target,
+            way,
+        }))
     }
 
     /// Puts the new content in the place of the old one. `Err` says why that did not work; then nothing
     /// has changed.
     pub fn persist(self) -> Result<(), String> {
-        self.file
-            .persist(&self.target)
-            .map_err(|error| error.to_string())?;
-        Ok(())
+        match self.way {
+            Way::Replace => self
+                .file
+                .persist(&self.target)
+                .map_err(|error| told(&error.error)),
+            Way::Within { old } => {
+                let new = fs::read(&self.file).map_err(|error| told(&error))?;
+                write_within(&self.target, &new).map_err(|error| {
+                    // What was there fits where it was.
+                    let _ = write_within(&self.target, &old);
+                    told(&error)
+                })
+            }
+        }
+    }
+}
+
+fn write_within(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.write_all(content)?;
+    file.set_len(content.len() as u64)?;
+    file.sync_all()
+}
+
+/// What went wrong, without the number that the operating system gives it.
+fn told(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((before, _)) => before.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(unix)]
+mod owner {
+    use std::fs::Metadata;
+    use std::os::unix::fs::{MetadataExt, fchown};
+    use std::path::Path;
+
+    use super::File;
+
+    /// Gives `new` what the file at `path` has beside its content and its permissions. Whether that is all.
+    pub(super) fn is_kept(path: &Path, old: &Metadata, new: &File) -> bool {
+        if old.nlink() > 1 || has_attributes(path) {
+            return false;
+        }
+        let is_same = |new: &Metadata| new.uid() == old.uid() && new.gid() == old.gid();
+        new.metadata().is_ok_and(|new| is_same(&new))
+            || fchown(new, Some(old.uid()), Some(old.gid())).is_ok()
+    }
+
+    /// Whether a file has extended attributes, access control lists among them, that a new file does not get by itself.
+    fn has_attributes(path: &Path) -> bool {
+        let mut names = vec![0_u8; 1 << 16];
+        // A file system without any has none.
+        let Ok(length) = rustix::fs::listxattr(path, names.as_mut_slice()) else {
+            return false;
+        };
+        names.truncate(length);
+        let mut names = names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty());
+        // Labels of security modules are given to new files by these.
+        names.any(|name| !name.starts_with(b"security."))
+    }
+}
+
+#[cfg(not(unix))]
+mod owner {
+    use std::fs::Metadata;
+    use std::path::Path;
+
+    use super::File;
+
+    /// A new file in a folder belongs to whoever the folder says.
+    pub(super) fn is_kept(_path: &Path, _old: &Metadata, _new: &File) -> bool {
+        true
     }
 }

@@ -112,7 +112,7 @@ fn change(files: &mut Vec<(String, String)>, dice: &mut Dice) -> String {
     name
 }
 
-fn said(outcomes: Outcomes) -> String {
+fn said(outcomes: &Outcomes) -> String {
     let mut said = String::new();
     for error in &outcomes.errors {
         let _ = writeln!(said, "{error}");
@@ -157,9 +157,9 @@ fn after_each_change_a_run_says_what_one_without_a_cache_says() {
             _ => Mode::Report,
         };
         folder.cache = cache.clone();
-        let with = said(folder.run_all(None, mode, false));
+        let with = said(&folder.run_all(None, mode, false));
         folder.cache = Place::Nowhere;
-        let without = said(folder.run_all(None, mode, false));
+        let without = said(&folder.run_all(None, mode, false));
         assert_eq!(with, without, "after {changes:#?}");
     }
 }
@@ -170,7 +170,7 @@ fn a_damaged_file_counts_as_none() {
     let place = folder.root().with_file_name("cache");
     let files = project();
     write(&mut folder, &files);
-    let expected = said(folder.run_all(None, Mode::Report, false));
+    let expected = said(&folder.run_all(None, Mode::Report, false));
     folder.cache = Place::Folder(place.clone());
     let _ = folder.run_all(None, Mode::Report, false);
     let versions = fs::read_dir(&place).expect("it was made").flatten();
@@ -184,7 +184,7 @@ fn a_damaged_file_counts_as_none() {
     turned[whole.len() / 2] ^= 0x40;
     for damaged in [&whole[..whole.len() / 2], &turned[..], b"", b"asyncfix"] {
         fs::write(&file, damaged).expect("it can be written");
-        let actual = said(folder.run_all(None, Mode::Report, false));
+        let actual = said(&folder.run_all(None, Mode::Report, false));
         assert_eq!(actual, expected);
         assert!(fs::read(&file).expect("it was made anew").len() > 100);
     }

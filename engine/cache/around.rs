@@ -7,6 +7,7 @@ use ruff_db::system::SystemPathBuf;
 use rustc_hash::FxHasher;
 
 use crate::environment::Environments;
+use crate::source::text_of;
 
 /// The number of what is installed in `environments`, and of the stubs in `stubs`.
 ///
@@ -30,7 +31,7 @@ pub(crate) fn around(environments: &Environments, stubs: &[SystemPathBuf]) -> u6
             name.hash(&mut hasher);
             stamp(&path, &mut hasher);
             if path.extension().is_some_and(|extension| extension == "pth") {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let text = text_of(&path).unwrap_or_default();
                 let lines = text.lines().map(str::trim);
                 for line in lines.filter(|line| !line.is_empty() && !line.starts_with("import ")) {
                     files_in(&folder.as_std_path().join(line), &mut hasher);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::interactive::Asker;
-use super::stdin::fix_stdin;
+use super::stdin::{Input, fix_stdin};
 use super::{CLEAN, ERROR, FOUND, Stop, complain, note, working_folder};
 use crate::args::{MainArgs, overrides};
 use crate::baseline::Baseline;
@@ -21,9 +22,20 @@ use asyncfix_engine::choose::{Choose, Plan};
 use asyncfix_engine::config::Resolver;
 use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::discovery;
-use asyncfix_engine::run::{self, Input, Mode, Outcomes, Request, STACK_SIZE};
+use asyncfix_engine::run::{self, Mode, Outcomes, Request, STACK_SIZE};
 
 pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
+    let from_stdin = args.paths.iter().any(|path| path == Path::new("-"));
+    let mut input = Input::Unread;
+    let code = fix_what_is_meant(args, from_stdin, &mut input);
+    // An editor puts what comes out in the place of what went in, whatever went wrong.
+    if code.is_err() && from_stdin && (args.write || args.add_ignore) {
+        input.give_back()?;
+    }
+    code
+}
+
+fn fix_what_is_meant(args: &MainArgs, from_stdin: bool, input: &mut Input) -> Result<u8, Stop> {
     start_threads(args.jobs)?;
     if args.fix {
         let message = "--fix is called --write here; --diff shows what it would change";
@@ -44,7 +56,6 @@ pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
     }
     let cwd = working_folder()?;
     let resolver = Resolver::new(overrides(&args.config), &cwd)?;
-    let from_stdin = args.paths.iter().any(|path| path == Path::new("-"));
     if from_stdin {
         if args.paths.len() > 1 {
             return Err(Stop::Error(
@@ -57,7 +68,7 @@ pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
                     .to_owned(),
             ));
         }
-        let code = fix_stdin(args, &resolver, &cwd);
+        let code = fix_stdin(args, &resolver, &cwd, input);
         warn(args, &resolver);
         return code;
     }
@@ -85,8 +96,10 @@ pub(super) fn start_threads(jobs: Option<usize>) -> Result<(), Stop> {
     if jobs == Some(0) {
         return Err(Stop::Error("--jobs must be at least 1".to_owned()));
     }
+    // More of them only wait for each other.
+    let most = 4 * std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs.unwrap_or(0))
+        .num_threads(jobs.map_or(0, |jobs| jobs.min(most)))
         .stack_size(STACK_SIZE)
         .build_global()
         .map_err(|error| Stop::Error(error.to_string()))
@@ -127,7 +140,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         note(&format!("warning: no Python files in {}", names.join(", ")));
         return Ok(CLEAN);
     }
-    let mut inputs: Vec<Input> = discovered.files.into_iter().map(Input::new).collect();
+    let mut inputs: Vec<run::Input> = discovered.files.into_iter().map(run::Input::new).collect();
     let mut folders = discovered.folders;
     if let Some(revision) = &args.since {
         inputs = changed_since(revision, inputs, cwd)?;
@@ -177,7 +190,6 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     if args.require_clean {
         check_clean(&outcomes.files)?;
     }
-    let counts = Counts::of(&outcomes);
     let mut code = CLEAN;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if args.diff {
@@ -188,7 +200,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
                 match outcome.source.encode(&diff) {
                     Ok(bytes) => out.write_all(&bytes)?,
                     Err(reason) => {
-                        complain(&format!("{}: {reason}", outcome.shown.display()));
+                        complain(&format!("{}: {reason}", report::name_of(&outcome.shown)));
                         failed = true;
                     }
                 }
@@ -196,11 +208,12 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
             }
         }
     } else if is_writing(args) || args.add_ignore {
-        for complaint in write_back(&outcomes.files) {
+        for complaint in write_back(&mut outcomes.files) {
             complain(&complaint);
             failed = true;
         }
     }
+    let counts = Counts::of(&outcomes);
     if counts.left > 0 && !args.diff || counts.fixed > 0 && args.exit_non_zero_on_fix {
         code = FOUND;
     }
@@ -227,7 +240,11 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
 }
 
 /// The files that were changed since a revision, with the lines that were.
-fn changed_since(revision: &str, inputs: Vec<Input>, cwd: &Path) -> Result<Vec<Input>, Stop> {
+fn changed_since(
+    revision: &str,
+    inputs: Vec<run::Input>,
+    cwd: &Path,
+) -> Result<Vec<run::Input>, Stop> {
     let known = git::changes_since(revision, cwd)
         .map_err(|error| Stop::Error(format!("--since {revision}: {error}")))?;
     let changed = inputs.into_iter().filter_map(|mut input| {
@@ -282,57 +299,74 @@ pub(super) fn diff_of(outcome: &run::Outcome, rewritten: &str, color: bool) -> S
     let Some(sheet) = outcome.sheet.as_ref().filter(|sheet| sheet.index.is_some()) else {
         return diff::unified(&outcome.shown, &outcome.source.text, rewritten, color);
     };
-    let cells = sheet.cells.iter().map(|(number, old, new)| {
-        let mut name = outcome.shown.clone().into_os_string();
-        name.push(format!(":cell {number}"));
-        diff::unified(Path::new(&name), old, new, color)
-    });
+    let cells = sheet
+        .cells
+        .iter()
+        .map(|(number, old, new)| diff::unified_of_cell(&outcome.shown, *number, old, new, color));
     cells.collect()
 }
 
 /// Writes what was rewritten, and gives the complaints about what could not be. Of files that were
-/// changed together, none is written where one cannot be.
-fn write_back(outcomes: &[run::Outcome]) -> Vec<String> {
-    let rewritten = |outcome: &run::Outcome| outcome.rewritten.is_some();
+/// changed together, none is written where one cannot be. What was not written does not count as fixed afterwards.
+fn write_back(outcomes: &mut [run::Outcome]) -> Vec<String> {
     let mut complaints = Vec::new();
-    let mut groups: BTreeMap<usize, Vec<&run::Outcome>> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut single = Vec::new();
-    for outcome in outcomes.iter().filter(|outcome| rewritten(outcome)) {
-        match outcome.group {
-            Some(group) => groups.entry(group).or_default().push(outcome),
-            None => single.push(vec![outcome]),
+    for (number, outcome) in outcomes.iter().enumerate() {
+        if outcome.rewritten.is_some() {
+            match outcome.group {
+                Some(group) => groups.entry(group).or_default().push(number),
+                None => single.push(vec![number]),
+            }
         }
     }
     for together in single.into_iter().chain(groups.into_values()) {
-        let mut staged = Vec::new();
-        for outcome in &together {
-            match stage(outcome) {
-                Ok(file) => staged.push((outcome, file)),
-                Err(reason) => {
-                    let shown = outcome.shown.display();
-                    complaints.push(format!("{shown}: not written: {reason}"));
+        let files = together.iter().filter_map(|number| outcomes.get(*number));
+        if let Err(complaint) = write_together(files) {
+            complaints.push(complaint);
+            for number in together {
+                if let Some(outcome) = outcomes.get_mut(number) {
+                    outcome.rewritten = None;
+                    outcome.fixed.clear();
+                    // They were at places in a text that is on no disk.
+                    outcome.findings.clear();
                 }
-            }
-        }
-        if staged.len() < together.len() {
-            let others = staged.iter().map(|(outcome, _)| {
-                let shown = outcome.shown.display();
-                format!("{shown}: not written, because a file it must change with can't be written")
-            });
-            complaints.extend(others);
-            continue;
-        }
-        for (outcome, file) in staged {
-            if let Err(reason) = file.persist() {
-                let shown = outcome.shown.display();
-                complaints.push(format!("{shown}: not written: {reason}"));
             }
         }
     }
     complaints
 }
 
-fn stage(outcome: &run::Outcome) -> Result<write::Staged, String> {
+/// Writes files that were changed together, or none of them. `Err` says which one cannot be written, and why.
+fn write_together<'o>(outcomes: impl Iterator<Item = &'o run::Outcome>) -> Result<(), String> {
+    let mut staged = Vec::new();
+    let complain = |outcome: &run::Outcome, reason: String, others: usize| {
+        let shown = report::name_of(&outcome.shown);
+        let with = match others {
+            0 => String::new(),
+            1 => "; nor is the file that must change with it".to_owned(),
+            others => format!("; nor are the {others} files that must change with it"),
+        };
+        format!("{shown}: not written: {reason}{with}")
+    };
+    let outcomes: Vec<&run::Outcome> = outcomes.collect();
+    let others = outcomes.len() - 1;
+    for outcome in outcomes {
+        match stage(outcome) {
+            Ok(file) => staged.push((outcome, file)),
+            Err(reason) => return Err(complain(outcome, reason, others)),
+        }
+    }
+    for (outcome, file) in staged {
+        if let Some(file) = file {
+            file.persist()
+                .map_err(|reason| complain(outcome, reason, 0))?;
+        }
+    }
+    Ok(())
+}
+
+fn stage(outcome: &run::Outcome) -> Result<Option<write::Staged>, String> {
     let old = outcome.source.encode(&outcome.source.text)?;
     let new = outcome.rewritten.as_deref().unwrap_or(&outcome.source.text);
     let new = outcome.source.encode(new)?;

@@ -30,7 +30,10 @@ const ERROR: u8 = 2;
 
 /// Runs the program on the arguments of the process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     // A bug in one file is caught, reported in the run's own words, and does not stop the others.
     std::panic::set_hook(Box::new(panics::note_panic));
     let result = match cli.command {
@@ -54,6 +57,22 @@ pub fn main() -> ExitCode {
             ExitCode::from(ERROR)
         }
     }
+}
+
+/// Says what is wrong with the arguments. An editor puts what comes out in the place of what went in, and may not look at
+/// the exit status: where text was to be rewritten, it comes back.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let has = |name: &str| std::env::args_os().skip(1).any(|argument| argument == name);
+    let is_error = error.use_stderr();
+    if is_error
+        && arguments.any(|argument| argument == "-")
+        && (has("--write") || has("--add-ignore"))
+    {
+        let _ = stdin::Input::Unread.give_back();
+    }
+    let _ = error.print();
+    ExitCode::from(if is_error { ERROR } else { CLEAN })
 }
 
 /// Runs `work` on a thread that can walk a deep tree; the workers get the same.

@@ -10,53 +10,72 @@ use crate::output::report::Counts;
 use asyncfix_engine::choose::Plan;
 use asyncfix_engine::config::Resolver;
 use asyncfix_engine::discovery::{self, Found};
-use asyncfix_engine::run::{self, Input, Request};
+use asyncfix_engine::run::{self, Request};
 
-pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Stop> {
+/// Standard input, as far as it was read.
+pub(super) enum Input {
+    Unread,
+    Read(Vec<u8>),
+    /// It was given back, or what became of it was written.
+    Answered,
+}
+
+impl Input {
+    fn read(&mut self) -> Result<Vec<u8>, Stop> {
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(|error| Stop::Error(format!("cannot read standard input: {error}")))?;
+        *self = Self::Read(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Writes it to standard output as it came, unless that was answered.
+    pub(super) fn give_back(self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match self {
+            Self::Unread => {
+                io::copy(&mut io::stdin().lock(), &mut out)?;
+            }
+            Self::Read(bytes) => out.write_all(&bytes)?,
+            Self::Answered => {}
+        }
+        out.flush()
+    }
+}
+
+pub(super) fn fix_stdin(
+    args: &MainArgs,
+    resolver: &Resolver,
+    cwd: &Path,
+    stdin: &mut Input,
+) -> Result<u8, Stop> {
     if args.stdin_filename.as_deref().is_some_and(Path::is_dir) {
         return Err(Stop::Error(
             "--stdin-filename must be a file name, not a folder".to_owned(),
         ));
     }
-    let mut bytes = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(|error| Stop::Error(format!("cannot read standard input: {error}")))?;
+    let bytes = stdin.read()?;
     let shown = args
         .stdin_filename
         .clone()
         .unwrap_or_else(|| PathBuf::from("-"));
     let mut out = io::stdout().lock();
-    let pass_through = |out: &mut io::StdoutLock<'_>, bytes: &[u8]| -> io::Result<()> {
-        // An editor puts what comes out in the place of what went in: never less than that.
-        if args.write || args.add_ignore {
-            out.write_all(bytes)?;
-        }
-        out.flush()
-    };
-    let source = match asyncfix_engine::source::Source::decode(bytes.clone()) {
-        Ok(source) => source,
-        Err(reason) => {
-            pass_through(&mut out, &bytes)?;
-            return Err(Stop::Error(format!("{}: {reason}", shown.display())));
-        }
-    };
+    let source = asyncfix_engine::source::Source::decode(bytes.clone())
+        .map_err(|reason| Stop::Error(format!("{}: {reason}", shown.display())))?;
     let name = args
         .stdin_filename
         .clone()
         .unwrap_or_else(|| PathBuf::from("stdin.py"));
     let path = discovery::absolute(&name)?;
     let folder = path.parent().unwrap_or(&path);
-    let config = match resolver.for_folder(folder) {
-        Ok(config) => config,
-        Err(error) => {
-            pass_through(&mut out, &bytes)?;
-            return Err(error.into());
-        }
-    };
+    let config = resolver.for_folder(folder)?;
     if discovery::is_stub(&path) || config.excludes_with_parents(&path) {
-        pass_through(&mut out, &bytes)?;
+        if args.write || args.add_ignore {
+            out.write_all(&bytes)?;
+        }
+        out.flush()?;
         return Ok(CLEAN);
     }
     let found = Found {
@@ -64,19 +83,13 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
         path,
         named: true,
     };
-    let input = Input::with_text(found, source.text.to_string());
+    let input = run::Input::with_text(found, source.text.to_string());
     let request = Request {
         inputs: vec![input],
         cache: args.cache.place(),
         ..Request::default()
     };
-    let outcomes = match run::run(request, resolver, Plan::new(mode(args)), &|| {}) {
-        Ok(outcomes) => outcomes,
-        Err(error) => {
-            pass_through(&mut out, &bytes)?;
-            return Err(error.into());
-        }
-    };
+    let outcomes = run::run(request, resolver, Plan::new(mode(args)), &|| {})?;
     for error in &outcomes.errors {
         complain(&error.to_string());
     }
@@ -85,13 +98,11 @@ pub(super) fn fix_stdin(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Res
     let rewritten = outcome.and_then(|outcome| outcome.rewritten.as_deref());
     let mut code = CLEAN;
     if args.write || args.add_ignore {
-        match source.encode(rewritten.unwrap_or(&source.text)) {
-            Ok(encoded) => out.write_all(&encoded)?,
-            Err(reason) => {
-                pass_through(&mut out, &bytes)?;
-                return Err(Stop::Error(reason));
-            }
-        }
+        let encoded = source
+            .encode(rewritten.unwrap_or(&source.text))
+            .map_err(Stop::Error)?;
+        *stdin = Input::Answered;
+        out.write_all(&encoded)?;
     } else if args.diff {
         if let (Some(outcome), Some(rewritten)) = (outcome, rewritten) {
             let color = args.color.on(io::stdout().is_terminal());

@@ -35,12 +35,21 @@ pub fn render(
         return sarif::render(outcomes, problems, cwd);
     };
     let is_for_people = matches!(format, DiagnosticFormat::Full | DiagnosticFormat::Concise);
+    // These have a way of their own to write any name.
+    let is_for_programs_alone = matches!(
+        format,
+        DiagnosticFormat::Json | DiagnosticFormat::JsonLines | DiagnosticFormat::Junit
+    );
     // People are told on standard error.
     let problems = if is_for_people { &[] } else { problems };
     let mut diagnostics: Vec<Diagnostic> = outcomes
         .iter()
         .flat_map(|outcome| {
-            let name = outcome.shown.to_string_lossy();
+            let name = if is_for_programs_alone {
+                outcome.shown.to_string_lossy().into_owned()
+            } else {
+                name_of(&outcome.shown)
+            };
             let file = SourceFileBuilder::new(&*name, outcome.text()).finish();
             outcome
                 .findings
@@ -67,7 +76,12 @@ pub fn render(
         .with_fix_applicability(least);
     let sheets = outcomes.iter().filter_map(|outcome| {
         let index = outcome.sheet.as_ref()?.index.clone()?;
-        Some((outcome.shown.to_string_lossy().into_owned(), index))
+        let name = if is_for_programs_alone {
+            outcome.shown.to_string_lossy().into_owned()
+        } else {
+            name_of(&outcome.shown)
+        };
+        Some((name, index))
     });
     let broken = problems.iter().filter_map(|problem| {
         let cell = problem.place?.cell?;
@@ -357,7 +371,7 @@ pub fn fixes(outcomes: &Outcomes, names: bool) -> Vec<String> {
         for fixed in &outcome.fixed {
             *rules.entry(fixed.code).or_default() += 1;
         }
-        let shown = outcome.shown.display();
+        let shown = name_of(&outcome.shown);
         if let (true, Some(others)) = (rules.is_empty(), others_of(outcome, outcomes)) {
             lines.push(format!("{shown}: changed with {others}"));
             continue;
@@ -386,10 +400,14 @@ fn others_of(outcome: &Outcome, outcomes: &Outcomes) -> Option<String> {
     let group = outcome.group?;
     let others = outcomes.files.iter();
     let others = others.filter(|other| other.group == Some(group) && !other.fixed.is_empty());
-    let names: Vec<String> = others
-        .map(|other| other.shown.display().to_string())
-        .collect();
+    let names: Vec<String> = others.map(|other| name_of(&other.shown)).collect();
     (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// A file's name for people, on one line: what would move the cursor of a terminal, or end the line, is written as an
+/// escape.
+pub fn name_of(path: &Path) -> String {
+    asyncfix_engine::problem::name_of(path)
 }
 
 fn plural(count: usize, noun: &str) -> String {
