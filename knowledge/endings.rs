@@ -11,6 +11,7 @@ use serde::Deserialize;
 #[expect(missing_docs, reason = "`data/endings.toml` says what each key is")]
 pub struct Table {
     pub ends: Vec<String>,
+    pub sleeps: Vec<String>,
     pub as_arguments: Vec<String>,
     pub as_elements: Vec<String>,
     pub never: FxHashSet<String>,

@@ -4,24 +4,27 @@ use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use rustc_hash::FxHashSet;
 use ty_python_core::definition::DefinitionKind;
 
 pub use super::endings::{Ending, cleans_up, lets_go, takes_away, undoes};
 
 use super::endings::Seen;
 use crate::file::ParsedFile;
+use crate::index::asked::Asked;
 use crate::resolve::semantics::Semantics;
 
 /// How the coroutine made by `call` ends.
-pub fn ending_of_call(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Ending {
-    let own = FxHashSet::default();
-    Seen::of_call(semantics, None, call, &own, Seen::is_doubtful).ending()
+pub fn ending_of_call(
+    semantics: &Semantics<'_>,
+    project: Asked<'_>,
+    call: &ast::ExprCall,
+) -> Ending {
+    Seen::of_call_by_types(semantics, project, call).ending()
 }
 
 /// How a function body ends that is in sight: whether its last statement is reached.
-pub fn ending_of_suite(semantics: &Semantics<'_>, body: &[Stmt]) -> Ending {
-    Seen::of_suite(semantics, body).ending()
+pub fn ending_of_suite(semantics: &Semantics<'_>, project: Asked<'_>, body: &[Stmt]) -> Ending {
+    Seen::of_suite(semantics, project, body).ending()
 }
 
 /// Whether a statement awaits something, the functions in it aside.

@@ -1,8 +1,9 @@
 //! Loops that do not end.
 
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::{Ranged, TextSize};
 
 /// Whether a loop's test is true for ever.
 pub fn is_endless(test: &Expr) -> bool {
@@ -14,6 +15,27 @@ pub fn is_endless(test: &Expr) -> bool {
         },
         _ => false,
     }
+}
+
+/// Whether a `return` or `raise` before `at`, in the code of a function itself, may keep it from getting there.
+pub(crate) fn leaves_before(body: &[Stmt], at: TextSize) -> bool {
+    struct Leaves {
+        at: TextSize,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Leaves {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found |= matches!(node, AnyNodeRef::StmtReturn(_) | AnyNodeRef::StmtRaise(_))
+                && node.end() <= self.at;
+            if node.is_expression() {
+                return TraversalSignal::Skip;
+            }
+            own_code(node)
+        }
+    }
+    let mut search = Leaves { at, found: false };
+    search.visit_body(body);
+    search.found
 }
 
 /// Whether a `break` of this loop or a `return` leaves a loop with this body.

@@ -49,6 +49,7 @@ enum Question {
     Namesakes(Key),
     Overrides(String, String),
     PlainOverride(String, String),
+    MethodsBelow(String, String),
     IsReplacedBelow(String, Vec<Key>, String),
     HasSubclasses(String, Vec<Key>),
     ImportsFrom(String, String),
@@ -177,6 +178,7 @@ impl<'p> Asked<'p> {
             Question::PlainOverride(class, method) => {
                 digest(&project.plain_override(class, method))
             }
+            Question::MethodsBelow(class, method) => digest(&project.methods_below(class, method)),
             Question::IsReplacedBelow(name, module, member) => {
                 digest(&project.is_replaced_below(class(name, module), member))
             }
@@ -336,6 +338,17 @@ impl<'p> Asked<'p> {
     pub(crate) fn plain_override(self, class: &str, method: &str) -> Option<&'p str> {
         self.noted(self.project.plain_override(class, method), || {
             Question::PlainOverride(class.to_owned(), method.to_owned())
+        })
+    }
+
+    /// [`Project::methods_below`]
+    pub(crate) fn methods_below(
+        self,
+        class: &str,
+        method: &str,
+    ) -> Option<Vec<(&'p Path, &'p str)>> {
+        self.noted(self.project.methods_below(class, method), || {
+            Question::MethodsBelow(class.to_owned(), method.to_owned())
         })
     }
 

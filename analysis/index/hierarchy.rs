@@ -97,7 +97,27 @@ impl Linked {
         overrides.find_map(|(class, one)| class.filter(|_| one == Override::Plain))
     }
 
-    /// The same, looked for: one for each class that has something, with the name of that, and for what is put into
+    /// The classes that may be subclasses of `class` and have a method of this name in its place, behind the numbers of
+    /// their files. `None` where one has something else there.
+    pub(super) fn methods_below(&self, class: &str, method: &str) -> Option<Vec<(u32, &str)>> {
+        let class = ClassName {
+            name: class,
+            module: &[],
+        };
+        let name = name_key(method);
+        let mut found = Vec::new();
+        for (number, class) in self.classes_before(class, true) {
+            for member in class.members(name) {
+                match member {
+                    Member::Method(_) => found.push((number, &*class.label)),
+                    _ => return None,
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// What they have, looked for: one for each class that has something, with the name of that, and for what is put into
     /// these classes from outside.
     fn overrides_of(&self, class: &str, name: Key) -> Vec<(Option<&str>, Override)> {
         let class = ClassName {

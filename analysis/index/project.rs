@@ -614,6 +614,18 @@ impl Project {
         self.traces.plain_override(class, method)
     }
 
+    /// The classes that may be subclasses of `class` and have a method of this name in its place, with their files.
+    /// `None` where one has something else there, or is not one of a file of the project.
+    pub(crate) fn methods_below(&self, class: &str, method: &str) -> Option<Vec<(&Path, &str)>> {
+        let below = self.traces.methods_below(class, method)?.into_iter();
+        let with_paths = below.map(|(number, class)| {
+            let number = usize::try_from(number).ok();
+            let file = self.traced.iter().position(|traced| *traced == number)?;
+            Some((self.files.get(file)?.as_path(), class))
+        });
+        with_paths.collect()
+    }
+
     /// Whether a class that may be a subclass of `class` has something of its own under this name.
     pub(crate) fn is_replaced_below(&self, class: ClassName<'_>, name: &str) -> bool {
         self.traces.is_replaced_below(class, name)

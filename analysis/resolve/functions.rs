@@ -175,20 +175,21 @@ impl<'db> Semantics<'db> {
             .any(|other| other != definition)
     }
 
-    /// Whether a definition stands in the body of a protocol: anything that has such a member may be
-    /// meant.
+    /// Whether a definition stands in the body of a protocol of types: anything that has such a member may be meant.
     pub fn is_in_protocol(&self, definition: Definition<'db>) -> bool {
+        const PROTOCOLS: [&str; 2] = ["typing.Protocol", "typing_extensions.Protocol"];
         let index = semantic_index(self.db(), definition.program_file(self.db()));
         let scope = index.scope(definition.file_scope(self.db()));
-        let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
+        let own = self.at_definition(definition);
         scope.node().as_class().is_some_and(|class| {
-            let mut bases = class.node(&module).bases().iter();
+            let mut bases = class.node(own.module()).bases().iter();
             bases.any(|base| {
                 let base = match base {
                     Expr::Subscript(generic) => &generic.value,
                     base => base,
                 };
-                last_name(base) == Some("Protocol")
+                // `asyncio.Protocol` is another thing.
+                last_name(base) == Some("Protocol") && own.means(base, &PROTOCOLS)
             })
         })
     }

@@ -342,7 +342,7 @@ impl<'a> Made<'a> {
             }
             return Some(Seen::of_function(
                 semantics,
-                Some(file.project),
+                file.project,
                 function,
                 is_enough,
             ));
@@ -353,7 +353,7 @@ impl<'a> Made<'a> {
         }
         Some(Seen::of_call(
             semantics,
-            Some(file.project),
+            file.project,
             call,
             &fan_out.bound,
             is_enough,

@@ -166,7 +166,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     fn seen(&self) -> &[Seen] {
         self.seen.get_or_init(|| {
             let semantics = &self.file.semantics;
-            let project = Some(self.file.project);
+            let project = self.file.project;
             let own = FxHashSet::default();
             self.members
                 .iter()

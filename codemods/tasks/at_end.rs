@@ -42,11 +42,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         &self,
         existing: Option<&ast::ExprName>,
     ) -> Result<Option<Rewrite>, String> {
-        let body = match self.owner {
-            Owner::Function(function) => function.body.as_slice(),
-            Owner::Module => self.file.body(),
-            Owner::Lambda(_) => return Ok(None),
-        };
+        let body = self.body();
         let Some(span) = self.span(body) else {
             return Ok(None);
         };
@@ -58,11 +54,11 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         let before_last = rest.split_last().map_or(rest, |(_, before)| before);
         let around = span.suite.get(span.index..=span.index).unwrap_or_default();
         let semantics = &self.file.semantics;
-        if coroutines::ending_of_suite(semantics, rest) == Ending::Never
+        if coroutines::ending_of_suite(semantics, self.file.project, rest) == Ending::Never
             || leaves_early(before_last)
             || rest.iter().any(|statement| exits(self.file, statement))
             || leaves_early(around)
-            || coroutines::ending_of_suite(semantics, around) == Ending::Never
+            || coroutines::ending_of_suite(semantics, self.file.project, around) == Ending::Never
         {
             return Ok(None);
         }
@@ -86,7 +82,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
             return Ok(None);
         };
         let mut rewrite = Rewrite::safe("Keep the task and await it at the end", edits);
-        rewrite.alone_in = Some(body.first().map_or(TextSize::default(), Ranged::start));
+        rewrite.alone_in = Some(self.scope_key());
         Ok(Some(rewrite))
     }
 
@@ -198,7 +194,7 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = match existing {
             Some(name) => name.id.to_string(),
-            None => fresh_names::fresh(self.file, self.owner, &["task", "background_task"]),
+            None => self.fresh_name(),
         };
         let mut edits: Vec<Edit> = match existing {
             Some(_) => slot.prefix("").into_iter().collect(),

@@ -12,6 +12,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
 use ruff_text_size::Ranged;
 
+use super::factory;
 use super::kept::Dangling;
 use crate::codemod::Codemod;
 use crate::edit::script_task::ScriptTask;
@@ -48,6 +49,10 @@ impl Codemod for DanglingTask {
     }
 
     fn in_plain_code(&self) -> bool {
+        true
+    }
+
+    fn asks_for_types(&self) -> bool {
         true
     }
 
@@ -104,6 +109,9 @@ impl Codemod for DanglingTask {
         }
         // A finalizer may run when the loop is gone; nothing kept there would help.
         if matches!(owner, Owner::Function(function) if function.name.as_str() == "__del__") {
+            return None;
+        }
+        if factory::keeps_all(file) {
             return None;
         }
         let remedy = match fate {

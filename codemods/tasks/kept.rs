@@ -88,19 +88,15 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             TaskStrategy::Await => self.file.is_async(self.owner) && self.ending() != Ending::Never,
             TaskStrategy::Set => false,
         };
-        let body = match self.owner {
-            Owner::Function(function) => function.body.as_slice(),
-            Owner::Module | Owner::Lambda(_) => self.file.body(),
-        };
         // To await a task that the program has cancelled raises `CancelledError`.
-        is_wanted && !cancels_all(self.file, body)
+        is_wanted && !cancels_all(self.file, self.body())
     }
 
     /// How the coroutine of the task ends.
     fn ending(&self) -> Ending {
         match self.call.arguments.args.first() {
             Some(Expr::Call(coroutine)) => {
-                coroutines::ending_of_call(&self.file.semantics, coroutine)
+                coroutines::ending_of_call(&self.file.semantics, self.file.project, coroutine)
             }
             _ => Ending::Unknown,
         }
@@ -129,21 +125,12 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let task = self.fresh_name();
         let edits = self.store(&slot, &task);
         let mut rewrite = Rewrite::safe(format!("Keep the task in the variable `{task}`"), edits);
-        rewrite.alone_in = Some(TextSize::default());
+        rewrite.alone_in = Some(self.scope_key());
         Ok(rewrite)
     }
 
     /// A name for the task: beside other tasks, that of what it does.
-    fn fresh_name(&self) -> String {
-        let body = match self.owner {
-            Owner::Function(function) => &function.body,
-            Owner::Module | Owner::Lambda(_) => self.file.body(),
-        };
-        let mut others = Tasks {
-            file: self.file,
-            is_bound: false,
-        };
-        others.visit_body(body);
+    pub(super) fn fresh_name(&self) -> String {
         let coroutine = match self.call.arguments.args.first() {
             Some(Expr::Call(coroutine)) => last_name(&coroutine.func),
             _ => None,
@@ -153,9 +140,55 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             .filter(|name| !name.is_empty())
             .map(|name| format!("{name}_task"));
         match &of_coroutine {
-            Some(name) if others.is_bound => fresh_names::fresh(self.file, self.owner, &[name]),
+            Some(name) if self.has_tasks_beside() => {
+                fresh_names::fresh(self.file, self.owner, &[name])
+            }
             _ => fresh_names::fresh(self.file, self.owner, &["task", "background_task"]),
         }
+    }
+
+    /// The code around, of which each variable can have one task at a time.
+    pub(super) fn body(&self) -> &'a [Stmt] {
+        match self.owner {
+            Owner::Function(function) => &function.body,
+            Owner::Module | Owner::Lambda(_) => self.file.body(),
+        }
+    }
+
+    /// The key of what is named in the code around, for [`Rewrite::alone_in`].
+    pub(super) fn scope_key(&self) -> TextSize {
+        match self.owner {
+            Owner::Function(function) => function.start(),
+            Owner::Module | Owner::Lambda(_) => TextSize::default(),
+        }
+    }
+
+    /// Whether each task of the code around needs a variable of its own: it may be awaited at the end, or the variable
+    /// alone keeps it.
+    fn names_each_task(&self) -> bool {
+        match self.owner {
+            Owner::Module => true,
+            Owner::Function(_) => match self.file.settings.task_strategy {
+                TaskStrategy::Auto => is_entry_point(self.file, self.owner),
+                TaskStrategy::Await => self.file.is_async(self.owner),
+                TaskStrategy::Set => false,
+            },
+            Owner::Lambda(_) => false,
+        }
+    }
+
+    /// Whether the task has to be told apart from others of the code around: from one that has a variable already, or
+    /// from one that is dropped as well.
+    fn has_tasks_beside(&self) -> bool {
+        let mut tasks = Tasks {
+            file: self.file,
+            bound: 0,
+            dropped: Vec::new(),
+        };
+        tasks.visit_body(self.body());
+        tasks.bound > 0
+            || self.names_each_task() && tasks.dropped.len() > 1
+            || self.is_typed() && tasks.give_another_type(self.call)
     }
 
     /// `async with asyncio.TaskGroup() as tg:` around the call takes the task.
@@ -259,35 +292,15 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
                     is_annotated_otherwise
                         .then_some("the annotation of the variable and of the set don't match"),
                 );
-        // Another task of the module may be kept by a variable alone, whose name this one must not get.
-        if self.owner == Owner::Module {
-            rewrite.alone_in = Some(TextSize::default());
-        }
         // The name that this one gets is taken then.
-        if let Owner::Function(function) = self.owner
-            && existing.is_none()
-            && self.is_typed()
-            && self.makes_other_tasks(function)
-        {
-            rewrite.alone_in = function.body.first().map(Ranged::start);
+        if existing.is_none() && self.has_tasks_beside() {
+            rewrite.alone_in = Some(self.scope_key());
         }
         Ok(rewrite)
     }
 
     fn is_typed(&self) -> bool {
         annotations::is_typed(self.file.body()) || self.file.settings.is_type_checked
-    }
-
-    /// Whether the function drops another task, with a result of another type: a variable has one type.
-    fn makes_other_tasks(&self, function: &'a ast::StmtFunctionDef) -> bool {
-        let mut dropped = DroppedTasks {
-            file: self.file,
-            results: Vec::new(),
-        };
-        dropped.visit_body(&function.body);
-        let own = dropped.result_of(self.call);
-        let mut others = dropped.results.iter();
-        others.any(|other| own != *other && own != Given::Any && *other != Given::Any)
     }
 
     /// The set to keep the task in, and the edits that make it if there is none yet.
@@ -424,24 +437,6 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     }
 }
 
-/// Looks for a task that is called `task`, in the function's own code.
-struct Tasks<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    is_bound: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Tasks<'_, 'a, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::StmtAssign(assign) = node
-            && matches!(assign.targets.as_slice(), [Expr::Name(name)] if name.id == "task")
-            && let Expr::Call(call) = &*assign.value
-        {
-            self.is_bound |= makes_task(self.file, call);
-        }
-        own_code(node)
-    }
-}
-
 /// What the task of a coroutine gives, as far as it is told from the code.
 #[derive(PartialEq, Eq)]
 enum Given {
@@ -453,13 +448,24 @@ enum Given {
     Of(String),
 }
 
-/// Looks for tasks that are dropped.
-struct DroppedTasks<'f, 'a, 'db> {
+/// Looks for the tasks that code makes, and for what becomes of them.
+struct Tasks<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
-    results: Vec<Given>,
+    /// How many have a variable.
+    bound: usize,
+    /// What those give that are dropped.
+    dropped: Vec<Given>,
 }
 
-impl DroppedTasks<'_, '_, '_> {
+impl Tasks<'_, '_, '_> {
+    /// Whether one of those that are dropped has a result of another type than the one that `call` makes: a variable has
+    /// one type.
+    fn give_another_type(&self, call: &ast::ExprCall) -> bool {
+        let own = self.result_of(call);
+        let mut others = self.dropped.iter();
+        others.any(|other| own != *other && own != Given::Any && *other != Given::Any)
+    }
+
     fn result_of(&self, call: &ast::ExprCall) -> Given {
         let Some(Expr::Call(coroutine)) = call.arguments.args.first() else {
             return Given::Any;
@@ -482,23 +488,26 @@ impl DroppedTasks<'_, '_, '_> {
     }
 }
 
-impl<'a> SourceOrderVisitor<'a> for DroppedTasks<'_, 'a, '_> {
+impl<'a> SourceOrderVisitor<'a> for Tasks<'_, 'a, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let dropped = match node {
-            AnyNodeRef::StmtExpr(statement) => &*statement.value,
-            AnyNodeRef::StmtAssign(assign) if matches!(&*assign.targets, [Expr::Name(name)] if name.id == "_") => {
-                &*assign.value
-            }
-            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
-                return TraversalSignal::Skip;
-            }
-            _ => return TraversalSignal::Traverse,
+        let (target, value) = match node {
+            AnyNodeRef::StmtExpr(statement) => (None, &*statement.value),
+            AnyNodeRef::StmtAssign(assign) => match assign.targets.as_slice() {
+                [Expr::Name(name)] => (Some(name), &*assign.value),
+                _ => return TraversalSignal::Traverse,
+            },
+            _ => return own_code(node),
         };
-        if let Expr::Call(call) = dropped
+        if let Expr::Call(call) = value
             && makes_task(self.file, call)
         {
-            let result = self.result_of(call);
-            self.results.push(result);
+            match target {
+                Some(name) if name.id != "_" => self.bound += 1,
+                _ => {
+                    let result = self.result_of(call);
+                    self.dropped.push(result);
+                }
+            }
         }
         TraversalSignal::Traverse
     }

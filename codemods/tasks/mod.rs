@@ -5,6 +5,7 @@ mod available;
 pub mod dangling;
 mod duration;
 mod elements;
+mod factory;
 mod keepers;
 mod kept;
 mod leaving;

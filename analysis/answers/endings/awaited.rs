@@ -2,12 +2,13 @@
 
 use asyncfix_knowledge::endings::TABLE;
 use asyncfix_knowledge::package_of;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{argument, last_name};
 use asyncfix_syntax::words::has_word;
 use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::DefinitionKind;
 
 use super::Obstacle;
+use super::endless::{has_limit, is_infinite};
 use super::look::{ALIASES, LIMITED_DEPTH, LOCKED_DEPTH, Look, root_of};
 use super::table::{ends, ends_with_arguments, is_one_of};
 use super::threads::in_thread;
@@ -17,9 +18,10 @@ impl<'s> Look<'s, '_> {
     pub(super) fn awaited_call(&mut self, call: &ast::ExprCall) {
         let name = last_name(&call.func).unwrap_or_default();
         if ends_with_arguments(self.semantics, &call.func) {
-            let is_timed = name == "wait_for";
+            let waits_for = name == "wait_for";
+            let is_timed = waits_for && has_limit(call, "1");
             self.timed += usize::from(is_timed);
-            let given = if is_timed { 1 } else { usize::MAX };
+            let given = if waits_for { 1 } else { usize::MAX };
             for argument in call.arguments.args.iter().take(given) {
                 match argument {
                     Expr::Starred(starred) => self.awaited_elements(&starred.value, ALIASES),
@@ -30,12 +32,19 @@ impl<'s> Look<'s, '_> {
             return;
         }
         if self.means(&call.func, &TABLE.as_elements) {
-            let is_timed = call.arguments.find_keyword("timeout").is_some();
+            let is_timed = has_limit(call, "timeout");
             self.timed += usize::from(is_timed);
             if let Some(elements) = call.arguments.args.first() {
                 self.awaited_elements(elements, ALIASES);
             }
             self.timed -= usize::from(is_timed);
+            return;
+        }
+        if self.means(&call.func, &TABLE.sleeps)
+            && let Some(seconds) = argument(call, "0").or_else(|| argument(call, "delay"))
+            && is_infinite(self.semantics, seconds, ALIASES)
+        {
+            self.never_ends(&call.func);
             return;
         }
         if let Some(function) = in_thread(self.semantics, call) {
@@ -124,7 +133,7 @@ impl<'s> Look<'s, '_> {
             Expr::ListComp(ast::ExprListComp { elt, .. })
             | Expr::SetComp(ast::ExprSetComp { elt, .. })
             | Expr::Generator(ast::ExprGenerator { elt, .. }) => match &**elt {
-                Expr::Call(_) => self.awaited(elt, aliases),
+                Expr::Call(_) => self.in_loop(|this| this.awaited(elt, aliases)),
                 other => self.doubt(Obstacle::NotFound, other),
             },
             Expr::List(ast::ExprList { elts, .. })
@@ -214,7 +223,7 @@ impl<'s> Look<'s, '_> {
             }
         }
         if let Some(function) = self.function_of(callee, asks_types) {
-            self.function(&function, callee);
+            self.called(&function, callee);
         } else {
             let of = callee.as_attribute_expr().map(|method| &*method.value);
             if of.and_then(|value| self.giver(value, ALIASES)).is_none() {

@@ -12,6 +12,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 use ty_python_core::definition::{Definition, DefinitionKind};
 
+use super::endless::{Entered, Items, items};
 use super::table::{is_one_of, means_one_of};
 use super::threads::only_awaits_pools;
 use super::{Doubt, Obstacle, Seen};
@@ -46,15 +47,23 @@ const SHOWN: usize = 40;
 /// One function body that is looked at.
 pub(super) struct Look<'s, 'db> {
     pub(super) semantics: &'s Semantics<'db>,
-    pub(super) project: Option<Asked<'s>>,
+    pub(super) project: Asked<'s>,
+    /// Whether types are asked only where something in the project has the name in question.
+    pub(super) is_thrifty: bool,
     /// The function whose body it is.
     pub(super) function: Option<TextRange>,
+    /// That body.
+    pub(super) body: &'s [Stmt],
     /// How many calls deep this is.
     pub(super) depth: usize,
     /// How many time limits stand around the code.
     pub(super) timed: usize,
     /// How many branches the code stands in that may not be taken.
     pub(super) branches: usize,
+    /// How many loops it stands in that may end.
+    pub(super) loops: usize,
+    /// The functions that have led here.
+    pub(super) path: Vec<Entered<'db>>,
     pub(super) seen: Seen,
     /// Whether what was seen is all that counts, this deep down.
     pub(super) is_enough: fn(&Seen) -> bool,
@@ -67,16 +76,21 @@ pub(super) struct Look<'s, 'db> {
 impl<'s, 'db> Look<'s, 'db> {
     pub(super) fn new(
         semantics: &'s Semantics<'db>,
-        project: Option<Asked<'s>>,
+        project: Asked<'s>,
+        is_thrifty: bool,
         is_enough: fn(&Seen) -> bool,
     ) -> Self {
         Self {
             semantics,
             project,
+            is_thrifty,
             function: None,
+            body: &[],
             depth: 0,
             timed: 0,
             branches: 0,
+            loops: 0,
+            path: Vec::new(),
             seen: Seen::default(),
             is_enough,
             origin: semantics,
@@ -163,9 +177,7 @@ impl<'s, 'db> Look<'s, 'db> {
     /// Whether types have something to say about what is called by this name.
     pub(super) fn asks_types_of(&self, name: &str) -> bool {
         !self.has_enough()
-            && self
-                .project
-                .is_none_or(|project| project.namesakes(name_key(name)) != Namesakes::None)
+            && !(self.is_thrifty && self.project.namesakes(name_key(name)) == Namesakes::None)
     }
 
     /// The class of a value: what is in sight of it, or what types say.
@@ -231,6 +243,10 @@ impl<'s, 'db> Look<'s, 'db> {
         // less.
         let definition = function.definition();
         let is_in_branch = self.branches > 0;
+        if self.is_round(definition, callee) {
+            self.never_ends(callee);
+            return;
+        }
         let was_looked_at = |in_branch: bool| {
             let before = self.looked_at.get(&(definition, in_branch));
             before.is_some_and(|depth| *depth <= self.depth + 1)
@@ -243,13 +259,23 @@ impl<'s, 'db> Look<'s, 'db> {
             self.looked_at
                 .insert((definition, is_in_branch), self.depth + 1);
         }
+        self.path.push(Entered {
+            function: definition,
+            branches: self.branches,
+            loops: self.loops,
+            is_always: false,
+        });
         let mut look = Look {
             semantics: &own,
             project: self.project,
+            is_thrifty: self.is_thrifty,
             function: Some(node.range()),
+            body: &node.body,
             depth: self.depth + 1,
             timed: self.timed,
             branches: self.branches,
+            loops: self.loops,
+            path: std::mem::take(&mut self.path),
             seen: std::mem::take(&mut self.seen),
             is_enough: self.is_enough,
             origin: self.origin,
@@ -258,6 +284,8 @@ impl<'s, 'db> Look<'s, 'db> {
         look.visit_body(&node.body);
         self.seen = look.seen;
         self.looked_at = look.looked_at;
+        self.path = look.path;
+        self.path.pop();
         // What does nothing but to hand something to a pool of threads waits for one of them.
         self.seen.is_limited |= self.depth == 0 && only_awaits_pools(&own, node);
     }
@@ -340,6 +368,13 @@ impl<'s, 'db> Look<'s, 'db> {
                     is_here && is_made
                 })
         })
+    }
+
+    /// Whether a context manager limits the time of what is in it: without a number it does not.
+    fn limits_time(&self, manager: &Expr) -> bool {
+        let is_unlimited = matches!(manager, Expr::Call(call)
+            if call.arguments.args.first().is_some_and(Expr::is_none_literal_expr));
+        is_timeout(manager) && !is_unlimited
     }
 
     fn entered(&mut self, manager: &Expr) {
@@ -525,6 +560,12 @@ impl<'a> Look<'_, '_> {
         self.branches -= 1;
     }
 
+    pub(super) fn in_loop(&mut self, look: impl FnOnce(&mut Self)) {
+        self.loops += 1;
+        look(self);
+        self.loops -= 1;
+    }
+
     /// A loop that goes on until something in it leaves it.
     fn goes_on(&mut self, header: &Expr, body: &[Stmt]) {
         if leaves_loop_by_itself(body) {
@@ -557,17 +598,21 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
                 } else if coroutines::awaits(statement) {
                     self.polls(&inner.test, &inner.body);
                 }
-                walk_stmt(self, statement);
+                self.in_loop(|this| walk_stmt(this, statement));
             }
             Stmt::For(inner) => {
                 if inner.is_async {
                     self.iterated(&inner.iter);
-                } else if let Expr::Call(call) = &*inner.iter
-                    && self.semantics.means(&call.func, &["itertools.count"])
-                {
-                    self.goes_on(&inner.iter, &inner.body);
+                } else if let Expr::Call(call) = &*inner.iter {
+                    match items(self.semantics, call) {
+                        Items::Endless => self.goes_on(&inner.iter, &inner.body),
+                        Items::Unknown if inner.body.iter().any(coroutines::awaits) => {
+                            self.doubt(Obstacle::Polls, &inner.iter);
+                        }
+                        Items::Unknown | Items::Some => {}
+                    }
                 }
-                walk_stmt(self, statement);
+                self.in_loop(|this| walk_stmt(this, statement));
             }
             Stmt::With(with) => {
                 let mut timed = 0;
@@ -575,7 +620,7 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
                     if with.is_async {
                         self.entered(&item.context_expr);
                     }
-                    timed += usize::from(is_timeout(&item.context_expr));
+                    timed += usize::from(self.limits_time(&item.context_expr));
                 }
                 self.timed += timed;
                 walk_stmt(self, statement);
@@ -591,6 +636,27 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
         match expr {
             Expr::Lambda(_) => return,
             Expr::Await(awaited) => self.awaited(&awaited.value, ALIASES),
+            Expr::If(either) => {
+                self.visit_expr(&either.test);
+                self.in_branch(|this| {
+                    this.visit_expr(&either.body);
+                    this.visit_expr(&either.orelse);
+                });
+                return;
+            }
+            Expr::BoolOp(several) => {
+                let mut values = several.values.iter();
+                values
+                    .by_ref()
+                    .take(1)
+                    .for_each(|first| self.visit_expr(first));
+                self.in_branch(|this| values.for_each(|value| this.visit_expr(value)));
+                return;
+            }
+            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+                self.in_loop(|this| walk_expr(this, expr));
+                return;
+            }
             _ => {}
         }
         walk_expr(self, expr);

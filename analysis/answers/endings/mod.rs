@@ -2,7 +2,9 @@
 //! what is scarce. The one answer for every rule that asks any of this.
 
 mod awaited;
+mod endless;
 mod look;
+mod overridden;
 mod table;
 mod threads;
 
@@ -93,15 +95,29 @@ pub struct Seen {
 
 impl Seen {
     /// What is seen of the coroutine that `call` makes, where `own` are the names of what each of many
-    /// has for itself. Once it `is_enough`, nothing more is looked for but what is in sight.
+    /// has for itself. Once it `is_enough`, nothing more is looked for but what is in sight, and types are asked about
+    /// names that something in the project has.
     pub fn of_call(
         semantics: &Semantics<'_>,
-        project: Option<Asked<'_>>,
+        project: Asked<'_>,
         call: &ast::ExprCall,
         own: &FxHashSet<&str>,
         is_enough: fn(&Self) -> bool,
     ) -> Self {
-        let mut look = Look::new(semantics, project, is_enough);
+        Self::of_call_in(Look::new(semantics, project, true, is_enough), call, own)
+    }
+
+    /// The same, where types are asked about all names.
+    pub(super) fn of_call_by_types(
+        semantics: &Semantics<'_>,
+        project: Asked<'_>,
+        call: &ast::ExprCall,
+    ) -> Self {
+        let look = Look::new(semantics, project, false, Self::is_doubtful);
+        Self::of_call_in(look, call, &FxHashSet::default())
+    }
+
+    fn of_call_in(mut look: Look<'_, '_>, call: &ast::ExprCall, own: &FxHashSet<&str>) -> Self {
         look.awaited_call(call);
         for argument in call.arguments.iter_source_order() {
             look.argument(argument.value(), own);
@@ -112,18 +128,18 @@ impl Seen {
     /// What is seen of the coroutine that calling `function` makes.
     pub fn of_function(
         semantics: &Semantics<'_>,
-        project: Option<Asked<'_>>,
+        project: Asked<'_>,
         function: &Expr,
         is_enough: fn(&Self) -> bool,
     ) -> Self {
-        let mut look = Look::new(semantics, project, is_enough);
+        let mut look = Look::new(semantics, project, true, is_enough);
         look.callee(function);
         look.seen
     }
 
     /// What is seen of a part of a coroutine.
-    pub fn of_suite(semantics: &Semantics<'_>, body: &[Stmt]) -> Self {
-        let mut look = Look::new(semantics, None, Self::is_doubtful);
+    pub fn of_suite(semantics: &Semantics<'_>, project: Asked<'_>, body: &[Stmt]) -> Self {
+        let mut look = Look::new(semantics, project, false, Self::is_doubtful);
         look.depth = 1;
         look.visit_body(body);
         look.seen
