@@ -11,6 +11,7 @@
 
 pub mod base_exceptions;
 pub mod blocking;
+pub mod callbacks;
 pub mod collections;
 pub mod concurrency;
 pub mod conduct;
@@ -50,6 +51,7 @@ mod tests {
     #[test]
     fn every_table_is_read() {
         LazyLock::force(&crate::base_exceptions::TABLE);
+        LazyLock::force(&crate::callbacks::TABLE);
         LazyLock::force(&crate::collections::TABLE);
         LazyLock::force(&crate::concurrency::TABLE);
         LazyLock::force(&crate::endings::TABLE);

@@ -10,7 +10,8 @@ use rustc_hash::FxHashSet;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::resolve::definitions::{BASES, Class};
-use crate::resolve::look::{Named, Relied};
+use crate::resolve::look::Named;
+pub use crate::resolve::look::Relied;
 use crate::resolve::semantics::Semantics;
 
 /// How many variables are followed, one behind the other.
