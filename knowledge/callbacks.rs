@@ -13,6 +13,7 @@ pub struct Table {
     pub awaiting: FxHashSet<String>,
     pub awaiting_functions: Vec<String>,
     pub plain: FxHashSet<String>,
+    pub dropping: FxHashSet<String>,
 }
 
 /// What is known.

@@ -21,6 +21,7 @@ pub mod left_open;
 pub mod libraries;
 pub mod loggers;
 pub mod loops;
+pub mod plain_callers;
 pub mod plain_results;
 pub mod plain_values;
 pub mod resources;
@@ -56,6 +57,7 @@ mod tests {
         LazyLock::force(&crate::concurrency::TABLE);
         LazyLock::force(&crate::endings::TABLE);
         LazyLock::force(&crate::left_open::TABLE);
+        LazyLock::force(&crate::plain_callers::TABLE);
         LazyLock::force(&crate::plain_results::TABLE);
         LazyLock::force(&crate::plain_values::TABLE);
         LazyLock::force(&crate::runners::TABLE);

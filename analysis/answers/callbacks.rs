@@ -26,6 +26,14 @@ pub fn caller_behind(semantics: &Semantics<'_>, decorator: &ast::Decorator) -> O
     caller_by(semantics, called(decorator))
 }
 
+/// Whether a decorator makes a command of a function, which is called like any function whatever it is.
+pub fn drops_coroutines(semantics: &Semantics<'_>, decorator: &ast::Decorator) -> bool {
+    let packages = packages(semantics, called(decorator));
+    packages
+        .iter()
+        .any(|package| TABLE.dropping.contains(package))
+}
+
 /// Who calls a function that `callee` is given. `None` where that is not known.
 pub fn caller_of_argument(semantics: &Semantics<'_>, callee: &Expr) -> Option<Caller> {
     let awaiting = TABLE.awaiting_functions.iter().map(String::as_str);

@@ -44,19 +44,16 @@ pub(super) fn is_said_plain(
     let semantics = &file.semantics;
     let is_it = |expr: &Expr| expr.range() == range;
     let positional = &call.arguments.args;
-    let argument = match positional.iter().position(is_it) {
-        Some(place) => {
-            let mut before = positional.iter().take(place);
-            if before.any(Expr::is_starred_expr) {
-                return None;
-            }
-            Argument::At(place)
+    let argument = if let Some(place) = positional.iter().position(is_it) {
+        let mut before = positional.iter().take(place);
+        if before.any(Expr::is_starred_expr) {
+            return None;
         }
-        None => {
-            let mut keywords = call.arguments.keywords.iter();
-            let keyword = keywords.find(|keyword| is_it(&keyword.value))?;
-            Argument::Named(keyword.arg.as_ref()?)
-        }
+        Argument::At(place)
+    } else {
+        let mut keywords = call.arguments.keywords.iter();
+        let keyword = keywords.find(|keyword| is_it(&keyword.value))?;
+        Argument::Named(keyword.arg.as_ref()?)
     };
     if let Some(class) = semantics.class_named(&call.func) {
         let class = Class::of(semantics, class)?;

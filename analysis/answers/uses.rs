@@ -360,6 +360,10 @@ fn uses_of<'f, 'a, 'db>(
     (!uses.is_hidden).then_some(uses)
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
 struct UsesOfName<'f, 'a, 'db> {
     file: &'f ParsedFile<'a, 'db>,
     name: &'f str,

@@ -37,6 +37,20 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// Whether somebody asks what an answer relies on.
+    pub(super) fn is_noting(&self) -> bool {
+        self.look.notes.borrow().is_some()
+    }
+
+    /// Notes that a function, or the class of this name, is only called in this file.
+    pub(super) fn note_callers(&self, name: &str) {
+        let module = self.module_name();
+        self.note(Relied::Called {
+            name: name.to_owned(),
+            module,
+        });
+    }
+
     /// Notes that the decorators of a class may give something else.
     pub(super) fn note_decorated(&self, name: &str) {
         self.note(Relied::Undecorated(name.to_owned()));
