@@ -161,6 +161,20 @@ impl Codemod for ForgottenAwait {
             }
             (awaitability, is_rebound)
         });
+        // What only starts when it is awaited is as good as a coroutine.
+        let waits = match (site.node, used, awaitability) {
+            (
+                AnyNodeRef::ExprCall(call),
+                Use::Dropped,
+                Awaitability::No | Awaitability::Unknown,
+            ) => file.semantics.waits_to_be_awaited(call),
+            _ => false,
+        };
+        let awaitability = if waits {
+            Awaitability::Coroutine
+        } else {
+            awaitability
+        };
         let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
         if is_rebound
@@ -176,6 +190,7 @@ impl Codemod for ForgottenAwait {
             Use::Dropped if awaitability == Awaitability::Mixed => {
                 "this may be a coroutine, which is never awaited and so never runs"
             }
+            Use::Dropped if waits => "this does nothing unless it is awaited",
             Use::Dropped => "this coroutine is never awaited, so it never runs",
             _ => "missing `await`: this is a coroutine object, not its result",
         };
@@ -207,7 +222,9 @@ impl Codemod for ForgottenAwait {
         };
         let is_entered = is_entered(file, site, surroundings.owner);
         if is_of_another_loop(file, surroundings.owner, &called)
-            || is_entered && !entered::is_nothing_else(file, site.node)
+            || is_entered
+                && (!entered::is_nothing_else(file, site.node)
+                    || doubt(file, site.node, &relied).is_some())
         {
             return None;
         }

@@ -6,6 +6,7 @@ use asyncfix_syntax::site::Site;
 use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{AnyNodeRef, Expr};
 
+use super::held::is_signature;
 use crate::file::File;
 
 /// Classes whose instances are coroutines and nothing else.
@@ -29,6 +30,17 @@ const PLAIN: [&str; 6] = [
 /// Whether the value at a node is a coroutine and no more: aiohttp's requests can be awaited and entered.
 pub(super) fn is_nothing_else(file: &File<'_, '_>, node: AnyNodeRef<'_>) -> bool {
     let semantics = &file.semantics;
+    // What overrides a method without a body may well be an asynchronous generator.
+    let is_placeholder = called_at(file, node).into_iter().any(|callee| {
+        let function = semantics.function(callee);
+        let node = function
+            .as_ref()
+            .and_then(|function| function.node(semantics.db()));
+        node.is_some_and(|node| is_signature(&node.body))
+    });
+    if is_placeholder {
+        return false;
+    }
     let mut called = called_at(file, node).into_iter();
     let is_coroutine_function = called.any(|callee| {
         let function = semantics.function(callee);

@@ -37,7 +37,8 @@ fn is_made_anew(file: &File<'_, '_>, attribute: &ast::ExprAttribute) -> bool {
     })
 }
 
-fn is_signature(body: &[Stmt]) -> bool {
+/// Whether the body of a function does nothing.
+pub(super) fn is_signature(body: &[Stmt]) -> bool {
     body.iter().all(|statement| match statement {
         Stmt::Pass(_) | Stmt::Raise(_) => true,
         Stmt::Expr(only) => {
