@@ -51,6 +51,7 @@ pub static CODEMODS: &[&dyn Codemod] = &[
     &mixing::plain_await::AwaitInSyncFunction,
     &mixing::never_run::CoroutineNeverRun,
     &mixing::run_in_loop::RunInsideLoop,
+    &mixing::called_plainly::CalledPlainly,
     &concurrency::unbounded::UnboundedConcurrency,
     &context_managers::unmanaged_resource::UnmanagedResource,
     &context_managers::manual_lock::ManualLock,

@@ -11,6 +11,7 @@
 
 pub mod base_exceptions;
 pub mod blocking;
+pub mod callbacks;
 pub mod collections;
 pub mod concurrency;
 pub mod conduct;
@@ -20,6 +21,7 @@ pub mod left_open;
 pub mod libraries;
 pub mod loggers;
 pub mod loops;
+pub mod plain_callers;
 pub mod plain_results;
 pub mod plain_values;
 pub mod resources;
@@ -50,10 +52,12 @@ mod tests {
     #[test]
     fn every_table_is_read() {
         LazyLock::force(&crate::base_exceptions::TABLE);
+        LazyLock::force(&crate::callbacks::TABLE);
         LazyLock::force(&crate::collections::TABLE);
         LazyLock::force(&crate::concurrency::TABLE);
         LazyLock::force(&crate::endings::TABLE);
         LazyLock::force(&crate::left_open::TABLE);
+        LazyLock::force(&crate::plain_callers::TABLE);
         LazyLock::force(&crate::plain_results::TABLE);
         LazyLock::force(&crate::plain_values::TABLE);
         LazyLock::force(&crate::runners::TABLE);

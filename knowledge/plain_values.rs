@@ -16,6 +16,7 @@ pub struct Table {
     pub functions: Vec<String>,
     pub synchronizers: Vec<String>,
     pub self_running: Vec<String>,
+    pub lazy: Vec<String>,
     pub once_plain: FxHashMap<String, OncePlain>,
 }
 

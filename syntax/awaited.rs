@@ -1,7 +1,7 @@
 //! What only a coroutine function may hold.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef};
+use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::site::Site;
@@ -18,6 +18,11 @@ pub struct Awaited<'a> {
 
 /// Everything in the body of `function` that needs a coroutine function.
 pub fn awaited_in(function: &ast::StmtFunctionDef) -> Awaited<'_> {
+    awaited_in_body(&function.body)
+}
+
+/// Everything in some statements that needs a coroutine function around them.
+pub fn awaited_in_body(body: &[Stmt]) -> Awaited<'_> {
     struct Collect<'a> {
         found: Awaited<'a>,
         ancestors: Vec<AnyNodeRef<'a>>,
@@ -66,7 +71,7 @@ pub fn awaited_in(function: &ast::StmtFunctionDef) -> Awaited<'_> {
         },
         ancestors: Vec::new(),
     };
-    collect.visit_body(&function.body);
+    collect.visit_body(body);
     collect.found
 }
 

@@ -54,7 +54,7 @@ macro_rules! tests_of_rules {
 
 tests_of_rules!(
     af001, af101, af102, af103, af201, af202, af203, af204, af205, af206, af207, af208, af209,
-    af301, af302, af303, af401, af402, af403, af501, af601, af602, af701, af801,
+    af301, af302, af303, af401, af402, af403, af404, af501, af601, af602, af701, af801,
 );
 
 fn codemod(name: &str) -> &'static dyn Codemod {

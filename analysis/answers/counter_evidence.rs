@@ -180,7 +180,12 @@ pub fn said_otherwise(
             Some(format!("a decorator of `{class}` may replace the class"))
         }
         Relied::Defined(name) => Some(format!("`{name}` is also assigned another value")),
-        Relied::Kept { .. } | Relied::Given(_) | Relied::Way(_) => None,
+        Relied::Called { name, module }
+            if *module != file.semantics.module_name() || file.is_imported_name(name) =>
+        {
+            Some(format!("other files may give `{name}` something else"))
+        }
+        Relied::Called { .. } | Relied::Kept { .. } | Relied::Given(_) | Relied::Way(_) => None,
     });
     reasons.min()
 }

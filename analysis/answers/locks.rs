@@ -10,6 +10,7 @@ use ruff_text_size::{Ranged, TextSize};
 
 use crate::file::ParsedFile;
 use crate::infer::types::ClassOf;
+use crate::resolve::definitions::Class;
 
 /// Whether an `await` may be written at `site` as far as locks go.
 ///
@@ -82,12 +83,75 @@ enum Kind {
 fn kind(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
     match file.semantics.class_of(expr) {
         ClassOf::Known(class) if is_lock_class(&class) => Kind::ThreadLock,
-        ClassOf::Known(class) if runs_own_code(file, &class) => Kind::Unknown,
+        ClassOf::Known(class) if runs_own_code(file, &class) => {
+            if takes_no_lock(file, expr) {
+                Kind::Harmless
+            } else {
+                Kind::Unknown
+            }
+        }
         ClassOf::Known(_) | ClassOf::Other => Kind::Harmless,
         // Calling something makes a new context manager far more often than it hands out a lock,
         // but it may do just that.
+        ClassOf::Unknown if takes_no_lock(file, expr) => Kind::Harmless,
         ClassOf::Unknown => Kind::Unknown,
     }
+}
+
+/// What speaks of a lock, in a name.
+const LOCKS: [&str; 5] = ["lock", "acquire", "mutex", "semaphore", "condition"];
+
+/// Whether the code of a context manager is in sight that a call makes, by a generator or as a class, and speaks of no
+/// lock and enters nothing else.
+fn takes_no_lock(file: &ParsedFile<'_, '_>, expr: &Expr) -> bool {
+    struct Search(bool);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            let name = match node {
+                AnyNodeRef::ExprName(name) => Some(name.id.as_str()),
+                AnyNodeRef::ExprAttribute(attribute) => Some(attribute.attr.as_str()),
+                _ => None,
+            };
+            let speaks = |name: &str| {
+                let name = name.to_lowercase();
+                LOCKS.iter().any(|lock| name.contains(lock))
+            };
+            self.0 |= name.is_some_and(speaks)
+                || matches!(node, AnyNodeRef::StmtWith(_) | AnyNodeRef::ExprYieldFrom(_));
+            if self.0 {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let Expr::Call(call) = expr else {
+        return false;
+    };
+    let semantics = &file.semantics;
+    let mut search = Search(false);
+    if let Some(function) = semantics.function_in_sight(&call.func) {
+        let own = semantics.of_function(&function);
+        let Some(node) = function.node(semantics.db()) else {
+            return false;
+        };
+        let is_manager = matches!(node.decorator_list.as_slice(), [only]
+            if own.means(&only.expression, &["contextlib.contextmanager"]));
+        search.visit_body(&node.body);
+        return is_manager && !search.0;
+    }
+    let class = semantics
+        .class_named(&call.func)
+        .and_then(|class| Class::of(semantics, class));
+    class.is_some_and(|class| {
+        let node = class.node();
+        let enters = node.body.iter().any(|statement| {
+            matches!(statement, ast::Stmt::FunctionDef(method)
+                if method.name.as_str() == "__enter__")
+        });
+        search.visit_body(&node.body);
+        enters && node.bases().is_empty() && !search.0
+    })
 }
 
 /// Whether a context manager of this class runs code of the project, which may hold a lock meanwhile.

@@ -2,6 +2,7 @@
 
 pub mod awaitable;
 pub mod blocking;
+pub mod callbacks;
 pub mod cancellation;
 pub mod coroutines;
 pub mod counter_evidence;
@@ -17,9 +18,11 @@ mod indifference;
 pub mod intent;
 pub mod locks;
 mod opened;
+pub mod parameters;
 pub mod replaced;
 pub mod resources;
 pub mod runners;
+mod said_plain;
 pub mod signature;
 pub mod starts;
 pub mod takes_coroutine;

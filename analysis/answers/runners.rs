@@ -267,7 +267,11 @@ fn packages_of(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Vec<Stri
 }
 
 /// The packages of what a callee makes: of the class that it names, else that of the function.
-fn packages_of_callee(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> Vec<String> {
+pub(super) fn packages_of_callee(
+    semantics: &Semantics<'_>,
+    callee: &Expr,
+    depth: usize,
+) -> Vec<String> {
     if let Some(path) = semantics.qualified_name(callee) {
         return vec![root(&path)];
     }

@@ -19,13 +19,18 @@ pub enum Position {
     First,
 }
 
-/// Which arguments of `callee` are coroutines, where it is known to take any.
-pub fn takes_coroutine(semantics: &Semantics<'_>, callee: &Expr) -> Option<Position> {
-    let path = semantics.qualified_name(callee).or_else(|| {
+/// The dotted path of a callee: of a method, by the class that defines it.
+pub fn path_of(semantics: &Semantics<'_>, callee: &Expr) -> Option<String> {
+    semantics.qualified_name(callee).or_else(|| {
         let method = callee.as_attribute_expr()?;
         let classes = semantics.classes_up_to(&method.value, &method.attr);
         Some(format!("{}.{}", classes.last()?, method.attr))
-    })?;
+    })
+}
+
+/// Which arguments of `callee` are coroutines, where it is known to take any.
+pub fn takes_coroutine(semantics: &Semantics<'_>, callee: &Expr) -> Option<Position> {
+    let path = path_of(semantics, callee)?;
     if TABLE.takers.contains(&path) {
         Some(Position::Every)
     } else if TABLE.takers_of_one.contains(&path) {

@@ -5,11 +5,17 @@ use std::sync::LazyLock;
 use asyncfix_knowledge::plain_values::TABLE;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Site};
+use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, BoolOp, Expr, ExprContext, Operator};
+use ruff_python_ast::{
+    self as ast, AnyNodeRef, BoolOp, CmpOp, Expr, ExprContext, Operator, UnaryOp,
+};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
+use ty_python_core::definition::Definition;
 
+use crate::answers::said_plain::{is_plain, is_said_plain};
+use crate::answers::takes_coroutine::{spawns, takes_awaitables, takes_coroutine};
 use crate::facts::spelling::Spellings;
 use crate::file::ParsedFile;
 use crate::infer::types::Awaitability;
@@ -25,6 +31,12 @@ pub enum Use<'a> {
     Plain,
     /// It is an argument of this call.
     Argument(&'a ast::ExprCall),
+    /// It is iterated or entered asynchronously, which a coroutine cannot be.
+    Entered,
+    /// It is returned.
+    Returned,
+    /// A list of such values is bound to one name.
+    Collected(&'a ast::ExprName),
     /// Anything else: awaited, returned, kept, or not known.
     Other,
 }
@@ -40,6 +52,7 @@ pub fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
     let use_of_parent = || site.outer().map_or(Use::Other, |outer| use_of(&outer));
     match parent {
         AnyNodeRef::StmtExpr(_) => Use::Dropped,
+        AnyNodeRef::StmtReturn(_) => Use::Returned,
         AnyNodeRef::StmtAssign(statement) if is_it(&statement.value) => {
             match statement.targets.as_slice() {
                 [Expr::Name(name)] => Use::Bound(name),
@@ -63,6 +76,16 @@ pub fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
         AnyNodeRef::StmtWhile(statement) => plain(is_it(&statement.test)),
         AnyNodeRef::StmtAssert(statement) => plain(is_it(&statement.test)),
         AnyNodeRef::StmtMatch(statement) => plain(is_it(&statement.subject)),
+        AnyNodeRef::StmtFor(statement) if statement.is_async && is_it(&statement.iter) => {
+            Use::Entered
+        }
+        AnyNodeRef::Comprehension(clause) if clause.is_async && is_it(&clause.iter) => Use::Entered,
+        AnyNodeRef::WithItem(item) if is_it(&item.context_expr) => {
+            match site.outer().and_then(|outer| outer.parent()) {
+                Some(AnyNodeRef::StmtWith(ast::StmtWith { is_async: true, .. })) => Use::Entered,
+                _ => Use::Other,
+            }
+        }
         AnyNodeRef::StmtFor(statement) => plain(!statement.is_async && is_it(&statement.iter)),
         AnyNodeRef::Comprehension(comprehension) => plain(
             !comprehension.is_async && is_it(&comprehension.iter)
@@ -85,8 +108,48 @@ pub fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
         AnyNodeRef::ExprAttribute(attribute) => plain(!is_of_coroutines(&attribute.attr)),
         AnyNodeRef::ExprStarred(starred) => plain(starred.ctx == ExprContext::Load),
         AnyNodeRef::InterpolatedElement(_) => Use::Plain,
-        // `"%s: %s" % (name, value())`
-        AnyNodeRef::ExprTuple(_) => match site.outer().and_then(|outer| outer.parent()) {
+        AnyNodeRef::ExprListComp(list) if is_it(&list.elt) => {
+            match site.outer().and_then(|outer| outer.parent()) {
+                Some(AnyNodeRef::StmtAssign(statement)) => match statement.targets.as_slice() {
+                    [Expr::Name(name)] => Use::Collected(name),
+                    _ => Use::Other,
+                },
+                _ => Use::Other,
+            }
+        }
+        // `any(is_ripe(apple) for apple in apples)`
+        AnyNodeRef::ExprGenerator(generator) if is_it(&generator.elt) => {
+            let arguments = site.outer().and_then(|generator| generator.outer());
+            match arguments.and_then(|arguments| arguments.parent()) {
+                Some(AnyNodeRef::ExprCall(call))
+                    if last_name(&call.func)
+                        .is_some_and(|name| ASKING_FOR_EACH.contains(&name)) =>
+                {
+                    Use::Argument(call)
+                }
+                _ => Use::Other,
+            }
+        }
+        // `{**options()}`
+        AnyNodeRef::ExprDict(dict) => plain(
+            dict.items
+                .iter()
+                .any(|item| item.key.is_none() && is_it(&item.value)),
+        ),
+        AnyNodeRef::ExprTuple(tuple) => match site.outer().and_then(|outer| outer.parent()) {
+            // `one, other = first(), second()`
+            Some(AnyNodeRef::StmtAssign(statement)) => match statement.targets.as_slice() {
+                [Expr::Tuple(targets)] if targets.len() == tuple.len() => {
+                    let mut pairs = tuple.elts.iter().zip(&targets.elts);
+                    let are_plain = !tuple.iter().chain(targets).any(Expr::is_starred_expr);
+                    match pairs.find(|(value, _)| is_it(value)) {
+                        Some((_, Expr::Name(name))) if are_plain => Use::Bound(name),
+                        _ => Use::Other,
+                    }
+                }
+                _ => Use::Other,
+            },
+            // `"%s: %s" % (name, value())`
             Some(AnyNodeRef::ExprBinOp(operation)) => plain(
                 operation.op == Operator::Mod
                     && (operation.left.is_string_literal_expr()
@@ -109,6 +172,32 @@ pub fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
     }
 }
 
+/// Functions that use each of the things which they are given.
+const ASKING_FOR_EACH: [&str; 5] = ["any", "all", "sum", "min", "max"];
+
+/// Whether the code around a value does what no coroutine survives.
+pub fn is_impossible(site: &Site<'_, '_>) -> bool {
+    let is_it = |expr: &Expr| expr.range() == site.node.range();
+    match site.parent() {
+        Some(AnyNodeRef::ExprSubscript(subscript)) => is_it(&subscript.value),
+        Some(AnyNodeRef::ExprAttribute(attribute)) => !is_of_coroutines(&attribute.attr),
+        Some(
+            AnyNodeRef::ExprBinOp(_) | AnyNodeRef::StmtAugAssign(_) | AnyNodeRef::ExprStarred(_),
+        ) => true,
+        Some(AnyNodeRef::StmtAssign(statement)) => {
+            !statement.targets.iter().any(Expr::is_name_expr)
+        }
+        Some(AnyNodeRef::ExprUnaryOp(operation)) => operation.op != UnaryOp::Not,
+        Some(AnyNodeRef::ExprCompare(comparison)) => comparison
+            .ops
+            .iter()
+            .any(|op| matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE)),
+        Some(AnyNodeRef::StmtFor(statement)) => is_it(&statement.iter),
+        Some(AnyNodeRef::Comprehension(clause)) => is_it(&clause.iter),
+        _ => false,
+    }
+}
+
 /// Attributes that coroutines themselves have.
 fn is_of_coroutines(name: &str) -> bool {
     matches!(name, "send" | "throw" | "close" | "__await__")
@@ -124,22 +213,54 @@ static TAKERS: LazyLock<(Vec<&str>, FxHashSet<&str>)> = LazyLock::new(|| {
     (paths, names)
 });
 
-/// Whether `call` takes its arguments as plain values.
-fn takes_plain_values(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {
+/// Whether `call` takes its arguments as plain values, that at `range` above all.
+fn takes_plain_values(file: &ParsedFile<'_, '_>, call: &ast::ExprCall, range: TextRange) -> bool {
     file.semantics.means(&call.func, &TAKERS.0)
+        || is_method_of_text(call)
+        || is_said_plain(file, call, range) == Some(true)
 }
+
+/// Whether a method of a text is called: `"{} apples".format(…)`.
+fn is_method_of_text(call: &ast::ExprCall) -> bool {
+    matches!(&*call.func, Expr::Attribute(method)
+        if method.value.is_string_literal_expr() || method.value.is_f_string_expr())
+}
+
+/// The last names of the functions that take coroutines.
+static TAKERS_OF_COROUTINES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
+    let table = &asyncfix_knowledge::concurrency::TABLE;
+    let paths = table.takers.iter().chain(&table.takers_of_one);
+    paths.filter_map(|path| path.rsplit('.').next()).collect()
+});
 
 /// Whether the value of the expression at `site` may be forgotten, judged by the tree alone.
 pub fn may_be_forgotten(spellings: &Spellings, site: &Site<'_, '_>) -> bool {
     match use_of(site) {
         Use::Other => false,
-        Use::Dropped | Use::Plain | Use::Bound(_) => true,
-        Use::Argument(taker) => last_name(&taker.func).is_some_and(|name| {
-            let (paths, names) = &*TAKERS;
-            (names.contains(name) || taker.func.is_name_expr())
-                && spellings.allow(&taker.func, paths)
-        }),
+        Use::Dropped | Use::Plain | Use::Bound(_) | Use::Collected(_) | Use::Entered => true,
+        Use::Argument(taker) => {
+            is_method_of_text(taker)
+                || last_name(&taker.func).is_some_and(|name| {
+                    let (paths, names) = &*TAKERS;
+                    let is_known = (names.contains(name) || taker.func.is_name_expr())
+                        && spellings.allow(&taker.func, paths);
+                    is_known || !TAKERS_OF_COROUTINES.contains(name)
+                })
+        }
+        Use::Returned => returns_plain(site),
     }
+}
+
+/// Whether the coroutine function around a `return` says that it gives something plain, judged by the tree alone.
+fn returns_plain(site: &Site<'_, '_>) -> bool {
+    let Owner::Function(function) = site.owner() else {
+        return false;
+    };
+    function.is_async
+        && function.decorator_list.is_empty()
+        && function.returns.as_deref().is_some_and(|annotation| {
+            annotation.is_none_literal_expr() || last_name(map_subscript(annotation)).is_some()
+        })
 }
 
 /// Whether the value of the expression at `site`, part of the code of `owner`, is never awaited: it
@@ -147,10 +268,47 @@ pub fn may_be_forgotten(spellings: &Spellings, site: &Site<'_, '_>) -> bool {
 pub fn is_forgotten(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>, owner: Owner<'_>) -> bool {
     match use_of(site) {
         Use::Other => false,
-        Use::Dropped | Use::Plain => true,
-        Use::Argument(taker) => takes_plain_values(file, taker),
+        Use::Dropped | Use::Plain | Use::Entered => true,
+        Use::Argument(taker) => takes_plain_values(file, taker, site.node.range()),
         // `_ = work()` says that it is meant.
-        Use::Bound(name) => name.id != "_" && is_used_as_plain_value(file, owner, name),
+        Use::Bound(name) => {
+            name.id != "_"
+                && uses_of(file, owner, name).is_some_and(|uses| uses.take_it_as_plain_value())
+        }
+        Use::Collected(name) => are_taken_as_plain_values(file, owner, name),
+        Use::Returned => {
+            returns_plain(site)
+                && matches!(owner, Owner::Function(function)
+                        if function.returns.as_deref()
+                        .is_some_and(|annotation| is_plain(&file.semantics, annotation)))
+        }
+    }
+}
+
+/// Whether what a list holds is used by loops over it that a coroutine does not survive, and the list for nothing else.
+fn are_taken_as_plain_values(
+    file: &ParsedFile<'_, '_>,
+    owner: Owner<'_>,
+    name: &ast::ExprName,
+) -> bool {
+    let Some(uses) = uses_of(file, owner, name) else {
+        return false;
+    };
+    let mut loops = uses.loops.iter();
+    uses.all_looped
+        && !uses.loops.is_empty()
+        && loops.all(|target| {
+            uses_of(file, owner, target).is_some_and(|uses| uses.fail && !uses.may_await)
+        })
+}
+
+/// Whether the value of the expression at `site`, or the variable that it is bound to, is iterated or entered
+/// asynchronously.
+pub fn is_entered(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>, owner: Owner<'_>) -> bool {
+    match use_of(site) {
+        Use::Entered => true,
+        Use::Bound(name) => uses_of(file, owner, name).is_some_and(|uses| uses.enter),
+        _ => false,
     }
 }
 
@@ -170,74 +328,161 @@ pub fn is_compared_with_awaitable(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>
     operands.any(|operand| operand.range() != site.node.range() && is_awaitable(operand))
 }
 
-/// Whether no use of the variable `name` of `owner` could ever await what is bound to it: there is
-/// none, or each uses it as a plain value.
-fn is_used_as_plain_value(
-    file: &ParsedFile<'_, '_>,
-    owner: Owner<'_>,
-    name: &ast::ExprName,
-) -> bool {
+/// What the code of `owner` does with the variable `name`. `None` where it may be used elsewhere, or by other ways.
+fn uses_of<'f, 'a, 'db>(
+    file: &'f ParsedFile<'a, 'db>,
+    owner: Owner<'f>,
+    name: &'f ast::ExprName,
+) -> Option<UsesOfName<'f, 'a, 'db>> {
     let body = match owner {
         Owner::Function(function) => function.body.as_slice(),
         Owner::Module if !file.is_imported_name(&name.id) => file.body(),
-        Owner::Module | Owner::Lambda(_) => return false,
+        Owner::Module | Owner::Lambda(_) => return None,
     };
-    let Some(scope) = file.semantics.scope_of_owner(owner) else {
-        return false;
-    };
+    let scope = file.semantics.scope_of_owner(owner)?;
     if file.semantics.is_shared(&name.id, scope) {
-        return false;
+        return None;
     }
     let mut uses = UsesOfName {
         file,
         name: &name.id,
         binding: name.range(),
         ancestors: Vec::new(),
+        is_hidden: false,
         all_plain: true,
+        fail: false,
+        may_await: false,
+        enter: false,
+        loops: Vec::new(),
+        all_looped: true,
     };
     uses.visit_body(body);
-    uses.all_plain
+    (!uses.is_hidden).then_some(uses)
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
 struct UsesOfName<'f, 'a, 'db> {
     file: &'f ParsedFile<'a, 'db>,
     name: &'f str,
     binding: TextRange,
     ancestors: Vec<AnyNodeRef<'f>>,
+    /// Whether the code reaches its names as text, or takes them away.
+    is_hidden: bool,
+    /// Whether each takes it as a plain value.
     all_plain: bool,
+    /// Whether one of them fails with a coroutine, and what it finds is this value whatever happens.
+    fail: bool,
+    /// Whether one of them awaits it, or asks what it is.
+    may_await: bool,
+    /// Whether one of them iterates or enters it asynchronously.
+    enter: bool,
+    /// The variables of the loops over it.
+    loops: Vec<&'f ast::ExprName>,
+    /// Whether all of them are such loops, or ask how much it holds.
+    all_looped: bool,
 }
 
-impl<'f> SourceOrderVisitor<'f> for UsesOfName<'f, '_, '_> {
+/// The variable of a plain loop over the value at `site`.
+fn loop_over<'a>(site: &Site<'_, 'a>) -> Option<&'a ast::ExprName> {
+    let is_it = |expr: &Expr| expr.range() == site.node.range();
+    match site.parent()? {
+        AnyNodeRef::StmtFor(statement) if !statement.is_async && is_it(&statement.iter) => {
+            statement.target.as_name_expr()
+        }
+        AnyNodeRef::Comprehension(clause) if !clause.is_async && is_it(&clause.iter) => {
+            clause.target.as_name_expr()
+        }
+        _ => None,
+    }
+}
+
+impl UsesOfName<'_, '_, '_> {
+    /// Whether no use could ever await it, or one of them proves that none does.
+    fn take_it_as_plain_value(&self) -> bool {
+        self.all_plain || self.fail && !self.may_await
+    }
+
+    /// Whether a use may await what it is given, or have it awaited, or asks what it is.
+    fn may_await(&self, site: &Site<'_, '_>) -> bool {
+        let semantics = &self.file.semantics;
+        site.enclosing_in_function()
+            .any(|(node, child)| match node {
+                AnyNodeRef::ExprAwait(_) => true,
+                AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
+                    takes_coroutine(semantics, &call.func).is_some()
+                        || spawns(&call.func)
+                        || takes_awaitables(semantics, call)
+                        || last_name(&call.func).is_some_and(|name| {
+                            matches!(
+                                name,
+                                "isawaitable"
+                                    | "iscoroutine"
+                                    | "isinstance"
+                                    | "hasattr"
+                                    | "getattr"
+                                    | "callable"
+                            )
+                        })
+                }
+                _ => false,
+            })
+    }
+}
+
+impl<'f, 'db> SourceOrderVisitor<'f> for UsesOfName<'f, '_, 'db> {
     fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
-        // Code that reaches its names as text, or takes them away, is not looked through.
         if let AnyNodeRef::ExprName(name) = node
             && (matches!(name.id.as_str(), "locals" | "vars" | "exec" | "eval")
                 || name.ctx == ExprContext::Del && name.id == self.name)
         {
-            self.all_plain = false;
+            self.is_hidden = true;
         }
         if let AnyNodeRef::ExprName(name) = node
             && name.ctx == ExprContext::Load
             && name.id == self.name
         {
             let semantics = &self.file.semantics;
-            let may_be_it = semantics.bindings(name).is_none_or(|definitions| {
-                definitions.iter().any(|definition| {
-                    semantics
-                        .definition_range(*definition)
-                        .is_none_or(|range| range.contains_range(self.binding))
-                })
-            });
+            let bindings = semantics.bindings(name);
+            let is_it = |definition: &Definition<'db>| {
+                semantics
+                    .definition_range(*definition)
+                    .is_none_or(|range| range.contains_range(self.binding))
+            };
+            let may_be_it = bindings
+                .as_ref()
+                .is_none_or(|definitions| definitions.iter().any(is_it));
+            let is_certain = bindings
+                .as_deref()
+                .is_some_and(|definitions| matches!(definitions, [one] if is_it(one)));
             let site = Site {
                 ancestors: &self.ancestors,
                 node,
             };
-            let plain = match use_of(&site) {
+            let used = use_of(&site);
+            let target = loop_over(&site);
+            let asks_for_length = matches!(used, Use::Argument(call)
+                if semantics.means(&call.func, &["builtins.len"]));
+            if may_be_it {
+                self.all_looped &= target.is_some() || asks_for_length;
+                self.loops.extend(target);
+            }
+            let plain = match used {
                 Use::Plain => !is_compared_with_awaitable(self.file, &site),
-                Use::Argument(call) => takes_plain_values(self.file, call),
+                Use::Entered => true,
+                Use::Argument(call) => takes_plain_values(self.file, call, node.range()),
                 _ => false,
             };
             self.all_plain &= plain || !may_be_it;
+            self.enter |= used == Use::Entered && may_be_it;
+            self.fail |= is_certain
+                && (used == Use::Entered
+                    || is_impossible(&site)
+                    || matches!(used, Use::Argument(call)
+                        if is_said_plain(self.file, call, node.range()) == Some(true)));
+            self.may_await |= !plain && self.may_await(&site);
         }
         self.ancestors.push(node);
         TraversalSignal::Traverse

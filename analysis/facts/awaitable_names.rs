@@ -298,6 +298,11 @@ impl Search {
             match name.as_str() {
                 "__aiter__" => self.outline.awaitable.push(iteration_key(*class)),
                 "__aenter__" => self.outline.awaitable.push(context_key(*class)),
+                // To make one is to have something that can be awaited.
+                "__await__" => self
+                    .outline
+                    .awaitable
+                    .extend([*class, instance_key(*class)]),
                 _ => {}
             }
         }
@@ -383,8 +388,21 @@ impl Search {
             return;
         }
         let held = match iterable {
+            // `jobs or []`
+            Expr::BoolOp(either) => {
+                for value in &either.values {
+                    self.taken(target, value);
+                }
+                return;
+            }
             Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
                 (Expr::Attribute(method), []) => last_name(&method.value),
+                // `self.jobs.get(name, [])`
+                (Expr::Attribute(method), _)
+                    if matches!(method.attr.as_str(), "get" | "setdefault" | "pop") =>
+                {
+                    last_name(&method.value)
+                }
                 (_, [held, ..]) => last_name(held),
                 _ => None,
             },

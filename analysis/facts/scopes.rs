@@ -65,6 +65,8 @@ pub struct Scopes<'a> {
     /// The same, by the patterns of `match`.
     pub(crate) matched: FxHashMap<&'a str, Vec<(&'a Expr, usize)>>,
     pub(crate) stars: Vec<&'a ast::StmtImportFrom>,
+    /// The calls of functions and classes of the file, by their names, with the scope.
+    pub(crate) calls: FxHashMap<&'a str, Vec<(&'a ast::ExprCall, usize)>>,
 }
 
 impl<'a> Scopes<'a> {
@@ -85,8 +87,21 @@ impl<'a> Scopes<'a> {
             narrowed: narrowed_in(source),
             matched: FxHashMap::default(),
             stars: Vec::new(),
+            calls: FxHashMap::default(),
         };
         scopes.body(&module.body, 0);
+        // What a function is given only matters where something may be awaited.
+        if source.contains("async ") || source.contains("await ") {
+            let open = scopes.open_functions();
+            if !open.is_empty() {
+                let mut search = Calls {
+                    scopes: &mut scopes,
+                    open,
+                    around: vec![0],
+                };
+                search.visit_body(&module.body);
+            }
+        }
         // Rare enough that most files need no look into their expressions.
         if source.contains(":=") {
             let mut search = NamedExpressions {
@@ -96,6 +111,68 @@ impl<'a> Scopes<'a> {
             search.visit_body(&module.body);
         }
         scopes
+    }
+
+    /// The names of the functions with a parameter of which nothing is said, and of the classes that are made with one.
+    fn open_functions(&self) -> FxHashSet<&'a str> {
+        let functions = self.all.iter().filter_map(|scope| match scope.kind {
+            Kind::Function(function) => Some((function, scope.parent)),
+            _ => None,
+        });
+        let open = functions.filter(|(function, _)| {
+            let mut parameters = function.parameters.iter_non_variadic_params();
+            parameters.any(|parameter| parameter.annotation().is_none())
+        });
+        open.map(|(function, parent)| self.called_by_name(function, parent))
+            .collect()
+    }
+
+    /// The name by which a function is called: that of its class, for what makes the instances of one.
+    pub(crate) fn called_by_name(
+        &self,
+        function: &'a ast::StmtFunctionDef,
+        parent: usize,
+    ) -> &'a str {
+        match self.all.get(parent).map(|around| around.kind) {
+            Some(Kind::Class(class)) if function.name.as_str() == "__init__" => &class.name,
+            _ => &function.name,
+        }
+    }
+
+    /// What the calls in this file give a parameter of a function, with their scopes.
+    pub(crate) fn given(
+        &self,
+        function: &'a ast::StmtFunctionDef,
+        parent: usize,
+        parameter: &str,
+    ) -> Vec<(&'a Expr, usize)> {
+        let is_method = matches!(
+            self.all.get(parent).map(|around| around.kind),
+            Some(Kind::Class(_))
+        );
+        let positional = function
+            .parameters
+            .posonlyargs
+            .iter()
+            .chain(&function.parameters.args);
+        let place = positional
+            .skip(usize::from(is_method))
+            .position(|other| other.name().as_str() == parameter);
+        let calls = self.calls.get(self.called_by_name(function, parent));
+        let given = calls.into_iter().flatten().flat_map(|(call, scope)| {
+            let arguments = &call.arguments;
+            let by_name = arguments
+                .keywords
+                .iter()
+                .filter(|keyword| keyword.arg.as_deref() == Some(parameter));
+            let at_place = place.and_then(|place| arguments.args.get(place));
+            by_name
+                .map(|keyword| &keyword.value)
+                .chain(at_place)
+                .map(|value| (value, *scope))
+                .collect::<Vec<_>>()
+        });
+        given.collect()
     }
 
     fn bind(&mut self, scope: usize, name: &'a str, binding: Binding<'a>) {
@@ -445,6 +522,44 @@ impl<'a> SourceOrderVisitor<'a> for NamedExpressions<'_, 'a> {
                 let scope = self.around.last().copied().unwrap_or(0);
                 self.scopes
                     .target(&named.target, Binding::Value(&named.value), scope);
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, node: AnyNodeRef<'a>) {
+        if matches!(
+            node,
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_)
+        ) {
+            self.around.pop();
+        }
+    }
+}
+
+/// Collects the calls of functions that have parameters of which nothing is said.
+struct Calls<'s, 'a> {
+    scopes: &'s mut Scopes<'a>,
+    open: FxHashSet<&'a str>,
+    around: Vec<usize>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Calls<'_, 'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                let scope = self.scopes.by_start.get(&node.start()).copied();
+                self.around.push(scope.unwrap_or(0));
+            }
+            AnyNodeRef::ExprCall(call) if !call.arguments.is_empty() => {
+                if let Some(name) = last_name(&call.func)
+                    && self.open.contains(name)
+                {
+                    let scope = self.around.last().copied().unwrap_or(0);
+                    let calls = self.scopes.calls.entry(name).or_default();
+                    calls.push((call, scope));
+                }
             }
             _ => {}
         }

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use asyncfix_knowledge::blocking::Table;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{last_name, tests_for_main};
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, ModModule, Stmt};
@@ -417,13 +417,15 @@ impl<'a> SourceOrderVisitor<'a> for TopLevelAwait {
             AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
             _ => false,
         };
-        let own_scope = matches!(
-            node,
+        let own_scope = match node {
             AnyNodeRef::StmtFunctionDef(_)
-                | AnyNodeRef::StmtClassDef(_)
-                | AnyNodeRef::ExprLambda(_)
-                | AnyNodeRef::ExprGenerator(_)
-        );
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_)
+            | AnyNodeRef::ExprGenerator(_) => true,
+            // Whoever asks for that writes a script, which cannot await there.
+            AnyNodeRef::StmtIf(statement) => tests_for_main(statement),
+            _ => false,
+        };
         if self.0 || own_scope {
             TraversalSignal::Skip
         } else {

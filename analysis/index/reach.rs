@@ -611,6 +611,12 @@ impl<'p> Search<'p> {
         };
         // A class may be a coroutine by its bases, and what is called may be an instance of it.
         self.follow(file, class.bases, &[], is_direct);
+        let is_awaitable = matches!(self.sought, Sought::Called | Sought::Coroutine(_))
+            && class.members(name_key("__await__")).next().is_some();
+        if is_direct && is_awaitable {
+            self.is_found = true;
+            return;
+        }
         if is_direct && self.has_sought(file, traces, class, name_key("__call__")) {
             self.is_found = true;
             return;

@@ -1,9 +1,10 @@
 //! What the result of a coroutine gives that nothing awaits yet: in `await stock().get("apples")` the types know
 //! nothing of the method, because a coroutine has none.
 
+use asyncfix_knowledge::plain_values;
 use asyncfix_syntax::queries::{last_name, yields};
-use ruff_python_ast::helpers::map_subscript;
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::helpers::{any_over_body, map_subscript};
+use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 
 use super::literal_class;
@@ -436,6 +437,43 @@ impl<'db> Semantics<'db> {
         Vec::new()
     }
 
+    /// Whether the value of a call can be awaited, is no coroutine, and plainly has not started: to make it does nothing
+    /// but to keep what it is given, and neither does what gives it.
+    pub fn waits_to_be_awaited(&self, call: &ast::ExprCall) -> bool {
+        let Some(class) = self.class_in_sight(&Expr::Call(call.clone())) else {
+            return false;
+        };
+        if self.awaitability_of_class(class, BASES) != Awaitability::No {
+            return false;
+        }
+        let above = Class::of(self, class).and_then(|class| class.resolution_order(BASES));
+        let classes = std::iter::once(class).chain(above.unwrap_or_default());
+        let paths: Vec<String> = classes.map(|class| self.path_of_class(class)).collect();
+        if paths
+            .iter()
+            .any(|path| plain_values::TABLE.lazy.contains(path))
+        {
+            return true;
+        }
+        let gives_it_alone = match self.function_in_sight(&call.func) {
+            Some(function) => function
+                .node(self.db())
+                .is_some_and(|node| only_gives(&node.body)),
+            None => true,
+        };
+        let mut makers = self.methods_named(class, "__init__").into_iter();
+        gives_it_alone
+            && !self.methods_named(class, "__await__").is_empty()
+            && !paths
+                .iter()
+                .any(|path| path.starts_with("asyncio.") || path.starts_with("concurrent."))
+            && makers.all(|maker| {
+                maker
+                    .node(self.db())
+                    .is_some_and(|node| keeps_what_it_is_given(&node.body))
+            })
+    }
+
     /// What awaiting an instance of a class would mean.
     fn awaitability_of_instance(&self, class: Definition<'db>) -> Awaitability {
         match self.awaitability_of_class(class, BASES) {
@@ -445,6 +483,23 @@ impl<'db> Semantics<'db> {
             known => known,
         }
     }
+}
+
+/// Whether a function does nothing but to give something.
+fn only_gives(body: &[Stmt]) -> bool {
+    body.iter().all(|statement| match statement {
+        Stmt::Return(_) | Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Assert(_) => true,
+        Stmt::Expr(only) => only.value.is_string_literal_expr(),
+        _ => false,
+    }) && body.last().is_some_and(Stmt::is_return_stmt)
+}
+
+/// Whether code does nothing but to keep values: it calls nothing but what is above it.
+fn keeps_what_it_is_given(body: &[Stmt]) -> bool {
+    !any_over_body(body, |expr| {
+        matches!(expr, Expr::Call(call)
+            if !matches!(last_name(&call.func), Some("super" | "__init__")))
+    })
 }
 
 /// What holds for all, or nothing that is known.

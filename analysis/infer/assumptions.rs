@@ -10,7 +10,8 @@ use rustc_hash::FxHashSet;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
 use crate::resolve::definitions::{BASES, Class};
-use crate::resolve::look::{Named, Relied};
+use crate::resolve::look::Named;
+pub use crate::resolve::look::Relied;
 use crate::resolve::semantics::Semantics;
 
 /// How many variables are followed, one behind the other.
@@ -34,6 +35,20 @@ impl<'db> Semantics<'db> {
         if let Some(notes) = &mut *self.look.notes.borrow_mut() {
             notes.insert(relied);
         }
+    }
+
+    /// Whether somebody asks what an answer relies on.
+    pub(super) fn is_noting(&self) -> bool {
+        self.look.notes.borrow().is_some()
+    }
+
+    /// Notes that a function, or the class of this name, is only called in this file.
+    pub(super) fn note_callers(&self, name: &str) {
+        let module = self.module_name();
+        self.note(Relied::Called {
+            name: name.to_owned(),
+            module,
+        });
     }
 
     /// Notes that the decorators of a class may give something else.

@@ -423,7 +423,7 @@ impl Semantics<'_> {
     }
 
     /// What awaiting what a function of this file gives would mean, where that is in sight.
-    pub(crate) fn awaitability_of_function(
+    pub fn awaitability_of_function(
         &self,
         function: &ast::StmtFunctionDef,
     ) -> Option<Awaitability> {

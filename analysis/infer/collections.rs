@@ -172,8 +172,38 @@ impl<'db> Semantics<'db> {
                 {
                     return self.part(given, part, steps.checked_sub(1)?, tell);
                 }
+                // `self.jobs.get(name, [])`: what is empty holds nothing else.
+                (Expr::Attribute(method), [_, default])
+                    if is_lookup(&method.attr) && is_empty(default) =>
+                {
+                    return self.part(
+                        &method.value,
+                        Part::Value,
+                        steps.checked_sub(1)?,
+                        &|own, held| own.in_brackets(held?, part, tell),
+                    );
+                }
+                (Expr::Attribute(method), [_]) if is_lookup(&method.attr) => {
+                    let known = self.part(
+                        &method.value,
+                        Part::Value,
+                        steps.checked_sub(1)?,
+                        &|own, held| own.in_brackets(held?, part, tell),
+                    );
+                    if known.is_some() {
+                        return known;
+                    }
+                }
                 _ => {}
             },
+            // `jobs or []`
+            Expr::BoolOp(either) if either.op == ast::BoolOp::Or => {
+                let [held, empty] = either.values.as_slice() else {
+                    return None;
+                };
+                return is_empty(empty)
+                    .then(|| self.part(held, part, steps.checked_sub(1)?, tell))?;
+            }
             // `self.jobs = list(jobs)`
             Expr::Attribute(attribute) => {
                 let steps = steps.checked_sub(1)?;

@@ -17,6 +17,7 @@ pub mod assumptions;
 mod attribute_facts;
 pub(crate) mod budget;
 pub mod callee_awaitability;
+mod callers;
 mod classes;
 mod collections;
 mod conditions;
@@ -178,12 +179,22 @@ impl<'db> Semantics<'db> {
                     return Some(class);
                 }
                 let Some(definition) = self.one_binding(name) else {
-                    return self.class_of_instance(self.annotation_in_module(name)?);
+                    return match self.annotation_in_module(name) {
+                        Some(annotation) => self.class_of_instance(annotation),
+                        None => self.class_of_global(name, steps),
+                    };
                 };
                 match definition.kind(self.db()) {
                     DefinitionKind::ImportFrom(_) => {
                         self.class_of_variable(self.definition_behind(name)?, steps)
                     }
+                    DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(
+                        parameter,
+                    )) => self.class_given_by_callers(
+                        definition,
+                        parameter.node(self.module()),
+                        steps,
+                    ),
                     DefinitionKind::Parameter(
                         ParameterDefinitionNodeKind::VariadicPositionalParameter(_),
                     ) => self.builtin_class("tuple"),
@@ -213,10 +224,17 @@ impl<'db> Semantics<'db> {
                     DefinitionKind::WithItem(item) if item.target_kind() == TargetKind::Single => {
                         let manager = item.context_expr(self.module());
                         if item.is_async() {
-                            let class = self.class_to(manager, steps)?;
-                            return self.class_given_by(class, "__aenter__", true);
+                            return self
+                                .class_yielded_to(manager, "contextlib.asynccontextmanager")
+                                .or_else(|| {
+                                    let class = self.class_to(manager, steps)?;
+                                    self.class_given_by(class, "__aenter__", true)
+                                });
                         }
-                        self.class_given_by_manager(manager).or_else(|| {
+                        let given = self.class_given_by_manager(manager).or_else(|| {
+                            self.class_yielded_to(manager, "contextlib.contextmanager")
+                        });
+                        given.or_else(|| {
                             let class = self.class_to(manager, steps)?;
                             self.class_given_by(class, "__enter__", false)
                         })
@@ -312,6 +330,9 @@ impl<'db> Semantics<'db> {
                 || self.means(decorator, &["builtins.staticmethod"])
                 // What it is given first is a class, and only an annotation says what it makes of that.
                 || function.returns.is_some() && self.means(decorator, &["builtins.classmethod"])
+                // It gives the same again.
+                || !function.is_async
+                    && self.means(map_callee(decorator), &["functools.cache", "functools.lru_cache"])
         })
     }
 
@@ -326,6 +347,47 @@ impl<'db> Semantics<'db> {
         let node = function.node(self.db())?;
         own.makes_manager(node)
             .then(|| own.class_in_brackets(node.returns.as_deref()?))?
+    }
+
+    /// The class of what a generator without an annotation gives to the `with` that `decorator` makes a context manager
+    /// of it for.
+    fn class_yielded_to(&self, manager: &Expr, decorator: &str) -> Option<Definition<'db>> {
+        let Expr::Call(call) = manager else {
+            return None;
+        };
+        let function = self.function_in_sight(&call.func)?;
+        let own = self.of_function(&function);
+        let node = function.node(self.db())?;
+        let is_manager = matches!(node.decorator_list.as_slice(), [only]
+            if own.means(&only.expression, &[decorator]));
+        if !is_manager || node.returns.is_some() {
+            return None;
+        }
+        own.look_again(|| own.class_yielded(node))
+    }
+
+    /// The class of a variable of the module that functions assign to, where all that is assigned to it is of that
+    /// class.
+    fn class_of_global(&self, name: &ast::ExprName, steps: usize) -> Option<Definition<'db>> {
+        let scope = self.scope_of(name)?;
+        let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
+        let mut inner = around.filter(|scope| !scope.is_global());
+        let is_local = inner.any(|scope| {
+            let table = self.index().place_table(scope);
+            let symbol = table.symbol_id(&name.id);
+            symbol.is_some_and(|symbol| table.symbol(symbol).is_local())
+        });
+        if is_local {
+            return None;
+        }
+        let values = callers::values_of_global(&self.module().syntax().body, &name.id)?;
+        let mut values = values
+            .into_iter()
+            .filter(|value| !value.is_none_literal_expr());
+        let first = self.class_to(values.next()?, steps)?;
+        values
+            .all(|other| self.class_to(other, steps) == Some(first))
+            .then_some(first)
     }
 
     fn makes_manager(&self, function: &ast::StmtFunctionDef) -> bool {
@@ -761,6 +823,14 @@ impl<'db> Semantics<'db> {
             return self.method_of(self.first_base_around(call)?, &method.attr, BASES);
         }
         self.method_of(self.class_asked(&method.value)?, &method.attr, BASES)
+    }
+}
+
+/// What a decorator, or what makes it, is called: `lru_cache` and `lru_cache(maxsize=1)`.
+fn map_callee(decorator: &Expr) -> &Expr {
+    match decorator {
+        Expr::Call(call) => &call.func,
+        other => other,
     }
 }
 

@@ -223,7 +223,35 @@ impl<'db> Semantics<'db> {
             .collect();
         versions::keep_those_there(db, &mut definitions);
         versions::keep_those_for_checkers(db, index, &mut definitions);
+        let parsed =
+            |definition: Definition<'db>| parsed_module(db, definition.python_file(db)).load(db);
+        let imported = |import: &ast::StmtImportFrom, name: &str| {
+            let model = SemanticModel::new(db, file);
+            let module = model.resolve_module(import.module.as_deref(), import.level)?;
+            self.definitions_in_file(module.file(db)?, name, steps)
+        };
+        let behind = |definition: Definition<'db>| match definition.kind(db) {
+            DefinitionKind::ImportFrom(import) => {
+                let parsed = parsed(definition);
+                Some(imported(
+                    import.import(&parsed),
+                    &import.alias(&parsed).name,
+                ))
+            }
+            DefinitionKind::StarImport(import) => {
+                Some(imported(import.import(&parsed(definition)), name))
+            }
+            _ => None,
+        };
         let [definition] = *definitions.as_slice() else {
+            // Several imports, all of which lead to one: `from .ship import *`, and another module that names it.
+            let mut all = definitions.iter().map(|definition| behind(*definition));
+            if let Some(Some(Some(first))) = all.next()
+                && first.len() == 1
+                && all.all(|other| other.flatten().as_ref() == Some(&first))
+            {
+                return Some(first);
+            }
             let is_function = |definition: &Definition<'db>| definition.kind(db).is_function_def();
             if definitions.iter().all(is_function) {
                 return Some(definitions);
@@ -239,19 +267,9 @@ impl<'db> Semantics<'db> {
                 matches!(declaration.kind(db), DefinitionKind::AnnotatedAssignment(_));
             return is_variable.then(|| vec![declaration]);
         };
-        let parsed = || parsed_module(db, definition.python_file(db)).load(db);
-        let imported = |import: &ast::StmtImportFrom, name: &str| {
-            let model = SemanticModel::new(db, file);
-            let module = model.resolve_module(import.module.as_deref(), import.level)?;
-            self.definitions_in_file(module.file(db)?, name, steps)
-        };
-        match definition.kind(db) {
-            DefinitionKind::ImportFrom(import) => {
-                let parsed = parsed();
-                imported(import.import(&parsed), &import.alias(&parsed).name)
-            }
-            DefinitionKind::StarImport(import) => imported(import.import(&parsed()), name),
-            _ => Some(definitions),
+        match behind(definition) {
+            Some(found) => found,
+            None => Some(definitions),
         }
     }
 }

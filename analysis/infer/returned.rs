@@ -55,6 +55,14 @@ impl<'db> Semantics<'db> {
         is_awaited: bool,
         class: Option<Definition<'db>>,
     ) -> Option<Definition<'db>> {
+        if let Some(node) = function.node(self.db())
+            && node.is_async == is_awaited
+            && let Some(class) = class
+            && self.of_function(function).returns_own_instances(node)
+        {
+            self.note_kept(class, &node.name);
+            return Some(class);
+        }
         self.by_result(function, is_awaited, |own, result| match result {
             Some(result) if own.is_self(result) => class,
             Some(result) => own.class_of_instance(result),
@@ -67,6 +75,43 @@ impl<'db> Semantics<'db> {
                 Some(found)
             }
         })
+    }
+
+    /// The class of all that a generator of this file yields.
+    pub(super) fn class_yielded(&self, function: &ast::StmtFunctionDef) -> Option<Definition<'db>> {
+        let mut yielded = Yielded(Vec::new());
+        yielded.visit_body(&function.body);
+        let mut values = yielded.0.into_iter();
+        let first = self.class_to(values.next()??, STEPS)?;
+        values
+            .all(|value| value.and_then(|value| self.class_to(value, STEPS)) == Some(first))
+            .then_some(first)
+    }
+
+    /// Whether all that a class method without an annotation returns are instances of the class that it is called on:
+    /// `return cls()`.
+    fn returns_own_instances(&self, function: &ast::StmtFunctionDef) -> bool {
+        let is_one = matches!(function.decorator_list.as_slice(), [only]
+            if self.means(&only.expression, &["builtins.classmethod"]));
+        let Some(first) = function.parameters.iter_non_variadic_params().next() else {
+            return false;
+        };
+        let makes_one = |value: &Expr| {
+            matches!(value, Expr::Call(call)
+                if matches!(&*call.func, Expr::Name(callee)
+                    if callee.id == first.name().id
+                        && matches!(self.bindings(callee).as_deref(), Some([definition])
+                            if definition.kind(self.db()).is_parameter_def())))
+        };
+        let returned = returned_by(&function.body);
+        is_one
+            && function.returns.is_none()
+            && !returned.is_empty()
+            && returned.into_iter().all(|value| match value {
+                Some(Expr::Name(name)) => self.value_behind(name).is_some_and(makes_one),
+                Some(value) => makes_one(value),
+                None => false,
+            })
     }
 
     /// The class in whose body a function of this file stands.
@@ -126,6 +171,23 @@ impl<'db> Semantics<'db> {
         changes.visit_body(&function.body);
         changes.given.iter().for_each(|name| self.note_given(name));
         (!changes.is_unclear).then_some(())
+    }
+}
+
+/// Collects what a generator yields.
+struct Yielded<'a>(Vec<Option<&'a Expr>>);
+
+impl<'a> SourceOrderVisitor<'a> for Yielded<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprYield(given) => self.0.push(given.value.as_deref()),
+            AnyNodeRef::ExprYieldFrom(_) => self.0.push(None),
+            AnyNodeRef::StmtFunctionDef(_)
+            | AnyNodeRef::StmtClassDef(_)
+            | AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            _ => {}
+        }
+        TraversalSignal::Traverse
     }
 }
 

@@ -382,10 +382,18 @@ impl<'db> Semantics<'db> {
     /// Whether the class of the value of `expr` has the method `asynchronous` and plainly has no
     /// usable method `plain`: none at all, or one that only raises to tell people.
     pub fn is_only_asynchronous(&self, expr: &Expr, asynchronous: &str, plain: &str) -> bool {
-        !self.is_written_out(expr)
-            && self
-                .instance_class(expr)
-                .is_some_and(|class| self.class_is_only_asynchronous(class, asynchronous, plain))
+        if self.is_written_out(expr) {
+            return false;
+        }
+        let classes = match self.instance_class(expr) {
+            Some(class) => vec![class],
+            // Of a union, each of them.
+            None => self.classes_said(expr),
+        };
+        !classes.is_empty()
+            && classes
+                .into_iter()
+                .all(|class| self.class_is_only_asynchronous(class, asynchronous, plain))
     }
 
     /// Whether one of the values that an expression may have is a literal or a display.

@@ -36,6 +36,13 @@ pub enum Relied {
     Undecorated(String),
     /// The way to what is called leads through attributes of this name.
     Way(String),
+    /// A function or class is called like in its own file wherever it is called.
+    Called {
+        /// What it is called.
+        name: String,
+        /// The name of the module that it stands in.
+        module: Option<String>,
+    },
     /// What is assigned to the name of this class or function makes no difference.
     Defined(String),
 }

@@ -9,7 +9,7 @@ use asyncfix_analysis::answers::decorators::runs_on_asyncio;
 use asyncfix_analysis::answers::expected::is_expected;
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::uses::{
-    Use, is_compared_with_awaitable, is_forgotten, may_be_forgotten, use_of,
+    Use, is_compared_with_awaitable, is_entered, is_forgotten, may_be_forgotten, use_of,
 };
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::{name_key, property_key};
@@ -29,7 +29,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::background::cut_short;
 use super::dispatched::{comes_from_unwrapping_call, is_told_to_decorator};
 use super::late::Late;
-use super::{held, value};
+use super::{entered, gathered, held, value};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -81,6 +81,12 @@ impl Codemod for ForgottenAwait {
                 let Some(name) = called_name(&call.func) else {
                     return Candidate::No;
                 };
+                if spellings.allow(&call.func, &gathered::MAKERS)
+                    && matches!(use_of(site), Use::Dropped | Use::Bound(_))
+                {
+                    let is_asynchronous = site.is_asynchronous(spellings.await_at_top());
+                    return Candidate::when(is_asynchronous);
+                }
                 (name_key(name), Sought::of_call(call))
             }
             AnyNodeRef::ExprAttribute(attribute) if attribute.ctx == ExprContext::Load => {
@@ -108,12 +114,16 @@ impl Codemod for ForgottenAwait {
         {
             return None;
         }
-        let used = use_of(site);
-        if !is_forgotten(file, site, surroundings.owner)
-            || is_synchronized(file)
-            || is_expected(site)
-            || is_tried(file, site)
+        if is_synchronized(file) || is_expected(site) {
+            return None;
+        }
+        if let AnyNodeRef::ExprCall(call) = site.node
+            && let Some(found) = gathered::check(file, site, call, surroundings.owner, &RULE)
         {
+            return Some(found);
+        }
+        let used = use_of(site);
+        if !is_forgotten(file, site, surroundings.owner) || is_tried(file, site) {
             return None;
         }
         let called = called_at(file, site.node);
@@ -151,6 +161,20 @@ impl Codemod for ForgottenAwait {
             }
             (awaitability, is_rebound)
         });
+        // What only starts when it is awaited is as good as a coroutine.
+        let waits = match (site.node, used, awaitability) {
+            (
+                AnyNodeRef::ExprCall(call),
+                Use::Dropped,
+                Awaitability::No | Awaitability::Unknown,
+            ) => file.semantics.waits_to_be_awaited(call),
+            _ => false,
+        };
+        let awaitability = if waits {
+            Awaitability::Coroutine
+        } else {
+            awaitability
+        };
         let range = site.node.range();
         // A method that something else was put in the place of is no coroutine function any more.
         if is_rebound
@@ -166,6 +190,7 @@ impl Codemod for ForgottenAwait {
             Use::Dropped if awaitability == Awaitability::Mixed => {
                 "this may be a coroutine, which is never awaited and so never runs"
             }
+            Use::Dropped if waits => "this does nothing unless it is awaited",
             Use::Dropped => "this coroutine is never awaited, so it never runs",
             _ => "missing `await`: this is a coroutine object, not its result",
         };
@@ -195,7 +220,12 @@ impl Codemod for ForgottenAwait {
             }
             _ => return None,
         };
-        if is_of_another_loop(file, surroundings.owner, &called) {
+        let is_entered = is_entered(file, site, surroundings.owner);
+        if is_of_another_loop(file, surroundings.owner, &called)
+            || is_entered
+                && (!entered::is_nothing_else(file, site.node)
+                    || doubt(file, site.node, &relied).is_some())
+        {
             return None;
         }
         let once_plain = called.iter().find_map(|callee| once_plain(file, callee));
@@ -240,8 +270,13 @@ impl Codemod for ForgottenAwait {
             None if called.iter().any(|callee| file.semantics.may_be_plain(callee)) => Remedy::NotFixed(
                 "one of the assigned values is a non-async function".to_owned(),
             ),
-            None if let (Some(late), Some(Awaitability::Unknown)) = (&late, outer) => {
+            None if let (Some(late), Some(Awaitability::Unknown)) = (&late, outer)
+                && !late.fails() =>
+            {
                 Remedy::NotFixed(late.reason())
+            }
+            None if is_entered && let Some(reason) = entered::gives_plain(file, site) => {
+                Remedy::NotFixed(reason)
             }
             None if called.iter().any(|callee| is_cached(file, callee)) => Remedy::NotFixed(
                 "the cache returns the same coroutine again, and a coroutine can be awaited only once"
@@ -251,7 +286,12 @@ impl Codemod for ForgottenAwait {
                 Err(held) => Remedy::NotFixed(held),
                 Ok(lock) => {
                     let edits = match &late {
-                        Some(late) if outer == Some(Awaitability::No) => late.moved(file, site),
+                        Some(late)
+                            if outer == Some(Awaitability::No)
+                                || outer == Some(Awaitability::Unknown) && late.fails() =>
+                        {
+                            late.moved(file, site)
+                        }
                         _ => file.await_edits(site, TextRange::empty(range.start()), ""),
                     };
                     Remedy::Rewrite(

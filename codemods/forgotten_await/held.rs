@@ -1,9 +1,9 @@
 //! Attributes and properties that hold a coroutine which somebody else awaits.
 
+use asyncfix_analysis::answers::uses::is_impossible;
 use asyncfix_analysis::infer::callee_awaitability::returned_by;
 use asyncfix_syntax::site::Site;
-use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Stmt, UnaryOp};
-use ruff_text_size::Ranged;
+use ruff_python_ast::{self as ast, Expr, Stmt};
 
 use crate::file::File;
 
@@ -37,7 +37,8 @@ fn is_made_anew(file: &File<'_, '_>, attribute: &ast::ExprAttribute) -> bool {
     })
 }
 
-fn is_signature(body: &[Stmt]) -> bool {
+/// Whether the body of a function does nothing.
+pub(super) fn is_signature(body: &[Stmt]) -> bool {
     body.iter().all(|statement| match statement {
         Stmt::Pass(_) | Stmt::Raise(_) => true,
         Stmt::Expr(only) => {
@@ -45,28 +46,4 @@ fn is_signature(body: &[Stmt]) -> bool {
         }
         _ => false,
     })
-}
-
-/// Whether the code around a value does what no coroutine survives.
-fn is_impossible(site: &Site<'_, '_>) -> bool {
-    let is_it = |expr: &Expr| expr.range() == site.node.range();
-    match site.parent() {
-        Some(AnyNodeRef::ExprSubscript(subscript)) => is_it(&subscript.value),
-        Some(
-            AnyNodeRef::ExprBinOp(_)
-            | AnyNodeRef::ExprAttribute(_)
-            | AnyNodeRef::StmtAugAssign(_)
-            | AnyNodeRef::ExprStarred(_)
-            | AnyNodeRef::StmtAssign(_),
-        ) => !matches!(site.parent(), Some(AnyNodeRef::StmtAssign(statement))
-            if statement.targets.iter().any(Expr::is_name_expr)),
-        Some(AnyNodeRef::ExprUnaryOp(operation)) => operation.op != UnaryOp::Not,
-        Some(AnyNodeRef::ExprCompare(comparison)) => comparison
-            .ops
-            .iter()
-            .any(|op| matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE)),
-        Some(AnyNodeRef::StmtFor(statement)) => is_it(&statement.iter),
-        Some(AnyNodeRef::Comprehension(clause)) => is_it(&clause.iter),
-        _ => false,
-    }
 }

@@ -11,12 +11,15 @@ use asyncfix_analysis::facts::key::{iteration_key, name_key};
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::hierarchy::Override;
 use asyncfix_analysis::index::reach::Sought;
+use asyncfix_analysis::infer::assumptions::Relied;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Obstacle, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
+use super::consumed;
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -50,13 +53,18 @@ impl Codemod for MissingAsyncFor {
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::StmtFor, NodeKind::Comprehension]
+        &[
+            NodeKind::StmtFor,
+            NodeKind::Comprehension,
+            NodeKind::Arguments,
+            NodeKind::ExprAwait,
+        ]
     }
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
         let Some(iterable) = plain_iterable(site.node) else {
-            return Candidate::No;
+            return consumed::candidate(hints, site);
         };
         let name = match iterable {
             Expr::Call(call) => last_name(&call.func),
@@ -71,7 +79,9 @@ impl Codemod for MissingAsyncFor {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
-        let iterable = plain_iterable(site.node)?;
+        let Some(iterable) = plain_iterable(site.node) else {
+            return consumed::check(file, site, &RULE);
+        };
         let surroundings = file.surroundings(site);
         if !file.is_async(surroundings.owner)
             || surroundings.obstacle == Some(Obstacle::Signature)
@@ -79,43 +89,14 @@ impl Codemod for MissingAsyncFor {
         {
             return None;
         }
-        let semantics = &file.semantics;
-        let (is_asynchronous, relied) = file.semantics.noting(|| {
-            let is_one = semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
-                || semantics.is_async_generator(iterable);
-            if is_one {
-                semantics.note_way(iterable);
-            }
-            is_one
-        });
-        if !is_asynchronous {
+        let (is_one, relied) = is_asynchronous(file, iterable);
+        if !is_one {
             return None;
         }
-        let behind = semantics.values_behind(iterable);
-        let mut sources = std::iter::once(iterable).chain(behind.iter().copied());
-        let overridden = sources
-            .clone()
-            .find_map(|source| overridden_plainly(file, source.into()));
-        let remedy = match surroundings.obstacle {
-            _ if let Some(reason) = overridden => Remedy::NotFixed(reason),
-            Some(obstacle) => Remedy::NotFixed(obstacle.reason().replace("await", "async for")),
-            None => match locks::allow_await(file, site, surroundings.owner) {
-                Err(held) => Remedy::NotFixed(held),
-                Ok(lock) => {
-                    let edit = Edit::insertion("async ".to_owned(), site.node.start());
-                    let another = sources.find_map(|source| {
-                        let call = AnyNodeRef::from(source.as_call_expr()?);
-                        may_be_another(file, call, Override::Generator)
-                            .or_else(|| may_be_put(file, call))
-                    });
-                    Remedy::Rewrite(
-                        Rewrite::safe("Use `async for`", vec![edit])
-                            .unsafe_if(lock)
-                            .unsafe_if(said_otherwise(file, &relied).or(another)),
-                    )
-                }
-            },
-        };
+        let remedy = remedy(file, site, iterable, &relied, |_| {
+            let edit = Edit::insertion("async ".to_owned(), site.node.start());
+            Ok(Rewrite::safe("Use `async for`", vec![edit]))
+        });
         Some(Finding {
             rule: &RULE,
             range: TextRange::new(site.node.start(), iterable.end()),
@@ -123,6 +104,59 @@ impl Codemod for MissingAsyncFor {
             remedy,
             related: Vec::new(),
         })
+    }
+}
+
+/// Whether a value can only be iterated asynchronously, and what that relies on.
+pub(super) fn is_asynchronous(file: &File<'_, '_>, iterable: &Expr) -> (bool, FxHashSet<Relied>) {
+    let semantics = &file.semantics;
+    semantics.noting(|| {
+        let is_one = semantics.is_only_asynchronous(iterable, "__aiter__", "__iter__")
+            || semantics.is_async_generator(iterable);
+        if is_one {
+            semantics.note_way(iterable);
+        }
+        is_one
+    })
+}
+
+/// What can be done at `site` about an asynchronous iterator that is iterated plainly: what `rewrite` gives, where
+/// nothing speaks against it.
+pub(super) fn remedy<'a, 'db>(
+    file: &File<'a, 'db>,
+    site: &Site<'_, 'a>,
+    iterable: &Expr,
+    relied: &FxHashSet<Relied>,
+    rewrite: impl FnOnce(&File<'a, 'db>) -> Result<Rewrite, String>,
+) -> Remedy {
+    let semantics = &file.semantics;
+    let surroundings = file.surroundings(site);
+    let behind = semantics.values_behind(iterable);
+    let mut sources = std::iter::once(iterable).chain(behind.iter().copied());
+    let overridden = sources
+        .clone()
+        .find_map(|source| overridden_plainly(file, source.into()));
+    if let Some(reason) = overridden {
+        return Remedy::NotFixed(reason);
+    }
+    if let Some(obstacle) = surroundings.obstacle {
+        return Remedy::NotFixed(obstacle.reason().replace("await", "async for"));
+    }
+    let lock = match locks::allow_await(file, site, surroundings.owner) {
+        Err(held) => return Remedy::NotFixed(held),
+        Ok(lock) => lock,
+    };
+    let another = sources.find_map(|source| {
+        let call = AnyNodeRef::from(source.as_call_expr()?);
+        may_be_another(file, call, Override::Generator).or_else(|| may_be_put(file, call))
+    });
+    match rewrite(file) {
+        Err(reason) => Remedy::NotFixed(reason),
+        Ok(rewrite) => Remedy::Rewrite(
+            rewrite
+                .unsafe_if(lock)
+                .unsafe_if(said_otherwise(file, relied).or(another)),
+        ),
     }
 }
 

@@ -59,6 +59,13 @@ impl<'a> Late<'a> {
         }
     }
 
+    /// Whether no coroutine has what comes first, whatever it gives: an item. What an item is, is seldom anything to
+    /// await.
+    pub(super) fn fails(&self) -> bool {
+        matches!(self.trailers.as_slice(), [Trailer::Item(_), rest @ ..]
+            if rest.iter().all(|trailer| matches!(trailer, Trailer::Item(_))))
+    }
+
     /// Why the `await` stays where it is.
     pub(super) fn reason(&self) -> String {
         let behind = match self.trailers.first() {

@@ -2,8 +2,11 @@
 
 mod background;
 pub mod call;
+mod consumed;
 pub mod context;
 mod dispatched;
+mod entered;
+mod gathered;
 mod held;
 pub mod iteration;
 mod late;

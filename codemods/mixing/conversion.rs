@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use asyncfix_analysis::answers::callbacks::Caller;
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_syntax::awaited::needs_coroutine;
@@ -18,11 +19,17 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::may_be_async::{
-    can_be_async, gives_awaitable, is_called_elsewhere, is_in_test_case, is_test,
+    can_be_async, gives_awaitable, is_called_elsewhere, is_handler, is_in_test_case, is_test,
 };
 use super::references::{Around, Call, Kind, Reference, Use, line_of, references_in};
+use crate::edit::rewrite::in_order;
 use crate::file::File;
-use crate::finding::Rewrite;
+use crate::finding::{Elsewhere, Rewrite};
+
+/// Why it may be wrong to await a call whose value is given on.
+pub(super) fn unclear(given: &str, place: &str) -> String {
+    format!("`{given}` in {place} may be meant to be a coroutine")
+}
 
 /// The edits of one file.
 #[derive(Default)]
@@ -78,6 +85,8 @@ struct Converted {
     is_generator: bool,
     /// Whether a test runner, a framework or Python itself calls it, and awaits it.
     is_called_elsewhere: bool,
+    /// Whether a framework does, whose object has taken the place of the function.
+    is_handler: bool,
     /// The methods that have to be coroutine functions too, each with its file.
     family: Vec<(PathBuf, String)>,
     /// Why it is not certain that it can be a coroutine function.
@@ -179,6 +188,7 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             let Converted {
                 is_generator,
                 is_called_elsewhere,
+                is_handler,
                 family,
                 doubt,
             } = self.make_async(function, members.contains(&function))?;
@@ -198,12 +208,25 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             let calls = references
                 .iter()
                 .filter(|reference| matches!(reference.kind, Kind::Call(_)));
-            if calls.count() == 0 && is_alone && !is_called_elsewhere {
+            let mut handed = references.iter();
+            let is_handed_on = handed.any(|reference| {
+                matches!(
+                    reference.kind,
+                    Kind::Value {
+                        caller: Some(Caller::Awaits),
+                        ..
+                    }
+                )
+            });
+            if calls.count() == 0 && is_alone && !is_called_elsewhere && !is_handed_on {
                 self.doubt.get_or_insert(format!(
                     "no caller of `{name}` found; callers will have to `await` it"
                 ));
             }
             for reference in &*references {
+                if is_handler && matches!(reference.kind, Kind::Text(_)) {
+                    continue;
+                }
                 let caller = self.mend(&name, reference, is_generator)?;
                 if let Some((caller, name)) = caller
                     && self.functions.insert(caller)
@@ -233,7 +256,11 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
                 }
                 return Ok(None);
             }
-            Kind::Value(place) => {
+            Kind::Value {
+                caller: Some(Caller::Awaits),
+                ..
+            } => return Ok(None),
+            Kind::Value { place, .. } => {
                 return Err(format!(
                     "`{name}` is passed as a callback in {place}, and the receiver would have to `await` it"
                 ));
@@ -263,21 +290,19 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         if let Some(doubt) = &call.doubt {
             self.doubt.get_or_insert(doubt.clone());
         }
-        let place = || self.place(path, call.range);
+        let place = self.place(path, call.range);
         let awaits = match (&call.used, is_generator) {
             (Use::AsyncLoop, true) | (Use::Coroutine, false) => return Ok(None),
             (Use::Loop(edit), true) if call.around != Around::Script => vec![edit.clone()],
             (Use::Value | Use::Loop(_) | Use::AsyncLoop, false) => call.awaits.clone(),
-            (Use::Unclear(given), _) => {
-                return Err(format!(
-                    "can't tell whether `{given}` in {} is used as a coroutine",
-                    place()
-                ));
+            (Use::Unclear(given), false) => {
+                let doubt = unclear(given, &place);
+                self.doubt.get_or_insert(doubt);
+                call.awaits.clone()
             }
             (_, true) => {
                 return Err(format!(
-                    "{} uses the generator other than in a `for` loop",
-                    place()
+                    "{place} uses the generator other than in a `for` loop"
                 ));
             }
         };
@@ -291,10 +316,9 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
                 Ok(None)
             }
             Around::Module => Err(format!(
-                "{} calls it at import time, when an event loop may already be running",
-                place()
+                "{place} calls it at import time, when an event loop may already be running"
             )),
-            Around::Lambda => Err(format!("{} calls it in a lambda", place())),
+            Around::Lambda => Err(format!("{place} calls it in a lambda")),
             Around::Plain(caller, caller_name) => {
                 let references = self.references(*caller, caller_name)?;
                 let mut kinds = references.iter().map(|reference| &reference.kind);
@@ -357,12 +381,39 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         Ok(())
     }
 
+    /// All of it as one rewrite.
+    pub(super) fn into_rewrite(mut self, title: String) -> Result<Rewrite, String> {
+        let file = self.origin;
+        let own = file.semantics.path().map(Path::to_path_buf);
+        let mut rewrite = Rewrite::safe(title, Vec::new()).unsafe_if(self.doubt.take());
+        for (path, edits) in self.edits {
+            let edits = Edits {
+                own: distinct(edits.own),
+                shared: distinct(edits.shared),
+            };
+            if meet(&edits.own) {
+                return Err("two chained calls would both need `await`".to_owned());
+            }
+            if Some(&path) == own.as_ref() {
+                rewrite.edits.extend(edits.own);
+                rewrite.shared.extend(edits.shared);
+            } else {
+                rewrite.elsewhere.push(Elsewhere {
+                    path,
+                    edits: in_order(edits.shared, edits.own),
+                });
+            }
+        }
+        file.conversions.add(self.functions, &rewrite);
+        Ok(rewrite)
+    }
+
     pub(super) fn edits_of(&mut self, path: &Path) -> &mut Edits {
         self.edits.entry(path.to_path_buf()).or_default()
     }
 
     /// A place for a message.
-    fn place(&self, path: &Path, range: TextRange) -> String {
+    pub(super) fn place(&self, path: &Path, range: TextRange) -> String {
         let line = self.with_file(path, |file| line_of(file, range));
         format!("{}:{}", self.shown(path), line.unwrap_or_default())
     }
@@ -452,6 +503,8 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             let family = match place {
                 // The classes of `unittest` have no tests that one could override.
                 Some(_) if is_test(file, function) && is_in_test_case(file, function) => Vec::new(),
+                // Nobody but the framework calls it, whatever the class inherits.
+                Some(_) if is_handler(file, function) => Vec::new(),
                 Some((place, name)) => project.family(&place, &name)?,
                 None => Vec::new(),
             };
@@ -467,6 +520,7 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
                 Converted {
                     is_generator: yields(function),
                     is_called_elsewhere: is_called_elsewhere(file, function),
+                    is_handler: is_handler(file, function),
                     family,
                     doubt,
                 },
@@ -475,4 +529,23 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         self.edits_of(&path).own.push(edit);
         Ok(made)
     }
+}
+
+fn distinct(edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
+    let mut all: Vec<Edit> = Vec::new();
+    for edit in edits {
+        if !all.contains(&edit) {
+            all.push(edit);
+        }
+    }
+    all.sort_by_key(|edit| (edit.start(), edit.end()));
+    all
+}
+
+/// Whether two edits begin at one place: `f().g()` with both to be awaited.
+fn meet(edits: &[Edit]) -> bool {
+    edits
+        .iter()
+        .zip(edits.iter().skip(1))
+        .any(|(one, other)| one.start() == other.start())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use asyncfix_analysis::answers::callbacks::{Caller, caller_behind};
 use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_knowledge::libraries::MARKS;
@@ -95,6 +96,12 @@ pub(super) fn is_called_elsewhere(file: &File<'_, '_>, function: &ast::StmtFunct
             .any(|decorator| !file.semantics.means(called(decorator), &KEEPING))
 }
 
+/// Whether a framework that awaits its handlers calls the function, by its decorators.
+pub(super) fn is_handler(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let mut decorators = function.decorator_list.iter();
+    decorators.any(|decorator| caller_behind(&file.semantics, decorator) == Some(Caller::Awaits))
+}
+
 /// Why a function cannot be a coroutine function, if it cannot.
 pub(super) fn can_be_async(
     file: &File<'_, '_>,
@@ -114,7 +121,10 @@ pub(super) fn can_be_async(
                 "`{name}` is a property, and its users don't await it"
             ));
         }
-        if !file.semantics.means(callee, &KEEPING) && !takes_coroutines(file, callee) {
+        if !file.semantics.means(callee, &KEEPING)
+            && caller_behind(&file.semantics, decorator) != Some(Caller::Awaits)
+            && !takes_coroutines(file, callee)
+        {
             return Err(format!(
                 "the decorator `{}` may not support async functions",
                 file.first_line(callee)

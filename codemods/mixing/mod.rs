@@ -1,10 +1,17 @@
 //! Pitfall 4: mixing synchronous and asynchronous code.
 
+pub mod called_plainly;
 pub(crate) mod conversion;
+mod edges;
+mod forgotten;
+mod guarded;
 mod loop_variable;
 mod may_be_async;
 pub mod never_run;
+mod not_called;
+mod one_loop;
 pub mod plain_await;
 mod program;
 mod references;
+mod run_in_helper;
 pub mod run_in_loop;

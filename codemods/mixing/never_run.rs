@@ -6,7 +6,6 @@ use asyncfix_analysis::answers::awaitable::{
 };
 use asyncfix_analysis::answers::counter_evidence::{doubt, is_overridden_plainly};
 use asyncfix_analysis::answers::expected::is_expected;
-use asyncfix_analysis::answers::signature::is_typed_throughout;
 use asyncfix_analysis::answers::starts::{Other, script, starting_function};
 use asyncfix_analysis::answers::uses::{Use, is_forgotten, may_be_forgotten, use_of};
 use asyncfix_analysis::candidate::Candidate;
@@ -19,13 +18,14 @@ use asyncfix_syntax::queries::{called, last_name};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
-use ruff_source_file::UniversalNewlines;
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::Ranged;
 
+use super::may_be_async::is_test;
+use super::one_loop::Statements;
+use super::{edges, not_called};
 use crate::codemod::Codemod;
-use crate::edit::blocks::Block;
+use crate::edit::imports;
 use crate::edit::script_task::{self, ScriptTask};
-use crate::edit::{fresh_names, imports};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::{Rule, Stability};
@@ -34,7 +34,7 @@ use crate::suppression::Suppressions;
 /// The codemod of AF402.
 pub struct CoroutineNeverRun;
 
-static RULE: Rule = Rule {
+pub(super) static RULE: Rule = Rule {
     code: "AF402",
     name: "coroutine-never-run",
     finds: "a coroutine is created in sync code and never run",
@@ -68,13 +68,13 @@ impl Codemod for CoroutineNeverRun {
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::ExprCall]
+        &[NodeKind::ExprCall, NodeKind::Arguments, NodeKind::ExprAwait]
     }
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
         let AnyNodeRef::ExprCall(call) = site.node else {
-            return Candidate::No;
+            return not_called::candidate(hints, site);
         };
         let may_schedule = script_task::may_be_one(site, call)
             && spellings
@@ -94,7 +94,7 @@ impl Codemod for CoroutineNeverRun {
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let AnyNodeRef::ExprCall(call) = site.node else {
-            return None;
+            return not_called::check(file, site, &RULE);
         };
         let surroundings = file.surroundings(site);
         if let Some(remedy) = scheduled(file, site, call, surroundings.owner) {
@@ -179,8 +179,27 @@ fn scheduled<'a>(
             Err(reason) => Remedy::NotFixed(reason),
         });
     }
-    let several = Other::Coroutines.reason()?;
-    script_task::gathers(file, site, call).then_some(Remedy::NotFixed(several))
+    if !script_task::gathers(file, site, call) {
+        return None;
+    }
+    let together = || {
+        let place = site.place()?;
+        let statements = Statements {
+            suite: place.suite,
+            parent: place.parent,
+            range: place.index..place.index + 1,
+        };
+        let awaited = Edit::insertion("await ".to_owned(), call.start());
+        Some(statements.in_one_function(file, owner, [awaited]))
+    };
+    // Whoever names the future wants it.
+    let is_statement = matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_)));
+    let other = Other::Coroutines.reason()?;
+    Some(match is_statement.then(together).flatten() {
+        Some(Ok(rewrite)) => Remedy::Rewrite(rewrite),
+        Some(Err(reason)) => Remedy::NotFixed(reason),
+        None => Remedy::NotFixed(other),
+    })
 }
 
 /// Decorators that leave it to the caller when a function runs, and how.
@@ -202,10 +221,15 @@ fn is_run_otherwise(file: &File<'_, '_>, owner: Owner<'_>) -> bool {
     let Owner::Function(function) = owner else {
         return false;
     };
-    function
-        .decorator_list
-        .iter()
-        .any(|decorator| !file.semantics.means(called(decorator), TRANSPARENT))
+    function.decorator_list.iter().any(|decorator| {
+        let callee = called(decorator);
+        let is_mark = || {
+            file.semantics
+                .qualified_name(callee)
+                .is_some_and(|path| path.starts_with("pytest.mark."))
+        };
+        !file.semantics.means(callee, TRANSPARENT) && !is_mark()
+    })
 }
 
 fn rewrite<'a>(
@@ -215,21 +239,35 @@ fn rewrite<'a>(
     owner: Owner<'a>,
 ) -> Result<Rewrite, String> {
     let place = match owner {
-        Owner::Function(function) => starting_function(file, site, function)?,
+        Owner::Function(function)
+            if is_test(file, function)
+                || function.name.starts_with("test") && file.is_test_code(owner) =>
+        {
+            return edges::test(file, function);
+        }
+        Owner::Function(function) => match starting_function(file, site, function) {
+            Ok(place) => place,
+            Err(reason) => {
+                return edges::task(file, site, call, function).ok_or(reason);
+            }
+        },
         _ => script(file, site)?,
     };
     let other = place.other(file, &[call]);
     if let Some(reason) = other.as_ref().and_then(Other::reason) {
-        let group = neighbours(file, site).filter(|_| other == Some(Other::Coroutines));
-        let Some(group) = group else {
+        if other != Some(Other::Coroutines) {
             return Err(reason);
-        };
-        let other = place.other(file, &group.calls);
-        return match other.as_ref().and_then(Other::reason) {
-            Some(reason) => Err(reason),
-            None => {
-                Ok(together(file, &group, owner)?.unsafe_if(other.and_then(|other| other.doubt())))
-            }
+        }
+        if let Some(group) = neighbours(file, site)
+            && let other = place.other(file, &group.calls)
+            && other.as_ref().and_then(Other::reason).is_none()
+        {
+            let doubt = other.and_then(|other| other.doubt());
+            return Ok(together(file, &group, owner)?.unsafe_if(doubt));
+        }
+        return match owner {
+            Owner::Function(function) => edges::function(file, function),
+            _ => edges::script(file, site, reason),
         };
     }
     let doubt = other
@@ -325,76 +363,14 @@ fn together<'a>(
     group: &Group<'a>,
     owner: Owner<'a>,
 ) -> Result<Rewrite, String> {
-    let library = file.library();
-    if library.and_then(Library::module).unwrap_or("asyncio") != "asyncio"
-        || matches!(library, Some(Library::Other))
-    {
-        return Err(
-            "several coroutines need to run here, with another library than asyncio".to_owned(),
-        );
-    }
     let Group { place, calls } = group;
-    let scope = file
-        .semantics
-        .scope_of_owner(owner)
-        .ok_or("the scope of the call can't be found")?;
-    let name = fresh_names::fresh(file, owner, &["main", "run_all"]);
-    let imported = imports::import(file, "asyncio", "run", scope, place.statement.start())?;
-    let block = file
-        .lines()
-        .block(
-            place.suite,
-            place.parent,
-            place.index..place.index + calls.len(),
-        )
-        .filter(Block::stands_alone)
-        .ok_or("there is another statement on the same line")?;
-    // An import that ends where the block starts comes before its blank lines.
-    let (shared, mut edits): (Vec<_>, Vec<_>) = imported
-        .edit
-        .into_iter()
-        .partition(|edit| edit.start() != block.start());
-    // What Black wants around a function: nothing below the header of another one.
-    let blank = match place.parent {
-        None => 2,
-        Some(_) => 1,
+    let statements = Statements {
+        suite: place.suite,
+        parent: place.parent,
+        range: place.index..place.index + calls.len(),
     };
-    let missing = match place.parent {
-        None | Some(AnyNodeRef::StmtFunctionDef(_)) if place.index == 0 => 0,
-        _ => blank - blank_lines_before(file.source, block.start()).min(blank),
-    };
-    if missing > 0 {
-        let lines = file.newline().repeat(missing);
-        edits.push(Edit::insertion(lines, block.start()));
-    }
-    let returns = if is_typed_throughout(file.body()) {
-        " -> None"
-    } else {
-        ""
-    };
-    let mut trailer = vec![String::new(); blank];
-    trailer.push(format!("{}({name}())", imported.expression));
-    edits.extend(block.wrap(&format!("async def {name}(){returns}:"), &trailer)?);
-    edits.extend(
-        calls
-            .iter()
-            .map(|call| Edit::insertion("await ".to_owned(), call.start())),
-    );
-    let mut rewrite =
-        Rewrite::safe("Move them into one `async def` and run it", edits).with_shared(shared);
-    rewrite.moves = Some(block.range());
-    rewrite.alone_in = Some(match owner {
-        Owner::Function(function) => function.start(),
-        _ => TextSize::default(),
-    });
-    Ok(rewrite)
-}
-
-/// How many blank lines stand above the line that starts at `start`.
-fn blank_lines_before(source: &str, start: TextSize) -> usize {
-    source[..start.to_usize()]
-        .universal_newlines()
-        .rev()
-        .take_while(|line| line.trim().is_empty())
-        .count()
+    let awaits = calls
+        .iter()
+        .map(|call| Edit::insertion("await ".to_owned(), call.start()));
+    statements.in_one_function(file, owner, awaits)
 }

@@ -1,21 +1,22 @@
 //! AF401 await-in-sync-function: only a coroutine function may await (PEP 492).
 
+use asyncfix_analysis::answers::callbacks::{Caller, caller_behind};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_syntax::awaited::{Awaited, awaited_in, needs_coroutine};
-use asyncfix_syntax::queries::yields;
+use asyncfix_syntax::queries::{called, yields};
 use asyncfix_syntax::site::Site;
-use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::codemod::Codemod;
-use crate::edit::rewrite::in_order;
 use crate::file::File;
-use crate::finding::{Elsewhere, Finding, Remedy, Rewrite};
-use crate::mixing::conversion::{Conversion, Edits};
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::mixing::conversion::Conversion;
+use crate::mixing::guarded;
 use crate::mixing::references::run_edits;
 use crate::rule::{Rule, Stability};
 
@@ -56,11 +57,18 @@ impl Codemod for AwaitInSyncFunction {
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::StmtFunctionDef, NodeKind::ExprLambda]
+        &[
+            NodeKind::StmtFunctionDef,
+            NodeKind::ExprLambda,
+            NodeKind::StmtIf,
+        ]
     }
 
     fn candidate(&self, _hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         match site.node {
+            AnyNodeRef::StmtIf(statement) => {
+                Candidate::when(guarded::is_candidate(site, statement))
+            }
             AnyNodeRef::StmtFunctionDef(function) if !function.is_async => {
                 Candidate::when(needs_coroutine(function))
             }
@@ -72,6 +80,7 @@ impl Codemod for AwaitInSyncFunction {
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let function = match site.node {
             AnyNodeRef::StmtFunctionDef(function) => function,
+            AnyNodeRef::StmtIf(statement) => return guarded::check(file, statement, &RULE),
             AnyNodeRef::ExprLambda(lambda) => {
                 return Some(Finding {
                     rule: &RULE,
@@ -146,8 +155,9 @@ fn rewrite<'a>(
         && !found.repeats
         && !yields(function)
         && is_coroutine(file, only)
-        && function.decorator_list.is_empty()
-        && conversion.is_plain_program(definition, &function.name)?
+        && (function.decorator_list.is_empty() || stays_plain(file, function))
+        && let Some(doubt) =
+            conversion.is_plain_program(definition, &function.name, is_command(file, function))?
     {
         let operand = only.value.start();
         let (edits, import) = run_edits(
@@ -156,61 +166,64 @@ fn rewrite<'a>(
             operand_start(file, only, operand),
             &only.value,
         )?;
-        return Ok(Rewrite::safe("Run the coroutine with `asyncio.run`", edits).with_shared(import));
+        return Ok(Rewrite::safe("Run the coroutine with `asyncio.run`", edits)
+            .with_shared(import)
+            .unsafe_if(doubt));
     }
     if let Some(known) = file.conversions.rewrite_of(definition) {
         return Ok(known);
     }
     conversion.convert(definition, &function.name)?;
-    let own = file.semantics.path().map(std::path::Path::to_path_buf);
-    let mut rewrite = Rewrite::safe(
-        format!("Make `{}` and its callers `async`", function.name),
-        Vec::new(),
-    )
-    .unsafe_if(conversion.doubt.take());
-    for (path, edits) in conversion.edits {
-        let edits = Edits {
-            own: distinct(edits.own),
-            shared: distinct(edits.shared),
-        };
-        if meet(&edits.own) {
-            return Err("two chained calls would both need `await`".to_owned());
+    conversion.into_rewrite(format!("Make `{}` and its callers `async`", function.name))
+}
+
+/// Whether a framework calls the function, outside of every event loop.
+fn is_command(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    let mut decorators = function.decorator_list.iter();
+    decorators.any(|decorator| caller_behind(&file.semantics, decorator) == Some(Caller::Plainly))
+}
+
+/// Whether each decorator of a function takes a plain function, and calls it like one: a framework's, or one of the
+/// project that wraps it in nothing asynchronous.
+fn stays_plain(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> bool {
+    struct Asynchronous(bool);
+    impl<'a> SourceOrderVisitor<'a> for Asynchronous {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= matches!(node, AnyNodeRef::StmtFunctionDef(inner) if inner.is_async)
+                || node.is_expr_await();
+            TraversalSignal::Traverse
         }
-        if Some(&path) == own.as_ref() {
-            rewrite.edits.extend(edits.own);
-            rewrite.shared.extend(edits.shared);
-        } else {
-            rewrite.elsewhere.push(Elsewhere {
-                path,
-                edits: in_order(edits.shared, edits.own),
+    }
+    let semantics = &file.semantics;
+    let wraps_plainly = |decorator: &ast::Decorator| {
+        let maker = semantics
+            .function_in_sight(called(decorator))
+            .filter(|maker| {
+                let path = semantics.file_of(maker.definition());
+                path.is_some_and(|path| file.project.number_of(&path).is_some())
             });
-        }
-    }
-    file.conversions.add(conversion.functions, &rewrite);
-    Ok(rewrite)
-}
-
-fn distinct(edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
-    let mut all: Vec<Edit> = Vec::new();
-    for edit in edits {
-        if !all.contains(&edit) {
-            all.push(edit);
-        }
-    }
-    all.sort_by_key(|edit| (edit.start(), edit.end()));
-    all
-}
-
-/// Whether two edits begin at one place: `f().g()` with both to be awaited.
-fn meet(edits: &[Edit]) -> bool {
-    edits
-        .iter()
-        .zip(edits.iter().skip(1))
-        .any(|(one, other)| one.start() == other.start())
+        let node = maker.as_ref().and_then(|maker| maker.node(semantics.db()));
+        node.is_some_and(|node| {
+            let mut search = Asynchronous(node.is_async);
+            search.visit_body(&node.body);
+            !search.0
+        })
+    };
+    function.decorator_list.iter().all(|decorator| {
+        semantics.means(called(decorator), &KEEPING)
+            || match caller_behind(semantics, decorator) {
+                Some(caller) => caller == Caller::Plainly,
+                None => wraps_plainly(decorator),
+            }
+    })
 }
 
 /// Where what is awaited begins, its parentheses included.
-fn operand_start(file: &File<'_, '_>, expr: &ast::ExprAwait, start: TextSize) -> TextSize {
+pub(super) fn operand_start(
+    file: &File<'_, '_>,
+    expr: &ast::ExprAwait,
+    start: TextSize,
+) -> TextSize {
     let range = ruff_python_ast::token::parenthesized_range(
         (&*expr.value).into(),
         expr.into(),
@@ -221,6 +234,6 @@ fn operand_start(file: &File<'_, '_>, expr: &ast::ExprAwait, start: TextSize) ->
 
 /// Whether what is awaited is a coroutine, which a new event loop can run. A future or task belongs to
 /// the loop that is there already.
-fn is_coroutine(file: &File<'_, '_>, expr: &ast::ExprAwait) -> bool {
+pub(super) fn is_coroutine(file: &File<'_, '_>, expr: &ast::ExprAwait) -> bool {
     file.semantics.awaitability((&*expr.value).into()) == Awaitability::Coroutine
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use asyncfix_analysis::answers::callbacks::Caller;
 use asyncfix_analysis::answers::runners::{may_run_loop, runner, runs_loop};
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_analysis::resolve::semantics::Semantics;
@@ -10,28 +11,32 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
-use super::conversion::Conversion;
+use super::conversion::{Conversion, unclear};
 use super::references::{Around, Kind, Use};
 
 impl<'db> Conversion<'_, '_, 'db> {
     /// Whether the function only runs where a script starts, and wants the only event loop there: its callers, and
     /// theirs, are plain functions up to the top level of a script, or up to one that nothing in sight calls, and none
-    /// of them will be a coroutine function.
+    /// of them will be a coroutine function. `Some` with why that may be wrong. `is_command` where a framework calls the
+    /// function, outside of every event loop.
+    #[expect(clippy::option_option, reason = "an answer, with a doubt or none")]
     pub(super) fn is_plain_program(
         &self,
         function: Definition<'db>,
         name: &str,
-    ) -> Result<bool, String> {
+        is_command: bool,
+    ) -> Result<Option<Option<String>>, String> {
+        let mut doubt = None;
         let mut seen = FxHashSet::from_iter([function]);
         let mut pending = vec![(function, name.to_owned())];
         while let Some((function, name)) = pending.pop() {
             // A method is called by who knows whom.
             if self.origin.semantics.is_in_class(function) {
-                return Ok(false);
+                return Ok(None);
             }
             // One loop is for all that runs there.
             if self.wanted_by_function(function).len() > 1 {
-                return Ok(false);
+                return Ok(None);
             }
             let references = self.references(function, &name)?;
             let mut calls = 0;
@@ -39,14 +44,30 @@ impl<'db> Conversion<'_, '_, 'db> {
                 let call = match &reference.kind {
                     Kind::Call(call) => call,
                     Kind::Import { by_package: false } => continue,
-                    Kind::Import { by_package: true } | Kind::Value(_) | Kind::Text(_) => {
-                        return Ok(false);
+                    // `typer.run(main)`
+                    Kind::Value {
+                        caller: Some(Caller::Plainly),
+                        ..
+                    } => {
+                        calls += 1;
+                        continue;
+                    }
+                    Kind::Import { by_package: true } | Kind::Value { .. } | Kind::Text(_) => {
+                        return Ok(None);
                     }
                 };
                 calls += 1;
                 // Each time would be another event loop.
-                if calls > 1 || call.repeats || !matches!(call.used, Use::Value | Use::Loop(_)) {
-                    return Ok(false);
+                if calls > 1 || call.repeats {
+                    return Ok(None);
+                }
+                match &call.used {
+                    Use::Value | Use::Loop(_) => {}
+                    Use::Unclear(given) => {
+                        let place = self.place(&reference.path, call.range);
+                        doubt.get_or_insert_with(|| unclear(given, &place));
+                    }
+                    Use::AsyncLoop | Use::Coroutine => return Ok(None),
                 }
                 match &call.around {
                     Around::Script => {
@@ -54,7 +75,7 @@ impl<'db> Conversion<'_, '_, 'db> {
                             || self.may_run_loop(&reference.path)?.is_some()
                             || self.wanted_by_script(&reference.path)?.len() > 1
                         {
-                            return Ok(false);
+                            return Ok(None);
                         }
                     }
                     Around::Plain(caller, name) => {
@@ -62,15 +83,15 @@ impl<'db> Conversion<'_, '_, 'db> {
                             pending.push((*caller, name.clone()));
                         }
                     }
-                    Around::Coroutine | Around::Module | Around::Lambda => return Ok(false),
+                    Around::Coroutine | Around::Module | Around::Lambda => return Ok(None),
                 }
             }
             // Whoever uses a package may do so while a loop is running.
-            if calls == 0 && self.is_in_package(function) {
-                return Ok(false);
+            if calls == 0 && !is_command && self.is_in_package(function) {
+                return Ok(None);
             }
         }
-        Ok(true)
+        Ok(Some(doubt))
     }
 
     /// Whether a file runs an event loop somewhere.

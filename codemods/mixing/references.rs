@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use asyncfix_analysis::answers::callbacks::{Caller, caller_of_argument};
 use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::answers::parameters::{Argument, awaits_parameter};
 use asyncfix_analysis::answers::signature::Signature;
 use asyncfix_analysis::answers::takes_coroutine::{self, Position};
 use asyncfix_analysis::infer::types::ClassOf;
@@ -35,8 +37,13 @@ pub(super) enum Kind<'db> {
         by_package: bool,
     },
     Call(Call<'db>),
-    /// It is passed on; how the place is written.
-    Value(String),
+    /// It is passed on.
+    Value {
+        /// How the place is written.
+        place: String,
+        /// Who calls it there, if that is known.
+        caller: Option<Caller>,
+    },
     /// A text holds its name; how the place is written.
     Text(String),
 }
@@ -183,6 +190,14 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
                 .trim_start()
                 .starts_with("__all__")
         });
+        // `CommandHandler("start", start)`: the name is that of something else.
+        let is_beside = matches!(self.ancestors.last(), Some(AnyNodeRef::Arguments(arguments))
+        if arguments.args.iter().any(|argument| {
+            matches!(argument, Expr::Name(name) if name.id == self.name)
+        }));
+        if is_beside {
+            return;
+        }
         let is_given = is_path
             || matches!(
                 self.ancestors.last(),
@@ -279,7 +294,8 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
             Some(AnyNodeRef::ExprCall(call)) if call.func.range() == node.range() => call,
             _ => {
                 let place = self.place(node);
-                self.add(Kind::Value(place));
+                let caller = self.caller(&site);
+                self.add(Kind::Value { place, caller });
                 return;
             }
         };
@@ -288,6 +304,29 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
         };
         let kind = self.call(call, &outer);
         self.add(Kind::Call(kind));
+    }
+
+    /// Who calls the function where it is an argument.
+    fn caller(&self, site: &Site<'_, 'a>) -> Option<Caller> {
+        let semantics = &self.file.semantics;
+        let around = site.outer()?;
+        let (call, keyword) = match around.node {
+            AnyNodeRef::Keyword(keyword) => (around.outer()?.parent()?, keyword.arg.as_ref()),
+            AnyNodeRef::Arguments(_) => (around.parent()?, None),
+            _ => return None,
+        };
+        let AnyNodeRef::ExprCall(call) = call else {
+            return None;
+        };
+        if let Some(known) = caller_of_argument(semantics, &call.func) {
+            return Some(known);
+        }
+        let mut given = call.arguments.args.iter();
+        let place = given.position(|argument| argument.range() == site.node.range());
+        let signature = Signature::of(semantics, &call.func, call.arguments.args.len())?;
+        let name = keyword.map(ast::Identifier::as_str);
+        let takes = signature.takes_awaitable(semantics.db(), place.unwrap_or(0), name);
+        (takes == Some(true) && (place.is_some() || name.is_some())).then_some(Caller::Awaits)
     }
 
     /// Whether an attribute of which nothing is known may be the method that is asked about.
@@ -357,6 +396,9 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
     }
 }
 
+/// How many calls a value is followed through.
+const CALLS: usize = 3;
+
 /// How many variables a value is followed through.
 const VARIABLES: usize = 3;
 
@@ -366,6 +408,18 @@ fn use_of<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>, variab
     for (node, child) in site.enclosing_in_function() {
         match node {
             AnyNodeRef::ExprAwait(_) => return Use::Coroutine,
+            AnyNodeRef::ExprCall(call)
+                if call.func.range() != child.range() && is_kept_by(call) =>
+            {
+                let container = call
+                    .func
+                    .as_attribute_expr()
+                    .and_then(|method| method.value.as_name_expr());
+                return match (container, variables.checked_sub(1)) {
+                    (Some(name), Some(left)) => use_of_variable(file, name, None, owner, left),
+                    _ => unclear(),
+                };
+            }
             AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
                 return match taken_by(file, call, site.node.range()) {
                     Some(true) => Use::Coroutine,
@@ -378,7 +432,7 @@ fn use_of<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>, variab
                     return Use::Value;
                 };
                 return match variables.checked_sub(1) {
-                    Some(left) => use_of_variable(file, name, owner, left),
+                    Some(left) => use_of_variable(file, name, Some(name.range()), owner, left),
                     None => unclear(),
                 };
             }
@@ -398,17 +452,28 @@ fn use_of<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>, variab
     Use::Value
 }
 
-/// The same, for all that is made of a variable in the code of `owner`.
+/// Whether a method that is called puts what it is given into a collection.
+fn is_kept_by(call: &ast::ExprCall) -> bool {
+    matches!(&*call.func, Expr::Attribute(method)
+    if matches!(
+        method.attr.as_str(),
+        "add" | "append" | "appendleft" | "extend" | "insert" | "put" | "put_nowait"
+    ))
+}
+
+/// The same, for all that is made of a variable in the code of `owner`: of what is bound at `binding`, or, where that is
+/// `None`, of the collection that it holds.
 fn use_of_variable<'a>(
     file: &File<'a, '_>,
     name: &'a ast::ExprName,
+    binding: Option<TextRange>,
     owner: Owner<'a>,
     variables: usize,
 ) -> Use {
     struct Uses<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
         name: &'a str,
-        binding: TextRange,
+        binding: Option<TextRange>,
         owner: Owner<'a>,
         variables: usize,
         ancestors: Vec<AnyNodeRef<'a>>,
@@ -444,7 +509,8 @@ fn use_of_variable<'a>(
                 definitions.iter().any(|definition| {
                     semantics
                         .definition_range(*definition)
-                        .is_none_or(|range| range.contains_range(self.binding))
+                        .zip(self.binding)
+                        .is_none_or(|(range, binding)| range.contains_range(binding))
                 })
             })
         }
@@ -459,7 +525,7 @@ fn use_of_variable<'a>(
     let mut uses = Uses {
         file,
         name: &name.id,
-        binding: name.range(),
+        binding,
         owner,
         variables,
         ancestors: vec![around],
@@ -472,7 +538,9 @@ fn use_of_variable<'a>(
         .filter(|used| matches!(used, Use::Coroutine));
     if uses.found.is_empty() || uses.found.iter().all(|used| matches!(used, Use::Value)) {
         Use::Value
-    } else if coroutines.count() == uses.found.len() {
+    } else if coroutines.clone().count() == uses.found.len()
+        || binding.is_none() && coroutines.clone().next().is_some()
+    {
         Use::Coroutine
     } else {
         Use::Unclear(name.id.to_string())
@@ -502,16 +570,33 @@ fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Opti
         Some(package) if package == "builtins" || is_stdlib(package) => return Some(false),
         _ => {}
     }
+    if is_method_of_text(file, call) {
+        return Some(false);
+    }
     let arguments = &call.arguments;
     let holds = |expr: &Expr| expr.range().contains_range(range);
-    let signature = Signature::of(&file.semantics, &call.func, arguments.args.len())?;
-    let db = file.semantics.db();
-    if let Some(index) = arguments.args.iter().position(holds) {
-        return signature.takes_awaitable(db, index, None);
-    }
+    let at = arguments.args.iter().position(holds);
     let mut keywords = arguments.keywords.iter();
-    let keyword = keywords.find(|keyword| holds(&keyword.value))?;
-    signature.takes_awaitable(db, 0, keyword.arg.as_deref())
+    let keyword = keywords.find(|keyword| holds(&keyword.value));
+    let name = keyword.and_then(|keyword| keyword.arg.as_deref());
+    let argument = match (at, name) {
+        (Some(at), _) => Argument::At(at),
+        (None, Some(name)) => Argument::Named(name),
+        (None, None) => return None,
+    };
+    let said =
+        Signature::of(&file.semantics, &call.func, arguments.args.len()).and_then(|signature| {
+            signature.takes_awaitable(file.semantics.db(), at.unwrap_or(0), name)
+        });
+    said.or_else(|| awaits_parameter(&file.semantics, call, argument, CALLS))
+}
+
+/// Whether a method of a text is called: it takes nothing to await.
+fn is_method_of_text(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
+    matches!(&*call.func, Expr::Attribute(method)
+        if file.semantics.class_of(&method.value)
+            == ClassOf::Known("builtins.str".to_owned())
+            || method.value.is_string_literal_expr())
 }
 
 /// The edits, and the import, that write `asyncio.run(…)` over `before` and behind `range`. `head` is an

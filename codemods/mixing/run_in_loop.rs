@@ -18,6 +18,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef, Nod
 use ruff_text_size::{Ranged, TextRange};
 
 use super::loop_variable::LoopVariable;
+use super::run_in_helper;
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -72,7 +73,10 @@ impl Codemod for RunInsideLoop {
             let method = name_key(&attribute.attr);
             Candidate::If(method, Sought::Receiver(method))
         } else {
-            Candidate::No
+            return Candidate::when(
+                site.is_asynchronous(spellings.await_at_top())
+                    && run_in_helper::may_be_one(site, call),
+            );
         };
         candidate.and(|| site.is_asynchronous(spellings.await_at_top()))
     }
@@ -80,6 +84,9 @@ impl Codemod for RunInsideLoop {
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
         let AnyNodeRef::ExprCall(call) = site.node else {
             return None;
+        };
+        let Some(runner) = runner(file, call) else {
+            return run_in_helper::check(file, site, call, &RULE);
         };
         let surroundings = file.surroundings(site);
         if !file.is_async(surroundings.owner)
@@ -90,7 +97,6 @@ impl Codemod for RunInsideLoop {
         {
             return None;
         }
-        let runner = runner(file, call)?;
         let awaited = match runner {
             Runner::OfFunction | Runner::OwnSettings => None,
             Runner::OfCoroutine => {
@@ -304,7 +310,7 @@ fn is_new_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
 
 /// Whether the code asks whether a loop is running: in a `try` that handles the error, or under a
 /// condition on `is_running()`.
-fn is_probe<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+pub(super) fn is_probe<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
     site.enclosing_in_function()
         .any(|(node, child)| match node {
             AnyNodeRef::StmtTry(statement) => {
@@ -336,6 +342,6 @@ fn handles_runtime_error(file: &File<'_, '_>, class: &Expr) -> bool {
 }
 
 /// Whether the program makes loops run inside others, as `nest_asyncio` does.
-fn works_nested(file: &File<'_, '_>) -> bool {
+pub(super) fn works_nested(file: &File<'_, '_>) -> bool {
     file.source.contains("nest_asyncio") || file.project.imports_package("nest_asyncio")
 }

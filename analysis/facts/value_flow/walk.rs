@@ -365,8 +365,8 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
     }
 }
 
-/// Methods of collections that give all that these hold.
-const GIVING: [&str; 4] = ["items", "pop", "popleft", "values"];
+/// Methods of collections that give what these hold.
+const GIVING: [&str; 6] = ["get", "items", "pop", "popleft", "setdefault", "values"];
 
 /// The clauses of a comprehension.
 pub(crate) fn generators<'a>(

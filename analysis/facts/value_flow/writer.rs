@@ -105,7 +105,8 @@ impl<'s, 'a> Writer<'s, 'a> {
     }
 
     /// The node of what is asked about at `site`: of the callee of a call that stands there or is assigned
-    /// there, of an attribute, or of what a loop, a clause of a comprehension or a context manager takes.
+    /// there, of an attribute, of what a loop, a clause of a comprehension or a context manager takes, of what is awaited,
+    /// or of all the arguments of a call.
     /// `None` for anything else. `source` is the text of the file.
     pub fn node_at(&mut self, site: &Site<'_, 'a>, source: &str) -> Option<Node> {
         let expr = match site.node {
@@ -118,6 +119,15 @@ impl<'s, 'a> Writer<'s, 'a> {
             AnyNodeRef::StmtFor(statement) => &*statement.iter,
             AnyNodeRef::Comprehension(clause) => &clause.iter,
             AnyNodeRef::WithItem(item) => &item.context_expr,
+            AnyNodeRef::ExprAwait(awaited) => &*awaited.value,
+            AnyNodeRef::Arguments(arguments) => {
+                let given: Vec<Step> = arguments
+                    .iter_source_order()
+                    .map(|argument| self.written(argument.value(), None, site, source))
+                    .map(|node| Step::Node(node, 0))
+                    .collect();
+                return Some(self.node(&given));
+            }
             _ => return None,
         };
         Some(self.written(expr, None, site, source))
@@ -358,6 +368,15 @@ impl<'s, 'a> Writer<'s, 'a> {
                     (Some(annotation), _) => self.annotation(annotation, outside, steps),
                     (None, Some(default)) => self.walk(default, outside, steps),
                     (None, None) => {}
+                }
+                if parameter.annotation().is_none()
+                    && let Some(own) = self.scopes.all.get(scope)
+                    && let Kind::Function(function) = own.kind
+                {
+                    let scopes = self.scopes;
+                    for (value, scope) in scopes.given(function, own.parent, parameter.name()) {
+                        self.walk(value, scope, steps);
+                    }
                 }
             }
             Binding::Variadic(parameter) => {

@@ -1,0 +1,149 @@
+//! Futures of asyncio that are made and dropped: `asyncio.gather(…)` and `asyncio.shield(…)` as statements. What they
+//! are given has started, but nobody waits for it: the program may end before it, and its errors are lost.
+
+use asyncfix_analysis::answers::awaitable::awaitability_of;
+use asyncfix_analysis::answers::endings::{Ending, Seen};
+use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::answers::uses::{Use, use_of};
+use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_syntax::site::{Owner, Site};
+use ruff_python_ast::helpers::any_over_body;
+use ruff_python_ast::{self as ast, Expr};
+use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
+
+use crate::file::File;
+use crate::finding::{Finding, Remedy, Rewrite};
+use crate::rule::Rule;
+
+/// Functions that make a future of what they are given.
+pub(super) const MAKERS: [&str; 2] = ["asyncio.gather", "asyncio.shield"];
+
+/// What makes a task of a coroutine.
+const TASKS: [&str; 2] = ["asyncio.create_task", "asyncio.ensure_future"];
+
+/// How many names are followed.
+const NAMES: usize = 3;
+
+/// The finding at a call that makes a future which nobody awaits. `None` for anything else.
+pub(super) fn check<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &'a ast::ExprCall,
+    owner: Owner<'a>,
+    rule: &'static Rule,
+) -> Option<Finding> {
+    if call.arguments.args.is_empty() || !file.semantics.means(&call.func, &MAKERS) {
+        return None;
+    }
+    let is_dropped = match use_of(site) {
+        Use::Dropped => true,
+        Use::Bound(name) => name.id != "_" && is_never_read(file, owner, name),
+        _ => false,
+    };
+    if !is_dropped {
+        return None;
+    }
+    let ending = call
+        .arguments
+        .args
+        .iter()
+        .map(|member| ending_of(file, member, NAMES))
+        .max()
+        .unwrap_or(Ending::Unknown);
+    let surroundings = file.surroundings(site);
+    let remedy = match (surroundings.obstacle, ending) {
+        (Some(obstacle), _) => Remedy::NotFixed(obstacle.reason().to_owned()),
+        (None, Ending::Never) => Remedy::NotFixed(
+            "one of them never ends, and nothing after this line would run; keep the future and \
+             await it at the end"
+                .to_owned(),
+        ),
+        (None, ending) => match locks::allow_await(file, site, owner) {
+            Err(held) => Remedy::NotFixed(held),
+            Ok(lock) => {
+                let edits = file.await_edits(site, TextRange::empty(call.start()), "");
+                Remedy::Rewrite(
+                    Rewrite::safe("Add `await`", edits)
+                        .unsafe_if(lock)
+                        .unsafe_if((ending == Ending::Unknown).then_some(
+                            "it can't be seen that each of them ends, and the code after this \
+                             line would wait for it",
+                        )),
+                )
+            }
+        },
+    };
+    Some(Finding {
+        rule,
+        range: call.range(),
+        message: "nobody waits for this future: the program may end before it, and its errors are \
+                  lost"
+            .to_owned(),
+        remedy,
+        related: Vec::new(),
+    })
+}
+
+/// Whether nothing in the code of `owner` reads a variable, and nothing outside may.
+fn is_never_read(file: &File<'_, '_>, owner: Owner<'_>, name: &ast::ExprName) -> bool {
+    let Owner::Function(function) = owner else {
+        return false;
+    };
+    let is_shared = file
+        .semantics
+        .scope_of_owner(owner)
+        .is_none_or(|scope| file.semantics.is_shared(&name.id, scope));
+    !is_shared
+        && !any_over_body(&function.body, |expr| {
+            matches!(expr, Expr::Name(other)
+                if !other.ctx.is_store() && other.id == name.id
+                    || matches!(other.id.as_str(), "locals" | "vars" | "exec" | "eval"))
+        })
+}
+
+/// Whether what a future waits for is seen to end.
+fn ending_of(file: &File<'_, '_>, member: &Expr, names: usize) -> Ending {
+    let all = |members: &[Expr]| {
+        let endings = members.iter().map(|member| ending_of(file, member, names));
+        endings.max().unwrap_or(Ending::Ends)
+    };
+    match member {
+        Expr::Starred(starred) => ending_of(file, &starred.value, names),
+        Expr::ListComp(ast::ExprListComp { elt, .. })
+        | Expr::SetComp(ast::ExprSetComp { elt, .. })
+        | Expr::Generator(ast::ExprGenerator { elt, .. }) => ending_of(file, elt, names),
+        Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }) => {
+            all(elts)
+        }
+        Expr::Call(call) if file.semantics.means(&call.func, &TASKS) => {
+            let given = call.arguments.args.first();
+            given.map_or(Ending::Unknown, |given| ending_of(file, given, names))
+        }
+        Expr::Call(call) if file.semantics.means(&call.func, &MAKERS) => all(&call.arguments.args),
+        Expr::Call(call) if awaitability_of(file, call) == Awaitability::Coroutine => {
+            Seen::of_call(
+                &file.semantics,
+                file.project,
+                call,
+                &FxHashSet::default(),
+                Seen::is_doubtful,
+            )
+            .ending()
+        }
+        Expr::Name(name) => match (
+            names.checked_sub(1),
+            file.semantics.origins(name).as_slice(),
+        ) {
+            // A list may have got more since.
+            (Some(names), [Origin::Value(value)])
+                if value.is_call_expr() || value.is_list_comp_expr() || value.is_tuple_expr() =>
+            {
+                ending_of(file, value, names)
+            }
+            _ => Ending::Unknown,
+        },
+        _ => Ending::Unknown,
+    }
+}

@@ -1,0 +1,266 @@
+//! Where plain code makes coroutines and has to become a coroutine function to run them.
+
+use asyncfix_analysis::file::ParsedFile;
+use asyncfix_knowledge::libraries::MARKS;
+use asyncfix_syntax::queries::{called, is_main_guard, tests_for_main};
+use asyncfix_syntax::site::{Owner, Site};
+use ruff_diagnostics::Edit;
+use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
+use ruff_source_file::UniversalNewlines;
+use ruff_text_size::{Ranged, TextRange};
+
+use super::conversion::Conversion;
+use super::forgotten::{Awaits, awaits_in};
+use super::may_be_async::is_in_test_case;
+use super::never_run::RULE;
+use super::one_loop::Statements;
+use super::references::{Around, Kind};
+use crate::edit::imports;
+use crate::file::File;
+use crate::finding::Rewrite;
+use crate::suppression::Suppressions;
+
+/// The plain function that a script calls becomes a coroutine function, and the script runs that.
+pub(super) fn function<'a>(
+    file: &File<'a, '_>,
+    function: &'a ast::StmtFunctionDef,
+) -> Result<Rewrite, String> {
+    let definition = file
+        .semantics
+        .definition_of(function)
+        .ok_or("its scope can't be found")?;
+    if let Some(known) = file.conversions.rewrite_of(definition) {
+        return Ok(known);
+    }
+    let path = file
+        .semantics
+        .path()
+        .ok_or("the file has no path")?
+        .to_path_buf();
+    let mut conversion = Conversion::new(file);
+    let awaits = awaits_in(file, Owner::Function(function), function.range())?;
+    if is_silenced(file, &awaits) {
+        return Err("a comment says that one of the coroutines is not to be run".to_owned());
+    }
+    conversion.convert(definition, &function.name)?;
+    conversion.edits_of(&path).own.extend(awaits.edits);
+    conversion.into_rewrite(format!("Make `{}` and its callers `async`", function.name))
+}
+
+/// What stands at the top level of a script, from the first coroutine to the last, or all of what stands under its
+/// guard, moves into one coroutine function. `reason` says why that is needed.
+pub(super) fn script<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    reason: String,
+) -> Result<Rewrite, String> {
+    let guard = site
+        .enclosing_in_function()
+        .find_map(|(node, child)| match node {
+            AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child) => Some(statement),
+            _ => None,
+        });
+    let (body, parent) = match guard {
+        Some(guard) => (guard.body.as_slice(), Some(AnyNodeRef::StmtIf(guard))),
+        None => (file.body(), None),
+    };
+    let whole = body
+        .iter()
+        .map(Ranged::range)
+        .reduce(TextRange::cover)
+        .ok_or("there is nothing to run")?;
+    let awaits = awaits_in(file, Owner::Module, whole)?;
+    if awaits.makes_others || is_silenced(file, &awaits) {
+        return Err(reason);
+    }
+    let has_one = |statement: &Stmt| {
+        let mut places = awaits.places.iter();
+        places.any(|place| statement.range().contains_range(*place))
+    };
+    let range = match (guard, body.iter().position(has_one)) {
+        (Some(_), _) => 0..body.len(),
+        (None, Some(first)) => first..body.iter().rposition(has_one).map_or(first, |last| last) + 1,
+        (None, None) => return Err(reason),
+    };
+    let all = body.get(range.clone()).unwrap_or_default();
+    if all.iter().any(|statement| {
+        matches!(statement, Stmt::ImportFrom(import)
+            if import.names.iter().any(|alias| alias.name.as_str() == "*"))
+            || guard.is_none() && matches!(statement, Stmt::If(_) if has_guard(statement))
+    }) {
+        return Err(reason);
+    }
+    let statements = Statements {
+        suite: body,
+        parent,
+        range,
+    };
+    if let Some(name) = statements.bound_for_others(file) {
+        return Err(format!("{reason} (`{name}` is also used outside)"));
+    }
+    statements.in_one_function(file, Owner::Module, awaits.edits)
+}
+
+/// Whether a comment turns the rule off for one of the coroutines.
+fn is_silenced(file: &File<'_, '_>, awaits: &Awaits) -> bool {
+    let suppressions = Suppressions::of(file);
+    let mut places = awaits.places.iter();
+    places.any(|place| suppressions.silence(&RULE, *place))
+}
+
+fn has_guard(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::If(statement) if tests_for_main(statement))
+}
+
+/// A test function becomes a coroutine function, marked like the others of the file.
+pub(super) fn test<'a>(
+    file: &File<'a, '_>,
+    function: &'a ast::StmtFunctionDef,
+) -> Result<Rewrite, String> {
+    let refusal = || {
+        "a sync test can't await this; with async test support, make the test an `async def`"
+            .to_owned()
+    };
+    let support = support(file, function).ok_or_else(refusal)?;
+    let definition = file.semantics.definition_of(function).ok_or_else(refusal)?;
+    let conversion = Conversion::new(file);
+    let references = conversion.references(definition, &function.name)?;
+    if references
+        .iter()
+        .any(|reference| matches!(reference.kind, Kind::Call(_) | Kind::Value { .. }))
+    {
+        return Err("the test is also called by other code".to_owned());
+    }
+    let keyword = file
+        .tokens()
+        .in_range(TextRange::new(function.start(), function.name.start()))
+        .iter()
+        .rfind(|token| token.kind() == TokenKind::Def)
+        .map(Ranged::start)
+        .ok_or_else(refusal)?;
+    let awaits = awaits_in(file, Owner::Function(function), function.range())?;
+    let mut edits = vec![Edit::insertion("async ".to_owned(), keyword)];
+    if let Support::Mark(mark) = support {
+        let indent = file.indentation_at(function.start());
+        edits.insert(
+            0,
+            Edit::insertion(
+                format!("{mark}{}{indent}", file.newline()),
+                function.start(),
+            ),
+        );
+    }
+    edits.extend(awaits.edits);
+    let mut rewrite = Rewrite::safe("Make the test `async`", edits);
+    rewrite.alone_in = Some(function.start());
+    Ok(rewrite)
+}
+
+/// How a file says that its coroutine functions are tests.
+enum Support {
+    /// Without a word.
+    Given,
+    /// By a decorator, as it is written.
+    Mark(String),
+}
+
+/// How a test of the file can be a coroutine function. `None` where nothing shows that it can.
+fn support(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Support> {
+    struct Tests<'f, 'a, 'db> {
+        file: &'f ParsedFile<'a, 'db>,
+        mark: Option<String>,
+        is_given: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Tests<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtFunctionDef(test) = node
+                && test.is_async
+                && test.name.starts_with("test")
+            {
+                let mut marks = test.decorator_list.iter().filter(|decorator| {
+                    let path = self.file.semantics.qualified_name(called(decorator));
+                    path.is_some_and(|path| {
+                        let mark = path.strip_prefix("pytest.mark.");
+                        mark.is_some_and(|mark| MARKS.contains(&mark))
+                    })
+                });
+                match marks.next() {
+                    Some(mark) => {
+                        self.mark.get_or_insert(self.file.text(mark).to_owned());
+                    }
+                    None => self.is_given = true,
+                }
+            }
+            if node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    if is_in_test_case(file, function) {
+        return file
+            .source
+            .contains("IsolatedAsyncioTestCase")
+            .then_some(Support::Given);
+    }
+    let is_marked = file
+        .source
+        .universal_newlines()
+        .any(|line| line.starts_with("pytestmark") && MARKS.iter().any(|mark| line.contains(mark)));
+    if is_marked {
+        return Some(Support::Given);
+    }
+    let mut tests = Tests {
+        file,
+        mark: None,
+        is_given: false,
+    };
+    tests.visit_body(file.body());
+    match tests.mark {
+        Some(mark) => Some(Support::Mark(mark)),
+        // The runner takes those that are there without a mark.
+        None => tests.is_given.then_some(Support::Given),
+    }
+}
+
+/// A coroutine that a plain function drops, which nothing but coroutines call: a task of the loop that runs.
+pub(super) fn task<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &'a ast::ExprCall,
+    function: &'a ast::StmtFunctionDef,
+) -> Option<Rewrite> {
+    if !matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_))) {
+        return None;
+    }
+    let definition = file.semantics.definition_of(function)?;
+    let conversion = Conversion::new(file);
+    let references = conversion.references(definition, &function.name).ok()?;
+    let mut calls = references
+        .iter()
+        .filter(|reference| !matches!(reference.kind, Kind::Import { by_package: false }))
+        .peekable();
+    calls.peek()?;
+    let only_coroutines = calls.all(
+        |reference| matches!(&reference.kind, Kind::Call(call) if call.around == Around::Coroutine),
+    );
+    if !only_coroutines || !function.decorator_list.is_empty() {
+        return None;
+    }
+    let scope = file.semantics.scope_of(&call.func)?;
+    let imported = imports::import(file, "asyncio", "create_task", scope, call.start()).ok()?;
+    let edits = vec![
+        Edit::insertion(format!("{}(", imported.expression), call.start()),
+        Edit::insertion(")".to_owned(), call.end()),
+    ];
+    Some(
+        Rewrite::safe("Make a task of it", edits)
+            .with_shared(imported.edit)
+            .unsafe_if(Some(
+                "it will run after the code that follows, and its errors are seen by nobody",
+            )),
+    )
+}
