@@ -239,6 +239,8 @@ pub(crate) struct Data {
     changing: Vec<String>,
     handing_out: Vec<String>,
     pub(crate) unique: Vec<String>,
+    pub(crate) stateful_tools: Vec<String>,
+    pub(crate) reading_commands: FxHashMap<String, Vec<String>>,
     pub(crate) paths: Vec<String>,
     pub(crate) locks: Vec<String>,
     pub(crate) readers: Vec<String>,

@@ -27,6 +27,17 @@ pub fn is_lock_of_loop(class: &str) -> bool {
     is_among(|data| &data.locks, class)
 }
 
+/// Whether a tool keeps in the folder it works in, or on the machine, what its next command starts from.
+pub fn tool_keeps_state(tool: &str) -> bool {
+    is_among(|data| &data.stateful_tools, tool)
+}
+
+/// Whether a command of a tool, by the word behind the tool's name, only looks at what is there.
+pub fn command_only_reads(tool: &str, word: &str) -> bool {
+    let known = DATA.reading_commands.get(tool);
+    known.is_some_and(|words| words.iter().any(|known| known == word))
+}
+
 /// What a function does with the collections that it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taking {

@@ -11,7 +11,9 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::blocking::files::Use;
+use crate::blocking::listings::Listing;
 use crate::blocking::locals::{Locals, Source};
+use crate::blocking::objects;
 use crate::blocking::paths::{Agreement, Path, Shape};
 use crate::blocking::through::{self, Defined, HelperCall};
 use crate::file::File;
@@ -38,6 +40,7 @@ pub(super) struct Search<'f, 'a, 'db> {
     /// The locks that are held, each with the statement that holds it.
     pub(super) locks: Vec<(TextRange, String)>,
     pub(super) uses: Vec<Use>,
+    pub(super) listings: Vec<Listing>,
     pub(super) calls: Vec<HelperCall>,
 }
 
@@ -110,10 +113,20 @@ impl<'a> Search<'_, 'a, '_> {
         !is_own
             && matches!(self.file.semantics.class_of(expr), ClassOf::Known(class)
                 if is_lock_of_loop(&class))
+            && !objects::is_of_many(self.file, expr)
     }
 
     /// `writes` is whether a file that is opened for both is written.
     fn call(&mut self, call: &'a ast::ExprCall, writes: bool) {
+        if self.knows_folders
+            && let Some(folder) = self.listed_here(call, self.visible(), STEPS)
+        {
+            self.listings.push(Listing {
+                range: call.range(),
+                folder,
+                function: self.function(),
+            });
+        }
         let path = self.file.semantics.qualified_name(&call.func);
         let table = &*self.file.settings.blocking;
         let (row, receiver) = match path.as_deref().and_then(|path| table.function(path)) {
@@ -146,7 +159,7 @@ impl<'a> Search<'_, 'a, '_> {
         let Some(helper) = self.defined.called(self.file, call) else {
             return;
         };
-        let given = through::given(self.file, helper, call)
+        let given = through::given(&self.file.semantics, helper, call)
             .map(|(name, value)| (name, self.path(value)))
             .collect();
         self.calls.push(HelperCall {

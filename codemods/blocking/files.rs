@@ -14,6 +14,7 @@ use rustc_hash::FxHashSet;
 
 use crate::blocking::file_uses::Search;
 use crate::blocking::helper_files::{is_given_to_another, is_used_by_others};
+use crate::blocking::listings::Listing;
 use crate::blocking::paths::{Agreement, Path};
 use crate::blocking::through::{self, Defined};
 use crate::blocking::{asked, folders, handles, patterns, taken_away};
@@ -62,6 +63,7 @@ impl Use {
 #[derive(Default)]
 pub struct FileUses {
     pub(super) uses: Vec<Use>,
+    pub(super) listings: Vec<Listing>,
 }
 
 impl FileUses {
@@ -76,6 +78,7 @@ impl FileUses {
             entered: FxHashSet::default(),
             locks: Vec::new(),
             uses: Vec::new(),
+            listings: Vec::new(),
             calls: Vec::new(),
         };
         search.visit_body(file.body());
@@ -83,7 +86,10 @@ impl FileUses {
         handles::follow_replaced(&mut uses);
         through::follow(&mut uses, &search.calls);
         uses.sort_by_key(|found| found.range.start());
-        Self { uses }
+        Self {
+            uses,
+            listings: search.listings,
+        }
     }
 
     pub(super) fn within(&self, range: TextRange) -> &[Use] {
@@ -133,6 +139,13 @@ pub(super) fn meets_others(
         }
         if path.agreement == Agreement::Never {
             return None;
+        }
+        if let Some(text) = taken_away::is_gone_between(around, found)
+            && !is_run_once(file, function)
+        {
+            return Some(format!(
+                "other code may find `{text}` missing in between, and a cancellation may leave it so"
+            ));
         }
         let is_for_all = path.agreement == Agreement::Same;
         let may_clash = |other: &&Use| {

@@ -10,6 +10,7 @@ use crate::blocking::patterns::Pattern;
 use crate::file::File;
 use asyncfix_knowledge::conduct::names_a_path;
 use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::queries::last_name;
 
 /// Words of what goes through folders, or takes them away.
 const WORDS: [&str; 6] = ["iterdir", "glob", "listdir", "scandir", "walk", "rmtree"];
@@ -24,6 +25,9 @@ const PASSING: [&str; 7] = [
     "builtins.sorted",
     "builtins.tuple",
 ];
+
+/// The names of what lists a folder.
+const LISTING: [&str; 6] = ["iterdir", "glob", "rglob", "listdir", "scandir", "iglob"];
 
 /// Methods of paths that give a path to the same file.
 pub(super) const SAME: [&str; 3] = ["absolute", "expanduser", "resolve"];
@@ -255,6 +259,19 @@ impl<'a> Search<'_, 'a, '_> {
         let folder = self.listed(last.value.as_deref()?, &own, steps)?;
         let is_known = folder.path.agreement == Agreement::Same;
         is_known.then_some(folder)
+    }
+
+    /// The folder that a call lists itself.
+    pub(super) fn listed_here(
+        &self,
+        call: &'a ast::ExprCall,
+        visible: Visible<'_, 'a>,
+        steps: usize,
+    ) -> Option<Folder> {
+        let name = last_name(&call.func)?;
+        LISTING
+            .contains(&name)
+            .then(|| self.listed_by_call(call, visible, steps))?
     }
 
     fn is_separator(&self, expr: &Expr) -> bool {

@@ -22,7 +22,7 @@ use ruff_text_size::Ranged;
 use crate::blocking::call::{is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
 use crate::blocking::rewrite::Blocking;
-use crate::blocking::{PITFALL, databases, files, helper_files};
+use crate::blocking::{PITFALL, checked, databases, files, helper_files, series};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Related, Remedy};
@@ -152,13 +152,20 @@ impl Codemod for BlockingHelper {
                     let helper = (&place, name.as_str());
                     helper_files::of_other_files(file, site, surroundings.owner, call, helper)
                 };
+                let runs_commands = ends_with(file, &chain, "AF203");
+                let in_series = || series::opened(file, surroundings.owner, call);
+                let behind_check = || {
+                    checked::is_command_behind_check(file, surroundings.owner, call)
+                        .then(|| files::OPENED_CHECK.to_owned())
+                };
                 row.reason = meets_itself()
                     .or_else(meets_others)
                     .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)))
                     .or_else(|| databases::opened_between(file, call, &chain, surroundings.owner))
                     .or_else(writes)
                     .or_else(in_other_files)
-                    .or_else(may_be_written);
+                    .or_else(may_be_written)
+                    .or_else(|| runs_commands.then(|| in_series().or_else(behind_check))?);
             }
         }
         let called = Called {

@@ -15,7 +15,7 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::blocking::files::{Use, is_run_once};
 use crate::blocking::helper::uses_files;
 use crate::blocking::paths::Agreement;
-use crate::blocking::{folders, patterns};
+use crate::blocking::{folders, objects, patterns};
 use crate::file::File;
 
 /// Why the files that a function of the same module uses, called by `call` in the code of `owner`, may meet other code
@@ -256,6 +256,7 @@ fn held_lock<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<&'a Expr> {
                 .find(|manager| {
                     matches!(file.semantics.class_of(manager), ClassOf::Known(class)
                         if is_lock_of_loop(&class))
+                        && !objects::is_of_many(file, manager)
                 }),
             _ => None,
         })

@@ -22,7 +22,7 @@ use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{files, outlined, series, taken_away};
+use crate::blocking::{checked, files, listings, outlined, series, taken_away};
 use crate::edit::{annotations, first_await, imports, sections};
 use crate::file::File;
 use crate::finding::Rewrite;
@@ -147,6 +147,10 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.cut_short())
+            .unsafe_if(self.opened_listing())
+            .unsafe_if(taken_away::is_made_for_later(
+                self.file, self.site, self.call,
+            ))
             .unsafe_if(self.lost_update())
             .unsafe_if(self.opened_loop()?)
             .unsafe_if(self.opened_section())
@@ -186,6 +190,16 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         };
         (row.code == PATH_CALL && !row.removes.is_empty() && is_last())
             .then_some("a second cancellation here would leave it undone")
+    }
+
+    /// Why others must not run between what lists a folder and what uses its files.
+    fn opened_listing(&self) -> Option<String> {
+        let is_of_files = matches!(self.row().code.as_str(), "AF204" | PATH_CALL);
+        let range = self.call.range();
+        is_of_files.then(|| {
+            listings::opened(self.file, self.owner(), range)
+                .or_else(|| listings::takes_from_listed(self.file, self.owner(), range))
+        })?
     }
 
     /// Why a loop around does not go well with an `await`.
@@ -268,6 +282,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         let member = self.row().replacement.as_deref().unwrap_or("sleep");
         let imported = imports::import(file, module, member, self.scope()?, call.start())?;
         let callee = self.callee();
+        let is_opened =
+            !is_awaited(self.site) && checked::is_sleep_behind_check(file, self.site, self.owner());
         let edits = if is_awaited(self.site) {
             vec![Edit::range_replacement(imported.expression.clone(), callee)]
         } else {
@@ -275,7 +291,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         };
         Ok(
             Rewrite::safe(format!("Await `{}`", imported.expression), edits)
-                .with_shared(imported.edit),
+                .with_shared(imported.edit)
+                .unsafe_if(is_opened.then_some(files::OPENED_CHECK)),
         )
     }
 
@@ -322,7 +339,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .flatten();
         let is_process = self.row().code == "AF203";
         let series = is_process
-            .then(|| series::opened(self.file, self.site))
+            .then(|| series::opened(self.file, self.owner(), call))
             .flatten();
         let removed = match self.owner() {
             Owner::Function(function) if is_process => {
@@ -333,6 +350,10 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         Ok(rewrite
             .unsafe_if(others)
             .unsafe_if(self.opened_check())
+            .unsafe_if(
+                (is_process && checked::is_command_behind_check(self.file, self.owner(), call))
+                    .then_some(files::OPENED_CHECK),
+            )
             .unsafe_if(removed)
             .unsafe_if(series))
     }
@@ -353,8 +374,11 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             };
             test.is_some_and(|test| test.range().contains_range(child.range()))
         });
-        (is_test && files::is_asked_to_change(self.file, self.owner(), self.call))
-            .then_some(files::OPENED_CHECK)
+        let is_asked = || {
+            files::is_asked_to_change(self.file, self.owner(), self.call)
+                || checked::is_asked_for_command(self.file, self.owner(), self.call)
+        };
+        (is_test && is_asked()).then_some(files::OPENED_CHECK)
     }
 
     /// Why the loop's own threads run nothing any more where the call is.

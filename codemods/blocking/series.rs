@@ -1,60 +1,407 @@
 //! Commands of one tool that follow each other: `git add`, `git commit`, `git push`. On the event loop nothing comes
 //! between them.
 
-use asyncfix_analysis::answers::coroutines;
-use asyncfix_syntax::queries::own_code;
-use asyncfix_syntax::site::Site;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{AnyNodeRef, Expr, Stmt, StringLike};
-use ruff_text_size::Ranged;
+use asyncfix_analysis::resolve::semantics::Semantics;
+use asyncfix_knowledge::conduct::tool_keeps_state;
+use asyncfix_syntax::queries::{last_name, own_code};
+use asyncfix_syntax::site::{Owner, suites_in};
+use ruff_python_ast::visitor::source_order::{
+    SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
+};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
 
+use crate::blocking::commands::{Folder, run_by_call};
+use crate::blocking::files::is_run_once;
 use crate::file::File;
 
-/// How many commands make a series.
+/// How many commands of whatever tool make a series.
 const SERIES: usize = 3;
 
-/// Why others must not run between the command at `site` and its neighbours.
-pub(super) fn opened(file: &File<'_, '_>, site: &Site<'_, '_>) -> Option<String> {
-    let place = site.place()?;
-    let tool = tool_of(file, place.statement)?;
-    // Where something is awaited, others run as it is.
-    let is_of_series = |statement: &&Stmt| !coroutines::awaits(statement);
-    let is_command = |statement: &&Stmt| tool_of(file, statement) == Some(tool);
-    let before = place.suite.get(..place.index)?.iter().rev();
-    let behind = place.suite.get(place.index..)?.iter();
-    let count = before.take_while(is_of_series).filter(is_command).count()
-        + behind.take_while(is_of_series).filter(is_command).count();
-    (count >= SERIES)
-        .then(|| format!("other tasks may run between these commands, and use `{tool}` as well"))
+/// How deep loops are gone through twice.
+const LOOPS: usize = 3;
+
+/// How many coroutine functions are followed to what they await.
+const DEPTH: usize = 2;
+
+/// Why others must not run between the command that a call runs, in the code of `owner`, and its neighbours: there, or
+/// where the function is awaited.
+pub(super) fn opened(
+    file: &File<'_, '_>,
+    owner: Owner<'_>,
+    call: &ast::ExprCall,
+) -> Option<String> {
+    let Owner::Function(function) = owner else {
+        return None;
+    };
+    let semantics = &file.semantics;
+    let table = &file.settings.blocking;
+    // Most calls run one command.
+    if run_by_call(semantics, table, call, Some(function)).is_empty() {
+        return None;
+    }
+    let own = Series::of(file, function);
+    if let Some(tool) = own.tool_of(|step| step.range == call.range())
+        && !is_run_once(file, function)
+    {
+        return Some(format!(
+            "other tasks may run between these commands, and use `{tool}` as well"
+        ));
+    }
+    if own.is_opened {
+        return None;
+    }
+    let mut callers = Callers {
+        file,
+        name: &function.name,
+        found: Vec::new(),
+    };
+    callers.visit_body(file.body());
+    let others = callers.found.into_iter();
+    let mut others = others.filter(|other| {
+        other.is_async && other.range() != function.range() && !is_run_once(file, other)
+    });
+    others.find_map(|caller| {
+        let series = Series::of(file, caller);
+        let tool = series.tool_of(|step| step.function == Some(function.range()))?;
+        Some(format!(
+            "`{}` runs several `{tool}` commands in a row, and other tasks may run in between",
+            caller.name
+        ))
+    })
 }
 
-/// The tool that a statement calls: the first word of the first text in it that a call is given.
-fn tool_of<'a>(file: &File<'a, '_>, statement: &Stmt) -> Option<&'a str> {
-    struct Search(Option<ruff_text_size::TextRange>);
-    impl<'a> SourceOrderVisitor<'a> for Search {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if self.0.is_some() {
-                return TraversalSignal::Skip;
+/// Looks for the functions in whose code a name is called.
+struct Callers<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    name: &'f str,
+    found: Vec<&'a ast::StmtFunctionDef>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Callers<'_, 'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::StmtFunctionDef(function) = node
+            && self.file.text(function).contains(self.name)
+        {
+            let mut calls = Calls(self.name, false);
+            calls.visit_body(&function.body);
+            if calls.1 {
+                self.found.push(function);
             }
-            if let AnyNodeRef::ExprCall(call) = node {
-                let given = match call.arguments.args.first() {
-                    Some(Expr::List(list)) => list.elts.first(),
-                    other => other,
+        }
+        if node.is_expression() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
+}
+
+struct Calls<'n>(&'n str, bool);
+
+impl<'a> SourceOrderVisitor<'a> for Calls<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.1 |=
+            matches!(node, AnyNodeRef::ExprCall(call) if last_name(&call.func) == Some(self.0));
+        own_code(node)
+    }
+}
+
+/// A command that a function runs.
+struct Step {
+    /// The call that leads to it.
+    range: TextRange,
+    /// The function of the module that is called.
+    function: Option<TextRange>,
+    tool: String,
+    folder: Folder,
+    only_reads: bool,
+}
+
+/// The commands that a function runs, and which of them nothing else can come between.
+struct Series<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    function: &'a ast::StmtFunctionDef,
+    steps: Vec<Step>,
+    /// Those since something was awaited that lets others run, by their numbers.
+    since: Vec<usize>,
+    /// Those that have another one beside them.
+    together: Vec<usize>,
+    /// Whether something is awaited that lets others run.
+    is_opened: bool,
+    loops: usize,
+}
+
+impl<'f, 'a, 'db> Series<'f, 'a, 'db> {
+    fn of(file: &'f File<'a, 'db>, function: &'a ast::StmtFunctionDef) -> Self {
+        let mut series = Self {
+            file,
+            function,
+            steps: Vec::new(),
+            since: Vec::new(),
+            together: Vec::new(),
+            is_opened: false,
+            loops: 0,
+        };
+        series.visit_body(&function.body);
+        series
+    }
+
+    /// The tool of a series that one of these commands is part of.
+    fn tool_of(&self, is_it: impl Fn(&Step) -> bool) -> Option<&str> {
+        let mut together = self.together.iter().filter_map(|at| self.steps.get(*at));
+        together
+            .find(|step| is_it(step))
+            .map(|step| step.tool.as_str())
+    }
+
+    fn open(&mut self) {
+        self.is_opened = true;
+        self.since.clear();
+    }
+
+    /// A call that runs commands, if it does.
+    fn run(&mut self, call: &'a ast::ExprCall) {
+        let semantics = &self.file.semantics;
+        let table = &self.file.settings.blocking;
+        let commands = run_by_call(semantics, table, call, Some(self.function));
+        if commands.is_empty() {
+            return;
+        }
+        let called = semantics.function_in_sight(&call.func);
+        let function = called
+            .filter(|called| semantics.is_here(called.definition()))
+            .and_then(|called| Some(called.node(semantics.db())?.range()));
+        for command in commands {
+            if let Some(tool) = command.tool().filter(|_| !command.is_about_tool()) {
+                self.add(Step {
+                    range: call.range(),
+                    function,
+                    tool: tool.to_owned(),
+                    only_reads: command.only_reads(),
+                    folder: command.folder,
+                });
+            }
+        }
+    }
+
+    fn add(&mut self, step: Step) {
+        let new = self.steps.len();
+        let others = self.since.iter().filter(|at| {
+            self.steps
+                .get(**at)
+                .is_some_and(|other| other.tool == step.tool && other.folder == step.folder)
+        });
+        let others: Vec<usize> = others.copied().collect();
+        let is_other = |at: &&usize| {
+            self.steps.get(**at).is_some_and(|other| {
+                // In one folder, what one leaves there is what the next one finds.
+                let is_bound = match step.folder {
+                    Folder::Named(_) => true,
+                    Folder::Current => tool_keeps_state(&step.tool),
+                    Folder::Own | Folder::Unknown => false,
                 };
-                let text = given.and_then(|given| StringLike::try_from(given).ok());
-                self.0 = text.and_then(|text| Some(text.parts().next()?.range()));
+                is_bound && !(step.only_reads && other.only_reads)
+            })
+        };
+        let mut paired: Vec<usize> = others.iter().filter(is_other).copied().collect();
+        let mut places: Vec<TextRange> = others
+            .iter()
+            .filter_map(|at| self.steps.get(*at))
+            .map(|other| other.range)
+            .filter(|range| *range != step.range)
+            .collect();
+        places.dedup();
+        let is_one_for_each = matches!(step.folder, Folder::Own | Folder::Unknown);
+        if places.len() + 1 >= SERIES && !is_one_for_each && !step.only_reads {
+            paired.extend(&others);
+        }
+        if !paired.is_empty() {
+            self.together.extend(paired);
+            self.together.push(new);
+        }
+        self.since.push(new);
+        self.steps.push(step);
+    }
+
+    /// Goes through suites of which one is run, or none.
+    fn branches(&mut self, suites: Vec<&'a [Stmt]>, may_be_none: bool) {
+        let before = self.since.clone();
+        let mut after = if may_be_none {
+            before.clone()
+        } else {
+            Vec::new()
+        };
+        for suite in suites {
+            self.since.clone_from(&before);
+            self.visit_body(suite);
+            after.append(&mut self.since);
+        }
+        after.sort_unstable();
+        after.dedup();
+        self.since = after;
+    }
+
+    /// Goes through what is done again and again.
+    fn repeated(&mut self, mut once: impl FnMut(&mut Self)) {
+        let before = self.since.clone();
+        self.loops += 1;
+        once(self);
+        if self.loops <= LOOPS {
+            once(self);
+        }
+        self.loops -= 1;
+        self.since.extend(before);
+        self.since.sort_unstable();
+        self.since.dedup();
+    }
+
+    /// Whether a function lets others run when it is awaited.
+    fn opens(&self, call: &ast::ExprCall) -> bool {
+        let semantics = &self.file.semantics;
+        let called = semantics.function_in_sight(&call.func);
+        let node = called
+            .as_ref()
+            .and_then(|called| called.node(semantics.db()));
+        let (Some(called), Some(node)) = (&called, node) else {
+            return true;
+        };
+        let own = semantics.of_function(called);
+        !node.is_async || lets_others_run(&own, node, DEPTH)
+    }
+}
+
+/// Whether a coroutine function may wait for something.
+fn lets_others_run(own: &Semantics<'_>, node: &ast::StmtFunctionDef, depth: usize) -> bool {
+    let Some(depth) = depth.checked_sub(1) else {
+        return true;
+    };
+    struct Awaits<'b> {
+        calls: Vec<&'b ast::ExprCall>,
+        found: bool,
+    }
+    impl<'b> SourceOrderVisitor<'b> for Awaits<'b> {
+        fn enter_node(&mut self, node: AnyNodeRef<'b>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::ExprAwait(awaited) => match &*awaited.value {
+                    Expr::Call(call) => self.calls.push(call),
+                    _ => self.found = true,
+                },
+                AnyNodeRef::StmtWith(with) => self.found |= with.is_async,
+                AnyNodeRef::StmtFor(statement) => self.found |= statement.is_async,
+                AnyNodeRef::Comprehension(clause) => self.found |= clause.is_async,
+                _ => {}
             }
             own_code(node)
         }
     }
-    if !matches!(statement, Stmt::Expr(_) | Stmt::Assign(_)) {
-        return None;
+    let mut awaits = Awaits {
+        calls: Vec::new(),
+        found: false,
+    };
+    awaits.visit_body(&node.body);
+    awaits.found
+        || awaits.calls.iter().any(|call| {
+            let called = own.function_in_sight(&call.func);
+            let node = called.as_ref().and_then(|called| called.node(own.db()));
+            match (&called, node) {
+                (Some(called), Some(node)) => {
+                    !node.is_async || lets_others_run(&own.of_function(called), node, depth)
+                }
+                _ => true,
+            }
+        })
+}
+
+impl<'a> SourceOrderVisitor<'a> for Series<'_, 'a, '_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::If(inner) => {
+                self.visit_expr(&inner.test);
+                for clause in &inner.elif_else_clauses {
+                    if let Some(test) = &clause.test {
+                        self.visit_expr(test);
+                    }
+                }
+                let has_else = inner
+                    .elif_else_clauses
+                    .last()
+                    .is_some_and(|clause| clause.test.is_none());
+                self.branches(suites_in(statement), !has_else);
+            }
+            Stmt::Match(inner) => {
+                self.visit_expr(&inner.subject);
+                self.branches(suites_in(statement), true);
+            }
+            Stmt::For(inner) => {
+                self.visit_expr(&inner.iter);
+                self.repeated(|this| {
+                    if inner.is_async {
+                        this.open();
+                    }
+                    this.visit_body(&inner.body);
+                });
+                self.visit_body(&inner.orelse);
+            }
+            Stmt::While(inner) => {
+                self.repeated(|this| {
+                    this.visit_expr(&inner.test);
+                    this.visit_body(&inner.body);
+                });
+                self.visit_body(&inner.orelse);
+            }
+            Stmt::With(inner) => {
+                for item in &inner.items {
+                    self.visit_expr(&item.context_expr);
+                }
+                if inner.is_async {
+                    self.open();
+                }
+                self.visit_body(&inner.body);
+                if inner.is_async {
+                    self.open();
+                }
+            }
+            Stmt::Try(inner) => {
+                self.visit_body(&inner.body);
+                let handlers = inner.handlers.iter().map(|handler| {
+                    let ExceptHandler::ExceptHandler(handler) = handler;
+                    handler.body.as_slice()
+                });
+                let suites = handlers.chain([inner.orelse.as_slice()]).collect();
+                self.branches(suites, false);
+                self.visit_body(&inner.finalbody);
+            }
+            Stmt::Return(_) | Stmt::Raise(_) => {
+                walk_stmt(self, statement);
+                self.since.clear();
+            }
+            _ => walk_stmt(self, statement),
+        }
     }
-    let mut search = Search(None);
-    search.visit_stmt(statement);
-    let text = file.text(search.0?);
-    let quote = text.find(['"', '\''])?;
-    let text = text.get(quote..)?.trim_start_matches(['"', '\'']);
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')?;
-    text.get(..end).filter(|word| !word.is_empty())
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Lambda(_) => {}
+            Expr::Await(awaited) => {
+                if let Expr::Call(call) = &*awaited.value
+                    && !self.opens(call)
+                {
+                    self.visit_expr(&awaited.value);
+                } else {
+                    walk_expr(self, expr);
+                    self.open();
+                }
+            }
+            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) => {
+                self.repeated(|this| walk_expr(this, expr));
+            }
+            Expr::Call(call) => {
+                walk_expr(self, expr);
+                self.run(call);
+            }
+            _ => walk_expr(self, expr),
+        }
+    }
 }

@@ -3,10 +3,12 @@
 use asyncfix_analysis::answers::cancellation::catches_cancellation;
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
+use crate::blocking::files::Use;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::Path;
 use crate::file::File;
@@ -102,13 +104,17 @@ impl<'b> SourceOrderVisitor<'b> for Collected<'_, '_, '_> {
 
 /// Whether an expression is the path, or a folder around it.
 fn names(file: &File<'_, '_>, path: &Path, expr: &Expr) -> bool {
-    let text = file.text(expr);
+    is_written(file.text(expr), path)
+}
+
+/// Whether a text is how the path is written, or a folder around it.
+pub(super) fn is_written(text: &str, path: &Path) -> bool {
     text == path.text
         || text == path.key.1
         || path
             .folder
             .as_ref()
-            .is_some_and(|folder| names(file, &folder.path, expr))
+            .is_some_and(|folder| is_written(text, &folder.path))
 }
 
 struct Search<'f, 'a, 'db> {
@@ -127,22 +133,100 @@ impl<'b> SourceOrderVisitor<'b> for Search<'_, '_, '_> {
         };
         let is_inside = |inner: &Stmt| inner.range().contains_range(self.range);
         if statement.body.iter().any(is_inside) {
-            let on_cancellation = statement.handlers.iter().filter_map(|handler| {
-                let ExceptHandler::ExceptHandler(handler) = handler;
-                catches_cancellation(self.file, handler).then_some(&handler.body)
-            });
-            let suites = on_cancellation.chain([&statement.finalbody]);
-            let mut removal = Removal {
-                file: self.file,
-                is_it: self.is_it,
-                collected: self.collected,
-                found: None,
-            };
-            suites.for_each(|suite| removal.visit_body(suite));
-            self.found = self.found.take().or(removal.found);
+            let removed = removed_at_end_of(self.file, statement, self.is_it, self.collected);
+            self.found = self.found.take().or(removed);
         }
         TraversalSignal::Traverse
     }
+}
+
+/// What the `finally` of a `try`, or a handler that gets cancellations, takes away, as it is written.
+fn removed_at_end_of(
+    file: &File<'_, '_>,
+    statement: &ast::StmtTry,
+    is_it: &dyn Fn(&Expr) -> bool,
+    collected: &[String],
+) -> Option<String> {
+    let on_cancellation = statement.handlers.iter().filter_map(|handler| {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        catches_cancellation(file, handler).then_some(&handler.body)
+    });
+    let suites = on_cancellation.chain([&statement.finalbody]);
+    let mut removal = Removal {
+        file,
+        is_it,
+        collected,
+        found: None,
+    };
+    suites.for_each(|suite| removal.visit_body(suite));
+    removal.found
+}
+
+/// Functions that make something whose name nobody else knows.
+const MAKING: [&str; 2] = ["tempfile.mkdtemp", "tempfile.mkstemp"];
+
+/// Why what a call makes may be left where it is: it is made before the `try` that takes it away.
+pub(super) fn is_made_for_later<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+    call: &ast::ExprCall,
+) -> Option<String> {
+    let semantics = &file.semantics;
+    if semantics.means(&call.func, &["tempfile.mkstemp"]) {
+        return Some("on cancellation the file stays open, and nobody knows of it".to_owned());
+    }
+    let place = site.place()?;
+    let uses = file.file_uses().within(call.range());
+    let made: Vec<&Path> = uses
+        .iter()
+        .filter(|found| found.does.makes)
+        .map(|found| &found.path)
+        .collect();
+    let target = match place.statement {
+        Stmt::Assign(assign) if semantics.means(&call.func, &MAKING) => {
+            assign.targets.first().and_then(Expr::as_name_expr)
+        }
+        _ => None,
+    };
+    if made.is_empty() && target.is_none() {
+        return None;
+    }
+    let is_it = |expr: &Expr| {
+        made.iter().any(|path| names(file, path, expr))
+            || matches!((expr, target), (Expr::Name(name), Some(target)) if name.id == target.id)
+    };
+    let behind = place.suite.get(place.index + 1..)?;
+    let mut tries = behind.iter().filter_map(Stmt::as_try_stmt);
+    let left = tries.find_map(|statement| removed_at_end_of(file, statement, &is_it, &[]))?;
+    Some(format!(
+        "on cancellation the thread may still make `{left}`, and nothing removes it"
+    ))
+}
+
+/// The file that is taken away and made anew by two calls of a function, of which `found` is one, as it is written.
+pub(super) fn is_gone_between<'u>(around: &'u [Use], found: &'u Use) -> Option<&'u str> {
+    let is_taken = |from: &Use| from.does.removes || is_moved_away(around, from);
+    let is_gap = |from: &Use, to: &Use| {
+        from.range.start() < to.range.start()
+            && from.path.is_same(&to.path)
+            && is_taken(from)
+            && to.does.writes
+            && !is_moved_away(around, to)
+    };
+    let mut others = around.iter().filter(|other| other.range != found.range);
+    others
+        .any(|other| is_gap(found, other) || is_gap(other, found))
+        .then_some(&*found.path.text)
+}
+
+/// Whether a use is of the file that a call moves elsewhere: the first of two that it writes to.
+fn is_moved_away(around: &[Use], found: &Use) -> bool {
+    let mut same = around
+        .iter()
+        .filter(|other| other.range == found.range && other.does.writes);
+    same.next()
+        .is_some_and(|first| first.path.key == found.path.key)
+        && same.next().is_some()
 }
 
 /// Looks for a call that takes the file away, itself or what it is given (`asyncio.to_thread(path.unlink)`), or all of

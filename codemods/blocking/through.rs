@@ -1,5 +1,6 @@
 //! What functions of the module do to the files that they are given, told of the calls of them.
 
+use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
@@ -68,13 +69,13 @@ pub(super) struct HelperCall {
     pub(super) given: Vec<(String, Path)>,
 }
 
-/// What the parameters of a function are given by a call.
+/// What the parameters of a function are given by a call. `own` is what is known of the function's file.
 pub(super) fn given<'a>(
-    file: &File<'_, '_>,
+    own: &Semantics<'_>,
     function: &ast::StmtFunctionDef,
     call: &'a ast::ExprCall,
 ) -> impl Iterator<Item = (String, &'a Expr)> {
-    let is_bound = call.func.is_attribute_expr() && file.semantics.is_method(function);
+    let is_bound = call.func.is_attribute_expr() && own.is_method(function);
     let parameters = function
         .parameters
         .posonlyargs
