@@ -1,7 +1,8 @@
 //! What a function does, from a walk through its body.
 
 use crate::facts::loops;
-use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_fresh, is_thread_safe};
+use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_consumer, is_thread_safe};
+use asyncfix_knowledge::conduct::{calls_at_once, method_changes, reads_at_once};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
@@ -14,12 +15,12 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Blocked, Call, Callee, Function, Target};
+use super::own::{Extent, Inner};
+use super::{Blocked, Call, Callee, Function, Need, Passed, Slot, Target};
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
 use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
 use crate::facts::calls::writer::{STEPS, Writer};
-use crate::facts::scopes::Binding;
 
 /// Walks through the body of one function.
 pub(super) struct Walk<'w, 's, 'a> {
@@ -35,6 +36,10 @@ pub(super) struct Walk<'w, 's, 'a> {
     pub(crate) named: FxHashMap<TextRange, &'a str>,
     /// Generator expressions.
     pub(crate) lazy: Vec<TextRange>,
+    /// Lambdas that run where they stand.
+    pub(super) at_once: FxHashSet<TextRange>,
+    /// The names that only parts of expressions know.
+    pub(super) inner: Vec<Inner<'a>>,
     /// Code that runs under conditions, with how many these are; without what lies behind.
     pub(crate) conditional: Vec<(TextRange, usize)>,
     pub(crate) is_aware: bool,
@@ -44,9 +49,12 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             // They run when they are called, if they are.
-            AnyNodeRef::StmtFunctionDef(_)
-            | AnyNodeRef::StmtClassDef(_)
-            | AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::ExprLambda(lambda) if !self.at_once.contains(&lambda.range()) => {
+                return TraversalSignal::Skip;
+            }
             AnyNodeRef::StmtGlobal(statement) => self.shares_names(&statement.names),
             AnyNodeRef::StmtNonlocal(statement) => self.shares_names(&statement.names),
             AnyNodeRef::StmtAssign(statement) => {
@@ -60,7 +68,9 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::StmtAugAssign(statement) => {
                 self.assigned(&statement.target);
                 // `rows += more` changes a list in place.
-                if statement.target.is_name_expr() && !self.is_own(&statement.target) {
+                if statement.target.is_name_expr()
+                    && !self.is_own(&statement.target, Extent::Itself)
+                {
                     self.changes(&statement.target);
                 }
             }
@@ -103,11 +113,15 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
             | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
             | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. }) => {
+                self.binds_inside(node.range(), generators);
                 self.used_up
                     .extend(generators.iter().map(|clause| clause.iter.range()));
             }
             // It runs when it is asked for more, wherever that is.
-            AnyNodeRef::ExprGenerator(generator) => self.lazy.push(generator.range()),
+            AnyNodeRef::ExprGenerator(generator) => {
+                self.binds_inside(generator.range(), &generator.generators);
+                self.lazy.push(generator.range());
+            }
             AnyNodeRef::ExprAttribute(attribute) => {
                 self.attribute_used(attribute);
                 self.member_used(attribute);
@@ -165,7 +179,7 @@ impl<'a> Walk<'_, '_, 'a> {
         match target {
             Expr::Attribute(ast::ExprAttribute { value, .. })
             | Expr::Subscript(ast::ExprSubscript { value, .. })
-                if !self.is_own(value) =>
+                if !self.is_own(value, Extent::Itself) =>
             {
                 self.changes(target);
             }
@@ -305,43 +319,6 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    /// Whether the value was made by this function, for itself.
-    fn is_own(&self, expr: &'a Expr) -> bool {
-        let Expr::Name(name) = expr else {
-            return false;
-        };
-        let Some(own) = self.writer.scopes.all.get(self.scope) else {
-            return false;
-        };
-        if self.writer.scopes.shared.contains(name.id.as_str()) {
-            return false;
-        }
-        own.bindings.get(name.id.as_str()).is_some_and(|bindings| {
-            bindings.iter().all(|binding| match binding {
-                Binding::Value(value) | Binding::Annotated(_, Some(value)) => {
-                    let known = self.writer.value(value, self.scope, STEPS);
-                    matches!(known, Some(Value::Made)) || self.is_fresh_call(value)
-                }
-                // That only says of what type the name is; and what is made of the function's own is its own,
-                // whatever is added.
-                Binding::Annotated(_, None) | Binding::Changed(_) => true,
-                _ => false,
-            })
-        })
-    }
-
-    /// Whether what is called gives something new each time.
-    fn is_fresh_call(&self, value: &'a Expr) -> bool {
-        let Expr::Call(call) = value else {
-            return false;
-        };
-        match self.writer.target(&call.func, self.scope) {
-            Target::Class(_) => true,
-            Target::Import(path) => path.dotted().is_some_and(is_fresh),
-            _ => false,
-        }
-    }
-
     fn call(&mut self, call: &'a ast::ExprCall) {
         if let Expr::Attribute(method) = &*call.func {
             self.used_up.insert(method.value.range());
@@ -352,31 +329,8 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         self.given(call);
         match &*call.func {
-            Expr::Attribute(attribute) => {
-                match self.writer.value(&attribute.value, self.scope, STEPS) {
-                    Some(Value::Target(Target::Import(path))) => {
-                        let path = path.attribute(&attribute.attr);
-                        self.function_called(call, Target::Import(path));
-                    }
-                    Some(Value::Target(target @ Target::Class(_))) => {
-                        self.add(call, Callee::Method(target, attribute.attr.id.clone()));
-                    }
-                    Some(Value::Instance(class)) => {
-                        if may_be_shared(&class) && !self.is_own(&attribute.value) {
-                            self.unknown(call);
-                        } else {
-                            self.method_called(call, class, &attribute.attr);
-                        }
-                    }
-                    Some(Value::Made) => {}
-                    Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
-                        if !self.is_own(&attribute.value) && !self.is_made_here(&attribute.value) {
-                            self.unknown(call);
-                        }
-                    }
-                }
-            }
-            func => match self.writer.value(func, self.scope, STEPS) {
+            Expr::Attribute(method) => self.member_called(call, method),
+            func => match self.value(func) {
                 Some(Value::Target(Target::Unknown)) | None => self.unknown(call),
                 // Which class comes next depends on the instance.
                 Some(Value::Target(Target::Import(path)))
@@ -390,6 +344,119 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
+    /// Notes a call of a method, or of a function of a module.
+    fn member_called(&mut self, call: &'a ast::ExprCall, method: &'a ast::ExprAttribute) {
+        match self.value(&method.value) {
+            Some(Value::Target(Target::Import(path))) => {
+                let path = path.attribute(&method.attr);
+                self.function_called(call, Target::Import(path));
+            }
+            Some(Value::Target(target @ Target::Class(_))) => {
+                self.add(call, Callee::Method(target, method.attr.id.clone()));
+                // Whether the first argument is the object depends on the method.
+                let added = self.written.calls.last_mut();
+                for passed in added.into_iter().flat_map(|call| &mut call.passed) {
+                    passed.slot = Slot::Any;
+                }
+            }
+            Some(Value::Instance(class)) => {
+                let is_shared = may_be_shared(&class)
+                    && !(is_builtin(&class) && reads_at_once(&method.attr))
+                    && !self.is_own(&method.value, Extent::Itself);
+                if is_shared {
+                    self.of_given(call, &method.value);
+                } else {
+                    self.method_called(call, class, &method.attr);
+                }
+            }
+            Some(Value::Made) => {}
+            Some(Value::Outside) if reads_at_once(&method.attr) => {}
+            Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
+                if !self.is_made_here(&method.value) {
+                    self.of_given(call, &method.value);
+                }
+            }
+        }
+    }
+
+    /// Notes a call of a method of something that may be somebody else's: whether it is depends on the parameters that it
+    /// comes from.
+    fn of_given(&mut self, call: &'a ast::ExprCall, value: &'a Expr) {
+        let changes =
+            matches!(&*call.func, Expr::Attribute(method) if method_changes(&method.attr));
+        match self.own_if(value, Extent::Itself) {
+            Some(given) if given.is_empty() => {}
+            Some(given) if !changes => self.needs(call, &given),
+            _ => self.unknown(call),
+        }
+    }
+
+    /// Notes what a call needs to know of these parameters.
+    fn needs(&mut self, call: &'a ast::ExprCall, given: &[&'a str]) {
+        let written = Name::new(one_line(self.writer.text(&*call.func)));
+        for (name, position) in self.parameters().into_iter().zip(0..) {
+            let is_known = self
+                .written
+                .needs
+                .iter()
+                .any(|need| need.parameter == *name);
+            if !is_known && given.contains(&name) {
+                self.written.needs.push(Need {
+                    parameter: Name::new(name),
+                    position,
+                    written: written.clone(),
+                });
+            }
+        }
+    }
+
+    /// The names of the parameters but for the object that a method belongs to.
+    fn parameters(&self) -> Vec<&'a str> {
+        let scopes = self.writer.scopes;
+        let parent = scopes.all.get(self.scope).map_or(0, |own| own.parent);
+        let parameters = self.function.parameters.iter_non_variadic_params();
+        parameters
+            .map(|parameter| parameter.name().as_str())
+            .filter(|name| scopes.own_class(self.function, parent, name).is_none())
+            .collect()
+    }
+
+    /// Notes the names of the parameters, where it matters what the function is given.
+    pub(super) fn names_parameters(&mut self) {
+        let depends = |call: &Call| {
+            let mut passed = call.passed.iter();
+            passed.any(|passed| passed.by.is_some())
+        };
+        if self.written.calls.iter().any(depends) {
+            self.written.parameters = self.parameters().into_iter().map(Name::new).collect();
+        }
+    }
+
+    /// The arguments of a call that others may change.
+    fn passed(&self, call: &'a ast::ExprCall) -> Box<[Passed]> {
+        let given = call
+            .arguments
+            .args
+            .iter()
+            .zip(0..)
+            .map(|(value, at)| match value {
+                Expr::Starred(starred) => (Slot::Any, &*starred.value),
+                value => (Slot::Position(at), value),
+            });
+        let keywords = call.arguments.keywords.iter();
+        let keywords = keywords.map(|keyword| match &keyword.arg {
+            Some(name) => (Slot::Keyword(name.id.clone()), &keyword.value),
+            None => (Slot::Any, &keyword.value),
+        });
+        let passed = given.chain(keywords).filter_map(|(slot, value)| {
+            let by = self.own_if(value, Extent::Whole);
+            let by = by.map(|names| names.into_iter().map(Name::new).collect::<Box<[Name]>>());
+            (slot == Slot::Any || by.as_ref().is_none_or(|names| !names.is_empty()))
+                .then_some(Passed { slot, by })
+        });
+        passed.collect()
+    }
+
     /// Notes the functions that a call is given, and may call.
     fn given(&mut self, call: &'a ast::ExprCall) {
         let values = call.arguments.args.iter();
@@ -399,6 +466,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 self.borrowed(value);
             }
             let is_unknown = match value {
+                Expr::Lambda(lambda) if self.runs_here(call, lambda) => false,
                 Expr::Lambda(lambda) => runs_code(&lambda.body),
                 Expr::Name(_) | Expr::Attribute(_) => matches!(
                     self.writer.value(value, self.scope, STEPS),
@@ -415,13 +483,46 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
+    /// Whether a call runs the lambda that it is given, for each part of something else that it is given, before it
+    /// returns: then that is code of the function.
+    fn runs_here(&mut self, call: &'a ast::ExprCall, lambda: &'a ast::ExprLambda) -> bool {
+        let mut others = call
+            .arguments
+            .args
+            .iter()
+            .filter(|value| !value.is_lambda_expr());
+        let source = match &*call.func {
+            Expr::Attribute(method) if &method.attr == "sort" => Some(&*method.value),
+            func => match self.writer.target(func, self.scope) {
+                Target::Import(path)
+                    if path.dotted().is_some_and(|path| {
+                        calls_at_once(path) && (is_consumer(path) || self.is_used_up(call))
+                    }) =>
+                {
+                    others.next()
+                }
+                _ => None,
+            },
+        };
+        let Some(source) = source else {
+            return false;
+        };
+        self.binds_parameters(lambda, source);
+        self.at_once.insert(lambda.range())
+    }
+
     fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
         let written = Name::new(one_line(self.writer.text(&*call.func)));
         let conditions = self.conditions(call);
+        let passed = match callee {
+            Callee::Plain(Target::Unknown) => Box::default(),
+            _ => self.passed(call),
+        };
         self.written.calls.push(Call {
             callee,
             written,
             conditions,
+            passed,
         });
     }
 
@@ -491,7 +592,7 @@ impl<'a> Walk<'_, '_, 'a> {
             self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
         } else if !is_thread_safe(path)
             && !is_thread_safe(&format!("{path}.{method}"))
-            && !self.is_receiver_made_here(call)
+            && !self.is_receiver_own(call)
         {
             self.add(call, Callee::Method(class, Name::new(method)));
         }
@@ -538,6 +639,12 @@ impl<'a> Walk<'_, '_, 'a> {
     /// Whether the object that a method is called on was made by this function, which uses it up.
     fn is_receiver_made_here(&self, call: &'a ast::ExprCall) -> bool {
         matches!(&*call.func, Expr::Attribute(method) if self.is_made_here(&method.value))
+    }
+
+    /// Whether the object that a method is called on is nobody else's.
+    fn is_receiver_own(&self, call: &'a ast::ExprCall) -> bool {
+        matches!(&*call.func, Expr::Attribute(method) if self.is_own(&method.value, Extent::Itself))
+            || self.is_receiver_made_here(call)
     }
 
     pub(super) fn is_used_up(&self, call: &ast::ExprCall) -> bool {
@@ -656,6 +763,11 @@ fn may_be_shared(class: &Target) -> bool {
             Some((package, _)) => package == "collections",
             None => false,
         }
+}
+
+/// Whether a class is built in.
+fn is_builtin(class: &Target) -> bool {
+    matches!(class, Target::Import(path) if path.dotted().is_some_and(|path| path.starts_with("builtins.") && !hands_out(path)))
 }
 
 /// What the thread that holds it may take once more, and no other.

@@ -91,6 +91,12 @@ impl<'a> Writer<'_, 'a> {
             Some((name.clone(), bound.what.as_str()))
         });
         self.calls.bound = bound.collect();
+        let names = self.calls.names.iter().map(|(name, _)| name);
+        let constants: Vec<Name> = names
+            .filter(|name| self.is_free_for_all(name))
+            .cloned()
+            .collect();
+        self.calls.constants = constants.into_boxed_slice();
         self.calls.paths = self.constants(0);
         for import in &self.scopes.stars {
             let path = path_of(import, None);
@@ -228,6 +234,8 @@ impl<'a> Writer<'_, 'a> {
             tied: None,
             shared: None,
             borrowed: Vec::new(),
+            parameters: Box::default(),
+            needs: Vec::new(),
             changes_files: false,
             writes: None,
             files: None,
@@ -250,11 +258,14 @@ impl<'a> Writer<'_, 'a> {
             dropped: FxHashSet::default(),
             named: FxHashMap::default(),
             lazy: Vec::new(),
+            inner: Vec::new(),
+            at_once: FxHashSet::default(),
             conditional: Vec::new(),
             is_aware: false,
         };
         walk.exits(&function.body);
         walk.visit_body(&function.body);
+        walk.names_parameters();
         if walk.is_aware {
             written.is_plain = false;
         }
