@@ -44,6 +44,20 @@ pub fn gives_collection(method: &str) -> bool {
     is_among(|data| &data.giving_collections, method)
 }
 
+/// Whether a function with this path raises in any thread but the main one.
+pub fn needs_main_thread(path: &str) -> bool {
+    is_among(|data| &data.main_thread, path)
+}
+
+/// Whether an attribute or a method of a class gives another object of it.
+pub fn gives_its_class(class: &str, name: &str) -> bool {
+    DATA.giving_their_class.iter().any(|known| {
+        known
+            .strip_suffix(name)
+            .is_some_and(|known| known.strip_suffix('.') == Some(class))
+    })
+}
+
 /// Whether what a function with this path gives holds what it is given.
 pub fn holds_arguments(path: &str) -> bool {
     DATA.holding.iter().any(|known| path.starts_with(known))

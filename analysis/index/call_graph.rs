@@ -255,8 +255,17 @@ impl Graph {
 
     /// The keys of the last names of some functions.
     fn last_names<'i>(&self, ids: impl Iterator<Item = &'i Id>) -> FxHashSet<Key> {
-        ids.filter_map(|id| self.function(*id))
-            .map(|function| name_key(last(&function.name)))
+        let functions = ids.filter_map(|id| self.function(*id));
+        functions
+            .flat_map(|function| {
+                let (around, own) = function
+                    .name
+                    .rsplit_once('.')
+                    .unwrap_or(("", &function.name));
+                // A class is called by its own name.
+                let class = is_constructor(own).then(|| name_key(last(around)));
+                std::iter::once(name_key(own)).chain(class)
+            })
             .collect()
     }
 
@@ -340,6 +349,10 @@ impl Graph {
         let functions = self.next.keys().filter_map(|id| self.function(*id));
         functions
             .map(|function| match function.name.rsplit_once('.') {
+                Some((around, method)) if is_constructor(method) => {
+                    let class = name_key(last(around));
+                    (Some(class), class)
+                }
                 Some((around, method)) => (Some(name_key(last(around))), name_key(method)),
                 None => (None, name_key(&function.name)),
             })
@@ -535,11 +548,8 @@ impl Graph {
                     left.push_back((id, next, conditions));
                     continue;
                 }
-                let Some(function) = self.function(id).filter(|function| function.is_plain) else {
-                    continue;
-                };
-                // What constructors do is often put off, or done once.
-                if self.next.contains_key(&id) || last(&function.name) == "__init__" {
+                let is_plain = self.function(id).is_some_and(|function| function.is_plain);
+                if !is_plain || self.next.contains_key(&id) {
                     continue;
                 }
                 self.next.insert(id, next);
@@ -643,6 +653,11 @@ impl Graph {
         }
         overridden
     }
+}
+
+/// Whether a method runs when an object is made.
+pub(super) fn is_constructor(method: &str) -> bool {
+    matches!(method, "__init__" | "__post_init__")
 }
 
 /// The last component of a dotted name.

@@ -7,6 +7,9 @@ use crate::facts::calls::{Call, Callee, Calls, Path, Target, find};
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::index::call_graph::{BASES, ClassId, Graph, Id, STEPS};
 
+/// What runs when an object of a class is made.
+const CONSTRUCTORS: [&str; 2] = ["__init__", "__post_init__"];
+
 /// What a path leads to.
 #[derive(Clone, Copy)]
 pub(crate) enum Found {
@@ -25,7 +28,9 @@ impl Graph {
         match callee {
             Callee::Plain(target) => match self.target(file, target, STEPS)? {
                 Found::Function(id) => Some(id),
-                Found::Class(class) => self.method(class, "__init__", BASES),
+                Found::Class(class) => CONSTRUCTORS
+                    .iter()
+                    .find_map(|name| self.method(class, name, BASES)),
                 Found::Module(_) => None,
             },
             Callee::Method(class, name) => match self.target(file, class, STEPS)? {
@@ -42,6 +47,14 @@ impl Graph {
             && self.is_constant(file, path, STEPS)
         {
             return true;
+        }
+        // `log.info(…)`, of a logger that a function of another module gives.
+        if let Callee::Method(target @ Target::Import(_), _) = &call.callee
+            && let Some(Found::Function(maker)) = self.target(file, target, STEPS)
+        {
+            return self
+                .function(maker)
+                .is_some_and(|maker| maker.gives_constant && maker.is_plain);
         }
         // A class without a constructor of its own, such as an exception.
         let class = match &call.callee {

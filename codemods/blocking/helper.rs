@@ -101,16 +101,20 @@ impl Codemod for BlockingHelper {
             return None;
         }
         let semantics = &file.semantics;
-        let function = semantics
+        let called = semantics
             .function_in_sight(&call.func)
-            .or_else(|| semantics.function(&call.func))?;
+            .or_else(|| semantics.function(&call.func));
+        let makes_object = called.is_none();
+        let function = called.or_else(|| semantics.class_called(&call.func)?.constructor())?;
         let node = function.node(semantics.db())?;
         // An earlier round may have made a coroutine function of it.
         if node.is_async {
             return None;
         }
         let (place, name) = semantics.place_of_function(&function)?;
-        let chain = file.project.blocking_chain(&place, &name)?;
+        let mut chain = file.project.blocking_chain(&place, &name)?;
+        // What is made is of just this class.
+        chain.is_overridden &= !makes_object;
         if chain.is_crowded() {
             return None;
         }

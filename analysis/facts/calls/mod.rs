@@ -9,6 +9,7 @@
 mod asked;
 pub mod bound;
 pub(crate) mod file_paths;
+mod given;
 mod own;
 mod shared_file;
 mod values;
@@ -163,6 +164,8 @@ pub(crate) struct Function {
     pub(crate) is_async: bool,
     /// Whether calling it runs its body, and a decorator does not make something else of it.
     pub(crate) is_plain: bool,
+    /// Whether it gives only what nobody can change, or what any thread may use.
+    pub(crate) gives_constant: bool,
     pub(crate) calls: Vec<Call>,
     /// What a coroutine function calls without `await`, with the number of these calls.
     pub(crate) asked: Vec<(Callee, u32)>,

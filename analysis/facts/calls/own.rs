@@ -6,8 +6,9 @@ use asyncfix_knowledge::conduct::{
     gives_collection, holds_arguments, is_unchanging, method_changes, method_hands_back,
 };
 use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
@@ -216,6 +217,7 @@ impl<'a> Question<'_, '_, 'a> {
                 writer.is_class(value, self.walk.scope) || self.is_own(value, Extent::Whole)
             }
             Binding::Entered(value) => self.is_own(value, Extent::Whole),
+            Binding::Parameter(_) if self.walk.makes(name) => extent == Extent::Itself,
             Binding::Parameter(parameter) => match parameter.annotation() {
                 Some(annotation) => {
                     writer.is_plain_type(annotation, self.walk.scope)
@@ -264,6 +266,11 @@ impl<'a> Question<'_, '_, 'a> {
     }
 
     fn is_own_attribute(&mut self, attribute: &'a ast::ExprAttribute) -> bool {
+        if let Expr::Name(name) = &*attribute.value
+            && self.walk.makes(&name.id)
+        {
+            return self.is_filled_here(&attribute.attr);
+        }
         match self.walk.value(&attribute.value) {
             Some(Value::Target(Target::Import(path))) => {
                 let path = path.attribute(&attribute.attr);
@@ -276,6 +283,24 @@ impl<'a> Question<'_, '_, 'a> {
             }
             _ => self.is_own(&attribute.value, Extent::Whole),
         }
+    }
+
+    /// Whether a constructor puts into an attribute of its object only what it made.
+    fn is_filled_here(&mut self, name: &'a str) -> bool {
+        let scopes = self.walk.writer.scopes;
+        let own = scopes.all.get(self.walk.scope);
+        let class = own.and_then(|own| scopes.all.get(own.parent));
+        let members = class.map_or(&[][..], |class| &class.members);
+        let mut values = members
+            .iter()
+            .filter(|(member, _, at)| *member == name && *at == self.walk.scope)
+            .map(|(_, binding, _)| match *binding {
+                Binding::Value(value) | Binding::Annotated(_, Some(value)) => Some(value),
+                _ => None,
+            })
+            .peekable();
+        values.peek().is_some()
+            && values.all(|value| value.is_some_and(|value| self.is_own(value, Extent::Whole)))
     }
 
     fn is_own_result(&mut self, call: &'a ast::ExprCall, extent: Extent) -> bool {
@@ -323,6 +348,20 @@ impl<'a> Question<'_, '_, 'a> {
 }
 
 impl<'a> Walk<'_, '_, 'a> {
+    /// Whether a name is that of the object that the function is a constructor of: nobody else has it yet.
+    fn makes(&self, name: &str) -> bool {
+        const CONSTRUCTORS: [&str; 2] = ["__init__", "__post_init__"];
+        let own = self.writer.scopes.all.get(self.scope);
+        CONSTRUCTORS.contains(&self.function.name.as_str())
+            && own.is_some_and(|own| {
+                let class = self
+                    .writer
+                    .scopes
+                    .own_class(self.function, own.parent, name);
+                class.is_some()
+            })
+    }
+
     /// The dotted path of a function or class that is called, where it is none of the file.
     fn called_path(&self, func: &'a Expr) -> Option<String> {
         match self.value(func)? {
@@ -536,14 +575,21 @@ impl<'a> Writer<'_, 'a> {
 
     /// Whether a function of the file says that it gives what nobody can change.
     fn returns_plain(&self, function: u32) -> bool {
-        let Some((scope, function)) = self.function_of(function) else {
-            return false;
-        };
+        self.function_of(function)
+            .is_some_and(|(scope, function)| self.gives_constant(function, scope))
+    }
+
+    /// Whether a function says that it gives what nobody can change, or gives nothing else.
+    pub(super) fn gives_constant(&self, function: &'a ast::StmtFunctionDef, scope: usize) -> bool {
         let parent = self.scopes.all.get(scope).map_or(0, |own| own.parent);
-        function
-            .returns
-            .as_deref()
-            .is_some_and(|returns| self.is_plain_type(returns, parent))
+        match (&function.returns, function.body.last()) {
+            (Some(returns), _) => self.is_plain_type(returns, parent),
+            // `def logger_of(name): return logging.getLogger(name)`
+            (None, Some(Stmt::Return(last))) => last.value.as_deref().is_some_and(|value| {
+                returned_in(&function.body) == 1 && self.is_unchanging(value, scope, STEPS)
+            }),
+            _ => false,
+        }
     }
 
     /// The scope of the class with this number.
@@ -561,6 +607,16 @@ impl<'a> Writer<'_, 'a> {
             _ => None,
         }
     }
+}
+
+/// How many `return` statements stand in a suite.
+fn returned_in(suite: &[Stmt]) -> usize {
+    let inside = |statement: &Stmt| match statement {
+        Stmt::FunctionDef(_) | Stmt::ClassDef(_) => 0,
+        Stmt::Return(_) => 1,
+        other => suites_in(other).into_iter().map(returned_in).sum(),
+    };
+    suite.iter().map(inside).sum()
 }
 
 /// Finds what a function puts into what a name stands for.
@@ -599,7 +655,10 @@ impl<'a> SourceOrderVisitor<'a> for TakenIn<'a> {
                     && self.is_it(&method.value)
                 {
                     let given = call.arguments.iter_source_order();
-                    self.values.extend(given.map(ast::ArgOrKeyword::value));
+                    let given = given.map(ast::ArgOrKeyword::value);
+                    // `rows.sort(key=lambda …)`
+                    self.values
+                        .extend(given.filter(|value| !value.is_lambda_expr()));
                 }
             }
             _ => {}

@@ -1,8 +1,8 @@
 //! What a function does, from a walk through its body.
 
 use crate::facts::loops;
-use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_consumer, is_thread_safe};
-use asyncfix_knowledge::conduct::{calls_at_once, method_changes, reads_at_once};
+use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
+use asyncfix_knowledge::conduct::needs_main_thread;
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
@@ -16,7 +16,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::own::{Extent, Inner};
-use super::{Blocked, Call, Callee, Function, Need, Passed, Slot, Target};
+use super::{Blocked, Call, Callee, Function, Target};
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
 use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
@@ -36,6 +36,8 @@ pub(super) struct Walk<'w, 's, 'a> {
     pub(crate) named: FxHashMap<TextRange, &'a str>,
     /// Generator expressions.
     pub(crate) lazy: Vec<TextRange>,
+    /// The bodies of `try` statements.
+    pub(super) tried: Vec<TextRange>,
     /// Lambdas that run where they stand.
     pub(super) at_once: FxHashSet<TextRange>,
     /// The names that only parts of expressions know.
@@ -105,7 +107,10 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     self.ties(|| "it never returns, so the thread would never end".to_owned());
                 }
             }
-            AnyNodeRef::StmtTry(statement) => self.exits(&statement.body),
+            AnyNodeRef::StmtTry(statement) => {
+                self.tried.extend(range_of(&statement.body));
+                self.exits(&statement.body);
+            }
             AnyNodeRef::Comprehension(clause) => self.assigned(&clause.target),
             AnyNodeRef::StmtExpr(statement) => {
                 self.dropped.insert(statement.value.range());
@@ -344,119 +349,6 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    /// Notes a call of a method, or of a function of a module.
-    fn member_called(&mut self, call: &'a ast::ExprCall, method: &'a ast::ExprAttribute) {
-        match self.value(&method.value) {
-            Some(Value::Target(Target::Import(path))) => {
-                let path = path.attribute(&method.attr);
-                self.function_called(call, Target::Import(path));
-            }
-            Some(Value::Target(target @ Target::Class(_))) => {
-                self.add(call, Callee::Method(target, method.attr.id.clone()));
-                // Whether the first argument is the object depends on the method.
-                let added = self.written.calls.last_mut();
-                for passed in added.into_iter().flat_map(|call| &mut call.passed) {
-                    passed.slot = Slot::Any;
-                }
-            }
-            Some(Value::Instance(class)) => {
-                let is_shared = may_be_shared(&class)
-                    && !(is_builtin(&class) && reads_at_once(&method.attr))
-                    && !self.is_own(&method.value, Extent::Itself);
-                if is_shared {
-                    self.of_given(call, &method.value);
-                } else {
-                    self.method_called(call, class, &method.attr);
-                }
-            }
-            Some(Value::Made) => {}
-            Some(Value::Outside) if reads_at_once(&method.attr) => {}
-            Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
-                if !self.is_made_here(&method.value) {
-                    self.of_given(call, &method.value);
-                }
-            }
-        }
-    }
-
-    /// Notes a call of a method of something that may be somebody else's: whether it is depends on the parameters that it
-    /// comes from.
-    fn of_given(&mut self, call: &'a ast::ExprCall, value: &'a Expr) {
-        let changes =
-            matches!(&*call.func, Expr::Attribute(method) if method_changes(&method.attr));
-        match self.own_if(value, Extent::Itself) {
-            Some(given) if given.is_empty() => {}
-            Some(given) if !changes => self.needs(call, &given),
-            _ => self.unknown(call),
-        }
-    }
-
-    /// Notes what a call needs to know of these parameters.
-    fn needs(&mut self, call: &'a ast::ExprCall, given: &[&'a str]) {
-        let written = Name::new(one_line(self.writer.text(&*call.func)));
-        for (name, position) in self.parameters().into_iter().zip(0..) {
-            let is_known = self
-                .written
-                .needs
-                .iter()
-                .any(|need| need.parameter == *name);
-            if !is_known && given.contains(&name) {
-                self.written.needs.push(Need {
-                    parameter: Name::new(name),
-                    position,
-                    written: written.clone(),
-                });
-            }
-        }
-    }
-
-    /// The names of the parameters but for the object that a method belongs to.
-    fn parameters(&self) -> Vec<&'a str> {
-        let scopes = self.writer.scopes;
-        let parent = scopes.all.get(self.scope).map_or(0, |own| own.parent);
-        let parameters = self.function.parameters.iter_non_variadic_params();
-        parameters
-            .map(|parameter| parameter.name().as_str())
-            .filter(|name| scopes.own_class(self.function, parent, name).is_none())
-            .collect()
-    }
-
-    /// Notes the names of the parameters, where it matters what the function is given.
-    pub(super) fn names_parameters(&mut self) {
-        let depends = |call: &Call| {
-            let mut passed = call.passed.iter();
-            passed.any(|passed| passed.by.is_some())
-        };
-        if self.written.calls.iter().any(depends) {
-            self.written.parameters = self.parameters().into_iter().map(Name::new).collect();
-        }
-    }
-
-    /// The arguments of a call that others may change.
-    fn passed(&self, call: &'a ast::ExprCall) -> Box<[Passed]> {
-        let given = call
-            .arguments
-            .args
-            .iter()
-            .zip(0..)
-            .map(|(value, at)| match value {
-                Expr::Starred(starred) => (Slot::Any, &*starred.value),
-                value => (Slot::Position(at), value),
-            });
-        let keywords = call.arguments.keywords.iter();
-        let keywords = keywords.map(|keyword| match &keyword.arg {
-            Some(name) => (Slot::Keyword(name.id.clone()), &keyword.value),
-            None => (Slot::Any, &keyword.value),
-        });
-        let passed = given.chain(keywords).filter_map(|(slot, value)| {
-            let by = self.own_if(value, Extent::Whole);
-            let by = by.map(|names| names.into_iter().map(Name::new).collect::<Box<[Name]>>());
-            (slot == Slot::Any || by.as_ref().is_none_or(|names| !names.is_empty()))
-                .then_some(Passed { slot, by })
-        });
-        passed.collect()
-    }
-
     /// Notes the functions that a call is given, and may call.
     fn given(&mut self, call: &'a ast::ExprCall) {
         let values = call.arguments.args.iter();
@@ -483,35 +375,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    /// Whether a call runs the lambda that it is given, for each part of something else that it is given, before it
-    /// returns: then that is code of the function.
-    fn runs_here(&mut self, call: &'a ast::ExprCall, lambda: &'a ast::ExprLambda) -> bool {
-        let mut others = call
-            .arguments
-            .args
-            .iter()
-            .filter(|value| !value.is_lambda_expr());
-        let source = match &*call.func {
-            Expr::Attribute(method) if &method.attr == "sort" => Some(&*method.value),
-            func => match self.writer.target(func, self.scope) {
-                Target::Import(path)
-                    if path.dotted().is_some_and(|path| {
-                        calls_at_once(path) && (is_consumer(path) || self.is_used_up(call))
-                    }) =>
-                {
-                    others.next()
-                }
-                _ => None,
-            },
-        };
-        let Some(source) = source else {
-            return false;
-        };
-        self.binds_parameters(lambda, source);
-        self.at_once.insert(lambda.range())
-    }
-
-    fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
+    pub(super) fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
         let written = Name::new(one_line(self.writer.text(&*call.func)));
         let conditions = self.conditions(call);
         let passed = match callee {
@@ -527,7 +391,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Notes a call of something unknown. The first one tells all that there is to know.
-    fn unknown(&mut self, call: &'a ast::ExprCall) {
+    pub(super) fn unknown(&mut self, call: &'a ast::ExprCall) {
         let is_known = |known: &Call| matches!(known.callee, Callee::Plain(Target::Unknown));
         if !self.written.calls.iter().any(is_known) {
             self.add(call, Callee::Plain(Target::Unknown));
@@ -546,7 +410,7 @@ impl<'a> Walk<'_, '_, 'a> {
         known.get_or_insert_with(|| reason().into_boxed_str());
     }
 
-    fn function_called(&mut self, call: &'a ast::ExprCall, target: Target) {
+    pub(super) fn function_called(&mut self, call: &'a ast::ExprCall, target: Target) {
         let path = match &target {
             Target::Import(path) => path.dotted(),
             _ => None,
@@ -555,8 +419,18 @@ impl<'a> Walk<'_, '_, 'a> {
             self.add(call, Callee::Plain(target));
             return;
         };
+        if needs_main_thread(path) {
+            self.ties(|| format!("`{path}` works only in the main thread"));
+            return;
+        }
         if AWARE.contains(&path) {
-            self.is_aware = true;
+            // Without a running loop these raise: only who catches that can do without one.
+            let is_certain = NEEDING_LOOP.contains(&path)
+                && !self
+                    .tried
+                    .iter()
+                    .any(|body| body.contains_range(call.range()));
+            self.is_aware |= !is_certain;
             self.ties(|| {
                 format!(
                     "`{path}` is called on the way, and another thread has no running event loop"
@@ -577,7 +451,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn method_called(&mut self, call: &'a ast::ExprCall, class: Target, method: &str) {
+    pub(super) fn method_called(&mut self, call: &'a ast::ExprCall, class: Target, method: &str) {
         let path = match &class {
             Target::Import(path) => path.dotted(),
             _ => None,
@@ -598,7 +472,13 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn blocking(&mut self, call: &'a ast::ExprCall, name: &str, row: &Row, is_method: bool) {
+    pub(super) fn blocking(
+        &mut self,
+        call: &'a ast::ExprCall,
+        name: &str,
+        row: &Row,
+        is_method: bool,
+    ) {
         // Single calls of the system are a rule of their own, off unless it is asked for.
         if row.code == PATH_CALL || row.direct {
             return;
@@ -612,14 +492,26 @@ impl<'a> Walk<'_, '_, 'a> {
         if is_made && !self.is_used_up(call) || is_lazy {
             return;
         }
-        let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call));
+        // What the function made for itself is used by one thread only.
+        let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call))
+            || row.memory
+            || is_method
+                && row.kind == Kind::ToThread
+                && row.code == HTTP
+                && self.is_receiver_own(call);
         self.writes(call, row, is_method);
         if row.kind == Kind::Report && !is_whole {
             self.ties(|| row.reason.clone().unwrap_or_default());
         } else if let Some(reason) = unsafe_because(row, call).filter(|_| !is_whole && !row.lazy) {
             self.shares(|| reason.to_owned());
         }
-        if !always_blocks(row, call) {
+        let function = self.writer.text(self.function);
+        if !always_blocks(row, call, function, self.writer.source)
+            || row.shared && self.is_receiver_own(call)
+        {
+            return;
+        }
+        if row.memory && !self.is_on_disk(call) {
             return;
         }
         let conditions = self.conditions(call);
@@ -747,31 +639,14 @@ fn range_of(suite: &[Stmt]) -> Option<TextRange> {
     Some(TextRange::new(suite.first()?.start(), suite.last()?.end()))
 }
 
-/// Whether a method of an instance of a class may change it, as `append` does, where it may be somebody
-/// else's too. What a function hands out counts as an instance of it.
-fn may_be_shared(class: &Target) -> bool {
-    const CONTAINERS: [&str; 4] = ["list", "dict", "set", "bytearray"];
-    let Target::Import(path) = class else {
-        return false;
-    };
-    let Some(dotted) = path.dotted() else {
-        return false;
-    };
-    hands_out(dotted)
-        || match dotted.split_once('.') {
-            Some(("builtins", class)) => CONTAINERS.contains(&class),
-            Some((package, _)) => package == "collections",
-            None => false,
-        }
-}
-
-/// Whether a class is built in.
-fn is_builtin(class: &Target) -> bool {
-    matches!(class, Target::Import(path) if path.dotted().is_some_and(|path| path.starts_with("builtins.") && !hands_out(path)))
-}
-
 /// What the thread that holds it may take once more, and no other.
 const HELD: [&str; 2] = ["threading.RLock", "threading.Condition"];
+
+/// What asks for the running loop, and raises where there is none.
+const NEEDING_LOOP: [&str; 2] = ["asyncio.get_running_loop", "asyncio.current_task"];
+
+/// The rule of requests over the network.
+const HTTP: &str = "AF202";
 
 /// The rule of single calls of the system.
 const PATH_CALL: &str = "AF208";

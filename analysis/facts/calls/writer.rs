@@ -48,7 +48,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
 
 pub(super) struct Writer<'s, 'a> {
     pub(crate) scopes: &'s Scopes<'a>,
-    source: &'s str,
+    pub(super) source: &'s str,
     pub(super) table: &'s Table,
     /// Whether the file may make something that belongs to its thread.
     pub(super) has_bound: bool,
@@ -228,6 +228,7 @@ impl<'a> Writer<'_, 'a> {
             name: Name::new(self.qualified(&function.name, parent)),
             is_async: function.is_async,
             is_plain: is_only && is_transparent && !function.is_async && !yields(function),
+            gives_constant: self.gives_constant(function, scope),
             calls: Vec::new(),
             asked: Vec::new(),
             blocked: None,
@@ -260,6 +261,7 @@ impl<'a> Writer<'_, 'a> {
             lazy: Vec::new(),
             inner: Vec::new(),
             at_once: FxHashSet::default(),
+            tried: Vec::new(),
             conditional: Vec::new(),
             is_aware: false,
         };
