@@ -24,6 +24,11 @@ pub trait Codemod: Sync {
         false
     }
 
+    /// Whether its mistake is none in a branch for coroutine functions, whose other branch is for plain ones.
+    fn minds_twins(&self) -> bool {
+        true
+    }
+
     /// Whether it asks for types, and so needs to know what the other files define.
     fn asks_for_types(&self) -> bool {
         false

@@ -168,7 +168,7 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
                 }
             };
             if possible
-                && !duals::has_twin(self.file, &site)
+                && !duals::has_twin(self.file, &site, codemod.minds_twins())
                 && let Some(mut finding) = codemod.check(self.file, &site)
             {
                 if let Remedy::Rewrite(rewrite) = finding.remedy {

@@ -48,6 +48,9 @@ pub struct Row {
     /// Dotted paths of methods.
     #[serde(default)]
     pub methods: Vec<String>,
+    /// Dotted paths of methods by the attributes of the class that they are reached through.
+    #[serde(default)]
+    pub members: Vec<String>,
     /// The code of the rule that reports the call.
     pub code: String,
     /// What becomes of it.
@@ -135,6 +138,7 @@ impl Row {
         Self {
             functions: Vec::new(),
             methods: Vec::new(),
+            members: Vec::new(),
             code: code.to_owned(),
             kind,
             replacement: None,
@@ -238,6 +242,14 @@ pub(crate) struct Data {
     fresh: Vec<String>,
     changing: Vec<String>,
     handing_out: Vec<String>,
+    pub(crate) unchanging: Vec<String>,
+    pub(crate) giving_collections: Vec<String>,
+    pub(crate) holding: Vec<String>,
+    pub(crate) giving_their_class: Vec<String>,
+    pub(crate) main_thread: Vec<String>,
+    pub(crate) handing_back_methods: Vec<String>,
+    pub(crate) reading_at_once: Vec<String>,
+    pub(crate) calling_at_once: Vec<String>,
     pub(crate) unique: Vec<String>,
     pub(crate) stateful_tools: Vec<String>,
     pub(crate) reading_commands: FxHashMap<String, Vec<String>>,
@@ -337,7 +349,7 @@ static TABLE: LazyLock<Arc<Table>> = LazyLock::new(|| {
         for path in &row.functions {
             table.add(path, Found::AsFunction, &row);
         }
-        for path in &row.methods {
+        for path in row.methods.iter().chain(&row.members) {
             table.add(path, Found::AsMethod, &row);
         }
     }

@@ -38,6 +38,57 @@ pub fn command_only_reads(tool: &str, word: &str) -> bool {
     known.is_some_and(|words| words.iter().any(|known| known == word))
 }
 
+/// Whether what a function, class or name with this path stands for or gives can be changed by nobody.
+pub fn is_unchanging(path: &str) -> bool {
+    DATA.unchanging
+        .iter()
+        .any(|known| match known.strip_suffix('.') {
+            Some(package) => path
+                .strip_prefix(package)
+                .is_some_and(|rest| rest.starts_with('.')),
+            None => known == path,
+        })
+}
+
+/// Whether a method of something that cannot be changed gives a collection, which can.
+pub fn gives_collection(method: &str) -> bool {
+    is_among(|data| &data.giving_collections, method)
+}
+
+/// Whether a function with this path raises in any thread but the main one.
+pub fn needs_main_thread(path: &str) -> bool {
+    is_among(|data| &data.main_thread, path)
+}
+
+/// Whether an attribute or a method of a class gives another object of it.
+pub fn gives_its_class(class: &str, name: &str) -> bool {
+    DATA.giving_their_class.iter().any(|known| {
+        known
+            .strip_suffix(name)
+            .is_some_and(|known| known.strip_suffix('.') == Some(class))
+    })
+}
+
+/// Whether what a function with this path gives holds what it is given.
+pub fn holds_arguments(path: &str) -> bool {
+    DATA.holding.iter().any(|known| path.starts_with(known))
+}
+
+/// Whether a method of this name may give back what it is given.
+pub fn method_hands_back(name: &str) -> bool {
+    is_among(|data| &data.handing_back_methods, name)
+}
+
+/// Whether a function with this path calls what it is given before it returns, with parts of what else it is given.
+pub fn calls_at_once(path: &str) -> bool {
+    is_among(|data| &data.calling_at_once, path)
+}
+
+/// Whether a method of a built-in collection reads it in one step, whatever other threads do meanwhile.
+pub fn reads_at_once(name: &str) -> bool {
+    is_among(|data| &data.reading_at_once, name)
+}
+
 /// What a function does with the collections that it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taking {

@@ -15,9 +15,9 @@ const CALLERS: [&str; 3] = ["_IS_SYNC", "_IS_ASYNC", "IS_ASYNC"];
 const QUESTIONS: [&str; 3] = ["iscoroutine", "isawaitable", "is_coroutine"];
 
 /// Whether `site` stands in a branch for one kind of caller: `if _IS_SYNC:`, `if True:  # ASYNC`
-/// (both as unasync and its like use them), or a branch on whether a function that has to do with it is a
-/// coroutine function. Judged by names, because being wrong here only means to hold back.
-pub fn has_twin(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>) -> bool {
+/// (both as unasync and its like use them), or, where that counts, a branch on whether a function that has to do with it
+/// is a coroutine function. Judged by names, because being wrong here only means to hold back.
+pub fn has_twin(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>, counts_questions: bool) -> bool {
     site.enclosing_in_function().any(|(node, _)| {
         let AnyNodeRef::StmtIf(statement) = node else {
             return false;
@@ -29,7 +29,7 @@ pub fn has_twin(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>) -> bool {
         let header = TextRange::new(statement.start(), header_end);
         let test = file.text(&*statement.test);
         CALLERS.iter().any(|word| test.contains(word))
-            || asks_about(file, &statement.test, site.node)
+            || counts_questions && asks_about(file, &statement.test, site.node)
             || file
                 .comments
                 .comments_in_range(header)

@@ -97,7 +97,9 @@ pub fn limits_connections(body: &[Stmt]) -> bool {
                 && let Some(limit) =
                     last_name(&call.func).and_then(|name| TABLE.connection_limits.get(name))
             {
-                self.0 |= call.arguments.find_keyword(limit).is_some();
+                // `limit=0` stands for none.
+                let given = call.arguments.find_keyword(limit);
+                self.0 |= given.is_some_and(|given| !is_no_limit(&given.value));
             }
             TraversalSignal::Traverse
         }
@@ -105,4 +107,15 @@ pub fn limits_connections(body: &[Stmt]) -> bool {
     let mut search = Clients(false);
     search.visit_body(body);
     search.0
+}
+
+/// Whether a value says that there is no limit.
+fn is_no_limit(value: &Expr) -> bool {
+    match value {
+        Expr::NoneLiteral(_) => true,
+        Expr::NumberLiteral(number) => {
+            matches!(&number.value, ast::Number::Int(int) if *int == ast::Int::ZERO)
+        }
+        _ => false,
+    }
 }

@@ -1,8 +1,8 @@
 //! What makes a task: functions of asyncio, and the method of a loop.
 
-use asyncfix_knowledge::loops::SOURCES;
+use asyncfix_knowledge::loops::{SOURCES, is_loop as is_loop_class};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 
 use crate::file::ParsedFile;
 use crate::infer::types::ClassOf;
@@ -51,8 +51,7 @@ fn is_future(class: &str) -> bool {
 /// Whether an expression could be what [`is_loop`] says is one.
 pub fn may_be_loop(receiver: &Expr) -> bool {
     match receiver {
-        Expr::Call(_) | Expr::Name(_) => true,
-        Expr::Attribute(attribute) => is_loop_name(&attribute.attr),
+        Expr::Call(_) | Expr::Name(_) | Expr::Attribute(_) => true,
         _ => false,
     }
 }
@@ -61,6 +60,33 @@ pub fn may_be_loop(receiver: &Expr) -> bool {
 /// where nothing else is said, by the places where programs keep it (`loop`, `self.loop`,
 /// `client.loop`). Any other receiver of `create_task` may keep its tasks.
 pub fn is_loop(file: &ParsedFile<'_, '_>, receiver: &Expr) -> bool {
+    is_loop_in_sight(file, receiver) || is_loop_by_type(file, receiver)
+}
+
+/// Whether an expression is an event loop by its type, wherever that comes from: another module, a function of the
+/// project.
+fn is_loop_by_type(file: &ParsedFile<'_, '_>, receiver: &Expr) -> bool {
+    matches!(file.semantics.class_of(receiver), ClassOf::Known(class) if is_loop_class(&class))
+        || matches!(receiver, Expr::Call(call) if gives_loop(file, call))
+}
+
+/// Whether a function of the project is called that gives nothing but an event loop.
+fn gives_loop(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {
+    let semantics = &file.semantics;
+    let Some(function) = semantics.function_in_sight(&call.func) else {
+        return false;
+    };
+    let own = semantics.of_function(&function);
+    let node = function.node(semantics.db()).filter(|node| !node.is_async);
+    node.is_some_and(|node| match (&node.returns, node.body.last()) {
+        (Some(returns), _) => names_loop(returns),
+        (None, Some(Stmt::Return(last))) => matches!(last.value.as_deref(),
+            Some(Expr::Call(source)) if own.means(&source.func, &SOURCES)),
+        _ => false,
+    })
+}
+
+fn is_loop_in_sight(file: &ParsedFile<'_, '_>, receiver: &Expr) -> bool {
     match receiver {
         // A project's own `get_running_loop` is a wrapper of asyncio's.
         Expr::Call(call) => match &*call.func {

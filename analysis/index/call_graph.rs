@@ -8,12 +8,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file_users::FileUsers;
 use crate::facts::calls::{
-    Blocked, Bond, CONDITIONS, Callee, Calls, Class, ClassMember, Function, SharedFile, Target,
-    bound, find,
+    Blocked, Bond, CONDITIONS, Callee, Calls, Class, ClassMember, Function, Need, SharedFile,
+    Target, bound, find,
 };
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::facts::value_flow::Place;
 use crate::index::call_targets::{Found, is_at};
+use crate::index::needs::{Needed, Passing};
 
 /// How many names are followed to find out what an import means.
 pub(super) const STEPS: usize = 16;
@@ -45,6 +46,8 @@ struct Links {
     tied: Vec<(Id, Reason)>,
     shared: Vec<(Id, Reason)>,
     unknown: Vec<(Id, Reason)>,
+    /// The functions that are given what others may change, each with its caller and the number of the call.
+    passing: Vec<(Id, (Id, u32))>,
     /// The functions that write a file that all calls share.
     writers: Vec<(Id, Id)>,
 }
@@ -60,7 +63,7 @@ enum Next {
 
 /// Why a function, or one that it calls, cannot simply run in a thread.
 #[derive(Debug, Clone, Copy)]
-enum Reason {
+pub(super) enum Reason {
     /// This function is tied to its thread.
     Tied(Id),
     /// This one shares something.
@@ -69,6 +72,8 @@ enum Reason {
     Borrowed(Id, u32),
     /// Of the calls of this one, that with this number leads to something unknown.
     Unknown(Id, u32),
+    /// Of what this one needs to know of its parameters, that with this number is not known.
+    Needs(Id, u32),
 }
 
 /// What is known of a function that blocks.
@@ -88,6 +93,8 @@ pub struct Chain {
     pub is_beside_writer: bool,
     /// How many calls of it stand in coroutine functions, where these are many; otherwise none are counted.
     pub callers: usize,
+    /// The parameters that must be given what nobody else can change.
+    pub needs: Vec<Need>,
     /// A file that it, or a function it calls, writes whatever it is given.
     pub writes: Option<SharedFile>,
 }
@@ -108,11 +115,22 @@ impl Chain {
         self.bond.clone().or(overridden)
     }
 
+    /// Why the function cannot run in a thread with what it is given, where `is_plain` says of a need whether it is
+    /// given what nobody can change.
+    pub fn limit_of_arguments(&self, is_plain: impl Fn(&Need) -> bool) -> Option<Bond> {
+        let unknown = self.needs.iter().find(|need| !is_plain(need))?;
+        Some(Bond::Shared(unknown_method(&unknown.written)))
+    }
+
     /// Whether the function is reported once, where it is defined: it has many callers, and none of them can be
     /// fixed without a second look.
     pub fn is_crowded(&self) -> bool {
         self.callers >= MANY && self.limits().is_some()
     }
+}
+
+fn unknown_method(written: &str) -> String {
+    format!("can't tell whether `{written}` is thread-safe")
 }
 
 /// A method of the project.
@@ -140,6 +158,8 @@ pub struct Graph {
     bonds: FxHashMap<Id, Reason>,
     /// For each function that writes a file that all calls share: the function that does so in the end.
     writers: FxHashMap<Id, Id>,
+    /// For each function: what it needs to know of its parameters.
+    pub(super) needs: FxHashMap<Id, Vec<Needed>>,
     /// For each method that subclasses have in another form: theirs, `None` where that is no method.
     overridden: FxHashMap<Id, Vec<Option<Id>>>,
     /// The last names of the functions that block.
@@ -188,7 +208,11 @@ impl Graph {
         let mut shared = VecDeque::new();
         let mut unknown = VecDeque::new();
         let mut writers = VecDeque::new();
+        let mut passing = Passing::default();
         for links in links {
+            for (called, call) in links.passing {
+                passing.entry(called).or_default().push(call);
+            }
             for (called, caller) in links.calls {
                 callers.entry(called).or_default().push(caller);
             }
@@ -199,6 +223,9 @@ impl Graph {
             writers.extend(links.writers);
         }
         self.follow_blocked(blocked, &callers);
+        let (needs, not_known) = self.follow_needs(&passing);
+        self.needs = needs;
+        unknown.extend(not_known);
         // What belongs to its thread weighs more than what is shared.
         for reasons in [tied, shared, unknown] {
             follow_up(&mut self.bonds, reasons, &callers);
@@ -228,8 +255,17 @@ impl Graph {
 
     /// The keys of the last names of some functions.
     fn last_names<'i>(&self, ids: impl Iterator<Item = &'i Id>) -> FxHashSet<Key> {
-        ids.filter_map(|id| self.function(*id))
-            .map(|function| name_key(last(&function.name)))
+        let functions = ids.filter_map(|id| self.function(*id));
+        functions
+            .flat_map(|function| {
+                let (around, own) = function
+                    .name
+                    .rsplit_once('.')
+                    .unwrap_or(("", &function.name));
+                // A class is called by its own name.
+                let class = is_constructor(own).then(|| name_key(last(around)));
+                std::iter::once(name_key(own)).chain(class)
+            })
             .collect()
     }
 
@@ -280,6 +316,9 @@ impl Graph {
                     .or_insert_with(|| self.callee(number, &call.callee));
                 if let Some(target) = target {
                     links.calls.push((target, (id, call.conditions)));
+                    if !call.passed.is_empty() {
+                        links.passing.push((target, (id, at)));
+                    }
                 }
                 let is_harmless = match target.map(|target| self.function(target)) {
                     // Otherwise its body is not looked into, or does not run here.
@@ -310,6 +349,10 @@ impl Graph {
         let functions = self.next.keys().filter_map(|id| self.function(*id));
         functions
             .map(|function| match function.name.rsplit_once('.') {
+                Some((around, method)) if is_constructor(method) => {
+                    let class = name_key(last(around));
+                    (Some(class), class)
+                }
                 Some((around, method)) => (Some(name_key(last(around))), name_key(method)),
                 None => (None, name_key(&function.name)),
             })
@@ -350,6 +393,7 @@ impl Graph {
             is_conditional: self.conditional.contains(&first),
             is_beside_writer: is_beside_writer && !changes_files,
             callers: self.crowded.get(&first).copied().unwrap_or_default(),
+            needs: self.needs_of(first),
             writes: self
                 .writers
                 .get(&first)
@@ -395,7 +439,11 @@ impl Graph {
                 let calls = self.function(id).map(|function| &function.calls);
                 let call = calls.and_then(|calls| calls.get(call as usize));
                 let written = call.map_or("", |call| call.written.as_str());
-                Bond::Shared(format!("can't tell whether `{written}` is thread-safe"))
+                Bond::Shared(unknown_method(written))
+            }
+            Reason::Needs(id, at) => {
+                let need = self.need((id, at));
+                Bond::Shared(unknown_method(need.map_or("", |need| &need.written)))
             }
         }
     }
@@ -500,11 +548,8 @@ impl Graph {
                     left.push_back((id, next, conditions));
                     continue;
                 }
-                let Some(function) = self.function(id).filter(|function| function.is_plain) else {
-                    continue;
-                };
-                // What constructors do is often put off, or done once.
-                if self.next.contains_key(&id) || last(&function.name) == "__init__" {
+                let is_plain = self.function(id).is_some_and(|function| function.is_plain);
+                if !is_plain || self.next.contains_key(&id) {
                     continue;
                 }
                 self.next.insert(id, next);
@@ -608,6 +653,11 @@ impl Graph {
         }
         overridden
     }
+}
+
+/// Whether a method runs when an object is made.
+pub(super) fn is_constructor(method: &str) -> bool {
+    matches!(method, "__init__" | "__post_init__")
 }
 
 /// The last component of a dotted name.

@@ -7,6 +7,9 @@ use crate::facts::calls::{Call, Callee, Calls, Path, Target, find};
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::index::call_graph::{BASES, ClassId, Graph, Id, STEPS};
 
+/// What runs when an object of a class is made.
+const CONSTRUCTORS: [&str; 2] = ["__init__", "__post_init__"];
+
 /// What a path leads to.
 #[derive(Clone, Copy)]
 pub(crate) enum Found {
@@ -25,7 +28,9 @@ impl Graph {
         match callee {
             Callee::Plain(target) => match self.target(file, target, STEPS)? {
                 Found::Function(id) => Some(id),
-                Found::Class(class) => self.method(class, "__init__", BASES),
+                Found::Class(class) => CONSTRUCTORS
+                    .iter()
+                    .find_map(|name| self.method(class, name, BASES)),
                 Found::Module(_) => None,
             },
             Callee::Method(class, name) => match self.target(file, class, STEPS)? {
@@ -37,6 +42,20 @@ impl Graph {
 
     /// Whether a call that leads to no function of the project runs none of its code.
     pub(crate) fn is_harmless(&self, file: u32, call: &Call) -> bool {
+        // `log.info(…)`, of a logger that another module made.
+        if let Callee::Plain(Target::Import(path)) = &call.callee
+            && self.is_constant(file, path, STEPS)
+        {
+            return true;
+        }
+        // `log.info(…)`, of a logger that a function of another module gives.
+        if let Callee::Method(target @ Target::Import(_), _) = &call.callee
+            && let Some(Found::Function(maker)) = self.target(file, target, STEPS)
+        {
+            return self
+                .function(maker)
+                .is_some_and(|maker| maker.gives_constant && maker.is_plain);
+        }
         // A class without a constructor of its own, such as an exception.
         let class = match &call.callee {
             Callee::Plain(target) => self.target(file, target, STEPS),
@@ -48,6 +67,37 @@ impl Graph {
         ["__new__", "__post_init__"]
             .iter()
             .all(|name| self.method(class, name, BASES).is_none())
+    }
+
+    /// Whether a path leads to a method of what a module of the project makes for any thread to use.
+    fn is_constant(&self, from: u32, path: &Path, steps: usize) -> bool {
+        let Some((steps, components)) = steps.checked_sub(1).zip(self.components(from, path))
+        else {
+            return false;
+        };
+        (1..components.len().saturating_sub(1)).rev().any(|split| {
+            let (module, names) = components.split_at(split);
+            let file = self.module(from, module, path.level > 0);
+            let Some((file, (name, rest))) = file.zip(names.split_first()) else {
+                return false;
+            };
+            let Some(calls) = self.file(file) else {
+                return false;
+            };
+            let found = calls
+                .constants
+                .binary_search_by(|known| (**known).cmp(name));
+            match find(&calls.names, name) {
+                _ if found.is_ok() => true,
+                Some(Target::Import(inner)) => {
+                    let inner = rest
+                        .iter()
+                        .fold(inner.clone(), |path, name| path.attribute(name));
+                    self.is_constant(file, &inner, steps)
+                }
+                _ => false,
+            }
+        })
     }
 
     fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {

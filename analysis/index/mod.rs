@@ -6,5 +6,6 @@ pub mod call_graph;
 mod call_targets;
 pub mod file_users;
 pub mod hierarchy;
+mod needs;
 pub mod project;
 pub mod reach;

@@ -8,7 +8,7 @@ use ty_python_core::scope::NodeWithScopeRef;
 
 use super::STEPS;
 use super::attribute_facts::Told;
-use crate::resolve::definitions::{BASES, Class};
+use crate::resolve::definitions::{BASES, Class, Function};
 use crate::resolve::semantics::Semantics;
 use crate::resolve::versions;
 
@@ -328,6 +328,16 @@ impl<'db> Class<'db> {
             [method] if method.kind(self.own.db()).is_function_def() => Some(Some(method)),
             _ => None,
         }
+    }
+
+    /// The function of the class itself that runs when an object of it is made.
+    pub fn constructor(&self) -> Option<Function<'db>> {
+        if self.is_swapped() || self.own_method("__new__")?.is_some() {
+            return None;
+        }
+        let mut methods = ["__init__", "__post_init__"].into_iter();
+        let method = methods.find_map(|name| self.own_method(name).flatten())?;
+        self.own.function_of(method)
     }
 
     /// What the body of a class defines under a name; `None` where it may be something else.

@@ -11,7 +11,7 @@ use ty_python_semantic::{
 };
 
 use crate::facts::spelling::Explained;
-use crate::resolve::definitions::Function;
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
 
 /// Whether all a function does is to raise an exception.
@@ -45,6 +45,14 @@ impl<'db> Semantics<'db> {
             }
             _ => None,
         }
+    }
+
+    /// The class that a callee expression names, where it names one alone.
+    pub fn class_called(&self, callee: &Expr) -> Option<Class<'db>> {
+        let [definition] = self.definitions_named(callee.into())[..] else {
+            return None;
+        };
+        Class::of(self, definition)
     }
 
     /// The class whose method the first parameter `receiver` belongs to.

@@ -35,6 +35,8 @@ pub(super) struct Block<'a, 'f, 'db> {
     changed: Option<TextRange>,
     /// Why it cannot be moved into a function.
     pub(super) obstacle: Option<&'static str>,
+    /// What is left out.
+    without: Option<TextRange>,
     depth: Depth,
 }
 
@@ -53,12 +55,19 @@ impl<'a, 'f, 'db> Block<'a, 'f, 'db> {
             calls: Vec::new(),
             changed: None,
             obstacle: None,
+            without: None,
             depth: Depth::default(),
         }
     }
 
-    pub(super) fn of_statement(file: &'f File<'a, 'db>, statement: &'a Stmt) -> Self {
+    /// Of a statement, `without` the expression at this place.
+    pub(super) fn of_statement(
+        file: &'f File<'a, 'db>,
+        statement: &'a Stmt,
+        without: Option<TextRange>,
+    ) -> Self {
         let mut block = Self::empty(file);
+        block.without = without;
         block.visit_stmt(statement);
         bound_for_certain(statement, &mut block.definite);
         let mut last = statement;
@@ -153,6 +162,11 @@ fn root(expr: &Expr) -> Option<&ast::ExprName> {
     }
 }
 
+/// Whether control does not get behind a suite.
+fn never_ends(suite: &[Stmt]) -> bool {
+    matches!(suite.last(), Some(Stmt::Raise(_) | Stmt::Return(_)))
+}
+
 /// Adds the names that a statement has bound whenever it ends without an exception.
 fn bound_for_certain<'a>(statement: &'a Stmt, names: &mut FxHashSet<&'a str>) {
     let mut bind = |target: &'a Expr| bind_target(target, names);
@@ -175,6 +189,9 @@ fn bound_for_certain<'a>(statement: &'a Stmt, names: &mut FxHashSet<&'a str>) {
             let clauses = inner.elif_else_clauses.iter();
             is_exhaustive |= clauses.clone().any(|clause| clause.test.is_none());
             for suite in std::iter::once(&inner.body).chain(clauses.map(|clause| &clause.body)) {
+                if never_ends(suite) {
+                    continue;
+                }
                 let mut way = FxHashSet::default();
                 for statement in suite {
                     bound_for_certain(statement, &mut way);
@@ -202,6 +219,7 @@ fn bound_for_certain<'a>(statement: &'a Stmt, names: &mut FxHashSet<&'a str>) {
             let handlers: Vec<FxHashSet<&str>> = inner
                 .handlers
                 .iter()
+                .filter(|ExceptHandler::ExceptHandler(handler)| !never_ends(&handler.body))
                 .map(|ExceptHandler::ExceptHandler(handler)| way([&handler.body, &[]]))
                 .collect();
             names.extend(
@@ -245,11 +263,14 @@ pub(super) fn bound_by_alias(alias: &ast::Alias) -> &str {
     }
 }
 
-const AWAITS: &str = "the `with` block contains `await`; move the file access into a sync function and \
+pub(super) const AWAITS: &str = "the `with` block contains `await`; move the file access into a sync function and \
                       run that in `asyncio.to_thread`";
 
 impl<'a> SourceOrderVisitor<'a> for Block<'a, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if node.is_expr_await() && self.without == Some(node.range()) {
+            return TraversalSignal::Skip;
+        }
         let in_function = self.depth.is_inside();
         let mut obstacle = |reason| {
             self.obstacle.get_or_insert(reason);

@@ -16,10 +16,10 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::Ranged;
 
-use crate::blocking::alone;
 use crate::blocking::given::Given;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::thread::{self};
+use crate::blocking::{alone, awaiting};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
@@ -101,6 +101,7 @@ impl Codemod for BlockingCall {
             || is_awaited(site) && called.row.kind != Kind::Replace
             || is_moved && goes_with_another(file, site, self.rule.code)
             || called.row.kind == Kind::WrapFuture && is_done(file, call)
+            || called.row.kind == Kind::Outline && awaiting::is_handed_on(file, site)
             || called.row.kind == Kind::Report
                 && is_reported_where_made(file, site, call, surroundings.owner, self.rule.code)
             || self.may_be_alone && alone::nothing_else_runs(file, surroundings.owner)

@@ -4,7 +4,7 @@ use asyncfix_analysis::answers::blocking::Called;
 use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::blocking_calls;
-use asyncfix_analysis::facts::calls::{Bond, bound};
+use asyncfix_analysis::facts::calls::{Bond, Need, bound};
 use asyncfix_analysis::facts::key::name_key;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::call_graph::Chain;
@@ -12,6 +12,7 @@ use asyncfix_analysis::index::reach::Sought;
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::blocking::{Kind, Row, ThreadBound};
+use asyncfix_knowledge::conduct::is_unchanging;
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Owner, Site};
@@ -100,16 +101,20 @@ impl Codemod for BlockingHelper {
             return None;
         }
         let semantics = &file.semantics;
-        let function = semantics
+        let called = semantics
             .function_in_sight(&call.func)
-            .or_else(|| semantics.function(&call.func))?;
+            .or_else(|| semantics.function(&call.func));
+        let makes_object = called.is_none();
+        let function = called.or_else(|| semantics.class_called(&call.func)?.constructor())?;
         let node = function.node(semantics.db())?;
         // An earlier round may have made a coroutine function of it.
         if node.is_async {
             return None;
         }
         let (place, name) = semantics.place_of_function(&function)?;
-        let chain = file.project.blocking_chain(&place, &name)?;
+        let mut chain = file.project.blocking_chain(&place, &name)?;
+        // What is made is of just this class.
+        chain.is_overridden &= !makes_object;
         if chain.is_crowded() {
             return None;
         }
@@ -117,7 +122,10 @@ impl Codemod for BlockingHelper {
         if intent::is_deliberate(file, site, Deed::Block) {
             return None;
         }
-        match bound_argument(file, call).or_else(|| chain.limits()) {
+        let bond = bound_argument(file, call)
+            .or_else(|| chain.limits())
+            .or_else(|| chain.limit_of_arguments(|need| is_given_plain(file, call, need)));
+        match bond {
             Some(Bond::Tied(reason)) => {
                 row.kind = Kind::Report;
                 row.reason = Some(reason);
@@ -296,6 +304,24 @@ fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
             &bound.what,
         )))
     })
+}
+
+/// Whether a call gives a parameter what nobody can change.
+fn is_given_plain(file: &File<'_, '_>, call: &ast::ExprCall, need: &Need) -> bool {
+    let arguments = &call.arguments;
+    let is_open = arguments.args.iter().any(Expr::is_starred_expr)
+        || arguments
+            .keywords
+            .iter()
+            .any(|keyword| keyword.arg.is_none());
+    let at = usize::try_from(need.position).unwrap_or(usize::MAX);
+    match arguments.find_argument_value(&need.parameter, at) {
+        Some(value) => {
+            matches!(file.semantics.class_of(value), ClassOf::Known(class) if is_unchanging(&class))
+        }
+        // What it is without an argument, it is for all.
+        None => !is_open,
+    }
 }
 
 /// Whether the coroutine function calls another function of the project that reads or writes files, as the one of this

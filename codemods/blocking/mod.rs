@@ -4,6 +4,7 @@
 
 mod alone;
 mod asked;
+mod awaiting;
 mod block;
 pub mod call;
 mod checked;

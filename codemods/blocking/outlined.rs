@@ -14,7 +14,8 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
-use crate::blocking::block::Block;
+use crate::blocking::awaiting::{self, First};
+use crate::blocking::block::{AWAITS, Block};
 use crate::blocking::files;
 use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
@@ -135,9 +136,17 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
     fn rewrite(&self) -> Result<Rewrite, String> {
         let file = self.blocking.file;
         let place = self.site.place().ok_or("asyncfix can't find the block")?;
-        let block = Block::of_statement(file, place.statement);
+        let is_written = self.wish() == WRITES;
+        let first = (self.is_of_file() && is_written)
+            .then(|| First::of(file, self.function, place.statement, self.blocking.call))
+            .flatten();
+        let without = first.as_ref().map(|first| first.awaited.range());
+        let block = Block::of_statement(file, place.statement, without);
         if let Some(reason) = block.obstacle {
-            return Err(reason.to_owned());
+            let one_by_one = (self.is_of_file() && reason == AWAITS)
+                .then(|| awaiting::one_by_one(self.blocking, place.statement))
+                .flatten();
+            return one_by_one.ok_or_else(|| reason.to_owned());
         }
         let path_of = |expr: &'a Expr| file.semantics.qualified_name(expr);
         let obstacles = Obstacles::new(file.source, &path_of, caught_around(&self.site));
@@ -145,7 +154,18 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             return Err(reason);
         }
         let returns = self.returned(place.statement)?;
-        let variables = variables::of_block(file, &self.site, self.function, self.scope, &block)?;
+        let mut variables =
+            variables::of_block(file, &self.site, self.function, self.scope, &block)?;
+        let is_in_loop = || {
+            self.site
+                .enclosing_in_function()
+                .any(|(node, _)| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)))
+        };
+        if let Some(first) = &first
+            && is_in_loop()
+        {
+            variables.parameters.push(first.name.clone());
+        }
 
         let moved = file
             .lines()
@@ -187,9 +207,19 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             );
         }
         let mut edits: Vec<Edit> = Vec::new();
+        if let Some(first) = &first {
+            let newline = file.newline();
+            header = format!(
+                "{} = {}{newline}{newline}{}{header}",
+                first.name,
+                file.text(first.awaited),
+                moved.indent()
+            );
+            edits.push(first.edit());
+        }
         // The comments above stay where they are.
         let top = file.lines().start_with_comments(place.statement.start());
-        if place.index > 0 && !self.is_blank_above(top) {
+        if place.index > 0 && first.is_none() && !self.is_blank_above(top) {
             edits.push(Edit::insertion(file.newline().to_owned(), top));
         }
         edits.extend(moved.wrap(&header, &trailer)?);
@@ -202,6 +232,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         let owner = Owner::Function(self.function);
         Ok(rewrite
             .unsafe_if(self.foreign_manager(place.statement))
+            .unsafe_if(first.and_then(|first| first.unsafe_because))
             .unsafe_if(block.stranger())
             .unsafe_if(collections.of_statement(place.statement))
             .unsafe_if(files::meets_others(file, owner, place.statement.range()))
@@ -234,8 +265,9 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         let result = if returns {
             match (&self.function.returns, returned_value(statement)) {
                 (Some(result), _) => annotations.as_written(result),
-                (None, Some(value)) => annotations.of_value(value),
-                (None, None) => Some("None".to_owned()),
+                (None, Returned::Value(value)) => annotations.of_value(value),
+                (None, Returned::Nothing) => Some("None".to_owned()),
+                (None, Returned::Various) => None,
             }
         } else {
             let results = variables
@@ -257,7 +289,6 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
     /// What the new function would be called.
     fn wish(&self) -> &'static str {
         let call = self.blocking.call;
-        let is_file = self.blocking.called.row.code == "AF204";
         let mode = argument(call, "mode").or_else(|| {
             let position = if self.blocking.called.name.starts_with("pathlib.") {
                 "0"
@@ -267,7 +298,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             argument(call, position)
         });
         match mode.map_or(Some(READ), modes) {
-            _ if !is_file => "in_thread",
+            _ if !self.is_of_file() => "in_thread",
             Some(Modes {
                 reads: true,
                 writes: false,
@@ -275,10 +306,14 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             Some(Modes {
                 reads: false,
                 writes: true,
-            }) => "write_file",
+            }) => WRITES,
             // Which one it is depends, or it is both.
             _ => "use_file",
         }
+    }
+
+    fn is_of_file(&self) -> bool {
+        self.blocking.called.row.code == "AF204"
     }
 
     fn is_blank_above(&self, start: TextSize) -> bool {
@@ -291,7 +326,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         let exits = Exits::of(self.blocking.file, std::slice::from_ref(statement));
         match exits.jumps.as_slice() {
             [] => Ok(false),
-            [jump] if !exits.falls && jump.statement.is_return_stmt() && ends_with(statement, jump.statement) => {
+            jumps if !exits.falls && jumps.iter().all(|jump| jump.statement.is_return_stmt()) => {
                 Ok(true)
             }
             _ => Err(
@@ -322,28 +357,31 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
     }
 }
 
-/// What the `return` gives that a block ends with.
-fn returned_value(statement: &Stmt) -> Option<&Expr> {
+/// What the `return` gives that a block ends with, where it has no other one.
+fn returned_value(statement: &Stmt) -> Returned<'_> {
     match statement {
-        Stmt::With(inner) => returned_value(inner.body.last()?),
-        Stmt::Return(inner) => inner.value.as_deref(),
-        _ => None,
+        Stmt::With(inner) => inner.body.last().map_or(Returned::Various, returned_value),
+        Stmt::Return(inner) => match inner.value.as_deref() {
+            Some(value) => Returned::Value(value),
+            None => Returned::Nothing,
+        },
+        _ => Returned::Various,
     }
 }
+
+/// What a block returns.
+enum Returned<'a> {
+    Value(&'a Expr),
+    Nothing,
+    /// Several values, one of them at a time.
+    Various,
+}
+
+/// What a function that writes a file would be called.
+const WRITES: &str = "write_file";
 
 /// What a file is opened for where nothing is said.
 const READ: Modes = Modes {
     reads: true,
     writes: false,
 };
-
-/// Whether the last statement of a block, at its end and not under a condition, is `last`.
-fn ends_with(statement: &Stmt, last: &Stmt) -> bool {
-    match statement {
-        Stmt::With(inner) if !inner.is_async => inner
-            .body
-            .last()
-            .is_some_and(|inner| ends_with(inner, last)),
-        other => other.range() == last.range(),
-    }
-}

@@ -1,10 +1,11 @@
 //! What becomes of the variables of a block that moves into a function.
 
+use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_syntax::depth::Depth;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
@@ -39,7 +40,6 @@ pub(super) fn of_block<'a>(
     let range = site.node.range();
     let mut variables = Variables::default();
     let around = Around::of(function, range);
-    let is_caught = is_caught(file, site);
     let is_in_loop = site
         .enclosing_in_function()
         .any(|(node, _)| matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)));
@@ -111,7 +111,7 @@ pub(super) fn of_block<'a>(
             return Err(format!("the block closes `{name}`, which is used after it"));
         }
         let is_last = block.last.contains(name);
-        let needs_place = comes_in || !definite || is_caught && !is_last;
+        let needs_place = comes_in || !definite || !is_last && is_caught(file, site, name);
         if is_bound_before || is_bound_outside && needs_place {
             variables.unsafe_because.get_or_insert_with(|| {
                 format!("the block reassigns `{name}`, which has a value already")
@@ -147,20 +147,56 @@ pub(super) fn of_block<'a>(
     Ok(variables)
 }
 
-/// Whether an exception of the block may be caught in the same function.
-fn is_caught(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
+/// Whether an exception of the block may be caught in the same function where somebody asks for `name` after it.
+fn is_caught(file: &File<'_, '_>, site: &Site<'_, '_>, name: &str) -> bool {
     site.enclosing_in_function()
         .any(|(node, child)| match node {
-            AnyNodeRef::StmtTry(statement) => statement
-                .body
-                .iter()
-                .any(|inner| inner.range().contains_range(child.range())),
+            AnyNodeRef::StmtTry(statement) => {
+                let mut body = statement.body.iter();
+                body.any(|inner| inner.range().contains_range(child.range()))
+                    && asks_after(file, statement, name)
+            }
             AnyNodeRef::StmtWith(statement) => statement.items.iter().any(|item| {
                 matches!(&item.context_expr, Expr::Call(call)
                 if file.semantics.means(&call.func, &["contextlib.suppress"]))
             }),
             _ => false,
         })
+}
+
+/// Whether code may ask for `name` after an exception in the body of a `try`: what cleans up does, or a handler that
+/// goes on.
+fn asks_after(file: &File<'_, '_>, statement: &ast::StmtTry, name: &str) -> bool {
+    if mentions(&statement.finalbody, name) {
+        return true;
+    }
+    statement
+        .handlers
+        .iter()
+        .any(|ast::ExceptHandler::ExceptHandler(handler)| {
+            let exits = Exits::of(file, &handler.body);
+            let mut jumps = exits.jumps.iter();
+            exits.falls
+                || jumps.any(|jump| !jump.statement.is_return_stmt())
+                || mentions(&handler.body, name)
+        })
+}
+
+/// Whether a suite speaks of a name.
+fn mentions(suite: &[Stmt], name: &str) -> bool {
+    struct Search<'n> {
+        name: &'n str,
+        found: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.found |= matches!(node, AnyNodeRef::ExprName(other) if other.id == self.name);
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search { name, found: false };
+    search.visit_body(suite);
+    search.found
 }
 
 /// The variables in `loads`, all in `range`, that a loop around has bound for certain. A function that

@@ -70,6 +70,23 @@ impl<'s, 'a> FanOut<'s, 'a> {
             | AnyNodeRef::ExprGenerator(ast::ExprGenerator {
                 elt, generators, ..
             }) => Self::in_comprehension(site, elt, generators, means),
+            AnyNodeRef::ExprDictComp(comprehension) => {
+                let generators = &comprehension.generators;
+                Self::in_comprehension(site, &comprehension.value, generators, means)
+            }
+            // `tasks[name] = asyncio.create_task(…)`
+            AnyNodeRef::StmtAssign(assign) => match assign.targets.as_slice() {
+                [Expr::Subscript(item)] => Self::put_in(site, &item.value, &assign.value, means),
+                _ => None,
+            },
+            // `tasks += [work(item)]`
+            AnyNodeRef::StmtAugAssign(assign) => match &*assign.value {
+                Expr::List(list) => match list.elts.as_slice() {
+                    [value] => Self::put_in(site, &assign.target, value, means),
+                    _ => None,
+                },
+                _ => None,
+            },
             AnyNodeRef::ExprCall(call) => {
                 if let Expr::Attribute(method) = &*call.func {
                     match method.attr.as_str() {
@@ -192,12 +209,25 @@ impl<'s, 'a> FanOut<'s, 'a> {
         receiver: &'a Expr,
         means: Means<'_>,
     ) -> Option<Self> {
-        let (Expr::Name(list), [value]) = (receiver, &*call.arguments.args) else {
+        let [value] = &*call.arguments.args else {
             return None;
         };
         if !matches!(site.parent(), Some(AnyNodeRef::StmtExpr(_))) {
             return None;
         }
+        Self::put_in(site, receiver, value, means)
+    }
+
+    /// What a loop puts in a list or a dictionary, one after the other.
+    fn put_in(
+        site: &Site<'s, 'a>,
+        collection: &'a Expr,
+        value: &'a Expr,
+        means: Means<'_>,
+    ) -> Option<Self> {
+        let Expr::Name(list) = collection else {
+            return None;
+        };
         let body = body_around(site)?;
         let Filling { turns, outermost } = Filling::of(site, &list.id)?;
         let outermost = outermost?;

@@ -120,7 +120,18 @@ struct TakerSearch<'m, 'a> {
 
 impl<'a> TakerSearch<'_, 'a> {
     fn is_list(&self, expr: &Expr) -> bool {
-        matches!((self.wanted, expr), (Wanted::List(list), Expr::Name(name)) if name.id == list)
+        let Wanted::List(list) = self.wanted else {
+            return false;
+        };
+        match expr {
+            Expr::Name(name) => name.id == list,
+            // Those of a dictionary.
+            Expr::Call(call) if call.arguments.is_empty() => matches!(&*call.func,
+                Expr::Attribute(view)
+                    if matches!(view.attr.as_str(), "values" | "items")
+                        && matches!(&*view.value, Expr::Name(name) if name.id == list)),
+            _ => false,
+        }
     }
 
     fn kind(&self, call: &ast::ExprCall) -> Option<Kind> {
@@ -197,7 +208,7 @@ impl<'a> SourceOrderVisitor<'a> for TakerSearch<'_, 'a> {
                 walk_stmt(self, statement);
             }
             Stmt::For(inner) if self.is_list(&inner.iter) => {
-                if let Expr::Name(element) = &*inner.target
+                if let Some(element) = element_of(&inner.target)
                     && awaits_name(&inner.body, &element.id)
                 {
                     self.found.are_awaited_one_by_one = true;
@@ -234,11 +245,16 @@ impl<'a> SourceOrderVisitor<'a> for TakerSearch<'_, 'a> {
             }
             Expr::ListComp(ast::ExprListComp {
                 elt, generators, ..
+            })
+            | Expr::DictComp(ast::ExprDictComp {
+                value: elt,
+                generators,
+                ..
             }) => {
                 if let (Expr::Await(awaited), [only]) = (&**elt, generators.as_slice())
                     && self.is_list(&only.iter)
-                    && matches!((&*awaited.value, &only.target),
-                        (Expr::Name(one), Expr::Name(other)) if one.id == other.id)
+                    && matches!((&*awaited.value, element_of(&only.target)),
+                        (Expr::Name(one), Some(other)) if one.id == other.id)
                 {
                     self.found.are_awaited_one_by_one = true;
                 }
@@ -249,6 +265,18 @@ impl<'a> SourceOrderVisitor<'a> for TakerSearch<'_, 'a> {
             }
             _ => walk_expr(self, expr),
         }
+    }
+}
+
+/// The name that a loop gives to each element: in one over the items of a dictionary, the second one.
+fn element_of(target: &Expr) -> Option<&ast::ExprName> {
+    match target {
+        Expr::Name(name) => Some(name),
+        Expr::Tuple(pair) => match pair.elts.as_slice() {
+            [_, Expr::Name(value)] => Some(value),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -64,8 +64,11 @@ impl Codemod for UnboundedConcurrency {
         &[
             NodeKind::ExprListComp,
             NodeKind::ExprSetComp,
+            NodeKind::ExprDictComp,
             NodeKind::ExprGenerator,
             NodeKind::ExprCall,
+            NodeKind::StmtAssign,
+            NodeKind::StmtAugAssign,
         ]
     }
 

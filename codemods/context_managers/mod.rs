@@ -2,9 +2,11 @@
 
 mod closes;
 mod held_lock;
+mod in_expression;
 mod leaving;
 pub mod manual_lock;
 mod never_closed;
+mod own_try;
 mod plain;
 mod tries;
 pub mod unmanaged_resource;

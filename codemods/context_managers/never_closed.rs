@@ -19,7 +19,7 @@ use crate::edit::lines;
 use crate::finding::Rewrite;
 
 /// Arguments by which an object is given another one that it closes with itself.
-const PARTS: [&str; 10] = [
+pub(super) const PARTS: [&str; 10] = [
     "bind",
     "client",
     "connection",
@@ -31,6 +31,10 @@ const PARTS: [&str; 10] = [
     "session",
     "transport",
 ];
+
+/// Why it may be wrong to close an object at the end of the block.
+pub(super) const STILL_NEEDED: &str =
+    "something created from it is returned or passed on, and may still need it open";
 
 /// How many functions an object is lent to, one behind the other.
 const LOANS: usize = 2;
@@ -139,13 +143,11 @@ impl<'a> Managed<'_, 'a, '_> {
             let mut rewrite = Rewrite::safe(title(row), edits);
             rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));
             Ok(rewrite
-                    .unsafe_if((leaving == Leaving::MayNeedIt).then_some(
-                        "something created from it is returned or passed on, and may still need it open",
-                    ))
-                    .unsafe_if(row.more_than_close())
-                    .unsafe_if(self.opens_early(index))
-                    .unsafe_if(Self::waits_too(row))
-                    .unsafe_if(lock))
+                .unsafe_if((leaving == Leaving::MayNeedIt).then_some(STILL_NEEDED))
+                .unsafe_if(row.more_than_close())
+                .unsafe_if(self.opens_early(index))
+                .unsafe_if(Self::waits_too(row))
+                .unsafe_if(lock))
         };
         Some(("is never closed".to_owned(), rewrite()))
     }

@@ -63,7 +63,7 @@ impl Managed<'_, '_, '_> {
 
     /// The edits that remove the statements `closing` of the `finally` of a `try`, and that with them where nothing
     /// else stands in it.
-    fn without_close(
+    pub(super) fn without_close(
         &self,
         statement: &ast::StmtTry,
         closing: RangeInclusive<usize>,
@@ -274,6 +274,6 @@ impl Managed<'_, '_, '_> {
 }
 
 /// Whether a `try` has nothing but its `finally`.
-fn is_bare(statement: &ast::StmtTry) -> bool {
+pub(super) fn is_bare(statement: &ast::StmtTry) -> bool {
     statement.handlers.is_empty() && statement.orelse.is_empty()
 }

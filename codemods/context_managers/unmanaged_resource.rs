@@ -21,6 +21,7 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::closes::CLOSING;
+use super::in_expression;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
 use crate::codemod::Codemod;
 use crate::edit::lines;
@@ -60,11 +61,26 @@ impl Codemod for UnmanagedResource {
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
-        &[NodeKind::StmtAssign, NodeKind::StmtAnnAssign]
+        &[
+            NodeKind::StmtAssign,
+            NodeKind::StmtAnnAssign,
+            NodeKind::ExprCall,
+        ]
     }
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
+        if let AnyNodeRef::ExprCall(call) = site.node {
+            let is_opening = || {
+                let mut paths = spellings.last_names(&call.func).flat_map(opening_paths);
+                paths.any(|path| spellings.allow(&call.func, &[path]))
+            };
+            return Candidate::when(
+                in_expression::used_at_once(site, call).is_some()
+                    && is_opening()
+                    && site.is_asynchronous(false),
+            );
+        }
         let Some(opening) = Opening::of(site.node) else {
             return Candidate::No;
         };
@@ -91,6 +107,22 @@ impl Codemod for UnmanagedResource {
     }
 
     fn check<'a>(&self, file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Finding> {
+        if let AnyNodeRef::ExprCall(call) = site.node {
+            let (message, rewrite) = in_expression::answer(file, site, call)?;
+            if intent::is_deliberate(file, site, Deed::Leak) {
+                return None;
+            }
+            return Some(Finding {
+                rule: &RULE,
+                range: call.range(),
+                message,
+                remedy: match rewrite {
+                    Ok(rewrite) => Remedy::Rewrite(rewrite),
+                    Err(reason) => Remedy::NotFixed(reason),
+                },
+                related: Vec::new(),
+            });
+        }
         let opening = Opening::of(site.node)?;
         let Owner::Function(function) = file.surroundings(site).owner else {
             return None;
@@ -105,9 +137,9 @@ impl Codemod for UnmanagedResource {
         let object = opening.object(&rows)?;
         let name = &object.id;
         let scope = file.semantics.function_scope(function)?;
-        if file.semantics.is_declared_outside(name, scope)
-            || file.semantics.lookup(name, scope)?.len() != 1
-        {
+        // `name = None` may stand above.
+        let bindings = file.semantics.lookup(name, scope)?.len();
+        if file.semantics.is_declared_outside(name, scope) || !(1..=2).contains(&bindings) {
             return None;
         }
         let uses = uses_of(name, &function.body);
@@ -132,7 +164,11 @@ impl Codemod for UnmanagedResource {
         if managed.uses.is_empty() || managed.uses.iter().any(is_kept) {
             return None;
         }
-        let (message, rewrite) = managed.rewrite(site)?;
+        let (message, rewrite) = if bindings == 1 {
+            managed.rewrite(site)?
+        } else {
+            managed.opened_in_try(site)?
+        };
         if intent::is_deliberate(file, site, Deed::Leak) {
             return None;
         }

@@ -3,6 +3,7 @@
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
 /// A use of an object.
 pub(super) struct Used<'a> {
@@ -30,6 +31,7 @@ pub(super) enum UseKind<'a> {
 pub(super) fn uses_of<'a>(name: &str, body: &'a [Stmt]) -> Vec<Used<'a>> {
     let mut uses = Uses {
         name,
+        local: awaited_functions(body),
         ancestors: Vec::new(),
         found: Vec::new(),
     };
@@ -37,8 +39,65 @@ pub(super) fn uses_of<'a>(name: &str, body: &'a [Stmt]) -> Vec<Used<'a>> {
     uses.found
 }
 
+/// The names of the coroutine functions in `body` that are only called there, and awaited: what they use is used while
+/// the function runs.
+fn awaited_functions<'a>(body: &'a [Stmt]) -> FxHashSet<&'a str> {
+    struct Search<'a> {
+        defined: FxHashSet<&'a str>,
+        others: FxHashSet<&'a str>,
+        ancestors: Vec<AnyNodeRef<'a>>,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::StmtFunctionDef(function)
+                    if function.is_async && function.decorator_list.is_empty() =>
+                {
+                    if !self.defined.insert(&function.name) {
+                        self.others.insert(&function.name);
+                    }
+                }
+                AnyNodeRef::ExprName(name) => {
+                    let is_called = matches!(self.ancestors.last(), Some(AnyNodeRef::ExprCall(call))
+                        if call.func.range() == name.range());
+                    let mut around = self.ancestors.iter().rev();
+                    let is_awaited = around
+                        .by_ref()
+                        .take_while(|node| !node.is_statement() && !node.is_expr_lambda())
+                        .any(|node| node.is_expr_await());
+                    if !is_called || !is_awaited {
+                        self.others.insert(&name.id);
+                    }
+                }
+                _ => {}
+            }
+            self.ancestors.push(node);
+            TraversalSignal::Traverse
+        }
+
+        fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+            self.ancestors.pop();
+        }
+    }
+    let mut search = Search {
+        defined: FxHashSet::default(),
+        others: FxHashSet::default(),
+        ancestors: Vec::new(),
+    };
+    search.visit_body(body);
+    let Search {
+        mut defined,
+        others,
+        ..
+    } = search;
+    defined.retain(|name| !others.contains(name));
+    defined
+}
+
 struct Uses<'a, 'n> {
     name: &'n str,
+    /// The functions inside that run only while this one waits for them.
+    local: FxHashSet<&'a str>,
     ancestors: Vec<AnyNodeRef<'a>>,
     found: Vec<Used<'a>>,
 }
@@ -61,14 +120,14 @@ impl<'a> Uses<'a, '_> {
     }
 
     fn kind(&self) -> UseKind<'a> {
-        let is_captured = self.ancestors.iter().any(|node| {
-            matches!(
+        let is_captured = self.ancestors.iter().any(|node| match node {
+            AnyNodeRef::StmtFunctionDef(function) => !self.local.contains(function.name.as_str()),
+            node => matches!(
                 node,
-                AnyNodeRef::StmtFunctionDef(_)
-                    | AnyNodeRef::StmtClassDef(_)
+                AnyNodeRef::StmtClassDef(_)
                     | AnyNodeRef::ExprLambda(_)
                     | AnyNodeRef::ExprGenerator(_)
-            )
+            ),
         });
         if is_captured {
             return UseKind::Kept;

@@ -20,8 +20,10 @@ pub struct Slot {
     /// Whether that line has a line ending.
     ends_with_newline: bool,
     newline: &'static str,
-    /// The white space between the colon and a statement that shares the header's line.
-    after_header: Option<TextRange>,
+    /// What stands between the statement and what its line starts with: the colon of a header, or another statement.
+    before: Option<TextRange>,
+    /// What stands between the statement and the next one on its line.
+    behind: Option<TextRange>,
 }
 
 impl Slot {
@@ -36,9 +38,14 @@ impl Slot {
                 SimpleTokenKind::Whitespace | SimpleTokenKind::Comment
             )
         });
-        if trailing.is_some() {
-            return Err("the statement shares its line with another one");
-        }
+        let next = place.suite.get(place.index + 1);
+        let behind = match (trailing, next) {
+            (None, _) => None,
+            (Some(_), Some(next)) => {
+                Some(between(source, statement.end(), next.start()).ok_or(SHARED)?)
+            }
+            (Some(_), None) => return Err(SHARED),
+        };
         let line_end = source.full_line_end(statement.end());
         let mut slot = Self {
             indent: file.indentation_at(statement.start()).to_owned(),
@@ -46,22 +53,34 @@ impl Slot {
             line_end,
             ends_with_newline: line_end > source.line_end(statement.end()),
             newline: file.newline(),
-            after_header: None,
+            before: None,
+            behind,
         };
         if file.starts_line(statement.start()) {
+            return Ok(slot);
+        }
+        let suite_starts_line = place
+            .suite
+            .first()
+            .is_some_and(|first| file.starts_line(first.start()));
+        let previous = place.index.checked_sub(1);
+        if let Some(previous) = previous.and_then(|previous| place.suite.get(previous))
+            && suite_starts_line
+        {
+            slot.before = Some(between(source, previous.end(), statement.start()).ok_or(SHARED)?);
             return Ok(slot);
         }
         // `if ready: task()`: the suite moves to a line of its own, unless it holds more.
         let header = match (place.suite, place.parent) {
             ([_], Some(parent)) if !continues_line(file, parent) => parent,
-            _ => return Err("the statement shares its line with another one"),
+            _ => return Err(SHARED),
         };
         let before = &source[..statement.start().to_usize()];
         let gap = before.len() - before.trim_end_matches([' ', '\t']).len();
         if !before.trim_end_matches([' ', '\t']).ends_with(':') {
-            return Err("the statement shares its line with another one");
+            return Err(SHARED);
         }
-        slot.after_header = Some(TextRange::new(
+        slot.before = Some(TextRange::new(
             statement.start() - TextSize::try_from(gap).unwrap_or_default(),
             statement.start(),
         ));
@@ -78,7 +97,7 @@ impl Slot {
     /// Applied for every rewrite that uses the slot, with an empty text where nothing is put there;
     /// `None` when there is then nothing to do.
     pub fn prefix(&self, text: &str) -> Option<Edit> {
-        match self.after_header {
+        match self.before {
             Some(range) => Some(Edit::range_replacement(
                 format!("{}{}{text}", self.newline, self.indent),
                 range,
@@ -111,7 +130,7 @@ impl Slot {
             }
             content.push_str(self.newline);
         }
-        match self.after_header {
+        match self.before {
             Some(range) => {
                 Edit::range_replacement(format!("{}{content}{}", self.newline, self.indent), range)
             }
@@ -123,6 +142,16 @@ impl Slot {
     /// of the block and without line ending.
     pub fn after(&self, lines: &[String]) -> Edit {
         let mut content = String::new();
+        if let Some(gap) = self.behind {
+            for line in lines {
+                content.push_str(self.newline);
+                content.push_str(&self.indent);
+                content.push_str(line);
+            }
+            content.push_str(self.newline);
+            content.push_str(&self.indent);
+            return Edit::range_replacement(content, gap);
+        }
         for line in lines {
             if self.ends_with_newline {
                 content.push_str(&self.indent);
@@ -136,6 +165,15 @@ impl Slot {
         }
         Edit::insertion(content, self.line_end)
     }
+}
+
+/// Why nothing can be put beside a statement.
+const SHARED: &str = "the statement shares its line with another one";
+
+/// What stands between two statements of one line, where that is a semicolon.
+fn between(source: &str, end: TextSize, start: TextSize) -> Option<TextRange> {
+    let gap = TextRange::new(end, start);
+    (source[gap].trim_matches([' ', '\t']) == ";").then_some(gap)
 }
 
 /// Whether a header shares its line with what stands before it, as in `if a: pass; else: pass`.

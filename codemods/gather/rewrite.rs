@@ -8,6 +8,7 @@ use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Owner;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::helpers::any_over_body;
+use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_source_file::LineRanges;
@@ -330,24 +331,32 @@ impl Gather<'_, '_, '_, '_> {
         if self.is_whole_value() {
             return self.bind_first(argument, Some(WIDER));
         }
-        let range = self.with_parentheses();
         let slot = Slot::of(self.file, &self.place)?;
-        let results = fresh_names::fresh(self.file, self.owner, RESULTS);
+        // `if found := await gather(…):` has a name already.
+        let (results, mut range) = match self.named() {
+            Some((name, range)) => (name.to_owned(), range),
+            None => {
+                let results = fresh_names::fresh(self.file, self.owner, RESULTS);
+                (results, self.with_parentheses())
+            }
+        };
         self.can_be_bound_first()?;
         // The call moves to a statement of its own, with its bytes, the new argument included.
         let call = self.file.text(self.awaited);
-        if self.file.comments.intersects(self.awaited.range()) || call.contains(['\n', '\r']) {
-            return Err(
-                "multi-line expressions are not supported here; assign the result first".to_owned(),
-            );
+        if self.file.comments.intersects(self.awaited.range()) {
+            return Err("the call holds a comment; assign the result first".to_owned());
         }
         self.keeps_order_of_strings(self.awaited.start())?;
         let at = (argument.start() - self.awaited.start()).to_usize();
         let (before, after) = call.split_at_checked(at).unwrap_or((call, ""));
-        let text = format!(
+        let mut text = format!(
             "{results} = {before}{}{after}",
             argument.content().unwrap_or_default()
         );
+        if text.contains(['\n', '\r']) {
+            text = self.moved_left(&text)?;
+            range = self.with_space_around(range);
+        }
         let mut lines = vec![text];
         lines.extend(self.guard(&results));
         let edits = [
@@ -355,6 +364,78 @@ impl Gather<'_, '_, '_, '_> {
             Some(Edit::range_replacement(results, range)),
         ];
         Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(Some(WIDER)))
+    }
+
+    /// The name that an assignment expression around the call gives its value, with the range of that expression.
+    fn named(&self) -> Option<(&str, TextRange)> {
+        let named = self.site.outer()?;
+        let AnyNodeRef::ExprNamed(inner) = named.node else {
+            return None;
+        };
+        let parenthesized = named.parent().and_then(|parent| {
+            ast::token::parenthesized_range(inner.into(), parent, self.file.tokens())
+        });
+        let range = parenthesized.unwrap_or(inner.range());
+        Some((self.file.text(&*inner.target), range))
+    }
+
+    /// The lines of a call that gets a statement of its own: as deep below that as they were below the line that the
+    /// call starts on.
+    fn moved_left(&self, text: &str) -> Result<String, String> {
+        let file = self.file;
+        if self.has_long_string() {
+            return Err(
+                "the call holds a string of several lines; assign the result first".to_owned(),
+            );
+        }
+        let old = file.indentation_at(self.awaited.start());
+        let own = file.indentation_at(self.place.statement.start());
+        let Some(more) = old.strip_prefix(own) else {
+            return Err(ASSIGN_FIRST.to_owned());
+        };
+        let mut moved = String::new();
+        for line in text.split_inclusive('\n') {
+            let rest = match line.strip_prefix(old) {
+                Some(rest) if !moved.is_empty() && !more.is_empty() => {
+                    moved.push_str(own);
+                    rest
+                }
+                _ => line,
+            };
+            moved.push_str(rest);
+        }
+        Ok(moved)
+    }
+
+    /// Whether the call holds a string of several lines.
+    fn has_long_string(&self) -> bool {
+        let tokens = self.file.tokens().in_range(self.awaited.range());
+        tokens.iter().any(|token| {
+            matches!(
+                token.kind(),
+                TokenKind::String | TokenKind::FStringMiddle | TokenKind::TStringMiddle
+            ) && self.file.text(token.range()).contains(['\n', '\r'])
+        })
+    }
+
+    /// A range with the white space around it, where that is all that stands in brackets.
+    fn with_space_around(&self, range: TextRange) -> TextRange {
+        let source = self.file.source;
+        let (before, behind) = (
+            &source[..range.start().to_usize()],
+            &source[range.end().to_usize()..],
+        );
+        let (left, right) = (before.trim_end(), behind.trim_start());
+        let right = right.strip_prefix(',').map_or(right, str::trim_start);
+        if !left.ends_with('(') || !right.starts_with(')') {
+            return range;
+        }
+        let grown =
+            |all: &str, rest: &str| TextSize::try_from(all.len() - rest.len()).unwrap_or_default();
+        TextRange::new(
+            range.start() - grown(before, left),
+            range.end() + grown(behind, right),
+        )
     }
 
     /// `a, b = await …` and `return await …`: the call stays, what takes its value comes after the
@@ -541,6 +622,7 @@ impl Gather<'_, '_, '_, '_> {
                         | AnyNodeRef::StmtReturn(_)
                         | AnyNodeRef::StmtAssign(_)
                         | AnyNodeRef::StmtAnnAssign(_)
+                        | AnyNodeRef::StmtAugAssign(_)
                         | AnyNodeRef::StmtExpr(_) => Ok(()),
                         _ => Err(ASSIGN_FIRST.to_owned()),
                     };
@@ -556,7 +638,22 @@ impl Gather<'_, '_, '_, '_> {
                 AnyNodeRef::Arguments(_)
                 | AnyNodeRef::Keyword(_)
                 | AnyNodeRef::ExprStarred(_)
+                | AnyNodeRef::ExprNamed(_)
+                | AnyNodeRef::ExprUnaryOp(_)
                 | AnyNodeRef::ExprAttribute(_) => true,
+                // What stands behind it may not be evaluated at all.
+                AnyNodeRef::ExprBoolOp(operation) => operation
+                    .values
+                    .first()
+                    .is_some_and(|first| first.range() == child.range()),
+                AnyNodeRef::ExprIf(either) => either.test.range() == child.range(),
+                AnyNodeRef::ExprCompare(comparison) => {
+                    comparison.left.range() == child.range()
+                        || comparison.comparators.len() == 1 && is_plain(&comparison.left)
+                }
+                AnyNodeRef::ExprBinOp(operation) => {
+                    operation.left.range() == child.range() || is_plain(&operation.left)
+                }
                 AnyNodeRef::ExprSubscript(subscript) => {
                     subscript.value.range().contains_range(child.range())
                 }

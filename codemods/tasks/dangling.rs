@@ -7,10 +7,11 @@ use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_knowledge::libraries::Library;
+use asyncfix_syntax::depth::Depth;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind, Stmt};
-use ruff_text_size::Ranged;
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
+use ruff_text_size::{Ranged, TextSize};
 
 use super::factory;
 use super::kept::Dangling;
@@ -54,6 +55,11 @@ impl Codemod for DanglingTask {
 
     fn asks_for_types(&self) -> bool {
         true
+    }
+
+    // Whoever asks what a function is may still drop the task of its coroutine.
+    fn minds_twins(&self) -> bool {
+        false
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
@@ -125,6 +131,21 @@ impl Codemod for DanglingTask {
                 "the task is created in a decorator; there is nowhere to keep it".to_owned(),
             ),
             Fate::Statement => Dangling::new(file, *site, call, owner)?.remedy(None),
+            Fate::Chained(callback) => {
+                let mut dangling = Dangling::new(file, *site, call, owner)?;
+                dangling.callback = Some(callback);
+                dangling.remedy(None)
+            }
+            Fate::Collected(name) => {
+                if let Owner::Function(function) = owner
+                    && lives_as_long_as_loop(file, function)
+                {
+                    return None;
+                }
+                Remedy::NotFixed(format!(
+                    "nothing awaits the tasks in `{name}`; await them with `asyncio.gather`, or keep them where they outlive the function"
+                ))
+            }
             Fate::Unread(name) => {
                 let dangling = Dangling::new(file, *site, call, owner)?;
                 // The variable refers to it as long as the loop runs.
@@ -160,6 +181,10 @@ enum Fate<'a> {
     Statement,
     /// The value goes to a local name that nothing reads.
     Unread(&'a ast::ExprName),
+    /// The call is the receiver of another one, which adds a callback and gives nothing.
+    Chained(&'a ast::ExprCall),
+    /// The value goes to a local collection that nothing reads.
+    Collected(&'a str),
     /// The call is the body of a lambda, which may be given to something that drops what it returns.
     Lambda(&'a ast::ExprLambda),
     /// The call is in the argument of a decorator.
@@ -175,16 +200,19 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
     match site.parent()? {
         AnyNodeRef::StmtExpr(statement) if is_call(&statement.value) => Some(Fate::Statement),
         AnyNodeRef::StmtAssign(statement) if is_call(&statement.value) => {
-            let [Expr::Name(name)] = statement.targets.as_slice() else {
-                return None;
-            };
-            if name.id == "_" {
+            let names: Option<Vec<_>> = statement.targets.iter().map(Expr::as_name_expr).collect();
+            let names = names?;
+            let name = names.first().copied()?;
+            if names.len() == 1 && name.id == "_" {
                 return Some(Fate::Statement);
             }
             let Owner::Function(function) = site.owner() else {
                 return None;
             };
-            (!is_read(&function.body, &name.id)).then_some(Fate::Unread(name))
+            let mut names = names.iter();
+            names
+                .all(|name| !is_read_after(site, function, &name.id))
+                .then_some(Fate::Unread(name))
         }
         AnyNodeRef::StmtAnnAssign(statement) if statement.value.as_deref().is_some_and(is_call) => {
             let Expr::Name(name) = &*statement.target else {
@@ -193,12 +221,36 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
             let Owner::Function(function) = site.owner() else {
                 return None;
             };
-            (!is_read(&function.body, &name.id)).then_some(Fate::Unread(name))
+            (!is_read_after(site, function, &name.id)).then_some(Fate::Unread(name))
+        }
+        AnyNodeRef::ExprAttribute(method) if &method.attr == "add_done_callback" => {
+            let method = site.outer()?;
+            let AnyNodeRef::ExprCall(callback) = method.parent()? else {
+                return None;
+            };
+            let is_called = callback.func.range() == method.node.range();
+            let is_dropped =
+                matches!(method.outer()?.parent()?, AnyNodeRef::StmtExpr(_)) && is_called;
+            is_dropped.then_some(Fate::Chained(callback))
         }
         AnyNodeRef::Arguments(_) if in_decorator(site) => Some(Fate::Decorator),
         AnyNodeRef::ExprListComp(comprehension) if is_call(&comprehension.elt) => {
-            let dropped = matches!(site.outer()?.parent()?, AnyNodeRef::StmtExpr(_));
-            dropped.then_some(Fate::Comprehension)
+            let list = site.outer()?;
+            match list.parent()? {
+                AnyNodeRef::StmtExpr(_) => Some(Fate::Comprehension),
+                AnyNodeRef::StmtAssign(statement)
+                    if statement.value.range() == list.node.range() =>
+                {
+                    let ([Expr::Name(name)], Owner::Function(function)) =
+                        (statement.targets.as_slice(), site.owner())
+                    else {
+                        return None;
+                    };
+                    (name.id != "_" && !is_read_after(site, function, &name.id))
+                        .then_some(Fate::Collected(&name.id))
+                }
+                _ => None,
+            }
         }
         AnyNodeRef::ExprLambda(lambda) if is_call(&lambda.body) => Some(Fate::Lambda(lambda)),
         AnyNodeRef::ExprBoolOp(_) | AnyNodeRef::ExprIf(_) => {
@@ -236,35 +288,92 @@ fn is_bound_once(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &st
     !is_repeated && bindings.found == 1
 }
 
-/// Whether a local name is read in a function with this body or in a scope inside, or is more than
-/// a local name: declared `global` or `nonlocal`.
-fn is_read(body: &[Stmt], name: &str) -> bool {
-    struct Reads<'n> {
-        name: &'n str,
-        found: bool,
+/// Whether a local name is read in a function where it may have what the statement at `site` gives it, or in a scope
+/// inside, or is more than a local name: declared `global` or `nonlocal`.
+fn is_read_after(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &str) -> bool {
+    let is_repeated = site
+        .enclosing_in_function()
+        .any(|(node, _)| node.is_stmt_for() || node.is_stmt_while());
+    let from = match site.statement() {
+        Some(statement) if !is_repeated => statement.node.start(),
+        _ => function.start(),
+    };
+    let mut reads = Reads {
+        name,
+        from,
+        depth: Depth::default(),
+        found: false,
+    };
+    reads.visit_body(&function.body);
+    reads.found
+}
+
+struct Reads<'n> {
+    name: &'n str,
+    /// What the function's own code reads before is something else.
+    from: TextSize,
+    depth: Depth,
+    found: bool,
+}
+
+impl<'a> Reads<'_> {
+    /// Looks at a comprehension, which may have a variable of this name.
+    fn comprehension(&mut self, clauses: &'a [ast::Comprehension]) -> TraversalSignal {
+        let is_own = clauses
+            .iter()
+            .any(|clause| binds(&clause.target, self.name));
+        let Some(first) = clauses.first().filter(|_| is_own) else {
+            return TraversalSignal::Traverse;
+        };
+        self.visit_expr(&first.iter);
+        TraversalSignal::Skip
     }
-    impl<'a> SourceOrderVisitor<'a> for Reads<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.found |= match node {
-                AnyNodeRef::ExprName(other) => {
-                    other.ctx != ExprContext::Store && other.id == self.name
-                }
-                AnyNodeRef::StmtGlobal(ast::StmtGlobal { names, .. })
-                | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
-                    names.iter().any(|other| other.as_str() == self.name)
-                }
-                _ => false,
-            };
-            if self.found {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
+}
+
+impl<'a> SourceOrderVisitor<'a> for Reads<'_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if self.found {
+            return TraversalSignal::Skip;
+        }
+        match node {
+            AnyNodeRef::ExprName(other) => {
+                self.found |= other.ctx != ExprContext::Store
+                    && other.id == self.name
+                    && (other.start() >= self.from || self.depth.is_inside());
             }
+            AnyNodeRef::StmtGlobal(ast::StmtGlobal { names, .. })
+            | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
+                self.found |= names.iter().any(|other| other.as_str() == self.name);
+            }
+            AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
+            | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
+            | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. })
+            | AnyNodeRef::ExprGenerator(ast::ExprGenerator { generators, .. }) => {
+                return self.comprehension(generators);
+            }
+            _ => {}
+        }
+        self.depth.enter(node);
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, node: AnyNodeRef<'a>) {
+        if !self.found {
+            self.depth.leave(node);
         }
     }
-    let mut reads = Reads { name, found: false };
-    reads.visit_body(body);
-    reads.found
+}
+
+/// Whether a target binds a name.
+fn binds(target: &Expr, name: &str) -> bool {
+    match target {
+        Expr::Name(other) => other.id == name,
+        Expr::Starred(starred) => binds(&starred.value, name),
+        Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+            elts.iter().any(|target| binds(target, name))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the node is an argument of a decorator.

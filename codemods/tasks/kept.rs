@@ -31,6 +31,8 @@ pub(super) struct Dangling<'f, 's, 'a, 'db> {
     pub(super) call: &'a ast::ExprCall,
     pub(super) owner: Owner<'a>,
     pub(super) place: Place<'a>,
+    /// The call around it that adds a callback to the task.
+    pub(super) callback: Option<&'a ast::ExprCall>,
 }
 
 impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
@@ -49,7 +51,27 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             site,
             call,
             owner,
+            callback: None,
         })
+    }
+
+    /// The line that adds the callback to the task, once that has a name.
+    fn added_callback(&self, task: &str) -> Result<Option<String>, String> {
+        let Some(callback) = self.callback else {
+            return Ok(None);
+        };
+        let behind = TextRange::new(self.call.end(), callback.end());
+        let text = self.file.text(behind);
+        if self.file.comments.intersects(behind) || text.contains(['\n', '\r']) {
+            return Err("create the task in its own statement".to_owned());
+        }
+        Ok(Some(format!("{task}{text}")))
+    }
+
+    /// The edit that takes the call of the callback away from the one that makes the task.
+    fn without_callback(&self) -> Option<Edit> {
+        let callback = self.callback?;
+        Some(Edit::deletion(self.call.end(), callback.end()))
     }
 
     pub(super) fn remedy(&self, existing: Option<&ast::ExprName>) -> Remedy {
@@ -62,11 +84,13 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     fn rewrite(&self, existing: Option<&ast::ExprName>) -> Result<Rewrite, String> {
         let strategy = self.file.settings.task_strategy;
         if strategy == TaskStrategy::Auto
+            && self.callback.is_none()
             && let Some(rewrite) = self.in_task_group()
         {
             return Ok(rewrite);
         }
         if self.may_await()
+            && self.callback.is_none()
             && let Some(rewrite) = self.awaited_at_end(existing)?
         {
             return Ok(rewrite);
@@ -123,7 +147,10 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     fn kept_by_module(&self) -> Result<Rewrite, String> {
         let slot = Slot::of(self.file, &self.place)?;
         let task = self.fresh_name();
-        let edits = self.store(&slot, &task);
+        let callback = self.added_callback(&task)?;
+        let mut edits = self.store(&slot, &task);
+        edits.extend(self.without_callback());
+        edits.extend(callback.map(|line| slot.after(&[line])));
         let mut rewrite = Rewrite::safe(format!("Keep the task in the variable `{task}`"), edits);
         rewrite.alone_in = Some(self.scope_key());
         Ok(rewrite)
@@ -278,10 +305,13 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             Some(_) => slot.prefix("").into_iter().collect(),
             None => self.store(&slot, &task),
         };
-        edits.push(slot.after(&[
+        let mut lines = vec![
             format!("{set}.add({task})"),
             format!("{task}.add_done_callback({set}.discard)"),
-        ]));
+        ];
+        lines.extend(self.added_callback(&task)?);
+        edits.extend(self.without_callback());
+        edits.push(slot.after(&lines));
         // `Future[None]` is no `Task[object]`, and people run type checkers.
         let is_annotated_otherwise = matches!(self.place.statement, Stmt::AnnAssign(assign)
             if type_name(&assign.annotation) != Some("Task"));

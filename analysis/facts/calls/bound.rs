@@ -105,7 +105,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The function with this number, and its scope.
-    fn function_of(&self, number: u32) -> Option<(usize, &'a ast::StmtFunctionDef)> {
+    pub(super) fn function_of(&self, number: u32) -> Option<(usize, &'a ast::StmtFunctionDef)> {
         let mut scopes = self.functions.iter();
         let (scope, _) = scopes.find(|(_, known)| **known == number)?;
         match self.scopes.all.get(*scope)?.kind {

@@ -9,6 +9,8 @@
 mod asked;
 pub mod bound;
 pub(crate) mod file_paths;
+mod given;
+mod own;
 mod shared_file;
 mod values;
 mod walk;
@@ -57,7 +59,7 @@ impl Path {
     }
 
     /// The path of an attribute of what this one leads to.
-    fn attribute(self, name: &str) -> Self {
+    pub(crate) fn attribute(self, name: &str) -> Self {
         Self {
             level: self.level,
             below: Name::join(&[self.below.as_str(), name], "."),
@@ -87,6 +89,36 @@ pub(crate) struct Call {
     pub(crate) written: Name,
     /// How many conditions it depends on.
     pub(crate) conditions: usize,
+    /// The arguments that others may change, as far as the function can tell.
+    pub(crate) passed: Box<[Passed]>,
+}
+
+/// An argument that others may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Passed {
+    pub(crate) slot: Slot,
+    /// The parameters of the function around the call that decide about it; `None` where they are not enough.
+    pub(crate) by: Option<Box<[Name]>>,
+}
+
+/// Where an argument stands in a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Slot {
+    Position(u32),
+    Keyword(Name),
+    /// `*values` and `**values`: any parameter may get it.
+    Any,
+}
+
+/// A parameter whose methods a function calls: what it is given there must be nothing that others can change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// The name of the parameter.
+    pub parameter: Name,
+    /// Its position among the arguments of a call.
+    pub position: u32,
+    /// How the method is written that is called on it.
+    pub(crate) written: Name,
 }
 
 /// A name that a function uses, and another file may bind.
@@ -107,7 +139,7 @@ pub(crate) struct Blocked {
 }
 
 /// Why a function cannot simply run in a thread.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bond {
     /// What it does belongs to the thread it runs in.
     Tied(String),
@@ -132,6 +164,8 @@ pub(crate) struct Function {
     pub(crate) is_async: bool,
     /// Whether calling it runs its body, and a decorator does not make something else of it.
     pub(crate) is_plain: bool,
+    /// Whether it gives only what nobody can change, or what any thread may use.
+    pub(crate) gives_constant: bool,
     pub(crate) calls: Vec<Call>,
     /// What a coroutine function calls without `await`, with the number of these calls.
     pub(crate) asked: Vec<(Callee, u32)>,
@@ -142,6 +176,10 @@ pub(crate) struct Function {
     /// The first thing that it does itself with something it shares.
     pub(crate) shared: Option<Box<str>>,
     pub(crate) borrowed: Vec<Borrowed>,
+    /// Its parameters but for the object that a method belongs to, where some of them matter.
+    pub(crate) parameters: Box<[Name]>,
+    /// What it needs to know of its parameters.
+    pub(crate) needs: Vec<Need>,
     /// Whether it changes a file itself.
     pub(crate) changes_files: bool,
     /// The first file that it writes whatever it is given.
@@ -184,6 +222,8 @@ pub struct Calls {
     /// Those of them that stand for something that belongs to the thread that made it, in order, and
     /// what that is.
     pub(crate) bound: Vec<(Name, Name)>,
+    /// Those that are bound once, to what nobody can change or what any thread may use, in order.
+    pub(crate) constants: Box<[Name]>,
     /// Those that are bound once, to what may be a path, in order.
     pub(crate) paths: Box<[(Name, FilePath)]>,
     /// The modules of which everything is imported.

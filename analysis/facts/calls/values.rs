@@ -1,6 +1,7 @@
 //! What names and expressions of a file stand for.
 
 use asyncfix_knowledge::blocking::{Kind, is_consumer};
+use asyncfix_knowledge::conduct::gives_its_class;
 use asyncfix_syntax::queries::{is_property, last_name};
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
@@ -75,7 +76,10 @@ impl<'a> Writer<'_, 'a> {
             Binding::Annotated(annotation, value) => {
                 match value.and_then(|value| self.value(value, at, steps)) {
                     Some(Value::Made) if at == scope => Some(Value::Made),
-                    _ => self.annotated(annotation, at, steps),
+                    found => self.annotated(annotation, at, steps).or(match found {
+                        Some(instance @ Value::Instance(_)) => Some(instance),
+                        _ => None,
+                    }),
                 }
             }
             Binding::Parameter(parameter) => {
@@ -89,7 +93,16 @@ impl<'a> Writer<'_, 'a> {
                 {
                     let scope = self.scopes.by_start.get(&class.start())?;
                     let number = self.classes.get(scope)?;
-                    return Some(Value::Instance(Target::Class(*number)));
+                    let target = Target::Class(*number);
+                    let is_class = function
+                        .decorator_list
+                        .iter()
+                        .any(|decorator| last_name(&decorator.expression) == Some("classmethod"));
+                    return Some(if is_class {
+                        Value::Target(target)
+                    } else {
+                        Value::Instance(target)
+                    });
                 }
                 match parameter.annotation() {
                     Some(annotation) => self.annotated(annotation, own.parent, steps),
@@ -149,14 +162,16 @@ impl<'a> Writer<'_, 'a> {
                 Value::Instance(Target::Class(class)) => {
                     self.attribute(class, &attribute.attr, steps.checked_sub(1)?)
                 }
-                _ => None,
-            },
-            Expr::Call(call) => match self.value(&call.func, scope, steps)? {
-                Value::Target(target @ (Target::Class(_) | Target::Import(_))) => {
-                    Some(Value::Instance(target))
+                Value::Instance(Target::Import(class))
+                    if class
+                        .dotted()
+                        .is_some_and(|class| gives_its_class(class, &attribute.attr)) =>
+                {
+                    Some(Value::Instance(Target::Import(class)))
                 }
                 _ => None,
             },
+            Expr::Call(call) => self.value_of_call(&call.func, scope, steps),
             // Joining paths gives a path.
             Expr::BinOp(ast::ExprBinOp {
                 op: ast::Operator::Div,
@@ -178,6 +193,33 @@ impl<'a> Writer<'_, 'a> {
             | Expr::FString(_)
             | Expr::NumberLiteral(_)
             | Expr::Compare(_) => Some(Value::Made),
+            _ => None,
+        }
+    }
+
+    /// What a call of `func` gives.
+    fn value_of_call(&self, func: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
+        let Expr::Attribute(method) = func else {
+            return match self.value(func, scope, steps)? {
+                Value::Target(target @ (Target::Class(_) | Target::Import(_))) => {
+                    Some(Value::Instance(target))
+                }
+                _ => None,
+            };
+        };
+        match self.value(&method.value, scope, steps)? {
+            Value::Target(Target::Import(path)) => {
+                let path = path.attribute(&method.attr);
+                Some(Value::Instance(Target::Import(path)))
+            }
+            // `path.with_suffix(".txt")`
+            Value::Instance(Target::Import(class))
+                if class
+                    .dotted()
+                    .is_some_and(|class| gives_its_class(class, &method.attr)) =>
+            {
+                Some(Value::Instance(Target::Import(class)))
+            }
             _ => None,
         }
     }

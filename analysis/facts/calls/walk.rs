@@ -2,7 +2,8 @@
 
 use crate::facts::loops;
 use crate::facts::name::Name;
-use asyncfix_knowledge::blocking::{Kind, Row, changes, hands_out, is_fresh, is_thread_safe};
+use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
+use asyncfix_knowledge::conduct::needs_main_thread;
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
@@ -14,12 +15,12 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::own::{Extent, Inner};
 use super::{Blocked, Call, Callee, Function, Target};
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
 use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
 use crate::facts::calls::writer::{STEPS, Writer};
-use crate::facts::scopes::Binding;
 
 /// Walks through the body of one function.
 pub(super) struct Walk<'w, 's, 'a> {
@@ -35,6 +36,12 @@ pub(super) struct Walk<'w, 's, 'a> {
     pub(crate) named: FxHashMap<TextRange, &'a str>,
     /// Generator expressions.
     pub(crate) lazy: Vec<TextRange>,
+    /// The bodies of `try` statements.
+    pub(super) tried: Vec<TextRange>,
+    /// Lambdas that run where they stand.
+    pub(super) at_once: FxHashSet<TextRange>,
+    /// The names that only parts of expressions know.
+    pub(super) inner: Vec<Inner<'a>>,
     /// Code that runs under conditions, with how many these are; without what lies behind.
     pub(crate) conditional: Vec<(TextRange, usize)>,
     pub(crate) is_aware: bool,
@@ -44,9 +51,12 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             // They run when they are called, if they are.
-            AnyNodeRef::StmtFunctionDef(_)
-            | AnyNodeRef::StmtClassDef(_)
-            | AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::ExprLambda(lambda) if !self.at_once.contains(&lambda.range()) => {
+                return TraversalSignal::Skip;
+            }
             AnyNodeRef::StmtGlobal(statement) => self.shares_names(&statement.names),
             AnyNodeRef::StmtNonlocal(statement) => self.shares_names(&statement.names),
             AnyNodeRef::StmtAssign(statement) => {
@@ -60,7 +70,9 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::StmtAugAssign(statement) => {
                 self.assigned(&statement.target);
                 // `rows += more` changes a list in place.
-                if statement.target.is_name_expr() && !self.is_own(&statement.target) {
+                if statement.target.is_name_expr()
+                    && !self.is_own(&statement.target, Extent::Itself)
+                {
                     self.changes(&statement.target);
                 }
             }
@@ -95,7 +107,10 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                     self.ties(|| "it never returns, so the thread would never end".to_owned());
                 }
             }
-            AnyNodeRef::StmtTry(statement) => self.exits(&statement.body),
+            AnyNodeRef::StmtTry(statement) => {
+                self.tried.extend(range_of(&statement.body));
+                self.exits(&statement.body);
+            }
             AnyNodeRef::Comprehension(clause) => self.assigned(&clause.target),
             AnyNodeRef::StmtExpr(statement) => {
                 self.dropped.insert(statement.value.range());
@@ -103,11 +118,15 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
             | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
             | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. }) => {
+                self.binds_inside(node.range(), generators);
                 self.used_up
                     .extend(generators.iter().map(|clause| clause.iter.range()));
             }
             // It runs when it is asked for more, wherever that is.
-            AnyNodeRef::ExprGenerator(generator) => self.lazy.push(generator.range()),
+            AnyNodeRef::ExprGenerator(generator) => {
+                self.binds_inside(generator.range(), &generator.generators);
+                self.lazy.push(generator.range());
+            }
             AnyNodeRef::ExprAttribute(attribute) => {
                 self.attribute_used(attribute);
                 self.member_used(attribute);
@@ -165,7 +184,7 @@ impl<'a> Walk<'_, '_, 'a> {
         match target {
             Expr::Attribute(ast::ExprAttribute { value, .. })
             | Expr::Subscript(ast::ExprSubscript { value, .. })
-                if !self.is_own(value) =>
+                if !self.is_own(value, Extent::Itself) =>
             {
                 self.changes(target);
             }
@@ -305,43 +324,6 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    /// Whether the value was made by this function, for itself.
-    fn is_own(&self, expr: &'a Expr) -> bool {
-        let Expr::Name(name) = expr else {
-            return false;
-        };
-        let Some(own) = self.writer.scopes.all.get(self.scope) else {
-            return false;
-        };
-        if self.writer.scopes.shared.contains(name.id.as_str()) {
-            return false;
-        }
-        own.bindings.get(name.id.as_str()).is_some_and(|bindings| {
-            bindings.iter().all(|binding| match binding {
-                Binding::Value(value) | Binding::Annotated(_, Some(value)) => {
-                    let known = self.writer.value(value, self.scope, STEPS);
-                    matches!(known, Some(Value::Made)) || self.is_fresh_call(value)
-                }
-                // That only says of what type the name is; and what is made of the function's own is its own,
-                // whatever is added.
-                Binding::Annotated(_, None) | Binding::Changed(_) => true,
-                _ => false,
-            })
-        })
-    }
-
-    /// Whether what is called gives something new each time.
-    fn is_fresh_call(&self, value: &'a Expr) -> bool {
-        let Expr::Call(call) = value else {
-            return false;
-        };
-        match self.writer.target(&call.func, self.scope) {
-            Target::Class(_) => true,
-            Target::Import(path) => path.dotted().is_some_and(is_fresh),
-            _ => false,
-        }
-    }
-
     fn call(&mut self, call: &'a ast::ExprCall) {
         if let Expr::Attribute(method) = &*call.func {
             self.used_up.insert(method.value.range());
@@ -352,31 +334,8 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         self.given(call);
         match &*call.func {
-            Expr::Attribute(attribute) => {
-                match self.writer.value(&attribute.value, self.scope, STEPS) {
-                    Some(Value::Target(Target::Import(path))) => {
-                        let path = path.attribute(&attribute.attr);
-                        self.function_called(call, Target::Import(path));
-                    }
-                    Some(Value::Target(target @ Target::Class(_))) => {
-                        self.add(call, Callee::Method(target, Name::new(&attribute.attr)));
-                    }
-                    Some(Value::Instance(class)) => {
-                        if may_be_shared(&class) && !self.is_own(&attribute.value) {
-                            self.unknown(call);
-                        } else {
-                            self.method_called(call, class, &attribute.attr);
-                        }
-                    }
-                    Some(Value::Made) => {}
-                    Some(Value::Target(_) | Value::Given | Value::Outside) | None => {
-                        if !self.is_own(&attribute.value) && !self.is_made_here(&attribute.value) {
-                            self.unknown(call);
-                        }
-                    }
-                }
-            }
-            func => match self.writer.value(func, self.scope, STEPS) {
+            Expr::Attribute(method) => self.member_called(call, method),
+            func => match self.value(func) {
                 Some(Value::Target(Target::Unknown)) | None => self.unknown(call),
                 // Which class comes next depends on the instance.
                 Some(Value::Target(Target::Import(path)))
@@ -399,6 +358,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 self.borrowed(value);
             }
             let is_unknown = match value {
+                Expr::Lambda(lambda) if self.runs_here(call, lambda) => false,
                 Expr::Lambda(lambda) => runs_code(&lambda.body),
                 Expr::Name(_) | Expr::Attribute(_) => matches!(
                     self.writer.value(value, self.scope, STEPS),
@@ -415,18 +375,23 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
+    pub(super) fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
         let written = Name::new(one_line(self.writer.text(&*call.func)));
         let conditions = self.conditions(call);
+        let passed = match callee {
+            Callee::Plain(Target::Unknown) => Box::default(),
+            _ => self.passed(call),
+        };
         self.written.calls.push(Call {
             callee,
             written,
             conditions,
+            passed,
         });
     }
 
     /// Notes a call of something unknown. The first one tells all that there is to know.
-    fn unknown(&mut self, call: &'a ast::ExprCall) {
+    pub(super) fn unknown(&mut self, call: &'a ast::ExprCall) {
         let is_known = |known: &Call| matches!(known.callee, Callee::Plain(Target::Unknown));
         if !self.written.calls.iter().any(is_known) {
             self.add(call, Callee::Plain(Target::Unknown));
@@ -445,7 +410,7 @@ impl<'a> Walk<'_, '_, 'a> {
         known.get_or_insert_with(|| reason().into_boxed_str());
     }
 
-    fn function_called(&mut self, call: &'a ast::ExprCall, target: Target) {
+    pub(super) fn function_called(&mut self, call: &'a ast::ExprCall, target: Target) {
         let path = match &target {
             Target::Import(path) => path.dotted(),
             _ => None,
@@ -454,8 +419,18 @@ impl<'a> Walk<'_, '_, 'a> {
             self.add(call, Callee::Plain(target));
             return;
         };
+        if needs_main_thread(path) {
+            self.ties(|| format!("`{path}` works only in the main thread"));
+            return;
+        }
         if AWARE.contains(&path) {
-            self.is_aware = true;
+            // Without a running loop these raise: only who catches that can do without one.
+            let is_certain = NEEDING_LOOP.contains(&path)
+                && !self
+                    .tried
+                    .iter()
+                    .any(|body| body.contains_range(call.range()));
+            self.is_aware |= !is_certain;
             self.ties(|| {
                 format!(
                     "`{path}` is called on the way, and another thread has no running event loop"
@@ -476,7 +451,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
-    fn method_called(&mut self, call: &'a ast::ExprCall, class: Target, method: &str) {
+    pub(super) fn method_called(&mut self, call: &'a ast::ExprCall, class: Target, method: &str) {
         let path = match &class {
             Target::Import(path) => path.dotted(),
             _ => None,
@@ -491,13 +466,19 @@ impl<'a> Walk<'_, '_, 'a> {
             self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
         } else if !is_thread_safe(path)
             && !is_thread_safe(&format!("{path}.{method}"))
-            && !self.is_receiver_made_here(call)
+            && !self.is_receiver_own(call)
         {
             self.add(call, Callee::Method(class, Name::new(method)));
         }
     }
 
-    fn blocking(&mut self, call: &'a ast::ExprCall, name: &str, row: &Row, is_method: bool) {
+    pub(super) fn blocking(
+        &mut self,
+        call: &'a ast::ExprCall,
+        name: &str,
+        row: &Row,
+        is_method: bool,
+    ) {
         // Single calls of the system are a rule of their own, off unless it is asked for.
         if row.code == PATH_CALL || row.direct {
             return;
@@ -511,14 +492,26 @@ impl<'a> Walk<'_, '_, 'a> {
         if is_made && !self.is_used_up(call) || is_lazy {
             return;
         }
-        let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call));
+        // What the function made for itself is used by one thread only.
+        let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call))
+            || row.memory
+            || is_method
+                && row.kind == Kind::ToThread
+                && row.code == HTTP
+                && self.is_receiver_own(call);
         self.writes(call, row, is_method);
         if row.kind == Kind::Report && !is_whole {
             self.ties(|| row.reason.clone().unwrap_or_default());
         } else if let Some(reason) = unsafe_because(row, call).filter(|_| !is_whole && !row.lazy) {
             self.shares(|| reason.to_owned());
         }
-        if !always_blocks(row, call) {
+        let function = self.writer.text(self.function);
+        if !always_blocks(row, call, function, self.writer.source)
+            || row.shared && self.is_receiver_own(call)
+        {
+            return;
+        }
+        if row.memory && !self.is_on_disk(call) {
             return;
         }
         let conditions = self.conditions(call);
@@ -538,6 +531,12 @@ impl<'a> Walk<'_, '_, 'a> {
     /// Whether the object that a method is called on was made by this function, which uses it up.
     fn is_receiver_made_here(&self, call: &'a ast::ExprCall) -> bool {
         matches!(&*call.func, Expr::Attribute(method) if self.is_made_here(&method.value))
+    }
+
+    /// Whether the object that a method is called on is nobody else's.
+    fn is_receiver_own(&self, call: &'a ast::ExprCall) -> bool {
+        matches!(&*call.func, Expr::Attribute(method) if self.is_own(&method.value, Extent::Itself))
+            || self.is_receiver_made_here(call)
     }
 
     pub(super) fn is_used_up(&self, call: &ast::ExprCall) -> bool {
@@ -640,26 +639,14 @@ fn range_of(suite: &[Stmt]) -> Option<TextRange> {
     Some(TextRange::new(suite.first()?.start(), suite.last()?.end()))
 }
 
-/// Whether a method of an instance of a class may change it, as `append` does, where it may be somebody
-/// else's too. What a function hands out counts as an instance of it.
-fn may_be_shared(class: &Target) -> bool {
-    const CONTAINERS: [&str; 4] = ["list", "dict", "set", "bytearray"];
-    let Target::Import(path) = class else {
-        return false;
-    };
-    let Some(dotted) = path.dotted() else {
-        return false;
-    };
-    hands_out(dotted)
-        || match dotted.split_once('.') {
-            Some(("builtins", class)) => CONTAINERS.contains(&class),
-            Some((package, _)) => package == "collections",
-            None => false,
-        }
-}
-
 /// What the thread that holds it may take once more, and no other.
 const HELD: [&str; 2] = ["threading.RLock", "threading.Condition"];
+
+/// What asks for the running loop, and raises where there is none.
+const NEEDING_LOOP: [&str; 2] = ["asyncio.get_running_loop", "asyncio.current_task"];
+
+/// The rule of requests over the network.
+const HTTP: &str = "AF202";
 
 /// The rule of single calls of the system.
 const PATH_CALL: &str = "AF208";

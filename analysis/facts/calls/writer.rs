@@ -48,7 +48,7 @@ pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
 
 pub(super) struct Writer<'s, 'a> {
     pub(crate) scopes: &'s Scopes<'a>,
-    source: &'s str,
+    pub(super) source: &'s str,
     pub(super) table: &'s Table,
     /// Whether the file may make something that belongs to its thread.
     pub(super) has_bound: bool,
@@ -91,6 +91,12 @@ impl<'a> Writer<'_, 'a> {
             Some((name.clone(), Name::new(bound.what.as_str())))
         });
         self.calls.bound = bound.collect();
+        let names = self.calls.names.iter().map(|(name, _)| name);
+        let constants: Vec<Name> = names
+            .filter(|name| self.is_free_for_all(name))
+            .cloned()
+            .collect();
+        self.calls.constants = constants.into_boxed_slice();
         self.calls.paths = self.constants(0);
         for import in &self.scopes.stars {
             let path = path_of(import, None);
@@ -222,12 +228,15 @@ impl<'a> Writer<'_, 'a> {
             name: Name::new(self.qualified(&function.name, parent)),
             is_async: function.is_async,
             is_plain: is_only && is_transparent && !function.is_async && !yields(function),
+            gives_constant: self.gives_constant(function, scope),
             calls: Vec::new(),
             asked: Vec::new(),
             blocked: None,
             tied: None,
             shared: None,
             borrowed: Vec::new(),
+            parameters: Box::default(),
+            needs: Vec::new(),
             changes_files: false,
             writes: None,
             files: None,
@@ -250,11 +259,15 @@ impl<'a> Writer<'_, 'a> {
             dropped: FxHashSet::default(),
             named: FxHashMap::default(),
             lazy: Vec::new(),
+            inner: Vec::new(),
+            at_once: FxHashSet::default(),
+            tried: Vec::new(),
             conditional: Vec::new(),
             is_aware: false,
         };
         walk.exits(&function.body);
         walk.visit_body(&function.body);
+        walk.names_parameters();
         if walk.is_aware {
             written.is_plain = false;
         }
