@@ -50,10 +50,7 @@ fn is_future(class: &str) -> bool {
 
 /// Whether an expression could be what [`is_loop`] says is one.
 pub fn may_be_loop(receiver: &Expr) -> bool {
-    match receiver {
-        Expr::Call(_) | Expr::Name(_) | Expr::Attribute(_) => true,
-        _ => false,
-    }
+    matches!(receiver, Expr::Call(_) | Expr::Name(_) | Expr::Attribute(_))
 }
 
 /// Whether an expression is an event loop: by its annotation, by what asyncio answers with, or,

@@ -110,7 +110,7 @@ impl Linked {
             for member in class.members(name) {
                 match member {
                     Member::Method(_) => found.push((number, &*class.label)),
-                    _ => return None,
+                    Member::Value(_) => return None,
                 }
             }
         }

@@ -20,12 +20,12 @@ pub(super) struct Needed {
     origin: (Id, u32),
 }
 
+/// What functions need.
+type Needs = FxHashMap<Id, Vec<Needed>>;
+
 impl Graph {
     /// What each function needs, by way of what it calls; and the functions that cannot know what one of these is given.
-    pub(super) fn follow_needs(
-        &self,
-        passing: &Passing,
-    ) -> (FxHashMap<Id, Vec<Needed>>, Vec<(Id, Reason)>) {
+    pub(super) fn follow_needs(&self, passing: &Passing) -> (Needs, Vec<(Id, Reason)>) {
         let mut known: FxHashMap<Id, Vec<Needed>> = FxHashMap::default();
         let mut unknown = Vec::new();
         let mut pending: VecDeque<(Id, Needed)> = VecDeque::new();

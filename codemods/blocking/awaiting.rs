@@ -63,7 +63,7 @@ impl<'a> First<'a> {
                 .iter()
                 .any(|name| names.contains(name))
         });
-        let wish = match &*awaited.value {
+        let preferred = match &*awaited.value {
             Expr::Call(call) => match last_name(&call.func) {
                 Some("read" | "aread") => "body",
                 Some("text") => "text",
@@ -85,7 +85,7 @@ impl<'a> First<'a> {
         Some(Self {
             awaited,
             replaced,
-            name: fresh_names::fresh(file, Owner::Function(function), &[wish]),
+            name: fresh_names::fresh(file, Owner::Function(function), &[preferred]),
             unsafe_because: is_about_path
                 .then_some("what is awaited may use the file, which is not open yet then"),
         })

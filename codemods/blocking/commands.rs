@@ -187,8 +187,8 @@ impl Command {
 }
 
 /// The commands that a call runs: itself, or by the function of the project that it calls.
-pub(super) fn run_by_call<'db>(
-    semantics: &Semantics<'db>,
+pub(super) fn run_by_call(
+    semantics: &Semantics<'_>,
     table: &Table,
     call: &ast::ExprCall,
     around: Option<&ast::StmtFunctionDef>,
@@ -196,8 +196,8 @@ pub(super) fn run_by_call<'db>(
     to_depth(semantics, table, call, around, DEPTH)
 }
 
-fn to_depth<'db>(
-    semantics: &Semantics<'db>,
+fn to_depth(
+    semantics: &Semantics<'_>,
     table: &Table,
     call: &ast::ExprCall,
     around: Option<&ast::StmtFunctionDef>,

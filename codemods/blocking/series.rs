@@ -271,30 +271,33 @@ impl<'f, 'a, 'db> Series<'f, 'a, 'db> {
     }
 }
 
+/// What is awaited in the body of a function.
+struct Awaits<'b> {
+    calls: Vec<&'b ast::ExprCall>,
+    found: bool,
+}
+
+impl<'b> SourceOrderVisitor<'b> for Awaits<'b> {
+    fn enter_node(&mut self, node: AnyNodeRef<'b>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprAwait(awaited) => match &*awaited.value {
+                Expr::Call(call) => self.calls.push(call),
+                _ => self.found = true,
+            },
+            AnyNodeRef::StmtWith(with) => self.found |= with.is_async,
+            AnyNodeRef::StmtFor(statement) => self.found |= statement.is_async,
+            AnyNodeRef::Comprehension(clause) => self.found |= clause.is_async,
+            _ => {}
+        }
+        own_code(node)
+    }
+}
+
 /// Whether a coroutine function may wait for something.
 fn lets_others_run(own: &Semantics<'_>, node: &ast::StmtFunctionDef, depth: usize) -> bool {
     let Some(depth) = depth.checked_sub(1) else {
         return true;
     };
-    struct Awaits<'b> {
-        calls: Vec<&'b ast::ExprCall>,
-        found: bool,
-    }
-    impl<'b> SourceOrderVisitor<'b> for Awaits<'b> {
-        fn enter_node(&mut self, node: AnyNodeRef<'b>) -> TraversalSignal {
-            match node {
-                AnyNodeRef::ExprAwait(awaited) => match &*awaited.value {
-                    Expr::Call(call) => self.calls.push(call),
-                    _ => self.found = true,
-                },
-                AnyNodeRef::StmtWith(with) => self.found |= with.is_async,
-                AnyNodeRef::StmtFor(statement) => self.found |= statement.is_async,
-                AnyNodeRef::Comprehension(clause) => self.found |= clause.is_async,
-                _ => {}
-            }
-            own_code(node)
-        }
-    }
     let mut awaits = Awaits {
         calls: Vec::new(),
         found: false,

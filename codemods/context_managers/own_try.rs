@@ -15,7 +15,7 @@ use crate::finding::Rewrite;
 impl<'a> Managed<'_, 'a, '_> {
     /// The opening at `site` is the first statement of a `try`, behind which `finally` closes it.
     pub(super) fn opened_in_try(&self, site: &Site<'_, 'a>) -> Answer {
-        let suite = self.place.suite;
+        let around = self.place.suite;
         let Some(AnyNodeRef::StmtTry(statement)) = self.place.parent else {
             return None;
         };
@@ -42,8 +42,8 @@ impl<'a> Managed<'_, 'a, '_> {
         let is_here =
             |range: TextRange| body.contains_range(range) || closing.contains_range(range);
         if self.place.index != 0
-            || !std::ptr::eq(suite, &raw const *statement.body)
-            || suite.len() < 2
+            || !std::ptr::eq(around, &raw const *statement.body)
+            || around.len() < 2
             || !statement.orelse.is_empty()
             || row.form == Form::None
             || row.more_than_close().is_some()
@@ -71,12 +71,12 @@ impl<'a> Managed<'_, 'a, '_> {
             let mut edits = Vec::new();
             if is_bare {
                 let header = self.header(row, &removals)?;
-                removals.push(lines.with_blank_lines_behind(lines.delete(suite, 0)?));
+                removals.push(lines.with_blank_lines_behind(lines.delete(around, 0)?));
                 let keyword = TextRange::at(statement.start(), TextSize::of("try"));
                 edits.push(Edit::range_replacement(header, keyword));
             } else {
                 let block = lines
-                    .block(suite, self.place.parent, 1..suite.len())
+                    .block(around, self.place.parent, 1..around.len())
                     .ok_or("the block is empty")?;
                 edits.extend(block.indented()?);
                 removals.extend(lines.blank_lines_behind(opening));

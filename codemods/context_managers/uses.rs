@@ -41,7 +41,7 @@ pub(super) fn uses_of<'a>(name: &str, body: &'a [Stmt]) -> Vec<Used<'a>> {
 
 /// The names of the coroutine functions in `body` that are only called there, and awaited: what they use is used while
 /// the function runs.
-fn awaited_functions<'a>(body: &'a [Stmt]) -> FxHashSet<&'a str> {
+fn awaited_functions(body: &[Stmt]) -> FxHashSet<&str> {
     struct Search<'a> {
         defined: FxHashSet<&'a str>,
         others: FxHashSet<&'a str>,
@@ -51,11 +51,11 @@ fn awaited_functions<'a>(body: &'a [Stmt]) -> FxHashSet<&'a str> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             match node {
                 AnyNodeRef::StmtFunctionDef(function)
-                    if function.is_async && function.decorator_list.is_empty() =>
+                    if function.is_async
+                        && function.decorator_list.is_empty()
+                        && !self.defined.insert(&function.name) =>
                 {
-                    if !self.defined.insert(&function.name) {
-                        self.others.insert(&function.name);
-                    }
+                    self.others.insert(&function.name);
                 }
                 AnyNodeRef::ExprName(name) => {
                     let is_called = matches!(self.ancestors.last(), Some(AnyNodeRef::ExprCall(call))
@@ -64,7 +64,7 @@ fn awaited_functions<'a>(body: &'a [Stmt]) -> FxHashSet<&'a str> {
                     let is_awaited = around
                         .by_ref()
                         .take_while(|node| !node.is_statement() && !node.is_expr_lambda())
-                        .any(|node| node.is_expr_await());
+                        .any(ruff_python_ast::AnyNodeRef::is_expr_await);
                     if !is_called || !is_awaited {
                         self.others.insert(&name.id);
                     }

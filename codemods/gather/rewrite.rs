@@ -333,12 +333,11 @@ impl Gather<'_, '_, '_, '_> {
         }
         let slot = Slot::of(self.file, &self.place)?;
         // `if found := await gather(…):` has a name already.
-        let (results, mut range) = match self.named() {
-            Some((name, range)) => (name.to_owned(), range),
-            None => {
-                let results = fresh_names::fresh(self.file, self.owner, RESULTS);
-                (results, self.with_parentheses())
-            }
+        let (results, mut range) = if let Some((name, range)) = self.named() {
+            (name.to_owned(), range)
+        } else {
+            let results = fresh_names::fresh(self.file, self.owner, RESULTS);
+            (results, self.with_parentheses())
         };
         self.can_be_bound_first()?;
         // The call moves to a statement of its own, with its bytes, the new argument included.

@@ -176,8 +176,8 @@ impl<'s, 'db> Look<'s, 'db> {
 
     /// Whether types have something to say about what is called by this name.
     pub(super) fn asks_types_of(&self, name: &str) -> bool {
-        !self.has_enough()
-            && !(self.is_thrifty && self.project.namesakes(name_key(name)) == Namesakes::None)
+        let is_unknown = || self.project.namesakes(name_key(name)) == Namesakes::None;
+        !(self.has_enough() || self.is_thrifty && is_unknown())
     }
 
     /// The class of a value: what is in sight of it, or what types say.
@@ -371,7 +371,7 @@ impl<'s, 'db> Look<'s, 'db> {
     }
 
     /// Whether a context manager limits the time of what is in it: without a number it does not.
-    fn limits_time(&self, manager: &Expr) -> bool {
+    fn limits_time(manager: &Expr) -> bool {
         let is_unlimited = matches!(manager, Expr::Call(call)
             if call.arguments.args.first().is_some_and(Expr::is_none_literal_expr));
         is_timeout(manager) && !is_unlimited
@@ -620,7 +620,7 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
                     if with.is_async {
                         self.entered(&item.context_expr);
                     }
-                    timed += usize::from(self.limits_time(&item.context_expr));
+                    timed += usize::from(Self::limits_time(&item.context_expr));
                 }
                 self.timed += timed;
                 walk_stmt(self, statement);

@@ -62,9 +62,10 @@ impl<'db> Look<'_, 'db> {
         if is_super || own.is_none() || self.is_made_here(object) {
             return Vec::new();
         }
-        let known = match self.has_enough() {
-            true => Vec::new(),
-            false => self.semantics.class_names_of(object),
+        let known = if self.has_enough() {
+            Vec::new()
+        } else {
+            self.semantics.class_names_of(object)
         };
         if known.is_empty() {
             return own.into_iter().collect();

@@ -68,7 +68,7 @@ impl<'a> Walk<'_, '_, 'a> {
         let class = attributes
             .into_iter()
             .rev()
-            .fold(class, |class, name| class.attribute(name));
+            .fold(class, super::Path::attribute);
         let row = class
             .dotted()
             .and_then(|class| self.writer.table.method(class, &method.attr));

@@ -158,6 +158,10 @@ pub struct SharedFile {
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
 pub(crate) struct Function {
     /// Its name, behind those of the classes around it.
     pub(crate) name: Name,

@@ -625,7 +625,7 @@ struct TakenIn<'a> {
     values: Vec<&'a Expr>,
 }
 
-impl<'a> TakenIn<'a> {
+impl TakenIn<'_> {
     fn is_it(&self, expr: &Expr) -> bool {
         matches!(root(expr), Expr::Name(name) if name.id == self.name)
     }
@@ -638,10 +638,10 @@ impl<'a> TakenIn<'a> {
 impl<'a> SourceOrderVisitor<'a> for TakenIn<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
-            AnyNodeRef::StmtAssign(statement) => {
-                if statement.targets.iter().any(|target| self.is_part(target)) {
-                    self.values.push(&statement.value);
-                }
+            AnyNodeRef::StmtAssign(statement)
+                if statement.targets.iter().any(|target| self.is_part(target)) =>
+            {
+                self.values.push(&statement.value);
             }
             AnyNodeRef::StmtAugAssign(statement) if self.is_part(&statement.target) => {
                 self.values.push(&statement.value);
