@@ -42,7 +42,8 @@ impl<'a> First<'a> {
         };
         let awaited = only_await(statement)?;
         let value = match with.body.first()? {
-            Stmt::Expr(inner) => &*inner.value,
+            // What is dropped has no use for a name.
+            Stmt::Expr(inner) if !inner.value.is_await_expr() => &*inner.value,
             Stmt::Assign(inner) if matches!(inner.targets.as_slice(), [Expr::Name(_)]) => {
                 &*inner.value
             }
