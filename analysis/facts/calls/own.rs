@@ -41,6 +41,8 @@ struct Question<'w, 's, 'a> {
     walk: &'w Walk<'w, 's, 'a>,
     /// The names that were asked about: what is made of itself is as good as what it was made of at first.
     asked: FxHashSet<(&'a str, Extent)>,
+    /// The same for attributes of the object that a constructor makes.
+    asked_attributes: FxHashSet<&'a str>,
     /// What names of parts of expressions go through, as far as it was asked about.
     gone_through: FxHashSet<TextRange>,
     /// The parameters that it depends on.
@@ -60,6 +62,7 @@ impl<'a> Walk<'_, '_, 'a> {
         let mut question = Question {
             walk: self,
             asked: FxHashSet::default(),
+            asked_attributes: FxHashSet::default(),
             gone_through: FxHashSet::default(),
             given: Vec::new(),
         };
@@ -287,6 +290,9 @@ impl<'a> Question<'_, '_, 'a> {
 
     /// Whether a constructor puts into an attribute of its object only what it made.
     fn is_filled_here(&mut self, name: &'a str) -> bool {
+        if !self.asked_attributes.insert(name) {
+            return true;
+        }
         let scopes = self.walk.writer.scopes;
         let own = scopes.all.get(self.walk.scope);
         let class = own.and_then(|own| scopes.all.get(own.parent));
