@@ -449,21 +449,19 @@ impl<'db> Semantics<'db> {
         let above = Class::of(self, class).and_then(|class| class.resolution_order(BASES));
         let classes = std::iter::once(class).chain(above.unwrap_or_default());
         let paths: Vec<String> = classes.map(|class| self.path_of_class(class)).collect();
-        if paths
-            .iter()
-            .any(|path| plain_values::TABLE.lazy.contains(path))
-        {
+        let gives_it_alone = match self.function_in_sight(&call.func) {
+            Some(function) => self.makes_alone(&function, class),
+            None => self.class_named(&call.func).is_some(),
+        };
+        if !gives_it_alone {
+            return false;
+        }
+        let is_lazy = |path: &String| plain_values::TABLE.lazy.contains(path);
+        if paths.iter().any(is_lazy) {
             return true;
         }
-        let gives_it_alone = match self.function_in_sight(&call.func) {
-            Some(function) => function
-                .node(self.db())
-                .is_some_and(|node| only_gives(&node.body)),
-            None => true,
-        };
         let mut makers = self.methods_named(class, "__init__").into_iter();
-        gives_it_alone
-            && !self.methods_named(class, "__await__").is_empty()
+        !self.methods_named(class, "__await__").is_empty()
             && !paths
                 .iter()
                 .any(|path| path.starts_with("asyncio.") || path.starts_with("concurrent."))
@@ -471,6 +469,34 @@ impl<'db> Semantics<'db> {
                 maker
                     .node(self.db())
                     .is_some_and(|node| keeps_what_it_is_given(&node.body))
+            })
+    }
+
+    /// Whether a function does nothing but to make an instance of a class, as far as its body tells: what it takes from
+    /// somewhere is not there any more for others. The body of a stub tells nothing.
+    fn makes_alone(&self, function: &Function<'db>, class: Definition<'db>) -> bool {
+        let Some(node) = function.node(self.db()) else {
+            return false;
+        };
+        if function.definition.file(self.db()).is_stub(self.db()) {
+            return true;
+        }
+        let own = self.of_function(function);
+        let makes = |value: &Expr| {
+            let mut value = value;
+            // `SendMessage(text).as_(bot)`
+            while let Expr::Call(call) = value
+                && let Expr::Attribute(method) = &*call.func
+                && method.value.is_call_expr()
+            {
+                value = &method.value;
+            }
+            matches!(value, Expr::Call(call) if own.class_named(&call.func) == Some(class))
+        };
+        only_gives(&node.body)
+            && node.body.iter().all(|statement| match statement {
+                Stmt::Return(given) => given.value.as_deref().is_some_and(makes),
+                _ => true,
             })
     }
 
