@@ -29,6 +29,7 @@ pub mod run;
 pub mod selection;
 pub mod session;
 pub mod source;
+mod stamp;
 mod surroundings;
 mod type_checkers;
 pub mod words;

@@ -11,7 +11,7 @@ use asyncfix_codemods::traversal::Prospects;
 use rustc_hash::FxHashSet;
 
 use crate::cache::stored::{
-    FileEntry, Fresh, Loaded, Stamp, State, StoredProblem, Verdict, Writer, text_number,
+    FileEntry, Fresh, Loaded, State, StoredProblem, Verdict, Writer, text_number,
 };
 use crate::cache::{Cache, affected};
 use crate::config::Config;
@@ -21,6 +21,7 @@ use crate::problem::{Kind, Problem};
 use crate::rounds::Active;
 use crate::run::Input;
 use crate::source;
+use crate::stamp::Stamp;
 use crate::surroundings::Surroundings;
 
 /// How many of a project's files may be new before it is worth to write down what is known of them, although what codemods
@@ -63,8 +64,8 @@ pub(crate) struct Answers {
 
 /// What codemods have said of one file.
 pub(crate) struct Said {
-    pub(crate) number: usize,
-    pub(crate) state: State,
+    number: usize,
+    /// With the files into whose functions the look has led. `None` where no codemod has work in the file.
     verdict: Option<(Verdict, Vec<PathBuf>)>,
 }
 
@@ -73,18 +74,16 @@ impl Said {
     pub(crate) fn nothing(number: usize) -> Self {
         Self {
             number,
-            state: State::Nothing,
             verdict: None,
         }
     }
 
     /// What the codemods with these codes have found in a file, where that may be kept.
     pub(crate) fn of(file: &Active, codes: Vec<String>, keeps_findings: bool) -> Option<Self> {
-        let is_whole = file.lines.is_none() || file.findings.is_empty();
         let is_as_it_was = file.fixed.is_empty() && file.text == file.source.text;
         let went_well = file.error.is_none() && file.complaints.is_empty();
         let is_kept = keeps_findings || file.findings.is_empty();
-        if !(is_whole && is_as_it_was && went_well && is_kept && file.lines.is_none()) {
+        if !(is_as_it_was && went_well && is_kept && file.lines.is_none()) {
             return None;
         }
         let dependencies = file.noted.clone()?;
@@ -96,7 +95,6 @@ impl Said {
         };
         Some(Self {
             number: file.index,
-            state: State::Clean,
             verdict: Some((verdict, dependencies.opened)),
         })
     }
@@ -120,11 +118,11 @@ impl<'r> Recall<'r> {
     }
 
     /// What is known of a file, if it is still the same.
-    pub(crate) fn find(&self, input: &Input, config: &Config, is_target: bool) -> Option<usize> {
+    pub(crate) fn find(&self, input: &Input, is_target: bool) -> Option<usize> {
         let path = &input.found.path;
         let (place, entry) = self.loaded()?.file(path)?;
         let was_parsed = entry.problem.is_some() || entry.has_summary();
-        if self.surroundings.number_of(config) != Some(entry.config)
+        if self.surroundings.number_in(path.parent()?) != Some(entry.config)
             || is_target && entry.state == State::Beside
             || input.found.named && !was_parsed
         {
@@ -133,7 +131,7 @@ impl<'r> Recall<'r> {
         let is_same = if let Some(text) = &input.text {
             text_number(text) == entry.text
         } else {
-            let stamp = Stamp::of(path, self.cache.now);
+            let stamp = Stamp::to_be_kept(path, self.cache.now);
             stamp.is_some() && stamp == entry.stamp
                 || source::read(path).is_ok_and(|source| text_number(&source.text) == entry.text)
         };
@@ -188,20 +186,16 @@ impl<'r> Recall<'r> {
         Some(Answers { found, problems })
     }
 
-    /// What is left of a look: with a candidate, where codemods may have work in the file. `None` where what is known
-    /// cannot be read.
+    /// What is known of the file at this place in the cache: with a candidate, where codemods may have work in it. `None`
+    /// where that cannot be read.
     pub(crate) fn see(
         &self,
-        look: Look,
+        place: usize,
         number: usize,
         input: &Input,
         config: &Arc<Config>,
         is_target: bool,
     ) -> Option<(Seen, FirstLook)> {
-        let place = match look {
-            Look::Fresh(looked) => return Some(seen_anew(*looked, true)),
-            Look::Known(place) => place,
-        };
         let loaded = self.loaded()?;
         let entry = loaded.header.files.get(place)?;
         let seen = Seen {
@@ -346,13 +340,14 @@ impl<'r> Recall<'r> {
             let is_target = number < number_of_targets;
             let own = said.next_if(|said| said.number == number);
             let state = match &own {
-                Some(said) => said.state,
+                // Where something was said, the verdict tells.
+                Some(_) => State::Nothing,
                 None if is_target => State::Open,
                 None => State::Beside,
             };
             let stamp = match &input.text {
                 Some(_) => None,
-                None => Stamp::of(path, self.cache.now),
+                None => Stamp::to_be_kept(path, self.cache.now),
             };
             if let Some(entry) = seen.known.and_then(|place| self.entry(place)) {
                 let state = match entry.state {
@@ -428,7 +423,6 @@ impl Verdicts<'_> {
             .collect();
         Some(Said {
             number,
-            state: State::Clean,
             verdict: Some((verdict, opened)),
         })
     }

@@ -348,9 +348,8 @@ fn pass(
         .enumerate()
         .with_max_len(AT_A_TIME)
         .map(|(number, input)| {
-            let config = config_of(&input.found.path, resolver)?;
             let known = recall.as_ref();
-            let known = known.and_then(|recall| recall.find(input, &config, is_target(number)));
+            let known = known.and_then(|recall| recall.find(input, is_target(number)));
             let look = match known {
                 Some(place) => Look::Known(place),
                 None => Look::Fresh(Box::new(look_anew(number, input)?)),
@@ -394,17 +393,17 @@ fn pass(
         .enumerate()
         .with_max_len(AT_A_TIME)
         .map(|(number, (look, input))| {
-            let Some(recall) = &recall else {
-                return match look {
-                    Look::Fresh(looked) => Ok(seen_anew(*looked, false)),
-                    Look::Known(_) => Ok(seen_anew(look_anew(number, input)?, false)),
-                };
+            let place = match look {
+                Look::Fresh(looked) => return Ok(seen_anew(*looked, recall.is_some())),
+                Look::Known(place) => place,
             };
             let config = config_of(&input.found.path, resolver)?;
-            let seen = recall.see(look, number, input, &config, is_target(number));
-            match seen {
+            let known = recall.as_ref();
+            let known = known
+                .and_then(|recall| recall.see(place, number, input, &config, is_target(number)));
+            match known {
                 Some(seen) => Ok(seen),
-                None => Ok(seen_anew(look_anew(number, input)?, true)),
+                None => Ok(seen_anew(look_anew(number, input)?, recall.is_some())),
             }
         })
         .collect();

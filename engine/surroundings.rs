@@ -1,13 +1,11 @@
 //! What lies around the files of a run: configurations, environments, stubs.
 
 use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
-use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ruff_db::system::SystemPathBuf;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
 
 use crate::cache::around;
 use crate::config::{Config, ConfigError, Resolver};
@@ -20,10 +18,8 @@ use crate::roots::Whole;
 pub(crate) struct Surroundings {
     /// Each that applies to one of the files, once.
     pub(crate) configs: Vec<Arc<Config>>,
-    /// Their numbers, by their addresses.
-    numbers: FxHashMap<usize, u64>,
     /// The numbers of those that apply to folders.
-    by_folder: FxHashMap<PathBuf, u64>,
+    numbers: FxHashMap<PathBuf, u64>,
     pub(crate) environments: Environments,
     /// Folders with stubs, beside those of the environments.
     pub(crate) extra_stubs: Vec<SystemPathBuf>,
@@ -38,9 +34,8 @@ impl Surroundings {
         resolver: &Resolver,
     ) -> Result<Self, ConfigError> {
         let folders: BTreeSet<&Path> = files.filter_map(|path| path.parent()).collect();
-        let mut configs: Vec<Arc<Config>> = Vec::new();
+        let mut configs: Vec<(Arc<Config>, u64)> = Vec::new();
         let mut numbers = FxHashMap::default();
-        let mut by_folder = FxHashMap::default();
         let mut environments = Environments::default();
         for folder in folders {
             let Some(path) = system_path(folder) else {
@@ -48,13 +43,19 @@ impl Surroundings {
             };
             let config = resolver.for_folder(folder)?;
             environments.add(&path, config.python.as_deref())?;
-            if let Entry::Vacant(entry) = numbers.entry(address(&config)) {
-                entry.insert(config.number());
-                configs.push(Arc::clone(&config));
-            }
-            let number = numbers.get(&address(&config)).copied();
-            by_folder.insert(folder.to_path_buf(), number.unwrap_or_default());
+            let mut known = configs.iter();
+            let known = known.find(|(other, _)| Arc::ptr_eq(&config, other));
+            let number = match known {
+                Some((_, number)) => *number,
+                None => {
+                    let number = config.number();
+                    configs.push((config, number));
+                    number
+                }
+            };
+            numbers.insert(folder.to_path_buf(), number);
         }
+        let configs: Vec<Arc<Config>> = configs.into_iter().map(|(config, _)| config).collect();
         // What is installed says more than any stub.
         let mut extra_stubs = folders_of(&configs, |config| &config.extra_stubs);
         extra_stubs.extend(
@@ -66,27 +67,19 @@ impl Surroundings {
         Ok(Self {
             configs,
             numbers,
-            by_folder,
             environments,
             extra_stubs,
         })
     }
 
-    /// A number for what they are. It is another one where something of it has changed.
+    /// A number for what is installed and for stubs. It is another one where something of it has changed.
     pub(crate) fn number(&self) -> u64 {
-        let mut hasher = FxHasher::default();
-        around(&self.environments, &self.extra_stubs).hash(&mut hasher);
-        hasher.finish()
+        around(&self.environments, &self.extra_stubs)
     }
 
     /// The number of the configuration that applies to the files of a folder, if it is the folder of one of them.
     pub(crate) fn number_in(&self, folder: &Path) -> Option<u64> {
-        self.by_folder.get(folder).copied()
-    }
-
-    /// The number of a configuration that applies to one of the files.
-    pub(crate) fn number_of(&self, config: &Config) -> Option<u64> {
-        self.numbers.get(&address(config)).copied()
+        self.numbers.get(folder).copied()
     }
 }
 
@@ -102,8 +95,4 @@ pub(crate) fn folders_of(
         .collect();
     folders.dedup();
     folders
-}
-
-fn address(config: &Config) -> usize {
-    std::ptr::from_ref(config).addr()
 }

@@ -16,6 +16,20 @@ pub struct Awaited<'a> {
     pub other: Option<(TextRange, &'static str)>,
 }
 
+impl Awaited<'_> {
+    /// The place of the first keyword that needs a coroutine function, and which it is. What is awaited is all right.
+    pub fn first(&self) -> Option<(TextRange, &'static str)> {
+        let awaits = self.awaits.iter();
+        let awaits = awaits.map(|expr| {
+            let range = TextRange::at(expr.start(), TextSize::of("await"));
+            (range, "await")
+        });
+        awaits
+            .chain(self.other)
+            .min_by_key(|(range, _)| range.start())
+    }
+}
+
 /// Everything in the body of `function` that needs a coroutine function.
 pub fn awaited_in(function: &ast::StmtFunctionDef) -> Awaited<'_> {
     awaited_in_body(&function.body)

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on must stop"
 )]
 
+mod cache;
 mod harness;
 
 use std::collections::BTreeSet;
@@ -352,17 +353,9 @@ fn parity(codemod: &dyn Codemod) {
         // A file with an error has no findings there: what was shown before stays.
         if let Ok(checked) = folder.ask(&mut session, &case.file) {
             let actual: Vec<String> = checked.findings.iter().map(shown).collect();
-            if actual != expected {
-                failures.push(format!(
-                    "{code} · {} · an editor:\n{}\ninstead of\n{}",
-                    case.heading,
-                    actual.join("\n"),
-                    expected.join("\n")
-                ));
-            }
+            failures.extend(differs(code, case, "an editor", &actual, &expected));
         }
-        let mut failures_of_cache = of_cache(&mut folder, case, code, &expected);
-        failures.append(&mut failures_of_cache);
+        failures.extend(of_cache(&mut folder, case, code, &expected));
         for (way, path, text) in ways {
             folder.fill(case, &case.source);
             let outcomes = folder.run(Asked {
@@ -374,14 +367,7 @@ fn parity(codemod: &dyn Codemod) {
                 cwd: root.clone(),
             });
             let actual = said(outcomes, &case.file);
-            if actual != expected {
-                failures.push(format!(
-                    "{code} · {} · {way}:\n{}\ninstead of\n{}",
-                    case.heading,
-                    actual.join("\n"),
-                    expected.join("\n")
-                ));
-            }
+            failures.extend(differs(code, case, way, &actual, &expected));
         }
     }
     fail(&failures, 7 * all.len() - failures.len());
@@ -395,17 +381,28 @@ fn of_cache(folder: &mut Folder, case: &Case, code: &str, expected: &[String]) -
     let mut failures = Vec::new();
     for way in ["the cache of the case before", "its own cache"] {
         let actual = said(folder.run_all(Some(code), Mode::Report, true), &case.file);
-        if actual != expected {
-            failures.push(format!(
-                "{code} · {} · {way}:\n{}\ninstead of\n{}",
-                case.heading,
-                actual.join("\n"),
-                expected.join("\n")
-            ));
-        }
+        failures.extend(differs(code, case, way, &actual, expected));
     }
     folder.cache = Place::Nowhere;
     failures
+}
+
+/// What one way of asking says other than it should.
+fn differs(
+    code: &str,
+    case: &Case,
+    way: &str,
+    actual: &[String],
+    expected: &[String],
+) -> Option<String> {
+    (actual != expected).then(|| {
+        format!(
+            "{code} · {} · {way}:\n{}\ninstead of\n{}",
+            case.heading,
+            actual.join("\n"),
+            expected.join("\n")
+        )
+    })
 }
 
 /// What a run says about one file.

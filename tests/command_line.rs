@@ -6,6 +6,9 @@
     reason = "a test that cannot go on must stop"
 )]
 
+#[cfg(unix)]
+mod files;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;

@@ -508,15 +508,8 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
                 Some((place, name)) => project.family(&place, &name)?,
                 None => Vec::new(),
             };
-            let keyword = file
-                .tokens()
-                .in_range(TextRange::new(function.start(), function.name.start()))
-                .iter()
-                .rfind(|token| token.kind() == TokenKind::Def)
-                .map(Ranged::start)
-                .ok_or("its `def` can't be found")?;
             Ok::<_, String>((
-                Edit::insertion("async ".to_owned(), keyword),
+                made_async(file, function).ok_or("its `def` can't be found")?,
                 Converted {
                     is_generator: yields(function),
                     is_called_elsewhere: is_called_elsewhere(file, function),
@@ -548,4 +541,12 @@ fn meet(edits: &[Edit]) -> bool {
         .iter()
         .zip(edits.iter().skip(1))
         .any(|(one, other)| one.start() == other.start())
+}
+
+/// The edit that makes a plain function a coroutine function.
+pub(super) fn made_async(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Edit> {
+    let header = TextRange::new(function.start(), function.name.start());
+    let mut tokens = file.tokens().in_range(header).iter();
+    let keyword = tokens.rfind(|token| token.kind() == TokenKind::Def)?;
+    Some(Edit::insertion("async ".to_owned(), keyword.start()))
 }

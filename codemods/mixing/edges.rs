@@ -5,13 +5,12 @@ use asyncfix_knowledge::libraries::MARKS;
 use asyncfix_syntax::queries::{called, is_main_guard, tests_for_main};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
-use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_source_file::UniversalNewlines;
 use ruff_text_size::{Ranged, TextRange};
 
-use super::conversion::Conversion;
+use super::conversion::{Conversion, made_async};
 use super::forgotten::{Awaits, awaits_in};
 use super::may_be_async::is_in_test_case;
 use super::never_run::RULE;
@@ -133,15 +132,9 @@ pub(super) fn test<'a>(
     {
         return Err("the test is also called by other code".to_owned());
     }
-    let keyword = file
-        .tokens()
-        .in_range(TextRange::new(function.start(), function.name.start()))
-        .iter()
-        .rfind(|token| token.kind() == TokenKind::Def)
-        .map(Ranged::start)
-        .ok_or_else(refusal)?;
+    let header = made_async(file, function).ok_or_else(refusal)?;
     let awaits = awaits_in(file, Owner::Function(function), function.range())?;
-    let mut edits = vec![Edit::insertion("async ".to_owned(), keyword)];
+    let mut edits = vec![header];
     if let Support::Mark(mark) = support {
         let indent = file.indentation_at(function.start());
         edits.insert(

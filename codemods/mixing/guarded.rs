@@ -7,7 +7,7 @@ use asyncfix_syntax::awaited::{Awaited, awaited_in_body};
 use asyncfix_syntax::queries::tests_for_main;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::{self as ast, AnyNodeRef};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::Ranged;
 
 use super::one_loop::Statements;
 use super::plain_await::{is_coroutine, operand_start};
@@ -42,14 +42,7 @@ pub(super) fn check<'a>(
         return None;
     }
     let found = awaited_in_body(&statement.body);
-    let first = found.awaits.first().map(|expr| {
-        let range = TextRange::at(expr.start(), TextSize::of("await"));
-        (range, "await")
-    });
-    let (range, keyword) = first
-        .into_iter()
-        .chain(found.other)
-        .min_by_key(|(range, _)| range.start())?;
+    let (range, keyword) = found.first()?;
     Some(Finding {
         rule,
         range,

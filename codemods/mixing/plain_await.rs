@@ -95,15 +95,7 @@ impl Codemod for AwaitInSyncFunction {
             _ => return None,
         };
         let found = awaited_in(function);
-        let first = found.awaits.first().map(|expr| {
-            // The keyword alone: what is awaited is all right.
-            let range = TextRange::at(expr.start(), TextSize::of("await"));
-            (range, "await")
-        });
-        let (range, keyword) = first
-            .into_iter()
-            .chain(found.other)
-            .min_by_key(|(range, _)| range.start())?;
+        let (range, keyword) = found.first()?;
         Some(Finding {
             rule: &RULE,
             range,

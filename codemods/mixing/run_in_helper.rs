@@ -1,18 +1,17 @@
 //! Plain functions that run an event loop and are called where one is running already: what they call is in sight.
 
-use asyncfix_analysis::answers::expected::is_expected;
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::runners::{Runner, runner};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::{last_name, yields};
-use asyncfix_syntax::site::{Obstacle, Owner, Site};
+use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::run_in_loop::{is_probe, works_nested};
+use super::run_in_loop::inside_loop;
 use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -99,15 +98,7 @@ pub(super) fn check<'a>(
     call: &'a ast::ExprCall,
     rule: &'static Rule,
 ) -> Option<Finding> {
-    let surroundings = file.surroundings(site);
-    if !file.is_async(surroundings.owner)
-        || surroundings.obstacle == Some(Obstacle::Signature)
-        || is_expected(site)
-        || is_probe(file, site)
-        || works_nested(file)
-    {
-        return None;
-    }
+    let surroundings = inside_loop(file, site)?;
     let chain = chain(&file.semantics, call, DEPTH)?;
     let owner = match surroundings.owner {
         Owner::Function(function) => Some(function.name.to_string()),

@@ -11,7 +11,7 @@ use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::libraries::FUNCTION_RUNNERS;
 use asyncfix_knowledge::loops::{RUNNING_METHODS, is_loop};
-use asyncfix_syntax::site::{Obstacle, Owner, Site};
+use asyncfix_syntax::site::{Obstacle, Owner, Site, Surroundings};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::{TokenKind, parenthesized_range};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, ExprRef, NodeKind};
@@ -88,15 +88,7 @@ impl Codemod for RunInsideLoop {
         let Some(runner) = runner(file, call) else {
             return run_in_helper::check(file, site, call, &RULE);
         };
-        let surroundings = file.surroundings(site);
-        if !file.is_async(surroundings.owner)
-            || surroundings.obstacle == Some(Obstacle::Signature)
-            || is_expected(site)
-            || is_probe(file, site)
-            || works_nested(file)
-        {
-            return None;
-        }
+        let surroundings = inside_loop(file, site)?;
         let awaited = match runner {
             Runner::OfFunction | Runner::OwnSettings => None,
             Runner::OfCoroutine => {
@@ -310,7 +302,7 @@ fn is_new_loop(file: &File<'_, '_>, receiver: &Expr) -> bool {
 
 /// Whether the code asks whether a loop is running: in a `try` that handles the error, or under a
 /// condition on `is_running()`.
-pub(super) fn is_probe<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+fn is_probe<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
     site.enclosing_in_function()
         .any(|(node, child)| match node {
             AnyNodeRef::StmtTry(statement) => {
@@ -341,7 +333,21 @@ fn handles_runtime_error(file: &File<'_, '_>, class: &Expr) -> bool {
     }
 }
 
+/// What is around a call that is made while a loop runs. `None` for others, and where it is meant to raise or does not.
+pub(super) fn inside_loop<'a>(
+    file: &File<'a, '_>,
+    site: &Site<'_, 'a>,
+) -> Option<Surroundings<'a>> {
+    let surroundings = file.surroundings(site);
+    let is_meant = file.is_async(surroundings.owner)
+        && surroundings.obstacle != Some(Obstacle::Signature)
+        && !is_expected(site)
+        && !is_probe(file, site)
+        && !works_nested(file);
+    is_meant.then_some(surroundings)
+}
+
 /// Whether the program makes loops run inside others, as `nest_asyncio` does.
-pub(super) fn works_nested(file: &File<'_, '_>) -> bool {
+fn works_nested(file: &File<'_, '_>) -> bool {
     file.source.contains("nest_asyncio") || file.project.imports_package("nest_asyncio")
 }

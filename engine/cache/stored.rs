@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use asyncfix_analysis::facts::interface::Interface;
 use asyncfix_analysis::facts::name::Name;
@@ -16,41 +15,14 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::problem::{Kind, Place};
+use crate::stamp::Stamp;
 
 /// How a cache file starts.
 const MAGIC: &[u8; 16] = b"asyncfix cache 1";
 
-/// A file that was changed so shortly before it was read may change again without another time of change.
-const TOO_FRESH: Duration = Duration::from_secs(2);
-
 /// A number for a text. Two texts with the same number are the same.
 pub(crate) fn text_number(text: &str) -> u128 {
     xxh3_128(text.as_bytes())
-}
-
-/// The size of a file, and when it was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stamp {
-    size: u64,
-    seconds: u64,
-    nanoseconds: u32,
-}
-
-impl Stamp {
-    /// The stamp of a file. `None` where it tells nothing: there is no such file, or it was changed just now.
-    pub(crate) fn of(path: &Path, now: SystemTime) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        let modified = metadata.modified().ok()?;
-        if modified + TOO_FRESH > now {
-            return None;
-        }
-        let since = modified.duration_since(UNIX_EPOCH).ok()?;
-        Some(Self {
-            size: metadata.len(),
-            seconds: since.as_secs(),
-            nanoseconds: since.subsec_nanos(),
-        })
-    }
 }
 
 /// The parts of a file behind the header, each packed as one: what is alike in many files stands there once.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use asyncfix_analysis::facts::summary::Summary;
 use rayon::prelude::*;
@@ -16,19 +15,12 @@ use crate::discovery::Found;
 use crate::embedded::{is_document, is_notebook};
 use crate::first_look::{Aim, first_look};
 use crate::index::{Index, system_path};
-use crate::recall::{Look, Recall, Seen, seen_anew};
+use crate::recall::{Recall, Seen, seen_anew};
 use crate::roots::Whole;
 use crate::rounds::Active;
 use crate::run::{Input, decoded};
+use crate::stamp::Stamp;
 use crate::surroundings::Surroundings;
-
-/// The size of a file and when it was changed. `None` where there is none.
-pub(super) type Stamp = Option<(u64, SystemTime)>;
-
-pub(super) fn stamp_of(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
-}
 
 /// How many files make a project one in which some things are put off.
 pub(super) const MANY_FILES: usize = 500;
@@ -41,7 +33,7 @@ pub(super) struct Known {
     pub(super) numbers: FxHashMap<PathBuf, usize>,
     pub(super) summaries: Vec<Option<Arc<Summary>>>,
     /// What the files were on disk when they were summarized.
-    pub(super) stamps: Vec<Stamp>,
+    pub(super) stamps: Vec<Option<Stamp>>,
     /// Files that are to be summarized, because they are new or have changed.
     pub(super) pending: FxHashSet<usize>,
     /// Whether files were made or removed since they were listed.
@@ -110,7 +102,7 @@ impl Known {
             let summary = seen.summary();
             kept.push((number, input, seen));
             self.pending.remove(&number);
-            let stamp = self.files.get(number).and_then(|path| stamp_of(path));
+            let stamp = self.files.get(number).and_then(|path| Stamp::of(path));
             if let Some(known) = self.stamps.get_mut(number) {
                 *known = stamp;
             }
@@ -142,7 +134,7 @@ impl Known {
         open: &FxHashMap<PathBuf, Arc<str>>,
     ) -> Result<(), SessionError> {
         let before = std::mem::take(self);
-        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, Stamp, bool)> = before
+        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, Option<Stamp>, bool)> = before
             .files
             .iter()
             .enumerate()
@@ -301,8 +293,8 @@ fn see(
     let path = &input.found.path;
     let config = resolver.for_folder(path.parent().unwrap_or(path))?;
     let known = recall.and_then(|recall| {
-        let place = recall.find(input, &config, false)?;
-        recall.see(Look::Known(place), number, input, &config, false)
+        let place = recall.find(input, false)?;
+        recall.see(place, number, input, &config, false)
     });
     if let Some((seen, _)) = known {
         return Ok(seen);

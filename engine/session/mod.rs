@@ -18,7 +18,7 @@ use ruff_notebook::NotebookIndex;
 use rustc_hash::FxHashMap;
 use salsa::{CancellationToken, Database as _};
 
-use self::known::{Known, MANY_FILES, stamp_of};
+use self::known::{Known, MANY_FILES};
 use crate::cache;
 use crate::choose::{Only, Plan};
 use crate::config::{Config, ConfigError, Overrides, Resolver};
@@ -34,6 +34,7 @@ use crate::roots::Whole;
 use crate::rounds::{Active, Given, rounds};
 use crate::run::{Fixed, Input, Mode, changes_others};
 use crate::source;
+use crate::stamp::Stamp;
 
 /// Calls off what a session is asked. Clones call off the same.
 #[derive(Debug, Clone, Default)]
@@ -200,7 +201,7 @@ impl Session {
             let stamps = known.files.par_iter().zip(&known.stamps);
             changed.par_extend(
                 stamps
-                    .filter(|(path, stamp)| **stamp != stamp_of(path))
+                    .filter(|(path, stamp)| **stamp != Stamp::of(path))
                     .map(|(path, _)| path.clone()),
             );
         }

@@ -22,6 +22,7 @@ use asyncfix_engine::choose::{Choose, Plan};
 use asyncfix_engine::config::Resolver;
 use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::discovery;
+use asyncfix_engine::problem::name_of;
 use asyncfix_engine::run::{self, Mode, Outcomes, Request, STACK_SIZE};
 
 pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
@@ -200,7 +201,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
                 match outcome.source.encode(&diff) {
                     Ok(bytes) => out.write_all(&bytes)?,
                     Err(reason) => {
-                        complain(&format!("{}: {reason}", report::name_of(&outcome.shown)));
+                        complain(&format!("{}: {reason}", name_of(&outcome.shown)));
                         failed = true;
                     }
                 }
@@ -341,7 +342,7 @@ fn write_back(outcomes: &mut [run::Outcome]) -> Vec<String> {
 fn write_together<'o>(outcomes: impl Iterator<Item = &'o run::Outcome>) -> Result<(), String> {
     let mut staged = Vec::new();
     let complain = |outcome: &run::Outcome, reason: String, others: usize| {
-        let shown = report::name_of(&outcome.shown);
+        let shown = name_of(&outcome.shown);
         let with = match others {
             0 => String::new(),
             1 => "; nor is the file that must change with it".to_owned(),

@@ -62,13 +62,9 @@ pub fn main() -> ExitCode {
 /// Says what is wrong with the arguments. An editor puts what comes out in the place of what went in, and may not look at
 /// the exit status: where text was to be rewritten, it comes back.
 fn refuse(error: &clap::Error) -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
     let has = |name: &str| std::env::args_os().skip(1).any(|argument| argument == name);
     let is_error = error.use_stderr();
-    if is_error
-        && arguments.any(|argument| argument == "-")
-        && (has("--write") || has("--add-ignore"))
-    {
+    if is_error && has("-") && (has("--write") || has("--add-ignore")) {
         let _ = stdin::Input::Unread.give_back();
     }
     let _ = error.print();

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{json, sarif};
 use asyncfix_engine::config::output_format::OutputFormat;
-use asyncfix_engine::problem::{Kind, Problem};
+use asyncfix_engine::problem::{Kind, Problem, name_of};
 use asyncfix_engine::run::{Outcome, Outcomes};
 
 /// Renders the findings that are left in `outcomes` and, in the formats for programs, what went wrong in files.
@@ -402,12 +402,6 @@ fn others_of(outcome: &Outcome, outcomes: &Outcomes) -> Option<String> {
     let others = others.filter(|other| other.group == Some(group) && !other.fixed.is_empty());
     let names: Vec<String> = others.map(|other| name_of(&other.shown)).collect();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-/// A file's name for people, on one line: what would move the cursor of a terminal, or end the line, is written as an
-/// escape.
-pub fn name_of(path: &Path) -> String {
-    asyncfix_engine::problem::name_of(path)
 }
 
 fn plural(count: usize, noun: &str) -> String {

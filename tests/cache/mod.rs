@@ -1,24 +1,15 @@
 //! What is kept from earlier runs never changes what is said: after every change of a project, a run that knows what was
 //! found out before says the same as one that knows nothing.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on must stop"
-)]
-
-#[allow(dead_code, reason = "what reads pages of cases plays no part here")]
-mod harness;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::harness::pages::{Case, Expectation};
+use crate::harness::project::Folder;
 use asyncfix_engine::cache::Place;
 use asyncfix_engine::run::{Mode, Outcomes};
-use harness::pages::{Case, Expectation};
-use harness::project::Folder;
 
 /// Numbers that look random, the same in every run.
 struct Dice(u64);

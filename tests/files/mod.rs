@@ -1,13 +1,6 @@
 //! Files as they are on disk: owners, links, pipes, odd names, rare encodings, disks that do not let us. Nothing is lost, and
 //! what is said is what was done.
 
-#![cfg(unix)]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on must stop"
-)]
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -21,27 +14,12 @@ use predicates::prelude::*;
 use predicates::str::{contains, is_empty};
 use tempfile::TempDir;
 
-const MISTAKE: &str = "import time\n\n\nasync def nap():\n    time.sleep(1)\n";
-const FIXED: &str = "import asyncio\n\n\nasync def nap():\n    await asyncio.sleep(1)\n";
+use crate::{FIXED, MISTAKE, asyncfix, folder, read};
 
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a name has a folder")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-    folder
-}
-
-fn read(folder: &TempDir, name: &str) -> String {
-    fs::read_to_string(folder.path().join(name)).expect("a text")
-}
-
-fn asyncfix(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("asyncfix").expect("the binary is built");
-    command.current_dir(folder).timeout(Duration::from_mins(1));
-    command.env("PATH", "").arg("--isolated");
+/// The command in a folder, without any configuration and with an end in any case.
+fn isolated(folder: &TempDir) -> Command {
+    let mut command = asyncfix(folder);
+    command.timeout(Duration::from_mins(1)).arg("--isolated");
     command
 }
 
@@ -55,7 +33,7 @@ fn a_file_with_two_names_stays_one() {
     let folder = folder(&[("a.py", MISTAKE)]);
     let (one, other) = (folder.path().join("a.py"), folder.path().join("b.py"));
     fs::hard_link(&one, &other).expect("a link");
-    asyncfix(folder.path()).arg("--write").assert().code(0);
+    isolated(&folder).arg("--write").assert().code(0);
     let (one, other) = (fs::metadata(one), fs::metadata(other));
     assert_eq!(
         one.expect("it is there").ino(),
@@ -73,7 +51,7 @@ fn the_owner_stays() {
     let path = folder.path().join("a.py");
     std::os::unix::fs::chown(&path, Some(65_534), Some(100)).expect("we may");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("we may");
-    asyncfix(folder.path()).arg("--write").assert().code(0);
+    isolated(&folder).arg("--write").assert().code(0);
     let metadata = fs::metadata(&path).expect("it is there");
     assert_eq!((metadata.uid(), metadata.gid()), (65_534, 100));
     assert_eq!(metadata.mode() & 0o777, 0o640);
@@ -91,7 +69,7 @@ fn a_link_and_its_file_are_one_and_what_lies_elsewhere_was_not_asked_for() {
     link(Path::new("tool"), "tool.py");
     link(Path::new("tool"), "tool2.py");
     link(&elsewhere.path().join("far.py"), "far.py");
-    asyncfix(folder.path())
+    isolated(&folder)
         .arg("--write")
         .assert()
         .code(0)
@@ -101,7 +79,7 @@ fn a_link_and_its_file_are_one_and_what_lies_elsewhere_was_not_asked_for() {
     assert!(folder.path().join("b.py").is_symlink());
     assert_eq!(read(&elsewhere, "far.py"), MISTAKE);
     // One that is named is followed.
-    asyncfix(folder.path())
+    isolated(&folder)
         .args(["--write", "far.py"])
         .assert()
         .code(0);
@@ -118,14 +96,13 @@ fn pipes_and_devices_are_no_files() {
         assert!(made.expect("it runs").success());
     }
     for name in ["p.py", "/dev/zero"] {
-        asyncfix(folder.path())
+        isolated(&folder)
             .arg(name)
             .assert()
             .code(2)
             .stderr(contains(format!("{name}: not a regular file")));
     }
-    let mut command = Command::cargo_bin("asyncfix").expect("the binary is built");
-    command.current_dir(folder.path()).env("PATH", "");
+    let mut command = asyncfix(&folder);
     let run = command.args(["--write", "sub/a.py"]);
     run.timeout(Duration::from_mins(1)).assert().code(0);
     assert_eq!(read(&folder, "sub/a.py"), FIXED);
@@ -143,7 +120,7 @@ fn odd_names_are_escaped_and_patch_finds_the_files() {
     let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, MISTAKE)).collect();
     let folder = folder(&files);
     for format in ["concise", "github", "pylint", "full"] {
-        let output = asyncfix(folder.path())
+        let output = isolated(&folder)
             .args(["--output-format", format])
             .output()
             .expect("it runs");
@@ -154,7 +131,7 @@ fn odd_names_are_escaped_and_patch_finds_the_files() {
             assert_eq!(lines, names.len(), "{format}");
         }
     }
-    let diff = asyncfix(folder.path())
+    let diff = isolated(&folder)
         .args(["--diff", "--quiet"])
         .output()
         .expect("it runs");
@@ -177,7 +154,7 @@ fn a_name_that_is_not_utf_8_is_left_alone() {
         // Not every file system has such names.
         return;
     }
-    asyncfix(folder.path())
+    isolated(&folder)
         .arg("--write")
         .assert()
         .code(2)
@@ -200,7 +177,7 @@ fn standard_input_comes_back_whatever_is_wrong_with_the_options() {
         &["--write"],
         &["--stdin-filename", "."],
     ] {
-        asyncfix(folder.path())
+        isolated(&folder)
             .args(["--write", "-"])
             .args(options)
             .write_stdin(MISTAKE)
@@ -209,7 +186,7 @@ fn standard_input_comes_back_whatever_is_wrong_with_the_options() {
             .stdout(MISTAKE)
             .stderr(is_empty().not());
     }
-    asyncfix(folder.path())
+    isolated(&folder)
         .args(["--diff", "-", "--nonsense"])
         .write_stdin(MISTAKE)
         .assert()
@@ -223,7 +200,7 @@ fn what_python_does_not_read_is_refused_and_what_it_reads_is_kept() {
         "nul.py",
         "import time\n# \0\n\nasync def nap():\n    time.sleep(1)\n",
     )]);
-    asyncfix(folder.path())
+    isolated(&folder)
         .args(["--write", "nul.py"])
         .assert()
         .code(2)
@@ -238,7 +215,7 @@ fn what_python_does_not_read_is_refused_and_what_it_reads_is_kept() {
     ] {
         let text = format!("# -*- coding: {encoding} -*-\n{MISTAKE}");
         fs::write(folder.path().join("e.py"), &text).expect("a file");
-        asyncfix(folder.path())
+        isolated(&folder)
             .args(["--write", "--quiet", "e.py"])
             .assert()
             .code(code);
@@ -255,7 +232,7 @@ fn what_was_not_written_is_not_counted() {
     }
     let kept = folder.path().join("kept");
     fs::set_permissions(&kept, fs::Permissions::from_mode(0o555)).expect("we may");
-    asyncfix(folder.path())
+    isolated(&folder)
         .arg("--write")
         .assert()
         .code(2)
@@ -269,7 +246,7 @@ fn a_file_that_may_not_be_written_is_not_replaced() {
     let folder = folder(&[("a.py", MISTAKE)]);
     let path = folder.path().join("a.py");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).expect("we may");
-    asyncfix(folder.path())
+    isolated(&folder)
         .arg("--write")
         .assert()
         .code(2)
@@ -308,7 +285,7 @@ fn more_files_change_together_than_may_be_open() {
 #[test]
 fn very_many_threads_are_no_more_than_help() {
     let folder = folder(&[("a.py", MISTAKE)]);
-    asyncfix(folder.path())
+    isolated(&folder)
         .args(["-j", "100000", "--quiet"])
         .timeout(Duration::from_secs(20))
         .assert()
