@@ -11,10 +11,12 @@ use ruff_python_ast::{self as ast, AnyNodeRef};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::blocking::files::FileUses;
+use crate::blocking::series;
 use crate::blocking::state::ModuleNames;
 use crate::edit::lines::Lines;
 use crate::edit::sections;
 use crate::mixing::conversion::Memory;
+use crate::tasks::factory;
 
 /// Which files of the project a fix may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,9 @@ pub struct File<'a, 'db> {
     pub(crate) sections: sections::Memory,
     uses_of_files: OnceCell<FileUses>,
     module_names: OnceCell<ModuleNames>,
+    /// The commands that its functions run, as far as that was asked.
+    pub(crate) series: series::Memory,
+    keeps_tasks: OnceCell<bool>,
 }
 
 impl<'a, 'db> Deref for File<'a, 'db> {
@@ -70,6 +75,8 @@ impl<'a, 'db> File<'a, 'db> {
             sections: sections::Memory::default(),
             uses_of_files: OnceCell::new(),
             module_names: OnceCell::new(),
+            series: series::Memory::default(),
+            keeps_tasks: OnceCell::new(),
         }
     }
 
@@ -87,6 +94,11 @@ impl<'a, 'db> File<'a, 'db> {
     /// What the names at the top level stand for, and which of it is changed.
     pub(crate) fn module_names(&self) -> &ModuleNames {
         self.module_names.get_or_init(|| ModuleNames::of(self))
+    }
+
+    /// Whether the project has a factory of tasks that keeps each of them.
+    pub(crate) fn keeps_tasks(&self) -> bool {
+        *self.keeps_tasks.get_or_init(|| factory::keeps_all(self))
     }
 
     /// The lines of the file, for blocks of them that move.

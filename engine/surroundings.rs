@@ -45,13 +45,12 @@ impl Surroundings {
             environments.add(&path, config.python.as_deref())?;
             let mut known = configs.iter();
             let known = known.find(|(other, _)| Arc::ptr_eq(&config, other));
-            let number = match known {
-                Some((_, number)) => *number,
-                None => {
-                    let number = config.number();
-                    configs.push((config, number));
-                    number
-                }
+            let number = if let Some((_, number)) = known {
+                *number
+            } else {
+                let number = config.number();
+                configs.push((config, number));
+                number
             };
             numbers.insert(folder.to_path_buf(), number);
         }

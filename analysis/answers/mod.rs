@@ -8,6 +8,7 @@ pub mod coroutines;
 pub mod counter_evidence;
 pub mod decorators;
 pub mod duals;
+pub mod duration;
 pub mod endings;
 pub mod entry_point;
 pub mod examples;

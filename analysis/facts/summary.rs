@@ -17,6 +17,9 @@ use crate::facts::name::Name;
 use crate::facts::shared;
 use crate::facts::value_flow::Traces;
 
+/// The method of a loop that says how its tasks are made.
+pub const TASK_FACTORY_SETTER: &str = "set_task_factory";
+
 /// What one file says, without knowing the others. Plain data: it outlives the tree.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
@@ -34,6 +37,8 @@ pub struct Summary {
     pub(crate) drives_coroutines: bool,
     /// Whether the file asks which library runs it.
     pub(crate) asks_for_library: bool,
+    /// Whether the file seems to say how a loop makes its tasks.
+    pub(crate) sets_task_factory: bool,
     /// What the file says of its names.
     pub(crate) outline: Outline,
     /// What the values of its names are made of. The project keeps it as it is, and so it is shared.

@@ -57,6 +57,7 @@ enum Question {
     ImportsPackage(String),
     ImportsModule(String),
     Runs(String, String),
+    SettingTaskFactories,
 }
 
 /// What was asked about one file, with a number for each answer.
@@ -189,6 +190,7 @@ impl<'p> Asked<'p> {
             Question::ImportsWhole(module) => digest(&project.imports_whole(module)),
             Question::ImportsPackage(package) => digest(&project.imports_package(package)),
             Question::ImportsModule(module) => digest(&project.imports_module(module)),
+            Question::SettingTaskFactories => digest(&project.setting_task_factories()),
             Question::Runs(module, name) => digest(&project.runs(module, name)),
         })
     }
@@ -392,6 +394,13 @@ impl<'p> Asked<'p> {
     pub(crate) fn imports_module(self, module: &str) -> bool {
         self.noted(self.project.imports_module(module), || {
             Question::ImportsModule(module.to_owned())
+        })
+    }
+
+    /// [`Project::setting_task_factories`]
+    pub fn setting_task_factories(self) -> Vec<&'p Path> {
+        self.noted(self.project.setting_task_factories(), || {
+            Question::SettingTaskFactories
         })
     }
 

@@ -25,7 +25,7 @@ use crate::facts::libraries;
 use crate::facts::name::Name;
 use crate::facts::scopes::Scopes;
 use crate::facts::summary::{
-    RunCalls, Summary, asks_for_library, drives_coroutines, holds, import_key,
+    RunCalls, Summary, TASK_FACTORY_SETTER, asks_for_library, drives_coroutines, holds, import_key,
 };
 use crate::facts::value_flow::{Node, Place, Traces, Writer};
 use crate::index::call_graph::{Chain, Graph, Member};
@@ -129,6 +129,7 @@ impl Summary {
     pub fn of_plain_code(source: &str) -> Self {
         let mut summary = Self {
             asks_for_library: asks_for_library(source),
+            sets_task_factory: holds(source, TASK_FACTORY_SETTER),
             ..Self::default()
         };
         for at in memmem::find_iter(source.as_bytes(), "from ") {
@@ -219,6 +220,7 @@ impl Summary {
         summary.library = libraries::of_module(module, source);
         summary.starts_loops = runs;
         summary.asks_for_library = asks_for_library(source);
+        summary.sets_task_factory = holds(source, TASK_FACTORY_SETTER);
         summary.drives_coroutines = summary.library.is_none() && drives_coroutines(module, source);
         if runs {
             let mut calls = RunCalls { names: Vec::new() };
@@ -294,6 +296,8 @@ pub struct Project {
     importers: FxHashMap<Key, Option<Library>>,
     drives_coroutines: bool,
     asks_for_library: bool,
+    /// The files that seem to say how a loop makes its tasks, by their numbers.
+    task_factories: Vec<usize>,
     imported: FxHashSet<u64>,
     modules: FxHashSet<Key>,
     whole_modules: FxHashSet<Key>,
@@ -341,7 +345,10 @@ impl Project {
 
     fn of_summaries(summaries: &[(String, Arc<Summary>)]) -> Self {
         let mut project = Self::default();
-        for (module, summary) in summaries {
+        for (number, (module, summary)) in summaries.iter().enumerate() {
+            if summary.sets_task_factory {
+                project.task_factories.push(number);
+            }
             if let Some(library) = summary.library
                 && (summary.has_coroutine_functions || summary.starts_loops)
             {
@@ -403,6 +410,13 @@ impl Project {
     /// The top-level packages that files of the project import, in no order.
     pub fn packages(&self) -> impl Iterator<Item = &str> {
         self.packages.iter().map(Name::as_str)
+    }
+
+    /// The files that seem to say how a loop makes its tasks.
+    pub(crate) fn setting_task_factories(&self) -> Vec<&Path> {
+        let numbers = self.task_factories.iter();
+        let paths = numbers.filter_map(|number| self.files.get(*number));
+        paths.map(PathBuf::as_path).collect()
     }
 
     /// Whether some file imports the top-level package of this name.

@@ -426,8 +426,11 @@ impl<'db> Semantics<'db> {
         asynchronous: &str,
         plain: &str,
     ) -> bool {
+        // What has `__getitem__` can be iterated plainly as well (Python's glossary, "iterable").
+        let has_not = |name: &str| self.class_has(class, name, BASES) == Some(false);
         self.class_has(class, asynchronous, BASES) == Some(true)
-            && self.class_has(class, plain, BASES) == Some(false)
+            && has_not(plain)
+            && (plain != "__iter__" || has_not("__getitem__"))
     }
 
     /// The class that the value of `expr` is an instance of.

@@ -14,6 +14,7 @@ use asyncfix_syntax::site::{Owner, Site};
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::thread::with_callee;
 use crate::edit::fresh_names;
+use crate::edit::sections;
 use crate::file::File;
 use crate::finding::Rewrite;
 
@@ -51,19 +52,14 @@ impl<'a> First<'a> {
         };
         let is_nested = comes_first(value, awaited)?;
         let text = file.text(awaited);
-        let names = names_in(&awaited.value);
+        let names = sections::names_in(&awaited.value);
         let items = with.items.iter();
         let mut entered = items.filter_map(|item| item.optional_vars.as_deref());
-        if text.contains(['\n', '\r'])
-            || entered.any(|target| names_in(target).iter().any(|name| names.contains(name)))
-        {
+        if text.contains(['\n', '\r']) || entered.any(|target| shares(target, &names)) {
             return None;
         }
-        let is_about_path = opened.arguments.iter_source_order().any(|given| {
-            names_in(given.value())
-                .iter()
-                .any(|name| names.contains(name))
-        });
+        let mut given = opened.arguments.iter_source_order();
+        let is_about_path = given.any(|given| shares(given.value(), &names));
         let preferred = match &*awaited.value {
             Expr::Call(call) => match last_name(&call.func) {
                 Some("read" | "aread") => "body",
@@ -175,19 +171,11 @@ fn comes_first(expr: &Expr, awaited: &ast::ExprAwait) -> Option<bool> {
     }
 }
 
-fn names_in(expr: &Expr) -> Vec<&str> {
-    struct Search<'a>(Vec<&'a str>);
-    impl<'a> SourceOrderVisitor<'a> for Search<'a> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprName(name) = node {
-                self.0.push(&name.id);
-            }
-            TraversalSignal::Traverse
-        }
-    }
-    let mut search = Search(Vec::new());
-    search.visit_expr(expr);
-    search.0
+/// Whether an expression has one of these names in it.
+fn shares(expr: &Expr, names: &[&ast::ExprName]) -> bool {
+    let own = sections::names_in(expr);
+    own.iter()
+        .any(|own| names.iter().any(|name| name.id == own.id))
 }
 
 /// How the variable that a `with` gives an open file is used in its block.

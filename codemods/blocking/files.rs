@@ -140,7 +140,7 @@ pub(super) fn meets_others(
         if path.agreement == Agreement::Never {
             return None;
         }
-        if let Some(text) = taken_away::is_gone_between(around, found)
+        if let Some(text) = taken_away::gap_in_between(around, found)
             && !is_run_once(file, function)
         {
             return Some(format!(

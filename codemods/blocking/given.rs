@@ -13,6 +13,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::thread::with_callee;
+use crate::edit::blocks::COMMENT;
 use crate::edit::imports;
 use crate::file::File;
 use crate::finding::Rewrite;
@@ -76,7 +77,7 @@ impl<'a> Given<'a> {
             if let Some(behind) = behind
                 && file.comments.intersects(behind)
             {
-                return Err("the fix would remove a comment".to_owned());
+                return Err(COMMENT.to_owned());
             }
             edits.push(Edit::range_deletion(
                 behind.map_or(close, |behind| behind.cover(close)),

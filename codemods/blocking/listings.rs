@@ -31,6 +31,12 @@ impl Listing {
         let folder = found.path.folder.as_ref();
         folder.is_some_and(|folder| folder.path.is_same(&self.folder.path))
     }
+
+    /// Whether a use is of any file of the folder, and goes wrong where it is gone.
+    fn counts_on(&self, file: &File<'_, '_>, found: &Use) -> bool {
+        let folder = found.path.folder.as_ref();
+        folder.is_some_and(|folder| folder.is_any) && self.has(found) && fails(file, found)
+    }
 }
 
 /// Why others must not run at `range`, in the code of `owner`: a folder is listed there or before, what is in it is used
@@ -51,13 +57,7 @@ pub(super) fn opened(file: &File<'_, '_>, owner: Owner<'_>, range: TextRange) ->
         let mut used = around.filter(|found| {
             found.range.start() > listing.range.start()
                 && found.range.end() >= range.end()
-                && found
-                    .path
-                    .folder
-                    .as_ref()
-                    .is_some_and(|folder| folder.is_any)
-                && listing.has(found)
-                && fails(file, found)
+                && listing.counts_on(file, found)
         });
         is_taken_from
             && (used.any(|found| !is_open(function, listing.range.end(), found.range.start()))
@@ -94,13 +94,7 @@ pub(super) fn takes_from_listed(
                         && used.function == listing.function
                         && used.range != found.range
                         && used.range.start() > listing.range.start()
-                        && used
-                            .path
-                            .folder
-                            .as_ref()
-                            .is_some_and(|folder| folder.is_any)
-                        && listing.has(used)
-                        && fails(file, used)
+                        && listing.counts_on(file, used)
                 })
         })
     })?;

@@ -24,7 +24,7 @@ mod outlined;
 mod paths;
 mod patterns;
 mod rewrite;
-mod series;
+pub(crate) mod series;
 pub(crate) mod state;
 mod taken_away;
 mod thread;

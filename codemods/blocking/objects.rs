@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use asyncfix_syntax::queries::{last_name, names_in};
+use asyncfix_syntax::queries::{is_test, last_name, names_in};
 use ruff_db::parsed::parsed_module;
 use ruff_db::source::source_text;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -61,7 +61,7 @@ fn are_many(file: &File<'_, '_>, class: &str, depth: usize) -> bool {
 fn is_of_tests(path: &Path) -> bool {
     path.components().any(|part| {
         let name = part.as_os_str().to_string_lossy();
-        name == "tests" || name == "conftest.py" || name.starts_with("test_")
+        is_test(name.strip_suffix(".py").unwrap_or(&name))
     })
 }
 

@@ -133,6 +133,15 @@ struct Outlined<'b, 'f, 's, 'a, 'db> {
 }
 
 impl<'a> Outlined<'_, '_, '_, 'a, '_> {
+    /// Whether code around catches what the block raises.
+    fn is_tried(&self) -> bool {
+        let statement = self.site.node.range();
+        self.site.enclosing_in_function().any(|(node, _)| {
+            matches!(node, AnyNodeRef::StmtTry(around) if !around.handlers.is_empty()
+                && around.body.iter().any(|inner| inner.range().contains_range(statement)))
+        })
+    }
+
     fn rewrite(&self) -> Result<Rewrite, String> {
         let file = self.blocking.file;
         let place = self.site.place().ok_or("asyncfix can't find the block")?;
@@ -232,6 +241,9 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         let owner = Owner::Function(self.function);
         Ok(rewrite
             .unsafe_if(self.foreign_manager(place.statement))
+            .unsafe_if((first.is_some() && self.is_tried()).then_some(
+                "what is awaited comes before the file is opened, and is lost if that fails",
+            ))
             .unsafe_if(first.and_then(|first| first.unsafe_because))
             .unsafe_if(block.stranger())
             .unsafe_if(collections.of_statement(place.statement))

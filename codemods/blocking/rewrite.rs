@@ -23,6 +23,7 @@ use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
 use crate::blocking::{checked, files, listings, outlined, series, taken_away};
+use crate::edit::blocks::COMMENT;
 use crate::edit::{annotations, first_await, imports, sections};
 use crate::file::File;
 use crate::finding::Rewrite;
@@ -148,7 +149,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.cut_short())
             .unsafe_if(self.opened_listing())
-            .unsafe_if(taken_away::is_made_for_later(
+            .unsafe_if(taken_away::left_when_cancelled(
                 self.file, self.site, self.call,
             ))
             .unsafe_if(self.lost_update())
@@ -492,7 +493,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unwrap_or_else(|| callee.value.range());
         let behind = TextRange::new(receiver.end(), call.end());
         if file.comments.intersects(behind) {
-            return Err("the fix would remove a comment".to_owned());
+            return Err(COMMENT.to_owned());
         }
         let imported =
             imports::import(file, "asyncio", "wrap_future", self.scope()?, call.start())?;

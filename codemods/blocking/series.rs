@@ -1,6 +1,9 @@
 //! Commands of one tool that follow each other: `git add`, `git commit`, `git push`. On the event loop nothing comes
 //! between them.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::conduct::tool_keeps_state;
 use asyncfix_syntax::queries::{last_name, own_code};
@@ -9,7 +12,8 @@ use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::FxHashMap;
 
 use crate::blocking::commands::{Folder, run_by_call};
 use crate::blocking::files::is_run_once;
@@ -40,7 +44,7 @@ pub(super) fn opened(
     if run_by_call(semantics, table, call, Some(function)).is_empty() {
         return None;
     }
-    let own = Series::of(file, function);
+    let own = in_a_row(file, function);
     if let Some(tool) = own.tool_of(|step| step.range == call.range())
         && !is_run_once(file, function)
     {
@@ -51,6 +55,62 @@ pub(super) fn opened(
     if own.is_opened {
         return None;
     }
+    let known = file
+        .series
+        .by_callers
+        .borrow()
+        .get(&function.start())
+        .cloned();
+    if let Some(known) = known {
+        return known;
+    }
+    let reason = of_callers(file, function);
+    let mut known = file.series.by_callers.borrow_mut();
+    known.insert(function.start(), reason.clone());
+    reason
+}
+
+/// What is known of the commands in a file so far, by the starts of functions.
+#[derive(Default)]
+pub(crate) struct Memory {
+    in_a_row: RefCell<FxHashMap<TextSize, Rc<InARow>>>,
+    /// Why others must not run between calls of the function, where it is called.
+    by_callers: RefCell<FxHashMap<TextSize, Option<String>>>,
+}
+
+/// The commands of a function that nothing else can come between.
+struct InARow {
+    /// Those that have another one beside them.
+    steps: Vec<Step>,
+    /// Whether something is awaited that lets others run.
+    is_opened: bool,
+}
+
+impl InARow {
+    /// The tool of a series that one of these commands is part of.
+    fn tool_of(&self, is_it: impl Fn(&Step) -> bool) -> Option<&str> {
+        let step = self.steps.iter().find(|step| is_it(step))?;
+        Some(&step.tool)
+    }
+}
+
+fn in_a_row(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Rc<InARow> {
+    let known = file
+        .series
+        .in_a_row
+        .borrow()
+        .get(&function.start())
+        .cloned();
+    known.unwrap_or_else(|| {
+        let found = Rc::new(Series::of(file, function).finish());
+        let mut known = file.series.in_a_row.borrow_mut();
+        known.insert(function.start(), Rc::clone(&found));
+        found
+    })
+}
+
+/// Why others must not run between the commands of a function, where coroutine functions call it.
+fn of_callers(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<String> {
     let mut callers = Callers {
         file,
         name: &function.name,
@@ -62,7 +122,7 @@ pub(super) fn opened(
         other.is_async && other.range() != function.range() && !is_run_once(file, other)
     });
     others.find_map(|caller| {
-        let series = Series::of(file, caller);
+        let series = in_a_row(file, caller);
         let tool = series.tool_of(|step| step.function == Some(function.range()))?;
         Some(format!(
             "`{}` runs several `{tool}` commands in a row, and other tasks may run in between",
@@ -147,12 +207,18 @@ impl<'f, 'a, 'db> Series<'f, 'a, 'db> {
         series
     }
 
-    /// The tool of a series that one of these commands is part of.
-    fn tool_of(&self, is_it: impl Fn(&Step) -> bool) -> Option<&str> {
-        let mut together = self.together.iter().filter_map(|at| self.steps.get(*at));
-        together
-            .find(|step| is_it(step))
-            .map(|step| step.tool.as_str())
+    /// What was found, in the order in which it was.
+    fn finish(mut self) -> InARow {
+        self.together.sort_unstable();
+        self.together.dedup();
+        let mut steps = self.steps.into_iter().map(Some).collect::<Vec<_>>();
+        let together = self.together.into_iter();
+        InARow {
+            steps: together
+                .filter_map(|at| steps.get_mut(at)?.take())
+                .collect(),
+            is_opened: self.is_opened,
+        }
     }
 
     fn open(&mut self) {

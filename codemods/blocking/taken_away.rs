@@ -166,7 +166,7 @@ fn removed_at_end_of(
 const MAKING: [&str; 2] = ["tempfile.mkdtemp", "tempfile.mkstemp"];
 
 /// Why what a call makes may be left where it is: it is made before the `try` that takes it away.
-pub(super) fn is_made_for_later<'a>(
+pub(super) fn left_when_cancelled<'a>(
     file: &File<'a, '_>,
     site: &Site<'_, 'a>,
     call: &ast::ExprCall,
@@ -204,7 +204,7 @@ pub(super) fn is_made_for_later<'a>(
 }
 
 /// The file that is taken away and made anew by two calls of a function, of which `found` is one, as it is written.
-pub(super) fn is_gone_between<'u>(around: &'u [Use], found: &'u Use) -> Option<&'u str> {
+pub(super) fn gap_in_between<'u>(around: &'u [Use], found: &'u Use) -> Option<&'u str> {
     let is_taken = |from: &Use| from.does.removes || is_moved_away(around, from);
     let is_gap = |from: &Use, to: &Use| {
         from.range.start() < to.range.start()

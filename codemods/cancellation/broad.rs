@@ -16,6 +16,7 @@ use super::handlers::{self, Handler};
 use super::outcome::{self, Outcome};
 use super::{behind, needs, raised};
 use crate::codemod::Codemod;
+use crate::edit::blocks::COMMENT;
 use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -310,7 +311,7 @@ pub fn narrowed(
     if let Some(kind) = handler.type_.as_deref()
         && file.comments.intersects(kind.range())
     {
-        return Err("the fix would remove a comment");
+        return Err(COMMENT);
     }
     if file
         .semantics

@@ -13,6 +13,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::outcome::Outcome;
 use super::swallowed::{MESSAGE, QUIET_END};
 use super::{children, handlers};
+use crate::edit::blocks::COMMENT;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
@@ -148,7 +149,6 @@ fn edits(
     call: &ast::ExprCall,
     caught: &Caught<'_>,
 ) -> Result<Vec<Edit>, String> {
-    const COMMENT: &str = "the fix would remove a comment";
     if file.comments.intersects(call.range()) {
         return Err(COMMENT.to_owned());
     }

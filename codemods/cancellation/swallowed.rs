@@ -13,6 +13,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::handlers::{self, Handler};
 use super::{needs, outcome, suppressed};
 use crate::codemod::Codemod;
+use crate::edit::blocks::COMMENT;
 use crate::edit::rewrite;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -202,7 +203,7 @@ impl Swallowed<'_, '_, '_, '_> {
 
     fn replaced(&self, statement: &Stmt) -> Result<Edit, &'static str> {
         if self.handler.file.comments.intersects(statement.range()) {
-            return Err("the fix would remove a comment");
+            return Err(COMMENT);
         }
         Ok(Edit::range_replacement(
             "raise".to_owned(),
@@ -217,7 +218,7 @@ impl Swallowed<'_, '_, '_, '_> {
         let handler = &self.handler;
         let file = handler.file;
         if file.comments.intersects(tuple.range()) {
-            return Err("the fix would remove a comment");
+            return Err(COMMENT);
         }
         let mut edits = Vec::new();
         let cancelled = self.cancelled.first().map_or("", |kind| file.text(*kind));

@@ -15,6 +15,7 @@ use ruff_python_stdlib::keyword::is_keyword;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::iteration::{is_asynchronous, remedy};
+use crate::edit::blocks::COMMENT;
 use crate::edit::fresh_names;
 use crate::file::File;
 use crate::finding::{Finding, Rewrite};
@@ -51,12 +52,12 @@ pub(super) fn candidate(hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
                 return Candidate::No;
             };
             let consumes = consumes_by_name(call) || hints.spellings.allow(&call.func, &CONSUMERS);
-            let iterated = arguments.args.iter().filter_map(|argument| match argument {
-                Expr::Starred(starred) => Some(&*starred.value),
-                other => consumes.then_some(other),
-            });
-            let (calls, others): (Vec<_>, Vec<_>) = iterated.partition(|expr| expr.is_call_expr());
-            calls.into_iter().chain(others).find_map(name_of)
+            let mut names = iterated(arguments, &call.func, consumes).filter_map(name_of);
+            let first = names.next();
+            if names.next().is_some() {
+                return Candidate::Yes;
+            }
+            first
         }
         AnyNodeRef::ExprAwait(awaited) if awaited.value.is_call_expr() => name_of(&awaited.value),
         _ => None,
@@ -65,6 +66,30 @@ pub(super) fn candidate(hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         Some(name) => Candidate::If(iteration_key(name_key(name)), Sought::Iterable),
         None => Candidate::No,
     }
+}
+
+/// What a call iterates over: what stands behind a star and, where the function consumes it, its first argument; of `zip`
+/// each, of `max` and `min` the only one, of `iter` none beside a sentinel.
+fn iterated<'a>(
+    arguments: &'a ast::Arguments,
+    func: &Expr,
+    consumes: bool,
+) -> impl Iterator<Item = &'a Expr> {
+    let count = arguments.args.len();
+    let most = match last_name(func) {
+        _ if !consumes => 0,
+        Some("zip") => count,
+        Some("max" | "min" | "iter") if count > 1 => 0,
+        _ => 1,
+    };
+    arguments
+        .args
+        .iter()
+        .enumerate()
+        .filter_map(move |(at, argument)| match argument {
+            Expr::Starred(starred) => Some(&*starred.value),
+            other => (at < most).then_some(other),
+        })
 }
 
 /// The name by which what an expression gives may be known.
@@ -113,10 +138,7 @@ fn given<'a>(
         return None;
     };
     let consumes = consumes_by_name(call) || file.semantics.means(&call.func, &CONSUMERS);
-    let mut iterated = arguments.args.iter().filter_map(|argument| match argument {
-        Expr::Starred(starred) => Some(&*starred.value),
-        other => consumes.then_some(other),
-    });
+    let mut iterated = iterated(arguments, &call.func, consumes);
     let (taken, relied) = iterated.find_map(|taken| {
         let (is_one, relied) = is_asynchronous(file, taken);
         is_one.then_some((taken, relied))
@@ -177,20 +199,13 @@ fn collected<'a>(
         )
     };
     if file.comments.intersects(start) || file.comments.intersects(end) {
-        return Err("the fix would remove a comment".to_owned());
+        return Err(COMMENT.to_owned());
     }
-    let write = |text: String, range: TextRange| {
-        if range.is_empty() {
-            Edit::insertion(text, range.start())
-        } else {
-            Edit::range_replacement(text, range)
-        }
-    };
     Ok(Rewrite::safe(
         "Collect it with `async for`",
         vec![
-            write(format!("{open}{name} async for {name} in "), start),
-            write(close.to_string(), end),
+            Edit::range_replacement(format!("{open}{name} async for {name} in "), start),
+            Edit::range_replacement(close.to_string(), end),
         ],
     ))
 }

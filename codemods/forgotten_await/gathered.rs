@@ -2,14 +2,16 @@
 //! are given has started, but nobody waits for it: the program may end before it, and its errors are lost.
 
 use asyncfix_analysis::answers::awaitable::awaitability_of;
+use asyncfix_analysis::answers::duration::takes_long;
 use asyncfix_analysis::answers::endings::{Ending, Seen};
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::uses::{Use, use_of};
-use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
 use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_knowledge::conduct::is_lock_of_loop;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::helpers::any_over_body;
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
@@ -60,20 +62,25 @@ pub(super) fn check<'a>(
              await it at the end"
                 .to_owned(),
         ),
-        (None, ending) => match locks::allow_await(file, site, owner) {
-            Err(held) => Remedy::NotFixed(held),
-            Ok(lock) => {
-                let edits = file.await_edits(site, TextRange::empty(call.start()), "");
-                Remedy::Rewrite(
+        (None, ending) => {
+            match locks::allow_await(file, site, owner) {
+                Err(held) => Remedy::NotFixed(held),
+                Ok(lock) => {
+                    let edits = file.await_edits(site, TextRange::empty(call.start()), "");
+                    Remedy::Rewrite(
                     Rewrite::safe("Add `await`", edits)
                         .unsafe_if(lock)
+                        .unsafe_if(lock_of_loop(file, site).map(|lock| {
+                            format!("`{lock}` is held here, and what is given to it may want it as well")
+                        }))
                         .unsafe_if((ending == Ending::Unknown).then_some(
-                            "it can't be seen that each of them ends, and the code after this \
-                             line would wait for it",
+                            "it can't be seen that each of them ends soon and by itself, and the \
+                             code after this line would wait for it",
                         )),
                 )
+                }
             }
-        },
+        }
     };
     Some(Finding {
         rule,
@@ -83,6 +90,26 @@ pub(super) fn check<'a>(
             .to_owned(),
         remedy,
         related: Vec::new(),
+    })
+}
+
+/// The text of what may be a lock of the event loop, and is held at `site`: a lock is entered by its name.
+fn lock_of_loop<'f>(file: &'f File<'_, '_>, site: &Site<'_, '_>) -> Option<&'f str> {
+    let mut around = site.enclosing_in_function();
+    around.find_map(|(node, _)| {
+        let AnyNodeRef::StmtWith(with) = node else {
+            return None;
+        };
+        let mut managers = with.items.iter().map(|item| &item.context_expr);
+        let lock = managers.find(|manager| {
+            let may_be = match file.semantics.class_of(manager) {
+                ClassOf::Known(class) => is_lock_of_loop(&class),
+                ClassOf::Other => false,
+                ClassOf::Unknown => !manager.is_call_expr(),
+            };
+            with.is_async && may_be
+        })?;
+        Some(file.text(lock))
     })
 }
 
@@ -123,14 +150,19 @@ fn ending_of(file: &File<'_, '_>, member: &Expr, names: usize) -> Ending {
         }
         Expr::Call(call) if file.semantics.means(&call.func, &MAKERS) => all(&call.arguments.args),
         Expr::Call(call) if awaitability_of(file, call) == Awaitability::Coroutine => {
-            Seen::of_call(
+            let seen = Seen::of_call(
                 &file.semantics,
                 file.project,
                 call,
                 &FxHashSet::default(),
                 Seen::is_doubtful,
-            )
-            .ending()
+            );
+            // What it waits for may come from the code behind.
+            let is_patient = seen.gives_up || takes_long(&file.semantics, call);
+            match seen.ending() {
+                Ending::Ends if is_patient => Ending::Unknown,
+                ending => ending,
+            }
         }
         Expr::Name(name) => match (
             names.checked_sub(1),

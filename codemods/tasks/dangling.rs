@@ -13,7 +13,6 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
 use ruff_text_size::{Ranged, TextSize};
 
-use super::factory;
 use super::kept::Dangling;
 use crate::codemod::Codemod;
 use crate::edit::script_task::ScriptTask;
@@ -117,7 +116,7 @@ impl Codemod for DanglingTask {
         if matches!(owner, Owner::Function(function) if function.name.as_str() == "__del__") {
             return None;
         }
-        if factory::keeps_all(file) {
+        if file.keeps_tasks() {
             return None;
         }
         let remedy = match fate {

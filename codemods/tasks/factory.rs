@@ -1,5 +1,6 @@
 //! Factories of tasks (`loop.set_task_factory(…)`) that keep what they make, whoever asks for it.
 
+use asyncfix_analysis::facts::summary::TASK_FACTORY_SETTER as SETTER;
 use asyncfix_syntax::queries::{last_name, own_code};
 use asyncfix_syntax::site::suites_in;
 use ruff_db::parsed::parsed_module;
@@ -9,27 +10,16 @@ use rustc_hash::FxHashSet;
 
 use crate::file::File;
 
-/// The method of a loop that says how its tasks are made.
-const SETTER: &str = "set_task_factory";
-
 /// Whether the project has a factory of tasks that puts each of them into a collection.
-pub(super) fn keeps_all(file: &File<'_, '_>) -> bool {
+pub(crate) fn keeps_all(file: &File<'_, '_>) -> bool {
     let db = file.semantics.db();
     let of_file = |path: &std::path::Path| {
         let other = file.semantics.beside(path)?;
         Some(parsed_module(db, other.python_file(db)).load(db))
     };
-    let text = |path: &std::path::Path| {
-        let other = file.semantics.beside(path)?;
-        Some(
-            ruff_db::source::source_text(db, other.file(db))
-                .as_str()
-                .to_owned(),
-        )
-    };
-    let mut mentioning = file.project.mentioning(SETTER, text).into_iter();
-    mentioning.any(|path| {
-        of_file(&path).is_some_and(|module| {
+    let mut setting = file.project.setting_task_factories().into_iter();
+    setting.any(|path| {
+        of_file(path).is_some_and(|module| {
             let body = &module.syntax().body;
             let mut given = Given::default();
             given.visit_body(body);

@@ -1,6 +1,7 @@
 //! What is done with a task that nothing refers to: given to a group, awaited, or kept.
 
 use asyncfix_analysis::answers::coroutines::{self, Ending};
+use asyncfix_analysis::answers::duration::takes_long;
 use asyncfix_analysis::answers::entry_point::is_entry_point;
 use asyncfix_analysis::answers::task::makes_task;
 use asyncfix_analysis::resolve::FileScopeId;
@@ -15,7 +16,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 
-use super::duration::takes_long;
 use super::leaving::cancels_all;
 use super::{elements, keepers};
 use crate::edit::aligned::realigned;

@@ -3,9 +3,8 @@
 mod at_end;
 mod available;
 pub mod dangling;
-mod duration;
 mod elements;
-mod factory;
+pub(crate) mod factory;
 mod keepers;
 mod kept;
 mod leaving;

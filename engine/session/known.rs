@@ -134,17 +134,8 @@ impl Known {
         open: &FxHashMap<PathBuf, Arc<str>>,
     ) -> Result<(), SessionError> {
         let before = std::mem::take(self);
-        let mut summaries: FxHashMap<PathBuf, (Option<Arc<Summary>>, Option<Stamp>, bool)> = before
-            .files
-            .iter()
-            .enumerate()
-            .zip(before.summaries)
-            .zip(before.stamps)
-            .map(|(((number, path), summary), stamp)| {
-                let is_pending = before.pending.contains(&number);
-                (path.clone(), (summary, stamp, is_pending))
-            })
-            .collect();
+        let mut summaries = before.summaries;
+        let mut stamps = before.stamps;
         let listed = whole.files(resolver)?;
         // Nothing imports notebooks and texts.
         let listed = listed
@@ -160,13 +151,15 @@ impl Known {
             }
         }
         for (number, path) in self.files.iter().enumerate() {
-            if let Some((summary, stamp, is_pending)) = summaries.remove(path)
+            if let Some(old) = before.numbers.get(path)
+                && let Some(summary) = summaries.get_mut(*old)
+                && let Some(stamp) = stamps.get_mut(*old)
                 && let Some(place) = self.summaries.get_mut(number)
                 && let Some(own) = self.stamps.get_mut(number)
             {
-                *place = summary;
-                *own = stamp;
-                if !is_pending {
+                *place = summary.take();
+                *own = stamp.take();
+                if !before.pending.contains(old) {
                     self.pending.remove(&number);
                 }
             }

@@ -131,6 +131,7 @@ impl<'s, 'db> Look<'s, 'db> {
             .doubt
             .as_ref()
             .is_none_or(|doubt| doubt.obstacle < obstacle);
+        self.seen.gives_up |= self.timed > 0 && obstacle >= Obstacle::Waits;
         if self.timed == 0 && is_graver {
             self.seen.doubt = Some(Doubt {
                 obstacle,

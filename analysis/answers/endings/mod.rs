@@ -81,6 +81,10 @@ impl Doubt {
 }
 
 /// What is seen of a coroutine.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be seen with and without the others"
+)]
 #[derive(Debug, Default, Clone)]
 pub struct Seen {
     /// It waits for its turn already.
@@ -91,6 +95,8 @@ pub struct Seen {
     pub doubt: Option<Doubt>,
     /// It runs until it is cancelled.
     pub never_ends: bool,
+    /// It waits for something for a limited time only: whoever waits for it keeps that from coming, perhaps.
+    pub gives_up: bool,
 }
 
 impl Seen {

@@ -1,9 +1,10 @@
 //! Whether a coroutine that ends takes its time: a program should not wait for it at its end.
 
-use asyncfix_analysis::resolve::bindings::Origin;
-use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Number, Operator, Stmt};
+
+use crate::resolve::bindings::Origin;
+use crate::resolve::semantics::Semantics;
 
 /// What is long, in seconds.
 const LONG: f64 = 10.0;
@@ -15,7 +16,7 @@ const DEPTH: usize = 4;
 const SLEEPS: [&str; 1] = ["asyncio.sleep"];
 
 /// Whether the coroutine that `call` makes plainly sleeps for long, at once or in many turns.
-pub(super) fn takes_long(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
+pub fn takes_long(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
     seconds(semantics, call, DEPTH) >= LONG
 }
 
