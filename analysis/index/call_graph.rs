@@ -284,6 +284,7 @@ impl Graph {
             return links;
         };
         let mut known: FxHashMap<&Callee, Option<Id>> = FxHashMap::default();
+        let mut harmless: FxHashMap<&Callee, bool> = FxHashMap::default();
         for (index, function) in file.functions.iter().enumerate() {
             let id = self.id(number, index);
             // A package of the project that has the name of another one is not that.
@@ -320,12 +321,17 @@ impl Graph {
                         links.passing.push((target, (id, at)));
                     }
                 }
+                if !is_known {
+                    continue;
+                }
                 let is_harmless = match target.map(|target| self.function(target)) {
                     // Otherwise its body is not looked into, or does not run here.
                     Some(called) => called.is_some_and(|called| called.is_plain || called.is_async),
-                    None => self.is_harmless(number, call),
+                    None => *harmless
+                        .entry(&call.callee)
+                        .or_insert_with(|| self.is_harmless(number, call)),
                 };
-                if is_known && !is_harmless {
+                if !is_harmless {
                     is_known = false;
                     links.unknown.push((id, Reason::Unknown(id, at)));
                 }

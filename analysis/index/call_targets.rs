@@ -75,29 +75,32 @@ impl Graph {
         else {
             return false;
         };
-        (1..components.len().saturating_sub(1)).rev().any(|split| {
+        // The longest name that is one of a module is that of the module: what stands behind it is in there.
+        let found = (1..components.len().saturating_sub(1)).rev().find_map(|split| {
             let (module, names) = components.split_at(split);
-            let file = self.module(from, module, path.level > 0);
-            let Some((file, (name, rest))) = file.zip(names.split_first()) else {
-                return false;
-            };
-            let Some(calls) = self.file(file) else {
-                return false;
-            };
-            let found = calls
-                .constants
-                .binary_search_by(|known| (**known).cmp(name));
-            match find(&calls.names, name) {
-                _ if found.is_ok() => true,
-                Some(Target::Import(inner)) => {
-                    let inner = rest
-                        .iter()
-                        .fold(inner.clone(), |path, name| path.attribute(name));
-                    self.is_constant(file, &inner, steps)
-                }
-                _ => false,
+            let file = self.module(from, module, path.level > 0)?;
+            Some((file, names.split_first()?))
+        });
+        let Some((file, (name, rest))) = found else {
+            return false;
+        };
+        let Some(calls) = self.file(file) else {
+            return false;
+        };
+        let is_one = calls
+            .constants
+            .binary_search_by(|known| (**known).cmp(name))
+            .is_ok();
+        match find(&calls.names, name) {
+            _ if is_one => true,
+            Some(Target::Import(inner)) => {
+                let inner = rest
+                    .iter()
+                    .fold(inner.clone(), |path, name| path.attribute(name));
+                self.is_constant(file, &inner, steps)
             }
-        })
+            _ => false,
+        }
     }
 
     fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
@@ -177,17 +180,17 @@ impl Graph {
     pub(crate) fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&str> {
         let steps = steps.checked_sub(1)?;
         let components = self.components(from, path)?;
-        (1..components.len()).rev().find_map(|split| {
+        let (file, name) = (1..components.len()).rev().find_map(|split| {
             let (module, names) = components.split_at(split);
             let file = self.module(from, module, path.level > 0)?;
-            let calls = self.file(file)?;
-            let name = names.first()?;
-            match (find(&calls.bound, name), find(&calls.names, name)) {
-                (Some(what), _) => Some(what.as_str()),
-                (None, Some(Target::Import(path))) => self.bound(file, path, steps),
-                _ => None,
-            }
-        })
+            Some((file, *names.first()?))
+        })?;
+        let calls = self.file(file)?;
+        match (find(&calls.bound, name), find(&calls.names, name)) {
+            (Some(what), _) => Some(what.as_str()),
+            (None, Some(Target::Import(path))) => self.bound(file, path, steps),
+            _ => None,
+        }
     }
 
     fn name(

@@ -312,6 +312,8 @@ pub struct Project {
     mentions: OnceLock<FxHashMap<Key, Vec<u32>>>,
     /// By the numbers of the files: those of their traces.
     traced: Vec<Option<usize>>,
+    /// By the numbers of traces: those of the files that they are of.
+    owners: Vec<usize>,
     run: FxHashSet<(String, String)>,
 }
 
@@ -331,6 +333,11 @@ impl Project {
         );
         project.graph = graph;
         (project.traces, project.traced) = linked;
+        let traced = (0..).zip(&project.traced);
+        project.owners = traced
+            .filter(|(_, own)| own.is_some())
+            .map(|(file, _)| file)
+            .collect();
         let packages: Vec<&Name> = project.packages.iter().collect();
         let stubs: Vec<(Outline, Traces)> = packages
             .into_par_iter()
@@ -633,8 +640,7 @@ impl Project {
     pub(crate) fn methods_below(&self, class: &str, method: &str) -> Option<Vec<(&Path, &str)>> {
         let below = self.traces.methods_below(class, method)?.into_iter();
         let with_paths = below.map(|(number, class)| {
-            let number = usize::try_from(number).ok();
-            let file = self.traced.iter().position(|traced| *traced == number)?;
+            let file = *self.owners.get(usize::try_from(number).ok()?)?;
             Some((self.files.get(file)?.as_path(), class))
         });
         with_paths.collect()
