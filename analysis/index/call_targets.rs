@@ -76,11 +76,13 @@ impl Graph {
             return false;
         };
         // The longest name that is one of a module is that of the module: what stands behind it is in there.
-        let found = (1..components.len().saturating_sub(1)).rev().find_map(|split| {
-            let (module, names) = components.split_at(split);
-            let file = self.module(from, module, path.level > 0)?;
-            Some((file, names.split_first()?))
-        });
+        let found = (1..components.len().saturating_sub(1))
+            .rev()
+            .find_map(|split| {
+                let (module, names) = components.split_at(split);
+                let file = self.module(from, module, path.level > 0)?;
+                Some((file, names.split_first()?))
+            });
         let Some((file, (name, rest))) = found else {
             return false;
         };

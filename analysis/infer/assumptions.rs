@@ -31,7 +31,7 @@ impl<'db> Semantics<'db> {
         (found, noted)
     }
 
-    fn note(&self, relied: Relied) {
+    pub(super) fn note(&self, relied: Relied) {
         if let Some(notes) = &mut *self.look.notes.borrow_mut() {
             notes.insert(relied);
         }

@@ -35,6 +35,8 @@ use std::cell::Cell;
 
 use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr};
+use ruff_text_size::Ranged;
+use rustc_hash::FxHashSet;
 use ty_python_core::definition::{
     Definition, DefinitionKind, ParameterDefinitionNodeKind, TargetKind,
 };
@@ -46,6 +48,7 @@ use self::collections::Part;
 use self::flow::Asked;
 use crate::infer::callee_awaitability::CASTS;
 use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::look::{ClassAsked, ClassFound};
 use crate::resolve::semantics::Semantics;
 
 /// How many attributes and assignments are followed, one behind the other.
@@ -152,6 +155,31 @@ impl<'db> Semantics<'db> {
     }
 
     fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+        let asked = ClassAsked {
+            file: self.file.file(self.db()),
+            range: expr.range(),
+            steps,
+            under_way: self.look.under_way.get(),
+            is_noted: self.is_noting(),
+        };
+        if let Some(known) = self.look.classes.borrow().get(&asked).cloned() {
+            known
+                .relied
+                .into_iter()
+                .for_each(|relied| self.note(relied));
+            return known.class;
+        }
+        let (class, relied) = if asked.is_noted {
+            self.noting(|| self.class_seen(expr, steps))
+        } else {
+            (self.class_seen(expr, steps), FxHashSet::default())
+        };
+        let mut known = self.look.classes.borrow_mut();
+        known.insert(asked, ClassFound { class, relied });
+        class
+    }
+
+    fn class_seen(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
         if let Expr::Name(name) = expr
             && let Some(annotation) = self.annotation_of(name)
             && let Some(class) = self.class_of_instance(annotation)

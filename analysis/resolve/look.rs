@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 
 use ruff_db::files::File;
-use rustc_hash::FxHashSet;
+use ruff_text_size::TextRange;
+use rustc_hash::{FxHashMap, FxHashSet};
+use ty_python_core::definition::Definition;
 
 use crate::facts::key::{Key, name_key};
 use crate::index::hierarchy::ClassName;
@@ -11,13 +13,36 @@ use crate::resolve::definitions::Class;
 
 /// One look at a file, on one thread. The semantics of all files on its way share it.
 #[derive(Default)]
-pub(crate) struct Look {
+pub(crate) struct Look<'db> {
     /// How many looks are under way, one within the other.
     pub(crate) under_way: Cell<usize>,
     /// What was noted, where somebody asked for notes.
     pub(crate) notes: RefCell<Option<FxHashSet<Relied>>>,
     /// The files into whose functions it has led.
     pub(crate) opened: RefCell<FxHashSet<File>>,
+    /// The classes of expressions that were asked for. Many ways lead to one expression: without it, the time of an
+    /// answer doubles with each step.
+    pub(crate) classes: RefCell<FxHashMap<ClassAsked, ClassFound<'db>>>,
+}
+
+/// A question for the class of an expression, and all that the answer depends on but the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ClassAsked {
+    pub(crate) file: File,
+    pub(crate) range: TextRange,
+    /// How many steps are left.
+    pub(crate) steps: usize,
+    /// How many looks are under way.
+    pub(crate) under_way: usize,
+    /// Whether it is noted what the answer relies on.
+    pub(crate) is_noted: bool,
+}
+
+/// The class of an expression, and what that relies on.
+#[derive(Debug, Clone)]
+pub(crate) struct ClassFound<'db> {
+    pub(crate) class: Option<Definition<'db>>,
+    pub(crate) relied: FxHashSet<Relied>,
 }
 
 /// Something that an answer relies on.

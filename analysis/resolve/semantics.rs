@@ -37,7 +37,7 @@ pub struct Semantics<'db> {
     pub(crate) endless: RefCell<FxHashMap<FileScopeId, bool>>,
     pub(crate) module: ParsedModuleRef,
     /// What is kept while answers are looked for.
-    pub(crate) look: Rc<Look>,
+    pub(crate) look: Rc<Look<'db>>,
 }
 
 /// The names of a file. Some files are asked about for most others, and so it is kept.

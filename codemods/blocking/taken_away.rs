@@ -176,6 +176,9 @@ pub(super) fn left_when_cancelled<'a>(
         return Some("on cancellation the file stays open, and nobody knows of it".to_owned());
     }
     let place = site.place()?;
+    let behind = place.suite.get(place.index + 1..)?;
+    let mut tries = behind.iter().filter_map(Stmt::as_try_stmt).peekable();
+    tries.peek()?;
     let uses = file.file_uses().within(call.range());
     let made: Vec<&Path> = uses
         .iter()
@@ -195,8 +198,6 @@ pub(super) fn left_when_cancelled<'a>(
         made.iter().any(|path| names(file, path, expr))
             || matches!((expr, target), (Expr::Name(name), Some(target)) if name.id == target.id)
     };
-    let behind = place.suite.get(place.index + 1..)?;
-    let mut tries = behind.iter().filter_map(Stmt::as_try_stmt);
     let left = tries.find_map(|statement| removed_at_end_of(file, statement, &is_it, &[]))?;
     Some(format!(
         "on cancellation the thread may still make `{left}`, and nothing removes it"
