@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use asyncfix_knowledge::stubs::{STUB_ROOT, STUBS};
 use include_dir::{Dir, DirEntry};
@@ -29,6 +29,7 @@ use ty_python_core::{Program, ProgramFile};
 use ty_python_semantic::lint::{LintRegistry, RuleSelection};
 use ty_python_semantic::{AnalysisSettings, Db, PythonVersionWithSource, default_lint_registry};
 
+use crate::cache::outside::Reads;
 use crate::index::Index;
 use crate::roots::{Roots, View};
 use crate::source;
@@ -142,9 +143,21 @@ struct LayeredSystem {
     /// Where packages are there themselves, their stubs say nothing. A package that looks for more of itself on
     /// the search path (`pkgutil.extend_path`) would find its stub.
     origins: Arc<Origins>,
+    /// What was read from disk, but for installed packages.
+    reads: Arc<Mutex<Reads>>,
 }
 
 impl LayeredSystem {
+    /// Takes note of what is read, unless it belongs to what is installed.
+    fn note(&self, path: &SystemPath, of: fn(&mut Reads) -> &mut FxHashSet<SystemPathBuf>) {
+        let mut installed = self.origins.installed();
+        if !installed.any(|folder| path.starts_with(folder))
+            && let Ok(mut reads) = self.reads.lock()
+        {
+            of(&mut reads).insert(path.to_path_buf());
+        }
+    }
+
     /// What stands at `path` among the fallback stubs of packages that are not there.
     fn stub_entry(&self, path: &SystemPath) -> Option<StubEntry<'_>> {
         if let Ok(below) = path.strip_prefix(UNKNOWN_ROOT) {
@@ -234,7 +247,10 @@ impl System for LayeredSystem {
             None => match self.stub_entry(path) {
                 Some(StubEntry::File(text)) => Ok(text.to_owned()),
                 Some(StubEntry::Folder(_) | StubEntry::Unknown(_)) => Err(not_found()),
-                None => self.os.read_to_string(path),
+                None => {
+                    self.note(path, |reads| &mut reads.files);
+                    self.os.read_to_string(path)
+                }
             },
         }
     }
@@ -296,6 +312,7 @@ impl System for LayeredSystem {
             }
             Some(StubEntry::File(_)) => Err(not_found()),
             None => {
+                self.note(path, |reads| &mut reads.folders);
                 let entries = self.os.read_directory(path)?;
                 let unsaved = self.overlay.unsaved_in(path).unwrap_or_default();
                 let folder = path.to_path_buf();
@@ -359,6 +376,11 @@ struct Origins {
 }
 
 impl Origins {
+    /// The folders with installed packages, and those with stubs for them.
+    fn installed(&self) -> impl Iterator<Item = &SystemPathBuf> {
+        self.site_packages.iter().flatten().chain(&self.extra_stubs)
+    }
+
     fn of(index: &Index) -> Self {
         let installed = index.site_packages.iter().flatten();
         Self {
@@ -411,6 +433,14 @@ impl Database {
         *self.origins == Origins::of(index)
     }
 
+    /// What was read from disk so far to tell types, but for installed packages.
+    pub(crate) fn reads(&self) -> Reads {
+        self.system
+            .reads
+            .lock()
+            .map_or_else(|_| Reads::default(), |reads| reads.clone())
+    }
+
     /// Takes note of a view, unless it is known.
     pub(crate) fn add_view(&mut self, view: View) -> anyhow::Result<()> {
         if self.programs.iter().any(|(known, _)| *known == view) {
@@ -439,6 +469,7 @@ impl Database {
             os: OsSystem::new(&folder),
             overlay: Overlay::default(),
             origins: Arc::clone(&origins),
+            reads: Arc::default(),
         };
         let database = Self {
             storage: salsa::Storage::new(None),

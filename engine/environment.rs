@@ -46,6 +46,9 @@ impl Environment {
     }
 }
 
+/// The folder that a project has its environment in.
+const LOCAL: &str = ".venv";
+
 /// The environments of the files of a run, each found from the folder that a file is in, whatever the working folder is.
 #[derive(Debug, Default, Clone)]
 pub struct Environments {
@@ -53,6 +56,8 @@ pub struct Environments {
     all: Vec<Environment>,
     /// Where in `all` files of these folders have theirs. Nothing for those without any.
     places: FxHashMap<SystemPathBuf, Option<usize>>,
+    /// Whether folders have a [`LOCAL`] one.
+    has_local: FxHashMap<SystemPathBuf, bool>,
     /// The active one, or the system's: for all folders that have none around them.
     active: OnceLock<Option<Environment>>,
 }
@@ -83,12 +88,25 @@ impl Environments {
         Ok(())
     }
 
-    fn around(&self, folder: &SystemPath) -> Option<Environment> {
+    /// What is called `.venv` in a folder or above it, from the nearest on.
+    fn local_above(&mut self, folder: &SystemPath, system: &OsSystem) -> Vec<SystemPathBuf> {
+        let mut has_one = |above: &SystemPath| {
+            let known = self.has_local.get(above).copied();
+            known.unwrap_or_else(|| {
+                let has_one = system.is_directory(&above.join(LOCAL));
+                self.has_local.insert(above.to_path_buf(), has_one);
+                has_one
+            })
+        };
+        let above = folder.ancestors().filter(|above| has_one(above));
+        above.map(|above| above.join(LOCAL)).collect()
+    }
+
+    fn around(&mut self, folder: &SystemPath) -> Option<Environment> {
         let system = OsSystem::new(folder);
-        let local = folder
-            .ancestors()
-            .map(|folder| folder.join(".venv"))
-            .filter(|path| system.is_directory(path))
+        let local = self
+            .local_above(folder, &system)
+            .into_iter()
             .find_map(|path| {
                 let origin = SysPrefixPathOrigin::LocalVenv;
                 let found = PythonEnvironment::new(&path, origin, &system).ok()?;

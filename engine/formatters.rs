@@ -1,10 +1,8 @@
 //! What a project says to the tools that lay out its code.
 
-use std::path::Path;
-
 use toml::de::{DeTable, DeValue};
 
-use crate::source::text_of;
+use crate::folder_files::FolderFiles;
 
 /// The layout that a project asks for, as far as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,8 +24,8 @@ impl Layout {
 }
 
 /// What the files in `folder` say.
-pub fn layout(folder: &Path) -> Layout {
-    let read = |name: &str| text_of(&folder.join(name)).unwrap_or_default();
+pub fn layout(files: &FolderFiles<'_>) -> Layout {
+    let read = |name: &str| files.text_of(name).unwrap_or_default();
     let mut layout = Layout::default();
     for name in [".ruff.toml", "ruff.toml"] {
         if let Ok(document) = DeTable::parse(&read(name)) {
@@ -121,7 +119,7 @@ mod tests {
                 line_length,
                 lines_after_imports,
             };
-            assert_eq!(layout(folder.path()), expected, "{text}");
+            assert_eq!(layout(&FolderFiles::of(folder.path())), expected, "{text}");
         }
     }
 }

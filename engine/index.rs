@@ -9,7 +9,7 @@ use asyncfix_analysis::facts::name::Name;
 use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_analysis::index::project::Project;
 use ruff_db::system::{SystemPath, SystemPathBuf};
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::config::Config;
 use crate::environment::{self, Environments};
@@ -22,6 +22,8 @@ pub(crate) struct Index {
     pub(crate) project: Arc<Project>,
     /// The folders that imports start from.
     pub(crate) roots: Roots,
+    /// Where in [`Roots::own`] the files of each folder have what is their own.
+    places: FxHashMap<SystemPathBuf, Option<usize>>,
     /// Which of `site_packages` is for which files.
     pub(crate) environments: Environments,
     /// The folders of installed packages, of each environment.
@@ -87,6 +89,8 @@ impl Index {
             let given = folders_of(configs, |config| &config.src);
             Roots::of(&folders, wholes, &given, |name| project.has_types_of(name))
         };
+        let places = roots.places_of(imports.keys().map(|folder| &**folder));
+        let places = imports.keys().cloned().zip(places).collect();
         environment::add_own(&mut project, &roots);
         for config in configs {
             project.add_table(&config.settings.blocking);
@@ -96,6 +100,7 @@ impl Index {
         Self {
             project: Arc::new(project),
             roots,
+            places,
             environments: environments.clone(),
             site_packages,
             extra_stubs: extra_stubs.clone(),
@@ -115,7 +120,10 @@ impl Index {
         let folder = path.parent();
         View {
             version: config.version_of_types(),
-            own: folder.and_then(|folder| self.roots.place_of(folder)),
+            own: folder.and_then(|folder| {
+                let known = self.places.get(folder).copied();
+                known.unwrap_or_else(|| self.roots.place_of(folder))
+            }),
             environment: folder.and_then(|folder| self.environments.place_of(folder)),
         }
     }

@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod environment;
 mod first_look;
 pub mod fixes;
+mod folder_files;
 mod formatters;
 mod index;
 pub mod lines;

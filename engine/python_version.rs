@@ -3,7 +3,7 @@
 //! Every tool has its own place for this. What is written for installers counts before what is written for other
 //! tools, and what says it outright before what has to be made out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use asyncfix_analysis::settings::python_requires;
@@ -11,7 +11,7 @@ use pep440_rs::{Operator, VersionSpecifiers};
 use ruff_python_ast::PythonVersion;
 use toml::de::{DeTable, DeValue};
 
-use crate::source::text_of;
+use crate::folder_files::FolderFiles;
 
 /// The oldest version that code is written for.
 pub const OLDEST: PythonVersion = PythonVersion::PY37;
@@ -21,11 +21,8 @@ type Reader = fn(&str) -> Option<PythonVersion>;
 
 /// The oldest version that the files of a project in `folder` let in, and the file that says so. `None` where none
 /// says anything.
-pub fn oldest(folder: &Path) -> Option<(PythonVersion, PathBuf)> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        Some((text_of(&path)?, path))
-    };
+pub fn oldest(files: &FolderFiles<'_>) -> Option<(PythonVersion, PathBuf)> {
+    let read = |name: &str| Some((files.text_of(name)?, files.folder().join(name)));
     let project = read("pyproject.toml");
     let setup = read("setup.cfg");
     let script = read("setup.py");
@@ -254,7 +251,7 @@ mod tests {
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        oldest(folder.path()).map(|(version, _)| version.to_string())
+        oldest(&FolderFiles::of(folder.path())).map(|(version, _)| version.to_string())
     }
 
     #[test]

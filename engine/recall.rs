@@ -1,6 +1,6 @@
 //! What a run knows from earlier ones, and what it leaves to later ones.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asyncfix_analysis::facts::interface::{Interface, module_path};
@@ -10,6 +10,7 @@ use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::traversal::Prospects;
 use rustc_hash::FxHashSet;
 
+use crate::cache::outside::{Outside, Reads};
 use crate::cache::stored::{
     FileEntry, Fresh, Loaded, State, StoredProblem, Verdict, Writer, text_number,
 };
@@ -52,6 +53,12 @@ pub(crate) struct Recall<'r> {
     /// A number for what lies around the files.
     around: u64,
     surroundings: &'r Surroundings,
+}
+
+/// What codemods have asked for types.
+pub(crate) struct Types<'r> {
+    pub(crate) index: &'r Index,
+    pub(crate) reads: Reads,
 }
 
 /// What is known of all files of a run, without a closer look at any of them.
@@ -146,6 +153,7 @@ impl<'r> Recall<'r> {
         loaded.header.around == self.around
             && loaded.header.files.len() == looks.len()
             && looks.iter().all(|look| matches!(look, Look::Known(_)))
+            && loaded.has_same_outside()
     }
 
     /// What is found in `targets`, the first of the files, where nothing has changed at all. `None` where something has,
@@ -242,7 +250,11 @@ impl<'r> Recall<'r> {
         let header = &loaded.header;
         let are_same_files = header.files.len() == files.len()
             && files.iter().all(|path| loaded.file(path).is_some());
-        if header.around != self.around || header.roots != index.roots_number() || !are_same_files {
+        if header.around != self.around
+            || header.roots != index.roots_number()
+            || !are_same_files
+            || !loaded.has_same_outside()
+        {
             return None;
         }
         let changed = |(number, seen): (usize, &Seen)| {
@@ -292,12 +304,12 @@ impl<'r> Recall<'r> {
         number_of_targets: usize,
         seen: &[Seen],
         said: Vec<Said>,
-        index: Option<&Index>,
+        types: Option<Types<'_>>,
     ) {
         if self.is_not_worth_it(number_of_targets, seen, &said) {
             return;
         }
-        let _ = self.write(files, inputs, number_of_targets, seen, said, index);
+        let _ = self.write(files, inputs, number_of_targets, seen, said, types);
     }
 
     /// Whether more would be lost than won: what codemods said of files that are no targets is not known to hold.
@@ -325,11 +337,19 @@ impl<'r> Recall<'r> {
         number_of_targets: usize,
         seen: &[Seen],
         mut said: Vec<Said>,
-        index: Option<&Index>,
+        types: Option<Types<'_>>,
     ) -> Option<()> {
         // Without an index nothing was said of any file.
+        let index = types.as_ref().map(|types| types.index);
         let roots = index.map(Index::roots_number).unwrap_or_default();
-        let mut writer = Writer::new(self.around, roots);
+        let outside = types.as_ref().map(|types| {
+            // What was said earlier and still holds was told by the same.
+            let before = self.loaded().filter(|loaded| loaded.has_same_outside());
+            let before = before.map(|loaded| &loaded.header.outside);
+            let is_listed = |path: &Path| types.index.project.number_of(path).is_some();
+            Outside::of(&types.reads, before, is_listed, self.cache.now)
+        });
+        let mut writer = Writer::new(self.around, roots, outside.unwrap_or_default());
         said.sort_by_key(|said| said.number);
         let mut said = said.into_iter().peekable();
         let place_of = |path: &PathBuf| {
@@ -372,7 +392,7 @@ impl<'r> Recall<'r> {
                 })?;
             }
             if let Some((verdict, opened)) = own.and_then(|said| said.verdict) {
-                // A file of the standard library, or of an installed package, is part of what lies around.
+                // Others are part of what lies around, or outside.
                 let opened = opened.iter().filter_map(place_of).collect();
                 writer.say(&Verdict { opened, ..verdict })?;
             }

@@ -3,7 +3,6 @@
 //! Read where people write it: `requirements.txt`, `pyproject.toml`, and the files in which uv and Poetry keep what they
 //! have chosen. Only packages of which the version matters are looked for.
 
-use std::path::Path;
 use std::str::FromStr;
 
 use asyncfix_analysis::settings::Versions;
@@ -12,14 +11,14 @@ use pep440_rs::{Operator, VersionSpecifier, VersionSpecifiers};
 use rustc_hash::FxHashMap;
 use toml::de::{DeTable, DeValue};
 
-use crate::source::text_of;
+use crate::folder_files::FolderFiles;
 
 /// Files that name one version of each package.
 const LOCKS: [&str; 2] = ["uv.lock", "poetry.lock"];
 
 /// What the files of a project in `folder` ask for, by the normalized names of distributions.
-pub fn of(folder: &Path) -> FxHashMap<String, Versions> {
-    let read = |name: &str| text_of(&folder.join(name));
+pub fn of(files: &FolderFiles<'_>) -> FxHashMap<String, Versions> {
+    let read = |name: &str| files.text_of(name);
     let mut found = FxHashMap::default();
     for line in read("requirements.txt")
         .as_deref()
@@ -205,7 +204,7 @@ mod tests {
     fn asked(name: &str, text: &str) -> Option<(u64, u64)> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
-        let found = of(folder.path());
+        let found = of(&FolderFiles::of(folder.path()));
         let versions = found.get("discord-py")?;
         Some((versions.oldest, versions.newest))
     }

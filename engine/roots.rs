@@ -16,6 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::{ConfigError, Resolver};
 use crate::discovery;
+use crate::folder_files::FolderFiles;
 
 /// What a version control system leaves at the top of what it keeps.
 const REPOSITORIES: [&str; 3] = [".git", ".hg", ".svn"];
@@ -33,6 +34,27 @@ const MARKERS: [&str; 9] = [
     "tox.ini",
 ];
 
+/// What something in a folder says of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    is_repository: bool,
+    is_project: bool,
+}
+
+impl Marks {
+    fn of(folder: &SystemPath) -> Self {
+        let files = FolderFiles::of(folder.as_std_path());
+        let has_one = |names: &[&str]| names.iter().any(|name| files.exists(name));
+        Self {
+            is_repository: has_one(&REPOSITORIES),
+            is_project: has_one(&MARKERS),
+        }
+    }
+}
+
+/// What is known of folders.
+pub(crate) type Marked = FxHashMap<SystemPathBuf, Marks>;
+
 /// What a file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Whole {
@@ -46,10 +68,14 @@ impl Whole {
     /// What the files of `folder` belong to: the repository around them, else the outermost project, else the
     /// folder that their imports start from.
     pub fn around(folder: &SystemPath) -> Self {
-        let has = |folder: &&SystemPath, names: &[&str]| {
-            names
-                .iter()
-                .any(|name| folder.join(name).as_std_path().exists())
+        Self::around_known(folder, &mut FxHashMap::default())
+    }
+
+    /// The same; `known` has the marks of folders that were asked for before.
+    pub(crate) fn around_known(folder: &SystemPath, known: &mut Marked) -> Self {
+        let mut marks = |folder: &SystemPath| {
+            let known = known.entry(folder.to_path_buf());
+            *known.or_insert_with(|| Marks::of(folder))
         };
         // Some keep their settings in a repository that is their home: not all that lies there is one project.
         let home = std::env::home_dir();
@@ -61,9 +87,12 @@ impl Whole {
                 .ancestors()
                 .take_while(move |above| !is_outside(above))
         };
-        let repository = inside().find(|above| has(above, &REPOSITORIES));
-        let project = || inside().filter(|above| has(above, &MARKERS)).last();
-        match repository.or_else(project) {
+        let repository = inside().find(|above| marks(above).is_repository);
+        let root = match repository {
+            Some(root) => Some(root),
+            None => inside().filter(|above| marks(above).is_project).last(),
+        };
+        match root {
             Some(root) => Self {
                 root: root.to_path_buf(),
                 is_project: true,
@@ -355,8 +384,19 @@ impl Roots {
 
     /// Where in [`Self::own`] the files of `folder` have what is their own.
     pub fn place_of(&self, folder: &SystemPath) -> Option<usize> {
-        let start = import_root(folder, &mut FxHashMap::default());
-        self.places.get(&start).copied()
+        self.places_of([folder]).next().flatten()
+    }
+
+    /// The same for many folders.
+    pub(crate) fn places_of<'f>(
+        &self,
+        folders: impl IntoIterator<Item = &'f SystemPath>,
+    ) -> impl Iterator<Item = Option<usize>> {
+        let mut known = FxHashMap::default();
+        folders.into_iter().map(move |folder| {
+            let start = import_root(folder, &mut known);
+            self.places.get(&start).copied()
+        })
     }
 
     /// All folders that any import starts from.

@@ -27,8 +27,8 @@ use crate::first_look::{Aim, FirstLook, Settled, first_look};
 use crate::index::{Index, system_path};
 use crate::lines::Lines;
 use crate::problem::{Kind, Problem};
-use crate::recall::{Look, Recall, Said, Seen, codes_of, seen_anew};
-use crate::roots::Whole;
+use crate::recall::{Look, Recall, Said, Seen, Types, codes_of, seen_anew};
+use crate::roots::{Marked, Whole};
 use crate::rounds::{AT_A_TIME, Given, rounds};
 use crate::source::{self, Source};
 use crate::surroundings::Surroundings;
@@ -513,7 +513,10 @@ fn pass(
             number_of_targets,
             &all_seen,
             said,
-            Some(&index),
+            Some(Types {
+                index: &index,
+                reads: database.as_ref().map(Database::reads).unwrap_or_default(),
+            }),
         );
     }
     let mut numbered: Vec<(usize, Outcome)> = Vec::new();
@@ -567,10 +570,11 @@ fn pass(
 /// What the files belong to, each once.
 fn wholes_of(paths: &[PathBuf]) -> Vec<Whole> {
     let folders: FxHashSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    let mut known = Marked::default();
     let mut wholes: Vec<Whole> = folders
         .into_iter()
         .filter_map(system_path)
-        .map(|folder| Whole::around(&folder))
+        .map(|folder| Whole::around_known(&folder, &mut known))
         .collect();
     wholes.sort_by(|one, other| one.root.cmp(&other.root));
     wholes.dedup();

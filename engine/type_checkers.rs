@@ -1,10 +1,8 @@
 //! What a project says to its type checker.
 
-use std::path::Path;
-
 use toml::de::{DeTable, DeValue};
 
-use crate::source::text_of;
+use crate::folder_files::FolderFiles;
 
 /// The options of mypy that ask for annotations on every function.
 const ASKING: [&str; 3] = [
@@ -20,8 +18,8 @@ const CHECKERS: [&str; 5] = ["basedpyright", "mypy", "pyrefly", "pyright", TY];
 
 /// Whether the files of a project in `folder` ask its type checker for annotations on every function, for some of its
 /// modules at least. `None` where none speaks of a type checker, or of one that is content without any.
-pub fn ask_for_annotations(folder: &Path) -> Option<bool> {
-    let read = |name: &str| text_of(&folder.join(name));
+pub fn ask_for_annotations(files: &FolderFiles<'_>) -> Option<bool> {
+    let read = |name: &str| files.text_of(name);
     if let Some(text) = read("mypy.ini").or_else(|| read(".mypy.ini")) {
         return Some(asks_in_sections(&text).unwrap_or(false));
     }
@@ -101,8 +99,8 @@ fn asks_in_table(table: &DeTable<'_>) -> Option<bool> {
 
 /// The type checkers that the files of a project in `folder` name: as something to install, as a hook of git, or with a
 /// configuration.
-pub fn named(folder: &Path) -> Vec<&'static str> {
-    let read = |name: &str| text_of(&folder.join(name));
+pub fn named(files: &FolderFiles<'_>) -> Vec<&'static str> {
+    let read = |name: &str| files.text_of(name);
     let text = read("pyproject.toml").filter(|text| has_one(text));
     let document = text.as_deref().and_then(|text| DeTable::parse(text).ok());
     let hooks = read(".pre-commit-config.yaml").filter(|text| has_one(text));
@@ -114,7 +112,7 @@ pub fn named(folder: &Path) -> Vec<&'static str> {
             let mut ids = hooks.lines().filter_map(|line| line.split_once("id:"));
             ids.any(|(_, id)| id.trim() == **checker)
         });
-        in_project || in_hooks || **checker == TY && folder.join("ty.toml").is_file()
+        in_project || in_hooks || **checker == TY && files.has("ty.toml")
     };
     CHECKERS.iter().filter(is_named).copied().collect()
 }
@@ -179,7 +177,7 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join(name), text).unwrap();
-            assert_eq!(named(folder.path()), [expected], "{text}");
+            assert_eq!(named(&FolderFiles::of(folder.path())), [expected], "{text}");
         }
         for text in [
             "[project]\ndependencies = ['types-mypy', 'mypy-extensions']\n",
@@ -188,14 +186,14 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("pyproject.toml"), text).unwrap();
-            assert!(named(folder.path()).is_empty(), "{text}");
+            assert!(named(&FolderFiles::of(folder.path())).is_empty(), "{text}");
         }
     }
 
     fn asks(name: &str, text: &str) -> Option<bool> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
-        ask_for_annotations(folder.path())
+        ask_for_annotations(&FolderFiles::of(folder.path()))
     }
 
     #[test]

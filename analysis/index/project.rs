@@ -333,8 +333,8 @@ impl Project {
         );
         project.graph = graph;
         (project.traces, project.traced) = linked;
-        let traced = (0..).zip(&project.traced);
-        project.owners = traced
+        let files = (0..).zip(&project.traced);
+        project.owners = files
             .filter(|(_, own)| own.is_some())
             .map(|(file, _)| file)
             .collect();

@@ -10,6 +10,7 @@
 //! new one. One that is damaged, or from another version, counts as none.
 
 mod around;
+pub(crate) mod outside;
 pub(crate) mod stored;
 
 use std::hash::{Hash, Hasher};

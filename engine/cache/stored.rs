@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::outside::Outside;
 use crate::problem::{Kind, Place};
 use crate::stamp::Stamp;
 
@@ -130,6 +131,8 @@ pub(crate) struct Header {
     pub(crate) around: u64,
     /// A number for where imports start.
     pub(crate) roots: u64,
+    /// What types were read from beside the files.
+    pub(crate) outside: Outside,
     pub(crate) files: Vec<FileEntry>,
 }
 
@@ -140,9 +143,18 @@ pub(crate) struct Loaded {
     packed: Vec<u8>,
     sections: [OnceLock<Vec<u8>>; SECTIONS],
     places: FxHashMap<String, usize>,
+    /// Whether what types were read from is as it was.
+    has_same_outside: OnceLock<bool>,
 }
 
 impl Loaded {
+    /// Whether the files and folders that types were read from, beside those of the run, are as they were.
+    pub(crate) fn has_same_outside(&self) -> bool {
+        *self
+            .has_same_outside
+            .get_or_init(|| self.header.outside.holds())
+    }
+
     /// Reads the bytes of a cache file that was written by the same program. `None` for anything else: half a file, one
     /// of another version, another file.
     pub(crate) fn read(mut bytes: Vec<u8>, program: u64) -> Option<Self> {
@@ -164,6 +176,7 @@ impl Loaded {
             packed: bytes,
             sections: Default::default(),
             places,
+            has_same_outside: OnceLock::new(),
         })
     }
 
@@ -241,11 +254,12 @@ pub(crate) struct Fresh<'a, S, P> {
 }
 
 impl Writer {
-    pub(crate) fn new(around: u64, roots: u64) -> Self {
+    pub(crate) fn new(around: u64, roots: u64, outside: Outside) -> Self {
         Self {
             header: Header {
                 around,
                 roots,
+                outside,
                 files: Vec::new(),
             },
             ..Self::default()

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::read::{parse_into, read_options};
 use super::{Config, ConfigError, DEFAULT_EXCLUDE, FILE_NAMES, Options, VersionOrigin};
+use crate::folder_files::FolderFiles;
 use crate::formatters::{self, Layout};
 use crate::python_version;
 use crate::requirements;
@@ -134,9 +135,10 @@ impl Resolver {
 
     fn find(&self, folder: &Path) -> Result<Arc<Config>, ConfigError> {
         let is_isolated = self.overrides.isolated;
+        let files = FolderFiles::of(folder);
         for name in FILE_NAMES.into_iter().filter(|_| !is_isolated) {
             let path = folder.join(name);
-            if path.is_file()
+            if files.has(name)
                 && let Some(options) = read_options(&path)?
             {
                 let config = self.config(options, Some(path), folder.to_path_buf())?;
@@ -148,28 +150,28 @@ impl Resolver {
             let is_given = matches!(inherited.target_version_origin, VersionOrigin::Given(_));
             // A project says for which versions it is, and how its types are checked, whether it configures this
             // tool or not.
-            if let Some((version, path)) = python_version::oldest(folder).filter(|_| !is_given) {
+            if let Some((version, path)) = python_version::oldest(&files).filter(|_| !is_given) {
                 let config = Arc::make_mut(&mut inherited);
                 config.settings.target_version = version;
                 config.target_version_origin = VersionOrigin::RequiresPython(path);
             }
-            let asked = requirements::of(folder);
+            let asked = requirements::of(&files);
             if !asked.is_empty() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 Arc::make_mut(&mut settings.requirements).extend(asked);
             }
-            if let Some(asks) = type_checkers::ask_for_annotations(folder) {
+            if let Some(asks) = type_checkers::ask_for_annotations(&files) {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 settings.asks_for_annotations = asks;
                 settings.is_type_checked = true;
             }
-            let checkers = type_checkers::named(folder);
+            let checkers = type_checkers::named(&files);
             if !checkers.is_empty() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 settings.is_type_checked = true;
                 settings.loses_signatures |= checkers.contains(&type_checkers::TY);
             }
-            let layout = formatters::layout(folder);
+            let layout = formatters::layout(&files);
             if layout != Layout::default() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
                 settings.line_length = layout.line_length.unwrap_or(settings.line_length);
@@ -215,6 +217,7 @@ impl Resolver {
                 ))
             })
             .collect::<Result<_, ConfigError>>()?;
+        let above: Vec<FolderFiles<'_>> = root.ancestors().map(FolderFiles::of).collect();
         let (target_version, target_version_origin) =
             if let Some(version) = overrides.target_version {
                 (version, VersionOrigin::Given("--target-version"))
@@ -224,22 +227,18 @@ impl Resolver {
                 (version, VersionOrigin::Given("target-version"))
             } else if let Some((version, path)) = origin
                 .is_some()
-                .then(|| root.ancestors().find_map(python_version::oldest))
+                .then(|| above.iter().find_map(python_version::oldest))
                 .flatten()
             {
                 (version, VersionOrigin::RequiresPython(path))
             } else {
                 (Settings::default().target_version, VersionOrigin::Default)
             };
-        let mut folders: Vec<_> = root.ancestors().collect();
-        folders.reverse();
-        let requirements = folders.into_iter().flat_map(requirements::of).collect();
+        let requirements = above.iter().rev().flat_map(requirements::of).collect();
         let defaults = Settings::default();
-        let asks = root
-            .ancestors()
-            .find_map(type_checkers::ask_for_annotations);
-        let checkers: Vec<&str> = root.ancestors().flat_map(type_checkers::named).collect();
-        let layouts: Vec<Layout> = root.ancestors().map(formatters::layout).collect();
+        let asks = above.iter().find_map(type_checkers::ask_for_annotations);
+        let checkers: Vec<&str> = above.iter().flat_map(type_checkers::named).collect();
+        let layouts: Vec<Layout> = above.iter().map(formatters::layout).collect();
         if let Ok(mut warnings) = self.warnings.lock() {
             warnings.extend(options.warnings);
         }
