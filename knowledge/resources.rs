@@ -37,6 +37,9 @@ pub struct Resource {
     /// The attributes of the base class that type checkers know what entering gives as, where that is less than the
     /// object.
     pub entered_as: Option<Vec<String>>,
+    /// Whether what it does lasts as long as it is open.
+    #[serde(default)]
+    pub holds: bool,
     exit: String,
     #[serde(default)]
     unclosed: String,

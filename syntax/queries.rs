@@ -127,6 +127,22 @@ pub fn own_code(node: AnyNodeRef<'_>) -> TraversalSignal {
     }
 }
 
+/// The calls in code, in what is run where it stands.
+pub fn own_calls(body: &[Stmt]) -> Vec<&ast::ExprCall> {
+    struct Calls<'a>(Vec<&'a ast::ExprCall>);
+    impl<'a> SourceOrderVisitor<'a> for Calls<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node {
+                self.0.push(call);
+            }
+            own_code(node)
+        }
+    }
+    let mut calls = Calls(Vec::new());
+    calls.visit_body(body);
+    calls.0
+}
+
 /// Whether `child` stands in the body of `if __name__ == "__main__":`.
 pub fn is_main_guard(statement: &ast::StmtIf, child: impl Ranged) -> bool {
     let mut body = statement.body.iter();

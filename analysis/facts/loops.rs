@@ -18,7 +18,7 @@ pub fn is_endless(test: &Expr) -> bool {
 }
 
 /// Whether a `return` or `raise` before `at`, in the code of a function itself, may keep it from getting there.
-pub(crate) fn leaves_before(body: &[Stmt], at: TextSize) -> bool {
+pub fn leaves_before(body: &[Stmt], at: TextSize) -> bool {
     struct Leaves {
         at: TextSize,
         found: bool,

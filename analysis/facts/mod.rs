@@ -9,6 +9,7 @@ pub mod in_thread;
 pub mod interface;
 pub mod key;
 pub mod libraries;
+pub mod loop_runners;
 pub mod loops;
 pub mod name;
 pub mod scopes;

@@ -4,7 +4,7 @@
 //! that makes no other name stand for it, cannot be a call of that function. Only what passes here
 //! is worth indexing a file for. Nothing is ever decided to be something by its spelling.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use asyncfix_knowledge::blocking::Table;
 use asyncfix_syntax::queries::{last_name, tests_for_main};
@@ -16,6 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::facts::imports::import_source;
+use crate::facts::loop_runners::loop_runners;
 use crate::settings::Settings;
 
 /// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
@@ -43,6 +44,8 @@ pub struct Hints<'s> {
     pub(crate) blocking: &'s Table,
     /// The callee that was asked about last, and whether the table has one of its names.
     asked: Cell<Option<(TextRange, bool)>>,
+    /// The names of the functions that may run a loop, once somebody has asked.
+    loop_runners: OnceCell<FxHashSet<Name>>,
 }
 
 impl<'s> Hints<'s> {
@@ -52,7 +55,14 @@ impl<'s> Hints<'s> {
             spellings,
             blocking: &settings.blocking,
             asked: Cell::new(None),
+            loop_runners: OnceCell::new(),
         }
+    }
+
+    /// Whether a plain function of this name may run an event loop. `module` is the file that the hints are of.
+    pub fn may_run_loop(&self, module: &ModModule, name: &str) -> bool {
+        let names = self.loop_runners.get_or_init(|| loop_runners(&module.body));
+        names.contains(name)
     }
 
     /// Whether the table of blocking calls has something with a name of `callee`. All its rules ask that

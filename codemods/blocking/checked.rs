@@ -1,8 +1,9 @@
 //! What is done because of what was found before: a folder is not there, and a command makes it; nothing listens at a
 //! port, and a server is started. Who lets others run in between lets them find the same.
 
-use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::queries::{own_calls, own_code};
 use asyncfix_syntax::site::{Owner, Site, suites_in};
+use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
@@ -48,11 +49,8 @@ pub(super) fn is_asked_for_command<'a>(
     let Owner::Function(function) = owner else {
         return false;
     };
-    let mut calls = Calls(Vec::new());
-    calls.visit_body(&function.body);
     let asked = file.file_uses().within(call.range());
-    let mut behind = calls
-        .0
+    let mut behind = own_calls(&function.body)
         .into_iter()
         .filter(|other| other.start() >= call.end());
     behind.any(|other| {
@@ -68,18 +66,6 @@ pub(super) fn is_asked_for_command<'a>(
             )
             .is_empty()
     }) && !is_run_once(file, function)
-}
-
-/// The calls in a function's own code.
-struct Calls<'a>(Vec<&'a ast::ExprCall>);
-
-impl<'a> SourceOrderVisitor<'a> for Calls<'a> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::ExprCall(call) = node {
-            self.0.push(call);
-        }
-        own_code(node)
-    }
 }
 
 /// Whether a call is given a path, also by way of a list that is made before.
@@ -203,9 +189,10 @@ fn leaves(statement: &Stmt) -> bool {
 
 /// Whether a test asks a function of the project, or whether something runs.
 fn asks(file: &File<'_, '_>, test: &Expr) -> bool {
-    let mut calls = Calls(Vec::new());
-    calls.visit_expr(test);
-    calls.0.iter().any(|call| {
+    any_over_expr(test, |expr| {
+        let Expr::Call(call) = expr else {
+            return false;
+        };
         let is_named = call
             .func
             .as_attribute_expr()

@@ -4,7 +4,7 @@ use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::blocking::Table;
 use asyncfix_knowledge::conduct::{command_only_reads, is_unique, names_a_path};
-use asyncfix_syntax::queries::{argument, own_code};
+use asyncfix_syntax::queries::{argument, own_calls, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator};
 use ruff_text_size::Ranged;
@@ -203,15 +203,6 @@ fn to_depth(
     around: Option<&ast::StmtFunctionDef>,
     depth: usize,
 ) -> Vec<Command> {
-    struct Calls<'b>(Vec<&'b ast::ExprCall>);
-    impl<'b> SourceOrderVisitor<'b> for Calls<'b> {
-        fn enter_node(&mut self, node: AnyNodeRef<'b>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node {
-                self.0.push(call);
-            }
-            own_code(node)
-        }
-    }
     if let Some(command) = Command::of_call(semantics, table, call, around) {
         return vec![command];
     }
@@ -225,10 +216,7 @@ fn to_depth(
         return Vec::new();
     };
     let own = semantics.of_function(&function);
-    let mut calls = Calls(Vec::new());
-    calls.visit_body(&node.body);
-    let commands = calls
-        .0
+    let commands = own_calls(&node.body)
         .into_iter()
         .flat_map(|inner| to_depth(&own, table, inner, Some(node), depth));
     commands

@@ -16,6 +16,10 @@ use crate::edit::fresh_names;
 use crate::file::File;
 use crate::finding::Rewrite;
 
+/// Why an object is not closed as soon as the statement is over.
+const HOLDS: &str =
+    "closing it here would end what it does; keep it, and close it where the program ends";
+
 /// The awaited call of a method of what `call`, at `site`, makes.
 pub(super) fn used_at_once<'s, 'a>(
     site: &Site<'s, 'a>,
@@ -84,6 +88,9 @@ pub(super) fn answer<'a>(
         _ => "connection",
     };
     let rewrite = || -> Result<Rewrite, String> {
+        if row.holds {
+            return Err(HOLDS.to_owned());
+        }
         if text.contains(['\n', '\r']) {
             return Err("multi-line calls are not supported here".to_owned());
         }

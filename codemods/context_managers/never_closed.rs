@@ -36,6 +36,9 @@ pub(super) const PARTS: [&str; 10] = [
 pub(super) const STILL_NEEDED: &str =
     "something created from it is returned or passed on, and may still need it open";
 
+/// Why it may be wrong to close an object at the end of the block whose work lasts as long as it is open.
+const HOLDS: &str = "what it does ends with the block, and may be meant to go on";
+
 /// How many functions an object is lent to, one behind the other.
 const LOANS: usize = 2;
 
@@ -144,6 +147,7 @@ impl<'a> Managed<'_, 'a, '_> {
             rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));
             Ok(rewrite
                 .unsafe_if((leaving == Leaving::MayNeedIt).then_some(STILL_NEEDED))
+                .unsafe_if(row.holds.then_some(HOLDS))
                 .unsafe_if(row.more_than_close())
                 .unsafe_if(self.opens_early(index))
                 .unsafe_if(Self::waits_too(row))

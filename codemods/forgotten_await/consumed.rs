@@ -144,7 +144,7 @@ fn given<'a>(
         is_one.then_some((taken, relied))
     })?;
     let owner = file.surroundings(site).owner;
-    let remedy = remedy(file, &outer, taken, &relied, |file| {
+    let remedy = remedy(file, &outer, taken, &relied, || {
         collected(file, &outer, call, taken, owner)
     });
     Some(Finding {
@@ -252,7 +252,7 @@ fn awaited_one<'a>(
         let keyword = (!is_async).then(|| Edit::insertion("async ".to_owned(), start));
         keyword.into_iter().chain([without]).collect()
     });
-    let remedy = remedy(file, site, &awaited.value, &relied, |_| match edits {
+    let remedy = remedy(file, site, &awaited.value, &relied, || match edits {
         Some(edits) => Ok(Rewrite::safe("Use `async for` without `await`", edits)),
         None => Err("loop over it with `async for`".to_owned()),
     });

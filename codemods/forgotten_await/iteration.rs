@@ -93,7 +93,7 @@ impl Codemod for MissingAsyncFor {
         if !is_one {
             return None;
         }
-        let remedy = remedy(file, site, iterable, &relied, |_| {
+        let remedy = remedy(file, site, iterable, &relied, || {
             let edit = Edit::insertion("async ".to_owned(), site.node.start());
             Ok(Rewrite::safe("Use `async for`", vec![edit]))
         });
@@ -122,12 +122,12 @@ pub(super) fn is_asynchronous(file: &File<'_, '_>, iterable: &Expr) -> (bool, Fx
 
 /// What can be done at `site` about an asynchronous iterator that is iterated plainly: what `rewrite` gives, where
 /// nothing speaks against it.
-pub(super) fn remedy<'a, 'db>(
-    file: &File<'a, 'db>,
+pub(super) fn remedy<'a>(
+    file: &File<'a, '_>,
     site: &Site<'_, 'a>,
     iterable: &Expr,
     relied: &FxHashSet<Relied>,
-    rewrite: impl FnOnce(&File<'a, 'db>) -> Result<Rewrite, String>,
+    rewrite: impl FnOnce() -> Result<Rewrite, String>,
 ) -> Remedy {
     let semantics = &file.semantics;
     let surroundings = file.surroundings(site);
@@ -150,7 +150,7 @@ pub(super) fn remedy<'a, 'db>(
         let call = AnyNodeRef::from(source.as_call_expr()?);
         may_be_another(file, call, Override::Generator).or_else(|| may_be_put(file, call))
     });
-    match rewrite(file) {
+    match rewrite() {
         Err(reason) => Remedy::NotFixed(reason),
         Ok(rewrite) => Remedy::Rewrite(
             rewrite

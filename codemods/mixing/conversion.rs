@@ -22,6 +22,7 @@ use super::may_be_async::{
     can_be_async, gives_awaitable, is_called_elsewhere, is_handler, is_in_test_case, is_test,
 };
 use super::references::{Around, Call, Kind, Reference, Use, line_of, references_in};
+use super::run_in_helper::Chain;
 use crate::edit::rewrite::in_order;
 use crate::file::File;
 use crate::finding::{Elsewhere, Rewrite};
@@ -57,6 +58,8 @@ pub struct Memory<'db> {
     references: RefCell<References<'db>>,
     /// The functions that were asked whether they want an event loop, each with the answer.
     pub(super) wanting: RefCell<FxHashMap<Definition<'db>, bool>>,
+    /// The ways from functions to what runs a loop, by how many more functions were followed.
+    pub(super) chains: RefCell<FxHashMap<(Definition<'db>, usize), Option<Chain>>>,
     /// The functions that become coroutine functions together, with the rewrite.
     rewrites: RefCell<Vec<(FxHashSet<Definition<'db>>, Rewrite)>>,
 }

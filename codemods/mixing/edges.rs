@@ -1,18 +1,17 @@
 //! Where plain code makes coroutines and has to become a coroutine function to run them.
 
-use asyncfix_analysis::file::ParsedFile;
-use asyncfix_knowledge::libraries::MARKS;
 use asyncfix_syntax::queries::{called, is_main_guard, tests_for_main};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
-use ruff_source_file::UniversalNewlines;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::conversion::{Conversion, made_async};
 use super::forgotten::{Awaits, awaits_in};
-use super::may_be_async::is_in_test_case;
+use super::may_be_async::{
+    TestsOf, awaited_setup, class_around, is_mark, runs_async_test, tests_of,
+};
 use super::never_run::RULE;
 use super::one_loop::Statements;
 use super::references::{Around, Kind};
@@ -80,7 +79,7 @@ pub(super) fn script<'a>(
     };
     let range = match (guard, body.iter().position(has_one)) {
         (Some(_), _) => 0..body.len(),
-        (None, Some(first)) => first..body.iter().rposition(has_one).map_or(first, |last| last) + 1,
+        (None, Some(first)) => first..body.iter().rposition(has_one).unwrap_or(first) + 1,
         (None, None) => return Err(reason),
     };
     let all = body.get(range.clone()).unwrap_or_default();
@@ -96,8 +95,8 @@ pub(super) fn script<'a>(
         parent,
         range,
     };
-    if let Some(name) = statements.bound_for_others(file) {
-        return Err(format!("{reason} (`{name}` is also used outside)"));
+    if let Some(shared) = statements.shared_name(file) {
+        return Err(format!("{reason} ({shared})"));
     }
     statements.in_one_function(file, Owner::Module, awaits.edits)
 }
@@ -122,6 +121,7 @@ pub(super) fn test<'a>(
         "a sync test can't await this; with async test support, make the test an `async def`"
             .to_owned()
     };
+    awaited_setup(&function.name)?;
     let support = support(file, function).ok_or_else(refusal)?;
     let definition = file.semantics.definition_of(function).ok_or_else(refusal)?;
     let conversion = Conversion::new(file);
@@ -161,49 +161,7 @@ enum Support {
 
 /// How a test of the file can be a coroutine function. `None` where nothing shows that it can.
 fn support(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Support> {
-    struct Tests<'f, 'a, 'db> {
-        file: &'f ParsedFile<'a, 'db>,
-        mark: Option<String>,
-        is_given: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Tests<'_, '_, '_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::StmtFunctionDef(test) = node
-                && test.is_async
-                && test.name.starts_with("test")
-            {
-                let mut marks = test.decorator_list.iter().filter(|decorator| {
-                    let path = self.file.semantics.qualified_name(called(decorator));
-                    path.is_some_and(|path| {
-                        let mark = path.strip_prefix("pytest.mark.");
-                        mark.is_some_and(|mark| MARKS.contains(&mark))
-                    })
-                });
-                match marks.next() {
-                    Some(mark) => {
-                        self.mark.get_or_insert(self.file.text(mark).to_owned());
-                    }
-                    None => self.is_given = true,
-                }
-            }
-            if node.is_expression() {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
-    if is_in_test_case(file, function) {
-        return file
-            .source
-            .contains("IsolatedAsyncioTestCase")
-            .then_some(Support::Given);
-    }
-    let is_marked = file
-        .source
-        .universal_newlines()
-        .any(|line| line.starts_with("pytestmark") && MARKS.iter().any(|mark| line.contains(mark)));
-    if is_marked {
+    if runs_async_test(file, function) {
         return Some(Support::Given);
     }
     let mut tests = Tests {
@@ -211,11 +169,52 @@ fn support(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Suppo
         mark: None,
         is_given: false,
     };
-    tests.visit_body(file.body());
+    match class_around(file, function).map(|class| (class, tests_of(file, class))) {
+        None | Some((_, TestsOf::NoCase)) => tests.visit_body(file.body()),
+        // What the class inherits may await them, or not.
+        Some((class, TestsOf::Unknown)) => tests.visit_body(&class.body),
+        Some((_, TestsOf::AwaitingCase | TestsOf::PlainCase)) => return None,
+    }
     match tests.mark {
         Some(mark) => Some(Support::Mark(mark)),
         // The runner takes those that are there without a mark.
         None => tests.is_given.then_some(Support::Given),
+    }
+}
+
+/// Looks at the tests that are coroutine functions.
+struct Tests<'f, 'a, 'db> {
+    file: &'f File<'a, 'db>,
+    /// What the first of them is marked with that has a mark.
+    mark: Option<String>,
+    /// Whether there is one without a mark.
+    is_given: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Tests<'_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            // Those of another class may be run by something else.
+            AnyNodeRef::StmtClassDef(class) if tests_of(self.file, class) != TestsOf::NoCase => {
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::StmtFunctionDef(test) if test.is_async && test.name.starts_with("test") => {
+                let mut decorators = test.decorator_list.iter();
+                match decorators.find(|decorator| is_mark(self.file, called(decorator))) {
+                    Some(mark) => {
+                        self.mark
+                            .get_or_insert_with(|| self.file.text(mark).to_owned());
+                    }
+                    None => self.is_given = true,
+                }
+            }
+            _ => {}
+        }
+        if node.is_expression() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
     }
 }
 

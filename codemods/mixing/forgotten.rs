@@ -68,14 +68,10 @@ impl<'a> Search<'_, 'a, '_> {
         }
         let runs = file.semantics.means(&call.func, &["asyncio.run"]);
         let edits = if runs {
-            let [coroutine] = &*call.arguments.args else {
+            let ([coroutine], []) = (&*call.arguments.args, &*call.arguments.keywords) else {
                 self.obstacle = Some("an event loop is run here already".to_owned());
                 return;
             };
-            if !call.arguments.keywords.is_empty() {
-                self.obstacle = Some("an event loop is run here already".to_owned());
-                return;
-            }
             let before = TextRange::new(call.start(), coroutine.start());
             let after = TextRange::new(coroutine.end(), call.end());
             if file.comments.intersects(before) || file.comments.intersects(after) {

@@ -78,9 +78,9 @@ fn rewrite<'a>(
         parent: Some(AnyNodeRef::StmtIf(statement)),
         range: 0..statement.body.len(),
     };
-    if let Some(name) = statements.bound_for_others(file) {
+    if let Some(shared) = statements.shared_name(file) {
         return Err(format!(
-            "`{name}` is also used outside; move this into an `async def` and run it with \
+            "{shared}; move this into an `async def` and run it with \
              `asyncio.run`"
         ));
     }

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use asyncfix_analysis::answers::callbacks::{Caller, caller_behind};
 use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_analysis::resolve::definitions::Class;
 use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_knowledge::libraries::MARKS;
 use asyncfix_syntax::awaited::needs_coroutine;
 use asyncfix_syntax::queries::{called, last_name, yields};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ruff_source_file::UniversalNewlines;
 use ruff_text_size::Ranged;
+use rustc_hash::FxHashSet;
 
 use crate::file::File;
 
@@ -123,6 +124,7 @@ pub(super) fn can_be_async(
         }
         if !file.semantics.means(callee, &KEEPING)
             && caller_behind(&file.semantics, decorator) != Some(Caller::Awaits)
+            && !is_mark(file, callee)
             && !takes_coroutines(file, callee)
         {
             return Err(format!(
@@ -131,7 +133,8 @@ pub(super) fn can_be_async(
             ));
         }
     }
-    if is_test(file, function) && !runs_async_tests(file) {
+    awaited_setup(name)?;
+    if is_test(file, function) && !runs_async_test(file, function) {
         return Err(format!(
             "without async test support, the test runner would skip an async `{name}`"
         ));
@@ -172,12 +175,132 @@ pub(super) fn is_in_test_case(file: &File<'_, '_>, function: &ast::StmtFunctionD
     })
 }
 
-/// Whether the file is set up for tests that are coroutine functions.
-fn runs_async_tests(file: &File<'_, '_>) -> bool {
-    file.source.contains("IsolatedAsyncioTestCase")
-        || file.source.universal_newlines().any(|line| {
-            line.starts_with("pytestmark") && MARKS.iter().any(|mark| line.contains(mark))
-        })
+/// Who runs the tests of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TestsOf {
+    /// `unittest`, which awaits them.
+    AwaitingCase,
+    /// `unittest`, which does not.
+    PlainCase,
+    /// `pytest`, or nobody.
+    NoCase,
+    /// The class inherits from something that is not known.
+    Unknown,
+}
+
+/// The class at the top level of the file that the function stands in.
+pub(super) fn class_around<'a>(
+    file: &File<'a, '_>,
+    function: &ast::StmtFunctionDef,
+) -> Option<&'a ast::StmtClassDef> {
+    let mut classes = file.body().iter().filter_map(Stmt::as_class_def_stmt);
+    classes.find(|class| class.range().contains_range(function.range()))
+}
+
+/// Who runs the tests of a class, by what it inherits from.
+pub(super) fn tests_of(file: &File<'_, '_>, class: &ast::StmtClassDef) -> TestsOf {
+    let semantics = &file.semantics;
+    let mut seen = FxHashSet::default();
+    let mut pending = Vec::new();
+    let mut found = TestsOf::NoCase;
+    for base in class.bases() {
+        match semantics.class_called(base) {
+            Some(base) => pending.push(base),
+            None => found = TestsOf::Unknown,
+        }
+    }
+    while let Some(class) = pending.pop() {
+        if !seen.insert(class.definition) {
+            continue;
+        }
+        match semantics.path_of_class(class.definition).as_str() {
+            "unittest.async_case.IsolatedAsyncioTestCase" => return TestsOf::AwaitingCase,
+            "unittest.case.TestCase" => found = TestsOf::PlainCase,
+            _ => {
+                let bases: Vec<_> = class.base_classes().collect();
+                let known = bases.iter().filter_map(|base| Class::of(semantics, *base));
+                let before = pending.len();
+                pending.extend(known);
+                if pending.len() - before < class.bases().count() && found == TestsOf::NoCase {
+                    found = TestsOf::Unknown;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether the decorators of a test or a class say that tests may be coroutine functions.
+pub(super) fn is_marked(file: &File<'_, '_>, decorators: &[ast::Decorator]) -> bool {
+    let mut decorators = decorators.iter();
+    decorators.any(|decorator| is_mark(file, called(decorator)))
+}
+
+/// Whether an expression is a mark of tests that may be coroutine functions.
+pub(super) fn is_mark(file: &File<'_, '_>, mark: &Expr) -> bool {
+    let mark = match mark {
+        Expr::Call(call) => &*call.func,
+        other => other,
+    };
+    let path = file.semantics.qualified_name(mark);
+    path.is_some_and(|path| {
+        path.strip_prefix("pytest.mark.")
+            .is_some_and(|name| MARKS.contains(&name))
+    })
+}
+
+/// Whether all tests of a module or of a class may be coroutine functions.
+pub(super) fn marks_all_tests(file: &File<'_, '_>, body: &[Stmt]) -> bool {
+    body.iter().any(|statement| {
+        let (target, value) = match statement {
+            Stmt::Assign(ast::StmtAssign { targets, value, .. }) => match targets.as_slice() {
+                [target] => (target, value),
+                _ => return false,
+            },
+            Stmt::AnnAssign(ast::StmtAnnAssign {
+                target,
+                value: Some(value),
+                ..
+            }) => (&**target, value),
+            _ => return false,
+        };
+        let marks = match &**value {
+            Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }) => {
+                elts.as_slice()
+            }
+            mark => std::slice::from_ref(mark),
+        };
+        last_name(target) == Some("pytestmark") && marks.iter().any(|mark| is_mark(file, mark))
+    })
+}
+
+/// Whether it is said of a test that it may be a coroutine function: of itself, of its class or of its file.
+pub(super) fn runs_async_test(file: &File<'_, '_>, test: &ast::StmtFunctionDef) -> bool {
+    let class = class_around(file, test);
+    match class.map_or(TestsOf::NoCase, |class| tests_of(file, class)) {
+        TestsOf::AwaitingCase => true,
+        TestsOf::PlainCase => false,
+        TestsOf::NoCase | TestsOf::Unknown => {
+            is_marked(file, &test.decorator_list)
+                || marks_all_tests(file, file.body())
+                || class.is_some_and(|class| {
+                    is_marked(file, &class.decorator_list) || marks_all_tests(file, &class.body)
+                })
+        }
+    }
+}
+
+/// What has to be written in the place of a method of `unittest` that is not awaited.
+pub(super) fn awaited_setup(name: &str) -> Result<(), String> {
+    let instead = match name {
+        "setUp" => "asyncSetUp",
+        "tearDown" => "asyncTearDown",
+        _ => return Ok(()),
+    };
+    Err(format!(
+        "`unittest` doesn't await `{name}`; write `async def {instead}` in an \
+         `IsolatedAsyncioTestCase`"
+    ))
 }
 
 fn returns_value(function: &ast::StmtFunctionDef) -> bool {

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use asyncfix_analysis::answers::signature::is_typed_throughout;
 use asyncfix_knowledge::libraries::Library;
+use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::Owner;
 use ruff_diagnostics::Edit;
-use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
+use ruff_python_stdlib::builtins::is_python_builtin;
 use ruff_source_file::UniversalNewlines;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
@@ -97,70 +98,161 @@ impl<'a> Statements<'a> {
         Ok(rewrite)
     }
 
-    /// A name that they bind and that code outside of them may read: it would be a local one of the new function.
-    pub(super) fn bound_for_others(&self, file: &File<'_, '_>) -> Option<Name> {
-        let mut bound = Bound(FxHashSet::default());
-        bound.visit_body(self.all());
+    /// A name that they bind and that has to do with code outside of them, where it would be a local one of the new
+    /// function: what they bind is read out there, or what they read is bound there.
+    pub(super) fn shared_name(&self, file: &File<'_, '_>) -> Option<String> {
         let own = self
             .all()
             .iter()
             .map(Ranged::range)
             .reduce(TextRange::cover)?;
+        let bound = Bound::by(self.all(), None);
+        let outside = Bound::by(file.body(), Some(own));
+        let mut uses = Uses::default();
+        uses.visit_body(file.body());
         let semantics = &file.semantics;
-        let is_of_these = |name: &ast::ExprName| {
+        // Whether the value that a name has somewhere may be one from within these statements, or one from outside.
+        let from = |name: &ast::ExprName, from_within: bool| {
             semantics.bindings(name).is_none_or(|definitions| {
                 definitions.iter().any(|definition| {
                     semantics
                         .definition_range(*definition)
-                        .is_none_or(|range| own.contains_range(range))
-                })
+                        .is_none_or(|range| own.contains_range(range) == from_within)
+                }) || definitions.is_empty() && !from_within
             })
         };
-        let is_read = |name: &Name| {
-            file.is_imported_name(name)
-                || any_over_body(file.body(), |expr| {
-                    matches!(expr, Expr::Name(other)
-                        if other.id == *name
-                            && !own.contains_range(other.range())
-                            && is_of_these(other))
-                })
+        let may_be_builtin = |name: &ast::ExprName| {
+            is_python_builtin(&name.id, PythonVersion::latest().minor, false)
+                && semantics.may_be_unbound(name)
         };
-        let mut names: Vec<_> = bound.0.into_iter().collect();
+        let mut names: Vec<_> = bound.into_iter().collect();
         names.sort();
-        names.into_iter().find(is_read)
+        names.into_iter().find_map(|name| {
+            let of_name = |place: &&&ast::ExprName| place.id == name;
+            let is_within = |place: &&ast::ExprName| own.contains_range(place.range());
+            let (within, around): (Vec<_>, Vec<_>) = uses
+                .read
+                .iter()
+                .filter(of_name)
+                .copied()
+                .partition(is_within);
+            let (joined_within, joined_around): (Vec<_>, Vec<_>) = uses
+                .joined
+                .iter()
+                .filter(of_name)
+                .copied()
+                .partition(is_within);
+            let is_read_outside = file.is_imported_name(&name)
+                || !joined_around.is_empty()
+                || around.iter().any(|place| from(place, true));
+            let has_value_outside = uses.global.contains(&name.as_str())
+                || !joined_within.is_empty() && outside.contains(&name)
+                || within
+                    .iter()
+                    .any(|place| from(place, false) || may_be_builtin(place));
+            if is_read_outside {
+                Some(format!("`{name}` is also used outside"))
+            } else if has_value_outside {
+                Some(format!(
+                    "`{name}` also has a value outside of these statements"
+                ))
+            } else {
+                None
+            }
+        })
+    }
+}
+
+/// Where names are used.
+#[derive(Default)]
+struct Uses<'a> {
+    read: Vec<&'a ast::ExprName>,
+    /// Where something is joined to what variables of the module have: `count += 1`.
+    joined: Vec<&'a ast::ExprName>,
+    /// Those that some function declares to be global.
+    global: FxHashSet<&'a str>,
+    /// How many functions and classes are around.
+    depth: usize,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Uses<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::ExprName(name) if !name.ctx.is_store() => self.read.push(name),
+            AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => self.depth += 1,
+            AnyNodeRef::StmtAugAssign(statement) if self.depth == 0 => {
+                self.joined.extend(statement.target.as_name_expr());
+            }
+            AnyNodeRef::StmtGlobal(statement) => {
+                self.global
+                    .extend(statement.names.iter().map(ast::Identifier::as_str));
+            }
+            _ => {}
+        }
+        TraversalSignal::Traverse
+    }
+
+    fn leave_node(&mut self, node: AnyNodeRef<'a>) {
+        self.depth -= usize::from(node.is_stmt_function_def() || node.is_stmt_class_def());
     }
 }
 
 /// The names that statements bind themselves.
-struct Bound(FxHashSet<Name>);
+struct Bound {
+    names: FxHashSet<Name>,
+    /// Statements that are left out.
+    without: Option<TextRange>,
+}
+
+impl Bound {
+    fn by(statements: &[Stmt], without: Option<TextRange>) -> FxHashSet<Name> {
+        let mut bound = Self {
+            names: FxHashSet::default(),
+            without,
+        };
+        bound.visit_body(statements);
+        bound.names
+    }
+}
 
 impl<'a> SourceOrderVisitor<'a> for Bound {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let Some(without) = self.without
+            && node.is_statement()
+            && without.contains_range(node.range())
+        {
+            return TraversalSignal::Skip;
+        }
+        let named = match node {
+            AnyNodeRef::PatternMatchAs(pattern) => pattern.name.as_ref(),
+            AnyNodeRef::PatternMatchStar(pattern) => pattern.name.as_ref(),
+            AnyNodeRef::PatternMatchMapping(pattern) => pattern.rest.as_ref(),
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => handler.name.as_ref(),
+            AnyNodeRef::StmtFunctionDef(function) => Some(&function.name),
+            AnyNodeRef::StmtClassDef(class) => Some(&class.name),
+            _ => None,
+        };
+        self.names.extend(named.map(|name| name.id.clone()));
         match node {
             AnyNodeRef::ExprName(name) if !name.ctx.is_load() => {
-                self.0.insert(name.id.clone());
+                self.names.insert(name.id.clone());
             }
             AnyNodeRef::Alias(alias) => {
                 let name = alias.asname.as_ref().unwrap_or(&alias.name);
                 let first = name.split('.').next().unwrap_or_default();
-                self.0.insert(Name::new(first));
+                self.names.insert(Name::new(first));
             }
-            AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                self.0
-                    .extend(handler.name.as_ref().map(|name| name.id.clone()));
-            }
-            AnyNodeRef::StmtFunctionDef(function) => {
-                self.0.insert(function.name.id.clone());
-                return TraversalSignal::Skip;
-            }
-            AnyNodeRef::StmtClassDef(class) => {
-                self.0.insert(class.name.id.clone());
-                return TraversalSignal::Skip;
-            }
-            AnyNodeRef::ExprLambda(_) => return TraversalSignal::Skip,
             _ => {}
         }
-        TraversalSignal::Traverse
+        own_code(node)
+    }
+
+    // The variables of a comprehension are its own.
+    fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
+        self.visit_expr(&comprehension.iter);
+        for test in &comprehension.ifs {
+            self.visit_expr(test);
+        }
     }
 }
 

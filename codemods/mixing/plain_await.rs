@@ -17,6 +17,7 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::mixing::conversion::Conversion;
 use crate::mixing::guarded;
+use crate::mixing::program::Program;
 use crate::mixing::references::run_edits;
 use crate::rule::{Rule, Stability};
 
@@ -148,8 +149,8 @@ fn rewrite<'a>(
         && !yields(function)
         && is_coroutine(file, only)
         && (function.decorator_list.is_empty() || stays_plain(file, function))
-        && let Some(doubt) =
-            conversion.is_plain_program(definition, &function.name, is_command(file, function))?
+        && let Program::Plain { doubt } =
+            conversion.program_of(definition, &function.name, is_command(file, function))?
     {
         let operand = only.value.start();
         let (edits, import) = run_edits(

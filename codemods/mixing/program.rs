@@ -14,29 +14,39 @@ use rustc_hash::FxHashSet;
 use super::conversion::{Conversion, unclear};
 use super::references::{Around, Kind, Use};
 
+/// How a program comes to a function.
+pub(super) enum Program {
+    /// Only from where a script starts, through plain functions.
+    Plain {
+        /// Why that may be wrong.
+        doubt: Option<String>,
+    },
+    /// In another way.
+    Other,
+}
+
 impl<'db> Conversion<'_, '_, 'db> {
-    /// Whether the function only runs where a script starts, and wants the only event loop there: its callers, and
-    /// theirs, are plain functions up to the top level of a script, or up to one that nothing in sight calls, and none
-    /// of them will be a coroutine function. `Some` with why that may be wrong. `is_command` where a framework calls the
-    /// function, outside of every event loop.
-    #[expect(clippy::option_option, reason = "an answer, with a doubt or none")]
-    pub(super) fn is_plain_program(
+    /// How the program comes to the function. It is a plain one where the function only runs where a script starts, and
+    /// wants the only event loop there: its callers, and theirs, are plain functions up to the top level of a script, or
+    /// up to one that nothing in sight calls, and none of them will be a coroutine function. `is_command` where a
+    /// framework calls the function, outside of every event loop.
+    pub(super) fn program_of(
         &self,
         function: Definition<'db>,
         name: &str,
         is_command: bool,
-    ) -> Result<Option<Option<String>>, String> {
+    ) -> Result<Program, String> {
         let mut doubt = None;
         let mut seen = FxHashSet::from_iter([function]);
         let mut pending = vec![(function, name.to_owned())];
         while let Some((function, name)) = pending.pop() {
             // A method is called by who knows whom.
             if self.origin.semantics.is_in_class(function) {
-                return Ok(None);
+                return Ok(Program::Other);
             }
             // One loop is for all that runs there.
             if self.wanted_by_function(function).len() > 1 {
-                return Ok(None);
+                return Ok(Program::Other);
             }
             let references = self.references(function, &name)?;
             let mut calls = 0;
@@ -53,13 +63,13 @@ impl<'db> Conversion<'_, '_, 'db> {
                         continue;
                     }
                     Kind::Import { by_package: true } | Kind::Value { .. } | Kind::Text(_) => {
-                        return Ok(None);
+                        return Ok(Program::Other);
                     }
                 };
                 calls += 1;
                 // Each time would be another event loop.
                 if calls > 1 || call.repeats {
-                    return Ok(None);
+                    return Ok(Program::Other);
                 }
                 match &call.used {
                     Use::Value | Use::Loop(_) => {}
@@ -67,7 +77,7 @@ impl<'db> Conversion<'_, '_, 'db> {
                         let place = self.place(&reference.path, call.range);
                         doubt.get_or_insert_with(|| unclear(given, &place));
                     }
-                    Use::AsyncLoop | Use::Coroutine => return Ok(None),
+                    Use::AsyncLoop | Use::Coroutine => return Ok(Program::Other),
                 }
                 match &call.around {
                     Around::Script => {
@@ -75,7 +85,7 @@ impl<'db> Conversion<'_, '_, 'db> {
                             || self.may_run_loop(&reference.path)?.is_some()
                             || self.wanted_by_script(&reference.path)?.len() > 1
                         {
-                            return Ok(None);
+                            return Ok(Program::Other);
                         }
                     }
                     Around::Plain(caller, name) => {
@@ -83,15 +93,17 @@ impl<'db> Conversion<'_, '_, 'db> {
                             pending.push((*caller, name.clone()));
                         }
                     }
-                    Around::Coroutine | Around::Module | Around::Lambda => return Ok(None),
+                    Around::Coroutine | Around::Module | Around::Lambda => {
+                        return Ok(Program::Other);
+                    }
                 }
             }
             // Whoever uses a package may do so while a loop is running.
             if calls == 0 && !is_command && self.is_in_package(function) {
-                return Ok(None);
+                return Ok(Program::Other);
             }
         }
-        Ok(Some(doubt))
+        Ok(Program::Plain { doubt })
     }
 
     /// Whether a file runs an event loop somewhere.

@@ -2,23 +2,25 @@
 
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::runners::{Runner, runner};
+use asyncfix_analysis::facts::loop_runners::DEPTH;
+use asyncfix_analysis::facts::loops::leaves_before;
+use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::resolve::definitions::Function;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::lines::one_line;
-use asyncfix_syntax::queries::{last_name, yields};
+use asyncfix_syntax::queries::{last_name, own_calls, yields};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::conversion::Memory;
 use super::run_in_loop::inside_loop;
 use crate::edit::imports;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
-
-/// How many functions are followed.
-const DEPTH: usize = 3;
 
 /// What asks whether a loop is running, or makes loops run inside others, by the last names.
 const ASKING: [&str; 8] = [
@@ -32,63 +34,17 @@ const ASKING: [&str; 8] = [
     "current_async_library",
 ];
 
+/// Classes of loops.
+const LOOPS: [&str; 2] = ["asyncio.SelectorEventLoop", "asyncio.ProactorEventLoop"];
+
 /// Whether a call may be one of a function of this file that runs a loop, judged by the tree alone.
-pub(super) fn may_be_one(site: &Site<'_, '_>, call: &ast::ExprCall) -> bool {
+pub(super) fn may_be_one(hints: &Hints<'_>, site: &Site<'_, '_>, call: &ast::ExprCall) -> bool {
     let (Some(name), Some(AnyNodeRef::ModModule(module))) =
         (last_name(&call.func), site.ancestors.first())
     else {
         return false;
     };
-    !matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_)))
-        && runs_by_name(&module.body, name, DEPTH)
-}
-
-/// Whether a plain function of this name, of a module or of one of its classes, calls something named like what runs a
-/// loop, or another one that does.
-fn runs_by_name(module: &[Stmt], name: &str, depth: usize) -> bool {
-    struct Search<'m> {
-        module: &'m [Stmt],
-        depth: usize,
-        found: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node
-                && let Some(name) = last_name(&call.func)
-                && !self.found
-            {
-                self.found = matches!(name, "run" | "run_until_complete")
-                    || runs_by_name(self.module, name, self.depth);
-            }
-            if self.found {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
-    let Some(depth) = depth.checked_sub(1) else {
-        return false;
-    };
-    let own = |body: &[Stmt]| {
-        body.iter().any(|statement| match statement {
-            Stmt::FunctionDef(function) if function.name.as_str() == name && !function.is_async => {
-                let mut search = Search {
-                    module,
-                    depth,
-                    found: false,
-                };
-                search.visit_body(&function.body);
-                search.found
-            }
-            _ => false,
-        })
-    };
-    own(module)
-        || module
-            .iter()
-            .filter_map(Stmt::as_class_def_stmt)
-            .any(|class| own(&class.body))
+    !matches!(site.parent(), Some(AnyNodeRef::ExprAwait(_))) && hints.may_run_loop(module, name)
 }
 
 /// The finding at a call of a plain function that runs an event loop.
@@ -99,26 +55,35 @@ pub(super) fn check<'a>(
     rule: &'static Rule,
 ) -> Option<Finding> {
     let surroundings = inside_loop(file, site)?;
-    let chain = chain(&file.semantics, call, DEPTH)?;
+    let chain = chain(&file.conversions, &file.semantics, call, DEPTH)?;
     let owner = match surroundings.owner {
         Owner::Function(function) => Some(function.name.to_string()),
         _ => None,
     };
     let shown: Vec<String> = owner
         .into_iter()
-        .chain(chain.names)
+        .chain(chain.names.iter().cloned())
         .map(|name| format!("`{name}`"))
         .collect();
-    let remedy =
-        match surroundings.obstacle {
-            Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
-            None => match in_thread(file, site, call, surroundings.owner) {
-                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if((!chain.is_certain).then_some(
-                    "it runs an event loop under a condition, which may not hold here",
-                ))),
-                Err(reason) => Remedy::NotFixed(reason),
-            },
-        };
+    let remedy = match surroundings.obstacle {
+        Some(obstacle) => Remedy::NotFixed(obstacle.reason().to_owned()),
+        None if chain.which == Which::OfThread => Remedy::NotFixed(
+            "it uses the loop of the main thread; await the coroutine instead".to_owned(),
+        ),
+        None => match in_thread(file, site, call, surroundings.owner) {
+            Ok(rewrite) => Remedy::Rewrite(
+                rewrite
+                    .unsafe_if((!chain.is_certain).then_some(
+                        "it runs an event loop under a condition, which may not hold here",
+                    ))
+                    .unsafe_if(
+                        (chain.which == Which::Other)
+                            .then_some("the loop that it runs may be running here already"),
+                    ),
+            ),
+            Err(reason) => Remedy::NotFixed(reason),
+        },
+    };
     Some(Finding {
         rule,
         range: call.range(),
@@ -133,23 +98,58 @@ pub(super) fn check<'a>(
 }
 
 /// The functions on the way to what runs a loop.
-struct Chain {
+#[derive(Clone)]
+pub(super) struct Chain {
     names: Vec<String>,
     /// Whether it is always reached.
     is_certain: bool,
+    which: Which,
+}
+
+/// Which loop a function runs. Of several, the last one counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    /// One that it makes.
+    New,
+    /// One from somewhere else.
+    Other,
+    /// The one of the thread: only the main one has it.
+    OfThread,
 }
 
 /// The way from a call to what runs a loop.
-fn chain(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> Option<Chain> {
+fn chain<'db>(
+    memory: &Memory<'db>,
+    semantics: &Semantics<'db>,
+    call: &ast::ExprCall,
+    depth: usize,
+) -> Option<Chain> {
     let depth = depth.checked_sub(1)?;
     let function = semantics.function_in_sight(&call.func)?;
+    let key = (function.definition(), depth);
+    if let Some(known) = memory.chains.borrow().get(&key) {
+        return known.clone();
+    }
+    let found = chain_of(memory, semantics, &function, depth);
+    memory.chains.borrow_mut().insert(key, found.clone());
+    found
+}
+
+fn chain_of<'db>(
+    memory: &Memory<'db>,
+    semantics: &Semantics<'db>,
+    function: &Function<'db>,
+    depth: usize,
+) -> Option<Chain> {
     let node = function.node(semantics.db())?;
     if node.is_async || yields(node) || !node.decorator_list.is_empty() || asks(&node.body) {
         return None;
     }
-    let own = semantics.of_function(&function);
+    let own = semantics.of_function(function);
     let mut search = Runs {
+        memory,
         own: &own,
+        body: &node.body,
         depth,
         branches: 0,
         found: None,
@@ -158,6 +158,71 @@ fn chain(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> Optio
     let mut found = search.found?;
     found.names.insert(0, node.name.to_string());
     Some(found)
+}
+
+/// Which loop `call` runs, in a function with this body.
+fn which_loop(own: &Semantics<'_>, body: &[Stmt], call: &ast::ExprCall) -> Which {
+    let Expr::Attribute(method) = &*call.func else {
+        return Which::New;
+    };
+    if method.attr.as_str() != "run_until_complete" {
+        return Which::New;
+    }
+    let receiver = &*method.value;
+    let mut values = own.values_behind(receiver);
+    match receiver {
+        Expr::Attribute(attribute) => values.extend(own.attribute_values(attribute)),
+        Expr::Call(_) => values.push(receiver),
+        _ => {}
+    }
+    let is_here = |value: &Expr| {
+        let mut statements = body.iter();
+        statements.any(|statement| statement.range().contains_range(value.range()))
+    };
+    // A loop that the function has given to its thread.
+    let is_given = |value: &Expr| {
+        is_here(value)
+            && own_calls(body).iter().any(|call| {
+                call.end() <= value.start() && own.means(&call.func, &["asyncio.set_event_loop"])
+            })
+    };
+    let which = values.into_iter().map(|value| {
+        if is_of_thread(own, value) {
+            if is_given(value) {
+                Which::New
+            } else {
+                Which::OfThread
+            }
+        } else if is_here(value) && is_new(own, value) {
+            Which::New
+        } else {
+            Which::Other
+        }
+    });
+    which.max().unwrap_or(Which::Other)
+}
+
+/// Whether a value is a loop that is made for it.
+fn is_new(semantics: &Semantics<'_>, value: &Expr) -> bool {
+    matches!(value, Expr::Call(call)
+        if last_name(&call.func) == Some("new_event_loop")
+            || semantics.means(&call.func, &LOOPS))
+}
+
+/// Whether a value is the loop of the thread, also by way of a function that gives it and knows of no other.
+fn is_of_thread(semantics: &Semantics<'_>, value: &Expr) -> bool {
+    let Expr::Call(call) = value else {
+        return false;
+    };
+    let db = semantics.db();
+    let function = semantics
+        .function_in_sight(&call.func)
+        .filter(|function| !function.definition().file(db).is_stub(db));
+    let gives = |call: &ast::ExprCall| last_name(&call.func) == Some("get_event_loop");
+    match function.as_ref().and_then(|function| function.node(db)) {
+        Some(node) => own_calls(&node.body).into_iter().any(gives) && !asks(&node.body),
+        None => gives(call),
+    }
 }
 
 /// Whether code asks whether a loop is running, or handles that one is.
@@ -189,7 +254,10 @@ fn asks(body: &[Stmt]) -> bool {
 
 /// Looks for the first call that runs a loop.
 struct Runs<'s, 'db> {
+    memory: &'s Memory<'db>,
     own: &'s Semantics<'db>,
+    /// The code of the function.
+    body: &'s [Stmt],
     depth: usize,
     /// How many statements are around that may not run what is in them.
     branches: usize,
@@ -205,14 +273,17 @@ impl<'a> SourceOrderVisitor<'a> for Runs<'_, '_> {
             AnyNodeRef::ExprCall(call) if self.found.is_none() => {
                 let found = match runner(self.own, call) {
                     Some(Runner::OfCoroutine) => Some(Chain {
-                        names: vec![called(&call.func)],
+                        names: vec![spelled(&call.func)],
                         is_certain: true,
+                        which: which_loop(self.own, self.body, call),
                     }),
                     Some(_) => None,
-                    None => chain(self.own, call, self.depth),
+                    None => chain(self.memory, self.own, call, self.depth),
                 };
                 self.found = found.map(|chain| Chain {
-                    is_certain: chain.is_certain && self.branches == 0,
+                    is_certain: chain.is_certain
+                        && self.branches == 0
+                        && !leaves_before(self.body, call.start()),
                     ..chain
                 });
             }
@@ -237,11 +308,15 @@ fn is_branch(node: AnyNodeRef<'_>) -> bool {
             | AnyNodeRef::StmtMatch(_)
             | AnyNodeRef::ExprIf(_)
             | AnyNodeRef::ExprBoolOp(_)
+            | AnyNodeRef::ExprListComp(_)
+            | AnyNodeRef::ExprSetComp(_)
+            | AnyNodeRef::ExprDictComp(_)
+            | AnyNodeRef::ExprGenerator(_)
     )
 }
 
 /// How a callee is called in a message.
-fn called(callee: &Expr) -> String {
+fn spelled(callee: &Expr) -> String {
     match callee {
         Expr::Attribute(attribute) => match last_name(&attribute.value) {
             Some(object) => format!("{object}.{}", attribute.attr),

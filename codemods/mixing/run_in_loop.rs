@@ -75,7 +75,7 @@ impl Codemod for RunInsideLoop {
         } else {
             return Candidate::when(
                 site.is_asynchronous(spellings.await_at_top())
-                    && run_in_helper::may_be_one(site, call),
+                    && run_in_helper::may_be_one(hints, site, call),
             );
         };
         candidate.and(|| site.is_asynchronous(spellings.await_at_top()))

@@ -44,14 +44,14 @@ REQUIREMENTS = [HERE / "stubs.txt", HERE / "resources.txt"]
 KEYS = {
     "class": str, "open": list, "method": list, "tuple": int, "idle_with": dict, "awaited": (bool, str), "form": str, "close": list,
     "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "enters": list, "entered_as": list, "exit": str,
-    "late": bool,
+    "late": bool, "holds": bool,
     "unclosed": str, "note": str,
 }
 REQUIRED = ("class", "awaited", "form", "close", "close_awaited", "exit")
 VALUES = {
     "form": ("call", "awaited", "receiver", "aclosing", "none"), "exit": ("closes", "more"), "unclosed": ("fine",),
     "awaited": (True, False, "either"), "close_awaited": (True, False, "either"),
-    "late": (True,), "owner_closes": (True,),
+    "late": (True,), "owner_closes": (True,), "holds": (True,),
 }
 
 # --- What introspection does not show ---------------------------------------------------------------
