@@ -19,6 +19,7 @@ pub mod helper;
 mod helper_files;
 mod listings;
 mod locals;
+mod lost;
 mod objects;
 mod outlined;
 mod paths;

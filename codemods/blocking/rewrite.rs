@@ -6,7 +6,6 @@ use asyncfix_analysis::facts::blocking_calls::unsafe_because;
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_knowledge::blocking::{Kind, Row, is_consumer};
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::{argument, last_name};
 use asyncfix_syntax::site::{Owner, Site, Surroundings};
 use ruff_diagnostics::Edit;
@@ -22,7 +21,7 @@ use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{checked, files, listings, outlined, series, taken_away};
+use crate::blocking::{checked, files, listings, lost, outlined, series, taken_away};
 use crate::edit::blocks::COMMENT;
 use crate::edit::{annotations, first_await, imports, sections};
 use crate::file::File;
@@ -243,25 +242,12 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         }
     }
 
-    /// Why `self.total += …` does not go well with an `await`: Python reads the old value before it,
-    /// and writes the new one behind it.
+    /// What other tasks would do in vain while this waits.
     fn lost_update(&self) -> Option<String> {
-        let statement = self.site.statement()?;
-        let AnyNodeRef::StmtAugAssign(inner) = statement.node else {
+        if is_awaited(self.site) {
             return None;
-        };
-        let is_shared = match &*inner.target {
-            Expr::Name(name) => self
-                .scope()
-                .is_ok_and(|scope| self.file.semantics.is_shared(&name.id, scope)),
-            _ => true,
-        };
-        is_shared.then(|| {
-            format!(
-                "another task may change `{}` while this waits, and that change would be overwritten",
-                one_line(self.file.text(&*inner.target))
-            )
-        })
+        }
+        lost::update(self.file, self.site, self.owner(), self.call)
     }
 
     /// `await asyncio.sleep(…)`
