@@ -122,6 +122,7 @@ FINDING = r"^\S.*:\d+:\d+: AF\d"
 FUNCTION = "\n\nasync def added_for_the_measurement():\n    return 1\n"
 RUNS = [
     Run("ruff", "ruff", lambda place: [place.tool("ruff"), "check", "--select", "ASYNC,RUF006", "--isolated", "--no-cache", "--output-format", "concise", "."], r"^\S.*:\d+:\d+: (ASYNC|RUF)"),
+    Run("asyncfix, `AF201` alone", "asyncfix", asyncfix("--no-cache", "--select", "AF201"), FINDING),
     Run("asyncfix, no cache", "asyncfix", asyncfix("--no-cache"), FINDING),
     Run("asyncfix, no cache, `--diff`", "asyncfix", asyncfix("--no-cache", "--diff"), r"^@@ "),
     Run("asyncfix, writes a cache", "asyncfix", cached, FINDING, no_cache),
