@@ -58,7 +58,7 @@ def rows(records):
     """One row for each kind of trial."""
     if done := records["mutated"]:
         tried = f"{done['files']:,} files with {done['mutations']:,} mutations"
-        yield "Mutated files", tried, done["lines"], done["rewritten"], f"{done['runs']:,} of asyncfix", faults_in(done)
+        yield "Mutated files", tried, done["lines"], done["rewritten"], f"{done['runs']:,} of asyncfix, over some hundred files each", faults_in(done)
     if done := records["programs"]:
         tried = f"{done['programs']:,} programs"
         yield "Generated programs", tried, done["lines"], done["rewritten"], f"{done['executions']:,} of programs, before and after", faults_in(done)

@@ -225,7 +225,7 @@ def measured(run: Run, place: Place, output: Path, timeout: float) -> dict:
                 _, status, usage = os.wait4(process.pid, 0)
                 break
             asked = now if now - asked > 2 else asked
-            time.sleep(0.005)
+            time.sleep(0.005 if now - started < 2 else 0.05)
         wall = time.perf_counter() - started
     process.returncode = code = os.waitstatus_to_exitcode(status)
     # Linux counts in kilobytes, macOS in bytes.
