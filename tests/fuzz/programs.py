@@ -946,7 +946,7 @@ def main():
         for complaint in complaints:
             counts["crash"] += 1
             print(f"crash: {complaint}", flush=True)
-    changed, causes = 0, collections.Counter()
+    changed, causes, tried, lines = 0, collections.Counter(), 0, 0
 
     def keep(name, kind, note, before, after):
         counts[kind] += 1
@@ -966,6 +966,7 @@ def main():
     try:
         for name, before in texts.items():
             after = fixed[name]
+            tried, lines = tried + 1, lines + before.count("\n")
             try:
                 compile(before, name, "exec")
             except SyntaxError:  # `return` and `yield` met, say
@@ -1001,15 +1002,14 @@ def main():
             keep(name, kind, note, before, after)
     except KeyboardInterrupt:
         pass
-    print(f"{len(texts)} programs, {changed} changed, in {time.monotonic() - started:.0f} s (seed {options.seed})")
+    print(f"{tried} programs, {changed} changed, in {time.monotonic() - started:.0f} s (seed {options.seed})")
     for kind, number in counts.most_common():
         print(f"  {number:5} {kind}")
     for cause, number in causes.most_common():
         print(f"  {number:5} {cause[:150]}")
     faults = {kind: number for kind, number in counts.items() if kind not in ("not a program", "only sometimes")}
     if options.record:
-        lines = sum(text.count("\n") for text in texts.values())
-        done = {"seed": options.seed, "programs": len(texts), "lines": lines, "rewritten": changed, "executions": executions, "sometimes": counts["only sometimes"], "faults": faults}
+        done = {"seed": options.seed, "programs": tried, "lines": lines, "rewritten": changed, "executions": executions, "sometimes": counts["only sometimes"], "faults": faults}
         options.record.write_text(json.dumps(done, indent=1) + "\n")
     return 1 if faults else 0
 
