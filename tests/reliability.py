@@ -81,6 +81,8 @@ def tables(records, binary):
     lines += ["| | inputs tried | lines | files rewritten | executions | faults found |", "|---|---|--:|--:|---|--:|"]
     for name, tried, count, rewritten, executions, faults in rows(records):
         lines.append(f"| {name} | {tried} | {'' if count is None else f'{count:,}'} | {rewritten:,} | {executions} | {faults} |")
+    names = {"mutated": "Mutated files", "programs": "Generated programs", "faults": "Injected faults", "packages": "Packages"}
+    lines += [f"| {names[name]} | not tried for this table | | | | |" for name, done in records.items() if not done]
     if done := records["packages"]:
         lines += ["", "| Package | files | lines | problems | fixed | files rewritten | failed checks |", "|---|--:|--:|--:|--:|--:|--:|"]
         for one in done["packages"]:
