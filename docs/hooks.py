@@ -123,9 +123,8 @@ def title(digit: str) -> str:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for rule in rules():
         files.append(File.generated(config, f"rules/{rule.code}.md", content=page_of(rule)))
-    for name in ("CHANGELOG", "SECURITY"):
-        content = (ROOT / f"{name}.md").read_text(encoding="utf-8")
-        files.append(File.generated(config, f"{name.lower()}.md", content=content))
+    content = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    files.append(File.generated(config, "changelog.md", content=content))
     return files
 
 

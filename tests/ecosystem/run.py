@@ -4,6 +4,7 @@
     run.py                                   every package of packages.txt, safe fixes
     run.py --unsafe-fixes --diffs DIR        the unsafe ones too, and keep the diffs for reading
     run.py --only telethon aiohttp           some packages only
+    run.py --record FILE                     what was done and found as JSON, for tests/reliability.py
 
 What nobody here wrote is the best test there is: it holds every shape that a case file forgot. For each
 package, asyncfix must end with status 0 and without a word about a bug of its own, and
@@ -67,6 +68,8 @@ class Report:
 
     package: str
     files: int = 0
+    lines: int = 0
+    changed: int = 0
     seconds: float = 0.0
     found: Counts = dataclasses.field(default_factory=collections.Counter)
     fixed: Counts = dataclasses.field(default_factory=collections.Counter)
@@ -166,6 +169,7 @@ class Asyncfix:
 
     binary: Path
     options: list[str]
+    runs: int = 0
 
     def run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run it on a folder as its working directory; the caller looks at the exit status."""
@@ -179,6 +183,7 @@ class Asyncfix:
             *arguments,
             ".",
         ]
+        self.runs += 1
         return subprocess.run(command, cwd=folder, capture_output=True)
 
     def findings(self, folder: Path) -> Counts:
@@ -401,7 +406,9 @@ def examine(
     failures = report.failures
 
     original = digests(before)
-    report.files = sum(name.endswith((".py", ".pyi")) for name in original)
+    sources = [name for name in original if name.endswith((".py", ".pyi"))]
+    report.files = len(sources)
+    report.lines = sum((before / name).read_bytes().count(b"\n") for name in sources)
     report.found = asyncfix.findings(before)
     diff = asyncfix.run(before, "--diff")
     if diff.returncode not in (0, 1):
@@ -425,6 +432,7 @@ def examine(
             failures.append(f"{' '.join(run.args[1:])} says: {shown(run.stderr)}")
     first = digests(after)
     changed = changed_names(original, first)
+    report.changed = len(changed)
     # A lost or a new file is a fault of its own, and nothing below could compare it.
     if strays := original.keys() ^ first.keys():
         raise Broken(f"--write made or removed files: {', '.join(sorted(strays))}")
@@ -516,6 +524,12 @@ def main() -> int:
     parser.add_argument(
         "--diffs", type=Path, metavar="DIR", help="write one diff for each package here"
     )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="write what was done and found as JSON",
+    )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some packages only")
     options = parser.parse_args()
 
@@ -558,6 +572,25 @@ def main() -> int:
     failed = sum(bool(report.failures) for report in reports)
     print(table(reports))
     print(f"\n{len(reports) - failed} passed, {failed} failed")
+    if options.record:
+        packages = [
+            {
+                "package": report.package,
+                "files": report.files,
+                "lines": report.lines,
+                "rewritten": report.changed,
+                "found": report.found.total(),
+                "fixed": report.fixed.total(),
+                "faults": report.failures,
+            }
+            for report in reports
+        ]
+        done = {
+            "unsafe": options.unsafe_fixes,
+            "runs": asyncfix.runs,
+            "packages": packages,
+        }
+        options.record.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     return 1 if failed else 0
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A mutation fuzzer for asyncfix.
 
-    mutate.py --asyncfix BIN [--seeds DIR] [--count N] [--seed S] [--keep DIR] [--unsafe]
+    mutate.py --asyncfix BIN [--seeds DIR] [--count N] [--seed S] [--keep DIR] [--record FILE] [--unsafe]
 
 Seeds are the Python examples of the rule pages (`codemods/*/AF*.md`) and of the cases (`tests/cases/*.md`) below the
 folder that --seeds names, which is the project's own by default. A file is made of one to three seeds and up to
@@ -23,7 +23,8 @@ asyncfix reports on them, rewrites them, and rewrites them again. Of every file 
     leftover    no file appears or disappears
 
 A fault is looked at again with the file alone, made smaller line by line, and written to --keep with a note.
-The exit status is 1 when there are faults. The same seeds, --seed and --count give the same files.
+The exit status is 1 when there are faults. The same seeds, --seed and --count give the same files. --record writes what
+was done and found as JSON, for tests/reliability.py.
 """
 
 import argparse
@@ -562,11 +563,12 @@ CHANGES = (
 
 
 def make_text(rng, seeds):
-    """A text with line feeds."""
+    """A text with line feeds, and how many changes went into it."""
     texts = rng.sample(seeds, rng.choice((1, 1, 1, 2, 2, 3)))
     text = "\n\n".join(t.rstrip("\n") for t in texts) + "\n"
     if not parses(text):  # `from __future__` in the second, say
         text = texts[0]
+    changes = 0
     for _ in range(rng.randint(0, 12)):
         source = Source(text)
         try:
@@ -574,11 +576,12 @@ def make_text(rng, seeds):
         except (IndexError, ValueError):  # nothing to change
             continue
         if new and len(new) < 20_000 and parses(new):
-            text = new
+            text, changes = new, changes + 1
     if rng.random() < 0.01:  # one that need not parse
         at = rng.randrange(len(text))
         text = text[:at] + rng.choice(("(", ")", ":", "\n ", "'", "\\", "async ", "=")) + text[at + rng.randrange(3) :]
-    return text
+        changes += 1
+    return text, changes
 
 
 def make_bytes(rng, text):
@@ -622,7 +625,7 @@ def final_newline(data):
     return data.endswith((b"\n", b"\r"))
 
 
-PRAGMA = re.compile(r"(#\s*(noqa|type: ?ignore|pyright: ignore|pyrefly: ignore|ty: ignore|pylint: disable|pragma: no cover)[^#]*)+$")
+PRAGMA = re.compile(r"(#\s*(asyncfix: ?ignore|noqa|type: ?ignore|pyright: ignore|pyrefly: ignore|ty: ignore|pylint: disable|pragma: no cover)[^#]*)+$")
 
 
 def comments_and_strings(data):
@@ -858,6 +861,7 @@ def main():
     parser.add_argument("--count", type=int, default=2000, help="files to make (default: 2000)")
     parser.add_argument("--seed", type=int, default=1, help="of the random generator (default: 1)")
     parser.add_argument("--keep", metavar="DIR", type=pathlib.Path, help="where faults are written")
+    parser.add_argument("--record", metavar="FILE", type=pathlib.Path, help="write what was done and found as JSON")
     parser.add_argument("--unsafe", action="store_true", help="with unsafe fixes too")
     parser.add_argument("--batch", type=int, default=300, help="files in a folder (default: 300)")
     parser.add_argument("--most", type=int, default=3, help="faults of one cause to keep (default: 3)")
@@ -869,7 +873,7 @@ def main():
     if len(seeds) < 10:
         parser.error(f"only {len(seeds)} seeds below {options.seeds}")
     runner = Runner(options)
-    counts, kept, changed, made = collections.Counter(), collections.Counter(), 0, 0
+    counts, kept, changed, made, changes, lines = collections.Counter(), collections.Counter(), 0, 0, 0, 0
     started = time.monotonic()
 
     def note_fault(data, kind, note):
@@ -902,8 +906,9 @@ def main():
             texts, files = {}, {}
             for n in range(made, made + number):
                 rng = random.Random(f"{options.seed}/{n}")
-                texts[f"m{n:06}.py"] = make_text(rng, seeds)
-                files[f"m{n:06}.py"] = make_bytes(rng, texts[f"m{n:06}.py"])
+                text, some = make_text(rng, seeds)
+                texts[f"m{n:06}.py"], files[f"m{n:06}.py"] = text, make_bytes(rng, text)
+                changes, lines = changes + some, lines + text.count("\n")
             faults, after = runner.check(files)
             changed += sum(after[name] != files[name] for name in files)
             made += number
@@ -924,6 +929,9 @@ def main():
     for cause, number in kept.most_common():
         if cause.partition(" ")[2]:
             print(f"  {number:5} {cause[:160]}")
+    if options.record:
+        done = {"seed": options.seed, "unsafe": options.unsafe, "files": made, "lines": lines, "mutations": changes, "rewritten": changed, "runs": runner.runs, "faults": dict(counts)}
+        options.record.write_text(json.dumps(done, indent=1) + "\n")
     return 1 if counts else 0
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A semantics fuzzer for asyncfix: programs that run, before and after their safe fixes.
 
-    programs.py --asyncfix BIN [--count N] [--seed S] [--keep DIR]
+    programs.py --asyncfix BIN [--count N] [--seed S] [--keep DIR] [--record FILE]
 
 A program is one coroutine `main` made of some ninety small templates (tasks, gathers, files, helpers that block,
 sessions, locks, queues, cancellations ...), some of which fail, inside of `try`, `if`, loops, `with` and inner
@@ -19,11 +19,12 @@ Some differences are what the fix is for, and are allowed. They are marked in th
 A difference counts only when it stays: both programs run three times more, and their outcomes must not meet.
 Faults are `lines`, `exception`, `hang`, `sessions`, `syntax`, `crash` (of asyncfix) and `stable` (a second run changes
 something). They are written to --keep with a note. The exit status is 1 when there are faults. The same --seed and
---count give the same programs.
+--count give the same programs. --record writes what was done and found as JSON, for tests/reliability.py.
 """
 
 import argparse
 import collections
+import json
 import os
 import pathlib
 import random
@@ -837,10 +838,13 @@ class Program:
 
 ALLOWED = ("~", "+", "Cleaning up...")  # the last is what asyncfix writes where nothing is open
 Outcome = collections.namedtuple("Outcome", "lines end sessions")
+executions = 0
 
 
 def run(text, limit):
     """What a program does."""
+    global executions
+    executions += 1
     with tempfile.TemporaryDirectory(prefix="programs-", ignore_cleanup_errors=True) as folder:
         pathlib.Path(folder, "driver.py").write_text(DRIVER)
         pathlib.Path(folder, "program.py").write_text(text)
@@ -923,6 +927,7 @@ def main():
     parser.add_argument("--count", type=int, default=300, help="programs to make (default: 300)")
     parser.add_argument("--seed", type=int, default=1, help="of the random generator (default: 1)")
     parser.add_argument("--keep", metavar="DIR", type=pathlib.Path, help="where faults are written")
+    parser.add_argument("--record", metavar="FILE", type=pathlib.Path, help="write what was done and found as JSON")
     parser.add_argument("--limit", type=float, default=20, help="seconds that one run of a program may take (default: 20)")
     parser.add_argument("--most", type=int, default=2, help="faults of one cause to keep (default: 2)")
     parser.add_argument("--reduce", type=float, default=60, metavar="SECONDS", help="time to make one fault smaller (default: 60, 0: not at all)")
@@ -941,7 +946,7 @@ def main():
         for complaint in complaints:
             counts["crash"] += 1
             print(f"crash: {complaint}", flush=True)
-    changed, causes = 0, collections.Counter()
+    changed, causes, tried, lines = 0, collections.Counter(), 0, 0
 
     def keep(name, kind, note, before, after):
         counts[kind] += 1
@@ -961,6 +966,7 @@ def main():
     try:
         for name, before in texts.items():
             after = fixed[name]
+            tried, lines = tried + 1, lines + before.count("\n")
             try:
                 compile(before, name, "exec")
             except SyntaxError:  # `return` and `yield` met, say
@@ -996,12 +1002,16 @@ def main():
             keep(name, kind, note, before, after)
     except KeyboardInterrupt:
         pass
-    print(f"{len(texts)} programs, {changed} changed, in {time.monotonic() - started:.0f} s (seed {options.seed})")
+    print(f"{tried} programs, {changed} changed, in {time.monotonic() - started:.0f} s (seed {options.seed})")
     for kind, number in counts.most_common():
         print(f"  {number:5} {kind}")
     for cause, number in causes.most_common():
         print(f"  {number:5} {cause[:150]}")
-    return 1 if counts.keys() - {"not a program", "only sometimes"} else 0
+    faults = {kind: number for kind, number in counts.items() if kind not in ("not a program", "only sometimes")}
+    if options.record:
+        done = {"seed": options.seed, "programs": tried, "lines": lines, "rewritten": changed, "executions": executions, "sometimes": counts["only sometimes"], "faults": faults}
+        options.record.write_text(json.dumps(done, indent=1) + "\n")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
