@@ -5,7 +5,7 @@ use asyncfix_analysis::answers::signature::Signature;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Pattern, Stmt};
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// How many functions the results, or one of them, are followed into.
 const CALLS: usize = 2;
@@ -92,9 +92,13 @@ pub fn consumption(
     from: TextSize,
     beside: &[Stmt],
 ) -> Consumption {
-    let mut search = Search::new(subject, from);
+    let mut search = Search::new(
+        semantics,
+        subject,
+        TextRange::new(from, next_binding(body, subject, from)),
+    );
     search.visit_body(body);
-    if search.are_tested(semantics, body, CALLS) {
+    if search.are_tested(body, CALLS) {
         return Consumption::Checked;
     }
     // What is kept in an attribute may be tested by other methods.
@@ -102,9 +106,9 @@ pub fn consumption(
         .filter(|subject| subject.receiver.is_some())
         .chain(search.kept.iter().copied());
     for attribute in kept {
-        let mut elsewhere = Search::new(attribute, TextSize::default());
+        let mut elsewhere = Search::new(semantics, attribute, ANYWHERE);
         elsewhere.visit_body(beside);
-        if elsewhere.are_tested(semantics, beside, CALLS) {
+        if elsewhere.are_tested(beside, CALLS) {
             return Consumption::Checked;
         }
     }
@@ -115,23 +119,32 @@ pub fn consumption(
     }
 }
 
-/// Whether each name in `target`, an element of the results, is checked in `body`.
-pub fn are_checked(semantics: &Semantics<'_>, body: &[Stmt], target: &Expr) -> bool {
-    let mut elements = Vec::new();
-    names_in(target, &mut elements);
-    !elements.is_empty()
-        && elements
-            .iter()
-            .all(|element| is_tested(semantics, body, &[element], CALLS))
+/// Whether each name in `target`, an element of the results, is checked in `body` after `from`.
+pub fn are_checked(
+    semantics: &Semantics<'_>,
+    body: &[Stmt],
+    target: &Expr,
+    from: TextSize,
+) -> bool {
+    let mut names = Vec::new();
+    names_in(target, &mut names);
+    !names.is_empty()
+        && names.into_iter().all(|name| {
+            let element = Element {
+                name,
+                within: TextRange::new(from, next_binding(body, Subject::named(name), from)),
+            };
+            is_tested(semantics, body, element, CALLS)
+        })
 }
 
-/// Whether one of `elements` is checked in `body`.
-fn is_tested(semantics: &Semantics<'_>, body: &[Stmt], elements: &[&str], calls: usize) -> bool {
+/// Whether an element is checked in `body`.
+fn is_tested(semantics: &Semantics<'_>, body: &[Stmt], element: Element<'_>, calls: usize) -> bool {
     let mut tests = Tests {
         semantics,
         subject: None,
-        elements,
-        from: TextSize::default(),
+        elements: &[element],
+        within: ANYWHERE,
         calls,
         found: false,
     };
@@ -139,42 +152,111 @@ fn is_tested(semantics: &Semantics<'_>, body: &[Stmt], elements: &[&str], calls:
     tests.found
 }
 
+const ANYWHERE: TextRange = TextRange::new(TextSize::new(0), TextSize::new(u32::MAX));
+
+/// A name that an element of the results has, and where that is what it stands for.
+#[derive(Debug, Clone, Copy)]
+struct Element<'n> {
+    name: &'n str,
+    within: TextRange,
+}
+
+/// Where something else is assigned to `subject` next, in whatever branch: what is tested behind that may be something
+/// else.
+fn next_binding(body: &[Stmt], subject: Subject<'_>, from: TextSize) -> TextSize {
+    struct Bindings<'n> {
+        subject: Subject<'n>,
+        from: TextSize,
+        first: TextSize,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Bindings<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            let is_binding = match node {
+                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => {
+                    return TraversalSignal::Skip;
+                }
+                AnyNodeRef::ExprName(name) => {
+                    name.ctx == ExprContext::Store
+                        && self.subject.receiver.is_none()
+                        && name.id == self.subject.name
+                }
+                AnyNodeRef::ExprAttribute(attribute) => {
+                    attribute.ctx == ExprContext::Store
+                        && attribute.attr.as_str() == self.subject.name
+                        && matches!(&*attribute.value, Expr::Name(receiver)
+                            if Some(receiver.id.as_str()) == self.subject.receiver)
+                }
+                _ => false,
+            };
+            if is_binding && node.start() >= self.from {
+                self.first = self.first.min(node.start());
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut bindings = Bindings {
+        subject,
+        from,
+        first: ANYWHERE.end(),
+    };
+    bindings.visit_body(body);
+    bindings.first
+}
+
 /// Collects the names that elements of the results have.
-struct Search<'n> {
+struct Search<'s, 'n, 'db> {
+    semantics: &'s Semantics<'db>,
     subject: Subject<'n>,
-    from: TextSize,
-    elements: Vec<&'n str>,
+    /// Where it stands for the results.
+    within: TextRange,
+    elements: Vec<Element<'n>>,
     /// The attributes that the results are kept in.
     kept: Vec<Subject<'n>>,
     is_read: bool,
 }
 
-impl<'n> Search<'n> {
-    fn new(subject: Subject<'n>, from: TextSize) -> Self {
+impl<'s, 'n, 'db> Search<'s, 'n, 'db> {
+    fn new(semantics: &'s Semantics<'db>, subject: Subject<'n>, within: TextRange) -> Self {
         Self {
+            semantics,
             subject,
-            from,
+            within,
             elements: Vec::new(),
             kept: Vec::new(),
             is_read: false,
         }
     }
 
-    /// The names of `target` that take elements of the results when iterating over `iterable`.
-    fn collect(&mut self, target: &'n Expr, iterable: &Expr) {
-        if self.subject.is_in(iterable) {
-            names_in(target, &mut self.elements);
+    /// The names of `target` that take elements of the results when iterating over `iterable`, in a loop or a
+    /// comprehension at `within`.
+    fn collect(&mut self, target: &'n Expr, iterable: &Expr, within: TextRange) {
+        if self.subject.is_in(iterable) && self.within.contains(iterable.start()) {
+            self.name(target, within);
+        }
+    }
+
+    /// Elements have the names in `target`, where it stands for them.
+    fn name(&mut self, target: &'n Expr, within: TextRange) {
+        let mut names = Vec::new();
+        names_in(target, &mut names);
+        let elements = names.into_iter().map(|name| Element { name, within });
+        self.elements.extend(elements);
+    }
+
+    fn comprehension(&mut self, generators: &'n [ast::Comprehension], within: TextRange) {
+        for generator in generators {
+            self.collect(&generator.target, &generator.iter, within);
         }
     }
 
     /// Loops name their elements before they test them, except in comprehensions, whose element
     /// stands first: so tests are looked for when the elements are known.
-    fn are_tested(&self, semantics: &Semantics<'_>, body: &[Stmt], calls: usize) -> bool {
+    fn are_tested(&self, body: &[Stmt], calls: usize) -> bool {
         let mut tests = Tests {
-            semantics,
+            semantics: self.semantics,
             subject: Some(self.subject),
             elements: &self.elements,
-            from: self.from,
+            within: self.within,
             calls,
             found: false,
         };
@@ -183,46 +265,56 @@ impl<'n> Search<'n> {
     }
 }
 
-impl<'n> SourceOrderVisitor<'n> for Search<'n> {
+impl<'n> SourceOrderVisitor<'n> for Search<'_, 'n, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'n>) -> TraversalSignal {
         match node {
-            AnyNodeRef::StmtFor(statement) if statement.start() >= self.from => {
-                self.collect(&statement.target, &statement.iter);
+            AnyNodeRef::StmtFunctionDef(function)
+                if has_own(self.semantics, function, self.subject) =>
+            {
+                return TraversalSignal::Skip;
             }
-            AnyNodeRef::Comprehension(comprehension) if comprehension.start() >= self.from => {
-                self.collect(&comprehension.target, &comprehension.iter);
+            AnyNodeRef::StmtFor(statement) => {
+                self.collect(&statement.target, &statement.iter, statement.range());
             }
-            AnyNodeRef::StmtAssign(statement) if statement.start() >= self.from => {
+            AnyNodeRef::ExprListComp(inner) => self.comprehension(&inner.generators, inner.range()),
+            AnyNodeRef::ExprSetComp(inner) => self.comprehension(&inner.generators, inner.range()),
+            AnyNodeRef::ExprDictComp(inner) => self.comprehension(&inner.generators, inner.range()),
+            AnyNodeRef::ExprGenerator(inner) => {
+                self.comprehension(&inner.generators, inner.range());
+            }
+            AnyNodeRef::StmtAssign(statement) if self.within.contains(statement.value.start()) => {
                 let is_element = matches!(&*statement.value, Expr::Subscript(subscript)
                     if self.subject.is(&subscript.value));
                 let is_whole = self.subject.is(&statement.value);
+                let within = TextRange::new(statement.end(), ANYWHERE.end());
                 for target in &statement.targets {
                     match target {
                         // `error = results[0]`
-                        Expr::Name(name) if is_element => self.elements.push(&name.id),
+                        Expr::Name(_) if is_element => self.name(target, within),
                         // `first, second = results`
-                        Expr::Tuple(_) | Expr::List(_) if is_whole => {
-                            names_in(target, &mut self.elements);
-                        }
+                        Expr::Tuple(_) | Expr::List(_) if is_whole => self.name(target, within),
                         Expr::Attribute(_) if is_whole => self.kept.extend(Subject::of(target)),
                         _ => {}
                     }
                 }
             }
             // `filter(lambda result: …, results)`
-            AnyNodeRef::ExprCall(call) if call.start() >= self.from => {
+            AnyNodeRef::ExprCall(call) if self.within.contains(call.start()) => {
                 if let [Expr::Lambda(lambda), iterable] = &*call.arguments.args
                     && self.subject.is_in(iterable)
                     && let Some(parameters) = &lambda.parameters
                 {
-                    let names = parameters.iter().map(|parameter| parameter.name().as_str());
-                    self.elements.extend(names);
+                    let elements = parameters.iter().map(|parameter| Element {
+                        name: parameter.name().as_str(),
+                        within: lambda.range(),
+                    });
+                    self.elements.extend(elements);
                 }
             }
             AnyNodeRef::ExprName(name)
                 if self.subject.receiver.is_none()
                     && name.id == self.subject.name
-                    && name.start() >= self.from
+                    && self.within.contains(name.start())
                     && name.ctx == ExprContext::Load =>
             {
                 self.is_read = true;
@@ -237,8 +329,9 @@ impl<'n> SourceOrderVisitor<'n> for Search<'n> {
 struct Tests<'s, 'n, 'db> {
     semantics: &'s Semantics<'db>,
     subject: Option<Subject<'n>>,
-    elements: &'s [&'n str],
-    from: TextSize,
+    elements: &'s [Element<'n>],
+    /// Where the subject stands for the results.
+    within: TextRange,
     /// How many functions are still looked into.
     calls: usize,
     found: bool,
@@ -246,8 +339,14 @@ struct Tests<'s, 'n, 'db> {
 
 impl<'a> SourceOrderVisitor<'a> for Tests<'_, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if node.start() >= self.from {
-            self.found |= match node {
+        if let AnyNodeRef::StmtFunctionDef(function) = node
+            && let Some(subject) = self.subject
+            && has_own(self.semantics, function, subject)
+        {
+            return TraversalSignal::Skip;
+        }
+        if !self.found {
+            self.found = match node {
                 AnyNodeRef::ExprCall(call) => self.is_test(call) || self.is_tested_by(call),
                 // `type(result) is ValueError`
                 AnyNodeRef::ExprCompare(compare) => {
@@ -312,12 +411,16 @@ impl Tests<'_, '_, '_> {
         }
     }
 
+    fn is_subject(&self, expr: &Expr) -> bool {
+        self.within.contains(expr.start()) && self.subject.is_some_and(|subject| subject.is(expr))
+    }
+
     fn is_element(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Name(name) => self.elements.contains(&name.id.as_str()),
-            Expr::Subscript(subscript) => self
-                .subject
-                .is_some_and(|subject| subject.is(&subscript.value)),
+            Expr::Name(name) => self.elements.iter().any(|element| {
+                element.name == name.id.as_str() && element.within.contains(name.start())
+            }),
+            Expr::Subscript(subscript) => self.is_subject(&subscript.value),
             Expr::Named(named) => self.is_element(&named.value),
             _ => false,
         }
@@ -328,9 +431,7 @@ impl Tests<'_, '_, '_> {
         let Some(calls) = self.calls.checked_sub(1) else {
             return false;
         };
-        let is_given = |value: &Expr| {
-            self.subject.is_some_and(|subject| subject.is(value)) || self.is_element(value)
-        };
+        let is_given = |value: &Expr| self.is_subject(value) || self.is_element(value);
         if !call
             .arguments
             .iter_source_order()
@@ -366,13 +467,35 @@ impl Tests<'_, '_, '_> {
             .filter_map(|(value, parameter)| Some((value, parameter?)))
             .any(|(value, parameter)| {
                 if self.is_element(value) {
-                    return is_tested(&own, &node.body, &[&parameter], calls);
+                    let element = Element {
+                        name: &parameter,
+                        within: ANYWHERE,
+                    };
+                    return is_tested(&own, &node.body, element, calls);
                 }
-                let mut search = Search::new(Subject::named(&parameter), TextSize::default());
+                let mut search = Search::new(&own, Subject::named(&parameter), ANYWHERE);
                 search.visit_body(&node.body);
-                search.are_tested(&own, &node.body, calls)
+                search.are_tested(&node.body, calls)
             })
     }
+}
+
+/// Whether a function has a variable of its own with the name of `subject`.
+fn has_own(
+    semantics: &Semantics<'_>,
+    function: &ast::StmtFunctionDef,
+    subject: Subject<'_>,
+) -> bool {
+    // `self` is the same object in other methods.
+    let scope = match subject.receiver {
+        None => semantics.function_scope(function),
+        Some(_) => None,
+    };
+    scope.is_some_and(|scope| {
+        let table = semantics.index().place_table(scope);
+        let own = table.symbol_by_name(subject.name);
+        own.is_some_and(|symbol| symbol.is_local())
+    })
 }
 
 fn names_in<'n>(expr: &'n Expr, found: &mut Vec<&'n str>) {

@@ -565,16 +565,22 @@ impl Gather<'_, '_, '_, '_> {
     fn is_checked_where_consumed(&self) -> bool {
         match self.place.statement {
             Stmt::For(statement) if statement.iter.range() == self.awaited.range() => {
-                results::are_checked(&self.file.semantics, &statement.body, &statement.target)
+                results::are_checked(
+                    &self.file.semantics,
+                    &statement.body,
+                    &statement.target,
+                    statement.iter.end(),
+                )
             }
             Stmt::Assign(statement) if statement.value.range() == self.awaited.range() => {
                 match statement.targets.as_slice() {
                     [
                         Expr::Tuple(ast::ExprTuple { elts, .. })
                         | Expr::List(ast::ExprList { elts, .. }),
-                    ] => elts
-                        .iter()
-                        .all(|elt| results::are_checked(&self.file.semantics, self.body, elt)),
+                    ] => elts.iter().all(|elt| {
+                        let from = statement.end();
+                        results::are_checked(&self.file.semantics, self.body, elt, from)
+                    }),
                     _ => false,
                 }
             }
