@@ -79,6 +79,28 @@ fn calls_made_function(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool 
     is_made && said_otherwise(file, &relied).is_none()
 }
 
+/// Whether signatures (`typing.overload`) say that what is called is a coroutine function, and the function behind them is
+/// a plain one: its decorator may look who calls it.
+pub fn is_plain_behind_signatures(file: &ParsedFile<'_, '_>, callee: &Expr) -> bool {
+    let semantics = &file.semantics;
+    let Some(function) = semantics.function(callee) else {
+        return false;
+    };
+    let own = semantics.of_function(&function);
+    let is_signature = |node: &ast::StmtFunctionDef| {
+        let mut decorators = node.decorator_list.iter();
+        decorators.any(|decorator| own.is_overload(&decorator.expression))
+    };
+    let Some(node) = function
+        .node(semantics.db())
+        .filter(|node| is_signature(node))
+    else {
+        return false;
+    };
+    let last = own.functions_beside(node).into_iter().last();
+    last.is_some_and(|last| !last.is_async && !is_signature(last))
+}
+
 /// Whether the coroutine function that is called is one of a package that makes them run by themselves where no
 /// event loop does.
 pub fn runs_by_itself(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {

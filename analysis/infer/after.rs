@@ -447,8 +447,13 @@ impl<'db> Semantics<'db> {
             return false;
         }
         let above = Class::of(self, class).and_then(|class| class.resolution_order(BASES));
+        let is_known = above.is_some();
         let classes = std::iter::once(class).chain(above.unwrap_or_default());
-        let paths: Vec<String> = classes.map(|class| self.path_of_class(class)).collect();
+        let classes: Vec<Definition<'db>> = classes.collect();
+        let paths: Vec<String> = classes
+            .iter()
+            .map(|class| self.path_of_class(*class))
+            .collect();
         let gives_it_alone = match self.function_in_sight(&call.func) {
             Some(function) => self.makes_alone(&function, class),
             None => self.class_named(&call.func).is_some(),
@@ -460,8 +465,12 @@ impl<'db> Semantics<'db> {
         if paths.iter().any(is_lazy) {
             return true;
         }
-        let mut makers = self.methods_named(class, "__init__").into_iter();
-        !self.methods_named(class, "__await__").is_empty()
+        // One of them may call the next.
+        let mut makers = classes
+            .iter()
+            .flat_map(|class| self.methods_named(*class, "__init__"));
+        is_known
+            && !self.methods_named(class, "__await__").is_empty()
             && !paths
                 .iter()
                 .any(|path| path.starts_with("asyncio.") || path.starts_with("concurrent."))

@@ -191,7 +191,8 @@ impl Semantics<'_> {
             )
     }
 
-    fn is_overload(&self, decorator: &Expr) -> bool {
+    /// Whether a decorator says that a function is one of several signatures of another one.
+    pub fn is_overload(&self, decorator: &Expr) -> bool {
         self.means(decorator, &OVERLOADS)
             // The module that has it does not import it.
             || matches!(decorator, Expr::Name(name) if name.id.as_str() == "overload")

@@ -1,9 +1,10 @@
 //! Which function is called, and where it stands.
 
 use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::suites_in;
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use ruff_text_size::TextRange;
+use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::semantic_index;
 use ty_python_semantic::{
@@ -27,7 +28,38 @@ pub(crate) fn only_raises(function: &ast::StmtFunctionDef) -> bool {
     returns_never || body.clone().count() > 0 && body.into_iter().all(Stmt::is_raise_stmt)
 }
 
+/// The functions with the name of `function` in the suite that it stands in, in their order.
+fn beside<'a>(
+    suite: &'a [Stmt],
+    function: &ast::StmtFunctionDef,
+) -> Option<Vec<&'a ast::StmtFunctionDef>> {
+    let around = suite
+        .iter()
+        .find(|statement| statement.range().contains_range(function.range()))?;
+    match around {
+        Stmt::FunctionDef(found) if found.range() == function.range() => {
+            let functions = suite.iter().filter_map(Stmt::as_function_def_stmt);
+            Some(
+                functions
+                    .filter(|other| other.name == function.name)
+                    .collect(),
+            )
+        }
+        Stmt::FunctionDef(outer) => beside(&outer.body, function),
+        Stmt::ClassDef(outer) => beside(&outer.body, function),
+        other => suites_in(other)
+            .into_iter()
+            .find_map(|inner| beside(inner, function)),
+    }
+}
+
 impl<'db> Semantics<'db> {
+    /// The functions with the name of `function`, which is one of this file, in the suite that it stands in: signatures
+    /// (`typing.overload`) and what they are for. The function itself is one of them.
+    pub fn functions_beside(&self, function: &ast::StmtFunctionDef) -> Vec<&ast::StmtFunctionDef> {
+        beside(&self.module().syntax().body, function).unwrap_or_default()
+    }
+
     /// The function that a callee expression names, where that can be told without inferring the code
     /// around: a function of this file or imported into it or into a module, or a method of a class in
     /// sight. `None` for anything else.

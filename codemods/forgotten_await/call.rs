@@ -2,7 +2,7 @@
 //! code around it expects.
 
 use asyncfix_analysis::answers::awaitable::{
-    awaitability_of, called_at, is_synchronized, once_plain,
+    awaitability_of, called_at, is_plain_behind_signatures, is_synchronized, once_plain,
 };
 use asyncfix_analysis::answers::counter_evidence::{doubt, overridden_plainly};
 use asyncfix_analysis::answers::decorators::runs_on_asyncio;
@@ -231,6 +231,9 @@ impl Codemod for ForgottenAwait {
         let once_plain = called.iter().find_map(|callee| once_plain(file, callee));
         if once_plain.as_ref().is_some_and(|once| once.is_so_here)
             || comes_from_unwrapping_call(file, site.node)
+            || called
+                .iter()
+                .any(|callee| is_plain_behind_signatures(file, callee))
         {
             return None;
         }

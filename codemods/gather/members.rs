@@ -31,24 +31,25 @@ fn returns_exceptions_to(semantics: &Semantics<'_>, callee: &Expr, depth: usize)
         return false;
     };
     let own = semantics.of_function(&function);
-    if node
-        .returns
-        .as_deref()
-        .is_some_and(|annotation| speaks_of_exception(&own, annotation))
-    {
+    let variants = own.functions_beside(node);
+    let mut annotations = variants.iter().filter_map(|node| node.returns.as_deref());
+    if annotations.any(|annotation| speaks_of_exception(&own, annotation)) {
         return true;
     }
     let mut search = ReturnedExceptions {
         own: &own,
         held: Vec::new(),
-        awaited: Vec::new(),
+        kept: Vec::new(),
+        called: Vec::new(),
         found: false,
     };
-    search.visit_body(&node.body);
+    for node in variants {
+        search.visit_body(&node.body);
+    }
     search.found
         || depth > 0
             && search
-                .awaited
+                .called
                 .iter()
                 .any(|callee| returns_exceptions_to(&own, callee, depth - 1))
 }
@@ -109,8 +110,10 @@ struct ReturnedExceptions<'s, 'a, 'db> {
     own: &'s Semantics<'db>,
     /// The names that have exceptions.
     held: Vec<&'a str>,
-    /// What is called by `return await …`.
-    awaited: Vec<&'a Expr>,
+    /// The names of attributes that do.
+    kept: Vec<&'a str>,
+    /// What is called by `return …` and `return await …`.
+    called: Vec<&'a Expr>,
     found: bool,
 }
 
@@ -118,7 +121,14 @@ impl ReturnedExceptions<'_, '_, '_> {
     fn is_exception(&self, value: &Expr) -> bool {
         match value {
             Expr::Name(name) => self.held.contains(&name.id.as_str()),
-            Expr::Call(call) => is_exception_class(self.own, &call.func),
+            // `task.exception()`
+            Expr::Call(call) => {
+                is_exception_class(self.own, &call.func)
+                    || call.arguments.is_empty()
+                        && matches!(&*call.func, Expr::Attribute(method) if method.attr.as_str() == "exception")
+            }
+            Expr::Attribute(attribute) => self.kept.contains(&attribute.attr.as_str()),
+            Expr::BoolOp(either) => either.values.iter().any(|value| self.is_exception(value)),
             Expr::If(conditional) => {
                 self.is_exception(&conditional.body) || self.is_exception(&conditional.orelse)
             }
@@ -135,8 +145,13 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'_, 'a, '_> {
                     .extend(handler.name.as_ref().map(ast::Identifier::as_str));
             }
             AnyNodeRef::StmtAssign(assign) if self.is_exception(&assign.value) => {
-                let names = assign.targets.iter().filter_map(Expr::as_name_expr);
-                self.held.extend(names.map(|name| name.id.as_str()));
+                for target in &assign.targets {
+                    match target {
+                        Expr::Name(name) => self.held.push(&name.id),
+                        Expr::Attribute(attribute) => self.kept.push(&attribute.attr),
+                        _ => {}
+                    }
+                }
             }
             AnyNodeRef::StmtAnnAssign(assign) => {
                 if let (Some(value), Expr::Name(name)) = (&assign.value, &*assign.target)
@@ -146,12 +161,16 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'_, 'a, '_> {
                 }
             }
             AnyNodeRef::StmtReturn(statement) => match statement.value.as_deref() {
-                Some(Expr::Await(awaited)) => {
-                    if let Expr::Call(call) = &*awaited.value {
-                        self.awaited.push(&call.func);
+                Some(value) => {
+                    self.found |= self.is_exception(value);
+                    let value = match value {
+                        Expr::Await(awaited) => &*awaited.value,
+                        other => other,
+                    };
+                    if let Expr::Call(call) = value {
+                        self.called.push(&call.func);
                     }
                 }
-                Some(value) => self.found |= self.is_exception(value),
                 None => {}
             },
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {

@@ -1,6 +1,8 @@
 //! The coroutines that a piece of plain code makes and never runs, all of them at once.
 
-use asyncfix_analysis::answers::awaitable::{awaitability_of, called_at, once_plain};
+use asyncfix_analysis::answers::awaitable::{
+    awaitability_of, called_at, is_plain_behind_signatures, once_plain,
+};
 use asyncfix_analysis::answers::runners::runner;
 use asyncfix_analysis::answers::uses::{is_forgotten, may_be_forgotten};
 use asyncfix_analysis::facts::key::name_key;
@@ -97,9 +99,9 @@ impl<'a> Search<'_, 'a, '_> {
                     if file.semantics.means(&taker.func, &["asyncio.run"]));
             if !may_be_forgotten(file.semantics.spellings(), &site)
                 || !is_forgotten(file, &site, self.owner)
-                || called_at(file, node)
-                    .iter()
-                    .any(|callee| once_plain(file, callee).is_some())
+                || called_at(file, node).iter().any(|callee| {
+                    once_plain(file, callee).is_some() || is_plain_behind_signatures(file, callee)
+                })
             {
                 self.found.makes_others |= !is_run;
                 return;

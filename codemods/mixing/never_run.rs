@@ -2,7 +2,8 @@
 //! (Python documentation, Coroutines and Tasks).
 
 use asyncfix_analysis::answers::awaitable::{
-    awaitability_of, called_at, is_synchronized, once_plain, runs_by_itself,
+    awaitability_of, called_at, is_plain_behind_signatures, is_synchronized, once_plain,
+    runs_by_itself,
 };
 use asyncfix_analysis::answers::counter_evidence::{doubt, is_overridden_plainly};
 use asyncfix_analysis::answers::expected::is_expected;
@@ -127,7 +128,9 @@ impl Codemod for CoroutineNeverRun {
         });
         if awaitability != Awaitability::Coroutine
             // In plain code, it is more likely the older version.
-            || called.iter().any(|callee| once_plain(file, callee).is_some())
+            || called.iter().any(|callee| {
+                once_plain(file, callee).is_some() || is_plain_behind_signatures(file, callee)
+            })
             || runs_by_itself(file, call)
             || is_run_otherwise(file, surroundings.owner)
         {

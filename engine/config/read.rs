@@ -360,6 +360,10 @@ impl Reader<'_> {
             let message = format!("{} extends itself", path.display());
             return Err(self.error(at, &message));
         }
+        if !path.is_file() {
+            let message = format!("cannot read {}: it is not a regular file", path.display());
+            return Err(self.error(at, &message));
+        }
         let text = std::fs::read_to_string(&path)
             .map_err(|error| self.error(at, &format!("cannot read {}: {error}", path.display())))?;
         let folder = path.parent().unwrap_or(&path);
