@@ -70,7 +70,9 @@ impl<'db> Look<'_, 'db> {
         for part in generators.iter().filter(|part| !part.is_async) {
             match self.items(&part.iter) {
                 Items::Endless => self.never_ends(&part.iter),
-                Items::Unknown if coroutines::awaits_in(collection) => self.doubt(Obstacle::Polls, &part.iter),
+                Items::Unknown if coroutines::awaits_in(collection) => {
+                    self.doubt(Obstacle::Polls, &part.iter)
+                }
                 Items::Unknown | Items::Some => {}
             }
         }
@@ -362,10 +364,7 @@ fn may_stop(function: &ast::StmtFunctionDef) -> bool {
     struct Search(bool);
     impl<'a> SourceOrderVisitor<'a> for Search {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= matches!(
-                node,
-                AnyNodeRef::StmtRaise(_) | AnyNodeRef::ExprCall(_)
-            );
+            self.0 |= matches!(node, AnyNodeRef::StmtRaise(_) | AnyNodeRef::ExprCall(_));
             own_code(node)
         }
     }

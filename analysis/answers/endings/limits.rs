@@ -49,38 +49,42 @@ fn is_number(semantics: &Semantics<'_>, value: &Expr, steps: usize) -> bool {
         return false;
     }
     let is_seen = match value {
-            Expr::NumberLiteral(_) => true,
-            Expr::NoneLiteral(_) => return false,
-            // Nothing is added to what is no number, or taken from it.
-            Expr::BinOp(operation) => {
-                return !is_infinite(&operation.left) && !is_infinite(&operation.right);
-            }
-            Expr::UnaryOp(operation) => is_number(semantics, &operation.operand, steps),
-            Expr::If(either) => {
-                return is_number(semantics, &either.body, steps)
-                    && is_number(semantics, &either.orelse, steps);
-            }
-            // What counts as true is no `None`.
-            Expr::BoolOp(either) if either.op == ast::BoolOp::Or => {
-                return either
-                    .values
-                    .last()
-                    .is_some_and(|last| is_number(semantics, last, steps));
-            }
-            Expr::Call(call) => {
-                last_name(&call.func) == Some("total_seconds")
-                    || semantics.means(
-                        &call.func,
-                        &["builtins.float", "builtins.int", "builtins.max", "builtins.min"],
-                    )
-            }
-            Expr::Name(name) => {
-                is_parameter_for_numbers(semantics, name, steps)
-                    || has_numbers(semantics, value, steps)
-            }
-            Expr::Attribute(_) => has_numbers(semantics, value, steps),
-            _ => false,
-        };
+        Expr::NumberLiteral(_) => true,
+        Expr::NoneLiteral(_) => return false,
+        // Nothing is added to what is no number, or taken from it.
+        Expr::BinOp(operation) => {
+            return !is_infinite(&operation.left) && !is_infinite(&operation.right);
+        }
+        Expr::UnaryOp(operation) => is_number(semantics, &operation.operand, steps),
+        Expr::If(either) => {
+            return is_number(semantics, &either.body, steps)
+                && is_number(semantics, &either.orelse, steps);
+        }
+        // What counts as true is no `None`.
+        Expr::BoolOp(either) if either.op == ast::BoolOp::Or => {
+            return either
+                .values
+                .last()
+                .is_some_and(|last| is_number(semantics, last, steps));
+        }
+        Expr::Call(call) => {
+            last_name(&call.func) == Some("total_seconds")
+                || semantics.means(
+                    &call.func,
+                    &[
+                        "builtins.float",
+                        "builtins.int",
+                        "builtins.max",
+                        "builtins.min",
+                    ],
+                )
+        }
+        Expr::Name(name) => {
+            is_parameter_for_numbers(semantics, name, steps) || has_numbers(semantics, value, steps)
+        }
+        Expr::Attribute(_) => has_numbers(semantics, value, steps),
+        _ => false,
+    };
     is_seen
         || matches!(semantics.class_of(value), ClassOf::Known(class)
                 if matches!(class.as_str(), "builtins.int" | "builtins.float"))
@@ -111,9 +115,7 @@ fn is_parameter_for_numbers(semantics: &Semantics<'_>, name: &ast::ExprName, ste
     };
     let parameter = parameter.node(semantics.module());
     match (parameter.annotation(), parameter.default()) {
-        (Some(annotation), _) => {
-            semantics.means(annotation, &["builtins.float", "builtins.int"])
-        }
+        (Some(annotation), _) => semantics.means(annotation, &["builtins.float", "builtins.int"]),
         (None, Some(default)) => is_number(semantics, default, steps),
         (None, None) => false,
     }

@@ -84,7 +84,9 @@ impl Doubt {
             Obstacle::Streams => format!("it reads from `{}`", self.what),
             Obstacle::Polls => format!("it loops while `{}`", self.what),
             Obstacle::Grows => format!("it adds to `{}` while it goes through it", self.what),
-            Obstacle::Alone | Obstacle::Waits | Obstacle::WaitsForAll => format!("it waits for `{}`", self.what),
+            Obstacle::Alone | Obstacle::Waits | Obstacle::WaitsForAll => {
+                format!("it waits for `{}`", self.what)
+            }
         }
     }
 }

@@ -26,7 +26,10 @@ impl<'db> Look<'_, 'db> {
             until: callee.start(),
             before: TABLE.met_before.get(name),
             by_others,
-            is_inside: &|range| self.function.is_some_and(|function| contains(function, range)),
+            is_inside: &|range| {
+                self.function
+                    .is_some_and(|function| contains(function, range))
+            },
             found: false,
         };
         search.visit_body(self.body);
@@ -90,7 +93,10 @@ impl Brought<'_, '_> {
                 .before
                 .is_some_and(|names| names.contains(method.attr.as_str()));
         }
-        let mut arguments = call.arguments.iter_source_order().map(|given| given.value());
+        let mut arguments = call
+            .arguments
+            .iter_source_order()
+            .map(|given| given.value());
         if last_name(&call.func).is_some_and(|name| TABLE.timers.contains(name)) {
             return arguments.any(|given| {
                 matches!(given, Expr::Attribute(method)

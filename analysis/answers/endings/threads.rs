@@ -10,8 +10,8 @@ use rustc_hash::FxHashSet;
 
 use super::Obstacle;
 use super::look::{Look, is_plain, root_of};
-use super::turns::{Drive, LoopNames};
 use super::table::means_one_of;
+use super::turns::{Drive, LoopNames};
 use crate::facts::loops::{is_endless, leaves_loop_by_itself};
 use crate::resolve::semantics::Semantics;
 
