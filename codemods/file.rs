@@ -16,7 +16,7 @@ use crate::blocking::state::ModuleNames;
 use crate::edit::lines::Lines;
 use crate::edit::sections;
 use crate::mixing::conversion::Memory;
-use crate::tasks::factory;
+use crate::tasks::{factory, memory};
 
 /// Which files of the project a fix may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct File<'a, 'db> {
     /// The commands that its functions run, as far as that was asked.
     pub(crate) series: series::Memory,
     keeps_tasks: OnceCell<bool>,
+    /// What was found out about the code that makes tasks, as far as that was asked.
+    pub(crate) tasks: memory::Memory,
 }
 
 impl<'a, 'db> Deref for File<'a, 'db> {
@@ -77,6 +79,7 @@ impl<'a, 'db> File<'a, 'db> {
             module_names: OnceCell::new(),
             series: series::Memory::default(),
             keeps_tasks: OnceCell::new(),
+            tasks: memory::Memory::default(),
         }
     }
 

@@ -29,20 +29,29 @@ pub fn ending_of_suite(semantics: &Semantics<'_>, project: Asked<'_>, body: &[St
 
 /// Whether a statement awaits something, the functions in it aside.
 pub fn awaits(statement: &Stmt) -> bool {
-    struct Awaits(bool);
-    impl<'a> SourceOrderVisitor<'a> for Awaits {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= node.is_expr_await();
-            if self.0 || node.is_stmt_function_def() || node.is_expr_lambda() {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
     let mut search = Awaits(false);
     search.visit_stmt(statement);
     search.0
+}
+
+/// The same, for an expression.
+pub(super) fn awaits_in(expr: &Expr) -> bool {
+    let mut search = Awaits(false);
+    search.visit_expr(expr);
+    search.0
+}
+
+struct Awaits(bool);
+
+impl<'a> SourceOrderVisitor<'a> for Awaits {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.0 |= node.is_expr_await();
+        if self.0 || node.is_stmt_function_def() || node.is_expr_lambda() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
+    }
 }
 
 /// One of the awaitables that a call such as `gather` is given.

@@ -13,6 +13,17 @@ pub fn is_endless(test: &Expr) -> bool {
             ast::Number::Int(value) => *value != ast::Int::ZERO,
             _ => false,
         },
+        Expr::BoolOp(several) => {
+            let mut values = several.values.iter();
+            match several.op {
+                ast::BoolOp::Or => values.any(is_endless),
+                ast::BoolOp::And => values.all(is_endless),
+            }
+        }
+        Expr::UnaryOp(operation) => {
+            operation.op == ast::UnaryOp::Not
+                && matches!(&*operation.operand, Expr::BooleanLiteral(literal) if !literal.value)
+        }
         _ => false,
     }
 }

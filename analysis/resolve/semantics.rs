@@ -122,6 +122,20 @@ impl<'db> Semantics<'db> {
         Some(self.file.program(self.db()).program_file(self.db(), file))
     }
 
+    /// The semantics of another file of the same program, to look further there.
+    pub(crate) fn at_file(&self, file: ProgramFile<'db>) -> Self {
+        let python_file = file.python_file(self.db());
+        self.look
+            .opened
+            .borrow_mut()
+            .insert(python_file.file(self.db()));
+        let module = parsed_module(self.db(), python_file).load(self.db());
+        Self {
+            look: Rc::clone(&self.look),
+            ..Self::new(self.db(), file, module)
+        }
+    }
+
     /// The semantics of the file that a definition stands in.
     pub(crate) fn of_definition(db: &'db dyn Db, definition: Definition<'db>) -> Self {
         let module = parsed_module(db, definition.python_file(db)).load(db);
@@ -130,11 +144,7 @@ impl<'db> Semantics<'db> {
 
     /// The same, to look further from there.
     pub(crate) fn at_definition(&self, definition: Definition<'db>) -> Self {
-        self.note_opened(definition);
-        Self {
-            look: Rc::clone(&self.look),
-            ..Self::of_definition(self.db(), definition)
-        }
+        self.at_file(definition.program_file(self.db()))
     }
 
     /// The semantics of the file a function stands in, to look further from there.

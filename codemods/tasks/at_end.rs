@@ -1,6 +1,5 @@
 //! A task of an entry point: the program awaits it before it ends.
 
-use asyncfix_analysis::answers::coroutines::{self, Ending};
 use asyncfix_analysis::answers::timeouts::is_timeout;
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::settings::TaskStrategy;
@@ -12,7 +11,7 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextSize};
 
 use super::kept::Dangling;
-use super::leaving::{exits, leaves_early};
+use super::leaving::leaves_early;
 use crate::edit::fresh_names;
 use crate::edit::insertion::Slot;
 use crate::finding::Rewrite;
@@ -50,18 +49,13 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
         if self.file.settings.task_strategy == TaskStrategy::Await && !is_own_level {
             return Ok(None);
         }
-        let rest = span.suite.get(span.index + 1..).unwrap_or_default();
-        let before_last = rest.split_last().map_or(rest, |(_, before)| before);
-        let around = span.suite.get(span.index..=span.index).unwrap_or_default();
-        let semantics = &self.file.semantics;
-        if coroutines::ending_of_suite(semantics, self.file.project, rest) == Ending::Never
-            || leaves_early(before_last)
-            || rest.iter().any(|statement| exits(self.file, statement))
-            || leaves_early(around)
-            || coroutines::ending_of_suite(semantics, self.file.project, around) == Ending::Never
+        let around = span.suite.get(span.index);
+        if around.is_some_and(|statement| self.file.tasks.is_end(self.file, statement))
+            || (self.file.tasks).is_cut_off(self.file, span.suite, span.index + 1)
         {
             return Ok(None);
         }
+        let semantics = &self.file.semantics;
         // Of two tasks under one name, an `await` at the end would wait for the last one only.
         let bound_again = span.is_direct
             && existing.is_some_and(|name| {

@@ -1,6 +1,5 @@
 //! AF801 dangling-task: a task that nothing refers to can be collected before it is done.
 
-use asyncfix_analysis::answers::entry_point::lives_as_long_as_loop;
 use asyncfix_analysis::answers::intent;
 use asyncfix_analysis::answers::task::{is_kept_somewhere, is_loop, makes_task, may_be_loop};
 use asyncfix_analysis::candidate::Candidate;
@@ -137,7 +136,7 @@ impl Codemod for DanglingTask {
             }
             Fate::Collected(name) => {
                 if let Owner::Function(function) = owner
-                    && lives_as_long_as_loop(file, function)
+                    && file.tasks.lives_as_long_as_loop(file, function)
                 {
                     return None;
                 }
@@ -150,7 +149,7 @@ impl Codemod for DanglingTask {
                 // The variable refers to it as long as the loop runs.
                 if let Owner::Function(function) = owner
                     && !dangling.may_await()
-                    && lives_as_long_as_loop(file, function)
+                    && file.tasks.lives_as_long_as_loop(file, function)
                     && is_bound_once(site, function, &name.id)
                 {
                     return None;

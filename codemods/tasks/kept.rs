@@ -2,21 +2,16 @@
 
 use asyncfix_analysis::answers::coroutines::{self, Ending};
 use asyncfix_analysis::answers::duration::takes_long;
-use asyncfix_analysis::answers::entry_point::is_entry_point;
-use asyncfix_analysis::answers::task::makes_task;
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_analysis::settings::TaskStrategy;
 use asyncfix_syntax::queries::last_name;
-use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::{Owner, Place, Site};
 use asyncfix_syntax::words::snake_case;
 use ruff_diagnostics::Edit;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 
-use super::leaving::cancels_all;
 use super::{elements, keepers};
 use crate::edit::aligned::realigned;
 use crate::edit::insertion::Slot;
@@ -105,15 +100,18 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     pub(super) fn may_await(&self) -> bool {
         let is_wanted = match self.file.settings.task_strategy {
             TaskStrategy::Auto => {
-                is_entry_point(self.file, self.owner)
-                    && self.ending() == Ending::Ends
-                    && !self.takes_long()
+                self.is_entry_point() && self.ending() == Ending::Ends && !self.takes_long()
             }
             TaskStrategy::Await => self.file.is_async(self.owner) && self.ending() != Ending::Never,
             TaskStrategy::Set => false,
         };
         // To await a task that the program has cancelled raises `CancelledError`.
-        is_wanted && !cancels_all(self.file, self.body())
+        let memory = &self.file.tasks;
+        is_wanted && !memory.cancels_all(self.file, self.owner, self.body())
+    }
+
+    fn is_entry_point(&self) -> bool {
+        self.file.tasks.is_entry_point(self.file, self.owner)
     }
 
     /// How the coroutine of the task ends.
@@ -196,7 +194,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         match self.owner {
             Owner::Module => true,
             Owner::Function(_) => match self.file.settings.task_strategy {
-                TaskStrategy::Auto => is_entry_point(self.file, self.owner),
+                TaskStrategy::Auto => self.is_entry_point(),
                 TaskStrategy::Await => self.file.is_async(self.owner),
                 TaskStrategy::Set => false,
             },
@@ -207,15 +205,10 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     /// Whether the task has to be told apart from others of the code around: from one that has a variable already, or
     /// from one that is dropped as well.
     fn has_tasks_beside(&self) -> bool {
-        let mut tasks = Tasks {
-            file: self.file,
-            bound: 0,
-            dropped: Vec::new(),
-        };
-        tasks.visit_body(self.body());
+        let tasks = self.file.tasks.beside(self.file, self.owner, self.body());
         tasks.bound > 0
             || self.names_each_task() && tasks.dropped.len() > 1
-            || self.is_typed() && tasks.give_another_type(self.call)
+            || self.is_typed() && tasks.give_another_type(self.file, self.call)
     }
 
     /// `async with asyncio.TaskGroup() as tg:` around the call takes the task.
@@ -464,82 +457,6 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         let blank = newline.repeat(if definition { 2 } else { 1 });
         edits.push(Edit::insertion(format!("{value}{newline}{blank}"), at));
         Ok(edits)
-    }
-}
-
-/// What the task of a coroutine gives, as far as it is told from the code.
-#[derive(PartialEq, Eq)]
-enum Given {
-    /// Anything: the function has no annotation.
-    Any,
-    /// What this annotation says.
-    Annotated(String),
-    /// What this function gives.
-    Of(String),
-}
-
-/// Looks for the tasks that code makes, and for what becomes of them.
-struct Tasks<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    /// How many have a variable.
-    bound: usize,
-    /// What those give that are dropped.
-    dropped: Vec<Given>,
-}
-
-impl Tasks<'_, '_, '_> {
-    /// Whether one of those that are dropped has a result of another type than the one that `call` makes: a variable has
-    /// one type.
-    fn give_another_type(&self, call: &ast::ExprCall) -> bool {
-        let own = self.result_of(call);
-        let mut others = self.dropped.iter();
-        others.any(|other| own != *other && own != Given::Any && *other != Given::Any)
-    }
-
-    fn result_of(&self, call: &ast::ExprCall) -> Given {
-        let Some(Expr::Call(coroutine)) = call.arguments.args.first() else {
-            return Given::Any;
-        };
-        let semantics = &self.file.semantics;
-        let function = semantics.function_in_sight(&coroutine.func);
-        let node = function
-            .as_ref()
-            .and_then(|function| function.node(semantics.db()));
-        let of_function = || Given::Of(self.file.text(&*coroutine.func).to_owned());
-        match node.map(|node| node.returns.as_deref()) {
-            Some(None) => Given::Any,
-            Some(Some(Expr::NoneLiteral(_))) => Given::Annotated("None".to_owned()),
-            Some(Some(returns)) => match last_name(returns) {
-                Some(name) => Given::Annotated(name.to_owned()),
-                None => of_function(),
-            },
-            None => of_function(),
-        }
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Tasks<'_, 'a, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let (target, value) = match node {
-            AnyNodeRef::StmtExpr(statement) => (None, &*statement.value),
-            AnyNodeRef::StmtAssign(assign) => match assign.targets.as_slice() {
-                [Expr::Name(name)] => (Some(name), &*assign.value),
-                _ => return TraversalSignal::Traverse,
-            },
-            _ => return own_code(node),
-        };
-        if let Expr::Call(call) = value
-            && makes_task(self.file, call)
-        {
-            match target {
-                Some(name) if name.id != "_" => self.bound += 1,
-                _ => {
-                    let result = self.result_of(call);
-                    self.dropped.push(result);
-                }
-            }
-        }
-        TraversalSignal::Traverse
     }
 }
 

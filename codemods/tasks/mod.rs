@@ -2,9 +2,11 @@
 
 mod at_end;
 mod available;
+mod beside;
 pub mod dangling;
 mod elements;
 pub(crate) mod factory;
 mod keepers;
 mod kept;
 mod leaving;
+pub(crate) mod memory;

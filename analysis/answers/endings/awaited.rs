@@ -8,7 +8,8 @@ use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::DefinitionKind;
 
 use super::Obstacle;
-use super::endless::{has_limit, is_infinite};
+use super::endless::is_infinite;
+use super::limits::has_limit;
 use super::look::{ALIASES, LIMITED_DEPTH, LOCKED_DEPTH, Look, root_of};
 use super::table::{ends, ends_with_arguments, is_one_of};
 use super::threads::in_thread;
@@ -19,7 +20,7 @@ impl<'s> Look<'s, '_> {
         let name = last_name(&call.func).unwrap_or_default();
         if ends_with_arguments(self.semantics, &call.func) {
             let waits_for = name == "wait_for";
-            let is_timed = waits_for && has_limit(call, "1");
+            let is_timed = waits_for && has_limit(self.semantics, call, "1");
             self.timed += usize::from(is_timed);
             let given = if waits_for { 1 } else { usize::MAX };
             for argument in call.arguments.args.iter().take(given) {
@@ -32,7 +33,7 @@ impl<'s> Look<'s, '_> {
             return;
         }
         if self.means(&call.func, &TABLE.as_elements) {
-            let is_timed = has_limit(call, "timeout");
+            let is_timed = has_limit(self.semantics, call, "timeout");
             self.timed += usize::from(is_timed);
             if let Some(elements) = call.arguments.args.first() {
                 self.awaited_elements(elements, ALIASES);
@@ -206,13 +207,18 @@ impl<'s> Look<'s, '_> {
                 };
                 self.take_turns(&method.value, deepest);
                 // Where it does not stand before a block, somebody else may have to give it back.
-                if TABLE.meeting_methods.contains(name) && !self.is_own(&method.value) {
+                let is_own = self.is_own(&method.value);
+                if TABLE.meeting_methods.contains(name) && !is_own {
                     self.doubt(Obstacle::Waits, callee);
+                } else if TABLE.meeting_methods.contains(name) && TABLE.locks.contains(&class) {
+                    self.acquires(&method.value, callee);
                 }
                 return;
             }
             if TABLE.meeting.contains(&class) {
-                if !self.is_own(&method.value) {
+                if self.is_own(&method.value) {
+                    self.meets_itself(method, callee);
+                } else {
                     self.doubt(Obstacle::Waits, callee);
                 }
                 return;

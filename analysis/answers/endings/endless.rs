@@ -1,8 +1,6 @@
-//! What has no end, and is no endless loop to look at: sleeping for ever, items without end, functions that call each
-//! other in a round.
+//! What has no end, and is no endless loop to look at: sleeping for ever, functions that call each other in a round.
 
-use asyncfix_syntax::queries::argument;
-use ruff_python_ast::{self as ast, Expr, Number};
+use ruff_python_ast::{Expr, Number};
 use ruff_text_size::Ranged;
 use ty_python_core::definition::Definition;
 
@@ -10,30 +8,6 @@ use super::look::Look;
 use crate::facts::loops::leaves_before;
 use crate::resolve::bindings::Origin;
 use crate::resolve::semantics::Semantics;
-
-/// How many items a `for` loop goes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Items {
-    /// As many as there are.
-    Some,
-    /// As many as it takes until something comes.
-    Unknown,
-    /// There is no end of them.
-    Endless,
-}
-
-/// How many items what a call gives has, numbered or not.
-pub(super) fn items(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Items {
-    let is = |path: &str| semantics.means(&call.func, &[path]);
-    match &*call.arguments.args {
-        [Expr::Call(inner), ..] if is("builtins.enumerate") => items(semantics, inner),
-        [_, _] if is("builtins.iter") => Items::Unknown,
-        [_] if is("itertools.cycle") => Items::Endless,
-        [_] if call.arguments.keywords.is_empty() && is("itertools.repeat") => Items::Endless,
-        _ if is("itertools.count") => Items::Endless,
-        _ => Items::Some,
-    }
-}
 
 /// A function on the way to the code that is looked at.
 pub(super) struct Entered<'db> {
@@ -60,13 +34,6 @@ impl<'db> Look<'_, 'db> {
             .is_some_and(|one| (one.branches, one.loops) == (self.branches, self.loops));
         is_as_before && round.iter().all(|one| one.is_always)
     }
-}
-
-/// Whether a call has a time limit: at this place, or by name, and not `None`.
-pub(super) fn has_limit(call: &ast::ExprCall, place: &str) -> bool {
-    argument(call, place)
-        .or_else(|| argument(call, "timeout"))
-        .is_some_and(|limit| !limit.is_none_literal_expr())
 }
 
 /// Whether a number is seen to be infinite: `float("inf")`, `math.inf`, or a name for one of them.

@@ -10,11 +10,15 @@ use ruff_python_ast::visitor::source_order::{
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
+use ty_python_core::ProgramFile;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
-use super::endless::{Entered, Items, items};
+use super::endless::Entered;
+use super::items::Items;
+use super::limits::limits_time;
 use super::table::{is_one_of, means_one_of};
 use super::threads::only_awaits_pools;
+use super::turns::{Drive, LoopNames};
 use super::{Doubt, Obstacle, Seen};
 use crate::answers::coroutines;
 use crate::answers::timeouts::is_timeout;
@@ -27,7 +31,7 @@ use crate::resolve::definitions::Function;
 use crate::resolve::semantics::{Semantics, contains};
 
 /// How many calls deep a coroutine is followed.
-const DEPTH: usize = 6;
+pub(super) const DEPTH: usize = 6;
 
 /// How many calls deep it counts that it waits for its turn.
 pub(super) const LIMITED_DEPTH: usize = 3;
@@ -69,8 +73,19 @@ pub(super) struct Look<'s, 'db> {
     pub(super) is_enough: fn(&Seen) -> bool,
     /// What is known of the file that the coroutines are made in.
     pub(super) origin: &'s Semantics<'db>,
-    /// The functions that were looked at, each with whether that was in a branch, and how deep it was called.
-    pub(super) looked_at: FxHashMap<(Definition<'db>, bool), usize>,
+    /// The functions that were looked at, each with what it was called in, and how deep that was.
+    pub(super) looked_at: FxHashMap<Definition<'db>, FxHashMap<Visit, usize>>,
+    /// How many items expressions and functions were found to give.
+    pub(super) items: FxHashMap<(ProgramFile<'db>, TextRange), Items>,
+    /// What the `async with` blocks around the code have entered.
+    pub(super) held: Vec<TextRange>,
+}
+
+/// What a call stands in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Visit {
+    is_in_branch: bool,
+    is_timed: bool,
 }
 
 impl<'s, 'db> Look<'s, 'db> {
@@ -95,6 +110,8 @@ impl<'s, 'db> Look<'s, 'db> {
             is_enough,
             origin: semantics,
             looked_at: FxHashMap::default(),
+            items: FxHashMap::default(),
+            held: Vec::new(),
         }
     }
 
@@ -240,39 +257,71 @@ impl<'s, 'db> Look<'s, 'db> {
             self.doubt(Obstacle::Decorated, callee);
             return;
         }
-        // A function that calls itself, or is called again, says nothing new further down; but in a branch it says
-        // less.
         let definition = function.definition();
-        let is_in_branch = self.branches > 0;
         if self.is_round(definition, callee) {
             self.never_ends(callee);
             return;
         }
-        let was_looked_at = |in_branch: bool| {
-            let before = self.looked_at.get(&(definition, in_branch));
-            before.is_some_and(|depth| *depth <= self.depth + 1)
-        };
-        if was_looked_at(false) || is_in_branch && was_looked_at(true) {
+        if self.was_looked_at(definition, self.depth + 1) {
             return;
         }
-        // What is done under a time limit has to be looked at again where there is none.
-        if self.timed == 0 {
-            self.looked_at
-                .insert((definition, is_in_branch), self.depth + 1);
-        }
+        self.notes_look_at(definition, self.depth + 1);
         self.path.push(Entered {
             function: definition,
             branches: self.branches,
             loops: self.loops,
             is_always: false,
         });
-        let mut look = Look {
-            semantics: &own,
+        let mut inner = self.within(&own, node);
+        inner.depth += 1;
+        inner.look_at(&node.body);
+        self.back_from(inner);
+        self.path.pop();
+        // What does nothing but to hand something to a pool of threads waits for one of them.
+        self.seen.is_limited |= self.depth == 0 && only_awaits_pools(&own, node);
+    }
+
+    /// Whether a function was looked at before, called no deeper than this. That it calls itself, or is called again,
+    /// says nothing new further down; but in a branch it says less, and under a time limit as well.
+    pub(super) fn was_looked_at(&self, function: Definition<'db>, depth: usize) -> bool {
+        let (is_in_branch, is_timed) = (self.branches > 0, self.timed > 0);
+        self.looked_at.get(&function).is_some_and(|visits| {
+            visits.iter().any(|(visit, before)| {
+                *before <= depth
+                    && (is_in_branch || !visit.is_in_branch)
+                    && (is_timed || !visit.is_timed)
+            })
+        })
+    }
+
+    /// Takes note that a function is looked at.
+    pub(super) fn notes_look_at(&mut self, function: Definition<'db>, depth: usize) {
+        let visit = Visit {
+            is_in_branch: self.branches > 0,
+            is_timed: self.timed > 0,
+        };
+        self.looked_at
+            .entry(function)
+            .or_default()
+            .insert(visit, depth);
+    }
+
+    /// A look at the body of a function, which takes over what was found out so far. It goes back by [`Self::back_from`].
+    pub(super) fn within<'i>(
+        &mut self,
+        own: &'i Semantics<'db>,
+        node: &'i ast::StmtFunctionDef,
+    ) -> Look<'i, 'db>
+    where
+        's: 'i,
+    {
+        Look {
+            semantics: own,
             project: self.project,
             is_thrifty: self.is_thrifty,
             function: Some(node.range()),
             body: &node.body,
-            depth: self.depth + 1,
+            depth: self.depth,
             timed: self.timed,
             branches: self.branches,
             loops: self.loops,
@@ -281,14 +330,22 @@ impl<'s, 'db> Look<'s, 'db> {
             is_enough: self.is_enough,
             origin: self.origin,
             looked_at: std::mem::take(&mut self.looked_at),
-        };
-        look.visit_body(&node.body);
-        self.seen = look.seen;
-        self.looked_at = look.looked_at;
-        self.path = look.path;
-        self.path.pop();
-        // What does nothing but to hand something to a pool of threads waits for one of them.
-        self.seen.is_limited |= self.depth == 0 && only_awaits_pools(&own, node);
+            items: std::mem::take(&mut self.items),
+            held: Vec::new(),
+        }
+    }
+
+    /// Takes back what a look at a function has found out.
+    pub(super) fn back_from(&mut self, inner: Look<'_, 'db>) {
+        self.seen = inner.seen;
+        self.looked_at = inner.looked_at;
+        self.items = inner.items;
+        self.path = inner.path;
+    }
+
+    /// Looks at statements.
+    pub(super) fn look_at(&mut self, body: &[Stmt]) {
+        self.visit_body(body);
     }
 
     /// What it says of a coroutine that it is given this.
@@ -371,13 +428,6 @@ impl<'s, 'db> Look<'s, 'db> {
         })
     }
 
-    /// Whether a context manager limits the time of what is in it: without a number it does not.
-    fn limits_time(manager: &Expr) -> bool {
-        let is_unlimited = matches!(manager, Expr::Call(call)
-            if call.arguments.args.first().is_some_and(Expr::is_none_literal_expr));
-        is_timeout(manager) && !is_unlimited
-    }
-
     fn entered(&mut self, manager: &Expr) {
         if is_timeout(manager) {
             return;
@@ -396,6 +446,11 @@ impl<'s, 'db> Look<'s, 'db> {
             return;
         }
         if is_one(&TABLE.locks, &TABLE.locking_words) {
+            // No lock of asyncio lets in twice whoever holds it.
+            let is_lock = class.is_some_and(|class| TABLE.locks.contains(&class));
+            if is_lock && self.holds(manager) {
+                self.never_ends(manager);
+            }
             self.take_turns(manager, LOCKED_DEPTH);
             return;
         }
@@ -436,13 +491,11 @@ impl<'s, 'db> Look<'s, 'db> {
 
     /// What it says of a loop that goes on while something awaits.
     fn polls(&mut self, test: &Expr, body: &[Stmt]) {
-        let mut names = LoopNames::default();
-        names.visit_expr(test);
-        let read = std::mem::take(&mut names.read);
-        names.visit_body(body);
-        // What the loop itself counts or empties, comes to an end; what others change, may not.
-        if read.is_disjoint(&names.written) {
-            self.doubt(Obstacle::Polls, test);
+        match LoopNames::of(test, body).drive() {
+            // What the loop itself counts or empties, comes to an end; what others change, may not.
+            Drive::Itself => {}
+            Drive::Growing => self.doubt(Obstacle::Grows, test),
+            Drive::Nothing => self.doubt(Obstacle::Polls, test),
         }
     }
 
@@ -503,39 +556,6 @@ pub(super) fn root_of(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// The names that a loop reads, and those that it gives something else, or takes something from.
-#[derive(Default)]
-pub(super) struct LoopNames<'a> {
-    pub(super) read: FxHashSet<&'a str>,
-    pub(super) written: FxHashSet<&'a str>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for LoopNames<'a> {
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::Name(name) if name.ctx.is_load() => {
-                self.read.insert(&name.id);
-            }
-            Expr::Name(name) => {
-                self.written.insert(&name.id);
-            }
-            Expr::Call(call) => {
-                if let Expr::Attribute(method) = &*call.func
-                    && let Expr::Name(name) = &*method.value
-                    && matches!(
-                        method.attr.as_str(),
-                        "pop" | "popleft" | "popitem" | "remove" | "discard" | "clear"
-                    )
-                {
-                    self.written.insert(&name.id);
-                }
-            }
-            _ => {}
-        }
-        walk_expr(self, expr);
-    }
-}
-
 /// Whether no decorator stands before a function but those that leave it as it is.
 pub(super) fn is_plain(own: &Semantics<'_>, node: &ast::StmtFunctionDef) -> bool {
     node.decorator_list.iter().all(|decorator| {
@@ -568,7 +588,7 @@ impl<'a> Look<'_, '_> {
     }
 
     /// A loop that goes on until something in it leaves it.
-    fn goes_on(&mut self, header: &Expr, body: &[Stmt]) {
+    pub(super) fn goes_on(&mut self, header: &Expr, body: &[Stmt]) {
         if leaves_loop_by_itself(body) {
             self.doubt(Obstacle::Loops, header);
         } else {
@@ -604,28 +624,25 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
             Stmt::For(inner) => {
                 if inner.is_async {
                     self.iterated(&inner.iter);
-                } else if let Expr::Call(call) = &*inner.iter {
-                    match items(self.semantics, call) {
-                        Items::Endless => self.goes_on(&inner.iter, &inner.body),
-                        Items::Unknown if inner.body.iter().any(coroutines::awaits) => {
-                            self.doubt(Obstacle::Polls, &inner.iter);
-                        }
-                        Items::Unknown | Items::Some => {}
-                    }
+                } else {
+                    self.goes_through(inner);
                 }
                 self.in_loop(|this| walk_stmt(this, statement));
             }
             Stmt::With(with) => {
                 let mut timed = 0;
+                let held = self.held.len();
                 for item in &with.items {
                     if with.is_async {
                         self.entered(&item.context_expr);
+                        self.held.push(item.context_expr.range());
                     }
-                    timed += usize::from(Self::limits_time(&item.context_expr));
+                    timed += usize::from(limits_time(self.semantics, &item.context_expr));
                 }
                 self.timed += timed;
                 walk_stmt(self, statement);
                 self.timed -= timed;
+                self.held.truncate(held);
             }
             Stmt::If(_) | Stmt::Match(_) => self.in_branch(|this| walk_stmt(this, statement)),
             Stmt::Try(inner) => self.tried(inner),
@@ -654,7 +671,15 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
                 self.in_branch(|this| values.for_each(|value| this.visit_expr(value)));
                 return;
             }
-            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+            Expr::ListComp(ast::ExprListComp { generators, .. })
+            | Expr::SetComp(ast::ExprSetComp { generators, .. })
+            | Expr::DictComp(ast::ExprDictComp { generators, .. }) => {
+                self.collects(generators, expr);
+                self.in_loop(|this| walk_expr(this, expr));
+                return;
+            }
+            // What takes from it may leave some.
+            Expr::Generator(_) => {
                 self.in_loop(|this| walk_expr(this, expr));
                 return;
             }

@@ -3,10 +3,14 @@
 
 mod awaited;
 mod endless;
+mod items;
+mod limits;
 mod look;
 mod overridden;
+mod own;
 mod table;
 mod threads;
+mod turns;
 
 use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr, Stmt};
@@ -42,6 +46,10 @@ pub enum Obstacle {
     Decorated,
     /// It may go round as long as it likes.
     Loops,
+    /// It adds to what it goes through.
+    Grows,
+    /// It waits for something that nobody else is seen to do: it has made what it waits with itself.
+    Alone,
     /// It takes what somebody else sends, for as long as they send.
     Streams,
     /// It goes round until somebody else changes something.
@@ -75,7 +83,10 @@ impl Doubt {
             Obstacle::Loops => "it has an endless loop".to_owned(),
             Obstacle::Streams => format!("it reads from `{}`", self.what),
             Obstacle::Polls => format!("it loops while `{}`", self.what),
-            Obstacle::Waits | Obstacle::WaitsForAll => format!("it waits for `{}`", self.what),
+            Obstacle::Grows => format!("it adds to `{}` while it goes through it", self.what),
+            Obstacle::Alone | Obstacle::Waits | Obstacle::WaitsForAll => {
+                format!("it waits for `{}`", self.what)
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::suites_in;
-use ruff_db::parsed::parsed_module;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 
@@ -10,7 +9,6 @@ use super::Obstacle;
 use super::look::Look;
 use crate::resolve::definitions::Function;
 use crate::resolve::functions::only_raises;
-use crate::resolve::semantics::Semantics;
 
 impl<'db> Look<'_, 'db> {
     /// What it says of a coroutine that `callee` is called, which leads to `function`, or to what a subclass has in its
@@ -121,9 +119,7 @@ impl<'db> Look<'_, 'db> {
         let mut found = Vec::new();
         for (path, class) in below {
             let semantics = self.semantics;
-            let file = semantics.beside(path)?;
-            let module = parsed_module(semantics.db(), file.python_file(semantics.db()));
-            let own = Semantics::new(semantics.db(), file, module.load(semantics.db()));
+            let own = semantics.at_file(semantics.beside(path)?);
             let mut definitions = Vec::new();
             methods_in(
                 &own.module().syntax().body,

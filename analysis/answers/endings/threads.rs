@@ -6,12 +6,12 @@ use ruff_python_ast::visitor::source_order::{
     SourceOrderVisitor, TraversalSignal, walk_expr, walk_stmt,
 };
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ruff_text_size::Ranged;
 use rustc_hash::FxHashSet;
 
 use super::Obstacle;
-use super::look::{Look, LoopNames, is_plain, root_of};
+use super::look::{Look, is_plain, root_of};
 use super::table::means_one_of;
+use super::turns::{Drive, LoopNames};
 use crate::facts::loops::{is_endless, leaves_loop_by_itself};
 use crate::resolve::semantics::Semantics;
 
@@ -122,34 +122,18 @@ impl Threaded<'_, '_, '_> {
         if node.is_async
             || definition.file(db).is_stub(db)
             || !is_plain(&own, node)
-            || look.looked_at.contains_key(&(definition, false))
+            || look.was_looked_at(definition, 0)
         {
             return;
         }
-        look.looked_at.insert((definition, false), look.depth);
-        let mut inner = Look {
-            semantics: &own,
-            project: look.project,
-            is_thrifty: look.is_thrifty,
-            function: Some(node.range()),
-            body: &node.body,
-            depth: look.depth,
-            timed: look.timed,
-            branches: look.branches,
-            loops: look.loops,
-            path: Vec::new(),
-            seen: std::mem::take(&mut look.seen),
-            is_enough: look.is_enough,
-            origin: look.origin,
-            looked_at: std::mem::take(&mut look.looked_at),
-        };
+        look.notes_look_at(definition, 0);
+        let mut inner = look.within(&own, node);
         Threaded {
             look: &mut inner,
             depth,
         }
         .visit_body(&node.body);
-        look.seen = inner.seen;
-        look.looked_at = inner.looked_at;
+        look.back_from(inner);
     }
 
     /// Whether a call waits for another thread, as long as that takes, which is noted.
@@ -187,13 +171,11 @@ impl Threaded<'_, '_, '_> {
         if !is_flag(test) {
             return;
         }
-        let mut names = LoopNames::default();
-        names.visit_expr(test);
-        let read = std::mem::take(&mut names.read);
-        names.visit_body(body);
+        let names = LoopNames::of(test, body);
+        let read = &names.read;
         let mut changes = Changes {
-            read: &read,
-            found: !read.is_disjoint(&names.written),
+            read,
+            found: names.drive() != Drive::Nothing,
         };
         changes.visit_body(body);
         let is_own = || root_of(flag(test)).is_some_and(|root| self.look.is_own(root));
