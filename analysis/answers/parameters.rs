@@ -1,22 +1,13 @@
 //! What a function of the project does with what it is given, where no annotation says what that is.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::Ranged;
 
+use super::signature::{Argument, Signature};
 use super::takes_coroutine::{Position, spawns, takes_coroutine};
-use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
 use asyncfix_knowledge::stdlib::is_stdlib;
-
-/// An argument of a call.
-#[derive(Debug, Clone, Copy)]
-pub enum Argument<'a> {
-    /// At this place.
-    At(usize),
-    /// By this name.
-    Named(&'a str),
-}
 
 /// Whether the function that `call` calls awaits what it is given for an argument, or has it awaited, looking into
 /// `calls` more functions that it gives it to. `None` where it gives it to what is not in sight.
@@ -27,45 +18,16 @@ pub fn awaits_parameter(
     calls: usize,
 ) -> Option<bool> {
     let calls = calls.checked_sub(1)?;
-    let db = semantics.db();
-    if let Some(class) = semantics.class_named(&call.func) {
-        let class = Class::of(semantics, class)?;
-        let mut body = class.node().body.iter();
-        let maker = body.find_map(|statement| match statement {
-            Stmt::FunctionDef(function) if function.name.as_str() == "__init__" => Some(function),
-            _ => None,
-        })?;
-        return awaits(&class.own, maker, 1, argument, calls);
-    }
-    let function = semantics.function_in_sight(&call.func)?;
-    let own = semantics.of_function(&function);
-    let node = function.node(db)?;
-    let object = usize::from(own.is_method(node) && call.func.is_attribute_expr());
-    awaits(&own, node, object, argument, calls)
-}
-
-fn awaits(
-    own: &Semantics<'_>,
-    function: &ast::StmtFunctionDef,
-    skipped: usize,
-    argument: Argument<'_>,
-    calls: usize,
-) -> Option<bool> {
-    let parameters = &function.parameters;
-    let parameter = match argument {
-        Argument::Named(name) => parameters.find(name)?,
-        Argument::At(place) => {
-            let positional = parameters.posonlyargs.iter().chain(&parameters.args);
-            positional.skip(skipped).nth(place)?
-        }
-    };
+    let signature = Signature::called(semantics, call)?;
+    let function = signature.node(semantics.db())?;
+    let parameter = signature.takes(function, argument)?;
     let mut uses = Uses {
-        own,
-        name: parameter.name(),
+        own: &signature.own,
+        name: &parameter.name,
         calls,
         ancestors: Vec::new(),
         awaits: false,
-        is_unclear: false,
+        is_unclear: signature.is_wrapped(function),
     };
     uses.visit_body(&function.body);
     match uses {
@@ -136,13 +98,7 @@ impl<'a> Uses<'_, '_, 'a> {
         if package.is_some_and(|package| package == "builtins" || is_stdlib(package)) {
             return Some(false);
         }
-        let mut keywords = call.arguments.keywords.iter();
-        let keyword = keywords.find(|keyword| holds(&keyword.value));
-        let argument = match (place, keyword) {
-            (Some(place), _) => Argument::At(place),
-            (None, Some(keyword)) => Argument::Named(keyword.arg.as_deref()?),
-            (None, None) => return None,
-        };
+        let argument = Argument::of(call, holds)?;
         awaits_parameter(self.own, call, argument, self.calls)
     }
 }
