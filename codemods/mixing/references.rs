@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use asyncfix_analysis::answers::callbacks::{Caller, caller_of_argument};
 use asyncfix_analysis::answers::locks;
-use asyncfix_analysis::answers::parameters::awaits_parameter;
+use asyncfix_analysis::answers::parameters::{awaits_parameter, takes_value};
 use asyncfix_analysis::answers::signature::{Argument, Signature};
 use asyncfix_analysis::answers::takes_coroutine::{self, Position};
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::resolve::Definition;
-use asyncfix_knowledge::libraries::{HANDING_BACK, Library};
-use asyncfix_knowledge::stdlib::is_stdlib;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::awaited::repeats;
 use asyncfix_syntax::queries::is_main_guard;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
@@ -559,14 +558,8 @@ fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Opti
             Position::First => index == Some(0),
         });
     }
-    let path = file.semantics.qualified_name(&call.func);
-    let package = path.as_deref().and_then(|path| path.split('.').next());
-    match package {
-        // Whatever is given to these may be awaited, or handed back.
-        Some("contextlib" | "functools") => return None,
-        Some(package) if HANDING_BACK.contains(&package) => return None,
-        Some(package) if package == "builtins" || is_stdlib(package) => return Some(false),
-        _ => {}
+    if let Some(takes_value) = takes_value(&file.semantics, &call.func) {
+        return takes_value.then_some(false);
     }
     if is_method_of_text(file, call) {
         return Some(false);
