@@ -4,19 +4,13 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
 
+use super::signature::{Argument, Signature};
 use super::takes_coroutine::{Position, spawns, takes_coroutine};
-use crate::resolve::definitions::Class;
+use super::uses::{Use, use_of};
 use crate::resolve::semantics::Semantics;
+use asyncfix_knowledge::libraries::HANDING_BACK;
 use asyncfix_knowledge::stdlib::is_stdlib;
-
-/// An argument of a call.
-#[derive(Debug, Clone, Copy)]
-pub enum Argument<'a> {
-    /// At this place.
-    At(usize),
-    /// By this name.
-    Named(&'a str),
-}
+use asyncfix_syntax::site::Site;
 
 /// Whether the function that `call` calls awaits what it is given for an argument, or has it awaited, looking into
 /// `calls` more functions that it gives it to. `None` where it gives it to what is not in sight.
@@ -27,45 +21,20 @@ pub fn awaits_parameter(
     calls: usize,
 ) -> Option<bool> {
     let calls = calls.checked_sub(1)?;
-    let db = semantics.db();
-    if let Some(class) = semantics.class_named(&call.func) {
-        let class = Class::of(semantics, class)?;
-        let mut body = class.node().body.iter();
-        let maker = body.find_map(|statement| match statement {
-            Stmt::FunctionDef(function) if function.name.as_str() == "__init__" => Some(function),
-            _ => None,
-        })?;
-        return awaits(&class.own, maker, 1, argument, calls);
+    let signature = Signature::called(semantics, call)?;
+    let function = signature.node(semantics.db())?;
+    let parameter = signature.takes(function, argument)?;
+    // What stands in its place is not in sight.
+    if is_left_open(&function.body) {
+        return None;
     }
-    let function = semantics.function_in_sight(&call.func)?;
-    let own = semantics.of_function(&function);
-    let node = function.node(db)?;
-    let object = usize::from(own.is_method(node) && call.func.is_attribute_expr());
-    awaits(&own, node, object, argument, calls)
-}
-
-fn awaits(
-    own: &Semantics<'_>,
-    function: &ast::StmtFunctionDef,
-    skipped: usize,
-    argument: Argument<'_>,
-    calls: usize,
-) -> Option<bool> {
-    let parameters = &function.parameters;
-    let parameter = match argument {
-        Argument::Named(name) => parameters.find(name)?,
-        Argument::At(place) => {
-            let positional = parameters.posonlyargs.iter().chain(&parameters.args);
-            positional.skip(skipped).nth(place)?
-        }
-    };
     let mut uses = Uses {
-        own,
-        name: parameter.name(),
+        own: &signature.own,
+        name: &parameter.name,
         calls,
         ancestors: Vec::new(),
         awaits: false,
-        is_unclear: false,
+        is_unclear: signature.is_wrapped(function),
     };
     uses.visit_body(&function.body);
     match uses {
@@ -75,6 +44,15 @@ fn awaits(
         } => None,
         _ => Some(false),
     }
+}
+
+/// Whether a function says nothing of what it does.
+fn is_left_open(body: &[Stmt]) -> bool {
+    body.iter().all(|statement| match statement {
+        Stmt::Expr(statement) => statement.value.is_literal_expr(),
+        Stmt::Pass(_) | Stmt::Raise(_) => true,
+        _ => false,
+    })
 }
 
 /// Looks for what becomes of a parameter.
@@ -89,61 +67,84 @@ struct Uses<'s, 'db, 'a> {
 
 impl<'a> Uses<'_, '_, 'a> {
     fn use_at(&mut self, node: AnyNodeRef<'a>) {
-        let mut child = node;
-        for around in self.ancestors.iter().rev() {
-            match around {
-                AnyNodeRef::ExprAwait(_) => self.awaits = true,
-                AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
-                    match self.given_to(call, node) {
-                        Some(true) => self.awaits = true,
-                        Some(false) => {}
-                        None => self.is_unclear = true,
-                    }
-                    return;
-                }
-                AnyNodeRef::Arguments(_)
-                | AnyNodeRef::Keyword(_)
-                | AnyNodeRef::ExprStarred(_)
-                | AnyNodeRef::ExprList(_)
-                | AnyNodeRef::ExprTuple(_)
-                | AnyNodeRef::ExprSet(_) => {}
-                // It is kept, or given back: somebody else may await it.
-                AnyNodeRef::StmtAssign(assign) => {
-                    self.is_unclear |= !assign.targets.iter().all(Expr::is_attribute_expr);
-                    return;
-                }
-                AnyNodeRef::StmtReturn(_) => {
-                    self.is_unclear = true;
-                    return;
-                }
-                _ => return,
-            }
-            child = *around;
+        let site = Site {
+            ancestors: &self.ancestors,
+            node,
+        };
+        let is_matched = matches!(site.parent(), Some(AnyNodeRef::StmtMatch(_)));
+        match use_of(&site) {
+            Use::Dropped | Use::Plain if !is_matched => return,
+            _ => {}
+        }
+        // Whoever else has it, such as what reads the attribute that it is put into, may await it.
+        match self.is_awaited(&site) {
+            Some(true) => self.awaits = true,
+            Some(false) => {}
+            None => self.is_unclear = true,
         }
     }
 
-    fn given_to(&self, call: &ast::ExprCall, node: AnyNodeRef<'_>) -> Option<bool> {
+    /// Whether it is awaited where it stands, or by what it is given to.
+    fn is_awaited(&self, site: &Site<'_, 'a>) -> Option<bool> {
+        let mut child = site.node;
+        let mut is_inside = false;
+        for around in site.ancestors.iter().rev() {
+            match around {
+                AnyNodeRef::ExprAwait(_) => return Some(true),
+                AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
+                    return self.given_to(call, site.node, is_inside);
+                }
+                // What is called is no coroutine.
+                AnyNodeRef::ExprCall(_) if !is_inside => return Some(false),
+                AnyNodeRef::Arguments(_)
+                | AnyNodeRef::Keyword(_)
+                | AnyNodeRef::ExprIf(_)
+                | AnyNodeRef::ExprBoolOp(_) => {}
+                AnyNodeRef::ExprStarred(_)
+                | AnyNodeRef::ExprList(_)
+                | AnyNodeRef::ExprTuple(_)
+                | AnyNodeRef::ExprSet(_) => is_inside = true,
+                _ => return None,
+            }
+            child = *around;
+        }
+        None
+    }
+
+    /// `is_inside` is whether `call` is given a collection with it.
+    fn given_to(
+        &self,
+        call: &ast::ExprCall,
+        node: AnyNodeRef<'_>,
+        is_inside: bool,
+    ) -> Option<bool> {
         let holds = |expr: &Expr| expr.range().contains_range(node.range());
-        let place = call.arguments.args.iter().position(holds);
         if let Some(position) = takes_coroutine(self.own, &call.func) {
+            let place = call.arguments.args.iter().position(holds);
             return Some(position == Position::Every || place == Some(0));
         }
-        if spawns(&call.func) {
+        if is_inside || spawns(&call.func) {
             return None;
         }
-        let package = self.own.qualified_name(&call.func);
-        let package = package.as_deref().and_then(|path| path.split('.').next());
-        if package.is_some_and(|package| package == "builtins" || is_stdlib(package)) {
-            return Some(false);
+        match takes_value(self.own, &call.func) {
+            Some(takes_value) => takes_value.then_some(false),
+            None => awaits_parameter(self.own, call, Argument::of(call, holds)?, self.calls),
         }
-        let mut keywords = call.arguments.keywords.iter();
-        let keyword = keywords.find(|keyword| holds(&keyword.value));
-        let argument = match (place, keyword) {
-            (Some(place), _) => Argument::At(place),
-            (None, Some(keyword)) => Argument::Named(keyword.arg.as_deref()?),
-            (None, None) => return None,
-        };
-        awaits_parameter(self.own, call, argument, self.calls)
+    }
+}
+
+/// Whether a function of the standard library takes what it is given as a value, and neither keeps it nor hands it back,
+/// as some of others do too. `None` for functions of which nothing is known.
+pub fn takes_value(semantics: &Semantics<'_>, callee: &Expr) -> Option<bool> {
+    const KEEPING: [&str; 3] = ["builtins.dict", "builtins.setattr", "types.SimpleNamespace"];
+    let path = semantics.qualified_name(callee)?;
+    match path.split('.').next()? {
+        "contextlib" | "functools" => Some(false),
+        package if HANDING_BACK.contains(&package) => Some(false),
+        package if package == "builtins" || is_stdlib(package) => {
+            Some(!KEEPING.contains(&path.as_str()))
+        }
+        _ => None,
     }
 }
 

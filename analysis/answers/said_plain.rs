@@ -6,8 +6,9 @@ use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr, Operator, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
+use crate::answers::signature::{Argument, Signature};
 use crate::file::ParsedFile;
-use crate::resolve::definitions::Class;
+use crate::resolve::definitions::{Class, defines};
 use crate::resolve::semantics::Semantics;
 
 /// Types that no coroutine is an instance of. Not `object`, and no protocols.
@@ -42,82 +43,91 @@ pub(super) fn is_said_plain(
     range: TextRange,
 ) -> Option<bool> {
     let semantics = &file.semantics;
-    let is_it = |expr: &Expr| expr.range() == range;
-    let positional = &call.arguments.args;
-    let argument = if let Some(place) = positional.iter().position(is_it) {
-        let mut before = positional.iter().take(place);
-        if before.any(Expr::is_starred_expr) {
-            return None;
-        }
-        Argument::At(place)
-    } else {
-        let mut keywords = call.arguments.keywords.iter();
-        let keyword = keywords.find(|keyword| is_it(&keyword.value))?;
-        Argument::Named(keyword.arg.as_ref()?)
-    };
-    if let Some(class) = semantics.class_named(&call.func) {
-        let class = Class::of(semantics, class)?;
-        let annotation = of_field(&class, &argument)?;
-        return Some(is_plain(&class.own, annotation));
+    let db = semantics.db();
+    let argument = Argument::of(call, |expr| expr.range() == range)?;
+    if let Some(signature) = Signature::called(semantics, call) {
+        let node = signature.node(db)?;
+        let annotation = signature.annotation(node, argument)?;
+        return (!signature.is_wrapped(node)).then(|| is_plain(&signature.own, annotation));
     }
-    let function = semantics.function_in_sight(&call.func)?;
-    let own = semantics.of_function(&function);
-    let node = function.node(semantics.db())?;
-    if !node.decorator_list.is_empty() {
+    let class = Class::of(semantics, semantics.class_named(&call.func)?)?;
+    let annotation = of_field(&class, argument)?;
+    Some(is_plain(&class.own, annotation))
+}
+
+/// The annotation of the field of a record that takes an argument when an instance is made.
+fn of_field<'n>(class: &'n Class<'_>, argument: Argument<'_>) -> Option<&'n Expr> {
+    let node = class.node();
+    let makes_itself = |statement| {
+        let mut makers = ["__init__", "__new__"].into_iter();
+        makers.any(|maker| defines(statement, maker))
+    };
+    if !is_record(class) || node.body.iter().any(makes_itself) {
         return None;
     }
-    let object = usize::from(own.is_method(node) && call.func.is_attribute_expr());
-    Some(is_plain(&own, of_parameter(node, object, &argument)?))
-}
-
-/// An argument of a call.
-enum Argument<'a> {
-    /// At this place.
-    At(usize),
-    /// By this name.
-    Named(&'a ast::Identifier),
-}
-
-/// The annotation of the parameter that takes an argument, behind some that the call does not name.
-fn of_parameter<'n>(
-    function: &'n ast::StmtFunctionDef,
-    skipped: usize,
-    argument: &Argument<'_>,
-) -> Option<&'n Expr> {
-    let parameters = &function.parameters;
-    let parameter = match argument {
-        Argument::Named(name) => parameters.find(name)?,
-        Argument::At(place) => {
-            let positional = parameters.posonlyargs.iter().chain(&parameters.args);
-            positional.skip(skipped).nth(*place)?
-        }
-    };
-    parameter.annotation()
-}
-
-/// The annotation of what a class takes for an argument when it makes an instance.
-fn of_field<'n>(class: &'n Class<'_>, argument: &Argument<'_>) -> Option<&'n Expr> {
-    let node = class.node();
-    let mut body = node.body.iter();
-    let maker = body.find_map(|statement| match statement {
-        Stmt::FunctionDef(function) if function.name.as_str() == "__init__" => Some(function),
-        _ => None,
-    });
-    if let Some(maker) = maker {
-        return of_parameter(maker, 1, argument);
+    let mut fields = node.body.iter().filter_map(Stmt::as_ann_assign_stmt);
+    match argument {
+        Argument::Named(name) => fields
+            .find(|field| {
+                let target = field.target.as_name_expr();
+                target.is_some_and(|target| target.id == name)
+            })
+            .map(|field| &*field.annotation),
+        // Which place a field has depends on those before it.
+        Argument::At(place) => fields
+            .map(|field| takes_next(&class.own, field).then_some(&*field.annotation))
+            .take(place + 1)
+            .collect::<Option<Vec<_>>>()?
+            .get(place)
+            .copied(),
     }
-    let is_record = matches!(node.decorator_list.as_slice(), [decorator]
-        if class.own.means(called(decorator), &DATACLASS))
-        && node.bases().is_empty();
-    let mut fields = node.body.iter().filter_map(|statement| match statement {
-        Stmt::AnnAssign(field) if is_record => Some((field.target.as_name_expr()?, field)),
-        _ => None,
-    });
-    let field = match argument {
-        Argument::At(place) => fields.nth(*place),
-        Argument::Named(name) => fields.find(|(target, _)| target.id == name.id),
+}
+
+/// Whether a class is a record whose fields are given in their order.
+fn is_record(class: &Class<'_>) -> bool {
+    const HARMLESS: [&str; 7] = [
+        "eq",
+        "frozen",
+        "match_args",
+        "order",
+        "repr",
+        "slots",
+        "unsafe_hash",
+    ];
+    let node = class.node();
+    let [decorator] = node.decorator_list.as_slice() else {
+        return false;
     };
-    field.map(|(_, field)| &*field.annotation)
+    let is_ordered = match &decorator.expression {
+        Expr::Call(call) => {
+            let mut keywords = call.arguments.keywords.iter();
+            let is_harmless = |name: &ast::Identifier| HARMLESS.contains(&name.as_str());
+            call.arguments.args.is_empty()
+                && keywords.all(|keyword| keyword.arg.as_ref().is_some_and(is_harmless))
+        }
+        _ => true,
+    };
+    is_ordered && class.own.means(called(decorator), &DATACLASS) && node.bases().is_empty()
+}
+
+/// Whether the next positional argument is the value of a field.
+fn takes_next(own: &Semantics<'_>, field: &ast::StmtAnnAssign) -> bool {
+    const NO_FIELDS: [&str; 2] = ["typing.ClassVar", "dataclasses.KW_ONLY"];
+    let is_quoted = field.annotation.is_string_literal_expr();
+    let is_told_otherwise = field.value.as_deref().is_some_and(|value| {
+        let Expr::Call(call) = value else {
+            return false;
+        };
+        let mut keywords = call.arguments.keywords.iter();
+        keywords.any(|keyword| {
+            let name = keyword.arg.as_deref();
+            name.is_none_or(|name| matches!(name, "init" | "kw_only"))
+        })
+    });
+    !is_quoted
+        && !is_told_otherwise
+        && field.target.is_name_expr()
+        && !own.means(map_subscript(&field.annotation), &NO_FIELDS)
 }
 
 /// Whether an annotation names nothing but types that no coroutine is an instance of.

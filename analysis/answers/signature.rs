@@ -10,14 +10,37 @@ use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
 use crate::file::ParsedFile;
-use crate::resolve::definitions::Function;
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
+
+/// An argument of a call.
+#[derive(Debug, Clone, Copy)]
+pub enum Argument<'a> {
+    /// At this place.
+    At(usize),
+    /// By this name.
+    Named(&'a str),
+}
+
+impl<'a> Argument<'a> {
+    /// The one of `call` for which `is_it` holds; `None` for what is unpacked, and for what stands behind that.
+    pub fn of(call: &'a ast::ExprCall, is_it: impl Fn(&Expr) -> bool) -> Option<Self> {
+        let positional = &call.arguments.args;
+        if let Some(place) = positional.iter().position(&is_it) {
+            let mut until = positional.iter().take(place + 1);
+            return (!until.any(Expr::is_starred_expr)).then_some(Self::At(place));
+        }
+        let mut keywords = call.arguments.keywords.iter();
+        let keyword = keywords.find(|keyword| is_it(&keyword.value))?;
+        Some(Self::Named(keyword.arg.as_deref()?))
+    }
+}
 
 /// The signature of a function that is called.
 pub struct Signature<'db> {
     function: Function<'db>,
     /// The semantics of its file.
-    own: Semantics<'db>,
+    pub(super) own: Semantics<'db>,
     /// How many of its parameters the call does not name.
     skipped: usize,
 }
@@ -26,17 +49,47 @@ impl<'db> Signature<'db> {
     /// That of what `callee` means, called with `given` positional arguments; `None` where it is not
     /// in sight.
     pub fn of(semantics: &Semantics<'db>, callee: &Expr, given: usize) -> Option<Self> {
-        let function = semantics.function(callee)?;
+        Self::named(semantics, callee, given, semantics.function(callee)?)
+    }
+
+    /// That of the function of the project that `call` calls, or that runs first when it makes an object, told without
+    /// inferring the code around. `None` where it is not in sight, or there are several.
+    pub(super) fn called(semantics: &Semantics<'db>, call: &ast::ExprCall) -> Option<Self> {
+        let Some(class) = semantics.class_named(&call.func) else {
+            let function = semantics.function_in_sight(&call.func)?;
+            return Self::named(semantics, &call.func, call.arguments.args.len(), function);
+        };
+        let function = Class::of(semantics, class)?.constructor()?;
+        let takes_arguments = function.node(semantics.db())?.name.as_str() == "__init__";
+        let own = semantics.of_function(&function);
+        takes_arguments.then_some(Self {
+            function,
+            own,
+            skipped: 1,
+        })
+    }
+
+    fn named(
+        semantics: &Semantics<'db>,
+        callee: &Expr,
+        given: usize,
+        function: Function<'db>,
+    ) -> Option<Self> {
         let node = function.node(semantics.db())?;
         let own = semantics.of_function(&function);
-        let is_static = node
-            .decorator_list
-            .iter()
-            .any(|decorator| own.means(&decorator.expression, &["builtins.staticmethod"]));
-        // `Class.method(instance, item)` names all of them.
-        let parameters = node.parameters.posonlyargs.len() + node.parameters.args.len();
-        let has_room = given < parameters || node.parameters.vararg.is_some();
-        let is_bound = own.is_method(node) && !is_static && callee.is_attribute_expr() && has_room;
+        let is_bound = match callee {
+            Expr::Attribute(method) if own.is_method(node) => match kind_of(&own, node) {
+                Some(MethodKind::Static) => false,
+                Some(MethodKind::OfClass) => true,
+                // `Class.method(instance, item)` names all of them.
+                None => {
+                    let parameters = node.parameters.posonlyargs.len() + node.parameters.args.len();
+                    let has_room = given < parameters || node.parameters.vararg.is_some();
+                    has_room && semantics.class_named(&method.value).is_none()
+                }
+            },
+            _ => false,
+        };
         Some(Self {
             function,
             own,
@@ -44,43 +97,59 @@ impl<'db> Signature<'db> {
         })
     }
 
+    /// The function, in the file it is defined in.
+    pub(super) fn node<'a>(&'a self, db: &'a dyn Db) -> Option<&'a ast::StmtFunctionDef> {
+        self.function.node(db)
+    }
+
+    /// Whether a decorator may make something else of the function.
+    pub(super) fn is_wrapped(&self, node: &ast::StmtFunctionDef) -> bool {
+        !node.decorator_list.is_empty() && kind_of(&self.own, node).is_none()
+    }
+
     /// What the parameter is called that takes the positional argument with this index.
     pub fn parameter(&self, db: &'db dyn Db, index: usize) -> Option<String> {
-        let node = self.function.node(db)?;
-        let parameter = self.positional(node, index)?;
-        let is_variadic = node.parameters.vararg.as_deref() == Some(parameter);
-        (!is_variadic).then(|| parameter.name.to_string())
+        let parameter = self.takes(self.node(db)?, Argument::At(index))?;
+        Some(parameter.name.to_string())
     }
 
-    fn positional<'n>(
+    /// The parameter that takes an argument, and nothing else.
+    pub(super) fn takes<'n>(
         &self,
         node: &'n ast::StmtFunctionDef,
-        index: usize,
+        argument: Argument<'_>,
     ) -> Option<&'n ast::Parameter> {
         let parameters = &node.parameters;
-        parameters
-            .posonlyargs
-            .iter()
-            .chain(&parameters.args)
-            .nth(index + self.skipped)
-            .map(|parameter| &parameter.parameter)
-            .or(parameters.vararg.as_deref())
+        let parameter = match argument {
+            Argument::At(index) => {
+                let mut positional = parameters.posonlyargs.iter().chain(&parameters.args);
+                positional.nth(index + self.skipped)
+            }
+            Argument::Named(name) => {
+                let mut named = parameters.args.iter().chain(&parameters.kwonlyargs);
+                named.find(|parameter| parameter.name() == name)
+            }
+        };
+        parameter.map(|parameter| &parameter.parameter)
     }
 
-    /// Whether the parameter that takes the positional argument with this index, or this keyword, takes
-    /// something to await. `None` where its annotation does not say.
-    pub fn takes_awaitable(
+    /// What the function says that an argument is.
+    pub(super) fn annotation<'n>(
         &self,
-        db: &'db dyn Db,
-        index: usize,
-        keyword: Option<&str>,
-    ) -> Option<bool> {
-        let node = self.function.node(db)?;
-        let parameter = match keyword {
-            Some(name) => &node.parameters.find(name)?.parameter,
-            None => self.positional(node, index)?,
+        node: &'n ast::StmtFunctionDef,
+        argument: Argument<'_>,
+    ) -> Option<&'n Expr> {
+        let others = || match argument {
+            Argument::At(_) => node.parameters.vararg.as_deref(),
+            Argument::Named(_) => node.parameters.kwarg.as_deref(),
         };
-        let annotation = parameter.annotation.as_deref()?;
+        let parameter = self.takes(node, argument).or_else(others)?;
+        parameter.annotation()
+    }
+
+    /// Whether the parameter that takes an argument takes something to await. `None` where its annotation does not say.
+    pub fn takes_awaitable(&self, db: &'db dyn Db, argument: Argument<'_>) -> Option<bool> {
+        let annotation = self.annotation(self.node(db)?, argument)?;
         let names: Vec<&Expr> = names_in(annotation).collect();
         let awaitable = [
             "typing.Awaitable",
@@ -104,46 +173,34 @@ impl<'db> Signature<'db> {
 
     /// The annotation of what the function gives, for code of `owner` in `file`.
     pub fn returns(&self, file: &ParsedFile<'_, 'db>, owner: Owner<'_>) -> Option<String> {
-        let node = self.function.node(file.semantics.db())?;
+        let node = self.node(file.semantics.db())?;
         self.text(file, owner, node.returns.as_deref()?)
     }
 
     /// The annotation of what awaiting a call of the function gives.
     pub fn gives(&self, file: &ParsedFile<'_, 'db>, owner: Owner<'_>) -> Option<String> {
-        let node = self.function.node(file.semantics.db())?;
+        let node = self.node(file.semantics.db())?;
         node.is_async.then(|| self.returns(file, owner))?
     }
 
     /// Whether some of its annotations are missing.
     pub fn is_incomplete(&self, db: &'db dyn Db) -> bool {
-        let Some(node) = self.function.node(db) else {
+        let Some(node) = self.node(db) else {
             return true;
         };
         let mut parameters = node.parameters.iter().skip(self.skipped);
         node.returns.is_none() || parameters.any(|parameter| parameter.annotation().is_none())
     }
 
-    /// The annotation of the parameter that takes the positional argument with this index.
-    pub fn annotation_at(
+    /// The text of what the function says that an argument is, for code of `owner` in `file`.
+    pub fn annotation_for(
         &self,
         file: &ParsedFile<'_, 'db>,
         owner: Owner<'_>,
-        index: usize,
+        argument: Argument<'_>,
     ) -> Option<String> {
-        let node = self.function.node(file.semantics.db())?;
-        self.text(file, owner, self.positional(node, index)?.annotation()?)
-    }
-
-    /// The annotation of the parameter with this name.
-    pub fn annotation_of(
-        &self,
-        file: &ParsedFile<'_, 'db>,
-        owner: Owner<'_>,
-        name: &str,
-    ) -> Option<String> {
-        let node = self.function.node(file.semantics.db())?;
-        let parameter = &node.parameters.find(name)?.parameter;
-        self.text(file, owner, parameter.annotation()?)
+        let node = self.node(file.semantics.db())?;
+        self.text(file, owner, self.annotation(node, argument)?)
     }
 
     /// The text of an annotation of the function, if it means the same in code of `owner`.
@@ -196,6 +253,26 @@ impl<'db> Signature<'db> {
         let text = source_text(db, self.function.definition.file(db));
         let text = text.as_str().get(annotation.range().to_std_range())?;
         (!text.contains(['\n', '\r'])).then(|| text.to_owned())
+    }
+}
+
+/// What a method is that does not belong to an object.
+enum MethodKind {
+    Static,
+    OfClass,
+}
+
+/// What the only decorator of a function makes of it, where it is one of these.
+fn kind_of(own: &Semantics<'_>, node: &ast::StmtFunctionDef) -> Option<MethodKind> {
+    let [decorator] = node.decorator_list.as_slice() else {
+        return None;
+    };
+    if own.means(&decorator.expression, &["builtins.staticmethod"]) {
+        Some(MethodKind::Static)
+    } else if own.means(&decorator.expression, &["builtins.classmethod"]) {
+        Some(MethodKind::OfClass)
+    } else {
+        None
     }
 }
 

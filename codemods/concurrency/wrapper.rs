@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use asyncfix_analysis::answers::endings;
-use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_analysis::answers::signature::{Argument, Signature};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::{last_name, names_in};
 use asyncfix_syntax::site::{Owner, Place};
@@ -327,11 +327,12 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 (name.clone(), name)
             };
             passed.push(text);
-            let annotation = signature.as_ref().and_then(|signature| match argument.of {
-                ArgOrKeyword::Arg(_) => signature.annotation_at(self.file, self.owner, index),
-                ArgOrKeyword::Keyword(keyword) => {
-                    signature.annotation_of(self.file, self.owner, keyword.arg.as_deref()?)
-                }
+            let annotation = signature.as_ref().and_then(|signature| {
+                let argument = match argument.of {
+                    ArgOrKeyword::Arg(_) => Argument::At(index),
+                    ArgOrKeyword::Keyword(keyword) => Argument::Named(keyword.arg.as_deref()?),
+                };
+                signature.annotation_for(self.file, self.owner, argument)
             });
             draft.parameters.push(Parameter {
                 name,
@@ -454,9 +455,9 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 .unwrap_or_else(|| "item".to_owned());
             draft.parameters.push(Parameter {
                 name: unique(parameter_name(&wish), &mut taken),
-                annotation: signature
-                    .as_ref()
-                    .and_then(|signature| signature.annotation_at(self.file, self.owner, index)),
+                annotation: signature.as_ref().and_then(|signature| {
+                    signature.annotation_for(self.file, self.owner, Argument::At(index))
+                }),
                 value: None,
             });
         }

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use asyncfix_analysis::answers::callbacks::{Caller, caller_of_argument};
 use asyncfix_analysis::answers::locks;
-use asyncfix_analysis::answers::parameters::{Argument, awaits_parameter};
-use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_analysis::answers::parameters::{awaits_parameter, takes_value};
+use asyncfix_analysis::answers::signature::{Argument, Signature};
 use asyncfix_analysis::answers::takes_coroutine::{self, Position};
 use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::resolve::Definition;
-use asyncfix_knowledge::libraries::{HANDING_BACK, Library};
-use asyncfix_knowledge::stdlib::is_stdlib;
+use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::awaited::repeats;
 use asyncfix_syntax::queries::is_main_guard;
 use asyncfix_syntax::site::{Obstacle, Owner, Site};
@@ -310,9 +309,9 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
     fn caller(&self, site: &Site<'_, 'a>) -> Option<Caller> {
         let semantics = &self.file.semantics;
         let around = site.outer()?;
-        let (call, keyword) = match around.node {
-            AnyNodeRef::Keyword(keyword) => (around.outer()?.parent()?, keyword.arg.as_ref()),
-            AnyNodeRef::Arguments(_) => (around.parent()?, None),
+        let call = match around.node {
+            AnyNodeRef::Keyword(_) => around.outer()?.parent()?,
+            AnyNodeRef::Arguments(_) => around.parent()?,
             _ => return None,
         };
         let AnyNodeRef::ExprCall(call) = call else {
@@ -321,12 +320,10 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
         if let Some(known) = caller_of_argument(semantics, &call.func) {
             return Some(known);
         }
-        let mut given = call.arguments.args.iter();
-        let place = given.position(|argument| argument.range() == site.node.range());
+        let argument = Argument::of(call, |argument| argument.range() == site.node.range())?;
         let signature = Signature::of(semantics, &call.func, call.arguments.args.len())?;
-        let name = keyword.map(ast::Identifier::as_str);
-        let takes = signature.takes_awaitable(semantics.db(), place.unwrap_or(0), name);
-        (takes == Some(true) && (place.is_some() || name.is_some())).then_some(Caller::Awaits)
+        let takes = signature.takes_awaitable(semantics.db(), argument);
+        (takes == Some(true)).then_some(Caller::Awaits)
     }
 
     /// Whether an attribute of which nothing is known may be the method that is asked about.
@@ -561,33 +558,16 @@ fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Opti
             Position::First => index == Some(0),
         });
     }
-    let path = file.semantics.qualified_name(&call.func);
-    let package = path.as_deref().and_then(|path| path.split('.').next());
-    match package {
-        // Whatever is given to these may be awaited, or handed back.
-        Some("contextlib" | "functools") => return None,
-        Some(package) if HANDING_BACK.contains(&package) => return None,
-        Some(package) if package == "builtins" || is_stdlib(package) => return Some(false),
-        _ => {}
+    if let Some(takes_value) = takes_value(&file.semantics, &call.func) {
+        return takes_value.then_some(false);
     }
     if is_method_of_text(file, call) {
         return Some(false);
     }
-    let arguments = &call.arguments;
-    let holds = |expr: &Expr| expr.range().contains_range(range);
-    let at = arguments.args.iter().position(holds);
-    let mut keywords = arguments.keywords.iter();
-    let keyword = keywords.find(|keyword| holds(&keyword.value));
-    let name = keyword.and_then(|keyword| keyword.arg.as_deref());
-    let argument = match (at, name) {
-        (Some(at), _) => Argument::At(at),
-        (None, Some(name)) => Argument::Named(name),
-        (None, None) => return None,
-    };
+    let argument = Argument::of(call, |expr| expr.range().contains_range(range))?;
+    let signature = Signature::of(&file.semantics, &call.func, call.arguments.args.len());
     let said =
-        Signature::of(&file.semantics, &call.func, arguments.args.len()).and_then(|signature| {
-            signature.takes_awaitable(file.semantics.db(), at.unwrap_or(0), name)
-        });
+        signature.and_then(|signature| signature.takes_awaitable(file.semantics.db(), argument));
     said.or_else(|| awaits_parameter(&file.semantics, call, argument, CALLS))
 }
 
