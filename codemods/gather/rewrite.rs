@@ -124,7 +124,7 @@ impl Gather<'_, '_, '_, '_> {
                 let rewrite = self.rewrite_bound(argument, target, annotation, consumption)?;
                 Ok(Some(
                     rewrite
-                        .unsafe_if(self.may_hang(Doubt::waits))
+                        .unsafe_if(self.may_hang(Doubt::may_hang))
                         .unsafe_if(self.changes_order()),
                 ))
             }

@@ -36,7 +36,7 @@ const AS_FIRST: [&str; 6] = [
     "itertools.pairwise",
 ];
 
-/// The same for the second one, some of which may be left out. None of the rest ever comes to its end before it.
+/// The same for the second one, some of which may be left out.
 const AS_SECOND: [&str; 4] = [
     "builtins.filter",
     "itertools.dropwhile",
@@ -71,7 +71,7 @@ impl<'db> Look<'_, 'db> {
             match self.items(&part.iter) {
                 Items::Endless => self.never_ends(&part.iter),
                 Items::Unknown if coroutines::awaits_in(collection) => {
-                    self.doubt(Obstacle::Polls, &part.iter)
+                    self.doubt(Obstacle::Polls, &part.iter);
                 }
                 Items::Unknown | Items::Some => {}
             }
@@ -279,7 +279,9 @@ impl<'db> Semantics<'db> {
             Expr::Name(name) => self.bindings(name).unwrap_or_default(),
             Expr::Attribute(attribute) => {
                 let values = self.attribute_values(attribute);
-                values.iter().for_each(|value| found(self, Some(value)));
+                for value in &values {
+                    found(self, Some(value));
+                }
                 if values.is_empty() {
                     self.definitions_named(expr.into())
                 } else {

@@ -75,6 +75,11 @@ impl Doubt {
         self.obstacle >= Obstacle::Streams
     }
 
+    /// Whether it waits for something that may fail to come, whoever has it.
+    pub fn may_hang(&self) -> bool {
+        self.obstacle >= Obstacle::Alone
+    }
+
     /// Why the coroutine may go on, in words that follow "it".
     pub fn reason(&self) -> String {
         match self.obstacle {

@@ -5,7 +5,7 @@ use asyncfix_knowledge::endings::TABLE;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
 use super::Obstacle;
@@ -13,7 +13,7 @@ use super::items::is_same_place;
 use super::look::Look;
 use crate::resolve::semantics::{Semantics, contains};
 
-impl<'db> Look<'_, 'db> {
+impl Look<'_, '_> {
     /// What it says of a coroutine that it calls a method of its own event or queue.
     pub(super) fn meets_itself(&mut self, method: &ast::ExprAttribute, callee: &Expr) {
         let name = method.attr.as_str();
@@ -58,7 +58,7 @@ impl<'db> Look<'_, 'db> {
     /// Whether a block around the code holds this already.
     pub(super) fn holds(&self, lock: &Expr) -> bool {
         let text = self.semantics.text();
-        let text_of = |range: ruff_text_size::TextRange| text.as_str().get(range.to_std_range());
+        let text_of = |range: TextRange| text.as_str().get(range.to_std_range());
         let own = text_of(lock.range());
         matches!(lock, Expr::Name(_) | Expr::Attribute(_))
             && self.held.iter().any(|held| text_of(*held) == own)
@@ -77,7 +77,7 @@ struct Brought<'s, 'db> {
     /// What somebody else may do meanwhile.
     by_others: &'s FxHashSet<String>,
     /// Whether something stands in the coroutine function.
-    is_inside: &'s dyn Fn(ruff_text_size::TextRange) -> bool,
+    is_inside: &'s dyn Fn(TextRange) -> bool,
     found: bool,
 }
 
@@ -96,7 +96,7 @@ impl Brought<'_, '_> {
         let mut arguments = call
             .arguments
             .iter_source_order()
-            .map(|given| given.value());
+            .map(ast::ArgOrKeyword::value);
         if last_name(&call.func).is_some_and(|name| TABLE.timers.contains(name)) {
             return arguments.any(|given| {
                 matches!(given, Expr::Attribute(method)
