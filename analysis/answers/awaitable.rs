@@ -83,22 +83,21 @@ fn calls_made_function(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool 
 /// a plain one: its decorator may look who calls it.
 pub fn is_plain_behind_signatures(file: &ParsedFile<'_, '_>, callee: &Expr) -> bool {
     let semantics = &file.semantics;
-    let Some(function) = semantics.function(callee) else {
-        return false;
-    };
-    let own = semantics.of_function(&function);
-    let is_signature = |node: &ast::StmtFunctionDef| {
-        let mut decorators = node.decorator_list.iter();
-        decorators.any(|decorator| own.is_overload(&decorator.expression))
-    };
-    let Some(node) = function
-        .node(semantics.db())
-        .filter(|node| is_signature(node))
-    else {
-        return false;
-    };
-    let last = own.functions_beside(node).into_iter().last();
-    last.is_some_and(|last| !last.is_async && !is_signature(last))
+    semantics.functions(callee).into_iter().any(|function| {
+        let own = semantics.of_function(&function);
+        let is_signature = |node: &ast::StmtFunctionDef| {
+            let mut decorators = node.decorator_list.iter();
+            decorators.any(|decorator| own.is_overload(&decorator.expression))
+        };
+        let Some(node) = function.node(semantics.db()) else {
+            return false;
+        };
+        let all = own.functions_beside(node);
+        let last = all.last();
+        all.iter()
+            .any(|other| is_signature(other) && other.is_async)
+            && last.is_some_and(|last| !last.is_async && !is_signature(last))
+    })
 }
 
 /// Whether the coroutine function that is called is one of a package that makes them run by themselves where no

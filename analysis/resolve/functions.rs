@@ -126,6 +126,20 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// All functions that a callee may name: also those with several signatures, by each of them.
+    pub fn functions(&self, callee: &Expr) -> Vec<Function<'db>> {
+        if let Expr::Attribute(method) = callee {
+            let signatures = self.signatures_in_sight(method);
+            if signatures.len() > 1 {
+                return signatures;
+            }
+        }
+        let definitions = self.definitions_named(callee.into()).into_iter();
+        definitions
+            .filter_map(|definition| self.function_of(definition))
+            .collect()
+    }
+
     /// The one function that a callee expression names, followed through imports, attributes and
     /// inferred receivers, into other files. `None` when there is none or more than one.
     pub fn function(&self, callee: &Expr) -> Option<Function<'db>> {

@@ -24,34 +24,30 @@ pub fn returns_exceptions(semantics: &Semantics<'_>, callee: &Expr) -> bool {
 }
 
 fn returns_exceptions_to(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> bool {
-    let Some(function) = semantics.function(callee) else {
-        return false;
-    };
-    let Some(node) = function.node(semantics.db()) else {
-        return false;
-    };
-    let own = semantics.of_function(&function);
-    let variants = own.functions_beside(node);
-    let mut annotations = variants.iter().filter_map(|node| node.returns.as_deref());
-    if annotations.any(|annotation| speaks_of_exception(&own, annotation)) {
-        return true;
-    }
-    let mut search = ReturnedExceptions {
-        own: &own,
-        held: Vec::new(),
-        kept: Vec::new(),
-        called: Vec::new(),
-        found: false,
-    };
-    for node in variants {
-        search.visit_body(&node.body);
-    }
-    search.found
-        || depth > 0
-            && search
-                .called
-                .iter()
-                .any(|callee| returns_exceptions_to(&own, callee, depth - 1))
+    semantics.functions(callee).into_iter().any(|function| {
+        let Some(node) = function.node(semantics.db()) else {
+            return false;
+        };
+        let own = semantics.of_function(&function);
+        let variants = own.functions_beside(node);
+        let mut annotations = variants.iter().filter_map(|node| node.returns.as_deref());
+        if annotations.any(|annotation| speaks_of_exception(&own, annotation)) {
+            return true;
+        }
+        let mut search = ReturnedExceptions {
+            own: &own,
+            held: Vec::new(),
+            kept: Vec::new(),
+            called: Vec::new(),
+            found: false,
+        };
+        for node in variants {
+            search.visit_body(&node.body);
+        }
+        let mut called = search.called.iter();
+        search.found
+            || depth > 0 && called.any(|callee| returns_exceptions_to(&own, callee, depth - 1))
+    })
 }
 
 /// Whether an annotation allows an exception itself: `E`, `E | None`, `Optional[E]`, `Union[…]`, quoted or not.
