@@ -41,7 +41,7 @@ fn beside<'a>(
             let functions = suite.iter().filter_map(Stmt::as_function_def_stmt);
             Some(
                 functions
-                    .filter(|other| other.name == function.name)
+                    .filter(|other| other.name.id == function.name.id)
                     .collect(),
             )
         }
