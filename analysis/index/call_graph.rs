@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::file_users::FileUsers;
 use crate::facts::calls::{
     Blocked, Bond, CONDITIONS, Callee, Calls, Class, ClassMember, Function, Need, SharedFile,
-    Target, bound, find,
+    Target, bound, find, is_constructor,
 };
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::facts::value_flow::Place;
@@ -659,11 +659,6 @@ impl Graph {
         }
         overridden
     }
-}
-
-/// Whether a method runs when an object is made.
-pub(super) fn is_constructor(method: &str) -> bool {
-    matches!(method, "__init__" | "__post_init__")
 }
 
 /// The last component of a dotted name.

@@ -3,12 +3,9 @@
 use asyncfix_knowledge::stdlib::is_stdlib;
 use rustc_hash::FxHashSet;
 
-use crate::facts::calls::{Call, Callee, Calls, Path, Target, find};
+use crate::facts::calls::{CONSTRUCTORS, Call, Callee, Calls, Path, Target, find};
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::index::call_graph::{BASES, ClassId, Graph, Id, STEPS};
-
-/// What runs when an object of a class is made.
-const CONSTRUCTORS: [&str; 2] = ["__init__", "__post_init__"];
 
 /// What a path leads to.
 #[derive(Clone, Copy)]

@@ -8,6 +8,7 @@ use ty_python_core::scope::NodeWithScopeRef;
 
 use super::STEPS;
 use super::attribute_facts::Told;
+use crate::facts::calls::CONSTRUCTORS;
 use crate::resolve::definitions::{BASES, Class, Function};
 use crate::resolve::semantics::Semantics;
 use crate::resolve::versions;
@@ -335,7 +336,7 @@ impl<'db> Class<'db> {
         if self.is_swapped() || self.own_method("__new__")?.is_some() {
             return None;
         }
-        let mut methods = ["__init__", "__post_init__"].into_iter();
+        let mut methods = CONSTRUCTORS.into_iter();
         let method = methods.find_map(|name| self.own_method(name).flatten())?;
         self.own.function_of(method)
     }

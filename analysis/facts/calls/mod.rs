@@ -24,6 +24,14 @@ use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
 use serde::{Deserialize, Serialize};
 
+/// The methods that run when an object is made, the first of them that a class has.
+pub(crate) const CONSTRUCTORS: [&str; 2] = ["__init__", "__post_init__"];
+
+/// Whether a method runs when an object is made.
+pub(crate) fn is_constructor(method: &str) -> bool {
+    CONSTRUCTORS.contains(&method)
+}
+
 /// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
 pub(crate) const CONDITIONS: usize = 1;
 

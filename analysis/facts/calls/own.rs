@@ -12,10 +12,10 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
-use super::Target;
 use super::values::Value;
 use super::walk::Walk;
 use super::writer::{STEPS, Writer};
+use super::{Target, is_constructor};
 use crate::facts::scopes::{Binding, Scope};
 
 /// How much of a value is the function's own.
@@ -356,9 +356,8 @@ impl<'a> Question<'_, '_, 'a> {
 impl<'a> Walk<'_, '_, 'a> {
     /// Whether a name is that of the object that the function is a constructor of: nobody else has it yet.
     fn makes(&self, name: &str) -> bool {
-        const CONSTRUCTORS: [&str; 2] = ["__init__", "__post_init__"];
         let own = self.writer.scopes.all.get(self.scope);
-        CONSTRUCTORS.contains(&self.function.name.as_str())
+        is_constructor(&self.function.name)
             && own.is_some_and(|own| {
                 let class = self
                     .writer
