@@ -119,7 +119,7 @@ impl Chain {
     /// given what nobody can change.
     pub fn limit_of_arguments(&self, is_plain: impl Fn(&Need) -> bool) -> Option<Bond> {
         let unknown = self.needs.iter().find(|need| !is_plain(need))?;
-        Some(Bond::Shared(unknown_method(&unknown.written)))
+        Some(unknown_argument(unknown))
     }
 
     /// Whether the function is reported once, where it is defined: it has many callers, and none of them can be
@@ -127,6 +127,16 @@ impl Chain {
     pub fn is_crowded(&self) -> bool {
         self.callers >= MANY && self.limits().is_some()
     }
+}
+
+/// What may happen to what a function needs to know of.
+fn unknown_argument(need: &Need) -> Bond {
+    let written = &need.written;
+    Bond::Shared(if need.is_gone_through {
+        format!("other code may change `{written}` while the thread uses it")
+    } else {
+        unknown_method(written)
+    })
 }
 
 fn unknown_method(written: &str) -> String {
@@ -449,7 +459,7 @@ impl Graph {
             }
             Reason::Needs(id, at) => {
                 let need = self.need((id, at));
-                Bond::Shared(unknown_method(need.map_or("", |need| &need.written)))
+                need.map_or_else(|| Bond::Shared(unknown_method("")), unknown_argument)
             }
         }
     }

@@ -16,7 +16,8 @@ pub(super) type Passing = FxHashMap<Id, Vec<(Id, u32)>>;
 pub(super) struct Needed {
     parameter: Name,
     position: u32,
-    /// The function that calls a method of it in the end, and the number of this need there.
+    is_gone_through: bool,
+    /// The function that calls a method of it, or goes through it, in the end, and the number of this need there.
     origin: (Id, u32),
 }
 
@@ -38,6 +39,7 @@ impl Graph {
                     let needed = Needed {
                         parameter: need.parameter.clone(),
                         position: need.position,
+                        is_gone_through: need.is_gone_through,
                         origin: (id, at),
                     };
                     (id, needed)
@@ -46,7 +48,11 @@ impl Graph {
         }
         while let Some((id, needed)) = pending.pop_front() {
             let all = known.entry(id).or_default();
-            if all.iter().any(|other| other.parameter == needed.parameter) {
+            let is_same = |other: &Needed| {
+                other.parameter == needed.parameter
+                    && other.is_gone_through == needed.is_gone_through
+            };
+            if all.iter().any(is_same) {
                 continue;
             }
             for (caller, call) in passing.get(&id).into_iter().flatten() {
@@ -55,7 +61,12 @@ impl Graph {
                     .and_then(|function| function.calls.get(*call as usize))
                     .map_or(&[][..], |call| &call.passed);
                 for passed in passed.iter().filter(|passed| needed.is_given(passed)) {
-                    let Some(parameters) = &passed.by else {
+                    let by = if needed.is_gone_through {
+                        &passed.changing_by
+                    } else {
+                        &passed.by
+                    };
+                    let Some(parameters) = by else {
                         unknown.push((*caller, Reason::Needs(needed.origin.0, needed.origin.1)));
                         continue;
                     };
@@ -64,6 +75,7 @@ impl Graph {
                         let own = Needed {
                             parameter: parameter.clone(),
                             position: position.unwrap_or(u32::MAX),
+                            is_gone_through: needed.is_gone_through,
                             origin: needed.origin,
                         };
                         pending.push_back((*caller, own));
@@ -90,6 +102,7 @@ impl Graph {
                 parameter: needed.parameter.clone(),
                 position: needed.position,
                 written,
+                is_gone_through: needed.is_gone_through,
             })
         });
         needs.collect()

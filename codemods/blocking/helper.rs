@@ -22,7 +22,9 @@ use ruff_text_size::Ranged;
 
 use crate::blocking::call::{is_awaited, is_silent_test, on_loop};
 use crate::blocking::given::{Given, gives_function};
+use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
+use crate::blocking::state::Collections;
 use crate::blocking::{PITFALL, checked, databases, files, helper_files, series};
 use crate::codemod::Codemod;
 use crate::file::File;
@@ -124,7 +126,10 @@ impl Codemod for BlockingHelper {
         }
         let bond = bound_argument(file, call)
             .or_else(|| chain.limits())
-            .or_else(|| chain.limit_of_arguments(|need| is_given_plain(file, call, need)));
+            .or_else(|| {
+                chain
+                    .limit_of_arguments(|need| is_given_plain(file, call, need, surroundings.owner))
+            });
         match bond {
             Some(Bond::Tied(reason)) => {
                 row.kind = Kind::Report;
@@ -307,7 +312,12 @@ fn bound_argument(file: &File<'_, '_>, call: &ast::ExprCall) -> Option<Bond> {
 }
 
 /// Whether a call gives a parameter what nobody can change.
-fn is_given_plain(file: &File<'_, '_>, call: &ast::ExprCall, need: &Need) -> bool {
+fn is_given_plain<'a>(
+    file: &File<'a, '_>,
+    call: &'a ast::ExprCall,
+    need: &Need,
+    owner: Owner<'a>,
+) -> bool {
     let arguments = &call.arguments;
     let is_open = arguments.args.iter().any(Expr::is_starred_expr)
         || arguments
@@ -318,10 +328,28 @@ fn is_given_plain(file: &File<'_, '_>, call: &ast::ExprCall, need: &Need) -> boo
     match arguments.find_argument_value(&need.parameter, at) {
         Some(value) => {
             matches!(file.semantics.class_of(value), ClassOf::Known(class) if is_unchanging(&class))
+                || need.is_gone_through && !may_change(file, value, owner)
         }
         // What it is without an argument, it is for all.
         None => !is_open,
     }
+}
+
+/// Whether other code may change what the code of `owner` gives to a function which goes through it.
+fn may_change<'a>(file: &File<'a, '_>, value: &'a Expr, owner: Owner<'a>) -> bool {
+    let (Owner::Function(function), Some(scope)) = (owner, file.semantics.scope_of_owner(owner))
+    else {
+        return true;
+    };
+    let locals = Locals::of(file, function);
+    // Who gives the coroutine a collection waits for it, as a rule.
+    let is_given = value.as_name_expr().is_some_and(|name| {
+        let name = name.id.as_str();
+        locals.parameters.contains(name)
+            && !locals.shared.contains(name)
+            && locals.sources(name).is_none()
+    });
+    !is_given && Collections::new(file, &locals, scope).may_change_meanwhile(value)
 }
 
 /// Whether the coroutine function calls another function of the project that reads or writes files, as the one of this

@@ -210,6 +210,11 @@ impl<'f, 'a, 'db> Collections<'f, 'a, 'db> {
         self.reason
     }
 
+    /// Whether other code may change a collection while something goes through it.
+    pub(super) fn may_change_meanwhile(&self, collection: &'a Expr) -> bool {
+        self.changing(collection, Taking::Shallowly).is_some()
+    }
+
     /// Why a new `await` at `site` would let other code change a collection that a loop around goes
     /// through: one that lets nothing else run so far.
     pub(super) fn of_loops_around(self, site: &Site<'_, 'a>) -> Option<String> {

@@ -2,13 +2,18 @@
 //! may do so.
 
 use crate::facts::name::Name;
+use crate::facts::scopes::Binding;
 use asyncfix_knowledge::blocking::{hands_out, is_consumer};
-use asyncfix_knowledge::conduct::{calls_at_once, method_changes, reads_at_once};
+use asyncfix_knowledge::conduct::{
+    Taking, calls_at_once, method_changes, method_traverses, reads_at_once, takes,
+};
 use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::queries::last_name;
+use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 
-use super::own::Extent;
+use super::own::{Extent, root};
 use super::values::Value;
 use super::walk::Walk;
 use super::{Call, Callee, Need, Passed, Slot, Target};
@@ -86,27 +91,138 @@ impl<'a> Walk<'_, '_, 'a> {
             matches!(&*call.func, Expr::Attribute(method) if method_changes(&method.attr));
         match self.own_if(value, Extent::Itself) {
             Some(given) if given.is_empty() => {}
-            Some(given) if !changes => self.needs(call, &given),
+            Some(given) if !changes => self.needs(&*call.func, &given, false),
             _ => self.unknown(call),
         }
     }
 
-    /// Notes what a call needs to know of these parameters.
-    fn needs(&mut self, call: &'a ast::ExprCall, given: &[&'a str]) {
-        let written = Name::new(one_line(self.writer.text(&*call.func)));
+    /// Notes what the use of a method, or going through a value, needs to know of these parameters.
+    fn needs(&mut self, used: &'a Expr, given: &[&'a str], is_gone_through: bool) {
+        let written = Name::new(one_line(self.writer.text(used)));
         for (name, position) in self.parameters().into_iter().zip(0..) {
-            let is_known = self
-                .written
-                .needs
-                .iter()
-                .any(|need| *need.parameter == *name);
+            let is_known =
+                self.written.needs.iter().any(|need| {
+                    *need.parameter == *name && need.is_gone_through == is_gone_through
+                });
             if !is_known && given.contains(&name) {
                 self.written.needs.push(Need {
                     parameter: Name::new(name),
                     position,
                     written: written.clone(),
+                    is_gone_through,
                 });
             }
+        }
+    }
+
+    /// Notes what a call goes through: `sum(counts)`.
+    pub(super) fn goes_through_arguments(&mut self, call: &'a ast::ExprCall) {
+        let values = &*call.arguments.args;
+        let path = match self.writer.target(&call.func, self.scope) {
+            Target::Import(path) => path.dotted().map(str::to_owned),
+            _ => None,
+        };
+        let taken = match path.as_deref() {
+            Some("builtins.map" | "builtins.filter") => values.get(1..),
+            // `max(a, b)` goes through neither.
+            Some("builtins.max" | "builtins.min") if values.len() > 1 => None,
+            Some(path) if takes(path).is_some_and(|how| how != Taking::AsText) => Some(values),
+            None if matches!(&*call.func, Expr::Attribute(method) if method_traverses(&method.attr)) => {
+                Some(values)
+            }
+            _ => None,
+        };
+        for value in taken.unwrap_or_default() {
+            self.goes_through(value);
+        }
+        let runs = path.as_deref().and_then(|path| {
+            let mut runners = RUNNERS.into_iter();
+            Some(runners.find(|(function, _)| *function == path)?.1)
+        });
+        for value in values {
+            self.runs_methods(value, runs.unwrap_or_default());
+        }
+    }
+
+    /// Notes that a loop, or what is like one, goes through a value: it matters whether others may change it.
+    pub(super) fn goes_through(&mut self, value: &'a Expr) {
+        self.runs_methods(value, &["__iter__"]);
+        match value {
+            Expr::Starred(starred) => self.goes_through(&starred.value),
+            Expr::Named(named) => self.goes_through(&named.value),
+            Expr::If(either) => {
+                self.goes_through(&either.body);
+                self.goes_through(&either.orelse);
+            }
+            Expr::BoolOp(operation) => {
+                for value in &operation.values {
+                    self.goes_through(value);
+                }
+            }
+            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => {
+                let given = self.changes_by(value).unwrap_or_default();
+                if !given.is_empty() {
+                    self.needs(value, &given, true);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The parameters that decide whether a value may change while it is gone through; `None` where they are not enough.
+    fn changes_by(&self, value: &'a Expr) -> Option<Vec<&'a str>> {
+        self.own_if(value, Extent::Itself)
+            .or_else(|| Some(vec![self.changing_parameter(value)?]))
+    }
+
+    /// Whether a value is what calls give: as a rule, nobody else has that.
+    fn is_result(&self, value: &'a Expr) -> bool {
+        match value {
+            Expr::Call(call) => !matches!(&*call.func, Expr::Attribute(method)
+                if matches!(method.attr.as_str(), "items" | "keys" | "values")),
+            Expr::Name(name) => {
+                let own = self.writer.scopes.all.get(self.scope);
+                let bindings = own.and_then(|own| own.bindings.get(name.id.as_str()));
+                !self.writer.scopes.shared.contains(name.id.as_str())
+                    && bindings.is_some_and(|bindings| {
+                        let is_call = |binding: &Binding<'a>| matches!(binding, Binding::Value(value @ Expr::Call(_)) if self.is_result(value));
+                        bindings.iter().all(is_call)
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// The parameter that a value is taken from, where its annotation says that it can be changed.
+    fn changing_parameter(&self, value: &'a Expr) -> Option<&'a str> {
+        let Expr::Name(name) = root(value) else {
+            return None;
+        };
+        if self.inner(name).is_some() {
+            return None;
+        }
+        let parameters = self.function.parameters.iter_non_variadic_params();
+        let parameter = parameters
+            .into_iter()
+            .find(|parameter| parameter.name().id == name.id)?;
+        let own = self.writer.scopes.all.get(self.scope)?;
+        let is_alone = own.bindings.get(name.id.as_str())?.len() == 1;
+        let annotation = map_subscript(parameter.annotation()?);
+        (is_alone && last_name(annotation).is_some_and(|name| CHANGING.contains(&name)))
+            .then(|| parameter.name().as_str())
+    }
+
+    /// Notes what of the project runs where a value is used, without being called: one of these methods of its class.
+    pub(super) fn runs_methods(&mut self, value: &'a Expr, methods: &[&str]) {
+        let Some(Value::Instance(Target::Class(class))) = self.value(value) else {
+            return;
+        };
+        let method = methods
+            .iter()
+            .find(|method| self.writer.method_of(class, method).is_some());
+        if let Some(method) = method {
+            let callee = Callee::Method(Target::Class(class), Name::new(method));
+            self.add_call(value, value.range(), callee, Box::default());
         }
     }
 
@@ -148,11 +264,23 @@ impl<'a> Walk<'_, '_, 'a> {
             Some(name) => (Slot::Keyword(Name::new(name)), &keyword.value),
             None => (Slot::Any, &keyword.value),
         });
+        let named = |names: Vec<&str>| names.into_iter().map(Name::new).collect::<Box<[Name]>>();
         let passed = given.chain(keywords).filter_map(|(slot, value)| {
-            let by = self.own_if(value, Extent::Whole);
-            let by = by.map(|names| names.into_iter().map(Name::new).collect::<Box<[Name]>>());
-            (slot == Slot::Any || by.as_ref().is_none_or(|names| !names.is_empty()))
-                .then_some(Passed { slot, by })
+            let by = self.own_if(value, Extent::Whole).map(named);
+            let is_own = by.as_ref().is_some_and(|names| names.is_empty());
+            if slot != Slot::Any && is_own {
+                return None;
+            }
+            let changing_by = if is_own || self.is_result(value) {
+                Some(Box::default())
+            } else {
+                self.changes_by(value).map(named)
+            };
+            Some(Passed {
+                slot,
+                by,
+                changing_by,
+            })
         });
         passed.collect()
     }
@@ -202,13 +330,44 @@ impl<'a> Walk<'_, '_, 'a> {
                     if path.dotted().is_some_and(|path| path.starts_with("io.")))
             }
             Some(parameters) => {
-                self.needs(call, &parameters);
+                self.needs(&*call.func, &parameters, false);
                 true
             }
             None => false,
         }
     }
 }
+
+/// Types of what can be changed while it is gone through.
+const CHANGING: [&str; 17] = [
+    "list",
+    "dict",
+    "set",
+    "bytearray",
+    "List",
+    "Dict",
+    "Set",
+    "Sequence",
+    "Iterable",
+    "Mapping",
+    "Collection",
+    "MutableSequence",
+    "MutableMapping",
+    "deque",
+    "defaultdict",
+    "Counter",
+    "OrderedDict",
+];
+
+/// What functions ask of an instance of a class of the project: the first of these methods that it has.
+const RUNNERS: [(&str, &[&str]); 6] = [
+    ("builtins.str", &["__str__", "__repr__"]),
+    ("builtins.print", &["__str__", "__repr__"]),
+    ("builtins.repr", &["__repr__"]),
+    ("builtins.format", &["__format__", "__str__", "__repr__"]),
+    ("builtins.len", &["__len__"]),
+    ("builtins.bool", &["__bool__", "__len__"]),
+];
 
 /// Whether a method of an instance of a class may change it, as `append` does, where it may be somebody
 /// else's too. What a function hands out counts as an instance of it.

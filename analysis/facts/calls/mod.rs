@@ -107,6 +107,8 @@ pub(crate) struct Passed {
     pub(crate) slot: Slot,
     /// The parameters of the function around the call that decide about it; `None` where they are not enough.
     pub(crate) by: Option<Box<[Name]>>,
+    /// The same for whether it may change while it is gone through.
+    pub(crate) changing_by: Option<Box<[Name]>>,
 }
 
 /// Where an argument stands in a call.
@@ -118,15 +120,18 @@ pub(crate) enum Slot {
     Any,
 }
 
-/// A parameter whose methods a function calls: what it is given there must be nothing that others can change.
+/// A parameter whose methods a function calls, or that it goes through: what it is given there must be nothing that
+/// others can change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// The name of the parameter.
     pub parameter: Name,
     /// Its position among the arguments of a call.
     pub position: u32,
-    /// How the method is written that is called on it.
+    /// How the method is written that is called on it, or what is gone through.
     pub(crate) written: Name,
+    /// Whether it is gone through: then nobody may change it meanwhile.
+    pub is_gone_through: bool,
 }
 
 /// A name that a function uses, and another file may bind.

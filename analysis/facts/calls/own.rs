@@ -47,6 +47,8 @@ struct Question<'w, 's, 'a> {
     gone_through: FxHashSet<TextRange>,
     /// The parameters that it depends on.
     given: Vec<&'a str>,
+    /// Whether what any thread may use counts as well: something can be put into that, too.
+    may_be_free: bool,
 }
 
 impl<'a> Walk<'_, '_, 'a> {
@@ -59,16 +61,28 @@ impl<'a> Walk<'_, '_, 'a> {
     /// The same under the condition that these parameters are given what nobody can change; `None` where it depends on
     /// more than that.
     pub(super) fn own_if(&self, expr: &'a Expr, extent: Extent) -> Option<Vec<&'a str>> {
-        let mut question = Question {
+        let mut question = self.question();
+        question
+            .is_own(expr, extent)
+            .then(|| std::mem::take(&mut question.given))
+    }
+
+    /// Whether an expression gives what the function made itself: only it sees what it puts into that.
+    pub(super) fn is_own_to_fill(&self, expr: &'a Expr) -> bool {
+        let mut question = self.question();
+        question.may_be_free = false;
+        question.is_own(expr, Extent::Itself) && question.given.is_empty()
+    }
+
+    fn question(&self) -> Question<'_, '_, 'a> {
+        Question {
             walk: self,
             asked: FxHashSet::default(),
             asked_attributes: FxHashSet::default(),
             gone_through: FxHashSet::default(),
             given: Vec::new(),
-        };
-        question
-            .is_own(expr, extent)
-            .then(|| std::mem::take(&mut question.given))
+            may_be_free: true,
+        }
     }
 
     /// What a name goes through that only a part of an expression knows.
@@ -205,7 +219,7 @@ impl<'a> Question<'_, '_, 'a> {
         }
         let own = writer.scopes.all.get(self.walk.scope);
         let Some(bindings) = own.and_then(|own| own.bindings.get(name)) else {
-            return writer.is_constant(name, self.walk.scope, STEPS);
+            return self.may_be_free && writer.is_constant(name, self.walk.scope, STEPS);
         };
         if !self.asked.insert((name, extent)) {
             return true;
@@ -213,7 +227,8 @@ impl<'a> Question<'_, '_, 'a> {
         let is_own = bindings.iter().all(|binding| match *binding {
             Binding::Value(value) => self.is_own(value, extent),
             Binding::Annotated(annotation, value) => value.is_none_or(|value| {
-                writer.is_plain_type(annotation, self.walk.scope) || self.is_own(value, extent)
+                self.may_be_free && writer.is_plain_type(annotation, self.walk.scope)
+                    || self.is_own(value, extent)
             }),
             Binding::Changed(value) => extent == Extent::Itself || self.is_own(value, extent),
             Binding::Inside(value) => {
@@ -223,7 +238,7 @@ impl<'a> Question<'_, '_, 'a> {
             Binding::Parameter(_) if self.walk.makes(name) => extent == Extent::Itself,
             Binding::Parameter(parameter) => match parameter.annotation() {
                 Some(annotation) => {
-                    writer.is_plain_type(annotation, self.walk.scope)
+                    self.may_be_free && writer.is_plain_type(annotation, self.walk.scope)
                         || extent == Extent::Whole
                             && writer.holds_plain_types(annotation, self.walk.scope)
                 }
@@ -260,7 +275,11 @@ impl<'a> Question<'_, '_, 'a> {
             values: Vec::new(),
         };
         search.visit_body(&self.walk.function.body);
-        !self.are_whole(search.values)
+        // Nothing is put into these.
+        let may_be_free = std::mem::replace(&mut self.may_be_free, true);
+        let are_whole = self.are_whole(search.values);
+        self.may_be_free = may_be_free;
+        !are_whole
     }
 
     fn is_environment(&self, expr: &'a Expr) -> bool {
@@ -277,12 +296,11 @@ impl<'a> Question<'_, '_, 'a> {
         match self.walk.value(&attribute.value) {
             Some(Value::Target(Target::Import(path))) => {
                 let path = path.attribute(&attribute.attr);
-                path.dotted().is_some_and(is_unchanging)
+                self.may_be_free && path.dotted().is_some_and(is_unchanging)
             }
             Some(Value::Instance(Target::Class(class)) | Value::Target(Target::Class(class))) => {
-                self.walk
-                    .writer
-                    .is_constant_attribute(class, &attribute.attr, STEPS)
+                let writer = self.walk.writer;
+                self.may_be_free && writer.is_constant_attribute(class, &attribute.attr, STEPS)
             }
             _ => self.is_own(&attribute.value, Extent::Whole),
         }
@@ -321,7 +339,7 @@ impl<'a> Question<'_, '_, 'a> {
                 extent == Extent::Itself || self.are_whole(given)
             } else {
                 is_fresh(&path)
-                    || is_unchanging(&path)
+                    || self.may_be_free && is_unchanging(&path)
                     || walk.writer.table.function(&path).is_some()
             };
         }
@@ -605,7 +623,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The number of a method that a class of the file defines.
-    fn method_of(&self, class: u32, name: &str) -> Option<u32> {
+    pub(super) fn method_of(&self, class: u32, name: &str) -> Option<u32> {
         let (own, _) = self.class_scope(class)?;
         match own.bindings.get(name)?.as_slice() {
             [Binding::Function(function)] => self.function_number(function),

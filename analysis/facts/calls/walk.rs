@@ -3,7 +3,7 @@
 use crate::facts::loops;
 use crate::facts::name::Name;
 use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
-use asyncfix_knowledge::conduct::needs_main_thread;
+use asyncfix_knowledge::conduct::{method_changes, needs_main_thread};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
@@ -11,12 +11,12 @@ use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, ArgOrKeyword, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::own::{Extent, Inner};
-use super::{Blocked, Call, Callee, Function, Target};
+use super::{Blocked, Call, Callee, Function, Passed, Target};
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
 use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
@@ -99,6 +99,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::StmtFor(statement) => {
                 self.assigned(&statement.target);
                 self.used_up.insert(statement.iter.range());
+                self.goes_through(&statement.iter);
                 self.exits(&statement.body);
             }
             AnyNodeRef::StmtWhile(statement) => {
@@ -111,7 +112,13 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 self.tried.extend(range_of(&statement.body));
                 self.exits(&statement.body);
             }
-            AnyNodeRef::Comprehension(clause) => self.assigned(&clause.target),
+            AnyNodeRef::Comprehension(clause) => {
+                self.assigned(&clause.target);
+                self.goes_through(&clause.iter);
+            }
+            AnyNodeRef::InterpolatedElement(part) => {
+                self.runs_methods(&part.expression, &["__format__", "__str__", "__repr__"]);
+            }
             AnyNodeRef::StmtExpr(statement) => {
                 self.dropped.insert(statement.value.range());
             }
@@ -184,7 +191,7 @@ impl<'a> Walk<'_, '_, 'a> {
         match target {
             Expr::Attribute(ast::ExprAttribute { value, .. })
             | Expr::Subscript(ast::ExprSubscript { value, .. })
-                if !self.is_own(value, Extent::Itself) =>
+                if !self.is_own_to_fill(value) =>
             {
                 self.changes(target);
             }
@@ -333,6 +340,7 @@ impl<'a> Walk<'_, '_, 'a> {
             self.used_up.extend(given.map(Ranged::range));
         }
         self.given(call);
+        self.goes_through_arguments(call);
         match &*call.func {
             Expr::Attribute(method) => self.member_called(call, method),
             func => match self.value(func) {
@@ -351,11 +359,20 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Notes the functions that a call is given, and may call.
     fn given(&mut self, call: &'a ast::ExprCall) {
-        let values = call.arguments.args.iter();
-        let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
-        for value in values.chain(keywords) {
+        for argument in call.arguments.iter_source_order() {
+            let value = argument.value();
             if matches!(value, Expr::Name(_) | Expr::Attribute(_)) {
                 self.borrowed(value);
+            }
+            if let Expr::Attribute(method) = value
+                && method_changes(&method.attr)
+                // `reverse=options.reverse`
+                && !matches!(argument, ArgOrKeyword::Keyword(keyword)
+                    if keyword.arg.as_deref() == Some(method.attr.as_str()))
+                && !matches!(self.value(&method.value), Some(Value::Target(_)))
+                && !self.is_own(&method.value, Extent::Itself)
+            {
+                self.changes(&method.value);
             }
             let is_unknown = match value {
                 Expr::Lambda(lambda) if self.runs_here(call, lambda) => false,
@@ -376,12 +393,23 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     pub(super) fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
-        let written = Name::new(one_line(self.writer.text(&*call.func)));
-        let conditions = self.conditions(call);
         let passed = match callee {
             Callee::Plain(Target::Unknown) => Box::default(),
             _ => self.passed(call),
         };
+        self.add_call(&call.func, call.range(), callee, passed);
+    }
+
+    /// Adds a call at `range`, of what is written so.
+    pub(super) fn add_call(
+        &mut self,
+        written: &'a Expr,
+        range: TextRange,
+        callee: Callee,
+        passed: Box<[Passed]>,
+    ) {
+        let written = Name::new(one_line(self.writer.text(written)));
+        let conditions = self.conditions(range);
         self.written.calls.push(Call {
             callee,
             written,
@@ -514,7 +542,7 @@ impl<'a> Walk<'_, '_, 'a> {
         if row.memory && !self.is_on_disk(call) {
             return;
         }
-        let conditions = self.conditions(call);
+        let conditions = self.conditions(call.range());
         let is_better = self
             .written
             .blocked
@@ -553,13 +581,13 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// How many conditions a call depends on.
-    fn conditions(&mut self, call: &ast::ExprCall) -> usize {
+    fn conditions(&mut self, call: TextRange) -> usize {
         // Calls are met in the order of the source.
         self.conditional
             .retain(|(range, _)| range.end() > call.start());
         self.conditional
             .iter()
-            .filter(|(range, _)| range.contains_range(call.range()))
+            .filter(|(range, _)| range.contains_range(call))
             .map(|(_, weight)| weight)
             .sum()
     }
