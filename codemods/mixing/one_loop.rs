@@ -8,7 +8,7 @@ use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::Owner;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::name::Name;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};
 use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_python_stdlib::builtins::is_python_builtin;
 use ruff_source_file::UniversalNewlines;
@@ -90,12 +90,46 @@ impl<'a> Statements<'a> {
         all.extend(edits);
         let mut rewrite =
             Rewrite::safe("Move them into one `async def` and run it", all).with_shared(shared);
+        if matches!(owner, Owner::Module) {
+            rewrite = rewrite.unsafe_if(self.local_doubt(file));
+        }
         rewrite.moves = Some(block.range());
         rewrite.alone_in = Some(match owner {
             Owner::Function(function) => function.start(),
             _ => TextSize::default(),
         });
         Ok(rewrite)
+    }
+
+    /// Why something may miss what they define at the top level of the module, where it will be local.
+    fn local_doubt(&self, file: &File<'_, '_>) -> Option<String> {
+        let mut uses = Uses::default();
+        uses.visit_body(self.all());
+        let is_handed_on = |function: &ast::StmtFunctionDef| {
+            !function.decorator_list.is_empty()
+                || uses
+                    .read
+                    .iter()
+                    .any(|name| name.id == function.name.id && !uses.called.contains(&name.range()))
+        };
+        let mut defined = Defined(Vec::new());
+        defined.visit_body(self.all());
+        let local = defined.0.into_iter().find_map(|statement| match statement {
+            Stmt::ClassDef(class) => Some(&class.name),
+            Stmt::FunctionDef(function) if is_handed_on(function) => Some(&function.name),
+            _ => None,
+        });
+        if let Some(name) = local {
+            return Some(format!(
+                "`{name}` will be local, and `pickle` and other processes can't find it"
+            ));
+        }
+        let asks = uses
+            .callees
+            .iter()
+            .any(|callee| file.semantics.means(callee, &["builtins.globals"]));
+        (asks && !Bound::by(self.all(), None).is_empty())
+            .then(|| "`globals()` will lack the names that are assigned here".to_owned())
     }
 
     /// A name that they bind and that has to do with code outside of them, where it would be a local one of the new
@@ -169,6 +203,9 @@ struct Uses<'a> {
     read: Vec<&'a ast::ExprName>,
     /// Where something is joined to what variables of the module have: `count += 1`.
     joined: Vec<&'a ast::ExprName>,
+    /// What is called, and where.
+    callees: Vec<&'a ast::Expr>,
+    called: FxHashSet<TextRange>,
     /// Those that some function declares to be global.
     global: FxHashSet<&'a str>,
     /// How many functions and classes are around.
@@ -179,6 +216,10 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::ExprName(name) if !name.ctx.is_store() => self.read.push(name),
+            AnyNodeRef::ExprCall(call) => {
+                self.callees.push(&call.func);
+                self.called.insert(call.func.range());
+            }
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => self.depth += 1,
             AnyNodeRef::StmtAugAssign(statement) if self.depth == 0 => {
                 self.joined.extend(statement.target.as_name_expr());
@@ -194,6 +235,19 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'a> {
 
     fn leave_node(&mut self, node: AnyNodeRef<'a>) {
         self.depth -= usize::from(node.is_stmt_function_def() || node.is_stmt_class_def());
+    }
+}
+
+/// The functions and classes that statements define themselves.
+struct Defined<'a>(Vec<&'a Stmt>);
+
+impl<'a> SourceOrderVisitor<'a> for Defined<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+            self.0.push(statement);
+        } else {
+            walk_stmt(self, statement);
+        }
     }
 }
 
