@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use asyncfix_analysis::answers::signature::is_typed_throughout;
+use asyncfix_analysis::answers::under_loop::{breaks, handles_interrupt};
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::Owner;
@@ -88,8 +89,9 @@ impl<'a> Statements<'a> {
         trailer.push(format!("{}({name}())", imported.expression));
         all.extend(block.wrap(&format!("async def {name}(){returns}:"), &trailer)?);
         all.extend(edits);
-        let mut rewrite =
-            Rewrite::safe("Move them into one `async def` and run it", all).with_shared(shared);
+        let mut rewrite = Rewrite::safe("Move them into one `async def` and run it", all)
+            .with_shared(shared)
+            .unsafe_if(breaks(file, self.all(), &FxHashSet::default()));
         if matches!(owner, Owner::Module) {
             rewrite = rewrite.unsafe_if(self.local_doubt(file));
         }
@@ -99,6 +101,37 @@ impl<'a> Statements<'a> {
             _ => TextSize::default(),
         });
         Ok(rewrite)
+    }
+
+    /// The statements in the `try` among them that handles Ctrl+C, if nothing outside of it has to do with the
+    /// coroutines at `places`: the `try` keeps what it catches when it stays outside of the event loop.
+    pub(super) fn within_try(
+        &self,
+        file: &File<'_, '_>,
+        places: &[TextRange],
+    ) -> Option<Statements<'a>> {
+        // What is made before may want the loop.
+        let only_prepares = |statement: &&Stmt| match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Expr(_) => true,
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => true,
+            Stmt::Assign(assign) => assign.value.is_literal_expr(),
+            _ => false,
+        };
+        let statement = self.all().iter().find(|one| !only_prepares(one))?;
+        let body = match statement {
+            Stmt::Try(statement) if handles_interrupt(&file.semantics, statement) => {
+                statement.body.as_slice()
+            }
+            _ => return None,
+        };
+        let range = body.iter().map(Ranged::range).reduce(TextRange::cover)?;
+        let within = Statements {
+            suite: body,
+            parent: Some(statement.into()),
+            range: 0..body.len(),
+        };
+        let is_all = places.iter().all(|place| range.contains_range(*place));
+        (is_all && within.shared_name(file).is_none()).then_some(within)
     }
 
     /// Why something may miss what they define at the top level of the module, where it will be local.
