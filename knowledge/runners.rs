@@ -17,12 +17,25 @@ pub struct Table {
     pub functions: Vec<String>,
     pub methods: FxHashSet<String>,
     pub of_packages: BTreeMap<String, FxHashSet<String>>,
+    pub alone: Alone,
     pub perhaps: Perhaps,
 }
 
 /// What is known.
 pub static TABLE: LazyLock<Table> =
     LazyLock::new(|| crate::read("runners.toml", include_str!("data/runners.toml")));
+
+/// What runs an event loop that others have nothing to do with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alone {
+    /// Functions, by dotted path.
+    pub functions: Vec<String>,
+    /// Functions that make such a function, by dotted path.
+    pub makers: Vec<String>,
+    /// Methods, each with the packages of its objects.
+    pub of_packages: BTreeMap<String, FxHashSet<String>>,
+}
 
 /// Methods that may run an event loop.
 #[derive(Deserialize)]

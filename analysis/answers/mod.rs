@@ -29,4 +29,5 @@ pub mod starts;
 pub mod takes_coroutine;
 pub mod task;
 pub mod timeouts;
+pub mod under_loop;
 pub mod uses;

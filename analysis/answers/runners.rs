@@ -99,6 +99,10 @@ fn reached_to<'db>(
     if let Some(known) = runner(semantics, call) {
         return Some(known);
     }
+    // What others have nothing to do with is not looked into.
+    if runs_alone(semantics, call) {
+        return None;
+    }
     let db = semantics.db();
     if let Some(function) = semantics.function_in_sight(&call.func)
         && let Some(node) = function.node(db)
@@ -125,7 +129,7 @@ fn reached_to<'db>(
 }
 
 /// What `call` itself runs an event loop with, or may run one with, if nothing of what it calls is in sight.
-fn directly(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner> {
+pub(super) fn directly(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner> {
     if let Some(known) = runner(semantics, call) {
         return Some(known);
     }
@@ -136,6 +140,33 @@ fn directly(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner> {
         && semantics.function_in_sight(&call.func).is_none()
         && may_have_loop(semantics, &method.value);
     may_run.then(|| Runner::Perhaps(method.attr.to_string()))
+}
+
+/// Whether `call` runs an event loop that other coroutines have nothing to do with.
+pub(super) fn runs_alone(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
+    let alone = &TABLE.alone;
+    let one_of = |callee: &Expr, paths: &[String]| {
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        semantics.means(callee, &paths)
+    };
+    let makes =
+        |value: &Expr| matches!(value, Expr::Call(maker) if one_of(&maker.func, &alone.makers));
+    let of_package = || {
+        let Expr::Attribute(method) = &*call.func else {
+            return false;
+        };
+        alone
+            .of_packages
+            .get(method.attr.as_str())
+            .is_some_and(|packages| {
+                let of = packages_of(semantics, &method.value, DEPTH);
+                of.iter().any(|package| packages.contains(package))
+            })
+    };
+    one_of(&call.func, &alone.functions)
+        || makes(&call.func)
+        || semantics.values_behind(&call.func).into_iter().any(makes)
+        || of_package()
 }
 
 /// Whether an object may have to do with an event loop: all that is known of it is that it is of no package that has

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use asyncfix_analysis::answers::callbacks::Caller;
+use asyncfix_analysis::answers::under_loop::breaks;
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_syntax::awaited::needs_coroutine;
@@ -389,6 +390,9 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         let file = self.origin;
         let own = file.semantics.path().map(Path::to_path_buf);
         let mut rewrite = Rewrite::safe(title, Vec::new()).unsafe_if(self.doubt.take());
+        if rewrite.unsafe_because.is_none() {
+            rewrite = rewrite.unsafe_if(self.breaks()?);
+        }
         for (path, edits) in self.edits {
             let edits = Edits {
                 own: distinct(edits.own),
@@ -409,6 +413,24 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         }
         file.conversions.add(self.functions, &rewrite);
         Ok(rewrite)
+    }
+
+    /// Why code of the functions may break when an event loop runs it.
+    fn breaks(&self) -> Result<Option<String>, String> {
+        let semantics = &self.origin.semantics;
+        let mut found = Vec::new();
+        for function in &self.functions {
+            let Some(path) = semantics.file_of(*function) else {
+                continue;
+            };
+            found.extend(self.with_file(&path, |file| {
+                let function = file.semantics.function_of(*function)?;
+                let node = function.node(file.semantics.db())?;
+                let reason = breaks(file, &node.body, &self.functions)?;
+                Some((path.clone(), node.start(), reason))
+            })?);
+        }
+        Ok(found.into_iter().min().map(|(_, _, reason)| reason))
     }
 
     pub(super) fn edits_of(&mut self, path: &Path) -> &mut Edits {

@@ -1,11 +1,13 @@
 //! Where plain code makes coroutines and has to become a coroutine function to run them.
 
+use asyncfix_analysis::answers::under_loop::breaks;
 use asyncfix_syntax::queries::{called, is_main_guard, tests_for_main};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
 use super::conversion::{Conversion, made_async};
 use super::forgotten::{Awaits, awaits_in};
@@ -95,6 +97,9 @@ pub(super) fn script<'a>(
         parent,
         range,
     };
+    if let Some(within) = statements.within_try(file, &awaits.places) {
+        return within.in_one_function(file, Owner::Module, awaits.edits);
+    }
     if let Some(shared) = statements.shared_name(file) {
         return Err(format!("{reason} ({shared})"));
     }
@@ -146,7 +151,11 @@ pub(super) fn test<'a>(
         );
     }
     edits.extend(awaits.edits);
-    let mut rewrite = Rewrite::safe("Make the test `async`", edits);
+    let mut rewrite = Rewrite::safe("Make the test `async`", edits).unsafe_if(breaks(
+        file,
+        &function.body,
+        &FxHashSet::default(),
+    ));
     rewrite.alone_in = Some(function.start());
     Ok(rewrite)
 }

@@ -78,6 +78,12 @@ fn rewrite<'a>(
         parent: Some(AnyNodeRef::StmtIf(statement)),
         range: 0..statement.body.len(),
     };
+    let places: Vec<_> = found.awaits.iter().map(Ranged::range).collect();
+    if found.other.is_none()
+        && let Some(within) = statements.within_try(file, &places)
+    {
+        return within.in_one_function(file, Owner::Module, []);
+    }
     if let Some(shared) = statements.shared_name(file) {
         return Err(format!(
             "{shared}; move this into an `async def` and run it with \

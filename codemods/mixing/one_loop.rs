@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use asyncfix_analysis::answers::signature::is_typed_throughout;
+use asyncfix_analysis::answers::under_loop::{breaks, handles_interrupt};
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::Owner;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::name::Name;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};
 use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_python_stdlib::builtins::is_python_builtin;
 use ruff_source_file::UniversalNewlines;
@@ -88,14 +89,80 @@ impl<'a> Statements<'a> {
         trailer.push(format!("{}({name}())", imported.expression));
         all.extend(block.wrap(&format!("async def {name}(){returns}:"), &trailer)?);
         all.extend(edits);
-        let mut rewrite =
-            Rewrite::safe("Move them into one `async def` and run it", all).with_shared(shared);
+        let mut rewrite = Rewrite::safe("Move them into one `async def` and run it", all)
+            .with_shared(shared)
+            .unsafe_if(breaks(file, self.all(), &FxHashSet::default()));
+        if matches!(owner, Owner::Module) {
+            rewrite = rewrite.unsafe_if(self.local_doubt(file));
+        }
         rewrite.moves = Some(block.range());
         rewrite.alone_in = Some(match owner {
             Owner::Function(function) => function.start(),
             _ => TextSize::default(),
         });
         Ok(rewrite)
+    }
+
+    /// The statements in the `try` among them that handles Ctrl+C, if nothing outside of it has to do with the
+    /// coroutines at `places`: the `try` keeps what it catches when it stays outside of the event loop.
+    pub(super) fn within_try(
+        &self,
+        file: &File<'_, '_>,
+        places: &[TextRange],
+    ) -> Option<Statements<'a>> {
+        // What is made before may want the loop.
+        let only_prepares = |statement: &&Stmt| match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Expr(_) => true,
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => true,
+            Stmt::Assign(assign) => assign.value.is_literal_expr(),
+            _ => false,
+        };
+        let statement = self.all().iter().find(|one| !only_prepares(one))?;
+        let body = match statement {
+            Stmt::Try(statement) if handles_interrupt(&file.semantics, statement) => {
+                statement.body.as_slice()
+            }
+            _ => return None,
+        };
+        let range = body.iter().map(Ranged::range).reduce(TextRange::cover)?;
+        let within = Statements {
+            suite: body,
+            parent: Some(statement.into()),
+            range: 0..body.len(),
+        };
+        let is_all = places.iter().all(|place| range.contains_range(*place));
+        (is_all && within.shared_name(file).is_none()).then_some(within)
+    }
+
+    /// Why something may miss what they define at the top level of the module, where it will be local.
+    fn local_doubt(&self, file: &File<'_, '_>) -> Option<String> {
+        let mut uses = Uses::default();
+        uses.visit_body(self.all());
+        let is_handed_on = |function: &ast::StmtFunctionDef| {
+            !function.decorator_list.is_empty()
+                || uses
+                    .read
+                    .iter()
+                    .any(|name| name.id == function.name.id && !uses.called.contains(&name.range()))
+        };
+        let mut defined = Defined(Vec::new());
+        defined.visit_body(self.all());
+        let local = defined.0.into_iter().find_map(|statement| match statement {
+            Stmt::ClassDef(class) => Some(&class.name),
+            Stmt::FunctionDef(function) if is_handed_on(function) => Some(&function.name),
+            _ => None,
+        });
+        if let Some(name) = local {
+            return Some(format!(
+                "`{name}` will be local, and `pickle` and other processes can't find it"
+            ));
+        }
+        let asks = uses
+            .callees
+            .iter()
+            .any(|callee| file.semantics.means(callee, &["builtins.globals"]));
+        (asks && !Bound::by(self.all(), None).is_empty())
+            .then(|| "`globals()` will lack the names that are assigned here".to_owned())
     }
 
     /// A name that they bind and that has to do with code outside of them, where it would be a local one of the new
@@ -169,6 +236,9 @@ struct Uses<'a> {
     read: Vec<&'a ast::ExprName>,
     /// Where something is joined to what variables of the module have: `count += 1`.
     joined: Vec<&'a ast::ExprName>,
+    /// What is called, and where.
+    callees: Vec<&'a ast::Expr>,
+    called: FxHashSet<TextRange>,
     /// Those that some function declares to be global.
     global: FxHashSet<&'a str>,
     /// How many functions and classes are around.
@@ -179,6 +249,10 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
             AnyNodeRef::ExprName(name) if !name.ctx.is_store() => self.read.push(name),
+            AnyNodeRef::ExprCall(call) => {
+                self.callees.push(&call.func);
+                self.called.insert(call.func.range());
+            }
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => self.depth += 1,
             AnyNodeRef::StmtAugAssign(statement) if self.depth == 0 => {
                 self.joined.extend(statement.target.as_name_expr());
@@ -194,6 +268,19 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'a> {
 
     fn leave_node(&mut self, node: AnyNodeRef<'a>) {
         self.depth -= usize::from(node.is_stmt_function_def() || node.is_stmt_class_def());
+    }
+}
+
+/// The functions and classes that statements define themselves.
+struct Defined<'a>(Vec<&'a Stmt>);
+
+impl<'a> SourceOrderVisitor<'a> for Defined<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+            self.0.push(statement);
+        } else {
+            walk_stmt(self, statement);
+        }
     }
 }
 
