@@ -304,7 +304,7 @@ impl<'r> Recall<'r> {
         number_of_targets: usize,
         seen: &[Seen],
         said: Vec<Said>,
-        types: Option<Types<'_>>,
+        types: Option<&Types<'_>>,
     ) {
         if self.is_not_worth_it(number_of_targets, seen, &said) {
             return;
@@ -337,12 +337,12 @@ impl<'r> Recall<'r> {
         number_of_targets: usize,
         seen: &[Seen],
         mut said: Vec<Said>,
-        types: Option<Types<'_>>,
+        types: Option<&Types<'_>>,
     ) -> Option<()> {
         // Without an index nothing was said of any file.
-        let index = types.as_ref().map(|types| types.index);
+        let index = types.map(|types| types.index);
         let roots = index.map(Index::roots_number).unwrap_or_default();
-        let outside = types.as_ref().map(|types| {
+        let outside = types.map(|types| {
             // What was said earlier and still holds was told by the same.
             let before = self.loaded().filter(|loaded| loaded.has_same_outside());
             let before = before.map(|loaded| &loaded.header.outside);

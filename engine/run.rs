@@ -513,7 +513,7 @@ fn pass(
             number_of_targets,
             &all_seen,
             said,
-            Some(Types {
+            Some(&Types {
                 index: &index,
                 reads: database.as_ref().map(Database::reads).unwrap_or_default(),
             }),

@@ -38,12 +38,12 @@ const METHODS_ELSEWHERE: [&str; 2] = ["run_in_executor", "submit"];
 pub fn breaks<'db>(
     file: &ParsedFile<'_, 'db>,
     body: &[Stmt],
-    awaited: &FxHashSet<Definition<'db>>,
+    awaited: impl IntoIterator<Item = Definition<'db>>,
 ) -> Option<String> {
     let mut search = Search {
         semantics: &file.semantics,
         project: file.project,
-        seen: &mut awaited.clone(),
+        seen: &mut awaited.into_iter().collect(),
         depth: DEPTH,
         helper: None,
         is_of_project: true,

@@ -18,6 +18,14 @@ impl Semantics<'_> {
             .try_node_scope(NodeWithScopeRef::Function(function))
     }
 
+    /// Whether a function has a variable of its own with this name.
+    pub fn has_variable(&self, function: &ast::StmtFunctionDef, name: &str) -> bool {
+        self.function_scope(function).is_some_and(|scope| {
+            let own = self.index().place_table(scope).symbol_by_name(name);
+            own.is_some_and(ty_python_core::symbol::Symbol::is_local)
+        })
+    }
+
     /// Whether a function stands directly in the body of a class.
     pub fn is_method(&self, function: &ast::StmtFunctionDef) -> bool {
         self.function_scope(function)

@@ -45,7 +45,7 @@ pub(super) fn update<'a>(
     let loops = around.filter_map(|(node, _)| {
         matches!(node, AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_)).then_some(node.range())
     });
-    let mut changes = Changes {
+    let mut search = Changes {
         file,
         owner,
         read: &reads.found,
@@ -54,8 +54,8 @@ pub(super) fn update<'a>(
         loops: loops.collect(),
         found: None,
     };
-    changes.visit_body(&function.body);
-    let changed = changes.found?;
+    search.visit_body(&function.body);
+    let changed = search.found?;
     (!is_run_once(file, function)).then(|| overwritten(file, changed))
 }
 
@@ -86,7 +86,7 @@ struct Reads<'f, 'a, 'db> {
     found: Vec<&'f Expr>,
 }
 
-impl<'f, 'a> Reads<'f, 'a, '_> {
+impl<'f> Reads<'f, '_, '_> {
     fn is_shared(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Name(name) => self.comes_from_outside(&name.id),
@@ -168,7 +168,9 @@ impl<'f> Changes<'_, 'f, '_, '_> {
     fn target(&mut self, target: &'f Expr) {
         match target {
             Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
-                elts.iter().for_each(|inner| self.target(inner));
+                for inner in elts {
+                    self.target(inner);
+                }
             }
             Expr::Starred(starred) => self.target(&starred.value),
             Expr::Attribute(_) => self.change(target, target),

@@ -44,9 +44,9 @@ fn returns_exceptions_to(semantics: &Semantics<'_>, callee: &Expr, depth: usize)
         for node in variants {
             search.visit_body(&node.body);
         }
-        let mut called = search.called.iter();
+        let mut inner = search.called.iter();
         search.found
-            || depth > 0 && called.any(|callee| returns_exceptions_to(&own, callee, depth - 1))
+            || depth > 0 && inner.any(|callee| returns_exceptions_to(&own, callee, depth - 1))
     })
 }
 
@@ -156,8 +156,8 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'_, 'a, '_> {
                     self.held.push(&name.id);
                 }
             }
-            AnyNodeRef::StmtReturn(statement) => match statement.value.as_deref() {
-                Some(value) => {
+            AnyNodeRef::StmtReturn(statement) => {
+                if let Some(value) = statement.value.as_deref() {
                     self.found |= self.is_exception(value);
                     let value = match value {
                         Expr::Await(awaited) => &*awaited.value,
@@ -167,8 +167,7 @@ impl<'a> SourceOrderVisitor<'a> for ReturnedExceptions<'_, 'a, '_> {
                         self.called.push(&call.func);
                     }
                 }
-                None => {}
-            },
+            }
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
                 return TraversalSignal::Skip;
             }

@@ -487,15 +487,7 @@ fn has_own(
     subject: Subject<'_>,
 ) -> bool {
     // `self` is the same object in other methods.
-    let scope = match subject.receiver {
-        None => semantics.function_scope(function),
-        Some(_) => None,
-    };
-    scope.is_some_and(|scope| {
-        let table = semantics.index().place_table(scope);
-        let own = table.symbol_by_name(subject.name);
-        own.is_some_and(|symbol| symbol.is_local())
-    })
+    subject.receiver.is_none() && semantics.has_variable(function, subject.name)
 }
 
 fn names_in<'n>(expr: &'n Expr, found: &mut Vec<&'n str>) {

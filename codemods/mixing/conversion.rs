@@ -426,7 +426,7 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             found.extend(self.with_file(&path, |file| {
                 let function = file.semantics.function_of(*function)?;
                 let node = function.node(file.semantics.db())?;
-                let reason = breaks(file, &node.body, &self.functions)?;
+                let reason = breaks(file, &node.body, self.functions.iter().copied())?;
                 Some((path.clone(), node.start(), reason))
             })?);
         }

@@ -7,7 +7,6 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashSet;
 
 use super::conversion::{Conversion, made_async};
 use super::forgotten::{Awaits, awaits_in};
@@ -151,11 +150,8 @@ pub(super) fn test<'a>(
         );
     }
     edits.extend(awaits.edits);
-    let mut rewrite = Rewrite::safe("Make the test `async`", edits).unsafe_if(breaks(
-        file,
-        &function.body,
-        &FxHashSet::default(),
-    ));
+    let mut rewrite =
+        Rewrite::safe("Make the test `async`", edits).unsafe_if(breaks(file, &function.body, []));
     rewrite.alone_in = Some(function.start());
     Ok(rewrite)
 }

@@ -91,7 +91,7 @@ impl<'a> Statements<'a> {
         all.extend(edits);
         let mut rewrite = Rewrite::safe("Move them into one `async def` and run it", all)
             .with_shared(shared)
-            .unsafe_if(breaks(file, self.all(), &FxHashSet::default()));
+            .unsafe_if(breaks(file, self.all(), []));
         if matches!(owner, Owner::Module) {
             rewrite = rewrite.unsafe_if(self.local_doubt(file));
         }
@@ -112,8 +112,11 @@ impl<'a> Statements<'a> {
     ) -> Option<Statements<'a>> {
         // What is made before may want the loop.
         let only_prepares = |statement: &&Stmt| match statement {
-            Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Expr(_) => true,
-            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => true,
+            Stmt::Import(_)
+            | Stmt::ImportFrom(_)
+            | Stmt::Expr(_)
+            | Stmt::FunctionDef(_)
+            | Stmt::ClassDef(_) => true,
             Stmt::Assign(assign) => assign.value.is_literal_expr(),
             _ => false,
         };

@@ -91,7 +91,7 @@ impl<'a> Walk<'_, '_, 'a> {
             matches!(&*call.func, Expr::Attribute(method) if method_changes(&method.attr));
         match self.own_if(value, Extent::Itself) {
             Some(given) if given.is_empty() => {}
-            Some(given) if !changes => self.needs(&*call.func, &given, false),
+            Some(given) if !changes => self.needs(&call.func, &given, false),
             _ => self.unknown(call),
         }
     }
@@ -330,7 +330,7 @@ impl<'a> Walk<'_, '_, 'a> {
                     if path.dotted().is_some_and(|path| path.starts_with("io.")))
             }
             Some(parameters) => {
-                self.needs(&*call.func, &parameters, false);
+                self.needs(&call.func, &parameters, false);
                 true
             }
             None => false,
