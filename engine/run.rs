@@ -17,6 +17,7 @@ use ruff_db::system::SystemPathBuf;
 use ruff_source_file::LineIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::cache::outside::Reads;
 use crate::cache::{self, Cache};
 use crate::choose::{Choose, Plan};
 use crate::config::{Config, ConfigError, Resolver};
@@ -515,7 +516,7 @@ fn pass(
             said,
             Some(&Types {
                 index: &index,
-                reads: database.as_ref().map(Database::reads).unwrap_or_default(),
+                reads: reads_of(database.as_ref(), &index),
             }),
         );
     }
@@ -579,6 +580,13 @@ fn wholes_of(paths: &[PathBuf]) -> Vec<Whole> {
     wholes.sort_by(|one, other| one.root.cmp(&other.root));
     wholes.dedup();
     wholes
+}
+
+/// What was read beside the files of a run: for types, and to find out which packages are the project's own.
+fn reads_of(database: Option<&Database>, index: &Index) -> Reads {
+    let mut reads = database.map(Database::reads).unwrap_or_default();
+    reads.folders.extend(index.roots.all().cloned());
+    reads
 }
 
 /// The files that belong to the same, and are not among these. What lies in `folders` is.

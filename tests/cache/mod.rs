@@ -231,50 +231,76 @@ fn runs_at_the_same_time_and_runs_that_are_ended_leave_a_cache_that_holds() {
     }
 }
 
+/// Something beside the files of a run that types are read from.
+struct Beside<'t> {
+    name: &'t str,
+    files: &'t [(&'t str, &'t str)],
+    /// What is written then, and its text.
+    changed: (&'t str, &'t str),
+    options: &'t [&'t str],
+}
+
 #[test]
 fn what_is_no_file_of_the_run_counts_as_well() {
     let call = "import asyncio\n\nfrom gen import Base\n\n\nclass Own:\n    async def load(self) -> None:\n        await asyncio.sleep(1)\n\n\nasync def main(base: Base) -> None:\n    base.load()\n    await Own().load()\n";
     let class = |keyword: &str| format!("class Base:\n    {keyword} load(self): ...\n");
-    let (plain, asynchronous) = (class("def"), class("async def"));
-    // What there is beside the call, and what changes.
-    let ignored = [(".gitignore", "gen.py\n"), ("gen.py", &*plain)];
-    let stub = [("gen.py", &*asynchronous), ("gen.pyi", &*plain)];
-    let is_new = [("gen.py", &*asynchronous)];
-    let excluded = [("gen/__init__.py", &*plain)];
-    let hidden = [(".gitignore", "gen/\n"), ("other.py", "")];
-    let cases: [(&str, &[(&str, &str)], &str, &[&str]); 5] = [
-        ("ignored by git", &ignored, "gen.py", &[]),
-        ("a stub beside a module", &stub, "gen.pyi", &[]),
-        ("a stub that appears", &is_new, "gen.pyi", &[]),
-        (
-            "excluded",
-            &excluded,
-            "gen/__init__.py",
-            &["--exclude", "gen"],
-        ),
-        ("a package that appears", &hidden, "gen/__init__.py", &[]),
+    let (plain, asynchronous) = (&*class("def"), &*class("async def"));
+    let all = [
+        Beside {
+            name: "ignored by git",
+            files: &[(".gitignore", "gen.py\n"), ("gen.py", plain)],
+            changed: ("gen.py", asynchronous),
+            options: &[],
+        },
+        Beside {
+            name: "a stub beside a module",
+            files: &[("gen.py", asynchronous), ("gen.pyi", plain)],
+            changed: ("gen.pyi", asynchronous),
+            options: &[],
+        },
+        Beside {
+            name: "a stub that appears",
+            files: &[("gen.py", asynchronous)],
+            changed: ("gen.pyi", plain),
+            options: &[],
+        },
+        Beside {
+            name: "excluded",
+            files: &[("gen/__init__.py", plain)],
+            changed: ("gen/__init__.py", asynchronous),
+            options: &["--exclude", "gen"],
+        },
+        Beside {
+            name: "a package that appears",
+            files: &[(".gitignore", "gen/\n")],
+            changed: ("gen/__init__.py", asynchronous),
+            options: &[],
+        },
     ];
-    for (name, files, changed, options) in cases {
+    for Beside {
+        name,
+        files,
+        changed: (changed, text),
+        options,
+    } in all
+    {
         let folder = Folder::new();
         let root = folder.root();
-        fs::create_dir_all(root.join("gen")).expect("it can be made");
+        let put = |file: &str, text: &str| {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().expect("it is in the folder"))
+                .expect("it can be made");
+            fs::write(path, text).expect("it can be written");
+        };
         fs::create_dir_all(root.join(".git")).expect("it can be made");
-        fs::write(root.join("pyproject.toml"), "").expect("it can be written");
-        fs::write(root.join("use.py"), call).expect("it can be written");
-        if changed.ends_with(".pyi") || files.iter().any(|(file, _)| *file == "gen.py") {
-            fs::remove_dir(root.join("gen")).expect("it is empty");
-        }
+        put("pyproject.toml", "");
+        put("use.py", call);
         for (file, text) in files {
-            fs::write(root.join(file), text).expect("it can be written");
+            put(file, text);
         }
         let before = printed(root, options);
         assert_eq!(printed(root, options), before, "{name}");
-        let after = if root.join(changed).is_file() || changed.ends_with(".py") {
-            &asynchronous
-        } else {
-            &plain
-        };
-        fs::write(root.join(changed), after).expect("it can be written");
+        put(changed, text);
         let with = printed(root, options);
         let without = printed(root, &[options, &["--no-cache"]].concat());
         assert_eq!(with, without, "{name}");
