@@ -92,8 +92,10 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
             let is_whole = is_body
                 || match place.parent? {
                     AnyNodeRef::StmtWith(with) => self.may_wait_in(with),
+                    // A handler would catch what the task raises, as if the code around had.
                     AnyNodeRef::StmtTry(statement) => {
-                        std::ptr::eq(place.suite, &raw const *statement.body)
+                        statement.handlers.is_empty()
+                            && std::ptr::eq(place.suite, &raw const *statement.body)
                     }
                     _ => false,
                 };
