@@ -2,6 +2,7 @@
 
 use asyncfix_knowledge::conduct::method_changes;
 use asyncfix_syntax::lines::one_line;
+use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::visitor::source_order::{
@@ -194,14 +195,7 @@ impl<'f> Changes<'_, 'f, '_, '_> {
 
 impl<'f, 'a: 'f> SourceOrderVisitor<'a> for Changes<'_, 'f, 'a, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if self.found.is_some()
-            || matches!(
-                node,
-                AnyNodeRef::StmtFunctionDef(_)
-                    | AnyNodeRef::StmtClassDef(_)
-                    | AnyNodeRef::ExprLambda(_)
-            )
-        {
+        if self.found.is_some() || !own_code(node).is_traverse() {
             return TraversalSignal::Skip;
         }
         let range = node.range();

@@ -62,25 +62,21 @@ pub(super) fn check<'a>(
              await it at the end"
                 .to_owned(),
         ),
-        (None, ending) => {
-            match locks::allow_await(file, site, owner) {
-                Err(held) => Remedy::NotFixed(held),
-                Ok(lock) => {
-                    let edits = file.await_edits(site, TextRange::empty(call.start()), "");
-                    Remedy::Rewrite(
+        (None, ending) => match locks::allow_await(file, site, owner) {
+            Err(held) => Remedy::NotFixed(held),
+            Ok(lock) => {
+                let edits = file.await_edits(site, TextRange::empty(call.start()), "");
+                Remedy::Rewrite(
                     Rewrite::safe("Add `await`", edits)
                         .unsafe_if(lock)
-                        .unsafe_if(lock_of_loop(file, site).map(|lock| {
-                            format!("`{lock}` is held here, and what is given to it may want it as well")
-                        }))
+                        .unsafe_if(holds_lock_of_loop(file, site))
                         .unsafe_if((ending == Ending::Unknown).then_some(
                             "it can't be seen that each of them ends soon and by itself, and the \
                              code after this line would wait for it",
                         )),
                 )
-                }
             }
-        }
+        },
     };
     Some(Finding {
         rule,
@@ -93,8 +89,9 @@ pub(super) fn check<'a>(
     })
 }
 
-/// The text of what may be a lock of the event loop, and is held at `site`: a lock is entered by its name.
-fn lock_of_loop<'f>(file: &'f File<'_, '_>, site: &Site<'_, '_>) -> Option<&'f str> {
+/// Why waiting at `site` may never end: what may be a lock of the event loop is held there. A lock is entered by its
+/// name.
+fn holds_lock_of_loop(file: &File<'_, '_>, site: &Site<'_, '_>) -> Option<String> {
     let mut around = site.enclosing_in_function();
     around.find_map(|(node, _)| {
         let AnyNodeRef::StmtWith(with) = node else {
@@ -109,7 +106,10 @@ fn lock_of_loop<'f>(file: &'f File<'_, '_>, site: &Site<'_, '_>) -> Option<&'f s
             };
             with.is_async && may_be
         })?;
-        Some(file.text(lock))
+        let lock = file.text(lock);
+        Some(format!(
+            "`{lock}` is held here, and what is given to it may want it as well"
+        ))
     })
 }
 

@@ -3,7 +3,8 @@
 use asyncfix_analysis::answers::exceptions::is_exception_class;
 use asyncfix_analysis::answers::signature::Signature;
 use asyncfix_analysis::resolve::semantics::Semantics;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use asyncfix_syntax::queries::own_code;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -171,27 +172,19 @@ fn next_binding(body: &[Stmt], subject: Subject<'_>, from: TextSize) -> TextSize
     }
     impl<'a> SourceOrderVisitor<'a> for Bindings<'_> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            let is_binding = match node {
-                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => {
-                    return TraversalSignal::Skip;
-                }
-                AnyNodeRef::ExprName(name) => {
-                    name.ctx == ExprContext::Store
-                        && self.subject.receiver.is_none()
-                        && name.id == self.subject.name
-                }
-                AnyNodeRef::ExprAttribute(attribute) => {
-                    attribute.ctx == ExprContext::Store
-                        && attribute.attr.as_str() == self.subject.name
-                        && matches!(&*attribute.value, Expr::Name(receiver)
-                            if Some(receiver.id.as_str()) == self.subject.receiver)
-                }
+            own_code(node)
+        }
+
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            let is_store = match expr {
+                Expr::Name(name) => name.ctx == ExprContext::Store,
+                Expr::Attribute(attribute) => attribute.ctx == ExprContext::Store,
                 _ => false,
             };
-            if is_binding && node.start() >= self.from {
-                self.first = self.first.min(node.start());
+            if is_store && expr.start() >= self.from && self.subject.is(expr) {
+                self.first = self.first.min(expr.start());
             }
-            TraversalSignal::Traverse
+            walk_expr(self, expr);
         }
     }
     let mut bindings = Bindings {
