@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use asyncfix_analysis::answers::evidence::Evidence;
 use ruff_diagnostics::{Applicability, Edit, Fix};
 use ruff_text_size::{TextRange, TextSize};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub struct Finding {
     pub remedy: Remedy,
     /// Functions of the project that play a part in it.
     pub related: Vec<Related>,
+    /// What is known of the values in it, and how.
+    pub evidence: Vec<Evidence>,
 }
 
 /// A function that plays a part in a mistake.
@@ -37,6 +40,30 @@ pub struct Related {
 }
 
 impl Finding {
+    /// A mistake at one place. `message` is one sentence without a full stop.
+    pub fn new(
+        rule: &'static Rule,
+        range: TextRange,
+        message: impl Into<String>,
+        remedy: Remedy,
+    ) -> Self {
+        Self {
+            rule,
+            range,
+            message: message.into(),
+            remedy,
+            related: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// Names functions of the project that play a part in it.
+    #[must_use]
+    pub fn with_related(mut self, related: Vec<Related>) -> Self {
+        self.related = related;
+        self
+    }
+
     /// Why its fix is unsafe, or why there is none. `None` for a safe fix.
     pub fn reason(&self) -> Option<&str> {
         match &self.remedy {

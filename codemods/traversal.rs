@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use asyncfix_analysis::answers::evidence::evidence;
 use asyncfix_analysis::answers::{duals, examples};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::key::Key;
@@ -38,6 +39,9 @@ pub fn check(
     let mut findings = traversal.findings;
     let suppressions = suppression::Suppressions::of(file);
     findings.retain(|finding| !suppressions.cover(finding));
+    for finding in &mut findings {
+        finding.evidence = evidence(file, finding.range);
+    }
     if !findings.is_empty() {
         let reason = examples::shows_mistake(file);
         for finding in &mut findings {

@@ -46,6 +46,16 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "rule")]
         all: bool,
     },
+    /// Say what is known of the code on a line: what is called, what objects are, and what that relies on
+    Explain {
+        /// A line of a file: `app.py:12`
+        #[arg(value_name = "FILE:LINE")]
+        place: String,
+        #[command(flatten)]
+        options: ConfigArgs,
+        #[command(flatten)]
+        cache: CacheArgs,
+    },
     /// Show the settings used for a path and where they come from
     Config {
         /// A file or folder
@@ -146,6 +156,13 @@ pub(crate) struct MainArgs {
         help_heading = "Output"
     )]
     pub(crate) output_format: Option<OutputFormat>,
+    /// Say of each problem what it relies on: what values are, how that is known, and what is assumed
+    #[arg(
+        long,
+        conflicts_with_all = ["diff", "write", "add_ignore", "interactive", "statistics"],
+        help_heading = "Output"
+    )]
+    pub(crate) explain: bool,
     /// List the rules of all fixes, file by file (with --diff or --write)
     #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
     pub(crate) show_fixes: bool,

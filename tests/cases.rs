@@ -202,9 +202,12 @@ fn reported(folder: &mut Folder, case: &Case, code: &str) -> String {
         &outcomes.files,
         &[],
         folder.root(),
-        OutputFormat::Full,
-        false,
-        true,
+        report::Style {
+            format: OutputFormat::Full,
+            color: false,
+            unsafe_fixes: true,
+            explain: false,
+        },
     );
     format!("# {}\n\n{}\n", case.heading, rendered.trim_end())
 }

@@ -590,6 +590,55 @@ fn a_fix_that_brings_an_await_lets_cancellations_pass_around_it() {
 }
 
 #[test]
+fn a_finding_and_a_line_are_explained() {
+    let text = "class Store:\n    async def save(self): ...\n\n\nasync def sell(store):\n    \
+                store.save()\n\n\nasync def main():\n    await sell(Store())\n";
+    let folder = folder(&[("a.py", text)]);
+    let object = "`store` is an instance of `a.Store`: the only call of `sell` in this file passes one \
+                  (in `main`)";
+    let method = "`store.save` is the coroutine function `Store.save` of this file";
+    let assumed = "assumed: `sell` is not called from other files";
+    asyncfix(&folder)
+        .args(["--explain", "--color", "never"])
+        .assert()
+        .code(1)
+        .stdout(contains(format!(
+            "info: {object}\ninfo: {assumed}\ninfo: {method}\n"
+        )));
+    let json = asyncfix(&folder)
+        .args(["--output-format", "json"])
+        .assert()
+        .code(1);
+    let json: serde_json::Value =
+        serde_json::from_slice(&json.get_output().stdout).expect("it is JSON");
+    assert_eq!(json[0]["evidence"][0]["fact"], object);
+    assert_eq!(json[0]["evidence"][1]["fact"], method);
+    asyncfix(&folder)
+        .args(["explain", "a.py:10"])
+        .assert()
+        .success()
+        .stdout(
+            "No problems found on this line\n- `sell` is the coroutine function `sell` of this file\n- \
+             `Store` is the class `a.Store`\n",
+        );
+    for (place, complaint) in [
+        ("a.py", "`a.py` is no line of a file, such as `app.py:12`"),
+        (
+            "a.py:0",
+            "`a.py:0` is no line of a file, such as `app.py:12`",
+        ),
+        ("a.py:11", "a.py has 10 lines, and no line 11"),
+        ("b.py:1", "b.py: "),
+    ] {
+        asyncfix(&folder)
+            .args(["explain", place])
+            .assert()
+            .code(2)
+            .stderr(contains(complaint));
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_an_error_with_its_place() {
     let folder = folder(&[
         ("pyproject.toml", "[tool.asyncfix]\nselct = [\"AF2\"]\n"),

@@ -11,6 +11,7 @@ pub mod duals;
 pub mod duration;
 pub mod endings;
 pub mod entry_point;
+pub mod evidence;
 pub mod examples;
 pub mod exceptions;
 pub mod expected;

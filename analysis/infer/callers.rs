@@ -71,6 +71,14 @@ impl<'a> SourceOrderVisitor<'a> for Callers {
     fn visit_annotation(&mut self, _annotation: &'a Expr) {}
 }
 
+/// The calls that give a parameter its value.
+pub(super) struct GivenByCalls<'s> {
+    /// What is called: the function, or the class whose constructor it is.
+    pub(super) function: String,
+    taken: Taken<'s>,
+    pub(super) calls: Vec<&'s ast::ExprCall>,
+}
+
 /// Which argument of a call a parameter takes.
 struct Taken<'n> {
     /// Its place among the positional ones, if it takes one of them.
@@ -90,6 +98,36 @@ impl<'db> Semantics<'db> {
         if parameter.annotation().is_some() || !self.is_noting() {
             return None;
         }
+        let given = self.given_by_calls(definition, parameter)?;
+        let mut found = None;
+        for call in given.calls {
+            let Some(value) = given.taken.among(&call.arguments)?.or(parameter.default()) else {
+                continue;
+            };
+            if value.is_none_literal_expr() {
+                continue;
+            }
+            // A function that calls itself hands on what it was given.
+            if let Expr::Name(value) = value
+                && self.bindings(value).as_deref() == Some(&[definition])
+            {
+                continue;
+            }
+            let class = self.look_again(|| self.class_to(value, steps.min(STEPS)))?;
+            if found.is_some_and(|found| found != class) {
+                return None;
+            }
+            found = Some(class);
+        }
+        found.inspect(|_| self.note_callers(&given.function))
+    }
+
+    /// The calls of this file that give a parameter its value. `None` where others may.
+    pub(super) fn given_by_calls<'s>(
+        &'s self,
+        definition: Definition<'db>,
+        parameter: &'s ast::ParameterWithDefault,
+    ) -> Option<GivenByCalls<'s>> {
         let scope = definition.file_scope(self.db());
         let function = self.index().scope(scope).node().as_function()?;
         let function = function.node(self.module());
@@ -125,35 +163,24 @@ impl<'db> Semantics<'db> {
         if callers.handed.contains(&key) {
             return None;
         }
-        let calls = callers.calls.get(&key)?;
-        if calls.len() > CALLS {
+        let candidates = callers.calls.get(&key)?;
+        if candidates.len() > CALLS {
             return None;
         }
-        let mut found = None;
-        for call in calls {
+        let mut calls = Vec::new();
+        for call in candidates {
             let AnyRootNodeRef::Expr(Expr::Call(call)) = self.module().get_by_index(*call) else {
                 return None;
             };
-            if !self.leads_to(&call.func, target)? {
-                continue;
+            if self.leads_to(&call.func, target)? {
+                calls.push(call);
             }
-            let given = taken.among(&call.arguments)?.or(parameter.default());
-            let Some(given) = given.filter(|given| !given.is_none_literal_expr()) else {
-                continue;
-            };
-            // A function that calls itself hands on what it was given.
-            if let Expr::Name(given) = given
-                && self.bindings(given).as_deref() == Some(&[definition])
-            {
-                continue;
-            }
-            let class = self.look_again(|| self.class_to(given, steps.min(STEPS)))?;
-            if found.is_some_and(|found| found != class) {
-                return None;
-            }
-            found = Some(class);
         }
-        found.inspect(|_| self.note_callers(&name))
+        Some(GivenByCalls {
+            function: name,
+            taken,
+            calls,
+        })
     }
 
     /// Whether a callee is this function, or this class. `None` where it may be.

@@ -26,6 +26,7 @@ mod forwarded;
 mod modules;
 pub(crate) mod mutations;
 mod named;
+pub mod origin;
 mod reaching_values;
 mod returned;
 pub mod types;

@@ -125,19 +125,18 @@ impl Codemod for BlockingCall {
             library,
             given,
         };
-        Some(Finding {
-            rule: self.rule,
-            range: call.range(),
-            message: format!(
+        Some(Finding::new(
+            self.rule,
+            call.range(),
+            format!(
                 "`{}` blocks the event loop{instead}",
                 blocking.called.name.trim_start_matches("builtins."),
             ),
-            remedy: match blocking.rewrite() {
+            match blocking.rewrite() {
                 Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test)),
                 Err(reason) => Remedy::NotFixed(reason),
             },
-            related: Vec::new(),
-        })
+        ))
     }
 }
 
@@ -154,19 +153,18 @@ impl BlockingCall {
         }
         let mut managers = with.items.iter().map(|item| &item.context_expr);
         let lock = managers.find(|manager| locks::is_thread_lock(file, manager))?;
-        Some(Finding {
-            rule: self.rule,
-            range: lock.range(),
-            message: format!(
+        Some(Finding::new(
+            self.rule,
+            lock.range(),
+            format!(
                 "`{}` is a `threading` lock held across an `await`: another task that tries to \
                  acquire it deadlocks the event loop",
                 one_line(file.text(lock))
             ),
-            remedy: Remedy::NotFixed(
+            Remedy::NotFixed(
                 "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
             ),
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -198,21 +198,23 @@ impl Codemod for BlockingHelper {
             Owner::Function(function) => Some(function.name.as_str()),
             _ => None,
         };
-        Some(Finding {
-            rule: &RULE,
-            range: call.range(),
-            message: format!(
-                "`{}` {} the event loop: {}",
-                one_line(file.text(&*call.func)),
-                blocks(&chain),
-                shown(owner, &chain.names),
-            ),
-            remedy: match blocking.rewrite() {
-                Ok(rewrite) => Remedy::Rewrite(rewrite),
-                Err(reason) => Remedy::NotFixed(reason),
-            },
-            related: related(file, &chain),
-        })
+        Some(
+            Finding::new(
+                &RULE,
+                call.range(),
+                format!(
+                    "`{}` {} the event loop: {}",
+                    one_line(file.text(&*call.func)),
+                    blocks(&chain),
+                    shown(owner, &chain.names),
+                ),
+                match blocking.rewrite() {
+                    Ok(rewrite) => Remedy::Rewrite(rewrite),
+                    Err(reason) => Remedy::NotFixed(reason),
+                },
+            )
+            .with_related(related(file, &chain)),
+        )
     }
 }
 
@@ -256,19 +258,21 @@ fn many_callers<'a>(
     {
         return None;
     }
-    Some(Finding {
-        rule: &RULE,
-        range: function.name.range(),
-        message: format!(
-            "`{}` {} the event loop, in {} calls in coroutine functions: {}",
-            function.name,
-            blocks(&chain),
-            chain.callers,
-            shown(None, &chain.names),
-        ),
-        remedy: Remedy::NotFixed(reason),
-        related: related(file, &chain),
-    })
+    Some(
+        Finding::new(
+            &RULE,
+            function.name.range(),
+            format!(
+                "`{}` {} the event loop, in {} calls in coroutine functions: {}",
+                function.name,
+                blocks(&chain),
+                chain.callers,
+                shown(None, &chain.names),
+            ),
+            Remedy::NotFixed(reason),
+        )
+        .with_related(related(file, &chain)),
+    )
 }
 
 /// What a function does to the event loop.

@@ -108,15 +108,12 @@ fn finding(handler: &Handler<'_, '_, '_, '_>) -> Option<Finding> {
         Some(_) => "`except BaseException`",
         None => "bare `except:`",
     };
-    Some(Finding {
-        rule: &RULE,
-        range: handler.header(),
-        message: format!(
-            "{what} also catches `CancelledError`, so the task can't be cancelled here"
-        ),
+    Some(Finding::new(
+        &RULE,
+        handler.header(),
+        format!("{what} also catches `CancelledError`, so the task can't be cancelled here"),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }
 
 /// Whether the clause is part of what ends something: it is not to be cut short.

@@ -157,13 +157,12 @@ impl Codemod for UnhandledCancellation {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason),
         };
-        Some(Finding {
-            rule: &RULE,
-            range: TextRange::new(site.node.start(), header_end),
-            message: "this endless loop has no clean-up for when its task is cancelled".to_owned(),
+        Some(Finding::new(
+            &RULE,
+            TextRange::new(site.node.start(), header_end),
+            "this endless loop has no clean-up for when its task is cancelled".to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -86,13 +86,7 @@ pub fn suppression<'a>(
         ),
         Err(reason) => Remedy::NotFixed(reason),
     };
-    Some(Finding {
-        rule,
-        range: call.range(),
-        message: MESSAGE.to_owned(),
-        remedy,
-        related: Vec::new(),
-    })
+    Some(Finding::new(rule, call.range(), MESSAGE.to_owned(), remedy))
 }
 
 /// What a `suppress(…)` catches a cancellation by.
@@ -242,16 +236,15 @@ pub fn overtaken<'a>(
         AnyNodeRef::StmtBreak(_) => "break",
         _ => "continue",
     };
-    Some(Finding {
+    Some(Finding::new(
         rule,
-        range: jump.range(),
-        message: format!(
+        jump.range(),
+        format!(
             "`{word}` in `finally` swallows every exception, `CancelledError` included, so the task can't be cancelled here"
         ),
-        remedy: Remedy::NotFixed(format!(
+        Remedy::NotFixed(format!(
             "without `{word}` in the `finally`, all other exceptions would be raised too; catch those that may be \
              ignored, and move `{word}` behind the `try`"
         )),
-        related: Vec::new(),
-    })
+    ))
 }

@@ -137,13 +137,12 @@ impl Codemod for SwallowedCancellation {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason.to_owned()),
         };
-        Some(Finding {
-            rule: &RULE,
-            range: swallowed.handler.header(),
-            message: MESSAGE.to_owned(),
+        Some(Finding::new(
+            &RULE,
+            swallowed.handler.header(),
+            MESSAGE.to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -138,13 +138,7 @@ impl Codemod for UnboundedConcurrency {
             Some(count) => format!("starts all {count} coroutines at once"),
             None => "starts one coroutine per item with no limit".to_owned(),
         };
-        Some(Finding {
-            rule: &RULE,
-            range: made.range(),
-            message,
-            remedy,
-            related: Vec::new(),
-        })
+        Some(Finding::new(&RULE, made.range(), message, remedy))
     }
 }
 

@@ -88,10 +88,10 @@ impl Codemod for ManualLock {
         if !is_lock(file, lock) {
             return None;
         }
-        Some(Finding {
-            rule: &RULE,
-            range: site.node.range(),
-            message: match held {
+        Some(Finding::new(
+            &RULE,
+            site.node.range(),
+            match held {
                 Held::ByHand => format!(
                     "`{}` is locked and released manually; use `async with`",
                     file.text(lock)
@@ -102,8 +102,7 @@ impl Codemod for ManualLock {
                 ),
             },
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -112,16 +112,15 @@ impl Codemod for UnmanagedResource {
             if intent::is_deliberate(file, site, Deed::Leak) {
                 return None;
             }
-            return Some(Finding {
-                rule: &RULE,
-                range: call.range(),
+            return Some(Finding::new(
+                &RULE,
+                call.range(),
                 message,
-                remedy: match rewrite {
+                match rewrite {
                     Ok(rewrite) => Remedy::Rewrite(rewrite),
                     Err(reason) => Remedy::NotFixed(reason),
                 },
-                related: Vec::new(),
-            });
+            ));
         }
         let opening = Opening::of(site.node)?;
         let Owner::Function(function) = file.surroundings(site).owner else {
@@ -172,16 +171,15 @@ impl Codemod for UnmanagedResource {
         if intent::is_deliberate(file, site, Deed::Leak) {
             return None;
         }
-        Some(Finding {
-            rule: &RULE,
-            range: opening.call.range(),
-            message: format!("`{name}` {message}"),
-            remedy: match rewrite {
+        Some(Finding::new(
+            &RULE,
+            opening.call.range(),
+            format!("`{name}` {message}"),
+            match rewrite {
                 Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(managed.is_narrowed())),
                 Err(reason) => Remedy::NotFixed(reason),
             },
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -11,6 +11,7 @@ use ruff_python_stdlib::sys::is_known_standard_library;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::bound::Imports;
 use crate::file::File;
 
 /// How to name a member of a module at a place, and the edit that makes the name exist.
@@ -83,20 +84,19 @@ pub fn import(
             edit: Some(edit),
         });
     }
-    let only_for_typing = file
-        .semantics
-        .lookup(module, scope)
-        .is_some_and(|definitions| {
-            !definitions.is_empty()
-                && definitions.iter().all(|definition| {
-                    definition.kind(file.semantics.db()).is_import()
-                        && file
-                            .semantics
-                            .definition_range(*definition)
-                            .is_some_and(|range| file.semantics.is_typing_only(*definition, range))
-                })
-        });
-    if only_for_typing {
+    // Imports for type checkers alone, or such as may not run.
+    let imported = file.semantics.lookup(module, scope).unwrap_or_default();
+    let mut definitions = imported.iter();
+    if !imported.is_empty()
+        && definitions.all(|definition| file.semantics.is_import_of(*definition, module))
+    {
+        let db = file.semantics.db();
+        let mut scopes = imported.iter().map(|definition| definition.file_scope(db));
+        if !scopes.all(FileScopeId::is_global) {
+            return Err(format!(
+                "this function imports `{module}`, and the import may not have run before this line"
+            ));
+        }
         return Ok(Imported {
             expression: format!("{module}.{member}"),
             edit: Some(insert(file, module, &format!("import {module}"))),
@@ -124,7 +124,7 @@ pub fn import(
     })
 }
 
-/// Whether code in `scope` that runs after `at` sees the import of `path` under `name`.
+/// Whether code in `scope` that runs after `at` sees the import of `path` under `name`, whatever branches were taken.
 pub(super) fn means(
     file: &File<'_, '_>,
     name: &str,
@@ -136,16 +136,22 @@ pub(super) fn means(
     let Some(definitions) = semantics.lookup(name, scope) else {
         return false;
     };
-    !definitions.is_empty()
-        && definitions.iter().all(|definition| {
-            let Some(range) = semantics.definition_range(*definition) else {
-                return false;
-            };
-            let is_it = semantics.is_import_of(*definition, path);
-            let visible_in_time =
-                definition.file_scope(semantics.db()).is_global() || range.end() <= at;
-            is_it && visible_in_time && !semantics.is_typing_only(*definition, range)
-        })
+    let mut ranges = Vec::new();
+    for definition in &definitions {
+        let Some(range) = semantics.definition_range(*definition) else {
+            return false;
+        };
+        if !semantics.is_import_of(*definition, path)
+            || semantics.is_typing_only(*definition, range)
+        {
+            return false;
+        }
+        if definition.file_scope(semantics.db()).is_global() || range.end() <= at {
+            ranges.push(range);
+        }
+    }
+    let all_count = ranges.len() == definitions.len();
+    all_count && Imports { file, ranges, at }.have_run(file.body())
 }
 
 /// The import statements that run whenever the module is imported.

@@ -3,6 +3,7 @@
 pub mod aligned;
 pub mod annotations;
 pub mod blocks;
+mod bound;
 pub mod changes;
 mod compile_errors;
 pub mod first_await;

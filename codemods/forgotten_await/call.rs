@@ -208,15 +208,12 @@ impl Codemod for ForgottenAwait {
                 return None;
             }
             Awaitability::Mixed => {
-                return Some(Finding {
-                    rule: &RULE,
+                return Some(Finding::new(
+                    &RULE,
                     range,
-                    message: message.to_owned(),
-                    remedy: Remedy::NotFixed(
-                        "it may also be a value that is not awaitable".to_owned(),
-                    ),
-                    related: Vec::new(),
-                });
+                    message.to_owned(),
+                    Remedy::NotFixed("it may also be a value that is not awaitable".to_owned()),
+                ));
             }
             _ => return None,
         };
@@ -308,13 +305,7 @@ impl Codemod for ForgottenAwait {
                 }
             },
         };
-        Some(Finding {
-            rule: &RULE,
-            range,
-            message: message.to_owned(),
-            remedy,
-            related: Vec::new(),
-        })
+        Some(Finding::new(&RULE, range, message.to_owned(), remedy))
     }
 }
 

@@ -147,13 +147,12 @@ fn given<'a>(
     let remedy = remedy(file, &outer, taken, &relied, || {
         collected(file, &outer, call, taken, owner)
     });
-    Some(Finding {
+    Some(Finding::new(
         rule,
-        range: taken.range(),
-        message: "this is an async iterator: it can only be iterated with `async for`".to_owned(),
+        taken.range(),
+        "this is an async iterator: it can only be iterated with `async for`".to_owned(),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }
 
 /// The rewrite that collects an asynchronous iterator for a call.
@@ -256,11 +255,10 @@ fn awaited_one<'a>(
         Some(edits) => Ok(Rewrite::safe("Use `async for` without `await`", edits)),
         None => Err("loop over it with `async for`".to_owned()),
     });
-    Some(Finding {
+    Some(Finding::new(
         rule,
-        range: awaited.range(),
-        message: "this is an async generator, which can't be awaited".to_owned(),
+        awaited.range(),
+        "this is an async generator, which can't be awaited".to_owned(),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }

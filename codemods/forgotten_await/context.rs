@@ -134,13 +134,12 @@ impl Codemod for MissingAsyncWith {
             }
         };
         let end = with.items.last().map_or(item.end(), Ranged::end);
-        Some(Finding {
-            rule: &RULE,
-            range: TextRange::new(with.start(), end),
-            message: "this is an async context manager: use `async with`".to_owned(),
+        Some(Finding::new(
+            &RULE,
+            TextRange::new(with.start(), end),
+            "this is an async context manager: use `async with`".to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -78,15 +78,14 @@ pub(super) fn check<'a>(
             }
         },
     };
-    Some(Finding {
+    Some(Finding::new(
         rule,
-        range: call.range(),
-        message: "nobody waits for this future: the program may end before it, and its errors are \
+        call.range(),
+        "nobody waits for this future: the program may end before it, and its errors are \
                   lost"
             .to_owned(),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }
 
 /// Why waiting at `site` may never end: what may be a lock of the event loop is held there. A lock is entered by its

@@ -97,13 +97,12 @@ impl Codemod for MissingAsyncFor {
             let edit = Edit::insertion("async ".to_owned(), site.node.start());
             Ok(Rewrite::safe("Use `async for`", vec![edit]))
         });
-        Some(Finding {
-            rule: &RULE,
-            range: TextRange::new(site.node.start(), iterable.end()),
-            message: "this is an async iterator: use `async for`".to_owned(),
+        Some(Finding::new(
+            &RULE,
+            TextRange::new(site.node.start(), iterable.end()),
+            "this is an async iterator: use `async for`".to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -95,13 +95,12 @@ pub(super) fn check<'a>(
             }
         },
     };
-    Some(Finding {
+    Some(Finding::new(
         rule,
         range,
-        message: format!("this statement does nothing: the {what} is not awaited"),
+        format!("this statement does nothing: the {what} is not awaited"),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }
 
 /// Whether a variable is read elsewhere in a function.

@@ -100,15 +100,14 @@ impl Codemod for GatherWithoutReturnExceptions {
             Ok(None) => return None,
             Err(reason) => Remedy::NotFixed(reason),
         };
-        Some(Finding {
-            rule: &RULE,
-            range: call.range(),
-            message: "if one awaitable fails, `gather` raises at once and the others keep running \
+        Some(Finding::new(
+            &RULE,
+            call.range(),
+            "if one awaitable fails, `gather` raises at once and the others keep running \
                       unattended"
                 .to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

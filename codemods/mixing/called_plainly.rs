@@ -105,18 +105,17 @@ impl Codemod for CalledPlainly {
         } else {
             Remedy::NotFixed(row.instead.clone())
         };
-        Some(Finding {
-            rule: &RULE,
-            range: given.range(),
-            message: format!(
+        Some(Finding::new(
+            &RULE,
+            given.range(),
+            format!(
                 "`{}` is a coroutine function, and `{}` calls it like a plain one: the coroutine never \
                  runs",
                 file.first_line(function),
                 row.name(),
             ),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 
@@ -189,17 +188,11 @@ fn awaited<'a>(
 fn command(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Finding> {
     let mut decorators = function.decorator_list.iter();
     let is_command = decorators.all(|decorator| drops_coroutines(&file.semantics, decorator));
-    is_command.then(|| Finding {
-        rule: &RULE,
-        range: function.name.range(),
-        message: format!(
+    is_command.then(|| Finding::new(&RULE, function.name.range(), format!(
             "`{}` is a coroutine function, and its decorator calls it like a plain one: the coroutine \
              never runs",
             function.name
-        ),
-        remedy: Remedy::NotFixed(
+        ), Remedy::NotFixed(
             "make it a plain function, and run its code with `asyncio.run`".to_owned(),
-        ),
-        related: Vec::new(),
-    })
+        )))
 }

@@ -43,16 +43,15 @@ pub(super) fn check<'a>(
     }
     let found = awaited_in_body(&statement.body);
     let (range, keyword) = found.first()?;
-    Some(Finding {
+    Some(Finding::new(
         rule,
         range,
-        message: format!("SyntaxError: `{keyword}` outside an async function"),
-        remedy: match rewrite(file, statement, &found) {
+        format!("SyntaxError: `{keyword}` outside an async function"),
+        match rewrite(file, statement, &found) {
             Ok(rewrite) => Remedy::Rewrite(rewrite),
             Err(reason) => Remedy::NotFixed(reason),
         },
-        related: Vec::new(),
-    })
+    ))
 }
 
 fn rewrite<'a>(

@@ -99,13 +99,12 @@ impl Codemod for CoroutineNeverRun {
         };
         let surroundings = file.surroundings(site);
         if let Some(remedy) = scheduled(file, site, call, surroundings.owner) {
-            return Some(Finding {
-                rule: &RULE,
-                range: call.range(),
-                message: NEVER_RUN.to_owned(),
+            return Some(Finding::new(
+                &RULE,
+                call.range(),
+                NEVER_RUN.to_owned(),
                 remedy,
-                related: Vec::new(),
-            });
+            ));
         }
         if file.is_async(surroundings.owner)
             || matches!(surroundings.owner, Owner::Lambda(_))
@@ -150,17 +149,16 @@ impl Codemod for CoroutineNeverRun {
                 Err(reason) => Remedy::NotFixed(reason),
             }
         };
-        Some(Finding {
-            rule: &RULE,
-            range: call.range(),
-            message: match use_of(site) {
+        Some(Finding::new(
+            &RULE,
+            call.range(),
+            match use_of(site) {
                 Use::Dropped => NEVER_RUN,
                 _ => "this is a coroutine object; run it with `asyncio.run(…)` to get its result",
             }
             .to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

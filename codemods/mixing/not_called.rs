@@ -85,16 +85,15 @@ pub(super) fn check<'a>(
         let edits = all.map(|given| Edit::insertion("()".to_owned(), given.end()));
         Remedy::Rewrite(Rewrite::safe("Call it", edits.collect()))
     };
-    Some(Finding {
+    Some(Finding::new(
         rule,
-        range: first.range(),
-        message: format!(
+        first.range(),
+        format!(
             "`{}` is a coroutine function, not a coroutine: it is not called",
             file.first_line(first)
         ),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }
 
 /// Whether an expression plainly is a coroutine function, and whether it has to be given something.

@@ -83,33 +83,29 @@ impl Codemod for AwaitInSyncFunction {
             AnyNodeRef::StmtFunctionDef(function) => function,
             AnyNodeRef::StmtIf(statement) => return guarded::check(file, statement, &RULE),
             AnyNodeRef::ExprLambda(lambda) => {
-                return Some(Finding {
-                    rule: &RULE,
-                    range: first_await(&lambda.body)?,
-                    message: "SyntaxError: `await` in a lambda".to_owned(),
-                    remedy: Remedy::NotFixed(
-                        "a lambda can't be async; use an `async def`".to_owned(),
-                    ),
-                    related: Vec::new(),
-                });
+                return Some(Finding::new(
+                    &RULE,
+                    first_await(&lambda.body)?,
+                    "SyntaxError: `await` in a lambda".to_owned(),
+                    Remedy::NotFixed("a lambda can't be async; use an `async def`".to_owned()),
+                ));
             }
             _ => return None,
         };
         let found = awaited_in(function);
         let (range, keyword) = found.first()?;
-        Some(Finding {
-            rule: &RULE,
+        Some(Finding::new(
+            &RULE,
             range,
-            message: format!(
+            format!(
                 "SyntaxError: `{keyword}` outside an async function (`{}`)",
                 function.name
             ),
-            remedy: match rewrite(file, function, &found) {
+            match rewrite(file, function, &found) {
                 Ok(rewrite) => Remedy::Rewrite(rewrite),
                 Err(reason) => Remedy::NotFixed(reason),
             },
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

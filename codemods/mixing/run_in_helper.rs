@@ -84,17 +84,16 @@ pub(super) fn check<'a>(
             Err(reason) => Remedy::NotFixed(reason),
         },
     };
-    Some(Finding {
+    Some(Finding::new(
         rule,
-        range: call.range(),
-        message: format!(
+        call.range(),
+        format!(
             "`{}` runs an event loop, and one is already running here: {}",
             one_line(file.text(&*call.func)),
             shown.join(" → "),
         ),
         remedy,
-        related: Vec::new(),
-    })
+    ))
 }
 
 /// The functions on the way to what runs a loop.

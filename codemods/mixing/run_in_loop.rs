@@ -120,14 +120,12 @@ impl Codemod for RunInsideLoop {
                 },
             },
         };
-        Some(Finding {
-            rule: &RULE,
-            range: call.range(),
-            message: "an event loop is already running here, so this raises `RuntimeError`"
-                .to_owned(),
+        Some(Finding::new(
+            &RULE,
+            call.range(),
+            "an event loop is already running here, so this raises `RuntimeError`".to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

@@ -192,26 +192,24 @@ fn misspelled(file: &File<'_, '_>, directive: &Directive, word: &Word) -> Findin
             .unsafe_if(Some("it may be a misspelled one"));
         (UNKNOWN_WORD.to_owned(), rewrite)
     };
-    Finding {
-        rule: &RULE,
-        range: directive.part,
+    Finding::new(
+        &RULE,
+        directive.part,
         message,
-        remedy: if_for_programs(file, directive, rewrite),
-        related: Vec::new(),
-    }
+        if_for_programs(file, directive, rewrite),
+    )
 }
 
 fn removed(file: &File<'_, '_>, directive: &Directive, message: String, edit: Edit) -> Finding {
     let unseen = unresolved_import(file)
         .map(|package| format!("`{package}` is not installed here, so a mistake may not be seen"));
     let rewrite = Rewrite::safe("Remove the suppression", vec![edit]).unsafe_if(unseen);
-    Finding {
-        rule: &RULE,
-        range: directive.part,
+    Finding::new(
+        &RULE,
+        directive.part,
         message,
-        remedy: if_for_programs(file, directive, rewrite),
-        related: Vec::new(),
-    }
+        if_for_programs(file, directive, rewrite),
+    )
 }
 
 /// A comment that also says something to people is left to them.

@@ -161,15 +161,14 @@ impl Codemod for DanglingTask {
             }
             Fate::Operand => Remedy::NotFixed("create the task in its own statement".to_owned()),
         };
-        Some(Finding {
-            rule: &RULE,
-            range: call.range(),
-            message: "no reference to this task is kept, so it may be garbage-collected before it \
+        Some(Finding::new(
+            &RULE,
+            call.range(),
+            "no reference to this task is kept, so it may be garbage-collected before it \
                       finishes"
                 .to_owned(),
             remedy,
-            related: Vec::new(),
-        })
+        ))
     }
 }
 

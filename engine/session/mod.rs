@@ -4,9 +4,10 @@
 //! summarized anew, the index is linked anew only where that summary differs, and the database forgets what depends on
 //! the file. What comes out is what a run over the same files would say.
 
-use std::panic::AssertUnwindSafe;
+mod evidence;
 mod known;
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -180,9 +180,12 @@ fn answer(record: &Record, outcome: Option<&Outcome>) -> Value {
             std::slice::from_ref(outcome),
             &[],
             Path::new(""),
-            OutputFormat::Json,
-            false,
-            outcome.unsafe_fixes,
+            report::Style {
+                format: OutputFormat::Json,
+                color: false,
+                unsafe_fixes: outcome.unsafe_fixes,
+                explain: false,
+            },
         )
     });
     let findings = shown.and_then(|shown| serde_json::from_str::<Value>(&shown).ok());

@@ -435,9 +435,12 @@ pub(super) fn show_findings(
         &outcomes.files,
         &outcomes.errors,
         cwd,
-        format,
-        args.color.on(terminal),
-        unsafe_fixes,
+        report::Style {
+            format,
+            color: args.color.on(terminal),
+            unsafe_fixes,
+            explain: args.explain,
+        },
     );
     if beside_diff {
         note(text.trim_end());

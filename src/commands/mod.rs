@@ -4,6 +4,7 @@ mod batch;
 mod check;
 mod clean;
 mod config;
+mod explain;
 mod generate;
 mod interactive;
 mod rule;
@@ -38,6 +39,11 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(panics::note_panic));
     let result = match cli.command {
         Some(Command::Rule { rule, all }) => rule::show(rule.as_deref(), all || rule.is_none()),
+        Some(Command::Explain {
+            place,
+            options,
+            cache,
+        }) => with_deep_stack(move || explain::show(&place, &options, &cache)),
         Some(Command::Config { schema: true, .. }) => config::show_schema(),
         Some(Command::Config { path, options, .. }) => config::show(&path, &options),
         Some(Command::Batch { options, jobs }) => {

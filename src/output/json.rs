@@ -13,7 +13,8 @@ use asyncfix_engine::places::Places;
 use asyncfix_engine::run::Fixed;
 use asyncfix_engine::source;
 
-/// Adds to one finding, as the JSON formats show it, its `reason` (of an unsafe or a missing fix, else `null`) and, where
+/// Adds to one finding, as the JSON formats show it, its `reason` (of an unsafe or a missing fix, else `null`), its
+/// `evidence` (what is known of the values in it, each a `fact` with its `assumptions`) and, where
 /// a fix changes several files, a `fix` with `files` instead of `edits`: a program that knows of one file alone must not
 /// apply a part of it. Positions are like all others there: lines and columns from 1, in characters. `text` is that of the
 /// finding's file.
@@ -22,6 +23,7 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
         return;
     };
     shown.insert("reason".to_owned(), json!(finding.reason()));
+    shown.insert("evidence".to_owned(), json!(finding.evidence));
     shown.insert("fixed".to_owned(), json!(false));
     // As all other formats say; ruff's knows errors alone.
     shown.insert("severity".to_owned(), json!("warning"));
@@ -60,6 +62,7 @@ pub(crate) fn complete_problem(shown: &mut Value) {
         return;
     };
     shown.insert("reason".to_owned(), Value::Null);
+    shown.insert("evidence".to_owned(), json!([]));
     shown.insert("fixed".to_owned(), json!(false));
     shown.insert("severity".to_owned(), json!("error"));
 }
@@ -73,6 +76,7 @@ pub(crate) fn of_fixed(fixed: &Fixed, name: &Path) -> Value {
     json!({
         "cell": null,
         "code": fixed.code,
+        "evidence": [],
         "name": rule.map(|rule| rule.name),
         "end_location": null,
         "filename": name.to_string_lossy(),

@@ -22,15 +22,27 @@ use asyncfix_engine::config::output_format::OutputFormat;
 use asyncfix_engine::problem::{Kind, Problem, name_of};
 use asyncfix_engine::run::{Outcome, Outcomes};
 
+/// How findings are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// The format.
+    pub format: OutputFormat,
+    /// Whether there are colours.
+    pub color: bool,
+    /// Whether unsafe fixes are shown like safe ones.
+    pub unsafe_fixes: bool,
+    /// Whether the full format says what findings rely on. JSON always does.
+    pub explain: bool,
+}
+
 /// Renders the findings that are left in `outcomes` and, in the formats for programs, what went wrong in files.
-pub fn render(
-    outcomes: &[Outcome],
-    problems: &[Problem],
-    cwd: &Path,
-    format: OutputFormat,
-    color: bool,
-    unsafe_fixes: bool,
-) -> String {
+pub fn render(outcomes: &[Outcome], problems: &[Problem], cwd: &Path, style: Style) -> String {
+    let Style {
+        format,
+        color,
+        unsafe_fixes,
+        explain,
+    } = style;
     let Some(format) = format.of_ruff() else {
         return sarif::render(outcomes, problems, cwd);
     };
@@ -54,7 +66,13 @@ pub fn render(
             outcome
                 .findings
                 .iter()
-                .map(move |finding| diagnostic(finding, Span::from(file.clone()), format))
+                .map(move |finding| {
+                    let mut diagnostic = diagnostic(finding, Span::from(file.clone()), format);
+                    if explain {
+                        add_evidence(&mut diagnostic, finding);
+                    }
+                    diagnostic
+                })
                 .collect::<Vec<_>>()
         })
         .collect();
@@ -173,6 +191,34 @@ fn diagnostic(finding: &Finding, span: Span, format: DiagnosticFormat) -> Diagno
         diagnostic.sub(SubDiagnostic::new(SubDiagnosticSeverity::Info, reason));
     }
     diagnostic
+}
+
+/// Says what a finding relies on.
+fn add_evidence(diagnostic: &mut Diagnostic, finding: &Finding) {
+    for line in evidence(finding) {
+        diagnostic.sub(SubDiagnostic::new(SubDiagnosticSeverity::Info, line));
+    }
+}
+
+/// What a finding relies on, line by line: functions that play a part in it, what is known of the values in it, and
+/// what is assumed.
+pub(crate) fn evidence(finding: &Finding) -> Vec<String> {
+    let related = finding.related.iter().map(|related| {
+        let name = related.path.file_name().unwrap_or_default();
+        format!("{}: {}", name.to_string_lossy(), related.message)
+    });
+    let known = finding.evidence.iter().flat_map(|evidence| {
+        let assumptions = evidence.assumptions.iter();
+        let assumptions = assumptions.map(|assumption| format!("assumed: {assumption}"));
+        std::iter::once(evidence.fact.clone()).chain(assumptions)
+    });
+    let mut lines: Vec<String> = Vec::new();
+    for line in related.chain(known) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 fn diagnostic_of_problem(problem: &Problem) -> Diagnostic {

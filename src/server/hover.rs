@@ -1,9 +1,12 @@
 //! What is shown where the pointer rests: what is wrong there and why, or what a code in a comment means.
 
+use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::rule::Rule;
 use asyncfix_engine::session::Checked;
 use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 use ruff_text_size::{TextRange, TextSize};
+
+use crate::output::report;
 
 use super::client::Client;
 use super::positions::Positions;
@@ -25,7 +28,7 @@ pub(super) fn at(
             .collect();
         let range = found.first()?.range;
         // The message stands beside this already.
-        let parts: Vec<String> = found.iter().map(|finding| about(finding.rule)).collect();
+        let parts: Vec<String> = found.iter().map(|finding| explained(finding)).collect();
         Some((parts.join("\n\n---\n\n"), range))
     };
     let (value, range) = code_at(text, offset)
@@ -40,6 +43,20 @@ pub(super) fn at(
         contents: HoverContents::Markup(MarkupContent { kind, value }),
         range: Some(places.range(range)),
     })
+}
+
+/// What a finding relies on, below its rule.
+fn explained(finding: &Finding) -> String {
+    let mut text = about(finding.rule);
+    let known = report::evidence(finding);
+    if !known.is_empty() {
+        text.push_str("\n\n**What is known here**\n");
+        for line in known {
+            text.push_str("\n- ");
+            text.push_str(&line);
+        }
+    }
+    text
 }
 
 /// The code of a rule in a comment that has this byte offset in it.
