@@ -8,5 +8,5 @@ pub mod baseline;
 pub mod commands;
 pub mod git;
 pub mod output;
-mod server;
+pub mod server;
 pub mod write;

@@ -7,7 +7,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use crate::answers::counter_evidence::said_otherwise;
 use crate::facts::imports::{Import, for_each_import};
 use crate::file::ParsedFile;
+use crate::infer::callee_awaitability::returned_by;
 use crate::infer::types::Awaitability;
+use crate::resolve::definitions::BASES;
 
 /// What is called at a node, or may be under another name.
 pub fn called_at<'a>(file: &'a ParsedFile<'_, '_>, node: AnyNodeRef<'a>) -> Vec<&'a Expr> {
@@ -49,6 +51,17 @@ pub fn once_plain(file: &ParsedFile<'_, '_>, callee: &Expr) -> Option<OncePlain>
 /// What awaiting the value of a call would mean: from what is in sight, else from types, else from
 /// what the function that is called returns.
 pub fn awaitability_of(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> Awaitability {
+    match awaitability_said(file, call) {
+        Awaitability::Awaitable | Awaitability::Coroutine | Awaitability::Mixed
+            if hands_on_to_plain(file, call) =>
+        {
+            Awaitability::Unknown
+        }
+        said => said,
+    }
+}
+
+fn awaitability_said(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> Awaitability {
     let semantics = &file.semantics;
     if let Some(known) = semantics.awaitability_in_sight(call) {
         return known;
@@ -63,6 +76,55 @@ pub fn awaitability_of(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> Await
         },
         known => known,
     }
+}
+
+/// Whether a method returns what another method of its object returns, and the class of the object has a plain
+/// function there: a pipeline that keeps the commands of a client until it is executed.
+fn hands_on_to_plain(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {
+    let semantics = &file.semantics;
+    let Expr::Attribute(method) = &*call.func else {
+        return false;
+    };
+    let Some(function) = semantics.function(&call.func) else {
+        return false;
+    };
+    let Some(node) = function
+        .node(semantics.db())
+        .filter(|node| !node.is_async && semantics.is_in_class(function.definition))
+    else {
+        return false;
+    };
+    let Some(object) = node.parameters.iter_non_variadic_params().next() else {
+        return false;
+    };
+    let mut others = returned_by(&node.body)
+        .into_iter()
+        .flatten()
+        .filter_map(|value| value.as_call_expr()?.func.as_attribute_expr())
+        .filter(|other| matches!(&*other.value, Expr::Name(name) if name.id == object.name().id));
+    let classes = semantics.classes_of(&method.value);
+    let around = semantics.class_around(function.definition);
+    others.any(|other| {
+        classes.iter().any(|class| {
+            let own = semantics.method_of(*class, &other.attr, BASES);
+            let Some(own) = own.and_then(|own| semantics.function_of(own)) else {
+                return false;
+            };
+            semantics.class_around(own.definition) != around
+                && own.node(semantics.db()).is_some_and(|node| {
+                    let file = semantics.of_function(&own);
+                    !node.is_async
+                        && !matches!(
+                            file.awaitability_of_function(node),
+                            Some(
+                                Awaitability::Coroutine
+                                    | Awaitability::Awaitable
+                                    | Awaitability::Running
+                            )
+                        )
+                })
+        })
+    })
 }
 
 /// Whether what is called is an attribute that holds a coroutine function which its object has made, and no

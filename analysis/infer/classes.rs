@@ -272,7 +272,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The method that instances of a class have under a name.
-    pub(super) fn method_of(
+    pub(crate) fn method_of(
         &self,
         class: Definition<'db>,
         name: &str,

@@ -19,7 +19,7 @@ use ruff_text_size::Ranged;
 use crate::blocking::given::Given;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::thread::{self};
-use crate::blocking::{alone, awaiting};
+use crate::blocking::{alone, awaiting, gap};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
@@ -116,6 +116,7 @@ impl Codemod for BlockingCall {
         });
         let in_test = (!self.is_silent_in_tests && is_silent_test(file, surroundings.owner))
             .then_some("a test may block on purpose");
+        let gap = gap::lets_others_in(file, surroundings.owner, call.range());
         let blocking = Blocking {
             file,
             site,
@@ -133,7 +134,7 @@ impl Codemod for BlockingCall {
                 blocking.called.name.trim_start_matches("builtins."),
             ),
             match blocking.rewrite() {
-                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test)),
+                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test).unsafe_if(gap)),
                 Err(reason) => Remedy::NotFixed(reason),
             },
         ))

@@ -13,6 +13,7 @@ mod databases;
 mod file_uses;
 pub(crate) mod files;
 mod folders;
+mod gap;
 mod given;
 mod handles;
 pub mod helper;

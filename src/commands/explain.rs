@@ -44,8 +44,9 @@ pub(super) fn show(place: &str, options: &ConfigArgs, cache: &CacheArgs) -> Resu
         false => checked.text.clone(),
     };
     let index = LineIndex::from_source_text(&text);
-    if line.get() > index.line_count() {
-        let lines = index.line_count();
+    // A line break ends a line, and begins none.
+    let lines = index.line_count() - usize::from(text.ends_with(['\n', '\r']));
+    if line.get() > lines {
         return Err(Stop::Error(format!(
             "{name} has {lines} lines, and no line {line}"
         )));

@@ -109,7 +109,8 @@ pub(crate) fn run(overrides: Overrides, cache: Place, cwd: &Path) -> Result<u8, 
     Ok(status)
 }
 
-fn serve(
+/// The same for any connection. `Err` says what went wrong.
+pub fn serve(
     connection: &Connection,
     overrides: Overrides,
     cache: Place,

@@ -1,0 +1,85 @@
+//! A file that is used around a call: who waits at the call lets others use the file in between.
+
+use asyncfix_syntax::queries::own_code;
+use asyncfix_syntax::site::Owner;
+use ruff_python_ast::AnyNodeRef;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+use crate::blocking::files::is_run_once;
+use crate::blocking::handles::left_half_written;
+use crate::blocking::paths::Agreement;
+use crate::file::File;
+
+/// Why an `await` at `range`, a part of the code of `owner`, would let other tasks come upon a file that the function is
+/// about to change: it is open for writing, or it was read before and is written afterwards.
+pub(super) fn lets_others_in(
+    file: &File<'_, '_>,
+    owner: Owner<'_>,
+    range: TextRange,
+) -> Option<String> {
+    let Owner::Function(function) = owner else {
+        return None;
+    };
+    let around = file.file_uses().within(function.range());
+    if around.is_empty() {
+        return None;
+    }
+    let half = left_half_written(around, function, range).map(|written| {
+        let path = &written.path.text;
+        format!("other tasks may find `{path}` half-written while this waits")
+    });
+    let changed = || {
+        let read = around.iter().filter(|read| {
+            read.does.reads
+                && read.range.end() <= range.start()
+                && read.path.agreement != Agreement::Never
+        });
+        let mut pairs = read.flat_map(|read| {
+            let written = around.iter().filter(|written| {
+                written.does.writes
+                    && written.range.start() >= range.end()
+                    && written.path.is_same(&read.path)
+                    && !written.is_kept_apart_from(read)
+            });
+            written.map(move |written| (read, written))
+        });
+        // Where something is awaited in between already, others come in anyway.
+        let (read, _) = pairs.find(|(read, written)| {
+            let between = TextRange::new(read.range.end(), written.range.start());
+            !function.body.iter().any(|statement| {
+                let mut awaits = Awaits {
+                    between,
+                    found: false,
+                };
+                awaits.visit_stmt(statement);
+                awaits.found
+            })
+        })?;
+        let path = &read.path.text;
+        Some(format!(
+            "other tasks may change `{path}` between the reading and the writing"
+        ))
+    };
+    half.or_else(changed)
+        .filter(|_| !is_run_once(file, function))
+}
+
+/// Looks for code that lets other tasks run.
+struct Awaits {
+    between: TextRange,
+    found: bool,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Awaits {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        let at: Option<TextSize> = match node {
+            AnyNodeRef::ExprAwait(awaited) => Some(awaited.start()),
+            AnyNodeRef::StmtFor(clause) if clause.is_async => Some(clause.start()),
+            AnyNodeRef::StmtWith(with) if with.is_async => Some(with.start()),
+            _ => None,
+        };
+        self.found |= at.is_some_and(|at| self.between.contains(at));
+        own_code(node)
+    }
+}
