@@ -113,6 +113,21 @@ pub fn takes(path: &str) -> Option<Taking> {
     }
 }
 
+/// Whether a function with this path that goes through collections does so in one step, which no other thread comes
+/// into. `has_keyword` says whether it is given an argument of this name.
+pub fn takes_at_once(path: &str, has_keyword: impl Fn(&str) -> bool) -> bool {
+    is_among(|data| &data.dumping_at_once, path)
+        && !DATA
+            .dumping_in_steps
+            .iter()
+            .any(|keyword| has_keyword(keyword))
+}
+
+/// Whether a method of this name writes one after the other what is in what it is given.
+pub fn method_writes_each(name: &str) -> bool {
+    is_among(|data| &data.writing_methods, name)
+}
+
 /// Whether a method of this name goes through what it is given.
 pub fn method_traverses(name: &str) -> bool {
     is_among(|data| &data.traversing_methods, name)

@@ -2,6 +2,7 @@
 
 use asyncfix_analysis::answers::blocking::Called;
 use asyncfix_analysis::answers::intent::{self, Deed};
+use asyncfix_analysis::answers::made::is_made_in;
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::blocking_calls;
 use asyncfix_analysis::facts::calls::{Bond, Need, bound};
@@ -322,6 +323,16 @@ fn is_given_plain<'a>(
     need: &Need,
     owner: Owner<'a>,
 ) -> bool {
+    let is_made_here = |object: &Expr| {
+        matches!(owner, Owner::Function(function)
+            if is_made_in(&file.semantics, object, function.range()))
+    };
+    if need.is_of_receiver() {
+        return match &*call.func {
+            Expr::Attribute(method) => is_made_here(&method.value),
+            _ => true,
+        };
+    }
     let arguments = &call.arguments;
     let is_open = arguments.args.iter().any(Expr::is_starred_expr)
         || arguments
@@ -330,6 +341,7 @@ fn is_given_plain<'a>(
             .any(|keyword| keyword.arg.is_none());
     let at = usize::try_from(need.position).unwrap_or(usize::MAX);
     match arguments.find_argument_value(&need.parameter, at) {
+        Some(value) if need.is_of_object() => is_made_here(value),
         Some(value) => {
             matches!(file.semantics.class_of(value), ClassOf::Known(class) if is_unchanging(&class))
                 || need.is_gone_through && !may_change(file, value, owner)

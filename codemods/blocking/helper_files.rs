@@ -1,11 +1,11 @@
 //! The files that a function uses which runs in a thread as a whole: those that it knows by itself, and those that it is
 //! given.
 
+use asyncfix_analysis::answers::made::is_made_in;
 use asyncfix_analysis::facts::value_flow::Place;
 use asyncfix_analysis::index::call_graph::Chain;
 use asyncfix_analysis::index::file_users::{FileCall, FileMet};
 use asyncfix_analysis::infer::types::ClassOf;
-use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::conduct::is_lock_of_loop;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -213,17 +213,8 @@ fn is_of_own_object(
     function: &ast::StmtFunctionDef,
     call: &ast::ExprCall,
 ) -> bool {
-    let is_own = |name: &ast::ExprName| {
-        file.semantics.origins(name).iter().any(|origin| {
-            matches!(origin, Origin::Value(value) if function.range().contains_range(value.range()))
-        })
-    };
     match &*call.func {
-        Expr::Attribute(method) => match &*method.value {
-            Expr::Name(name) => is_own(name),
-            Expr::Call(_) => true,
-            _ => false,
-        },
+        Expr::Attribute(method) => is_made_in(&file.semantics, &method.value, function.range()),
         _ => true,
     }
 }

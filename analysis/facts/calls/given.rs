@@ -13,10 +13,11 @@ use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 
+use super::kept::Kept;
 use super::own::{Extent, root};
 use super::values::Value;
 use super::walk::Walk;
-use super::{Call, Callee, Need, Passed, Slot, Target};
+use super::{Call, Callee, Need, Passed, RECEIVER, RECEIVER_AT, Slot, Target};
 
 impl<'a> Walk<'_, '_, 'a> {
     /// Notes a call of a method, or of a function of a module.
@@ -96,20 +97,43 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
+    /// Notes what going through a collection of an object needs to know of the parameters that decide whose it is.
+    pub(super) fn needs_kept(&mut self, written: &Name, given: &[&'a str], kept: &Kept) {
+        let parameters = self.parameters().into_iter().zip(0..);
+        for (name, position) in parameters.chain([(RECEIVER, RECEIVER_AT)]) {
+            let is_known = self
+                .written
+                .needs
+                .iter()
+                .any(|need| *need.parameter == *name && need.kept.as_ref() == Some(kept));
+            if !is_known && given.contains(&name) {
+                self.written.needs.push(Need {
+                    parameter: Name::new(name),
+                    position,
+                    written: written.clone(),
+                    is_gone_through: true,
+                    kept: Some(kept.clone()),
+                });
+            }
+        }
+    }
+
     /// Notes what the use of a method, or going through a value, needs to know of these parameters.
     fn needs(&mut self, used: &'a Expr, given: &[&'a str], is_gone_through: bool) {
         let written = Name::new(one_line(self.writer.text(used)));
         for (name, position) in self.parameters().into_iter().zip(0..) {
-            let is_known =
-                self.written.needs.iter().any(|need| {
-                    *need.parameter == *name && need.is_gone_through == is_gone_through
-                });
+            let is_known = self.written.needs.iter().any(|need| {
+                *need.parameter == *name
+                    && need.is_gone_through == is_gone_through
+                    && need.kept.is_none()
+            });
             if !is_known && given.contains(&name) {
                 self.written.needs.push(Need {
                     parameter: Name::new(name),
                     position,
                     written: written.clone(),
                     is_gone_through,
+                    kept: None,
                 });
             }
         }
@@ -241,15 +265,19 @@ impl<'a> Walk<'_, '_, 'a> {
     pub(super) fn names_parameters(&mut self) {
         let depends = |call: &Call| {
             let mut passed = call.passed.iter();
-            passed.any(|passed| passed.by.is_some())
+            passed.any(|passed| passed.by.is_some() || passed.changing_by.is_some())
         };
         if self.written.calls.iter().any(depends) {
             self.written.parameters = self.parameters().into_iter().map(Name::new).collect();
         }
     }
 
-    /// The arguments of a call that others may change.
-    pub(super) fn passed(&self, call: &'a ast::ExprCall) -> Box<[Passed]> {
+    /// The arguments of a call that others may change, and the object whose method it is.
+    pub(super) fn passed(
+        &self,
+        call: &'a ast::ExprCall,
+        method: Option<&'a ast::ExprAttribute>,
+    ) -> Box<[Passed]> {
         let given = call
             .arguments
             .args
@@ -274,7 +302,8 @@ impl<'a> Walk<'_, '_, 'a> {
             let changing_by = if is_own || self.is_result(value) {
                 Some(Box::default())
             } else {
-                self.changes_by(value).map(named)
+                let by = self.changes_by(value).or_else(|| self.whose(value));
+                by.map(named)
             };
             Some(Passed {
                 slot,
@@ -282,7 +311,16 @@ impl<'a> Walk<'_, '_, 'a> {
                 changing_by,
             })
         });
-        passed.collect()
+        let receiver = method.and_then(|method| {
+            let by = self.whose(&method.value).map(named);
+            let is_own = by.as_ref().is_some_and(|names| names.is_empty());
+            (!is_own).then(|| Passed {
+                slot: Slot::Receiver,
+                by: Some(Box::default()),
+                changing_by: by,
+            })
+        });
+        receiver.into_iter().chain(passed).collect()
     }
 
     /// Whether a call runs the lambda that it is given, for each part of something else that it is given, before it

@@ -100,6 +100,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 self.assigned(&statement.target);
                 self.used_up.insert(statement.iter.range());
                 self.goes_through(&statement.iter);
+                self.steps_through(&statement.iter, false);
                 self.exits(&statement.body);
             }
             AnyNodeRef::StmtWhile(statement) => {
@@ -115,6 +116,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::Comprehension(clause) => {
                 self.assigned(&clause.target);
                 self.goes_through(&clause.iter);
+                self.steps_through(&clause.iter, false);
             }
             AnyNodeRef::InterpolatedElement(part) => {
                 self.runs_methods(&part.expression, &["__format__", "__str__", "__repr__"]);
@@ -341,6 +343,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         self.given(call);
         self.goes_through_arguments(call);
+        self.steps_through_arguments(call);
         match &*call.func {
             Expr::Attribute(method) => self.member_called(call, method),
             func => match self.value(func) {
@@ -395,7 +398,8 @@ impl<'a> Walk<'_, '_, 'a> {
     pub(super) fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
         let passed = match callee {
             Callee::Plain(Target::Unknown) => Box::default(),
-            _ => self.passed(call),
+            Callee::Plain(_) => self.passed(call, None),
+            Callee::Method(..) => self.passed(call, call.func.as_attribute_expr()),
         };
         self.add_call(&call.func, call.range(), callee, passed);
     }
