@@ -60,6 +60,21 @@ pub fn needs_main_thread(path: &str) -> bool {
     is_among(|data| &data.main_thread, path)
 }
 
+/// Whether a decorator with this path makes of a function what an event loop runs over and over.
+pub fn runs_on_loop(decorator: &str) -> bool {
+    is_among(|data| &data.looping_decorators, decorator)
+}
+
+/// Whether a method of that needs the event loop.
+pub fn method_needs_loop(name: &str) -> bool {
+    is_among(|data| &data.looping_methods, name)
+}
+
+/// Whether a method changes the context of the code that calls it. `path` is the dotted path of its class, and its name.
+pub fn changes_context(path: &str) -> bool {
+    is_among(|data| &data.context_changing, path)
+}
+
 /// Whether an attribute or a method of a class gives another object of it.
 pub fn gives_its_class(class: &str, name: &str) -> bool {
     DATA.giving_their_class.iter().any(|known| {

@@ -130,22 +130,23 @@ pub(super) fn is_given_to_another(
     search.found
 }
 
-/// Whether a coroutine function itself changes a file whose path it also gives to a call.
-pub(super) fn is_changed_by_caller(
-    file: &File<'_, '_>,
+/// The path of a file that a coroutine function itself changes and also gives to a call.
+pub(super) fn changed_by_caller<'f>(
+    file: &'f File<'_, '_>,
     function: &ast::StmtFunctionDef,
     call: &ast::ExprCall,
-) -> bool {
+) -> Option<&'f str> {
     let own = file.file_uses().within(function.range()).iter();
     let mut changed = own.filter(|found| {
         found.through.is_empty()
             && found.changes_for_others()
             && found.path.agreement != Agreement::Never
     });
-    changed.any(|found| {
+    let changed = changed.find(|found| {
         let mut given = call.arguments.iter_source_order();
         given.any(|given| file.text(given.value()) == found.path.text)
-    })
+    })?;
+    Some(&changed.path.text)
 }
 
 /// The name of a function, behind those of the classes and functions around it.

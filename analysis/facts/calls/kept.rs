@@ -13,7 +13,7 @@ use super::own::{Extent, root};
 use super::values::Value;
 use super::walk::Walk;
 use super::writer::{STEPS, Writer};
-use super::{Path, Target, is_constructor};
+use super::{Path, RECEIVER, Target, is_constructor};
 use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind};
 
@@ -21,7 +21,7 @@ use crate::facts::scopes::{Binding, Kind};
 const LOOKUPS: [&str; 2] = ["get", "setdefault"];
 
 /// Methods that show what is in a collection.
-const VIEWS: [&str; 3] = ["items", "keys", "values"];
+pub(super) const VIEWS: [&str; 3] = ["items", "keys", "values"];
 
 /// Functions that go through what they are given as far as they are asked for more.
 const LAZY: [&str; 6] = ["enumerate", "filter", "iter", "map", "reversed", "zip"];
@@ -231,6 +231,13 @@ impl<'a> Walk<'_, '_, 'a> {
         if let Some(given) = self.own_if(object, Extent::Itself) {
             return Some(given);
         }
+        if let Expr::Call(call) = object
+            && matches!(self.writer.target(&call.func, self.scope), Target::Import(path)
+                if path.dotted() == Some("builtins.super"))
+        {
+            let is_new = is_constructor(&self.function.name);
+            return Some(if is_new { Vec::new() } else { vec![RECEIVER] });
+        }
         let Expr::Name(name) = object else {
             return None;
         };
@@ -238,7 +245,7 @@ impl<'a> Walk<'_, '_, 'a> {
             return None;
         }
         if self.writer.is_receiver(object, self.function, self.scope) {
-            return Some(vec![super::RECEIVER]);
+            return Some(vec![RECEIVER]);
         }
         let own = self.writer.scopes.all.get(self.scope)?;
         match own.bindings.get(name.id.as_str())?.as_slice() {

@@ -11,6 +11,7 @@ pub mod bound;
 pub(crate) mod file_paths;
 mod given;
 pub(crate) mod kept;
+mod makers;
 mod own;
 mod shared_file;
 mod values;

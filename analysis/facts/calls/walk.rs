@@ -3,7 +3,7 @@
 use crate::facts::loops;
 use crate::facts::name::Name;
 use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
-use asyncfix_knowledge::conduct::{method_changes, needs_main_thread};
+use asyncfix_knowledge::conduct::{changes_context, method_changes, needs_main_thread};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
@@ -388,8 +388,13 @@ impl<'a> Walk<'_, '_, 'a> {
             };
             if is_unknown {
                 let text = last_name(&call.func).unwrap_or_default();
+                let given = if value.is_lambda_expr() {
+                    "the lambda".to_owned()
+                } else {
+                    format!("`{}`", one_line(self.writer.text(value)))
+                };
                 self.shares(|| {
-                    format!("can't tell whether the arguments of `{text}` are thread-safe")
+                    format!("`{text}` may call {given}, and asyncfix can't tell whether that is thread-safe")
                 });
             }
         }
@@ -496,12 +501,20 @@ impl<'a> Walk<'_, '_, 'a> {
             self.blocking(call, name, row, true);
         } else if LIBRARIES.contains(&package_of(path)) {
             self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
+        } else if changes_context(&format!("{path}.{method}")) && !self.sets_back() {
+            let text = one_line(self.writer.text(&*call.func));
+            self.ties(|| format!("`{text}` would only change the thread's copy of the context"));
         } else if !is_thread_safe(path)
             && !is_thread_safe(&format!("{path}.{method}"))
             && !self.is_receiver_own(call)
         {
             self.add(call, Callee::Method(class, Name::new(method)));
         }
+    }
+
+    /// Whether the function puts back what it changes of the context.
+    fn sets_back(&self) -> bool {
+        self.writer.text(self.function).contains(".reset(")
     }
 
     pub(super) fn blocking(
@@ -527,6 +540,9 @@ impl<'a> Walk<'_, '_, 'a> {
         // What the function made for itself is used by one thread only.
         let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call))
             || row.memory
+            || row.of_handle
+                && matches!(call.arguments.args.first(), Some(given)
+                    if self.is_own(given, Extent::Itself))
             || is_method
                 && row.kind == Kind::ToThread
                 && row.code == HTTP
