@@ -32,7 +32,7 @@ pub fn tool_keeps_state(tool: &str) -> bool {
     is_among(|data| &data.stateful_tools, tool)
 }
 
-/// Whether a command of a tool, by the word behind the tool's name, only looks at what is there.
+/// Whether a command of a tool, by the word behind the tool's name, or two of them, only looks at what is there.
 pub fn command_only_reads(tool: &str, word: &str) -> bool {
     let known = DATA.reading_commands.get(tool);
     known.is_some_and(|words| words.iter().any(|known| known == word))

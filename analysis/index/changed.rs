@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::call_graph::{BASES, ClassId, Graph, Id, Reason, STEPS};
 use super::call_targets::Found;
 use crate::facts::calls::kept::Kept;
-use crate::facts::calls::{Path, Target, find};
+use crate::facts::calls::{Callee, Path, Target, find};
 use crate::facts::name::Name;
 
 /// The collections that are changed.
@@ -98,6 +98,38 @@ impl Graph {
         }
     }
 
+    /// The function that a call leads to, also where it is a method of an object that another module has made.
+    pub(super) fn called(&self, file: u32, callee: &Callee) -> Option<Id> {
+        self.callee(file, callee).or_else(|| match callee {
+            Callee::Plain(Target::Import(path)) => self.method_of_instance(file, path, STEPS),
+            _ => None,
+        })
+    }
+
+    fn method_of_instance(&self, from: u32, path: &Path, steps: usize) -> Option<Id> {
+        let steps = steps.checked_sub(1)?;
+        let (file, names) = self.in_module(from, path)?;
+        let [name, method] = names[..] else {
+            return None;
+        };
+        let calls = self.file(file)?;
+        if let Some(Target::Import(inner)) = find(&calls.names, name) {
+            return self.method_of_instance(file, &inner.clone().attribute(method), steps);
+        }
+        let class = self.class_of_target(file, find(&calls.instances, name)?)?;
+        self.method(class, method, BASES)
+    }
+
+    /// The module of the project that a path leads into, and the names behind it.
+    fn in_module<'p>(&'p self, from: u32, path: &'p Path) -> Option<(u32, Vec<&'p str>)> {
+        let components = self.components(from, path)?;
+        (1..components.len()).rev().find_map(|split| {
+            let (module, names) = components.split_at(split);
+            let file = self.module(from, module, path.level > 0)?;
+            Some((file, names.to_vec()))
+        })
+    }
+
     fn place_of_kept(&self, file: u32, kept: &Kept) -> Option<Place> {
         match kept {
             Kept::Member(target, name) => {
@@ -116,11 +148,7 @@ impl Graph {
 
     fn place_of_path(&self, from: u32, path: &Path, steps: usize) -> Option<Place> {
         let steps = steps.checked_sub(1)?;
-        let components = self.components(from, path)?;
-        let (file, names) = (1..components.len()).rev().find_map(|split| {
-            let (module, names) = components.split_at(split);
-            Some((self.module(from, module, path.level > 0)?, names))
-        })?;
+        let (file, names) = self.in_module(from, path)?;
         let (name, attributes) = names.split_first()?;
         let calls = self.file(file)?;
         if let Some(Target::Import(inner)) = find(&calls.names, name) {

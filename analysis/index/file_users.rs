@@ -265,7 +265,7 @@ impl Graph {
                 if !names.contains(&name_key(&handed.name)) {
                     continue;
                 }
-                let Some(callee) = self.callee(number, &handed.callee) else {
+                let Some(callee) = self.called(number, &handed.callee) else {
                     continue;
                 };
                 for used in by.get(&callee).into_iter().flatten() {
@@ -519,7 +519,7 @@ impl Graph {
                 continue;
             };
             for call in &function.calls {
-                if let Some(called) = self.callee(file, &call.callee)
+                if let Some(called) = self.called(file, &call.callee)
                     && !reached.contains(&called)
                 {
                     reached.push(called);

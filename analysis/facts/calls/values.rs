@@ -42,6 +42,17 @@ impl<'a> Writer<'_, 'a> {
             [binding] => *binding,
             // `import os` beside `import os.path`.
             [first @ Binding::Import(_), rest @ ..] if rest.iter().all(is_whole_import) => *first,
+            // The same import twice.
+            [first @ Binding::ImportFrom(import, alias), rest @ ..]
+                if rest.iter().all(|other| {
+                    matches!(other, Binding::ImportFrom(again, name)
+                        if again.level == import.level
+                            && again.module.as_deref() == import.module.as_deref()
+                            && name.name.as_str() == alias.name.as_str())
+                }) =>
+            {
+                *first
+            }
             _ => return None,
         };
         // A name may be bound to something that is made of the same name.
