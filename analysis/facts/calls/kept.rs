@@ -348,7 +348,7 @@ impl<'a> Walk<'_, '_, 'a> {
     fn literal_behind(&self, name: &str) -> Option<&'a Expr> {
         let own = self.writer.scopes.all.get(self.scope)?;
         match own.bindings.get(name)?.as_slice() {
-            [Binding::Value(value)] | [Binding::Annotated(_, Some(value))] => match value {
+            [Binding::Value(value) | Binding::Annotated(_, Some(value))] => match value {
                 Expr::List(_) | Expr::Tuple(_) | Expr::Set(_) | Expr::Dict(_) => Some(value),
                 _ => None,
             },
@@ -371,14 +371,13 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         };
         let written = Name::new(one_line(self.writer.text(value)));
-        match self.whose(start) {
-            Some(given) => self.needs_kept(&written, &given, &kept),
-            None => {
-                let gone = GoneThrough { kept, written };
-                if !self.written.gone_through.contains(&gone) {
-                    self.written.gone_through.push(gone);
-                }
-            }
+        if let Some(given) = self.whose(start) {
+            self.needs_kept(&written, &given, &kept);
+            return;
+        }
+        let gone = GoneThrough { kept, written };
+        if !self.written.gone_through.contains(&gone) {
+            self.written.gone_through.push(gone);
         }
     }
 }
