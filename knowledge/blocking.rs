@@ -106,6 +106,9 @@ pub struct Row {
     /// Whether the call works as well on an object in memory, and does not block then.
     #[serde(default)]
     pub memory: bool,
+    /// Whether the reason is about the number of a file that it is given: it holds for who has not opened that.
+    #[serde(default)]
+    pub of_handle: bool,
     /// Whether it has several signatures, of which type checkers choose one by the arguments.
     #[serde(default)]
     pub overloaded: bool,
@@ -159,6 +162,7 @@ impl Row {
             direct: false,
             shared: false,
             memory: false,
+            of_handle: false,
             overloaded: false,
             reads_from: Vec::new(),
             writes_to: Vec::new(),
@@ -247,6 +251,9 @@ pub(crate) struct Data {
     pub(crate) holding: Vec<String>,
     pub(crate) giving_their_class: Vec<String>,
     pub(crate) main_thread: Vec<String>,
+    pub(crate) looping_decorators: Vec<String>,
+    pub(crate) looping_methods: Vec<String>,
+    pub(crate) context_changing: Vec<String>,
     pub(crate) handing_back_methods: Vec<String>,
     pub(crate) reading_at_once: Vec<String>,
     pub(crate) calling_at_once: Vec<String>,
@@ -257,8 +264,11 @@ pub(crate) struct Data {
     pub(crate) locks: Vec<String>,
     pub(crate) readers: Vec<String>,
     pub(crate) dumping: Vec<String>,
+    pub(crate) dumping_at_once: Vec<String>,
+    pub(crate) dumping_in_steps: Vec<String>,
     pub(crate) traversing: Vec<String>,
     pub(crate) traversing_methods: Vec<String>,
+    pub(crate) writing_methods: Vec<String>,
     pub(crate) formatting: Vec<String>,
     pub(crate) changing_methods: Vec<String>,
     pub(crate) current_exception: CurrentException,

@@ -32,7 +32,7 @@ pub fn tool_keeps_state(tool: &str) -> bool {
     is_among(|data| &data.stateful_tools, tool)
 }
 
-/// Whether a command of a tool, by the word behind the tool's name, only looks at what is there.
+/// Whether a command of a tool, by the word behind the tool's name, or two of them, only looks at what is there.
 pub fn command_only_reads(tool: &str, word: &str) -> bool {
     let known = DATA.reading_commands.get(tool);
     known.is_some_and(|words| words.iter().any(|known| known == word))
@@ -58,6 +58,21 @@ pub fn gives_collection(method: &str) -> bool {
 /// Whether a function with this path raises in any thread but the main one.
 pub fn needs_main_thread(path: &str) -> bool {
     is_among(|data| &data.main_thread, path)
+}
+
+/// Whether a decorator with this path makes of a function what an event loop runs over and over.
+pub fn runs_on_loop(decorator: &str) -> bool {
+    is_among(|data| &data.looping_decorators, decorator)
+}
+
+/// Whether a method of that needs the event loop.
+pub fn method_needs_loop(name: &str) -> bool {
+    is_among(|data| &data.looping_methods, name)
+}
+
+/// Whether a method changes the context of the code that calls it. `path` is the dotted path of its class, and its name.
+pub fn changes_context(path: &str) -> bool {
+    is_among(|data| &data.context_changing, path)
 }
 
 /// Whether an attribute or a method of a class gives another object of it.
@@ -111,6 +126,21 @@ pub fn takes(path: &str) -> Option<Taking> {
     } else {
         None
     }
+}
+
+/// Whether a function with this path that goes through collections does so in one step, which no other thread comes
+/// into. `has_keyword` says whether it is given an argument of this name.
+pub fn takes_at_once(path: &str, has_keyword: impl Fn(&str) -> bool) -> bool {
+    is_among(|data| &data.dumping_at_once, path)
+        && !DATA
+            .dumping_in_steps
+            .iter()
+            .any(|keyword| has_keyword(keyword))
+}
+
+/// Whether a method of this name writes one after the other what is in what it is given.
+pub fn method_writes_each(name: &str) -> bool {
+    is_among(|data| &data.writing_methods, name)
 }
 
 /// Whether a method of this name goes through what it is given.

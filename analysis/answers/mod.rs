@@ -19,6 +19,7 @@ pub mod flow;
 mod indifference;
 pub mod intent;
 pub mod locks;
+pub mod made;
 mod opened;
 pub mod parameters;
 pub mod replaced;

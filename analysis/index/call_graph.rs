@@ -74,6 +74,8 @@ pub(super) enum Reason {
     Unknown(Id, u32),
     /// Of what this one needs to know of its parameters, that with this number is not known.
     Needs(Id, u32),
+    /// Of the collections that this one goes through, others change that with this number.
+    GoneThrough(Id, u32),
 }
 
 /// What is known of a function that blocks.
@@ -133,10 +135,14 @@ impl Chain {
 fn unknown_argument(need: &Need) -> Bond {
     let written = &need.written;
     Bond::Shared(if need.is_gone_through {
-        format!("other code may change `{written}` while the thread uses it")
+        changing_meanwhile(written)
     } else {
         unknown_method(written)
     })
+}
+
+fn changing_meanwhile(written: &str) -> String {
+    format!("other code may change `{written}` while the thread uses it")
 }
 
 fn unknown_method(written: &str) -> String {
@@ -233,9 +239,11 @@ impl Graph {
             writers.extend(links.writers);
         }
         self.follow_blocked(blocked, &callers);
-        let (needs, not_known) = self.follow_needs(&passing);
+        let changed = self.find_changed();
+        let (needs, not_known) = self.follow_needs(&passing, &changed);
         self.needs = needs;
         unknown.extend(not_known);
+        unknown.extend(self.going_through(&changed));
         // What belongs to its thread weighs more than what is shared.
         for reasons in [tied, shared, unknown] {
             follow_up(&mut self.bonds, reasons, &callers);
@@ -456,6 +464,12 @@ impl Graph {
                 let call = calls.and_then(|calls| calls.get(call as usize));
                 let written = call.map_or("", |call| call.written.as_str());
                 Bond::Shared(unknown_method(written))
+            }
+            Reason::GoneThrough(id, at) => {
+                let gone = self.function(id).map(|function| &function.gone_through);
+                let gone = gone.and_then(|gone| gone.get(at as usize));
+                let written = gone.map_or("", |gone| gone.written.as_str());
+                Bond::Shared(changing_meanwhile(written))
             }
             Reason::Needs(id, at) => {
                 let need = self.need((id, at));

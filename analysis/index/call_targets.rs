@@ -102,7 +102,7 @@ impl Graph {
         }
     }
 
-    fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
+    pub(super) fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
         if let Some(member) = self.class(class)?.member(name) {
             return self.method_id(class.0, member);
         }

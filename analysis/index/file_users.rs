@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::call_graph::{BASES, ClassId, Graph, Id, STEPS, last};
-use crate::facts::calls::file_paths::{ANY, FilePath, Piece};
+use crate::facts::calls::file_paths::{ANY, FilePath, GIVEN, Piece};
 use crate::facts::calls::{Calls, ClassMember, Path, Target, find};
 use crate::facts::key::{Key, name_key};
 use crate::facts::name::Name;
@@ -133,8 +133,18 @@ impl Used {
 
     /// Whether the path is that of an object, which another one need not have.
     fn is_of_object(&self) -> bool {
+        self.has(OF_OBJECT)
+    }
+
+    /// Whether the path is the same whatever the function is given.
+    fn is_fixed(&self) -> bool {
         let mut parts = self.parts.iter();
-        parts.any(|part| matches!(part, Part::Text(text) if text.contains(OF_OBJECT)))
+        parts.all(|part| matches!(part, Part::Text(_))) && !self.has(GIVEN) && self.key().is_some()
+    }
+
+    fn has(&self, mark: char) -> bool {
+        let mut parts = self.parts.iter();
+        parts.any(|part| matches!(part, Part::Text(text) if text.contains(mark)))
     }
 }
 
@@ -214,7 +224,7 @@ impl Graph {
         users
     }
 
-    fn in_all_files<T: Send>(&self, of: impl Fn(u32) -> Vec<T> + Send + Sync) -> Vec<T> {
+    pub(super) fn in_all_files<T: Send>(&self, of: impl Fn(u32) -> Vec<T> + Send + Sync) -> Vec<T> {
         let count = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         (0..count).into_par_iter().flat_map_iter(of).collect()
     }
@@ -255,7 +265,7 @@ impl Graph {
                 if !names.contains(&name_key(&handed.name)) {
                     continue;
                 }
-                let Some(callee) = self.callee(number, &handed.callee) else {
+                let Some(callee) = self.called(number, &handed.callee) else {
                     continue;
                 };
                 for used in by.get(&callee).into_iter().flatten() {
@@ -378,7 +388,7 @@ impl Graph {
     }
 
     /// The class that has an attribute of this name, of a class and its bases.
-    fn owner_of(&self, class: ClassId, name: &str, depth: usize) -> Option<ClassId> {
+    pub(super) fn owner_of(&self, class: ClassId, name: &str, depth: usize) -> Option<ClassId> {
         if let Some(ClassMember::Other) = self.class(class)?.member(name) {
             return Some(class);
         }
@@ -458,12 +468,19 @@ impl Graph {
         if let Some(used) = changed {
             return Some(FileMet::Changed(used.written.to_string()));
         }
-        let own = reached.iter().filter_map(|id| self.users.used.get(id));
-        // What all calls write is known already.
-        let own = own
+        let own = reached
+            .iter()
+            .filter_map(|id| self.users.used.get(id))
             .flatten()
-            .filter(|used| !used.changes || used.parameter().is_some())
             .filter(|used| !(call.is_of_own_object && used.is_of_object()));
+        // Of what one file does by itself, it knows more.
+        let fixed = own.clone().find(|used| {
+            used.changes && used.is_fixed() && !call.is_once && !(is_own(helper) && is_own(used.by))
+        });
+        if let Some(used) = fixed {
+            return Some(FileMet::Changed(used.written.to_string()));
+        }
+        let own = own.filter(|used| !used.changes || used.parameter().is_some());
         let used = given
             .chain(own)
             .find(|used| self.has_user(used, is_other))?;
@@ -502,7 +519,7 @@ impl Graph {
                 continue;
             };
             for call in &function.calls {
-                if let Some(called) = self.callee(file, &call.callee)
+                if let Some(called) = self.called(file, &call.callee)
                     && !reached.contains(&called)
                 {
                     reached.push(called);

@@ -4,6 +4,7 @@
 pub mod asked;
 pub mod call_graph;
 mod call_targets;
+mod changed;
 pub mod file_users;
 pub mod hierarchy;
 mod needs;

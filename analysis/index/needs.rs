@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use crate::facts::name::Name;
 use rustc_hash::FxHashMap;
 
-use crate::facts::calls::{Need, Passed, Slot};
+use crate::facts::calls::{Need, Passed, RECEIVER, RECEIVER_AT, Slot};
 use crate::index::call_graph::{Graph, Id, Reason};
+use crate::index::changed::Changed;
 
 /// The calls of each function that are given what others may change: the caller, and the number of the call.
 pub(super) type Passing = FxHashMap<Id, Vec<(Id, u32)>>;
@@ -17,6 +18,8 @@ pub(super) struct Needed {
     parameter: Name,
     position: u32,
     is_gone_through: bool,
+    /// Whether it is a collection of the parameter that is gone through.
+    is_kept: bool,
     /// The function that calls a method of it, or goes through it, in the end, and the number of this need there.
     origin: (Id, u32),
 }
@@ -26,7 +29,11 @@ type Needs = FxHashMap<Id, Vec<Needed>>;
 
 impl Graph {
     /// What each function needs, by way of what it calls; and the functions that cannot know what one of these is given.
-    pub(super) fn follow_needs(&self, passing: &Passing) -> (Needs, Vec<(Id, Reason)>) {
+    pub(super) fn follow_needs(
+        &self,
+        passing: &Passing,
+        changed: &Changed,
+    ) -> (Needs, Vec<(Id, Reason)>) {
         let mut known: FxHashMap<Id, Vec<Needed>> = FxHashMap::default();
         let mut unknown = Vec::new();
         let mut pending: VecDeque<(Id, Needed)> = VecDeque::new();
@@ -35,11 +42,16 @@ impl Graph {
             for (index, function) in file.functions.iter().enumerate() {
                 let id = self.id(number, index);
                 let needs = function.needs.iter().zip(0..);
+                let needs = needs.filter(|(need, _)| {
+                    let kept = need.kept.as_ref();
+                    kept.is_none_or(|kept| changed.has(self, number, kept))
+                });
                 pending.extend(needs.map(|(need, at)| {
                     let needed = Needed {
                         parameter: need.parameter.clone(),
                         position: need.position,
                         is_gone_through: need.is_gone_through,
+                        is_kept: need.kept.is_some(),
                         origin: (id, at),
                     };
                     (id, needed)
@@ -51,6 +63,7 @@ impl Graph {
             let is_same = |other: &Needed| {
                 other.parameter == needed.parameter
                     && other.is_gone_through == needed.is_gone_through
+                    && other.is_kept == needed.is_kept
             };
             if all.iter().any(is_same) {
                 continue;
@@ -76,6 +89,7 @@ impl Graph {
                             parameter: parameter.clone(),
                             position: position.unwrap_or(u32::MAX),
                             is_gone_through: needed.is_gone_through,
+                            is_kept: needed.is_kept,
                             origin: needed.origin,
                         };
                         pending.push_back((*caller, own));
@@ -88,6 +102,9 @@ impl Graph {
     }
 
     fn position(&self, function: Id, parameter: &Name) -> Option<u32> {
+        if **parameter == *RECEIVER {
+            return Some(RECEIVER_AT);
+        }
         let parameters = &self.function(function)?.parameters;
         let position = parameters.iter().position(|own| own == parameter)?;
         u32::try_from(position).ok()
@@ -97,11 +114,12 @@ impl Graph {
     pub(super) fn needs_of(&self, id: Id) -> Vec<Need> {
         let needs = self.needs.get(&id).into_iter().flatten();
         let needs = needs.filter_map(|needed| {
-            let written = self.need(needed.origin)?.written.clone();
+            let origin = self.need(needed.origin)?;
             Some(Need {
                 parameter: needed.parameter.clone(),
                 position: needed.position,
-                written,
+                written: origin.written.clone(),
+                kept: origin.kept.clone(),
                 is_gone_through: needed.is_gone_through,
             })
         });
@@ -119,6 +137,7 @@ impl Needed {
         match &passed.slot {
             Slot::Position(position) => *position == self.position,
             Slot::Keyword(name) => *name == self.parameter,
+            Slot::Receiver => self.position == RECEIVER_AT,
             Slot::Any => true,
         }
     }

@@ -31,6 +31,9 @@ const OF_FILES: [&str; 2] = ["AF204", PATH_CALL];
 /// The rule about single calls of the system.
 pub(super) const PATH_CALL: &str = "AF208";
 
+/// The rule of requests over the network.
+pub(super) const HTTP: &str = "AF202";
+
 /// The codemod of one rule about blocking calls.
 pub struct BlockingCall {
     /// The rule. What it reports are the rows of the table with its code.

@@ -113,9 +113,11 @@ impl Command {
                 break;
             }
         }
-        self.tool()
-            .zip(what)
-            .is_some_and(|(tool, what)| command_only_reads(tool, what))
+        // `git config --get`
+        let next = words.next().unwrap_or_default();
+        self.tool().zip(what).is_some_and(|(tool, what)| {
+            command_only_reads(tool, what) || command_only_reads(tool, &format!("{what} {next}"))
+        })
     }
 
     /// The same in words of a caller, whose `call` of `function` leads to it.

@@ -2,6 +2,7 @@
 
 use asyncfix_analysis::answers::blocking::Called;
 use asyncfix_analysis::answers::intent::{self, Deed};
+use asyncfix_analysis::answers::made::is_made_in;
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::blocking_calls;
 use asyncfix_analysis::facts::calls::{Bond, Need, bound};
@@ -25,7 +26,7 @@ use crate::blocking::given::{Given, gives_function};
 use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
-use crate::blocking::{PITFALL, checked, databases, files, helper_files, series};
+use crate::blocking::{PITFALL, checked, databases, exchanges, files, helper_files, series};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Related, Remedy};
@@ -138,11 +139,7 @@ impl Codemod for BlockingHelper {
             Some(Bond::Shared(reason)) => row.reason = Some(reason),
             None => {
                 let is_here = semantics.is_here(function.definition());
-                let meets_itself = || {
-                    meets_itself(file, call, &chain, surroundings.owner).then(|| {
-                        "another task may change the file between the two calls".to_owned()
-                    })
-                };
+                let meets_itself = || meets_itself(file, call, &chain, surroundings.owner);
                 let meets_others = || {
                     if !is_here {
                         return None;
@@ -178,7 +175,8 @@ impl Codemod for BlockingHelper {
                     .or_else(writes)
                     .or_else(in_other_files)
                     .or_else(may_be_written)
-                    .or_else(|| runs_commands.then(|| in_series().or_else(behind_check))?);
+                    .or_else(|| runs_commands.then(|| in_series().or_else(behind_check))?)
+                    .or_else(|| exchanges::opened(file, surroundings.owner, call));
             }
         }
         let called = Called {
@@ -322,6 +320,16 @@ fn is_given_plain<'a>(
     need: &Need,
     owner: Owner<'a>,
 ) -> bool {
+    let is_made_here = |object: &Expr| {
+        matches!(owner, Owner::Function(function)
+            if is_made_in(&file.semantics, object, function.range()))
+    };
+    if need.is_of_receiver() {
+        return match &*call.func {
+            Expr::Attribute(method) => is_made_here(&method.value),
+            _ => true,
+        };
+    }
     let arguments = &call.arguments;
     let is_open = arguments.args.iter().any(Expr::is_starred_expr)
         || arguments
@@ -330,6 +338,7 @@ fn is_given_plain<'a>(
             .any(|keyword| keyword.arg.is_none());
     let at = usize::try_from(need.position).unwrap_or(usize::MAX);
     match arguments.find_argument_value(&need.parameter, at) {
+        Some(value) if need.is_of_object() => is_made_here(value),
         Some(value) => {
             matches!(file.semantics.class_of(value), ClassOf::Known(class) if is_unchanging(&class))
                 || need.is_gone_through && !may_change(file, value, owner)
@@ -356,57 +365,72 @@ fn may_change<'a>(file: &File<'a, '_>, value: &'a Expr, owner: Owner<'a>) -> boo
     !is_given && Collections::new(file, &locals, scope).may_change_meanwhile(value)
 }
 
-/// Whether the coroutine function calls another function of the project that reads or writes files, as the one of this
-/// chain does: what was one step on the event loop (read, change, write) would be several, with other tasks in
-/// between.
+/// Why other tasks must not run between a call and another one of the coroutine function, of a function of the project
+/// that reads or writes files as the one of this chain does: what was one step on the event loop (read, change, write)
+/// would be several.
 fn meets_itself<'a>(
     file: &File<'a, '_>,
     call: &ast::ExprCall,
     chain: &Chain,
     owner: Owner<'a>,
-) -> bool {
+) -> Option<String> {
     struct Others<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
         call: &'f ast::ExprCall,
         first: Option<&'f String>,
-        found: bool,
+        found: Option<&'a ast::ExprCall>,
     }
     impl<'a> SourceOrderVisitor<'a> for Others<'_, 'a, '_> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
             if let AnyNodeRef::ExprCall(call) = node
                 && call.range() != self.call.range()
-                && !self.found
+                && self.found.is_none()
                 && may_mean_one_file(self.file, call, self.call)
                 && let Some(function) = self.file.semantics.function_in_sight(&call.func)
                 && let Some((place, name)) = self.file.semantics.place_of_function(&function)
                 && let Some(chain) = self.file.project.blocking_chain(&place, &name)
             {
-                self.found = chain.names.first() != self.first && uses_files(self.file, &chain);
+                let is_one = chain.names.first() != self.first && uses_files(self.file, &chain);
+                self.found = is_one.then_some(call);
             }
             match node {
-                _ if self.found => TraversalSignal::Skip,
+                _ if self.found.is_some() => TraversalSignal::Skip,
                 AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
                 _ => TraversalSignal::Traverse,
             }
         }
     }
     let Owner::Function(function) = owner else {
-        return false;
+        return None;
     };
     if !uses_files(file, chain) {
-        return false;
+        return None;
     }
-    if helper_files::is_changed_by_caller(file, function, call) {
-        return true;
+    if let Some(path) = helper_files::changed_by_caller(file, function, call) {
+        return Some(format!(
+            "another task may change `{path}` between this call and where `{}` changes it",
+            function.name
+        ));
     }
     let mut others = Others {
         file,
         call,
         first: chain.names.first(),
-        found: false,
+        found: None,
     };
     others.visit_body(&function.body);
-    others.found
+    let called = |call: &ast::ExprCall| one_line(file.text(&*call.func));
+    let other = others.found?;
+    let (first, second) = if other.start() < call.start() {
+        (other, call)
+    } else {
+        (call, other)
+    };
+    Some(format!(
+        "another task may change the file between `{}` and `{}`",
+        called(first),
+        called(second)
+    ))
 }
 
 /// Whether two calls may be about one file: they are given the same value, or one of them knows its file by itself.

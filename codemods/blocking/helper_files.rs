@@ -1,11 +1,11 @@
 //! The files that a function uses which runs in a thread as a whole: those that it knows by itself, and those that it is
 //! given.
 
+use asyncfix_analysis::answers::made::is_made_in;
 use asyncfix_analysis::facts::value_flow::Place;
 use asyncfix_analysis::index::call_graph::Chain;
 use asyncfix_analysis::index::file_users::{FileCall, FileMet};
 use asyncfix_analysis::infer::types::ClassOf;
-use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::conduct::is_lock_of_loop;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -130,22 +130,23 @@ pub(super) fn is_given_to_another(
     search.found
 }
 
-/// Whether a coroutine function itself changes a file whose path it also gives to a call.
-pub(super) fn is_changed_by_caller(
-    file: &File<'_, '_>,
+/// The path of a file that a coroutine function itself changes and also gives to a call.
+pub(super) fn changed_by_caller<'f>(
+    file: &'f File<'_, '_>,
     function: &ast::StmtFunctionDef,
     call: &ast::ExprCall,
-) -> bool {
+) -> Option<&'f str> {
     let own = file.file_uses().within(function.range()).iter();
     let mut changed = own.filter(|found| {
         found.through.is_empty()
             && found.changes_for_others()
             && found.path.agreement != Agreement::Never
     });
-    changed.any(|found| {
+    let changed = changed.find(|found| {
         let mut given = call.arguments.iter_source_order();
         given.any(|given| file.text(given.value()) == found.path.text)
-    })
+    })?;
+    Some(&changed.path.text)
 }
 
 /// The name of a function, behind those of the classes and functions around it.
@@ -213,17 +214,8 @@ fn is_of_own_object(
     function: &ast::StmtFunctionDef,
     call: &ast::ExprCall,
 ) -> bool {
-    let is_own = |name: &ast::ExprName| {
-        file.semantics.origins(name).iter().any(|origin| {
-            matches!(origin, Origin::Value(value) if function.range().contains_range(value.range()))
-        })
-    };
     match &*call.func {
-        Expr::Attribute(method) => match &*method.value {
-            Expr::Name(name) => is_own(name),
-            Expr::Call(_) => true,
-            _ => false,
-        },
+        Expr::Attribute(method) => is_made_in(&file.semantics, &method.value, function.range()),
         _ => true,
     }
 }

@@ -10,6 +10,7 @@ pub mod call;
 mod checked;
 mod commands;
 mod databases;
+mod exchanges;
 mod file_uses;
 pub(crate) mod files;
 mod folders;

@@ -15,13 +15,13 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::block::Block;
-use crate::blocking::call::{PATH_CALL, is_awaited, parts_of};
+use crate::blocking::call::{HTTP, PATH_CALL, is_awaited, parts_of};
 use crate::blocking::given::Given;
 use crate::blocking::locals::Locals;
 use crate::blocking::state::Collections;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{checked, files, listings, lost, outlined, series, taken_away};
+use crate::blocking::{checked, exchanges, files, listings, lost, outlined, series, taken_away};
 use crate::edit::blocks::COMMENT;
 use crate::edit::{annotations, first_await, imports, sections};
 use crate::file::File;
@@ -328,6 +328,9 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
         let series = is_process
             .then(|| series::opened(self.file, self.owner(), call))
             .flatten();
+        let exchange = (self.row().code == HTTP)
+            .then(|| exchanges::opened(self.file, self.owner(), call))
+            .flatten();
         let removed = match self.owner() {
             Owner::Function(function) if is_process => {
                 taken_away::under_process(self.file, function, call)
@@ -342,7 +345,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
                     .then_some(files::OPENED_CHECK),
             )
             .unsafe_if(removed)
-            .unsafe_if(series))
+            .unsafe_if(series)
+            .unsafe_if(exchange))
     }
 
     /// Whether type checkers look at the code. They take any result of `functools.partial` for the first of several.

@@ -3,6 +3,7 @@
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::loops;
 use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
@@ -283,10 +284,7 @@ impl Endless<'_, '_, '_> {
         if !self.function.decorator_list.is_empty() {
             return None;
         }
-        let is_logger = |value: &Expr| {
-            matches!(value, Expr::Call(call)
-                if self.file.semantics.means(&call.func, &loggers::FUNCTIONS))
-        };
+        let is_logger = |value: &Expr| gives_logger(self.file, value);
         let mut search = OwnLogger {
             file: self.file,
             attributes: Vec::new(),
@@ -403,8 +401,7 @@ impl<'f> SourceOrderVisitor<'f> for OwnLogger<'f, '_, '_> {
             AnyNodeRef::StmtAssign(assign) => {
                 if let [Expr::Attribute(target)] = assign.targets.as_slice()
                     && target.value.is_name_expr()
-                    && matches!(&*assign.value, Expr::Call(call)
-                        if self.file.semantics.means(&call.func, &loggers::FUNCTIONS))
+                    && gives_logger(self.file, &assign.value)
                 {
                     self.attributes.push(LoggerAttribute {
                         name: &target.attr,
@@ -428,6 +425,16 @@ impl<'f> SourceOrderVisitor<'f> for OwnLogger<'f, '_, '_> {
             _ => {}
         }
         TraversalSignal::Traverse
+    }
+}
+
+/// Whether a value is a logger: it is made as one, or said to be one.
+fn gives_logger(file: &File<'_, '_>, value: &Expr) -> bool {
+    match value {
+        Expr::Call(call) => file.semantics.means(&call.func, &loggers::FUNCTIONS),
+        Expr::Name(_) => matches!(file.semantics.class_of(value), ClassOf::Known(class)
+            if loggers::CLASSES.contains(&class.as_str())),
+        _ => false,
     }
 }
 

@@ -253,6 +253,10 @@ impl<'s, 'db> Look<'s, 'db> {
             self.doubt(Obstacle::NotFound, callee);
             return;
         }
+        if says_never_ends(node) {
+            self.never_ends(callee);
+            return;
+        }
         if !is_plain(&own, node) {
             self.doubt(Obstacle::Decorated, callee);
             return;
@@ -694,4 +698,14 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
         }
         walk_comprehension(self, comprehension);
     }
+}
+
+/// Whether a coroutine function says that it gives nothing back, and does not end by an exception of its own.
+fn says_never_ends(function: &ast::StmtFunctionDef) -> bool {
+    let says_never = function
+        .returns
+        .as_deref()
+        .and_then(last_name)
+        .is_some_and(|name| matches!(name, "NoReturn" | "Never"));
+    says_never && !matches!(function.body.last(), Some(Stmt::Raise(_)))
 }

@@ -8,6 +8,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use serde::{Deserialize, Serialize};
 
+use super::kept::Kept;
 use super::values::Value;
 use super::writer::{STEPS, Writer};
 use super::{Callee, Path, Target};
@@ -27,8 +28,16 @@ const SAME: [&str; 3] = ["absolute", "expanduser", "resolve"];
 /// Methods of paths that give another one.
 const OTHERS: [&str; 4] = ["joinpath", "with_name", "with_stem", "with_suffix"];
 
+/// Methods of texts that give the same for the same text.
+const OF_TEXTS: [&str; 9] = [
+    "format", "get", "join", "lower", "lstrip", "replace", "rstrip", "strip", "upper",
+];
+
 /// What stands for any name in a path.
 pub(crate) const ANY: &str = "*";
+
+/// What stands behind a function whose result is part of a path, where that may be another one each time.
+pub(crate) const GIVEN: char = '\u{3}';
 
 /// A part of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,21 +120,23 @@ impl Pieces {
 }
 
 impl<'a> Writer<'_, 'a> {
-    /// What a function, whose scope has this number, does with files.
-    pub(super) fn files_of(
+    /// What a function, whose scope has this number, does with files, and the collections of others that it changes.
+    pub(super) fn files_and_changes_of(
         &self,
         function: &'a ast::StmtFunctionDef,
         scope: usize,
-    ) -> Option<Box<Files>> {
+    ) -> (Option<Box<Files>>, Vec<Kept>) {
         let mut search = Search {
             writer: self,
             scope,
             function,
             files: Files::default(),
+            changes: Vec::new(),
         };
         search.visit_body(&function.body);
         let files = search.files;
-        (!files.uses.is_empty() || !files.handed.is_empty()).then(|| Box::new(files))
+        let is_any = !files.uses.is_empty() || !files.handed.is_empty();
+        (is_any.then(|| Box::new(files)), search.changes)
     }
 
     /// What a value that is assigned outside of functions is made of, where it may be a path.
@@ -256,13 +267,23 @@ impl<'a> Writer<'_, 'a> {
                         pieces.text("/");
                         return self.add_arguments(pieces, arguments, "/", scope, steps);
                     }
-                    other => pieces.text(&format!(".{other}")),
+                    other => {
+                        pieces.text(&format!(".{other}"));
+                        if !OTHERS.contains(&other) && !OF_TEXTS.contains(&other) {
+                            pieces.text(GIVEN.encode_utf8(&mut [0; 4]));
+                        }
+                    }
                 }
             }
-            func => match dotted {
-                Some(path) => pieces.text(path),
-                None => self.add_pieces(pieces, func, scope, steps)?,
-            },
+            func => {
+                match dotted {
+                    Some(path) => pieces.text(path),
+                    None => self.add_pieces(pieces, func, scope, steps)?,
+                }
+                if !dotted.is_some_and(is_of_paths) {
+                    pieces.text(GIVEN.encode_utf8(&mut [0; 4]));
+                }
+            }
         }
         pieces.text("(");
         self.add_arguments(pieces, arguments, ",", scope, steps)?;
@@ -506,6 +527,7 @@ struct Search<'w, 's, 'a> {
     scope: usize,
     function: &'a ast::StmtFunctionDef,
     files: Files,
+    changes: Vec<Kept>,
 }
 
 impl<'a> Search<'_, '_, 'a> {
@@ -594,6 +616,8 @@ impl<'a> Search<'_, '_, 'a> {
 
 impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        self.writer
+            .add_changed(&mut self.changes, node, self.function, self.scope);
         match node {
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => {
                 return TraversalSignal::Skip;

@@ -2,21 +2,23 @@
 //! may do so.
 
 use crate::facts::name::Name;
-use crate::facts::scopes::Binding;
+use crate::facts::scopes::{Binding, Kind};
 use asyncfix_knowledge::blocking::{hands_out, is_consumer};
 use asyncfix_knowledge::conduct::{
-    Taking, calls_at_once, method_changes, method_traverses, reads_at_once, takes,
+    Taking, calls_at_once, method_changes, method_needs_loop, method_traverses, reads_at_once,
+    runs_on_loop, takes,
 };
 use asyncfix_syntax::lines::one_line;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{called, last_name};
 use ruff_python_ast::helpers::map_subscript;
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 
+use super::kept::{Kept, VIEWS};
 use super::own::{Extent, root};
 use super::values::Value;
 use super::walk::Walk;
-use super::{Call, Callee, Need, Passed, Slot, Target};
+use super::{Call, Callee, Need, Passed, RECEIVER, RECEIVER_AT, Slot, Target};
 
 impl<'a> Walk<'_, '_, 'a> {
     /// Notes a call of a method, or of a function of a module.
@@ -26,6 +28,12 @@ impl<'a> Walk<'_, '_, 'a> {
         method: &'a ast::ExprAttribute,
     ) {
         match self.value(&method.value) {
+            _ if self.needs_loop(method) => {
+                let text = one_line(self.writer.text(method));
+                self.ties(|| {
+                    format!("`{text}` needs the running event loop, and another thread has none")
+                });
+            }
             Some(Value::Target(Target::Import(path))) => {
                 let path = path.attribute(&method.attr);
                 self.function_called(call, Target::Import(path));
@@ -36,6 +44,15 @@ impl<'a> Walk<'_, '_, 'a> {
                 let added = self.written.calls.last_mut();
                 for passed in added.into_iter().flat_map(|call| &mut call.passed) {
                     passed.slot = Slot::Any;
+                }
+            }
+            // Which class comes next depends on the instance, but what its own bases do is done.
+            Some(Value::Instance(Target::Import(path)))
+                if path.dotted() == Some("builtins.super") =>
+            {
+                self.unknown(call);
+                for base in self.own_bases() {
+                    self.add(call, Callee::Method(base, Name::new(&method.attr)));
                 }
             }
             Some(Value::Instance(class)) => {
@@ -57,6 +74,49 @@ impl<'a> Walk<'_, '_, 'a> {
                 }
             }
         }
+    }
+
+    /// Whether a method is one of what a decorator makes of a function for the event loop: `self.check.start`.
+    fn needs_loop(&self, method: &'a ast::ExprAttribute) -> bool {
+        if !method_needs_loop(&method.attr) {
+            return false;
+        }
+        let writer = self.writer;
+        let found = match &*method.value {
+            Expr::Attribute(attribute) => match self.value(&attribute.value) {
+                Some(Value::Instance(Target::Class(class))) => {
+                    writer.method_of(class, &attribute.attr)
+                }
+                _ => None,
+            },
+            value => match self.value(value) {
+                Some(Value::Target(Target::Function(number))) => Some(number),
+                _ => None,
+            },
+        };
+        let Some((scope, function)) = found.and_then(|number| writer.function_of(number)) else {
+            return false;
+        };
+        let parent = writer.scopes.all.get(scope).map_or(0, |own| own.parent);
+        function.decorator_list.iter().any(|decorator| {
+            matches!(writer.target(called(decorator), parent), Target::Import(path)
+                if path.dotted().is_some_and(runs_on_loop))
+        })
+    }
+
+    /// The bases of the class around the function.
+    fn own_bases(&self) -> Vec<Target> {
+        let scopes = &self.writer.scopes.all;
+        let around = scopes.get(self.scope).map(|own| own.parent);
+        let around = around.and_then(|parent| scopes.get(parent));
+        let Some((Kind::Class(class), parent)) = around.map(|own| (own.kind, own.parent)) else {
+            return Vec::new();
+        };
+        let bases = class.bases().iter().map(map_subscript);
+        bases
+            .map(|base| self.writer.target(base, parent))
+            .filter(|base| !matches!(base, Target::Unknown))
+            .collect()
     }
 
     /// Notes a call of a method that the table knows by the attributes of a client: `client.chat.completions.create(…)`.
@@ -96,20 +156,43 @@ impl<'a> Walk<'_, '_, 'a> {
         }
     }
 
+    /// Notes what going through a collection of an object needs to know of the parameters that decide whose it is.
+    pub(super) fn needs_kept(&mut self, written: &Name, given: &[&'a str], kept: &Kept) {
+        let parameters = self.parameters().into_iter().zip(0..);
+        for (name, position) in parameters.chain([(RECEIVER, RECEIVER_AT)]) {
+            let is_known = self
+                .written
+                .needs
+                .iter()
+                .any(|need| *need.parameter == *name && need.kept.as_ref() == Some(kept));
+            if !is_known && given.contains(&name) {
+                self.written.needs.push(Need {
+                    parameter: Name::new(name),
+                    position,
+                    written: written.clone(),
+                    is_gone_through: true,
+                    kept: Some(kept.clone()),
+                });
+            }
+        }
+    }
+
     /// Notes what the use of a method, or going through a value, needs to know of these parameters.
     fn needs(&mut self, used: &'a Expr, given: &[&'a str], is_gone_through: bool) {
         let written = Name::new(one_line(self.writer.text(used)));
         for (name, position) in self.parameters().into_iter().zip(0..) {
-            let is_known =
-                self.written.needs.iter().any(|need| {
-                    *need.parameter == *name && need.is_gone_through == is_gone_through
-                });
+            let is_known = self.written.needs.iter().any(|need| {
+                *need.parameter == *name
+                    && need.is_gone_through == is_gone_through
+                    && need.kept.is_none()
+            });
             if !is_known && given.contains(&name) {
                 self.written.needs.push(Need {
                     parameter: Name::new(name),
                     position,
                     written: written.clone(),
                     is_gone_through,
+                    kept: None,
                 });
             }
         }
@@ -159,6 +242,15 @@ impl<'a> Walk<'_, '_, 'a> {
                     self.goes_through(value);
                 }
             }
+            // `counts.items()`
+            Expr::Call(call) if call.arguments.is_empty() => {
+                if let Expr::Attribute(method) = &*call.func
+                    && VIEWS.contains(&method.attr.as_str())
+                    && self.changing_parameter(&method.value).is_some()
+                {
+                    self.goes_through(&method.value);
+                }
+            }
             Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => {
                 let given = self.changes_by(value).unwrap_or_default();
                 if !given.is_empty() {
@@ -179,7 +271,7 @@ impl<'a> Walk<'_, '_, 'a> {
     fn is_result(&self, value: &'a Expr) -> bool {
         match value {
             Expr::Call(call) => !matches!(&*call.func, Expr::Attribute(method)
-                if matches!(method.attr.as_str(), "items" | "keys" | "values")),
+                if VIEWS.contains(&method.attr.as_str())),
             Expr::Name(name) => {
                 let own = self.writer.scopes.all.get(self.scope);
                 let bindings = own.and_then(|own| own.bindings.get(name.id.as_str()));
@@ -241,15 +333,19 @@ impl<'a> Walk<'_, '_, 'a> {
     pub(super) fn names_parameters(&mut self) {
         let depends = |call: &Call| {
             let mut passed = call.passed.iter();
-            passed.any(|passed| passed.by.is_some())
+            passed.any(|passed| passed.by.is_some() || passed.changing_by.is_some())
         };
         if self.written.calls.iter().any(depends) {
             self.written.parameters = self.parameters().into_iter().map(Name::new).collect();
         }
     }
 
-    /// The arguments of a call that others may change.
-    pub(super) fn passed(&self, call: &'a ast::ExprCall) -> Box<[Passed]> {
+    /// The arguments of a call that others may change, and the object whose method it is.
+    pub(super) fn passed(
+        &self,
+        call: &'a ast::ExprCall,
+        method: Option<&'a ast::ExprAttribute>,
+    ) -> Box<[Passed]> {
         let given = call
             .arguments
             .args
@@ -274,7 +370,8 @@ impl<'a> Walk<'_, '_, 'a> {
             let changing_by = if is_own || self.is_result(value) {
                 Some(Box::default())
             } else {
-                self.changes_by(value).map(named)
+                let by = self.changes_by(value).or_else(|| self.whose(value));
+                by.map(named)
             };
             Some(Passed {
                 slot,
@@ -282,7 +379,16 @@ impl<'a> Walk<'_, '_, 'a> {
                 changing_by,
             })
         });
-        passed.collect()
+        let receiver = method.and_then(|method| {
+            let by = self.whose(&method.value).map(named);
+            let is_own = by.as_ref().is_some_and(|names| names.is_empty());
+            (!is_own).then(|| Passed {
+                slot: Slot::Receiver,
+                by: Some(Box::default()),
+                changing_by: by,
+            })
+        });
+        receiver.into_iter().chain(passed).collect()
     }
 
     /// Whether a call runs the lambda that it is given, for each part of something else that it is given, before it
@@ -387,7 +493,9 @@ fn may_be_shared(class: &Target) -> bool {
         }
 }
 
-/// Whether a class is built in.
+/// Whether a class is built in, or a collection that is C all through as well.
 fn is_builtin(class: &Target) -> bool {
-    matches!(class, Target::Import(path) if path.dotted().is_some_and(|path| path.starts_with("builtins.") && !hands_out(path)))
+    matches!(class, Target::Import(path) if path.dotted().is_some_and(|path| {
+        (path.starts_with("builtins.") || path.starts_with("collections.")) && !hands_out(path)
+    }))
 }

@@ -10,6 +10,8 @@ mod asked;
 pub mod bound;
 pub(crate) mod file_paths;
 mod given;
+pub(crate) mod kept;
+mod makers;
 mod own;
 mod shared_file;
 mod values;
@@ -19,6 +21,7 @@ mod writer;
 pub use self::writer::write;
 
 use self::file_paths::{FilePath, Files};
+use self::kept::{GoneThrough, Kept};
 use crate::facts::key::{Key, name_key};
 use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
@@ -111,9 +114,15 @@ pub(crate) struct Passed {
     pub(crate) changing_by: Option<Box<[Name]>>,
 }
 
+/// What stands for the object that a method belongs to among the parameters of a function, and its place there.
+pub(crate) const RECEIVER: &str = "";
+pub(crate) const RECEIVER_AT: u32 = u32::MAX - 1;
+
 /// Where an argument stands in a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Slot {
+    /// The object whose method is called.
+    Receiver,
     Position(u32),
     Keyword(Name),
     /// `*values` and `**values`: any parameter may get it.
@@ -132,6 +141,21 @@ pub struct Need {
     pub(crate) written: Name,
     /// Whether it is gone through: then nobody may change it meanwhile.
     pub is_gone_through: bool,
+    /// The collection that is gone through, where that is an attribute of the parameter: it only matters if some code
+    /// changes it.
+    pub(crate) kept: Option<Kept>,
+}
+
+impl Need {
+    /// Whether it is the object that a method belongs to.
+    pub fn is_of_receiver(&self) -> bool {
+        self.position == RECEIVER_AT
+    }
+
+    /// Whether the parameter is an object with a collection that some code changes.
+    pub fn is_of_object(&self) -> bool {
+        self.kept.is_some()
+    }
 }
 
 /// A name that a function uses, and another file may bind.
@@ -197,6 +221,12 @@ pub(crate) struct Function {
     pub(crate) parameters: Box<[Name]>,
     /// What it needs to know of its parameters.
     pub(crate) needs: Vec<Need>,
+    /// The collections of others that it goes through.
+    pub(crate) gone_through: Vec<GoneThrough>,
+    /// The collections of others that it changes in place.
+    pub(crate) changes: Vec<Kept>,
+    /// The class that it says it gives an instance of.
+    pub(crate) gives: Option<Target>,
     /// Whether it changes a file itself.
     pub(crate) changes_files: bool,
     /// The first file that it writes whatever it is given.
@@ -243,6 +273,8 @@ pub struct Calls {
     pub(crate) constants: Box<[Name]>,
     /// Those that are bound once, to what may be a path, in order.
     pub(crate) paths: Box<[(Name, FilePath)]>,
+    /// Those that stand for an instance of a class that may be one of the project, in order, with what makes it.
+    pub(crate) instances: Box<[(Name, Target)]>,
     /// The modules of which everything is imported.
     pub(crate) stars: Vec<Path>,
     pub(crate) classes: Vec<Class>,

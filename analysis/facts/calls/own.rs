@@ -345,17 +345,19 @@ impl<'a> Question<'_, '_, 'a> {
         }
         let Expr::Attribute(method) = &*call.func else {
             return match walk.value(&call.func) {
-                Some(Value::Target(Target::Function(number))) => walk.writer.returns_plain(number),
+                Some(Value::Target(Target::Function(number))) => {
+                    walk.writer.returns_plain(number) || self.is_made_by(number, call)
+                }
                 Some(Value::Target(Target::Class(_))) => extent == Extent::Itself,
                 _ => false,
             };
         };
         match walk.value(&method.value) {
             Some(Value::Target(Target::Class(class)) | Value::Instance(Target::Class(class))) => {
-                return walk
-                    .writer
-                    .method_of(class, &method.attr)
-                    .is_some_and(|number| walk.writer.returns_plain(number));
+                let number = walk.writer.method_of(class, &method.attr);
+                return number.is_some_and(|number| {
+                    walk.writer.returns_plain(number) || self.is_made_by(number, call)
+                });
             }
             Some(Value::Instance(Target::Import(class)))
                 if class.dotted().is_some_and(|class| {
@@ -368,6 +370,20 @@ impl<'a> Question<'_, '_, 'a> {
         }
         self.is_own(&method.value, Extent::Whole)
             && (!method_hands_back(&method.attr) || self.are_whole(given))
+    }
+}
+
+impl<'a> Question<'_, '_, 'a> {
+    /// Whether what a function of the file gives is nobody else's: it has made it, or `call` gives it that.
+    fn is_made_by(&mut self, number: u32, call: &'a ast::ExprCall) -> bool {
+        let writer = self.walk.writer;
+        let Some(parameters) = writer.gives_new(number, STEPS) else {
+            return false;
+        };
+        parameters.into_iter().all(|(name, at)| {
+            let given = call.arguments.find_argument_value(name, at);
+            given.is_some_and(|given| self.is_own(given, Extent::Whole))
+        })
     }
 }
 
@@ -643,9 +659,9 @@ fn returned_in(suite: &[Stmt]) -> usize {
 }
 
 /// Finds what a function puts into what a name stands for.
-struct TakenIn<'a> {
-    name: &'a str,
-    values: Vec<&'a Expr>,
+pub(super) struct TakenIn<'a> {
+    pub(super) name: &'a str,
+    pub(super) values: Vec<&'a Expr>,
 }
 
 impl TakenIn<'_> {

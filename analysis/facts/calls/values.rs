@@ -2,6 +2,7 @@
 
 use asyncfix_knowledge::blocking::{Kind, is_consumer};
 use asyncfix_knowledge::conduct::gives_its_class;
+use asyncfix_knowledge::libraries::LIBRARIES;
 use asyncfix_syntax::queries::{is_property, last_name};
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
@@ -41,6 +42,17 @@ impl<'a> Writer<'_, 'a> {
             [binding] => *binding,
             // `import os` beside `import os.path`.
             [first @ Binding::Import(_), rest @ ..] if rest.iter().all(is_whole_import) => *first,
+            // The same import twice.
+            [first @ Binding::ImportFrom(import, alias), rest @ ..]
+                if rest.iter().all(|other| {
+                    matches!(other, Binding::ImportFrom(again, name)
+                        if again.level == import.level
+                            && again.module.as_deref() == import.module.as_deref()
+                            && name.name.as_str() == alias.name.as_str())
+                }) =>
+            {
+                *first
+            }
             _ => return None,
         };
         // A name may be bound to something that is made of the same name.
@@ -147,6 +159,31 @@ impl<'a> Writer<'_, 'a> {
                 Target::Unknown => None,
                 target => Some(Value::Instance(target)),
             },
+            // `dict[str, int]`, `asyncio.Queue[str]`
+            Expr::Subscript(generic) => match self.target_to(&generic.value, scope, steps) {
+                Target::Import(path) => {
+                    Some(Value::Instance(Target::Import(generic_class(&path)?)))
+                }
+                _ => None,
+            },
+            // `asyncio.Task[None] | None`
+            Expr::BinOp(union) if union.right.is_none_literal_expr() => {
+                let value = self.annotated(&union.left, scope, steps)?;
+                matches!(&value, Value::Instance(Target::Import(path)) if generic_class(path).is_some())
+                    .then_some(value)
+            }
+            Expr::StringLiteral(text) => {
+                let name = text.value.to_str().split(['[', '|']).next()?.trim();
+                let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+                let Some(Value::Target(Target::Import(path))) =
+                    self.value_of_name(first, scope, steps)
+                else {
+                    return None;
+                };
+                let attributes = rest.split('.').filter(|part| !part.is_empty());
+                let path = attributes.fold(path, Path::attribute);
+                Some(Value::Instance(Target::Import(generic_class(&path)?)))
+            }
             _ => None,
         }
     }
@@ -226,26 +263,39 @@ impl<'a> Writer<'_, 'a> {
 
     /// The one thing that a class assigns to an attribute of its instances.
     fn attribute(&self, class: u32, name: &str, steps: usize) -> Option<Value> {
-        let scope = self
-            .classes
-            .iter()
-            .find_map(|(scope, number)| (*number == class).then_some(*scope))?;
-        let own = self.scopes.all.get(scope)?;
-        if own.bindings.contains_key(name) || self.scopes.placed.contains_key(name) {
+        let (scope, _) = self.classes.iter().find(|(_, number)| **number == class)?;
+        let own = self.scopes.all.get(*scope)?;
+        if self.scopes.placed.contains_key(name) {
             return None;
         }
-        let mut assigned = own.members.iter().filter(|(other, ..)| *other == name);
-        let (_, binding, at) = assigned.next()?;
-        if assigned.next().is_some() {
-            return None;
-        }
-        match *binding {
-            Binding::Value(value) => match self.value(value, *at, steps)? {
+        let in_body = own.bindings.get(name).into_iter().flatten();
+        let in_body = in_body.map(|binding| (*binding, *scope, true));
+        let members = own.members.iter().filter(|(other, ..)| *other == name);
+        let members = members.map(|(_, binding, at)| (*binding, *at, false));
+        let mut all = in_body.chain(members);
+        let (binding, at, is_in_body) = all.next()?;
+        let found = match binding {
+            Binding::Value(value) => match self.value(value, at, steps)? {
                 instance @ Value::Instance(_) => Some(instance),
+                Value::Made => collection_made(value).map(instance_of),
                 _ => None,
             },
-            Binding::Annotated(annotation, _) => self.annotated(annotation, *at, steps),
+            Binding::Annotated(annotation, _) => self.annotated(annotation, at, steps),
             _ => None,
+        }?;
+        // Collections are made anew, and declared in the body of a class.
+        match all.next() {
+            None if !is_in_body => Some(found),
+            None => is_collection(&found).then_some(found),
+            Some(another) => {
+                let is_one_more = |(binding, ..): (Binding<'a>, usize, bool)| {
+                    matches!(binding, Binding::Value(value)
+                    if collection_made(value).is_some_and(|class| {
+                        matches!(&found, Value::Instance(Target::Import(path)) if path.dotted() == Some(class))
+                    }))
+                };
+                (is_one_more(another) && all.all(is_one_more)).then_some(found)
+            }
         }
     }
 
@@ -291,3 +341,46 @@ impl<'a> Writer<'_, 'a> {
             .any(|binding| matches!(binding, Binding::Function(function) if is_property(function)))
     }
 }
+
+/// The class that a generic annotation with this path stands for, where it is a built-in collection, or belongs to an
+/// event loop.
+fn generic_class(path: &Path) -> Option<Path> {
+    let dotted = path.dotted()?;
+    let (package, name) = dotted.split_once('.')?;
+    match package {
+        "builtins" if COLLECTIONS.contains(&name) => Some(path.clone()),
+        "typing" => {
+            let mut known = COLLECTIONS.into_iter();
+            let name = known.find(|known| name.eq_ignore_ascii_case(known))?;
+            Some(Path::absolute(Name::concat(&["builtins.", name])))
+        }
+        "collections" if !name.contains('.') => Some(path.clone()),
+        package => LIBRARIES.contains(&package).then(|| path.clone()),
+    }
+}
+
+/// The built-in class of what a collection that is written down makes.
+fn collection_made(value: &Expr) -> Option<&'static str> {
+    match value {
+        Expr::Dict(_) | Expr::DictComp(_) => Some("builtins.dict"),
+        Expr::List(_) | Expr::ListComp(_) => Some("builtins.list"),
+        Expr::Set(_) | Expr::SetComp(_) => Some("builtins.set"),
+        _ => None,
+    }
+}
+
+fn instance_of(class: &'static str) -> Value {
+    Value::Instance(Target::Import(Path::absolute(Name::new_static(class))))
+}
+
+fn is_collection(value: &Value) -> bool {
+    matches!(value, Value::Instance(Target::Import(path)) if path.dotted().is_some_and(|path| {
+        path.starts_with("collections.")
+            || path
+                .strip_prefix("builtins.")
+                .is_some_and(|name| COLLECTIONS.contains(&name))
+    }))
+}
+
+/// Built-in collections that can be changed.
+const COLLECTIONS: [&str; 4] = ["bytearray", "dict", "list", "set"];

@@ -3,7 +3,7 @@
 use crate::facts::loops;
 use crate::facts::name::Name;
 use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
-use asyncfix_knowledge::conduct::{method_changes, needs_main_thread};
+use asyncfix_knowledge::conduct::{changes_context, method_changes, needs_main_thread};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::lines::one_line;
@@ -100,6 +100,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 self.assigned(&statement.target);
                 self.used_up.insert(statement.iter.range());
                 self.goes_through(&statement.iter);
+                self.steps_through(&statement.iter, false);
                 self.exits(&statement.body);
             }
             AnyNodeRef::StmtWhile(statement) => {
@@ -115,6 +116,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             AnyNodeRef::Comprehension(clause) => {
                 self.assigned(&clause.target);
                 self.goes_through(&clause.iter);
+                self.steps_through(&clause.iter, false);
             }
             AnyNodeRef::InterpolatedElement(part) => {
                 self.runs_methods(&part.expression, &["__format__", "__str__", "__repr__"]);
@@ -341,6 +343,7 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         self.given(call);
         self.goes_through_arguments(call);
+        self.steps_through_arguments(call);
         match &*call.func {
             Expr::Attribute(method) => self.member_called(call, method),
             func => match self.value(func) {
@@ -385,8 +388,13 @@ impl<'a> Walk<'_, '_, 'a> {
             };
             if is_unknown {
                 let text = last_name(&call.func).unwrap_or_default();
+                let given = if value.is_lambda_expr() {
+                    "the lambda".to_owned()
+                } else {
+                    format!("`{}`", one_line(self.writer.text(value)))
+                };
                 self.shares(|| {
-                    format!("can't tell whether the arguments of `{text}` are thread-safe")
+                    format!("`{text}` may call {given}, and asyncfix can't tell whether that is thread-safe")
                 });
             }
         }
@@ -395,7 +403,8 @@ impl<'a> Walk<'_, '_, 'a> {
     pub(super) fn add(&mut self, call: &'a ast::ExprCall, callee: Callee) {
         let passed = match callee {
             Callee::Plain(Target::Unknown) => Box::default(),
-            _ => self.passed(call),
+            Callee::Plain(_) => self.passed(call, None),
+            Callee::Method(..) => self.passed(call, call.func.as_attribute_expr()),
         };
         self.add_call(&call.func, call.range(), callee, passed);
     }
@@ -492,12 +501,20 @@ impl<'a> Walk<'_, '_, 'a> {
             self.blocking(call, name, row, true);
         } else if LIBRARIES.contains(&package_of(path)) {
             self.ties(|| format!("`{path}` can only be used in the event loop's thread"));
+        } else if changes_context(&format!("{path}.{method}")) && !self.sets_back() {
+            let text = one_line(self.writer.text(&*call.func));
+            self.ties(|| format!("`{text}` would only change the thread's copy of the context"));
         } else if !is_thread_safe(path)
             && !is_thread_safe(&format!("{path}.{method}"))
             && !self.is_receiver_own(call)
         {
             self.add(call, Callee::Method(class, Name::new(method)));
         }
+    }
+
+    /// Whether the function puts back what it changes of the context.
+    fn sets_back(&self) -> bool {
+        self.writer.text(self.function).contains(".reset(")
     }
 
     pub(super) fn blocking(
@@ -523,6 +540,9 @@ impl<'a> Walk<'_, '_, 'a> {
         // What the function made for itself is used by one thread only.
         let is_whole = row.whole && (!is_method || self.is_receiver_made_here(call))
             || row.memory
+            || row.of_handle
+                && matches!(call.arguments.args.first(), Some(given)
+                    if self.is_own(given, Extent::Itself))
             || is_method
                 && row.kind == Kind::ToThread
                 && row.code == HTTP

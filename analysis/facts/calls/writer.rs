@@ -98,6 +98,9 @@ impl<'a> Writer<'_, 'a> {
             .collect();
         self.calls.constants = constants.into_boxed_slice();
         self.calls.paths = self.constants(0);
+        let names = self.calls.names.iter();
+        let instances = names.filter_map(|(name, _)| Some((name.clone(), self.made_by(name)?)));
+        self.calls.instances = instances.collect();
         for import in &self.scopes.stars {
             let path = path_of(import, None);
             self.calls.stars.push(path);
@@ -237,12 +240,15 @@ impl<'a> Writer<'_, 'a> {
             borrowed: Vec::new(),
             parameters: Box::default(),
             needs: Vec::new(),
+            gone_through: Vec::new(),
+            changes: Vec::new(),
+            gives: self.says_it_gives(function, scope),
             changes_files: false,
             writes: None,
             files: None,
         };
         if !self.is_of_tests && !is_test(&function.name) {
-            written.files = self.files_of(function, scope);
+            (written.files, written.changes) = self.files_and_changes_of(function, scope);
         }
         if function.is_async && !self.is_of_tests && !is_test(&function.name) {
             written.asked = asked_by(self, function, scope);
