@@ -62,13 +62,12 @@ impl<'db> Semantics<'db> {
         Some(match definition.kind(self.db()) {
             DefinitionKind::Parameter(ParameterDefinitionNodeKind::Parameter(parameter)) => {
                 let parameter = parameter.node(module);
-                match parameter.annotation() {
-                    Some(annotation) => Origin::Annotation(annotation.range()),
-                    None => {
-                        let given = self.given_by_calls(definition, parameter)?;
-                        let calls = given.calls.iter().map(|call| call.range());
-                        Origin::Calls(given.function, calls.collect())
-                    }
+                if let Some(annotation) = parameter.annotation() {
+                    Origin::Annotation(annotation.range())
+                } else {
+                    let given = self.given_by_calls(definition, parameter)?;
+                    let calls = given.calls.iter().map(Ranged::range);
+                    Origin::Calls(given.function, calls.collect())
                 }
             }
             DefinitionKind::AnnotatedAssignment(assignment) => {

@@ -10,6 +10,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -245,7 +246,7 @@ fn spliced(choices: &mut Choices<'_>) -> String {
                 let at = choices.one_of(lines.len().max(1));
                 if let Some(line) = lines.get_mut(at) {
                     comments += 1;
-                    line.push_str(&format!("  # note {comments}"));
+                    let _ = write!(line, "  # note {comments}");
                 }
             }
             3 => {
@@ -481,7 +482,6 @@ pub fn server(data: &[u8]) {
         }
     }
     ask("shutdown", Value::Null);
-    drop(ask);
     while !asked.is_empty() {
         match client.receiver.recv() {
             Ok(Message::Response(response)) => {

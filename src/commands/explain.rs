@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use asyncfix_engine::discovery;
 use asyncfix_engine::session::{Cancellation, Session, SessionError};
+use asyncfix_engine::source;
 use ruff_source_file::{LineIndex, OneIndexed};
 use ruff_text_size::TextRange;
 
@@ -36,12 +38,12 @@ pub(super) fn show(place: &str, options: &ConfigArgs, cache: &CacheArgs) -> Resu
         )));
     }
     // Nothing is kept of the text of a file in which no rule has anything to do.
-    let text = match checked.text.is_empty() {
-        true => asyncfix_engine::source::read(&path)
+    let text = if checked.text.is_empty() {
+        source::read(&path)
             .map_err(|error| Stop::Error(format!("{name}: {error}")))?
             .text
-            .clone(),
-        false => checked.text.clone(),
+    } else {
+        Arc::clone(&checked.text)
     };
     let index = LineIndex::from_source_text(&text);
     // A line break ends a line, and begins none.
