@@ -11,7 +11,8 @@ use asyncfix_analysis::facts::key::opening_key;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_knowledge::resources::{
-    CALL, Form, Resource, callable_classes, is_opening_method, opening_names, opening_paths,
+    CALL, CLOSES_GENERATOR, Form, Resource, callable_classes, is_opening_method, opening_names,
+    opening_paths,
 };
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site};
@@ -24,6 +25,7 @@ use super::closes::CLOSING;
 use super::in_expression;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
 use crate::codemod::Codemod;
+use crate::edit::imports::{self, Imported};
 use crate::edit::lines;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -101,6 +103,7 @@ impl Codemod for UnmanagedResource {
             Some(_) if may_be_object => Candidate::Yes,
             Some(method) => sought(opening_key(method)),
             None if may_be_object => sought(opening_key(CALL)),
+            None if opening.may_be_closed_generator(site) => Candidate::Yes,
             None => Candidate::No,
         };
         candidate.and(|| site.is_asynchronous(false))
@@ -176,7 +179,11 @@ impl Codemod for UnmanagedResource {
             opening.call.range(),
             format!("`{name}` {message}"),
             match rewrite {
-                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(managed.is_narrowed())),
+                Ok(rewrite) => Remedy::Rewrite(
+                    rewrite
+                        .with_shared(managed.import())
+                        .unsafe_if(managed.is_narrowed()),
+                ),
                 Err(reason) => Remedy::NotFixed(reason),
             },
         ))
@@ -223,6 +230,28 @@ impl<'a> Opening<'a> {
             is_tuple,
             call,
             awaited,
+        })
+    }
+
+    /// Whether it may make a generator that the same suite closes, judged by the tree alone.
+    fn may_be_closed_generator(&self, site: &Site<'_, 'a>) -> bool {
+        let ([Expr::Name(name)], false, Some(place)) = (self.targets, self.awaited, site.place())
+        else {
+            return false;
+        };
+        let closes = |statement: &Stmt| {
+            matches!(statement, Stmt::Expr(only)
+                if matches!(&*only.value, Expr::Await(awaited)
+                    if matches!(&*awaited.value, Expr::Call(call)
+                        if matches!(&*call.func, Expr::Attribute(method)
+                            if method.attr.as_str() == CLOSES_GENERATOR
+                                && matches!(&*method.value, Expr::Name(closed)
+                                    if closed.id == name.id)))))
+        };
+        let behind = place.suite.get(place.index + 1..).unwrap_or_default();
+        behind.iter().any(|statement| match statement {
+            Stmt::Try(inner) => inner.finalbody.iter().any(closes),
+            other => closes(other),
         })
     }
 
@@ -467,6 +496,10 @@ impl<'a> Managed<'_, 'a, '_> {
                 callee => self.file.text(callee).to_owned(),
             },
             Form::Awaited => format!("await {}", self.file.text(call)),
+            Form::Aclosing => {
+                let closing = self.aclosing()?.expression;
+                format!("{closing}({})", self.file.text(call))
+            }
             Form::Call | Form::None => self.file.text(call).to_owned(),
         };
         let is_removed = |used: &Used<'_>| {
@@ -477,6 +510,23 @@ impl<'a> Managed<'_, 'a, '_> {
             return Ok(manager);
         }
         Ok(format!("{manager} as {}", self.object.id))
+    }
+
+    /// What makes a context manager of an object that is none.
+    fn aclosing(&self) -> Result<Imported, String> {
+        if !self.file.targets(PythonVersion::PY310) {
+            return Err("`contextlib.aclosing` needs Python 3.10".to_owned());
+        }
+        let scope = self.file.semantics.function_scope(self.function);
+        let scope = scope.ok_or("its scope can't be found")?;
+        let at = self.place.statement.start();
+        imports::import(self.file, "contextlib", "aclosing", scope, at)
+    }
+
+    /// The import that the rewrite needs.
+    fn import(&self) -> Option<Edit> {
+        let row = self.rows.first()?;
+        (row.form == Form::Aclosing).then(|| self.aclosing().ok()?.edit)?
     }
 
     /// What the object is open for, from the statement `first` of the suite on.
