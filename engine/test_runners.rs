@@ -1,5 +1,6 @@
 //! What a project says to the runner of its tests.
 
+use asyncfix_knowledge::testing::RUNNER;
 use toml::de::{DeTable, DeValue};
 
 use crate::folder_files::FolderFiles;
@@ -33,7 +34,7 @@ fn of_section(text: &str, section: &str) -> Option<bool> {
 }
 
 fn of_table(table: &DeTable<'_>) -> Option<bool> {
-    let pytest = table.get("tool")?.get_ref().as_table()?.get("pytest")?;
+    let pytest = table.get("tool")?.get_ref().as_table()?.get(RUNNER)?;
     let pytest = pytest.get_ref().as_table()?;
     let options = match pytest.get("ini_options") {
         Some(options) => options.get_ref().as_table()?,

@@ -11,8 +11,7 @@ use asyncfix_analysis::facts::key::opening_key;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::index::reach::Sought;
 use asyncfix_knowledge::resources::{
-    CALL, CLOSES_GENERATOR, Form, Resource, callable_classes, is_opening_method, opening_names,
-    opening_paths,
+    CALL, Form, Resource, callable_classes, is_opening_method, opening_names, opening_paths,
 };
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site};
@@ -25,7 +24,6 @@ use super::closes::CLOSING;
 use super::in_expression;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
 use crate::codemod::Codemod;
-use crate::edit::imports::{self, Imported};
 use crate::edit::lines;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -197,7 +195,7 @@ pub(super) struct Opening<'a> {
     /// Whether the call gives a tuple of these.
     is_tuple: bool,
     pub(super) call: &'a ast::ExprCall,
-    awaited: bool,
+    pub(super) awaited: bool,
 }
 
 impl<'a> Opening<'a> {
@@ -230,28 +228,6 @@ impl<'a> Opening<'a> {
             is_tuple,
             call,
             awaited,
-        })
-    }
-
-    /// Whether it may make a generator that the same suite closes, judged by the tree alone.
-    fn may_be_closed_generator(&self, site: &Site<'_, 'a>) -> bool {
-        let ([Expr::Name(name)], false, Some(place)) = (self.targets, self.awaited, site.place())
-        else {
-            return false;
-        };
-        let closes = |statement: &Stmt| {
-            matches!(statement, Stmt::Expr(only)
-                if matches!(&*only.value, Expr::Await(awaited)
-                    if matches!(&*awaited.value, Expr::Call(call)
-                        if matches!(&*call.func, Expr::Attribute(method)
-                            if method.attr.as_str() == CLOSES_GENERATOR
-                                && matches!(&*method.value, Expr::Name(closed)
-                                    if closed.id == name.id)))))
-        };
-        let behind = place.suite.get(place.index + 1..).unwrap_or_default();
-        behind.iter().any(|statement| match statement {
-            Stmt::Try(inner) => inner.finalbody.iter().any(closes),
-            other => closes(other),
         })
     }
 
@@ -510,23 +486,6 @@ impl<'a> Managed<'_, 'a, '_> {
             return Ok(manager);
         }
         Ok(format!("{manager} as {}", self.object.id))
-    }
-
-    /// What makes a context manager of an object that is none.
-    fn aclosing(&self) -> Result<Imported, String> {
-        if !self.file.targets(PythonVersion::PY310) {
-            return Err("`contextlib.aclosing` needs Python 3.10".to_owned());
-        }
-        let scope = self.file.semantics.function_scope(self.function);
-        let scope = scope.ok_or("its scope can't be found")?;
-        let at = self.place.statement.start();
-        imports::import(self.file, "contextlib", "aclosing", scope, at)
-    }
-
-    /// The import that the rewrite needs.
-    fn import(&self) -> Option<Edit> {
-        let row = self.rows.first()?;
-        (row.form == Form::Aclosing).then(|| self.aclosing().ok()?.edit)?
     }
 
     /// What the object is open for, from the statement `first` of the suite on.
