@@ -56,7 +56,7 @@ fn of_table(table: &DeTable<'_>) -> Option<bool> {
 /// Whether an option of pytest says that tests may be coroutine functions without a mark.
 fn says(option: &str, value: &str) -> bool {
     match option {
-        "asyncio_mode" | "anyio_mode" => value.trim() == "auto",
+        "asyncio_mode" => value.trim() == "auto",
         "addopts" => value
             .split_whitespace()
             .any(|word| word == "--asyncio-mode=auto"),
