@@ -151,6 +151,8 @@ pub struct Settings {
     /// Whether a type checker of the project takes a function with several signatures for all of them at once where it is
     /// passed on.
     pub loses_signatures: bool,
+    /// Whether the project's tests may be coroutine functions without a mark.
+    pub awaits_tests: bool,
     /// How long the project's formatter lets a line become.
     pub line_length: u16,
     /// How many blank lines the project wants behind the imports, where it says so.
@@ -179,6 +181,7 @@ impl Default for Settings {
             asks_for_annotations: false,
             is_type_checked: false,
             loses_signatures: false,
+            awaits_tests: false,
             line_length: 88,
             lines_after_imports: None,
         }

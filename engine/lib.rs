@@ -32,5 +32,6 @@ pub mod session;
 pub mod source;
 mod stamp;
 mod surroundings;
+mod test_runners;
 mod type_checkers;
 pub mod words;

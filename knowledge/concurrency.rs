@@ -14,6 +14,8 @@ pub struct Table {
     pub spawning_words: FxHashSet<String>,
     pub awaiting_words: FxHashSet<String>,
     pub awaitable_words: FxHashSet<String>,
+    pub gathering_words: FxHashSet<String>,
+    pub gathers: Vec<String>,
     pub takers: FxHashSet<String>,
     pub takers_of_one: FxHashSet<String>,
     pub few: Vec<String>,

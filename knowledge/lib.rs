@@ -17,6 +17,7 @@ pub mod concurrency;
 pub mod conduct;
 pub mod decorators;
 pub mod endings;
+pub mod handlers;
 pub mod left_open;
 pub mod libraries;
 pub mod loggers;

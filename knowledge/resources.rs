@@ -113,6 +113,8 @@ pub enum Form {
     Awaited,
     /// What the opening method is called on.
     Receiver,
+    /// The opening call, by `contextlib.aclosing`.
+    Aclosing,
     /// Nothing: the object is no context manager.
     None,
 }
@@ -197,6 +199,33 @@ pub fn callable_classes() -> &'static [&'static str] {
     &CLASSES
 }
 
+/// The method that closes an async generator.
+pub const CLOSES_GENERATOR: &str = "aclose";
+
+/// An async generator, which any function may make.
+pub fn async_generator() -> &'static Resource {
+    static GENERATOR: LazyLock<Resource> = LazyLock::new(|| Resource {
+        open: Vec::new(),
+        method: OneOrMore::None,
+        awaited: Often::Always(false),
+        form: Form::Aclosing,
+        close: vec![CLOSES_GENERATOR.to_owned()],
+        close_awaited: Often::Always(true),
+        owner_closes: false,
+        then: None,
+        setup: None,
+        enters: None,
+        entered_as: None,
+        holds: false,
+        exit: "closes".to_owned(),
+        unclosed: "fine".to_owned(),
+        tuple: None,
+        idle_with: FxHashMap::default(),
+        note: None,
+    });
+    &GENERATOR
+}
+
 /// The last names of what opens an object, for a first look at a file.
 pub fn opening_names() -> &'static [&'static str] {
     static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -204,6 +233,7 @@ pub fn opening_names() -> &'static [&'static str] {
         let names = BY_NAME.keys().copied().filter(|name| *name != CALL);
         names
             .chain(classes.filter_map(|path| path.rsplit('.').next()))
+            .chain([CLOSES_GENERATOR])
             .collect()
     });
     &NAMES

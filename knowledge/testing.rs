@@ -5,3 +5,6 @@ pub const WORDS: [&str; 3] = ["pytest", "unittest", "assert"];
 
 /// Classes whose objects stand in for a coroutine function.
 pub const ASYNC_MOCKS: [&str; 2] = ["unittest.mock.AsyncMock", "mock.AsyncMock"];
+
+/// The section of a `pyproject.toml` that speaks of what runs the tests.
+pub const RUNNER: &str = "pytest";

@@ -1,6 +1,8 @@
 //! What is known about objects that have to be closed.
 
-use asyncfix_knowledge::resources::{CALL, Resource, callable_classes, is_same_class, rows_of};
+use asyncfix_knowledge::resources::{
+    CALL, Resource, async_generator, callable_classes, is_same_class, rows_of,
+};
 use asyncfix_knowledge::stdlib::is_stdlib;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::{self as ast, Expr};
@@ -17,6 +19,9 @@ pub fn opened(
     let by_name = by_last_name(file, call, awaited);
     if !by_name.is_empty() {
         return by_name;
+    }
+    if !awaited && file.semantics.makes_async_generator(call) {
+        return vec![async_generator()];
     }
     // `async_session()`: what is called is an object itself.
     let rows: Vec<&Resource> = rows_of(CALL)

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use asyncfix_knowledge::plain_values::TABLE;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Site};
-use ruff_python_ast::helpers::map_subscript;
+use asyncfix_syntax::words::has_word;
+use ruff_python_ast::helpers::{any_over_body, map_subscript};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{
     self as ast, AnyNodeRef, BoolOp, CmpOp, Expr, ExprContext, Operator, UnaryOp,
@@ -175,6 +176,36 @@ pub fn use_of<'a>(site: &Site<'_, 'a>) -> Use<'a> {
 /// Functions that use each of the things which they are given.
 const ASKING_FOR_EACH: [&str; 5] = ["any", "all", "sum", "min", "max"];
 
+/// What a value is that the code may take for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Coroutine,
+    Future,
+}
+
+impl Subject {
+    /// Whether what the code around does is about the value that is missing: futures have methods that others have use
+    /// for, and whether one is there can be asked.
+    fn has_use(self, site: &Site<'_, '_>) -> bool {
+        self == Self::Coroutine
+            || self.fails_at(site)
+            || matches!(site.parent(), Some(AnyNodeRef::InterpolatedElement(_)))
+    }
+
+    /// Whether the code around the value does what it does not survive.
+    fn fails_at(self, site: &Site<'_, '_>) -> bool {
+        let is_own =
+            self == Self::Future && matches!(site.parent(), Some(AnyNodeRef::ExprAttribute(_)));
+        !is_own && is_impossible(site)
+    }
+
+    /// Whether a call takes the value at `range` as what it is not. To print a future shows that it is one.
+    fn fails_in(self, file: &ParsedFile<'_, '_>, call: &ast::ExprCall, range: TextRange) -> bool {
+        let is_shown = self == Self::Future && file.semantics.means(&call.func, &TAKERS.0);
+        !is_shown && is_said_plain(file, call, range) == Some(true)
+    }
+}
+
 /// Whether the code around a value does what no coroutine survives.
 pub fn is_impossible(site: &Site<'_, '_>) -> bool {
     let is_it = |expr: &Expr| expr.range() == site.node.range();
@@ -184,9 +215,10 @@ pub fn is_impossible(site: &Site<'_, '_>) -> bool {
         Some(
             AnyNodeRef::ExprBinOp(_) | AnyNodeRef::StmtAugAssign(_) | AnyNodeRef::ExprStarred(_),
         ) => true,
-        Some(AnyNodeRef::StmtAssign(statement)) => {
-            !statement.targets.iter().any(Expr::is_name_expr)
-        }
+        Some(AnyNodeRef::StmtAssign(statement)) => statement
+            .targets
+            .iter()
+            .any(|target| target.is_tuple_expr() || target.is_list_expr()),
         Some(AnyNodeRef::ExprUnaryOp(operation)) => operation.op != UnaryOp::Not,
         Some(AnyNodeRef::ExprCompare(comparison)) => comparison
             .ops
@@ -247,8 +279,47 @@ pub fn may_be_forgotten(spellings: &Spellings, site: &Site<'_, '_>) -> bool {
                     is_known || !TAKERS_OF_COROUTINES.contains(name)
                 })
         }
-        Use::Returned => returns_plain(site),
+        Use::Returned => returns_plain(site) || leaves_block(site),
     }
+}
+
+/// Whether what a `return` gives is made by a call on what an `async with` around it has entered, in a coroutine function
+/// that says nothing of what it gives: the block is left, and that closed, before anybody can await it.
+fn leaves_block(site: &Site<'_, '_>) -> bool {
+    let AnyNodeRef::ExprCall(call) = site.node else {
+        return false;
+    };
+    let mut receiver = &*call.func;
+    while let Expr::Attribute(attribute) = receiver {
+        receiver = &attribute.value;
+    }
+    let (Expr::Name(object), Owner::Function(function)) = (receiver, site.owner()) else {
+        return false;
+    };
+    let is_object = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id == object.id);
+    let mut around = site.enclosing_in_function();
+    call.func.is_attribute_expr()
+        && function.is_async
+        && function.returns.is_none()
+        && !awaits_twice(site, &function.name)
+        && around.any(|(node, _)| {
+            matches!(node, AnyNodeRef::StmtWith(with)
+                if with.is_async
+                    && with.items.iter().filter_map(|item| item.optional_vars.as_deref()).any(is_object))
+        })
+}
+
+/// Whether the file awaits what it has awaited of a function of this name.
+fn awaits_twice(site: &Site<'_, '_>, function: &str) -> bool {
+    let Some(AnyNodeRef::ModModule(module)) = site.ancestors.first() else {
+        return false;
+    };
+    any_over_body(&module.body, |expr| {
+        matches!(expr, Expr::Await(outer)
+            if matches!(&*outer.value, Expr::Await(inner)
+                if matches!(&*inner.value, Expr::Call(call)
+                    if last_name(&call.func) == Some(function))))
+    })
 }
 
 /// Whether the coroutine function around a `return` says that it gives something plain, judged by the tree alone.
@@ -273,9 +344,11 @@ pub fn is_forgotten(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>, owner: Owner
         // `_ = work()` says that it is meant.
         Use::Bound(name) => {
             name.id != "_"
-                && uses_of(file, owner, name).is_some_and(|uses| uses.take_it_as_plain_value())
+                && uses_of(file, owner, name, Subject::Coroutine)
+                    .is_some_and(|uses| uses.take_it_as_plain_value())
         }
         Use::Collected(name) => are_taken_as_plain_values(file, owner, name),
+        Use::Returned if leaves_block(site) => true,
         Use::Returned => {
             returns_plain(site)
                 && matches!(owner, Owner::Function(function)
@@ -291,15 +364,61 @@ fn are_taken_as_plain_values(
     owner: Owner<'_>,
     name: &ast::ExprName,
 ) -> bool {
-    let Some(uses) = uses_of(file, owner, name) else {
+    let Some(uses) = uses_of(file, owner, name, Subject::Coroutine) else {
         return false;
     };
     let mut loops = uses.loops.iter();
     uses.all_looped
         && !uses.loops.is_empty()
         && loops.all(|target| {
-            uses_of(file, owner, target).is_some_and(|uses| uses.fail && !uses.may_await)
+            uses_of(file, owner, target, Subject::Coroutine)
+                .is_some_and(|uses| uses.fail && !uses.may_await)
         })
+}
+
+/// How the code takes a future for what it will hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistaken {
+    /// It does not, as far as it is seen.
+    Not,
+    /// It reads the future and never waits for it.
+    Read,
+    /// It does what no future survives.
+    Impossible,
+}
+
+/// How the future that the expression at `site` gives, part of the code of `owner`, is taken for its result.
+pub fn future_mistaken(
+    file: &ParsedFile<'_, '_>,
+    site: &Site<'_, '_>,
+    owner: Owner<'_>,
+) -> Mistaken {
+    let (is_read, fails) = match use_of(site) {
+        Use::Plain => (
+            Subject::Future.has_use(site),
+            Subject::Future.fails_at(site),
+        ),
+        Use::Entered => (true, true),
+        Use::Argument(taker) => {
+            let range = site.node.range();
+            (
+                takes_plain_values(file, taker, range),
+                Subject::Future.fails_in(file, taker, range),
+            )
+        }
+        Use::Bound(name) if name.id != "_" && matches!(owner, Owner::Function(_)) => {
+            match uses_of(file, owner, name, Subject::Future) {
+                Some(uses) => (uses.take_it_as_plain_value(), uses.fail && !uses.may_await),
+                None => (false, false),
+            }
+        }
+        _ => (false, false),
+    };
+    match (is_read, fails) {
+        (_, true) => Mistaken::Impossible,
+        (true, false) => Mistaken::Read,
+        (false, false) => Mistaken::Not,
+    }
 }
 
 /// Whether the value of the expression at `site`, or the variable that it is bound to, is iterated or entered
@@ -307,7 +426,9 @@ fn are_taken_as_plain_values(
 pub fn is_entered(file: &ParsedFile<'_, '_>, site: &Site<'_, '_>, owner: Owner<'_>) -> bool {
     match use_of(site) {
         Use::Entered => true,
-        Use::Bound(name) => uses_of(file, owner, name).is_some_and(|uses| uses.enter),
+        Use::Bound(name) => {
+            uses_of(file, owner, name, Subject::Coroutine).is_some_and(|uses| uses.enter)
+        }
         _ => false,
     }
 }
@@ -333,6 +454,7 @@ fn uses_of<'f, 'a, 'db>(
     file: &'f ParsedFile<'a, 'db>,
     owner: Owner<'f>,
     name: &'f ast::ExprName,
+    subject: Subject,
 ) -> Option<UsesOfName<'f, 'a, 'db>> {
     let body = match owner {
         Owner::Function(function) => function.body.as_slice(),
@@ -346,6 +468,7 @@ fn uses_of<'f, 'a, 'db>(
     let mut uses = UsesOfName {
         file,
         name: &name.id,
+        subject,
         binding: name.range(),
         ancestors: Vec::new(),
         is_hidden: false,
@@ -367,6 +490,7 @@ fn uses_of<'f, 'a, 'db>(
 struct UsesOfName<'f, 'a, 'db> {
     file: &'f ParsedFile<'a, 'db>,
     name: &'f str,
+    subject: Subject,
     binding: TextRange,
     ancestors: Vec<AnyNodeRef<'f>>,
     /// Whether the code reaches its names as text, or takes them away.
@@ -408,15 +532,26 @@ impl UsesOfName<'_, '_, '_> {
     /// Whether a use may await what it is given, or have it awaited, or asks what it is.
     fn may_await(&self, site: &Site<'_, '_>) -> bool {
         let semantics = &self.file.semantics;
+        // What a call is given among others, as in `remove([one, other])`, is no coroutine to whom it does not say so.
+        let mut is_among_others = false;
+        let mut is_data = false;
         site.enclosing_in_function()
             .any(|(node, child)| match node {
-                AnyNodeRef::ExprAwait(_) => true,
+                AnyNodeRef::ExprAwait(_) => !is_data,
+                AnyNodeRef::ExprList(_) | AnyNodeRef::ExprTuple(_) | AnyNodeRef::ExprSet(_) => {
+                    is_among_others = true;
+                    false
+                }
                 AnyNodeRef::ExprCall(call) if call.func.range() != child.range() => {
+                    is_data |= is_among_others;
                     takes_coroutine(semantics, &call.func).is_some()
                         || spawns(&call.func)
                         || takes_awaitables(semantics, call)
                         || last_name(&call.func).is_some_and(|name| {
-                            matches!(
+                            has_word(
+                                name,
+                                &asyncfix_knowledge::concurrency::TABLE.gathering_words,
+                            ) || matches!(
                                 name,
                                 "isawaitable"
                                     | "iscoroutine"
@@ -470,7 +605,9 @@ impl<'f, 'db> SourceOrderVisitor<'f> for UsesOfName<'f, '_, 'db> {
                 self.loops.extend(target);
             }
             let plain = match used {
-                Use::Plain => !is_compared_with_awaitable(self.file, &site),
+                Use::Plain => {
+                    self.subject.has_use(&site) && !is_compared_with_awaitable(self.file, &site)
+                }
                 Use::Entered => true,
                 Use::Argument(call) => takes_plain_values(self.file, call, node.range()),
                 _ => false,
@@ -479,9 +616,9 @@ impl<'f, 'db> SourceOrderVisitor<'f> for UsesOfName<'f, '_, 'db> {
             self.enter |= used == Use::Entered && may_be_it;
             self.fail |= is_certain
                 && (used == Use::Entered
-                    || is_impossible(&site)
+                    || self.subject.fails_at(&site)
                     || matches!(used, Use::Argument(call)
-                        if is_said_plain(self.file, call, node.range()) == Some(true)));
+                        if self.subject.fails_in(self.file, call, node.range())));
             self.may_await |= !plain && self.may_await(&site);
         }
         self.ancestors.push(node);

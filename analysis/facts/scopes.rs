@@ -3,8 +3,9 @@
 //! A name means all its bindings, in whatever order they are reached: what is said of it here holds
 //! wherever in its scope it stands.
 
+use asyncfix_knowledge::handlers::{handlers_in_class, handlers_of};
 use asyncfix_knowledge::stdlib::is_stdlib;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{called, last_name};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextSize};
@@ -139,6 +140,35 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    /// Whether what is defined in this scope stands in a class.
+    fn is_class(&self, scope: usize) -> bool {
+        matches!(
+            self.all.get(scope).map(|around| around.kind),
+            Some(Kind::Class(_))
+        )
+    }
+
+    /// The dotted paths of the classes that libraries may give a parameter of a coroutine function which they call.
+    pub(crate) fn given_by_libraries(
+        &self,
+        function: &'a ast::StmtFunctionDef,
+        parent: usize,
+        parameter: &str,
+    ) -> Vec<&'static str> {
+        let is_method = self.is_class(parent);
+        let Some(place) = place_of(function, is_method, parameter).filter(|_| function.is_async)
+        else {
+            return Vec::new();
+        };
+        let decorators = function.decorator_list.iter();
+        decorators
+            .filter_map(|decorator| last_name(called(decorator)))
+            .flat_map(handlers_of)
+            .chain(handlers_in_class().filter(|_| is_method))
+            .filter_map(|handler| handler.given(&function.name, place))
+            .collect()
+    }
+
     /// What the calls in this file give a parameter of a function, with their scopes.
     pub(crate) fn given(
         &self,
@@ -146,18 +176,7 @@ impl<'a> Scopes<'a> {
         parent: usize,
         parameter: &str,
     ) -> Vec<(&'a Expr, usize)> {
-        let is_method = matches!(
-            self.all.get(parent).map(|around| around.kind),
-            Some(Kind::Class(_))
-        );
-        let positional = function
-            .parameters
-            .posonlyargs
-            .iter()
-            .chain(&function.parameters.args);
-        let place = positional
-            .skip(usize::from(is_method))
-            .position(|other| other.name().as_str() == parameter);
+        let place = place_of(function, self.is_class(parent), parameter);
         let calls = self.calls.get(self.called_by_name(function, parent));
         let given = calls.into_iter().flatten().flat_map(|(call, scope)| {
             let arguments = &call.arguments;
@@ -539,6 +558,19 @@ impl<'a> SourceOrderVisitor<'a> for NamedExpressions<'_, 'a> {
 }
 
 /// Collects the calls of functions that have parameters of which nothing is said.
+/// Which argument, without the object of a method, a parameter takes.
+pub(crate) fn place_of(
+    function: &ast::StmtFunctionDef,
+    is_method: bool,
+    parameter: &str,
+) -> Option<usize> {
+    let parameters = &function.parameters;
+    let positional = parameters.posonlyargs.iter().chain(&parameters.args);
+    positional
+        .skip(usize::from(is_method))
+        .position(|other| other.name().as_str() == parameter)
+}
+
 struct Calls<'s, 'a> {
     scopes: &'s mut Scopes<'a>,
     open: FxHashSet<&'a str>,

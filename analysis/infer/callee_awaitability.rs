@@ -526,26 +526,7 @@ impl Semantics<'_> {
     /// an annotation, the type engine does not know.
     pub fn is_async_generator(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Call(call) => {
-                let Some(function) = self.function(&call.func) else {
-                    return false;
-                };
-                let Some(node) = function.node(self.db()) else {
-                    return false;
-                };
-                let own = self.of_function(&function);
-                let is_method = |decorator: &ast::Decorator| {
-                    own.means(
-                        &decorator.expression,
-                        &["builtins.classmethod", "builtins.staticmethod"],
-                    )
-                };
-                node.is_async
-                    && node.decorator_list.iter().all(is_method)
-                    && own
-                        .function_scope(node)
-                        .is_some_and(|scope| scope.is_generator_function(own.index()))
-            }
+            Expr::Call(call) => self.makes_async_generator(call),
             Expr::Name(name) => {
                 let origins = self.origins(name);
                 !origins.is_empty()
@@ -556,6 +537,28 @@ impl Semantics<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether an asynchronous generator function is called.
+    pub fn makes_async_generator(&self, call: &ast::ExprCall) -> bool {
+        let Some(function) = self.function(&call.func) else {
+            return false;
+        };
+        let Some(node) = function.node(self.db()) else {
+            return false;
+        };
+        let own = self.of_function(&function);
+        let is_method = |decorator: &ast::Decorator| {
+            own.means(
+                &decorator.expression,
+                &["builtins.classmethod", "builtins.staticmethod"],
+            )
+        };
+        node.is_async
+            && node.decorator_list.iter().all(is_method)
+            && own
+                .function_scope(node)
+                .is_some_and(|scope| scope.is_generator_function(own.index()))
     }
 }
 

@@ -1,7 +1,9 @@
-//! What a parameter without an annotation is given by the calls of its function in the same file.
+//! What a parameter without an annotation is given by the calls of its function in the same file, or by the library
+//! that calls it.
 
 use asyncfix_knowledge::decorators::KEEPING;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_knowledge::handlers::{Handler, handlers_in_class, handlers_of};
+use asyncfix_syntax::queries::{called, last_name};
 use ruff_db::parsed::parsed_module;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{
@@ -15,10 +17,15 @@ use ty_python_semantic::Db;
 
 use super::STEPS;
 use crate::facts::key::{Key, name_key};
+use crate::facts::scopes::place_of;
+use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
 
 /// How many calls are looked at: what each gives may be what another parameter is given.
 const CALLS: usize = 8;
+
+/// How many classes are looked at for one that a library knows.
+const CLASSES: usize = 32;
 
 /// The calls of a file, by the keys of the last names of what they call.
 #[derive(Debug, Default)]
@@ -87,15 +94,21 @@ struct Taken<'n> {
 }
 
 impl<'db> Semantics<'db> {
-    /// The class of what all calls in this file give a parameter without an annotation. Only answered where it is
-    /// noted what an answer relies on: other files may call the function as well.
+    /// The class of what a library, or all calls in this file, give a parameter without an annotation. The calls only
+    /// answer where it is noted what an answer relies on: other files may call the function as well.
     pub(super) fn class_given_by_callers(
         &self,
         definition: Definition<'db>,
         parameter: &ast::ParameterWithDefault,
         steps: usize,
     ) -> Option<Definition<'db>> {
-        if parameter.annotation().is_some() || !self.is_noting() {
+        if parameter.annotation().is_some() {
+            return None;
+        }
+        if let Some(class) = self.class_given_by_library(definition, parameter, steps) {
+            return Some(class);
+        }
+        if !self.is_noting() {
             return None;
         }
         let given = self.given_by_calls(definition, parameter)?;
@@ -181,6 +194,65 @@ impl<'db> Semantics<'db> {
             taken,
             calls,
         })
+    }
+
+    /// The class of what a library gives a parameter of a coroutine function that it calls.
+    fn class_given_by_library(
+        &self,
+        definition: Definition<'db>,
+        parameter: &ast::ParameterWithDefault,
+        steps: usize,
+    ) -> Option<Definition<'db>> {
+        let scope = definition.file_scope(self.db());
+        let function = self.index().scope(scope).node().as_function()?;
+        let function = function.node(self.module());
+        if !function.is_async {
+            return None;
+        }
+        let class = self.index().class_definition_of_method(scope);
+        let place = place_of(function, class.is_some(), parameter.name())?;
+        let is_given = |handler: &&Handler| handler.given(&function.name, place).is_some();
+        let decorating = function.decorator_list.iter().find_map(|decorator| {
+            let decorator = called(decorator);
+            let mut handlers = handlers_of(last_name(decorator)?).filter(is_given);
+            handlers.find(|handler| self.is_of_handler(decorator, handler, steps))
+        });
+        let handler = decorating.or_else(|| {
+            let class = class.filter(|_| function.decorator_list.is_empty())?;
+            let mut handlers = handlers_in_class().filter(is_given);
+            handlers.find(|handler| self.is_below(class, &handler.objects))
+        })?;
+        let (module, name) = handler.given(&function.name, place)?.rsplit_once('.')?;
+        self.class_in_module(module, name)
+    }
+
+    /// Whether a decorator is one of those of a handler.
+    fn is_of_handler(&self, decorator: &Expr, handler: &Handler, steps: usize) -> bool {
+        let functions: Vec<&str> = handler.functions.iter().map(String::as_str).collect();
+        if self.means(decorator, &functions) {
+            return true;
+        }
+        let Expr::Attribute(method) = decorator else {
+            return false;
+        };
+        let class = self.look_again(|| self.class_to(&method.value, steps.min(STEPS)));
+        class.is_some_and(|class| self.is_below(class, &handler.objects))
+    }
+
+    /// Whether a class is one of these, or inherits from one of them.
+    fn is_below(&self, class: Definition<'db>, paths: &[String]) -> bool {
+        let mut seen = FxHashSet::default();
+        let mut pending = vec![class];
+        while let Some(class) = pending.pop() {
+            if !seen.insert(class) || seen.len() > CLASSES {
+                continue;
+            }
+            if paths.contains(&self.path_of_class(class)) {
+                return true;
+            }
+            pending.extend(Class::of(self, class).iter().flat_map(Class::base_classes));
+        }
+        false
     }
 
     /// Whether a callee is this function, or this class. `None` where it may be.

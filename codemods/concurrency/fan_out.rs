@@ -1,16 +1,21 @@
 //! The shapes in which code starts one coroutine for each of many things.
 
+use std::sync::LazyLock;
+
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::resolve::semantics::contains;
+use asyncfix_knowledge::concurrency::TABLE;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::Ranged;
 use rustc_hash::FxHashSet;
 
+use crate::concurrency::lists::{ListName, tasks_of};
 use crate::concurrency::takers::{Takers, Wanted, begins, skips};
 
-pub(crate) const GATHER: &[&str] = &["asyncio.gather"];
+pub(crate) static GATHER: LazyLock<Vec<&str>> =
+    LazyLock::new(|| TABLE.gathers.iter().map(String::as_str).collect());
 pub(crate) const WAIT: &[&str] = &["asyncio.wait"];
 pub(crate) const AS_COMPLETED: &[&str] = &["asyncio.as_completed"];
 const GROUP: &[&str] = &["asyncio.TaskGroup"];
@@ -30,7 +35,7 @@ pub struct FanOut<'s, 'a> {
     /// The statement that holds all of it.
     pub statement: Site<'s, 'a>,
     /// The list they are put in before they are run, if they are.
-    pub list: Option<&'a str>,
+    pub list: Option<ListName<'a>>,
     /// What runs them.
     pub takers: Takers<'a>,
     /// The names that mean something else in each turn.
@@ -176,9 +181,20 @@ impl<'s, 'a> FanOut<'s, 'a> {
         bind_all(site.node, &mut bound);
         let (list, takers) = match holder {
             Holder::Taker(taker) => (None, Takers::find(body, Wanted::Call(taker), means)),
-            Holder::List(name) => (Some(name), Takers::find(body, Wanted::List(name), means)),
+            Holder::List(name) => {
+                let mut takers = Takers::find(body, Wanted::List(name), means);
+                takers.have_other_uses |= name.is_attribute();
+                if !takers.is_any()
+                    && let Some(tasks) = tasks_of(body, name, means)
+                {
+                    takers = Takers::find(body, Wanted::List(tasks), means);
+                    takers.have_other_uses = true;
+                }
+                (Some(name), takers)
+            }
             Holder::More(name) => {
-                let takers = Takers::find(body, Wanted::List(name), means);
+                let mut takers = Takers::find(body, Wanted::List(name), means);
+                takers.have_other_uses |= name.is_attribute();
                 // Loops around fill the same list.
                 let filling = Filling::of(site, name)?;
                 if let Some(outermost) = filling.outermost {
@@ -225,11 +241,9 @@ impl<'s, 'a> FanOut<'s, 'a> {
         value: &'a Expr,
         means: Means<'_>,
     ) -> Option<Self> {
-        let Expr::Name(list) = collection else {
-            return None;
-        };
+        let list = ListName::of(collection)?;
         let body = body_around(site)?;
-        let Filling { turns, outermost } = Filling::of(site, &list.id)?;
+        let Filling { turns, outermost } = Filling::of(site, list)?;
         let outermost = outermost?;
         let mut is_used = false;
         let element = match value {
@@ -240,8 +254,8 @@ impl<'s, 'a> FanOut<'s, 'a> {
             }
             _ => return None,
         };
-        let mut takers = Takers::find(body, Wanted::List(&list.id), means);
-        takers.have_other_uses |= is_used;
+        let mut takers = Takers::find(body, Wanted::List(list), means);
+        takers.have_other_uses |= is_used || list.is_attribute();
         if !takers.is_any() || takers.are_in(outermost) {
             return None;
         }
@@ -252,7 +266,7 @@ impl<'s, 'a> FanOut<'s, 'a> {
             element: Element::Call(element),
             turns,
             statement,
-            list: Some(&list.id),
+            list: Some(list),
             takers,
             bound,
         })
@@ -359,9 +373,9 @@ enum Holder<'a> {
     /// To the call that runs them.
     Taker(&'a ast::ExprCall),
     /// To a list of this name that holds nothing else.
-    List(&'a str),
+    List(ListName<'a>),
     /// To a list of this name that is there already.
-    More(&'a str),
+    More(ListName<'a>),
 }
 
 impl<'a> Holder<'a> {
@@ -383,7 +397,7 @@ impl<'a> Holder<'a> {
                     };
                     let is_first = call.arguments.args.first().is_some_and(is_it);
                     if is_starred {
-                        return means(&call.func, GATHER).then_some(Self::Taker(call));
+                        return means(&call.func, &GATHER).then_some(Self::Taker(call));
                     }
                     if !is_first {
                         return None;
@@ -393,9 +407,9 @@ impl<'a> Holder<'a> {
                     }
                     if let Expr::Attribute(method) = &*call.func
                         && matches!(method.attr.as_str(), "extend" | "update")
-                        && let Expr::Name(list) = &*method.value
+                        && let Some(list) = ListName::of(&method.value)
                     {
-                        return Some(Self::More(&list.id));
+                        return Some(Self::More(list));
                     }
                     if !means(&call.func, COLLECTIONS) {
                         return None;
@@ -404,24 +418,18 @@ impl<'a> Holder<'a> {
                 }
                 AnyNodeRef::StmtAssign(assign) if !is_starred => {
                     return match assign.targets.as_slice() {
-                        [Expr::Name(name)] => Some(Self::List(&name.id)),
+                        [list] => ListName::of(list).map(Self::List),
                         _ => None,
                     };
                 }
                 AnyNodeRef::StmtAugAssign(assign) if !is_starred => {
-                    return match &*assign.target {
-                        Expr::Name(name) => Some(Self::More(&name.id)),
-                        _ => None,
-                    };
+                    return ListName::of(&assign.target).map(Self::More);
                 }
                 AnyNodeRef::StmtAnnAssign(ast::StmtAnnAssign { target, .. })
                 | AnyNodeRef::ExprNamed(ast::ExprNamed { target, .. })
                     if !is_starred =>
                 {
-                    return match &**target {
-                        Expr::Name(name) => Some(Self::List(&name.id)),
-                        _ => None,
-                    };
+                    return ListName::of(target).map(Self::List);
                 }
                 _ => return None,
             }
@@ -438,7 +446,7 @@ struct Filling<'a> {
 impl<'a> Filling<'a> {
     /// Those around `site` that do not begin the list anew. `None` where a loop without an end in
     /// sight fills it.
-    fn of(site: &Site<'_, 'a>, list: &str) -> Option<Self> {
+    fn of(site: &Site<'_, 'a>, list: ListName<'_>) -> Option<Self> {
         let mut filling = Self {
             turns: Vec::new(),
             outermost: None,

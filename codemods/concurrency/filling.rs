@@ -3,9 +3,11 @@
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, Stmt};
 
+use crate::concurrency::lists::ListName;
+
 /// Whether loops or comprehensions in more than one place fill one list of this name: a limit at each of them
 /// would let as many run at once as all limits together.
-pub fn is_filled_twice(body: &[Stmt], list: &str) -> bool {
+pub fn is_filled_twice(body: &[Stmt], list: ListName<'_>) -> bool {
     let mut search = Places {
         list,
         loops: 0,
@@ -17,7 +19,7 @@ pub fn is_filled_twice(body: &[Stmt], list: &str) -> bool {
 }
 
 struct Places<'n> {
-    list: &'n str,
+    list: ListName<'n>,
     /// How many loops stand around.
     loops: usize,
     /// How many places have filled the list since its beginning.
@@ -27,7 +29,7 @@ struct Places<'n> {
 
 impl Places<'_> {
     fn is_it(&self, expr: &Expr) -> bool {
-        matches!(expr, Expr::Name(name) if name.id == self.list)
+        self.list.is(expr)
     }
 
     /// Something that is put in the list.

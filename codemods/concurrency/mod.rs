@@ -3,6 +3,7 @@
 mod arguments;
 mod fan_out;
 mod filling;
+mod lists;
 mod size;
 mod takers;
 pub mod unbounded;

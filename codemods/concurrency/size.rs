@@ -7,6 +7,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, Number, Operator, St
 use ruff_text_size::{Ranged, TextRange};
 
 use super::fan_out::{FanOut, Turn, body_around};
+use super::lists::ListName;
 use crate::file::File;
 
 /// How many names for one thing are followed.
@@ -353,7 +354,8 @@ impl<'a> Search<'_, '_, 'a, '_> {
     /// Whether the function compares the length of what is iterated over, or of the list that is
     /// filled, with something.
     fn is_checked(&self) -> bool {
-        let mut watched: Vec<&str> = self.fan_out.list.into_iter().collect();
+        let list = self.fan_out.list.map(ListName::text);
+        let mut watched: Vec<&str> = list.as_deref().into_iter().collect();
         for turn in &self.fan_out.turns {
             watched.push(self.file.text(turn.iter));
         }

@@ -11,6 +11,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use crate::concurrency::fan_out::{AS_COMPLETED, GATHER, Means, WAIT, awaits_name};
+use crate::concurrency::lists::ListName;
 
 /// What the code does with the awaitables once they are made.
 #[derive(Debug, Default)]
@@ -74,7 +75,7 @@ pub(crate) enum Wanted<'a> {
     /// This call.
     Call(&'a ast::ExprCall),
     /// Whatever takes the elements of the list with this name.
-    List(&'a str),
+    List(ListName<'a>),
 }
 
 impl<'a> Takers<'a> {
@@ -124,18 +125,18 @@ impl<'a> TakerSearch<'_, 'a> {
             return false;
         };
         match expr {
-            Expr::Name(name) => name.id == list,
+            expr if list.is(expr) => true,
             // Those of a dictionary.
             Expr::Call(call) if call.arguments.is_empty() => matches!(&*call.func,
                 Expr::Attribute(view)
                     if matches!(view.attr.as_str(), "values" | "items")
-                        && matches!(&*view.value, Expr::Name(name) if name.id == list)),
+                        && list.is(&view.value)),
             _ => false,
         }
     }
 
     fn kind(&self, call: &ast::ExprCall) -> Option<Kind> {
-        if (self.means)(&call.func, GATHER) {
+        if (self.means)(&call.func, &GATHER) {
             Some(Kind::Gather)
         } else if (self.means)(&call.func, WAIT) {
             Some(Kind::Wait)
@@ -263,6 +264,8 @@ impl<'a> SourceOrderVisitor<'a> for TakerSearch<'_, 'a> {
             Expr::Name(name) if name.ctx == ExprContext::Load => {
                 self.found.have_other_uses |= self.is_list(expr);
             }
+            // The object's other code may look at it.
+            Expr::Attribute(_) if self.is_list(expr) => self.found.have_other_uses = true,
             _ => walk_expr(self, expr),
         }
     }
@@ -310,14 +313,14 @@ fn is_left_early(body: &[Stmt], call: &ast::ExprCall) -> bool {
 }
 
 /// Whether statements give the list with this name a new beginning.
-pub(crate) fn begins(body: &[Stmt], name: &str) -> bool {
+pub(crate) fn begins(body: &[Stmt], name: ListName<'_>) -> bool {
     struct Begins<'n> {
-        name: &'n str,
+        name: ListName<'n>,
         found: bool,
     }
     impl Begins<'_> {
         fn is_it(&self, expr: &Expr) -> bool {
-            matches!(expr, Expr::Name(name) if name.id == self.name)
+            self.name.is(expr)
         }
     }
     impl<'a> SourceOrderVisitor<'a> for Begins<'_> {

@@ -1,6 +1,7 @@
 //! Pitfall: not using context managers.
 
 mod closes;
+mod generators;
 mod held_lock;
 mod in_expression;
 mod leaving;

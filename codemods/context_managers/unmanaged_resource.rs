@@ -101,6 +101,7 @@ impl Codemod for UnmanagedResource {
             Some(_) if may_be_object => Candidate::Yes,
             Some(method) => sought(opening_key(method)),
             None if may_be_object => sought(opening_key(CALL)),
+            None if opening.may_be_closed_generator(site) => Candidate::Yes,
             None => Candidate::No,
         };
         candidate.and(|| site.is_asynchronous(false))
@@ -176,7 +177,11 @@ impl Codemod for UnmanagedResource {
             opening.call.range(),
             format!("`{name}` {message}"),
             match rewrite {
-                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(managed.is_narrowed())),
+                Ok(rewrite) => Remedy::Rewrite(
+                    rewrite
+                        .with_shared(managed.import())
+                        .unsafe_if(managed.is_narrowed()),
+                ),
                 Err(reason) => Remedy::NotFixed(reason),
             },
         ))
@@ -190,7 +195,7 @@ pub(super) struct Opening<'a> {
     /// Whether the call gives a tuple of these.
     is_tuple: bool,
     pub(super) call: &'a ast::ExprCall,
-    awaited: bool,
+    pub(super) awaited: bool,
 }
 
 impl<'a> Opening<'a> {
@@ -467,6 +472,10 @@ impl<'a> Managed<'_, 'a, '_> {
                 callee => self.file.text(callee).to_owned(),
             },
             Form::Awaited => format!("await {}", self.file.text(call)),
+            Form::Aclosing => {
+                let closing = self.aclosing()?.expression;
+                format!("{closing}({})", self.file.text(call))
+            }
             Form::Call | Form::None => self.file.text(call).to_owned(),
         };
         let is_removed = |used: &Used<'_>| {

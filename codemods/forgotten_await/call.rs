@@ -81,9 +81,7 @@ impl Codemod for ForgottenAwait {
                 let Some(name) = called_name(&call.func) else {
                     return Candidate::No;
                 };
-                if spellings.allow(&call.func, &gathered::MAKERS)
-                    && matches!(use_of(site), Use::Dropped | Use::Bound(_))
-                {
+                if gathered::may_be_one(spellings, site, call) {
                     let is_asynchronous = site.is_asynchronous(spellings.await_at_top());
                     return Candidate::when(is_asynchronous);
                 }

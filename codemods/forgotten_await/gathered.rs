@@ -1,11 +1,13 @@
-//! Futures of asyncio that are made and dropped: `asyncio.gather(…)` and `asyncio.shield(…)` as statements. What they
-//! are given has started, but nobody waits for it: the program may end before it, and its errors are lost.
+//! Futures of asyncio that nobody waits for: `asyncio.gather(…)` and `asyncio.shield(…)` as statements, where the
+//! program may end before what has started and its errors are lost, and futures and tasks that are taken for their
+//! results.
 
 use asyncfix_analysis::answers::awaitable::awaitability_of;
 use asyncfix_analysis::answers::duration::takes_long;
 use asyncfix_analysis::answers::endings::{Ending, Seen};
 use asyncfix_analysis::answers::locks;
-use asyncfix_analysis::answers::uses::{Use, use_of};
+use asyncfix_analysis::answers::uses::{Mistaken, Use, future_mistaken, use_of};
+use asyncfix_analysis::facts::spelling::Spellings;
 use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::conduct::is_lock_of_loop;
@@ -20,13 +22,25 @@ use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::Rule;
 
 /// Functions that make a future of what they are given.
-pub(super) const MAKERS: [&str; 2] = ["asyncio.gather", "asyncio.shield"];
+const MAKERS: [&str; 2] = ["asyncio.gather", "asyncio.shield"];
 
 /// What makes a task of a coroutine.
 const TASKS: [&str; 2] = ["asyncio.create_task", "asyncio.ensure_future"];
 
 /// How many names are followed.
 const NAMES: usize = 3;
+
+/// Whether a call may make a future that nobody awaits, judged by the tree alone.
+pub(super) fn may_be_one(spellings: &Spellings, site: &Site<'_, '_>, call: &ast::ExprCall) -> bool {
+    let is_made = |paths: &[&str]| spellings.allow(&call.func, paths);
+    match use_of(site) {
+        Use::Dropped => is_made(&MAKERS),
+        Use::Bound(_) | Use::Plain | Use::Entered | Use::Argument(_) => {
+            is_made(&MAKERS) || is_made(&TASKS)
+        }
+        _ => false,
+    }
+}
 
 /// The finding at a call that makes a future which nobody awaits. `None` for anything else.
 pub(super) fn check<'a>(
@@ -36,7 +50,9 @@ pub(super) fn check<'a>(
     owner: Owner<'a>,
     rule: &'static Rule,
 ) -> Option<Finding> {
-    if call.arguments.args.is_empty() || !file.semantics.means(&call.func, &MAKERS) {
+    let makes = |paths: &[&str]| file.semantics.means(&call.func, paths);
+    let is_task = makes(&TASKS);
+    if call.arguments.args.is_empty() || !is_task && !makes(&MAKERS) {
         return None;
     }
     let is_dropped = match use_of(site) {
@@ -44,7 +60,17 @@ pub(super) fn check<'a>(
         Use::Bound(name) => name.id != "_" && is_never_read(file, owner, name),
         _ => false,
     };
-    if !is_dropped {
+    // Tasks run by themselves: only the code that fails with one is wrong.
+    let is_found = if is_dropped {
+        !is_task
+    } else {
+        match future_mistaken(file, site, owner) {
+            Mistaken::Not => false,
+            Mistaken::Read => !is_task,
+            Mistaken::Impossible => true,
+        }
+    };
+    if !is_found {
         return None;
     }
     let ending = call
@@ -70,7 +96,7 @@ pub(super) fn check<'a>(
                     Rewrite::safe("Add `await`", edits)
                         .unsafe_if(lock)
                         .unsafe_if(holds_lock_of_loop(file, site))
-                        .unsafe_if((ending == Ending::Unknown).then_some(
+                        .unsafe_if((is_dropped && ending == Ending::Unknown).then_some(
                             "it can't be seen that each of them ends soon and by itself, and the \
                              code after this line would wait for it",
                         )),
@@ -78,14 +104,14 @@ pub(super) fn check<'a>(
             }
         },
     };
-    Some(Finding::new(
-        rule,
-        call.range(),
-        "nobody waits for this future: the program may end before it, and its errors are \
-                  lost"
-            .to_owned(),
-        remedy,
-    ))
+    let message = if is_dropped {
+        "nobody waits for this future: the program may end before it, and its errors are lost"
+    } else if is_task {
+        "missing `await`: this is a task, not its result"
+    } else {
+        "missing `await`: this is a future, not its result"
+    };
+    Some(Finding::new(rule, call.range(), message.to_owned(), remedy))
 }
 
 /// Why waiting at `site` may never end: what may be a lock of the event loop is held there. A lock is entered by its

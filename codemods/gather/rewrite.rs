@@ -58,6 +58,12 @@ fn is_plain(expr: &Expr) -> bool {
         | Expr::BooleanLiteral(_)
         | Expr::NoneLiteral(_) => true,
         Expr::Attribute(attribute) => is_plain(&attribute.value),
+        // `names[:5]`
+        Expr::Subscript(subscript) => is_plain(&subscript.value) && is_plain(&subscript.slice),
+        Expr::Slice(slice) => [&slice.lower, &slice.upper, &slice.step]
+            .into_iter()
+            .flatten()
+            .all(|bound| is_plain(bound)),
         _ => false,
     }
 }
@@ -666,6 +672,12 @@ impl Gather<'_, '_, '_, '_> {
                 | AnyNodeRef::ExprList(ast::ExprList { elts, .. }) => elts
                     .iter()
                     .take_while(|elt| elt.end() <= self.site.node.start())
+                    .all(is_plain),
+                AnyNodeRef::ExprDict(dict) => dict
+                    .items
+                    .iter()
+                    .flat_map(|item| item.key.as_ref().into_iter().chain([&item.value]))
+                    .take_while(|part| part.end() <= self.site.node.start())
                     .all(is_plain),
                 AnyNodeRef::Comprehension(comprehension) => {
                     comprehension.iter.range().contains_range(child.range())

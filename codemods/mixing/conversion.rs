@@ -14,11 +14,13 @@ use asyncfix_syntax::queries::yields;
 use ruff_db::parsed::parsed_module;
 use ruff_db::source::source_text;
 use ruff_diagnostics::Edit;
-use ruff_python_ast as ast;
 use ruff_python_ast::token::TokenKind;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::edges::around_calls;
 use super::may_be_async::{
     can_be_async, gives_awaitable, is_called_elsewhere, is_handler, is_in_test_case, is_test,
 };
@@ -50,6 +52,10 @@ pub(super) struct Conversion<'f, 'a, 'db> {
     pub(super) doubt: Option<String>,
     /// Where the program starts: a place that runs a new event loop, which has to be the only one.
     started: FxHashMap<Start<'db>, TextRange>,
+    /// Whether what several calls at the top level of the file want can be one event loop around them.
+    pub(super) may_run_together: bool,
+    /// Such calls.
+    together: Vec<TextRange>,
 }
 
 /// What is known from the findings of a file that were looked at before.
@@ -114,6 +120,8 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             functions: FxHashSet::default(),
             doubt: None,
             started: FxHashMap::default(),
+            may_run_together: false,
+            together: Vec::new(),
         }
     }
 
@@ -370,18 +378,56 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             Start::Script(path) => self.wanted_by_script(path)?,
             Start::Function(function) => self.wanted_by_function(*function),
         };
+        let are_several = call.repeats || wanted.len() > 1;
+        let is_own = matches!(&start, Start::Script(script)
+            if self.origin.semantics.path() == Some(script.as_path()));
+        if are_several && is_own && self.may_run_together {
+            self.together.push(call.range);
+            self.edits_of(path).own.extend(call.awaits.clone());
+            return Ok(());
+        }
         let other = self.started.insert(start, call.range);
-        if call.repeats || wanted.len() > 1 || other.is_some_and(|other| other != call.range) {
-            return Err(format!(
-                "{} runs several coroutines; move them into one `async def` and run that with \
-                 `asyncio.run`",
-                self.place(path, call.range)
-            ));
+        if are_several || other.is_some_and(|other| other != call.range) {
+            return Err(self.runs_several(path, call.range));
         }
         let (edits, import) = call.runs.clone()?;
         let into = self.edits_of(path);
         into.own.extend(edits);
         into.shared.extend(import);
+        Ok(())
+    }
+
+    fn runs_several(&self, path: &Path, range: TextRange) -> String {
+        format!(
+            "{} runs several coroutines; move them into one `async def` and run that with \
+             `asyncio.run`",
+            self.place(path, range)
+        )
+    }
+
+    /// Where several calls at the top level of the file are to run in one event loop: converts the other functions of
+    /// the file that await and are called, because all of it runs together.
+    pub(super) fn convert_beside(&mut self) -> Result<(), String> {
+        let Some(first) = self.together.first().copied() else {
+            return Ok(());
+        };
+        let file = self.origin;
+        for function in awaiting_functions(file.body()) {
+            let Some(definition) = file.semantics.definition_of(function) else {
+                continue;
+            };
+            let references = self.references(definition, &function.name)?;
+            let mut references = references.iter();
+            let is_called = references.any(|reference| matches!(reference.kind, Kind::Call(_)));
+            if is_called && !self.functions.contains(&definition) {
+                self.convert(definition, &function.name)?;
+            }
+        }
+        let path = file.semantics.path().ok_or("the file has no path")?;
+        let wanted = self.wanted_by_script(path)?;
+        if wanted.iter().any(|range| !self.together.contains(range)) {
+            return Err(self.runs_several(path, first));
+        }
         Ok(())
     }
 
@@ -392,6 +438,15 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         let mut rewrite = Rewrite::safe(title, Vec::new()).unsafe_if(self.doubt.take());
         if rewrite.unsafe_because.is_none() {
             rewrite = rewrite.unsafe_if(self.breaks()?);
+        }
+        if let (Some(first), Some(path)) = (self.together.first(), &own) {
+            let reason = self.runs_several(path, *first);
+            let around = around_calls(file, &self.together, reason)?;
+            rewrite.edits.extend(around.edits);
+            rewrite.shared.extend(around.shared);
+            rewrite.moves = around.moves;
+            rewrite.alone_in = around.alone_in;
+            rewrite = rewrite.unsafe_if(around.unsafe_because);
         }
         for (path, edits) in self.edits {
             let edits = Edits {
@@ -547,6 +602,29 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         self.edits_of(&path).own.push(edit);
         Ok(made)
     }
+}
+
+/// The plain functions in `body` that await.
+fn awaiting_functions(body: &[ast::Stmt]) -> Vec<&ast::StmtFunctionDef> {
+    struct Search<'a>(Vec<&'a ast::StmtFunctionDef>);
+    impl<'a> SourceOrderVisitor<'a> for Search<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::StmtFunctionDef(function) = node
+                && !function.is_async
+                && needs_coroutine(function)
+            {
+                self.0.push(function);
+            }
+            if node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut search = Search(Vec::new());
+    search.visit_body(body);
+    search.0
 }
 
 fn distinct(edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {

@@ -61,6 +61,41 @@ pub(super) fn script<'a>(
             AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child) => Some(statement),
             _ => None,
         });
+    together(file, guard, None, reason)
+}
+
+/// The statements at the top level of a script, or under its guard, that hold the calls at `calls`, which have their edits
+/// already, move into one coroutine function, with the coroutines that are made there beside them.
+pub(super) fn around_calls(
+    file: &File<'_, '_>,
+    calls: &[TextRange],
+    reason: String,
+) -> Result<Rewrite, String> {
+    let first = calls.first().copied().unwrap_or_default();
+    let guard = file.body().iter().find_map(|statement| match statement {
+        Stmt::If(guard) if tests_for_main(guard) && guard.range().contains_range(first) => {
+            Some(guard)
+        }
+        _ => None,
+    });
+    let is_within = |call: &TextRange| {
+        guard.is_none_or(|guard| {
+            let mut body = guard.body.iter();
+            body.any(|statement| statement.range().contains_range(*call))
+        })
+    };
+    if !calls.iter().all(is_within) {
+        return Err(reason);
+    }
+    together(file, guard, Some(calls), reason)
+}
+
+fn together<'a>(
+    file: &File<'a, '_>,
+    guard: Option<&'a ast::StmtIf>,
+    calls: Option<&[TextRange]>,
+    reason: String,
+) -> Result<Rewrite, String> {
     let (body, parent) = match guard {
         Some(guard) => (guard.body.as_slice(), Some(AnyNodeRef::StmtIf(guard))),
         None => (file.body(), None),
@@ -70,7 +105,8 @@ pub(super) fn script<'a>(
         .map(Ranged::range)
         .reduce(TextRange::cover)
         .ok_or("there is nothing to run")?;
-    let awaits = awaits_in(file, Owner::Module, whole)?;
+    let mut awaits = awaits_in(file, Owner::Module, whole)?;
+    awaits.places.extend(calls.into_iter().flatten().copied());
     if awaits.makes_others || is_silenced(file, &awaits) {
         return Err(reason);
     }

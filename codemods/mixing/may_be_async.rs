@@ -274,12 +274,14 @@ pub(super) fn marks_all_tests(file: &File<'_, '_>, body: &[Stmt]) -> bool {
     })
 }
 
-/// Whether it is said of a test that it may be a coroutine function: of itself, of its class or of its file.
+/// Whether it is said of a test that it may be a coroutine function: of itself, of its class, of its file
+/// or of the project's tests.
 pub(super) fn runs_async_test(file: &File<'_, '_>, test: &ast::StmtFunctionDef) -> bool {
     let class = class_around(file, test);
     match class.map_or(TestsOf::NoCase, |class| tests_of(file, class)) {
         TestsOf::AwaitingCase => true,
         TestsOf::PlainCase => false,
+        TestsOf::NoCase if file.settings.awaits_tests => true,
         TestsOf::NoCase | TestsOf::Unknown => {
             is_marked(file, &test.decorator_list)
                 || marks_all_tests(file, file.body())

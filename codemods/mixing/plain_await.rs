@@ -162,7 +162,10 @@ fn rewrite<'a>(
     if let Some(known) = file.conversions.rewrite_of(definition) {
         return Ok(known);
     }
+    // The file does not run as it is, wherever its statements stand.
+    conversion.may_run_together = true;
     conversion.convert(definition, &function.name)?;
+    conversion.convert_beside()?;
     conversion.into_rewrite(format!("Make `{}` and its callers `async`", function.name))
 }
 

@@ -10,6 +10,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextSize};
 
+use super::dangling::Collection;
 use super::kept::Dangling;
 use super::leaving::leaves_early;
 use crate::edit::fresh_names;
@@ -76,6 +77,42 @@ impl<'a> Dangling<'_, '_, 'a, '_> {
             return Ok(None);
         };
         let mut rewrite = Rewrite::safe("Keep the task and await it at the end", edits);
+        rewrite.alone_in = Some(self.scope_key());
+        Ok(Some(rewrite))
+    }
+
+    /// All tasks of the collection that the task is put into are awaited where the code around it ends. `None` where the
+    /// end may not be reached, or they may not be awaited there.
+    pub(super) fn awaited_with_others(
+        &self,
+        collection: Collection<'_>,
+    ) -> Result<Option<Rewrite>, String> {
+        let body = self.body();
+        let may_await = collection.is_of_one_kind && self.may_await();
+        let Some(span) = self.span(body).filter(|_| may_await) else {
+            return Ok(None);
+        };
+        let around = span.suite.get(span.index);
+        if around.is_some_and(|statement| self.file.tasks.is_end(self.file, statement))
+            || (self.file.tasks).is_cut_off(self.file, span.suite, span.index + 1)
+        {
+            return Ok(None);
+        }
+        let values = if collection.is_dictionary {
+            ".values()"
+        } else {
+            ""
+        };
+        let task = self.loop_variable(body);
+        let wait = [
+            format!("for {task} in {}{values}:", collection.name),
+            format!("{}await {task}", self.file.indent_unit()),
+        ];
+        let outer = self.slot_at(span, span.index)?;
+        let Some(end) = self.at_end_of(span, &outer.indent, &wait)? else {
+            return Ok(None);
+        };
+        let mut rewrite = Rewrite::safe("Await the tasks at the end", vec![end]);
         rewrite.alone_in = Some(self.scope_key());
         Ok(Some(rewrite))
     }

@@ -1,6 +1,7 @@
 //! AF801 dangling-task: a task that nothing refers to can be collected before it is done.
 
 use asyncfix_analysis::answers::intent;
+use asyncfix_analysis::answers::runners::runs_loop;
 use asyncfix_analysis::answers::task::{is_kept_somewhere, is_loop, makes_task, may_be_loop};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
@@ -100,7 +101,8 @@ impl Codemod for DanglingTask {
             return None;
         }
         // Whoever says so knows about the garbage collector.
-        if matches!(fate, Fate::Unread(_)) && intent::keeps_reference(file, site) {
+        if matches!(fate, Fate::Unread(_) | Fate::Watched(_)) && intent::keeps_reference(file, site)
+        {
             return None;
         }
         let surroundings = file.surroundings(site);
@@ -134,15 +136,22 @@ impl Codemod for DanglingTask {
                 dangling.callback = Some(callback);
                 dangling.remedy(None)
             }
-            Fate::Collected(name) => {
-                if let Owner::Function(function) = owner
-                    && file.tasks.lives_as_long_as_loop(file, function)
-                {
-                    return None;
+            Fate::Collected(collection) => {
+                let dangling = Dangling::new(file, *site, call, owner)?;
+                match dangling.awaited_with_others(collection) {
+                    Ok(Some(rewrite)) => Remedy::Rewrite(rewrite),
+                    // The collection has it as long as the loop runs.
+                    _ if let Owner::Function(function) = owner
+                        && file.tasks.lives_as_long_as_loop(file, function) =>
+                    {
+                        return None;
+                    }
+                    Ok(None) => Remedy::NotFixed(format!(
+                        "nothing awaits the tasks in `{}`; await them with `asyncio.gather`, or keep them where they outlive the function",
+                        collection.name
+                    )),
+                    Err(reason) => Remedy::NotFixed(reason),
                 }
-                Remedy::NotFixed(format!(
-                    "nothing awaits the tasks in `{name}`; await them with `asyncio.gather`, or keep them where they outlive the function"
-                ))
             }
             Fate::Unread(name) => {
                 let dangling = Dangling::new(file, *site, call, owner)?;
@@ -155,6 +164,17 @@ impl Codemod for DanglingTask {
                     return None;
                 }
                 dangling.remedy(Some(name))
+            }
+            Fate::Watched(name) => {
+                // The variable refers to it as long as the loop runs.
+                if let Owner::Function(function) = owner
+                    && is_bound_once(site, function, &name.id)
+                    && (file.tasks.lives_as_long_as_loop(file, function)
+                        || !function.is_async && runs_loop(&file.semantics, &function.body))
+                {
+                    return None;
+                }
+                Dangling::new(file, *site, call, owner)?.kept(name)
             }
             Fate::Lambda(_) => {
                 Remedy::NotFixed("a lambda can't keep the task; use a function".to_owned())
@@ -172,16 +192,27 @@ impl Codemod for DanglingTask {
     }
 }
 
+/// A local collection of tasks.
+#[derive(Clone, Copy)]
+pub(super) struct Collection<'a> {
+    pub(super) name: &'a str,
+    pub(super) is_dictionary: bool,
+    /// Whether nothing else is put into it.
+    pub(super) is_of_one_kind: bool,
+}
+
 /// What becomes of the task that a call makes, where it is nothing good.
 enum Fate<'a> {
     /// The call is the statement, or its value goes to `_`.
     Statement,
     /// The value goes to a local name that nothing reads.
     Unread(&'a ast::ExprName),
+    /// The value goes to a local name that only a callback is added to.
+    Watched(&'a ast::ExprName),
     /// The call is the receiver of another one, which adds a callback and gives nothing.
     Chained(&'a ast::ExprCall),
     /// The value goes to a local collection that nothing reads.
-    Collected(&'a str),
+    Collected(Collection<'a>),
     /// The call is the body of a lambda, which may be given to something that drops what it returns.
     Lambda(&'a ast::ExprLambda),
     /// The call is in the argument of a decorator.
@@ -206,10 +237,12 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
             let Owner::Function(function) = site.owner() else {
                 return None;
             };
-            let mut names = names.iter();
-            names
-                .all(|name| !is_read_after(site, function, &name.id))
-                .then_some(Fate::Unread(name))
+            let mut all = names.iter();
+            if all.all(|name| !is_read_after(site, function, &name.id)) {
+                return Some(Fate::Unread(name));
+            }
+            (names.len() == 1 && is_only_watched(site, function, &name.id))
+                .then_some(Fate::Watched(name))
         }
         AnyNodeRef::StmtAnnAssign(statement) if statement.value.as_deref().is_some_and(is_call) => {
             let Expr::Name(name) = &*statement.target else {
@@ -218,7 +251,10 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
             let Owner::Function(function) = site.owner() else {
                 return None;
             };
-            (!is_read_after(site, function, &name.id)).then_some(Fate::Unread(name))
+            if !is_read_after(site, function, &name.id) {
+                return Some(Fate::Unread(name));
+            }
+            is_only_watched(site, function, &name.id).then_some(Fate::Watched(name))
         }
         AnyNodeRef::ExprAttribute(method) if &method.attr == "add_done_callback" => {
             let method = site.outer()?;
@@ -231,6 +267,51 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
             is_dropped.then_some(Fate::Chained(callback))
         }
         AnyNodeRef::Arguments(_) if in_decorator(site) => Some(Fate::Decorator),
+        // `tasks.append(create_task(…))`
+        AnyNodeRef::Arguments(_) => {
+            let adding = site.outer()?.outer()?;
+            let AnyNodeRef::ExprCall(add) = adding.node else {
+                return None;
+            };
+            let is_statement = matches!(adding.parent()?, AnyNodeRef::StmtExpr(_));
+            let is_only = matches!(&*add.arguments.args, [only] if is_call(only))
+                && add.arguments.keywords.is_empty();
+            let name = filled(add).filter(|_| is_statement && is_only)?;
+            let Owner::Function(function) = site.owner() else {
+                return None;
+            };
+            let times = times_filled(function, name)?;
+            Some(Fate::Collected(Collection {
+                name,
+                is_dictionary: false,
+                is_of_one_kind: times == 1,
+            }))
+        }
+        AnyNodeRef::ExprList(_) | AnyNodeRef::ExprSet(_) | AnyNodeRef::ExprDict(_) => {
+            let collection = site.outer()?;
+            let (is_dictionary, count) = match collection.node {
+                AnyNodeRef::ExprDict(dict) => (true, dict.items.len()),
+                AnyNodeRef::ExprList(list) => (false, list.elts.len()),
+                AnyNodeRef::ExprSet(set) => (false, set.elts.len()),
+                _ => return None,
+            };
+            let AnyNodeRef::StmtAssign(statement) = collection.parent()? else {
+                return None;
+            };
+            let ([Expr::Name(name)], Owner::Function(function)) =
+                (statement.targets.as_slice(), site.owner())
+            else {
+                return None;
+            };
+            let is_value = statement.value.range() == collection.node.range();
+            (is_value && name.id != "_" && !is_read_after(site, function, &name.id)).then_some(
+                Fate::Collected(Collection {
+                    name: &name.id,
+                    is_dictionary,
+                    is_of_one_kind: count == 1,
+                }),
+            )
+        }
         AnyNodeRef::ExprListComp(comprehension) if is_call(&comprehension.elt) => {
             let list = site.outer()?;
             match list.parent()? {
@@ -243,8 +324,13 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
                     else {
                         return None;
                     };
-                    (name.id != "_" && !is_read_after(site, function, &name.id))
-                        .then_some(Fate::Collected(&name.id))
+                    (name.id != "_" && !is_read_after(site, function, &name.id)).then_some(
+                        Fate::Collected(Collection {
+                            name: &name.id,
+                            is_dictionary: false,
+                            is_of_one_kind: true,
+                        }),
+                    )
                 }
                 _ => None,
             }
@@ -261,6 +347,90 @@ fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<Fate<'a>> {
             (is_statement && is_value).then_some(Fate::Operand)
         }
         _ => None,
+    }
+}
+
+/// The variable of the collection that a call adds something to.
+fn filled(call: &ast::ExprCall) -> Option<&str> {
+    match &*call.func {
+        Expr::Attribute(method) if matches!(method.attr.as_str(), "append" | "add") => {
+            Some(method.value.as_name_expr()?.id.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// In how many places a function adds something to a collection that it makes empty. `None` where it does anything else
+/// with it.
+fn times_filled(function: &ast::StmtFunctionDef, name: &str) -> Option<usize> {
+    struct Search<'n, 'a> {
+        name: &'n str,
+        ancestors: Vec<AnyNodeRef<'a>>,
+        is_made: bool,
+        times: usize,
+        is_other: bool,
+    }
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::ExprName(name) if name.id == self.name => {
+                    let around = match self.ancestors.as_slice() {
+                        [.., outer, inner] => Some((outer, inner)),
+                        _ => None,
+                    };
+                    let parent = self.ancestors.last();
+                    match (parent, around) {
+                        (Some(AnyNodeRef::StmtAssign(made)), _) if is_empty(&made.value) => {
+                            self.is_made = true;
+                        }
+                        (Some(AnyNodeRef::StmtAnnAssign(made)), _)
+                            if made.value.as_deref().is_some_and(is_empty) =>
+                        {
+                            self.is_made = true;
+                        }
+                        (_, Some((AnyNodeRef::ExprCall(add), AnyNodeRef::ExprAttribute(_))))
+                            if filled(add) == Some(self.name) =>
+                        {
+                            self.times += 1;
+                        }
+                        _ => self.is_other = true,
+                    }
+                }
+                AnyNodeRef::StmtGlobal(ast::StmtGlobal { names, .. })
+                | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
+                    self.is_other |= names.iter().any(|other| other.as_str() == self.name);
+                }
+                _ => {}
+            }
+            self.ancestors.push(node);
+            TraversalSignal::Traverse
+        }
+
+        fn leave_node(&mut self, _node: AnyNodeRef<'a>) {
+            self.ancestors.pop();
+        }
+    }
+    let mut search = Search {
+        name,
+        ancestors: Vec::new(),
+        is_made: false,
+        times: 0,
+        is_other: false,
+    };
+    search.visit_body(&function.body);
+    (search.is_made && !search.is_other).then_some(search.times)
+}
+
+/// Whether an expression is an empty list or set.
+fn is_empty(value: &Expr) -> bool {
+    match value {
+        Expr::List(list) => list.elts.is_empty(),
+        Expr::Call(call) => {
+            call.arguments.is_empty()
+                && matches!(&*call.func, Expr::Name(name)
+                    if matches!(name.id.as_str(), "list" | "set"))
+        }
+        _ => false,
     }
 }
 
@@ -288,6 +458,21 @@ fn is_bound_once(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &st
 /// Whether a local name is read in a function where it may have what the statement at `site` gives it, or in a scope
 /// inside, or is more than a local name: declared `global` or `nonlocal`.
 fn is_read_after(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &str) -> bool {
+    is_used_after(site, function, name, false)
+}
+
+/// Whether all that a function does with the task in a local name is to add callbacks to it.
+fn is_only_watched(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &str) -> bool {
+    !is_used_after(site, function, name, true)
+}
+
+/// Whether a function reads a local name, but for adding callbacks where it `may_be_watched`.
+fn is_used_after(
+    site: &Site<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    name: &str,
+    may_be_watched: bool,
+) -> bool {
     let is_repeated = site
         .enclosing_in_function()
         .any(|(node, _)| node.is_stmt_for() || node.is_stmt_while());
@@ -298,6 +483,7 @@ fn is_read_after(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &st
     let mut reads = Reads {
         name,
         from,
+        may_be_watched,
         depth: Depth::default(),
         found: false,
     };
@@ -305,10 +491,20 @@ fn is_read_after(site: &Site<'_, '_>, function: &ast::StmtFunctionDef, name: &st
     reads.found
 }
 
+/// The variable of a task that a statement adds a callback to, which keeps no reference to it.
+fn only_watched(statement: &ast::StmtExpr) -> Option<(&str, &ast::Arguments)> {
+    let call = statement.value.as_call_expr()?;
+    let method = call.func.as_attribute_expr()?;
+    let name = method.value.as_name_expr()?;
+    (&method.attr == "add_done_callback").then_some((name.id.as_str(), &call.arguments))
+}
+
 struct Reads<'n> {
     name: &'n str,
     /// What the function's own code reads before is something else.
     from: TextSize,
+    /// Whether callbacks that are added to it do not count.
+    may_be_watched: bool,
     depth: Depth,
     found: bool,
 }
@@ -333,6 +529,15 @@ impl<'a> SourceOrderVisitor<'a> for Reads<'_> {
             return TraversalSignal::Skip;
         }
         match node {
+            AnyNodeRef::StmtExpr(statement)
+                if let Some((name, arguments)) = only_watched(statement)
+                    && name == self.name
+                    && self.may_be_watched
+                    && !self.depth.is_inside() =>
+            {
+                self.visit_arguments(arguments);
+                return TraversalSignal::Skip;
+            }
             AnyNodeRef::ExprName(other) => {
                 self.found |= other.ctx != ExprContext::Store
                     && other.id == self.name

@@ -76,6 +76,14 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         }
     }
 
+    /// The same for a task that has its name, and callbacks that see to what it raises.
+    pub(super) fn kept(&self, name: &ast::ExprName) -> Remedy {
+        match self.kept_in_set(Some(name)) {
+            Ok(rewrite) => Remedy::Rewrite(rewrite),
+            Err(reason) => Remedy::NotFixed(reason),
+        }
+    }
+
     fn rewrite(&self, existing: Option<&ast::ExprName>) -> Result<Rewrite, String> {
         let strategy = self.file.settings.task_strategy;
         if strategy == TaskStrategy::Auto

@@ -18,6 +18,7 @@ use crate::formatters::{self, Layout};
 use crate::python_version;
 use crate::requirements;
 use crate::selection::{self, Layer};
+use crate::test_runners;
 use crate::type_checkers;
 
 /// What the command line says on top of the configuration.
@@ -171,6 +172,9 @@ impl Resolver {
                 settings.is_type_checked = true;
                 settings.loses_signatures |= checkers.contains(&type_checkers::TY);
             }
+            if let Some(awaits) = test_runners::await_tests(&files) {
+                Arc::make_mut(&mut inherited).settings.awaits_tests = awaits;
+            }
             let layout = formatters::layout(&files);
             if layout != Layout::default() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
@@ -292,6 +296,10 @@ impl Resolver {
                 asks_for_annotations: asks.unwrap_or(defaults.asks_for_annotations),
                 is_type_checked: asks.is_some() || !checkers.is_empty(),
                 loses_signatures: checkers.contains(&type_checkers::TY),
+                awaits_tests: above
+                    .iter()
+                    .find_map(test_runners::await_tests)
+                    .unwrap_or(defaults.awaits_tests),
                 line_length: layouts
                     .iter()
                     .find_map(|layout| layout.line_length)

@@ -46,13 +46,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 const SETTINGS: &str = "asyncfix/settings";
 
 /// Files besides Python's that say something about a project, or about its environment.
-const OTHER_FILES: [&str; 12] = [
+const OTHER_FILES: [&str; 14] = [
     "ruff.toml",
     ".ruff.toml",
     "setup.cfg",
     "setup.py",
     "tox.ini",
     "mypy.ini",
+    "pytest.ini",
+    ".pytest.ini",
     "pyrightconfig.json",
     "Pipfile",
     ".python-version",

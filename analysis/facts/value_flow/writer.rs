@@ -377,6 +377,9 @@ impl<'s, 'a> Writer<'s, 'a> {
                     for (value, scope) in scopes.given(function, own.parent, parameter.name()) {
                         self.walk(value, scope, steps);
                     }
+                    for class in scopes.given_by_libraries(function, own.parent, parameter.name()) {
+                        steps.push(self.import(absolute(class.split('.'))));
+                    }
                 }
             }
             Binding::Variadic(parameter) => {
