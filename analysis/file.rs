@@ -15,7 +15,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, PythonVersion, Stmt};
 use ruff_python_codegen::Stylist;
 use ruff_python_trivia::CommentRanges;
 use ruff_source_file::LineRanges;
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
 use ty_python_core::ProgramFile;
 use ty_python_semantic::Db;
 
@@ -30,6 +30,10 @@ use crate::settings::Settings;
 
 /// How the path of a file ends that holds the cells of a notebook, one behind the other.
 pub const NOTEBOOK_CODE: &str = ".ipynb.py";
+
+/// What stands behind the cells of a notebook: a cell may await, and so the kernel has a running event loop, whether a
+/// cell does or not.
+pub const KERNEL: &str = "await _asyncfix_kernel_\n";
 
 /// How many folders up from a file may be the one for tests, where the name of its module is not known.
 const FOLDERS: usize = 4;
@@ -206,6 +210,21 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
             .path()
             .and_then(|path| path.file_name()?.to_str().map(str::to_owned));
         name.is_some_and(|name| name.ends_with(NOTEBOOK_CODE))
+    }
+
+    /// Whether something may run on an event loop beside code of `owner`, and be kept waiting: not at the top level of a
+    /// notebook of which no cell knows anything asynchronous.
+    pub fn has_company(&self, owner: Owner<'_>) -> bool {
+        let cells = match owner {
+            Owner::Module => self.source.strip_suffix(KERNEL),
+            Owner::Function(_) | Owner::Lambda(_) => None,
+        };
+        cells.is_none_or(|cells| {
+            self.tokens().iter().any(|token| {
+                matches!(token.kind(), TokenKind::Await | TokenKind::Async)
+                    && token.start() < cells.text_len()
+            })
+        })
     }
 
     fn has_cells(&self) -> bool {

@@ -2085,6 +2085,30 @@ fn notebook(cells: &[&str]) -> String {
 }
 
 #[test]
+fn a_notebook_without_anything_asynchronous_keeps_nobody_waiting() {
+    let plain = notebook(&[
+        "import os\nimport time",
+        "def nap():\n    time.sleep(1)",
+        "time.sleep(1)\nnap()\nos.listdir()",
+    ]);
+    let with_task = notebook(&[
+        "import time",
+        "async def nap():\n    time.sleep(1)",
+        "time.sleep(1)\nawait nap()",
+    ]);
+    let folder = folder(&[("plain.ipynb", &plain), ("task.ipynb", &with_task)]);
+    let of = |name: &str| {
+        let mut command = asyncfix(&folder);
+        command.args(["--output-format", "concise", "--select", "AF2", name]);
+        command.assert()
+    };
+    of("plain.ipynb").code(0);
+    of("task.ipynb")
+        .code(1)
+        .stdout(contains("cell 2:2:5: AF201 ").and(contains("cell 3:1:1: AF201 ")));
+}
+
+#[test]
 fn the_cells_of_a_notebook_are_one_program() {
     let before = [
         "%load_ext autoreload\nimport asyncio\nimport time",

@@ -121,6 +121,10 @@ fn said_by(deed: Deed) -> &'static [&'static str] {
             "block* the main coroutine",
             "stall* the loop",
             "stall* the event loop",
+            "keep* it in the event loop",
+            "keep* it within the event loop",
+            "keep* this in the event loop",
+            "keep* this within the event loop",
             "sync sleep",
             "synchronous sleep",
             "blocking sleep",
@@ -161,6 +165,15 @@ fn named_for(deed: Deed) -> &'static [&'static str] {
 /// Whether the author says that the code at `site` does this on purpose.
 pub fn is_deliberate<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, deed: Deed) -> bool {
     let own = callee_words(site.node);
+    // What a function says of itself, it says of those that are in it.
+    let mut around = site
+        .ancestors
+        .iter()
+        .filter_map(|node| node.as_stmt_function_def());
+    if around.any(|function| docstring(function).is_some_and(|text| says(&text, deed, &[], false)))
+    {
+        return true;
+    }
     if let Owner::Function(function) = site.owner() {
         let name: Vec<String> = function.name.split('_').map(str::to_lowercase).collect();
         let named = named_for(deed)
@@ -169,7 +182,6 @@ pub fn is_deliberate<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, deed: D
             || begins(&name, deed);
         let above = || comment_above(file, file.source.line_start(function.start()));
         if named
-            || docstring(function).is_some_and(|text| says(&text, deed, &[], false))
             || above().is_some_and(|(text, _)| says(&text, deed, &own, false))
             || reasons(function).any(|text| says(text, deed, &[], false))
         {

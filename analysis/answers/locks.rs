@@ -3,9 +3,10 @@
 //! A task that awaits while it holds a lock of `threading` lets another task of the same thread
 //! run; if that one wants the lock, it blocks the loop and the first can never release it.
 
+use asyncfix_syntax::queries::awaits;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::file::ParsedFile;
@@ -26,7 +27,7 @@ pub fn allow_await<'a>(
             "`{lock}` is a `threading` lock and is held here; an `await` could deadlock the event loop"
         )),
         Held::Unknown(manager) => Ok(Some(format!(
-            "`{manager}` may be a `threading` lock; an `await` while it is held could deadlock the event loop"
+            "`{manager}` may hold a `threading` lock; an `await` meanwhile could deadlock the event loop"
         ))),
         Held::No => Ok(None),
     }
@@ -61,6 +62,8 @@ fn held<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>) ->
         for item in &with.items {
             match kind(file, &item.context_expr) {
                 Kind::ThreadLock => return Held::ThreadLock(file.text(&item.context_expr)),
+                // What is held there, is held while something is awaited as it is.
+                Kind::Unknown if awaits_beside(&with.body, child) => {}
                 Kind::Unknown => unknown = Some(file.text(&item.context_expr)),
                 Kind::Harmless => {}
             }
@@ -72,6 +75,14 @@ fn held<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>) ->
         return Held::ThreadLock(lock);
     }
     unknown.map_or(Held::No, Held::Unknown)
+}
+
+/// Whether a suite awaits something in other statements than the one that holds `child`.
+fn awaits_beside(suite: &[Stmt], child: AnyNodeRef<'_>) -> bool {
+    let mut others = suite
+        .iter()
+        .filter(|statement| !statement.range().contains_range(child.range()));
+    others.any(|statement| awaits(std::slice::from_ref(statement)))
 }
 
 enum Kind {
@@ -146,7 +157,7 @@ fn takes_no_lock(file: &ParsedFile<'_, '_>, expr: &Expr) -> bool {
     class.is_some_and(|class| {
         let node = class.node();
         let enters = node.body.iter().any(|statement| {
-            matches!(statement, ast::Stmt::FunctionDef(method)
+            matches!(statement, Stmt::FunctionDef(method)
                 if method.name.as_str() == "__enter__")
         });
         search.visit_body(&node.body);

@@ -344,11 +344,7 @@ impl<'p> Asked<'p> {
     }
 
     /// [`Project::methods_below`]
-    pub(crate) fn methods_below(
-        self,
-        class: &str,
-        method: &str,
-    ) -> Option<Vec<(&'p Path, &'p str)>> {
+    pub fn methods_below(self, class: &str, method: &str) -> Option<Vec<(&'p Path, &'p str)>> {
         self.noted(self.project.methods_below(class, method), || {
             Question::MethodsBelow(class.to_owned(), method.to_owned())
         })

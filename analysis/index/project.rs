@@ -637,7 +637,7 @@ impl Project {
 
     /// The classes that may be subclasses of `class` and have a method of this name in its place, with their files.
     /// `None` where one has something else there, or is not one of a file of the project.
-    pub(crate) fn methods_below(&self, class: &str, method: &str) -> Option<Vec<(&Path, &str)>> {
+    pub fn methods_below(&self, class: &str, method: &str) -> Option<Vec<(&Path, &str)>> {
         let below = self.traces.methods_below(class, method)?.into_iter();
         let with_paths = below.map(|(number, class)| {
             let file = *self.owners.get(usize::try_from(number).ok()?)?;

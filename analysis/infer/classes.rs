@@ -271,6 +271,12 @@ impl<'db> Semantics<'db> {
         bases.next().is_none().then_some(first)
     }
 
+    /// The method that the value of `expr` has under a name, where its class is known.
+    pub fn method_of_value(&self, expr: &Expr, name: &str) -> Option<Function<'db>> {
+        let class = self.instance_class(expr)?;
+        self.function_of(self.method_of(class, name, BASES)?)
+    }
+
     /// The method that instances of a class have under a name.
     pub(crate) fn method_of(
         &self,

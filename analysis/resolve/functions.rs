@@ -3,7 +3,8 @@
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::suites_in;
 use ruff_db::parsed::parsed_module;
-use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::semantic_index;
@@ -146,7 +147,27 @@ impl<'db> Semantics<'db> {
         self.function_named(callee.into())
     }
 
-    /// The same, for an expression that need not be called.
+    /// The function that a callee names, or, where it is a method and that cannot be told, all methods of its name in
+    /// this file. Only for what means to hold back.
+    pub fn function_or_namesakes(&self, callee: &Expr) -> Vec<Function<'db>> {
+        if let Some(function) = self.function(callee) {
+            return vec![function];
+        }
+        let Expr::Attribute(method) = callee else {
+            return Vec::new();
+        };
+        let mut namesakes = Namesakes {
+            name: &method.attr,
+            found: Vec::new(),
+        };
+        namesakes.visit_body(&self.module().syntax().body);
+        let definitions = namesakes.found.into_iter();
+        definitions
+            .filter_map(|function| self.function_of(self.definition_of(function)?))
+            .collect()
+    }
+
+    /// [`Self::function`], for an expression that need not be called.
     pub(crate) fn function_named(&self, callee: ast::ExprRef<'_>) -> Option<Function<'db>> {
         if let ast::ExprRef::Attribute(method) = callee
             && self.signatures_in_sight(method).len() > 1
@@ -254,7 +275,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The name of the class in whose body a definition stands directly, in whatever file.
-    pub(crate) fn class_around(&self, definition: Definition<'db>) -> Option<String> {
+    pub fn class_around(&self, definition: Definition<'db>) -> Option<String> {
         let index = semantic_index(self.db(), definition.program_file(self.db()));
         let scope = index.scope(definition.file_scope(self.db()));
         let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
@@ -270,5 +291,26 @@ impl<'db> Semantics<'db> {
     /// Whether a definition is one of this file.
     pub fn is_here(&self, definition: Definition<'db>) -> bool {
         definition.program_file(self.db()) == self.file
+    }
+}
+
+/// Collects the methods of one name in a module.
+struct Namesakes<'a, 'n> {
+    name: &'n str,
+    found: Vec<&'a ast::StmtFunctionDef>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Namesakes<'a, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        if let AnyNodeRef::StmtClassDef(class) = node {
+            let methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
+            self.found
+                .extend(methods.filter(|method| method.name.as_str() == self.name));
+        }
+        if node.is_expression() {
+            TraversalSignal::Skip
+        } else {
+            TraversalSignal::Traverse
+        }
     }
 }

@@ -179,8 +179,10 @@ pub(super) fn is_awaited(site: &Site<'_, '_>) -> bool {
 /// What is around a call that runs on an event loop. `None` where it does not.
 pub(super) fn on_loop<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> Option<Surroundings<'a>> {
     let surroundings = file.surroundings(site);
-    (file.is_async(surroundings.owner) && surroundings.obstacle != Some(Obstacle::Signature))
-        .then_some(surroundings)
+    (file.is_async(surroundings.owner)
+        && surroundings.obstacle != Some(Obstacle::Signature)
+        && file.has_company(surroundings.owner))
+    .then_some(surroundings)
 }
 
 /// Whether code is that of a test, where nobody else is kept waiting, and the settings do not ask for it.

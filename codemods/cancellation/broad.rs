@@ -14,7 +14,7 @@ use ruff_text_size::{Ranged, TextLen, TextRange};
 
 use super::handlers::{self, Handler};
 use super::outcome::{self, Outcome};
-use super::{behind, needs, raised};
+use super::{behind, needs, raised, within};
 use crate::codemod::Codemod;
 use crate::edit::blocks::COMMENT;
 use crate::edit::imports;
@@ -48,6 +48,10 @@ impl Codemod for BroadExcept {
 
     fn words(&self) -> &'static [&'static str] {
         &["BaseException", "except:", "except :"]
+    }
+
+    fn asks_for_types(&self) -> bool {
+        true
     }
 
     fn nodes(&self) -> &'static [NodeKind] {
@@ -236,6 +240,14 @@ fn skipped_clean_up<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) ->
     if let Some(call) = behind::of_handler(handler, exits) {
         return Some(format!(
             "on cancellation `{}` below would be skipped",
+            file.first_line(call)
+        ));
+    }
+    if let Some(call) = behind::freeing(handler, exits)
+        && within::may_raise(file, &handler.statement.body)
+    {
+        return Some(format!(
+            "if what is awaited here is cancelled itself, `{}` below would be skipped",
             file.first_line(call)
         ));
     }

@@ -3,21 +3,16 @@
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::loops;
 use asyncfix_analysis::facts::spelling::Hints;
-use asyncfix_analysis::infer::types::ClassOf;
-use asyncfix_analysis::resolve::FileScopeId;
-use asyncfix_analysis::resolve::definitions::instance_values;
 use asyncfix_analysis::settings::EndlessLoops;
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_knowledge::loggers;
 use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
-use ruff_python_ast::{
-    self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, PythonVersion, Stmt,
-};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, PythonVersion};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::callers::Callers;
+use super::logged::Loggers;
 use super::{handled, handlers, left_open, normal_end};
 use crate::codemod::Codemod;
 use crate::edit::imports;
@@ -248,8 +243,12 @@ impl Endless<'_, '_, '_> {
         }
         let quote = file.stylist.quote();
         let name = &self.function.name;
-        let logger = self.own_logger().or_else(|| self.logger());
-        if let Some(logger) = logger.or_else(|| self.used_logger()) {
+        let loggers = Loggers {
+            file,
+            function: self.function,
+            class: self.class,
+        };
+        if let Some(logger) = loggers.find() {
             return Ok((
                 vec![format!(
                     "{logger}.info({quote}{name} cancelled, cleaning up{quote})"
@@ -274,167 +273,6 @@ impl Endless<'_, '_, '_> {
             "this module writes its results to stdout, and the new line would be mixed in",
         );
         Ok((vec![format!("print({quote}Cleaning up...{quote})")], reason))
-    }
-
-    /// The logger that the class around keeps in an attribute, as `self.logger`: it is made there, or used as
-    /// one.
-    fn own_logger(&self) -> Option<String> {
-        let class = self.class?;
-        let receiver = self.function.parameters.iter_non_variadic_params().next()?;
-        if !self.function.decorator_list.is_empty() {
-            return None;
-        }
-        let is_logger = |value: &Expr| gives_logger(self.file, value);
-        let mut search = OwnLogger {
-            file: self.file,
-            attributes: Vec::new(),
-        };
-        search.visit_body(&class.body);
-        let attribute = search.attributes.into_iter().find(|attribute| {
-            let values = instance_values(class, attribute.name);
-            !attribute.is_only_made || values.into_iter().all(is_logger)
-        })?;
-        Some(format!("{}.{}", receiver.name(), attribute.name))
-    }
-
-    /// A parameter of the function or a variable of the module that the function, or else the module, logs something
-    /// with, and that is called like a logger.
-    fn used_logger(&self) -> Option<String> {
-        let file = self.file;
-        let semantics = &file.semantics;
-        let scope = semantics.function_scope(self.function)?;
-        let search = |body| {
-            let mut used = UsedLogger {
-                file,
-                names: Vec::new(),
-            };
-            used.visit_body(body);
-            used.names.into_iter()
-        };
-        let module = file.body();
-        search(&self.function.body)
-            .chain(search(module))
-            .find(|name| {
-                let mut words = name.id.split('_');
-                let Some(definitions) = semantics.lookup(&name.id, scope) else {
-                    return false;
-                };
-                let is_of_module = || {
-                    semantics.lookup(&name.id, FileScopeId::global()).as_ref() == Some(&definitions)
-                };
-                words.any(|word| loggers::WORDS.contains(&word.to_ascii_lowercase().as_str()))
-                    && matches!(definitions.as_slice(), [one]
-                        if one.kind(semantics.db()).is_parameter_def() || is_of_module())
-            })
-            .map(|name| name.id.to_string())
-    }
-
-    /// The module's own logger, by its name.
-    fn logger(&self) -> Option<String> {
-        let file = self.file;
-        let scope = file.semantics.function_scope(self.function)?;
-        let bound = file.body().iter().find_map(|statement| match statement {
-            Stmt::Assign(assign) => match (assign.targets.as_slice(), &*assign.value) {
-                ([Expr::Name(name)], Expr::Call(call))
-                    if file.semantics.means(&call.func, &loggers::FUNCTIONS) =>
-                {
-                    Some(name.id.as_str())
-                }
-                _ => None,
-            },
-            Stmt::AnnAssign(assign) => match (&*assign.target, assign.value.as_deref()) {
-                (Expr::Name(name), Some(Expr::Call(call)))
-                    if file.semantics.means(&call.func, &loggers::FUNCTIONS) =>
-                {
-                    Some(name.id.as_str())
-                }
-                _ => None,
-            },
-            Stmt::ImportFrom(import) if import.module.as_deref() == Some("loguru") => import
-                .names
-                .iter()
-                .find(|alias| alias.name.as_str() == "logger" && alias.asname.is_none())
-                .map(|alias| alias.name.as_str()),
-            _ => None,
-        })?;
-        // Seen from the function, the name is the module's.
-        let module = file.semantics.lookup(bound, FileScopeId::global())?;
-        (file.semantics.lookup(bound, scope)? == module).then(|| bound.to_owned())
-    }
-}
-
-/// Looks for a variable that something is logged with.
-struct UsedLogger<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    names: Vec<&'f ast::ExprName>,
-}
-
-impl<'f> SourceOrderVisitor<'f> for UsedLogger<'f, '_, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
-        if let AnyNodeRef::StmtExpr(statement) = node
-            && handlers::is_log_call(self.file, &statement.value)
-            && let Expr::Call(call) = &*statement.value
-            && let Expr::Attribute(method) = &*call.func
-            && let Expr::Name(name) = &*method.value
-        {
-            self.names.push(name);
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// Collects the attributes of instances that hold loggers.
-struct OwnLogger<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    attributes: Vec<LoggerAttribute<'f>>,
-}
-
-struct LoggerAttribute<'n> {
-    name: &'n str,
-    /// Nothing is written to it where it was found.
-    is_only_made: bool,
-}
-
-impl<'f> SourceOrderVisitor<'f> for OwnLogger<'f, '_, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::StmtAssign(assign) => {
-                if let [Expr::Attribute(target)] = assign.targets.as_slice()
-                    && target.value.is_name_expr()
-                    && gives_logger(self.file, &assign.value)
-                {
-                    self.attributes.push(LoggerAttribute {
-                        name: &target.attr,
-                        is_only_made: true,
-                    });
-                }
-            }
-            // `self.log.warning(…)`
-            AnyNodeRef::ExprCall(call) => {
-                if let Expr::Attribute(method) = &*call.func
-                    && let Expr::Attribute(attribute) = &*method.value
-                    && matches!(&*attribute.value, Expr::Name(name) if name.id == "self")
-                    && handlers::is_log_call(self.file, &ast::Expr::Call(call.clone()))
-                {
-                    self.attributes.push(LoggerAttribute {
-                        name: &attribute.attr,
-                        is_only_made: false,
-                    });
-                }
-            }
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// Whether a value is a logger: it is made as one, or said to be one.
-fn gives_logger(file: &File<'_, '_>, value: &Expr) -> bool {
-    match value {
-        Expr::Call(call) => file.semantics.means(&call.func, &loggers::FUNCTIONS),
-        Expr::Name(_) => matches!(file.semantics.class_of(value), ClassOf::Known(class)
-            if loggers::CLASSES.contains(&class.as_str())),
-        _ => false,
     }
 }
 

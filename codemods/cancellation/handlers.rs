@@ -16,8 +16,8 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange};
 
 use super::callers::Callers;
-use super::children;
 use super::outcome::Outcome;
+use super::{children, within};
 use crate::file::File;
 
 /// Parts of words in comments that speak of cancellations. Being wrong about one only means to hold back.
@@ -120,6 +120,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         children::waits_for_child(self.file, &self.statement.body)
             || children::cancels_what_it_awaits(code, &self.statement.body, self.node.start())
             || children::waits_for_cancelled_group(self.file, &self.statement.body)
+            || within::waits_for_cancelled(self.file, &self.statement.body)
             || calls_one_of(&self.node.body, &["cancelling", "uncancel"])
             || self.keeps_exception()
             || self.is_explained()

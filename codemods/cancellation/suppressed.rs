@@ -12,7 +12,7 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::outcome::Outcome;
 use super::swallowed::{MESSAGE, QUIET_END};
-use super::{children, handlers};
+use super::{children, handlers, within};
 use crate::edit::blocks::COMMENT;
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
@@ -72,6 +72,7 @@ pub fn suppression<'a>(
             &statement.body,
             statement.end(),
         )
+        || within::waits_for_cancelled(file, &statement.body)
         || handlers::only_closes(&statement.body)
         || handlers::says_so(owner)
         || handlers::is_explained(file, comments, cannot_stop, true)

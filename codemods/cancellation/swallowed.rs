@@ -61,6 +61,10 @@ impl Codemod for SwallowedCancellation {
         &["CancelledError", "suppress", "finally"]
     }
 
+    fn asks_for_types(&self) -> bool {
+        true
+    }
+
     fn nodes(&self) -> &'static [NodeKind] {
         &[
             NodeKind::ExceptHandlerExceptHandler,

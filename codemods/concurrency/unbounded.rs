@@ -186,9 +186,10 @@ fn reason(seen: &Seen, is_size_known: bool) -> Option<String> {
             "if the first ones never end ({}), the last ones never start",
             doubt.reason()
         )),
-        Some(doubt) if doubt.waits() => {
-            Some("one may wait for another that hasn't started (deadlock)".to_owned())
-        }
+        Some(doubt) if doubt.waits() => Some(format!(
+            "if the first ones need what only later ones bring ({}), none of them would finish",
+            doubt.reason()
+        )),
         _ if is_size_known => None,
         Some(_) => Some(
             "the number of items is unknown, and asyncfix can't tell whether each one ends"

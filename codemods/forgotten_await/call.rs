@@ -189,6 +189,9 @@ impl Codemod for ForgottenAwait {
                 "this may be a coroutine, which is never awaited and so never runs"
             }
             Use::Dropped if waits => "this does nothing unless it is awaited",
+            Use::Dropped if awaitability == Awaitability::Awaitable => {
+                "this is never awaited, and may never run"
+            }
             Use::Dropped => "this coroutine is never awaited, so it never runs",
             _ => "missing `await`: this is a coroutine object, not its result",
         };

@@ -2,16 +2,12 @@
 
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::last_name;
-use asyncfix_syntax::site::{Owner, Site};
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};
+use asyncfix_syntax::site::Site;
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
-use ruff_text_size::Ranged;
-use rustc_hash::FxHashSet;
 
+use super::around::{self, Block};
 use crate::file::File;
-
-/// How many callers up is looked.
-const CALLERS: usize = 3;
 
 /// What everything that is an error comes from.
 const ALL: &[&str] = &["builtins.Exception", "builtins.BaseException"];
@@ -26,48 +22,14 @@ const OTHERS: &[&str] = &[
 ];
 
 /// Whether a handler around `site`, or around a call of the function it is part of, catches some exceptions and
-/// others not, or treats them differently. Callers are those of the same file, by name, because being wrong about
-/// one only means to hold back.
-pub fn choose_by_class(file: &File<'_, '_>, site: &Site<'_, '_>) -> bool {
+/// others not, or treats them differently.
+pub fn choose_by_class<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
     let semantics = &file.semantics;
-    let around = site
-        .enclosing_in_function()
-        .any(|(node, child)| match node {
-            AnyNodeRef::StmtTry(statement) => {
-                holds(&statement.body, child) && chooses(semantics, statement)
-            }
-            AnyNodeRef::StmtWith(with) => holds(&with.body, child) && expects(semantics, with),
-            _ => false,
-        });
-    let Owner::Function(function) = site.owner() else {
-        return around;
-    };
-    let mut names: FxHashSet<&str> = [function.name.as_str()].into_iter().collect();
-    let mut looked_for = names.clone();
-    let mut is_chosen = around;
-    for _ in 0..CALLERS {
-        if is_chosen || names.is_empty() {
-            break;
-        }
-        let mut search = Callers {
-            semantics,
-            names: &names,
-            function: None,
-            choosing: 0,
-            called_in: FxHashSet::default(),
-            found: false,
-        };
-        search.visit_body(file.body());
-        is_chosen = search.found;
-        names = search.called_in;
-        names.retain(|name| looked_for.insert(name));
-    }
-    is_chosen
-}
-
-fn holds(body: &[Stmt], child: AnyNodeRef<'_>) -> bool {
-    body.iter()
-        .any(|inner| inner.range().contains_range(child.range()))
+    around::any(file, site, true, &mut |passed| match passed.block {
+        Block::Try(statement) => chooses(semantics, statement),
+        Block::With(with) => expects(semantics, with),
+        Block::Finally(_) => false,
+    })
 }
 
 /// Whether the clauses of a `try` do not catch every error in one way.
@@ -141,58 +103,4 @@ fn expects(semantics: &Semantics<'_>, with: &ast::StmtWith) -> bool {
             .iter()
             .any(|class| semantics.means(class, ALL))
     })
-}
-
-/// Looks for calls of functions with some names.
-struct Callers<'s, 'a, 'db> {
-    semantics: &'s Semantics<'db>,
-    names: &'s FxHashSet<&'a str>,
-    /// The function around.
-    function: Option<&'a str>,
-    /// How many handlers around choose.
-    choosing: usize,
-    called_in: FxHashSet<&'a str>,
-    found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Callers<'_, 'a, '_> {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::FunctionDef(function) => {
-                let choosing = std::mem::take(&mut self.choosing);
-                let around = self.function.replace(&function.name);
-                walk_stmt(self, statement);
-                self.function = around;
-                self.choosing = choosing;
-            }
-            Stmt::Try(inner) => {
-                let chooses = usize::from(chooses(self.semantics, inner));
-                self.choosing += chooses;
-                self.visit_body(&inner.body);
-                self.choosing -= chooses;
-                for handler in &inner.handlers {
-                    self.visit_except_handler(handler);
-                }
-                self.visit_body(&inner.orelse);
-                self.visit_body(&inner.finalbody);
-            }
-            Stmt::With(with) => {
-                let expects = usize::from(expects(self.semantics, with));
-                self.choosing += expects;
-                walk_stmt(self, statement);
-                self.choosing -= expects;
-            }
-            _ => walk_stmt(self, statement),
-        }
-    }
-
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if let AnyNodeRef::ExprCall(call) = node
-            && last_name(&call.func).is_some_and(|name| self.names.contains(name))
-        {
-            self.found |= self.choosing > 0;
-            self.called_in.extend(self.function);
-        }
-        TraversalSignal::Traverse
-    }
 }

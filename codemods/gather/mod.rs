@@ -1,6 +1,8 @@
 //! Pitfall 7: ignoring exceptions in `gather()`.
 
 mod argument;
+mod around;
+mod ended;
 mod handlers;
 mod meant;
 mod members;

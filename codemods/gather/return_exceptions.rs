@@ -9,6 +9,7 @@ use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Place, Site};
+use ruff_diagnostics::Applicability;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::FxHashSet;
@@ -89,7 +90,11 @@ impl Codemod for GatherWithoutReturnExceptions {
             return None;
         }
         let remedy = match gather.rewrite() {
-            Ok(Some(mut rewrite)) => {
+            Ok(Some(rewrite)) => {
+                let ended = || gather.may_be_ended();
+                let is_safe = rewrite.applicability == Applicability::Safe;
+                let ended = (is_safe && !gather.are_cancelled()).then(ended).flatten();
+                let mut rewrite = rewrite.unsafe_if(ended);
                 if gather.is_typed() {
                     // A name that means two types in one function is an error to type checkers.
                     let start = gather.body.first().map(Ranged::start);
@@ -162,7 +167,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     }
 
     /// What is seen of each member, none of which is only seen to be closed.
-    fn seen(&self) -> &[Seen] {
+    pub(super) fn seen(&self) -> &[Seen] {
         self.seen.get_or_init(|| {
             let semantics = &self.file.semantics;
             let project = self.file.project;

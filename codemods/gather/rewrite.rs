@@ -34,6 +34,10 @@ const UNTOLD: &str =
 /// Why typed code may not take the results as they are.
 const WIDER: &str = "for type checkers the results become `T | BaseException`";
 
+/// The same in a module without annotations, which somebody may check all the same.
+const WIDER_IF_CHECKED: &str =
+    "if type checkers look at this code, the results become `T | BaseException` to them";
+
 /// Why there is no fix where the call is part of something that cannot be taken apart.
 const ASSIGN_FIRST: &str = "assign the result of `gather` to a variable first";
 
@@ -335,7 +339,7 @@ impl Gather<'_, '_, '_, '_> {
 
     fn rewrite_consumed(&self, argument: Edit) -> Result<Rewrite, String> {
         if self.is_whole_value() {
-            return self.bind_first(argument, Some(WIDER));
+            return self.bind_first(argument, Some(self.wider()));
         }
         let slot = Slot::of(self.file, &self.place)?;
         // `if found := await gather(…):` has a name already.
@@ -368,7 +372,17 @@ impl Gather<'_, '_, '_, '_> {
             slot.before(&lines, ""),
             Some(Edit::range_replacement(results, range)),
         ];
-        Ok(Rewrite::safe(TITLE, edits.into_iter().flatten().collect()).unsafe_if(Some(WIDER)))
+        let rewrite = Rewrite::safe(TITLE, edits.into_iter().flatten().collect());
+        Ok(rewrite.unsafe_if(Some(self.wider())))
+    }
+
+    /// Why the results are not given on as safely as they were.
+    fn wider(&self) -> &'static str {
+        if self.is_typed() {
+            WIDER
+        } else {
+            WIDER_IF_CHECKED
+        }
     }
 
     /// The name that an assignment expression around the call gives its value, with the range of that expression.

@@ -49,10 +49,14 @@ fn annotation_of_result(
     Signature::of(&file.semantics, callee, 0)?.returns(file, owner)
 }
 
-/// Whether `gather` gives a tuple of different types, as type checkers see it: it is given several things that are
-/// not made by the same function.
+/// Whether `gather` gives a tuple of different types, as type checkers see it: it is given several things, or tuples of
+/// them, that are not made by the same function.
 pub fn are_different(file: &File<'_, '_>, arguments: &[Expr], members: &[Member<'_>]) -> bool {
-    if arguments.iter().any(Expr::is_starred_expr) {
+    let may_be_list = arguments.iter().any(|argument| match argument {
+        Expr::Starred(starred) => !is_tuple(file, &starred.value),
+        _ => false,
+    });
+    if may_be_list {
         return false;
     }
     let mut callees = members
@@ -60,4 +64,16 @@ pub fn are_different(file: &File<'_, '_>, arguments: &[Expr], members: &[Member<
         .map(|member| member.callee().map(|callee| file.text(callee)));
     let first = callees.next().flatten();
     first.is_none() || callees.any(|other| other != first)
+}
+
+/// Whether an expression is a tuple that is written out, or a name that has no other value.
+fn is_tuple(file: &File<'_, '_>, expr: &Expr) -> bool {
+    match expr {
+        Expr::Tuple(_) => true,
+        Expr::Name(name) => {
+            let values = file.semantics.values_in_scope(name);
+            !values.is_empty() && values.into_iter().all(Expr::is_tuple_expr)
+        }
+        _ => false,
+    }
 }

@@ -11,7 +11,7 @@ use ruff_source_file::LineRanges;
 use ruff_text_size::{TextLen, TextRange};
 use rustc_hash::FxHashSet;
 
-use super::{Code, Directive, Suppressions, Word, is_for_programs, strip_noqa};
+use super::{Code, Directive, Reach, Suppressions, Word, is_for_programs, strip_noqa};
 use crate::CODEMODS;
 use crate::codemod::Codemod;
 use crate::file::File;
@@ -82,7 +82,14 @@ pub(crate) fn findings(
     selected: &[&'static str],
 ) -> Vec<Finding> {
     let directives = suppressions.directives.iter();
+    // A file that is left alone keeps its other comments.
+    let is_left_alone = directives.clone().any(|directive| {
+        matches!(directive.reach, Reach::File)
+            && directive.codes.is_none()
+            && directive.is_used.get()
+    });
     directives
+        .filter(|directive| !is_left_alone || matches!(directive.reach, Reach::File))
         .filter_map(|directive| finding(file, directive, selected))
         .collect()
 }

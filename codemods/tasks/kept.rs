@@ -174,7 +174,24 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             .map(|name| format!("{name}_task"));
         match &of_coroutine {
             Some(name) if self.has_tasks_beside() => {
-                fresh_names::fresh(self.file, self.owner, &[name])
+                // Of several objects, each may have one.
+                let of_object = match self.call.arguments.args.first() {
+                    Some(Expr::Call(coroutine)) => match &*coroutine.func {
+                        Expr::Attribute(method) => last_name(&method.value),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                let of_object = of_object
+                    .map(|object| snake_case(object).trim_matches('_').to_owned())
+                    .filter(|object| {
+                        !object.is_empty() && !matches!(object.as_str(), "self" | "cls")
+                    })
+                    .map(|object| format!("{object}_{name}"));
+                let wishes: Vec<&str> = std::iter::once(name.as_str())
+                    .chain(of_object.as_deref())
+                    .collect();
+                fresh_names::fresh(self.file, self.owner, &wishes)
             }
             _ => fresh_names::fresh(self.file, self.owner, &["task", "background_task"]),
         }

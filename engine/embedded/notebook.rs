@@ -10,6 +10,7 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
+use asyncfix_analysis::file::KERNEL;
 use asyncfix_codemods::finding::Finding;
 use ruff_python_ast::AnyNodeRef;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -29,8 +30,6 @@ use crate::run::Outcome;
 const BOUNDARY: &str = "#--asyncfix-end-of-cell-";
 /// The start of a name that stands for something of `IPython`.
 const MAGIC: &str = "_asyncfix_magic_";
-/// A cell may await, and so the kernel has a running event loop, whether a cell does or not.
-const KERNEL: &str = "await _asyncfix_kernel_\n";
 /// What a cell may begin with that leaves the rest of it Python, in the namespace of the others.
 const PYTHON_CELLS: [&str; 2] = ["%%time", "%%capture"];
 

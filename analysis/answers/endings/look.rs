@@ -56,6 +56,8 @@ pub(super) struct Look<'s, 'db> {
     pub(super) is_thrifty: bool,
     /// The function whose body it is.
     pub(super) function: Option<TextRange>,
+    /// Its name.
+    name: Option<&'s str>,
     /// That body.
     pub(super) body: &'s [Stmt],
     /// How many calls deep this is.
@@ -100,6 +102,7 @@ impl<'s, 'db> Look<'s, 'db> {
             project,
             is_thrifty,
             function: None,
+            name: None,
             body: &[],
             depth: 0,
             timed: 0,
@@ -153,6 +156,7 @@ impl<'s, 'db> Look<'s, 'db> {
             self.seen.doubt = Some(Doubt {
                 obstacle,
                 what: self.shown(what),
+                function: self.name.filter(|_| self.depth > 1).map(str::to_owned),
             });
         }
     }
@@ -324,6 +328,7 @@ impl<'s, 'db> Look<'s, 'db> {
             project: self.project,
             is_thrifty: self.is_thrifty,
             function: Some(node.range()),
+            name: Some(&node.name),
             body: &node.body,
             depth: self.depth,
             timed: self.timed,

@@ -3,6 +3,7 @@
 
 mod awaited;
 mod endless;
+mod freeing;
 mod items;
 mod limits;
 mod look;
@@ -16,6 +17,7 @@ use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use rustc_hash::FxHashSet;
 
+pub use freeing::{frees, is_freeing};
 use look::Look;
 pub use table::{
     cleans_up, ends, ends_with_arguments, is_calm, is_closing, is_one_of, lets_go, takes_away,
@@ -67,6 +69,8 @@ pub struct Doubt {
     pub obstacle: Obstacle,
     /// The text of what is waited for, or is not known.
     what: String,
+    /// The function in which that stands, where it is another one.
+    function: Option<String>,
 }
 
 impl Doubt {
@@ -82,9 +86,14 @@ impl Doubt {
 
     /// Why the coroutine may go on, in words that follow "it".
     pub fn reason(&self) -> String {
-        match self.obstacle {
+        let reason = match self.obstacle {
             Obstacle::NotFound => format!("asyncfix can't find `{}`", self.what),
-            Obstacle::Decorated => format!("`{}` has a decorator", self.what),
+            Obstacle::Decorated => {
+                format!(
+                    "asyncfix can't see through the decorator of `{}`",
+                    self.what
+                )
+            }
             Obstacle::Loops => "it has an endless loop".to_owned(),
             Obstacle::Streams => format!("it reads from `{}`", self.what),
             Obstacle::Polls => format!("it loops while `{}`", self.what),
@@ -92,6 +101,10 @@ impl Doubt {
             Obstacle::Alone | Obstacle::Waits | Obstacle::WaitsForAll => {
                 format!("it waits for `{}`", self.what)
             }
+        };
+        match &self.function {
+            Some(function) => format!("{reason} in `{function}`"),
+            None => reason,
         }
     }
 }
