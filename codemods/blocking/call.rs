@@ -2,7 +2,7 @@
 
 use asyncfix_analysis::answers::blocking::called;
 use asyncfix_analysis::answers::intent::{self, Deed};
-use asyncfix_analysis::answers::{coroutines, locks};
+use asyncfix_analysis::answers::{coroutines, counter_evidence, locks};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_analysis::resolve::bindings::Origin;
@@ -120,6 +120,8 @@ impl Codemod for BlockingCall {
         let in_test = (!self.is_silent_in_tests && is_silent_test(file, surroundings.owner))
             .then_some("a test may block on purpose");
         let gap = gap::lets_others_in(file, surroundings.owner, call.range());
+        let path = file.semantics.qualified_name(&call.func);
+        let put = path.and_then(|_| counter_evidence::may_be_put(file, site.node));
         let blocking = Blocking {
             file,
             site,
@@ -137,7 +139,9 @@ impl Codemod for BlockingCall {
                 blocking.called.name.trim_start_matches("builtins."),
             ),
             match blocking.rewrite() {
-                Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(in_test).unsafe_if(gap)),
+                Ok(rewrite) => {
+                    Remedy::Rewrite(rewrite.unsafe_if(in_test).unsafe_if(gap).unsafe_if(put))
+                }
                 Err(reason) => Remedy::NotFixed(reason),
             },
         ))
