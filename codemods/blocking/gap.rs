@@ -1,9 +1,10 @@
 //! A file that is used around a call: who waits at the call lets others use the file in between.
 
+use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_syntax::queries::own_code;
-use asyncfix_syntax::site::Owner;
-use ruff_python_ast::AnyNodeRef;
+use asyncfix_syntax::site::{Owner, suites_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::files::is_run_once;
@@ -34,6 +35,7 @@ pub(super) fn lets_others_in(
             read.does.reads
                 && read.range.end() <= range.start()
                 && read.path.agreement != Agreement::Never
+                && reaches(file, &function.body, read.range, range)
         });
         let mut pairs = read.flat_map(|read| {
             let written = around.iter().filter(|written| {
@@ -63,6 +65,31 @@ pub(super) fn lets_others_in(
     };
     half.or_else(changed)
         .filter(|_| !is_run_once(file, function))
+}
+
+/// Whether code at `later` may run after code at `earlier` has: no branch with the one alone ends with a `return`.
+fn reaches(file: &File<'_, '_>, body: &[Stmt], earlier: TextRange, later: TextRange) -> bool {
+    let Some(statement) = body
+        .iter()
+        .find(|statement| statement.range().contains_range(earlier))
+    else {
+        return true;
+    };
+    let suites = suites_in(statement);
+    let Some(suite) = suites.into_iter().find(|suite| {
+        suite
+            .iter()
+            .any(|inner| inner.range().contains_range(earlier))
+    }) else {
+        return true;
+    };
+    let has_later = suite
+        .iter()
+        .any(|inner| inner.range().contains_range(later));
+    let is_branch = matches!(statement, Stmt::If(_) | Stmt::Match(_));
+    let is_beside = is_branch && !has_later && statement.range().contains_range(later);
+    let leaves = !has_later && !Exits::of(file, suite).falls;
+    !is_beside && !leaves && reaches(file, suite, earlier, later)
 }
 
 /// Looks for code that lets other tasks run.
