@@ -133,14 +133,14 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         }
         let path = self.file.semantics.qualified_name(&call.func);
         let table = &*self.file.settings.blocking;
-        let (row, receiver) = match path.as_deref().and_then(|path| table.function(path)) {
-            Some(row) => (row, None),
-            None => {
-                let row = path_method(self.file, call).or_else(|| self.method_of_joined(call));
-                match (&*call.func, row) {
-                    (Expr::Attribute(callee), Some(row)) => (row, Some(&*callee.value)),
-                    _ => return self.helper_called(call),
-                }
+        let of_function = path.as_deref().and_then(|path| table.function(path));
+        let (row, receiver) = if let Some(row) = of_function {
+            (row, None)
+        } else {
+            let row = path_method(self.file, call).or_else(|| self.method_of_joined(call));
+            match (&*call.func, row) {
+                (Expr::Attribute(callee), Some(row)) => (row, Some(&*callee.value)),
+                _ => return self.helper_called(call),
             }
         };
         let is_handle = path.as_deref() == Some("os.fdopen");

@@ -50,7 +50,7 @@ pub(super) fn opened(file: &File<'_, '_>, owner: Owner<'_>, range: TextRange) ->
     };
     let all = file.file_uses();
     let inside = |listing: &&Listing| function.range().contains_range(listing.range);
-    let listings = all.listings.iter().filter(inside).filter(|listing| {
+    let mut listings = all.listings.iter().filter(inside).filter(|listing| {
         listing.range.start() <= range.start() && listing.folder.path.agreement != Agreement::Never
     });
     let opened = listings.clone().find(|listing| {
@@ -66,19 +66,17 @@ pub(super) fn opened(file: &File<'_, '_>, owner: Owner<'_>, range: TextRange) ->
             && (used.any(|found| !is_open(function, listing.range.end(), found.range.start()))
                 || is_sorted_behind(function, listing.range, range))
     });
-    let reason = match opened {
-        Some(listing) => format!(
+    let reason = if let Some(listing) = opened {
+        format!(
             "other tasks may remove files of `{}` between listing and using them",
             listing.folder.path.text
-        ),
-        None => {
-            let mut listings = listings;
-            let acted = listings.find(|listing| acted::follows(file, function, listing, range))?;
-            format!(
-                "other tasks may change `{}` between the listing and what is done because of it",
-                acted.folder.path.text
-            )
-        }
+        )
+    } else {
+        let acted = listings.find(|listing| acted::follows(file, function, listing, range))?;
+        format!(
+            "other tasks may change `{}` between the listing and what is done because of it",
+            acted.folder.path.text
+        )
     };
     (!is_run_once(file, function)).then_some(reason)
 }
