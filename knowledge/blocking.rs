@@ -121,6 +121,9 @@ pub struct Row {
     /// The positions of paths that it removes, or makes.
     #[serde(default)]
     pub removes: Vec<usize>,
+    /// The positions of folders in which it writes files.
+    #[serde(default)]
+    pub fills: Vec<usize>,
     /// The positions of paths where it makes something, and fails where something is.
     #[serde(default)]
     pub makes: Vec<usize>,
@@ -167,6 +170,7 @@ impl Row {
             reads_from: Vec::new(),
             writes_to: Vec::new(),
             removes: Vec::new(),
+            fills: Vec::new(),
             makes: Vec::new(),
             asks_about: Vec::new(),
             mode: None,
@@ -187,6 +191,7 @@ impl Row {
             &self.reads_from,
             &self.writes_to,
             &self.removes,
+            &self.fills,
             &self.makes,
             &self.asks_about,
         ];
@@ -258,6 +263,7 @@ pub(crate) struct Data {
     pub(crate) reading_at_once: Vec<String>,
     pub(crate) calling_at_once: Vec<String>,
     pub(crate) unique: Vec<String>,
+    pub(crate) in_memory: Vec<String>,
     pub(crate) stateful_tools: Vec<String>,
     pub(crate) reading_commands: FxHashMap<String, Vec<String>>,
     pub(crate) paths: Vec<String>,

@@ -12,6 +12,11 @@ pub fn is_unique(path: &str) -> bool {
     DATA.unique.iter().any(|known| path.starts_with(known))
 }
 
+/// Whether a class with this path is that of files in memory.
+pub fn is_in_memory(path: &str) -> bool {
+    is_among(|data| &data.in_memory, path)
+}
+
 /// Whether a function or class with this path gives the same path that it is given.
 pub fn names_a_path(path: &str) -> bool {
     is_among(|data| &data.paths, path)

@@ -41,7 +41,7 @@ pub fn starter(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> Option<&'stat
     })
 }
 
-/// The row of a method of paths that reads or writes the file that is there.
+/// The row of a method that reads or writes files: of a path, or of an archive.
 pub fn path_method<'f>(file: &'f ParsedFile<'_, '_>, call: &ast::ExprCall) -> Option<&'f Row> {
     let Expr::Attribute(callee) = &*call.func else {
         return None;
@@ -51,7 +51,6 @@ pub fn path_method<'f>(file: &'f ParsedFile<'_, '_>, call: &ast::ExprCall) -> Op
     // A path may come from another module, whatever this one imports.
     let is_worth_asking = table.named(method).any(|entry| {
         entry.found == Found::AsMethod
-            && entry.package() == "pathlib"
             && entry.row.uses_files()
             && entry
                 .row

@@ -17,6 +17,8 @@ pub struct Does {
     pub writes: bool,
     /// What is there afterwards is something else than before, or nothing.
     pub removes: bool,
+    /// It writes files in the folder, whatever these are called.
+    pub fills: bool,
     /// It makes something, and fails where something is.
     pub makes: bool,
     /// It asks about what is there.
@@ -28,7 +30,7 @@ pub struct Does {
 impl Does {
     /// Whether what is in a file afterwards is something else.
     pub fn changes(self) -> bool {
-        self.writes || self.removes
+        self.writes || self.removes || self.fills
     }
 
     /// Whether it reads what is in a file.
@@ -52,12 +54,12 @@ pub fn paths<'a>(
 ) -> Vec<(&'a Expr, Does)> {
     let given = |at: usize| match (receiver, at) {
         (Some(receiver), 0) => Some(receiver),
-        (Some(_), at) => argument(call, &(at - 1).to_string()),
+        (Some(_), at) => argument(call, &(at - 1).to_string()).or_else(|| argument(call, "path")),
         (None, at) => argument(call, &at.to_string()).or_else(|| {
             // The names that the functions of the table have for it.
             let names: &[&str] = match at {
                 0 => &["file", "filename", "name", "path", "src"],
-                _ => &["dst"],
+                _ => &["dst", "extract_dir", "filename"],
             };
             names.iter().find_map(|name| argument(call, name))
         }),
@@ -86,6 +88,7 @@ fn positions(
         add(&row.reads_from, |does| does.reads = true);
         add(&row.writes_to, |does| does.writes = true);
         add(&row.removes, |does| does.removes = true);
+        add(&row.fills, |does| does.fills = true);
         add(&row.asks_about, |does| does.asks = true);
         if !takes_what_is_there(call) {
             add(&row.makes, |does| does.makes = true);

@@ -3,10 +3,13 @@
 use asyncfix_analysis::answers::blocking::path_method;
 use asyncfix_analysis::facts::file_access::{Does, paths};
 use asyncfix_analysis::infer::types::ClassOf;
-use asyncfix_knowledge::conduct::{is_lock_of_loop, is_unique, names_a_path, only_reads};
+use asyncfix_knowledge::blocking::Row;
+use asyncfix_knowledge::conduct::{
+    is_in_memory, is_lock_of_loop, is_unique, names_a_path, only_reads,
+};
 use asyncfix_syntax::lines::one_line;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -95,7 +98,7 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, 'a, '_> {
     }
 }
 
-impl<'a> Search<'_, 'a, '_> {
+impl<'f, 'a> Search<'f, 'a, '_> {
     /// Whether an expression is a lock of the event loop, and not one of the function's own.
     fn is_shared_lock(&self, expr: &Expr) -> bool {
         let root = match expr {
@@ -125,16 +128,20 @@ impl<'a> Search<'_, 'a, '_> {
                 range: call.range(),
                 folder,
                 function: self.function(),
+                locks: self.locks(),
             });
         }
         let path = self.file.semantics.qualified_name(&call.func);
         let table = &*self.file.settings.blocking;
-        let (row, receiver) = match path.as_deref().and_then(|path| table.function(path)) {
-            Some(row) => (row, None),
-            None => match (&*call.func, path_method(self.file, call)) {
+        let of_function = path.as_deref().and_then(|path| table.function(path));
+        let (row, receiver) = if let Some(row) = of_function {
+            (row, None)
+        } else {
+            let row = path_method(self.file, call).or_else(|| self.method_of_joined(call));
+            match (&*call.func, row) {
                 (Expr::Attribute(callee), Some(row)) => (row, Some(&*callee.value)),
                 _ => return self.helper_called(call),
-            },
+            }
         };
         let is_handle = path.as_deref() == Some("os.fdopen");
         for (path, does) in paths(call, row, receiver, writes) {
@@ -143,10 +150,39 @@ impl<'a> Search<'_, 'a, '_> {
         }
     }
 
+    /// The row of a method of a path that is put together in the function: `target = plugin.folder / Path(name)`.
+    fn method_of_joined(&self, call: &'a ast::ExprCall) -> Option<&'f Row> {
+        let Expr::Attribute(callee) = &*call.func else {
+            return None;
+        };
+        let Expr::Name(name) = &*callee.value else {
+            return None;
+        };
+        let (_, row) = self
+            .file
+            .settings
+            .blocking
+            .method("pathlib.Path", &callee.attr)?;
+        let (_, locals) = innermost(self.visible(), &name.id)?;
+        let Some([Source::Value(Expr::BinOp(join))]) = locals.sources(&name.id) else {
+            return None;
+        };
+        let is_path = |part: &Expr| {
+            let Expr::Call(made) = part else {
+                return false;
+            };
+            let class = self.file.semantics.qualified_name(&made.func);
+            class.is_some_and(|class| class.starts_with("pathlib."))
+        };
+        let is_joined = join.op == Operator::Div && (is_path(&join.left) || is_path(&join.right));
+        (is_joined && row.uses_files()).then_some(row)
+    }
+
     fn add(&mut self, call: &'a ast::ExprCall, path: &'a Expr, does: Does) {
+        let path = self.path(path);
         self.uses.push(Use {
             range: call.range(),
-            path: self.path(path),
+            path: if does.fills { path.below() } else { path },
             does,
             function: self.function(),
             locks: self.locks(),
@@ -323,15 +359,17 @@ impl<'a> Search<'_, 'a, '_> {
     ) -> Agreement {
         let mut names = Names::default();
         names.visit_expr(expr);
-        let is_unique = names.calls.iter().any(|call| {
-            self.file
-                .semantics
-                .qualified_name(&call.func)
-                .is_some_and(|path| is_unique(&path))
-        });
-        if is_unique {
+        let is_made_by = |call: &ast::ExprCall, which: fn(&str) -> bool| {
+            let path = self.file.semantics.qualified_name(&call.func);
+            path.is_some_and(|path| which(&path))
+        };
+        let is_memory =
+            |expr: &Expr| matches!(expr, Expr::Call(call) if is_made_by(call, is_in_memory));
+        if names.calls.iter().any(|call| is_made_by(call, is_unique)) || is_memory(expr) {
             return Agreement::Never;
         }
+        // Names that are read out of an archive in memory are those of files that are not.
+        let is_whole = expr.is_name_expr();
         let mut of_name = |name: &&'a ast::ExprName| {
             let name = name.id.as_str();
             let Some((_, locals)) = innermost(visible, name) else {
@@ -350,6 +388,7 @@ impl<'a> Search<'_, 'a, '_> {
                 .unwrap_or_default()
                 .iter()
                 .map(|source| match source {
+                    Source::Value(value) if !is_whole && is_memory(value) => Agreement::Same,
                     Source::Value(value) | Source::Item(value) => {
                         self.agreement(value, visible, seen)
                     }

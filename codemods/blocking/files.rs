@@ -213,7 +213,7 @@ pub(super) fn meets_others(
         }
         let is_answer =
             |which| asked::is_answer(function, &asked_about(around, found), found.range, which);
-        if found.does.writes && is_answer(asked::Answer::Missing) {
+        if (found.does.writes || found.does.fills) && is_answer(asked::Answer::Missing) {
             return Some(format!("another call may find `{text}` half-written"));
         }
         if (found.does.removes || found.does.makes) && is_answer(asked::Answer::Any) {
@@ -234,12 +234,14 @@ pub(super) fn meets_others(
 /// Why an `await` between a test of a file and the change that follows is unsafe.
 pub(super) const OPENED_CHECK: &str = "other tasks may run between the check and the change";
 
-/// The calls before `changed` that ask about the same file.
+/// The calls before `changed` that ask about the same file, or about the folder in which it is written.
 fn asked_about(around: &[Use], changed: &Use) -> Vec<TextRange> {
+    let folder = changed.path.folder.as_ref().filter(|_| changed.does.writes);
     let asked = around.iter().filter(|other| {
         other.does.asks
             && other.range.start() < changed.range.start()
-            && other.path.is_same(&changed.path)
+            && (other.path.is_same(&changed.path)
+                || folder.is_some_and(|folder| folder.path.is_same(&other.path)))
             && !other.is_kept_apart_from(changed)
     });
     asked.map(|asked| asked.range).collect()

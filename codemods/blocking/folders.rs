@@ -12,8 +12,10 @@ use asyncfix_knowledge::conduct::names_a_path;
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::last_name;
 
-/// Words of what goes through folders, or takes them away.
-const WORDS: [&str; 6] = ["iterdir", "glob", "listdir", "scandir", "walk", "rmtree"];
+/// Words of what goes through folders, fills them, or takes them away.
+const WORDS: [&str; 8] = [
+    "iterdir", "glob", "listdir", "scandir", "walk", "rmtree", "shutil", "extract",
+];
 
 /// Functions that give the items of what they are given.
 const PASSING: [&str; 7] = [
@@ -61,7 +63,10 @@ impl<'a> Search<'_, 'a, '_> {
         let steps = steps.checked_sub(1)?;
         match self.unwrapped(path) {
             Expr::Name(name) => {
-                let (_, locals) = innermost(visible, &name.id)?;
+                let Some((_, locals)) = innermost(visible, &name.id) else {
+                    let value = self.constants.get(name.id.as_str()).copied().flatten()?;
+                    return self.folder(value, &[], steps);
+                };
                 match locals.sources(&name.id)? {
                     _ if locals.parameters.contains(name.id.as_str()) => None,
                     [Source::Value(value)] => self.folder(value, visible, steps),

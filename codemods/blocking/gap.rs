@@ -9,11 +9,13 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::files::is_run_once;
 use crate::blocking::handles::left_half_written;
+use crate::blocking::listings;
 use crate::blocking::paths::Agreement;
 use crate::file::File;
 
 /// Why an `await` at `range`, a part of the code of `owner`, would let other tasks come upon a file that the function is
-/// about to change: it is open for writing, or it was read before and is written afterwards.
+/// about to change: it is open for writing, or it was read before and is written afterwards, or a listing of its folder
+/// was.
 pub(super) fn lets_others_in(
     file: &File<'_, '_>,
     owner: Owner<'_>,
@@ -65,6 +67,7 @@ pub(super) fn lets_others_in(
     };
     half.or_else(changed)
         .filter(|_| !is_run_once(file, function))
+        .or_else(|| listings::opened(file, owner, range))
 }
 
 /// Whether code at `later` may run after code at `earlier` has: no branch with the one alone ends with a `return`.

@@ -26,7 +26,7 @@ use crate::blocking::given::{Given, gives_function};
 use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
-use crate::blocking::{PITFALL, checked, databases, exchanges, files, helper_files, series};
+use crate::blocking::{PITFALL, checked, databases, exchanges, files, gap, helper_files, series};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Related, Remedy};
@@ -176,7 +176,8 @@ impl Codemod for BlockingHelper {
                     .or_else(in_other_files)
                     .or_else(may_be_written)
                     .or_else(|| runs_commands.then(|| in_series().or_else(behind_check))?)
-                    .or_else(|| exchanges::opened(file, surroundings.owner, call));
+                    .or_else(|| exchanges::opened(file, surroundings.owner, call))
+                    .or_else(|| gap::lets_others_in(file, surroundings.owner, call.range()));
             }
         }
         let called = Called {

@@ -7,6 +7,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use crate::blocking::acted;
 use crate::blocking::files::{Use, is_run_once};
 use crate::blocking::paths::{Agreement, Folder};
 use crate::file::File;
@@ -23,6 +24,8 @@ pub(super) struct Listing {
     pub(super) folder: Folder,
     /// The coroutine function around it, or else the outermost function.
     pub(super) function: Option<TextRange>,
+    /// The locks of the event loop that are held, as they are written.
+    pub(super) locks: Vec<String>,
 }
 
 impl Listing {
@@ -50,7 +53,7 @@ pub(super) fn opened(file: &File<'_, '_>, owner: Owner<'_>, range: TextRange) ->
     let mut listings = all.listings.iter().filter(inside).filter(|listing| {
         listing.range.start() <= range.start() && listing.folder.path.agreement != Agreement::Never
     });
-    let listing = listings.find(|listing| {
+    let opened = listings.clone().find(|listing| {
         let mut removals = all.uses.iter().filter(|found| found.does.removes);
         let is_taken_from = removals.any(|found| found.function.is_some() && listing.has(found));
         let around = all.within(function.range()).iter();
@@ -62,13 +65,20 @@ pub(super) fn opened(file: &File<'_, '_>, owner: Owner<'_>, range: TextRange) ->
         is_taken_from
             && (used.any(|found| !is_open(function, listing.range.end(), found.range.start()))
                 || is_sorted_behind(function, listing.range, range))
-    })?;
-    (!is_run_once(file, function)).then(|| {
+    });
+    let reason = if let Some(listing) = opened {
         format!(
             "other tasks may remove files of `{}` between listing and using them",
             listing.folder.path.text
         )
-    })
+    } else {
+        let acted = listings.find(|listing| acted::follows(file, function, listing, range))?;
+        format!(
+            "other tasks may change `{}` between the listing and what is done because of it",
+            acted.folder.path.text
+        )
+    };
+    (!is_run_once(file, function)).then_some(reason)
 }
 
 /// Why what takes a file out of a folder at `range` must not run beside the loop: some function of the module lists that
@@ -107,7 +117,7 @@ pub(super) fn takes_from_listed(
 }
 
 /// Whether a use of a file fails where that is gone.
-fn fails(file: &File<'_, '_>, found: &Use) -> bool {
+pub(super) fn fails(file: &File<'_, '_>, found: &Use) -> bool {
     let text = file.text(found.range);
     let is_named = || {
         FAILING
@@ -118,7 +128,7 @@ fn fails(file: &File<'_, '_>, found: &Use) -> bool {
 }
 
 /// Whether something is awaited between two places of a function.
-fn is_open(function: &ast::StmtFunctionDef, from: TextSize, to: TextSize) -> bool {
+pub(super) fn is_open(function: &ast::StmtFunctionDef, from: TextSize, to: TextSize) -> bool {
     struct Awaits(TextSize, TextSize, bool);
     impl<'a> SourceOrderVisitor<'a> for Awaits {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {

@@ -2,6 +2,7 @@
 //!
 //! The calls are rows of one table, `knowledge/data/blocking.toml`; each rule reports the rows with its code.
 
+mod acted;
 mod alone;
 mod asked;
 mod awaiting;

@@ -64,6 +64,21 @@ impl Path {
         of_any(self, other).or_else(|| of_any(other, self))
     }
 
+    /// Whatever lies in the folder that this is.
+    pub(super) fn below(self) -> Self {
+        let folder = Folder {
+            path: Box::new(self.clone()),
+            is_any: true,
+            is_deep: true,
+            ending: None,
+        };
+        Self {
+            pattern: Pattern::of_folder(&folder),
+            folder: Some(folder),
+            ..self
+        }
+    }
+
     fn lies_in(&self, folder: &Folder) -> bool {
         self.folder.as_ref().is_some_and(|own| {
             own.path.is_same(&folder.path) || folder.is_deep && own.path.lies_in(folder)

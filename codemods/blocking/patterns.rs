@@ -40,7 +40,7 @@ impl Pattern {
     }
 
     /// The one of the files in a folder.
-    fn of_folder(folder: &Folder) -> Self {
+    pub(super) fn of_folder(folder: &Folder) -> Self {
         let mut all = folder.path.pattern.clone();
         all.add_text("/");
         all.add(Self::any(None));

@@ -147,7 +147,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.cut_short())
-            .unsafe_if(self.opened_listing())
+            .unsafe_if(self.takes_from_listed())
             .unsafe_if(taken_away::left_when_cancelled(
                 self.file, self.site, self.call,
             ))
@@ -192,14 +192,11 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .then_some("a second cancellation here would leave it undone")
     }
 
-    /// Why others must not run between what lists a folder and what uses its files.
-    fn opened_listing(&self) -> Option<String> {
+    /// Why a file must not be taken out of a folder while others list it.
+    fn takes_from_listed(&self) -> Option<String> {
         let is_of_files = matches!(self.row().code.as_str(), "AF204" | PATH_CALL);
-        let range = self.call.range();
-        is_of_files.then(|| {
-            listings::opened(self.file, self.owner(), range)
-                .or_else(|| listings::takes_from_listed(self.file, self.owner(), range))
-        })?
+        is_of_files
+            .then(|| listings::takes_from_listed(self.file, self.owner(), self.call.range()))?
     }
 
     /// Why a loop around does not go well with an `await`.

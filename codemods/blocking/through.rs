@@ -107,7 +107,7 @@ pub(super) fn follow(uses: &mut Vec<Use>, calls: &[HelperCall]) {
                 found.extend(call.path(&other.path).map(|path| {
                     Use {
                         range: call.range,
-                        path,
+                        path: if other.does.fills { path.below() } else { path },
                         does: other.does,
                         function: call.function,
                         locks: call.locks.clone(),

@@ -1,7 +1,7 @@
 //! The files that the functions of a file read and write, with their paths in words that other files understand.
 
 use asyncfix_knowledge::blocking::Row;
-use asyncfix_knowledge::conduct::{is_unique, names_a_path};
+use asyncfix_knowledge::conduct::{is_in_memory, is_unique, names_a_path};
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -247,7 +247,7 @@ impl<'a> Writer<'_, 'a> {
             Target::Import(path) => path.dotted(),
             _ => None,
         };
-        if dotted.is_some_and(is_unique) {
+        if dotted.is_some_and(|path| is_unique(path) || is_in_memory(path)) {
             return None;
         }
         let arguments = &call.arguments;
