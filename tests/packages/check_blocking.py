@@ -27,7 +27,7 @@ KEYS = {
     "arguments": int, "harmless": list, "only": list, "streams": list, "lazy": bool, "bounded": bool, "reads": list,
     "imported": bool, "unless": str, "guards": list, "tests": list, "shared": bool, "direct": bool, "memory": bool, "overloaded": bool, "instead": str,
     "since": str, "until": str, "whole": bool, "mode": int, "reads_from": list, "writes_to": list, "removes": list,
-    "makes": list, "asks_about": list, "members": list, "of_handle": bool,
+    "makes": list, "asks_about": list, "members": list, "of_handle": bool, "fills": list,
 }
 REWRITES = ("replace", "to-thread", "wrap-future", "outline", "report")
 CODES = ("AF201", "AF202", "AF203", "AF204", "AF205", "AF207", "AF208", "AF209")
