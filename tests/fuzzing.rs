@@ -1,11 +1,6 @@
 //! A few inputs for the fuzz targets of `fuzz/`, so that they keep working and what they check holds for these. The
 //! long runs are a command of their own: see CONTRIBUTING.md.
 
-#[allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "the library is shared with the fuzz targets"
-)]
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 

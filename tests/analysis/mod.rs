@@ -4,15 +4,6 @@
 //! block below says what is known of the calls on them, how, and what that relies on. `CASE="part of a heading"` runs the
 //! cases of that heading alone.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on must stop"
-)]
-
-#[allow(dead_code, reason = "the cases of rules need more of it")]
-mod harness;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -22,8 +13,8 @@ use asyncfix_engine::session::{Cancellation, Session};
 use rayon::prelude::*;
 use ruff_text_size::{TextRange, TextSize};
 
-use harness::pages::{Case, Expectation};
-use harness::project::{Folder, overrides};
+use crate::harness::pages::{Case, Expectation};
+use crate::harness::project::{Folder, overrides};
 
 /// A case of a page: its files, and what is known.
 struct Known {
