@@ -85,7 +85,7 @@ fn hands_on_to_plain(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {
     let Expr::Attribute(method) = &*call.func else {
         return false;
     };
-    let Some(function) = semantics.function(&call.func) else {
+    let Some(function) = semantics.functions(&call.func).into_iter().next() else {
         return false;
     };
     let Some(node) = function
@@ -97,8 +97,12 @@ fn hands_on_to_plain(file: &ParsedFile<'_, '_>, call: &ast::ExprCall) -> bool {
     let Some(object) = node.parameters.iter_non_variadic_params().next() else {
         return false;
     };
-    let mut others = returned_by(&node.body)
-        .into_iter()
+    // Signatures (`typing.overload`) return nothing; what they are for does.
+    let defining = semantics.of_function(&function);
+    let bodies = defining.functions_beside(node);
+    let mut others = bodies
+        .iter()
+        .flat_map(|node| returned_by(&node.body))
         .flatten()
         .filter_map(|value| value.as_call_expr()?.func.as_attribute_expr())
         .filter(|other| matches!(&*other.value, Expr::Name(name) if name.id == object.name().id));

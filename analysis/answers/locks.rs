@@ -27,7 +27,7 @@ pub fn allow_await<'a>(
             "`{lock}` is a `threading` lock and is held here; an `await` could deadlock the event loop"
         )),
         Held::Unknown(manager) => Ok(Some(format!(
-            "`{manager}` may hold a `threading` lock; an `await` meanwhile could deadlock the event loop"
+            "`{manager}` may hold a `threading` lock; an `await` while it is held could deadlock the event loop"
         ))),
         Held::No => Ok(None),
     }
