@@ -14,6 +14,7 @@ use ruff_text_size::{Ranged, TextLen, TextRange};
 
 use super::handlers::{self, Handler};
 use super::outcome::{self, Outcome};
+use super::suites;
 use super::{behind, needs, raised, within};
 use crate::codemod::Codemod;
 use crate::edit::blocks::COMMENT;
@@ -125,8 +126,8 @@ fn is_clean_up(handler: &Handler<'_, '_, '_, '_>) -> bool {
     let body = &handler.statement.body;
     let in_clean_up = matches!(handler.owner, Owner::Function(function)
         if coroutines::cleans_up(&function.name));
-    handlers::is_shielded(body)
-        || in_clean_up && handlers::only_closes(body)
+    suites::is_shielded(body)
+        || in_clean_up && suites::only_closes(body)
         || handler.callers().is_some_and(|callers| callers.clean_up())
 }
 

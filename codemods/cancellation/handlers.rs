@@ -1,49 +1,23 @@
 //! What an `except` clause around awaits does with a cancellation: how control leaves it, and the
 //! idioms in which a task may stop one.
 
-use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation, members};
-use asyncfix_analysis::answers::coroutines;
+use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation};
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::facts::loops;
 use asyncfix_knowledge::decorators::KEEPING;
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_syntax::queries::{awaits, called, last_name, own_code};
+use asyncfix_syntax::queries::{awaits, called};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
-use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextLen, TextRange};
 
 use super::callers::Callers;
 use super::outcome::Outcome;
+use super::suites::{Uses, calls_one_of, is_idle};
 use super::{children, within};
 use crate::file::File;
-
-/// Parts of words in comments that speak of cancellations. Being wrong about one only means to hold back.
-const ABOUT_CANCELLATION: &[&str] = &["cancel", "shutdown", "shutting down", "shut down"];
-
-/// The same, where the clause itself is for cancellations and the comment says why it does nothing.
-const ABOUT_QUIET_END: &[&str] = &[
-    "expected",
-    "ignor",
-    "quiet",
-    "silent",
-    "suppress",
-    "not re-raise",
-    "not reraise",
-    "not raise",
-    "n't re-raise",
-    "n't reraise",
-    "n't raise",
-];
-
-/// Parts of words in comments that say that something is done on purpose.
-const PURPOSE: &[&str] = &["deliberate", "intention", "purpose", "swallow"];
-
-/// What a docstring says of a function that keeps everything to itself. Being wrong about one only means
-/// to hold back.
-const DECLARATIONS: &[&str] = &["baseexception", "cancellederror", "never mask", "swallow"];
 
 /// One handler of a `try` around awaits in asynchronous code.
 pub struct Handler<'f, 's, 'a, 'db> {
@@ -235,37 +209,6 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
         uses.found
     }
 
-    /// Whether a comment in the handler, above it or behind the statement that follows, or the text above
-    /// the function says that the end is a quiet one. What cannot be stopped has to say that it is meant so.
-    fn is_explained(&self) -> bool {
-        if says_so(self.owner) {
-            return true;
-        }
-        let next = self
-            .site
-            .place()
-            .and_then(|place| place.suite.get(place.index + 1));
-        let last = next.map_or(self.node.end(), Ranged::start);
-        let lines = self.file.lines();
-        let ranges = [
-            TextRange::new(
-                lines.start_with_comments(self.node.start()),
-                self.file.source.line_end(last),
-            ),
-            TextRange::new(
-                lines.start_with_comments(self.statement.start()),
-                self.statement.start(),
-            ),
-        ];
-        let is_named = self.node.type_.as_deref().is_some_and(|kind| {
-            let mut kinds = members(kind).iter();
-            kinds.any(|kind| self.file.semantics.means(kind, CANCELLED))
-        });
-        ranges
-            .into_iter()
-            .any(|range| is_explained(self.file, range, self.goes_on_for_ever(), is_named))
-    }
-
     /// Whether a `with suppress(…)` around the statement swallows the exception anyway.
     fn is_suppressed(&self) -> bool {
         self.site.enclosing_in_function().any(|(node, child)| {
@@ -369,42 +312,6 @@ pub fn code_of_owner<'a>(file: &File<'a, '_>, owner: Owner<'a>) -> &'a [Stmt] {
     }
 }
 
-/// Whether the text above a function says that it keeps everything to itself.
-pub fn says_so(owner: Owner<'_>) -> bool {
-    let Owner::Function(function) = owner else {
-        return false;
-    };
-    let Some(Stmt::Expr(first)) = function.body.first() else {
-        return false;
-    };
-    let Expr::StringLiteral(text) = &*first.value else {
-        return false;
-    };
-    let text = text.value.to_str().to_ascii_lowercase();
-    DECLARATIONS.iter().any(|word| text.contains(word))
-}
-
-/// Whether a comment says why a cancellation ends there. `cannot_stop` where nothing else ends the task,
-/// `is_named` where the code is about cancellations by name.
-pub fn is_explained(
-    file: &File<'_, '_>,
-    range: TextRange,
-    cannot_stop: bool,
-    is_named: bool,
-) -> bool {
-    let speaks = |comment: &str, words: &[&str]| words.iter().any(|word| comment.contains(word));
-    file.comments
-        .comments_in_range(range)
-        .iter()
-        .any(|comment| {
-            let comment = file.text(comment).to_ascii_lowercase();
-            speaks(&comment, PURPOSE)
-                || !cannot_stop
-                    && (speaks(&comment, ABOUT_CANCELLATION)
-                        || is_named && speaks(&comment, ABOUT_QUIET_END))
-        })
-}
-
 /// The edit that puts another clause before `clause` and the comments above it.
 ///
 /// `body` is given as whole lines, indented as the body of a clause.
@@ -422,114 +329,6 @@ pub fn clause_before(
     )
 }
 
-/// Whether a suite does nothing but pass, log, and leave.
-pub fn is_idle(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
-    suite.iter().all(|statement| match statement {
-        Stmt::Pass(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::Raise(_) => true,
-        Stmt::Return(statement) => statement.value.as_deref().is_none_or(is_plain_value),
-        Stmt::Expr(statement) => {
-            statement.value.is_literal_expr() || is_log_call(file, &statement.value)
-        }
-        Stmt::If(statement) => {
-            is_idle(file, &statement.body)
-                && statement
-                    .elif_else_clauses
-                    .iter()
-                    .all(|clause| is_idle(file, &clause.body))
-        }
-        _ => false,
-    })
-}
-
-/// Whether a suite awaits nothing but the end of something: calls that close, by their names, and what
-/// is shielded. A cancellation there is to cut nothing short.
-pub fn only_closes(suite: &[Stmt]) -> bool {
-    !suite.is_empty()
-        && suite.iter().all(|statement| {
-            let value = match statement {
-                Stmt::Expr(statement) => &statement.value,
-                Stmt::Assign(statement) => &statement.value,
-                _ => return false,
-            };
-            matches!(&**value, Expr::Await(awaited)
-                if matches!(&*awaited.value, Expr::Call(call)
-                    if last_name(&call.func)
-                        .is_some_and(|name| coroutines::cleans_up(name) || name.contains("shield"))))
-        })
-}
-
-/// Whether something in a suite is shielded from cancellations, by the names of calls.
-pub fn is_shielded(suite: &[Stmt]) -> bool {
-    struct Search(bool);
-    impl<'a> SourceOrderVisitor<'a> for Search {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= matches!(node, AnyNodeRef::ExprCall(call)
-                if last_name(&call.func).is_some_and(|name| name.contains("shield")));
-            own_code(node)
-        }
-    }
-    let mut search = Search(false);
-    search.visit_body(suite);
-    search.0
-}
-
-/// Whether evaluating an expression does nothing and no string is in it.
-pub fn is_plain_value(value: &Expr) -> bool {
-    match value {
-        Expr::NoneLiteral(_)
-        | Expr::BooleanLiteral(_)
-        | Expr::NumberLiteral(_)
-        | Expr::EllipsisLiteral(_)
-        | Expr::Name(_) => true,
-        Expr::Attribute(attribute) => is_plain_value(&attribute.value),
-        Expr::UnaryOp(operation) => is_plain_value(&operation.operand),
-        Expr::List(list) => list.elts.iter().all(is_plain_value),
-        Expr::Tuple(tuple) => tuple.elts.iter().all(is_plain_value),
-        Expr::Dict(dict) => dict.items.is_empty(),
-        _ => false,
-    }
-}
-
-/// Whether an expression tells people what happened, and nothing else.
-pub fn is_log_call(file: &File<'_, '_>, expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else {
-        return false;
-    };
-    if file.semantics.means(
-        &call.func,
-        &[
-            "builtins.print",
-            "traceback.print_exc",
-            "traceback.print_exception",
-            "warnings.warn",
-        ],
-    ) {
-        return true;
-    }
-    let Expr::Attribute(method) = &*call.func else {
-        return false;
-    };
-    let is_level = matches!(
-        method.attr.as_str(),
-        "debug"
-            | "info"
-            | "warning"
-            | "warn"
-            | "error"
-            | "exception"
-            | "critical"
-            | "fatal"
-            | "log"
-            | "trace"
-    );
-    let receiver = match &*method.value {
-        Expr::Name(name) => name.id.as_str(),
-        Expr::Attribute(attribute) => attribute.attr.as_str(),
-        _ => return false,
-    };
-    is_level && receiver.to_ascii_lowercase().contains("log")
-}
-
 /// Whether `expr` is `contextlib.suppress(…)` of an exception that a cancellation is.
 pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
     matches!(expr, Expr::Call(call)
@@ -538,88 +337,4 @@ pub fn is_suppress(file: &File<'_, '_>, expr: &Expr) -> bool {
             file.semantics.means(kind, CANCELLED)
                 || file.semantics.means(kind, &["builtins.BaseException"])
         }))
-}
-
-/// Functions that make text of an exception.
-const TEXTS: &[&str] = &[
-    "builtins.ascii",
-    "builtins.format",
-    "builtins.repr",
-    "builtins.str",
-    "traceback.format_exc",
-    "traceback.format_exception",
-    "traceback.format_exception_only",
-    "traceback.format_tb",
-];
-
-/// Looks for uses of an exception that are more than telling people of it.
-struct Uses<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    name: Option<&'f str>,
-    found: bool,
-}
-
-impl Uses<'_, '_, '_> {
-    /// Whether a call makes text of its arguments.
-    fn is_text(&self, call: &ast::ExprCall) -> bool {
-        self.file.semantics.means(&call.func, TEXTS)
-            || matches!(&*call.func, Expr::Attribute(method)
-                if method.attr == *"format" && method.value.is_string_literal_expr())
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Uses<'_, '_, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::ExprFString(_) => return TraversalSignal::Skip,
-            AnyNodeRef::ExprCall(call) if self.is_text(call) => return TraversalSignal::Skip,
-            AnyNodeRef::ExprBinOp(operation)
-                if operation.op == ast::Operator::Mod
-                    && operation.left.is_string_literal_expr() =>
-            {
-                return TraversalSignal::Skip;
-            }
-            // `type(error).__name__`
-            AnyNodeRef::ExprAttribute(attribute)
-                if matches!(attribute.attr.as_str(), "__name__" | "__qualname__") =>
-            {
-                return TraversalSignal::Skip;
-            }
-            AnyNodeRef::StmtExpr(statement) if is_log_call(self.file, &statement.value) => {
-                return TraversalSignal::Skip;
-            }
-            AnyNodeRef::ExprName(name) => {
-                self.found |= self.name.is_some_and(|own| own == name.id.as_str());
-            }
-            AnyNodeRef::ExprCall(call) => {
-                self.found |= self
-                    .file
-                    .semantics
-                    .means(&call.func, &["sys.exc_info", "sys.exception"]);
-            }
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// Whether a method of one of these names is called in a suite.
-fn calls_one_of(body: &[Stmt], names: &[&str]) -> bool {
-    struct Search<'n> {
-        names: &'n [&'n str],
-        found: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.found |= matches!(node, AnyNodeRef::ExprAttribute(attribute)
-                if self.names.contains(&attribute.attr.as_str()));
-            TraversalSignal::Traverse
-        }
-    }
-    let mut search = Search {
-        names,
-        found: false,
-    };
-    search.visit_body(body);
-    search.found
 }

@@ -10,7 +10,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 use rustc_hash::FxHashSet;
 
-use super::handlers;
+use super::suites;
 use crate::file::File;
 
 fn paths(all: &[String]) -> Vec<&str> {
@@ -127,7 +127,7 @@ impl<'a> SourceOrderVisitor<'a> for OwnUses<'_, '_, '_> {
             }
             AnyNodeRef::StmtExpr(statement) => {
                 if let Expr::Call(call) = &*statement.value
-                    && handlers::is_log_call(self.file, &statement.value)
+                    && suites::is_log_call(self.file, &statement.value)
                 {
                     self.lend(call);
                 }

@@ -9,7 +9,7 @@ use asyncfix_syntax::queries::{is_property, last_name, own_calls};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 
-use super::handlers;
+use super::suites;
 use crate::file::File;
 
 /// Methods that make an instance ready before anybody has it.
@@ -294,7 +294,7 @@ struct UsedLogger<'f, 'a, 'db> {
 impl<'f> SourceOrderVisitor<'f> for UsedLogger<'f, '_, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'f>) -> TraversalSignal {
         if let AnyNodeRef::StmtExpr(statement) = node
-            && handlers::is_log_call(self.file, &statement.value)
+            && suites::is_log_call(self.file, &statement.value)
             && let Expr::Call(call) = &*statement.value
             && let Expr::Attribute(method) = &*call.func
             && let Expr::Name(name) = &*method.value
@@ -336,7 +336,7 @@ impl<'f> SourceOrderVisitor<'f> for Attributes<'f, '_, '_> {
                 if let Expr::Attribute(method) = &*call.func
                     && let Expr::Attribute(attribute) = &*method.value
                     && matches!(&*attribute.value, Expr::Name(name) if name.id == "self")
-                    && handlers::is_log_call(self.file, &ast::Expr::Call(call.clone()))
+                    && suites::is_log_call(self.file, &ast::Expr::Call(call.clone()))
                 {
                     self.found.push(LoggerAttribute {
                         name: &attribute.attr,

@@ -5,7 +5,7 @@ use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
 
-use super::handlers;
+use super::suites;
 use crate::file::File;
 
 /// Functions whose calls only compute a value.
@@ -62,7 +62,7 @@ pub fn only_retries(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
                     .iter()
                     .all(|clause| only_retries(file, &clause.body))
         }
-        other => handlers::is_idle(file, std::slice::from_ref(other)),
+        other => suites::is_idle(file, std::slice::from_ref(other)),
     })
 }
 

@@ -8,7 +8,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
-use super::handlers::{self, Handler};
+use super::handlers::Handler;
+use super::suites;
 use crate::file::File;
 
 /// Where control gets from a handler that swallows a cancellation.
@@ -59,7 +60,7 @@ impl<'a> Outcome<'a> {
         self.rest.iter().copied().flatten().any(|statement| {
             statement.is_raise_stmt()
                 || returns_answer(statement)
-                || !handlers::is_idle(file, std::slice::from_ref(statement))
+                || !suites::is_idle(file, std::slice::from_ref(statement))
         })
     }
 

@@ -10,7 +10,9 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::explained;
 use super::outcome::Outcome;
+use super::suites;
 use super::swallowed::{MESSAGE, QUIET_END};
 use super::{children, handlers, within};
 use crate::edit::blocks::COMMENT;
@@ -73,9 +75,9 @@ pub fn suppression<'a>(
             statement.end(),
         )
         || within::waits_for_cancelled(file, &statement.body)
-        || handlers::only_closes(&statement.body)
-        || handlers::says_so(owner)
-        || handlers::is_explained(file, comments, cannot_stop, true)
+        || suites::only_closes(&statement.body)
+        || explained::says_so(owner)
+        || explained::is_explained(file, comments, cannot_stop, true)
         || handlers::cleans_up(file, site)
     {
         return None;
@@ -225,9 +227,9 @@ pub fn overtaken<'a>(
     let cannot_stop = handlers::goes_on_for_ever(site);
     let comments = TextRange::new(statement.finalbody.first()?.start(), jump.end());
     if children::waits_for_child(file, &statement.body)
-        || handlers::only_closes(&statement.body)
-        || handlers::says_so(owner)
-        || handlers::is_explained(file, comments, cannot_stop, false)
+        || suites::only_closes(&statement.body)
+        || explained::says_so(owner)
+        || explained::is_explained(file, comments, cannot_stop, false)
         || handlers::cleans_up(file, site)
     {
         return None;

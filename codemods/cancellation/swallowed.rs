@@ -11,6 +11,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::handlers::{self, Handler};
+use super::suites;
 use super::{needs, outcome, suppressed};
 use crate::codemod::Codemod;
 use crate::edit::blocks::COMMENT;
@@ -124,7 +125,7 @@ impl Codemod for SwallowedCancellation {
             || handler.is_meant()
             || returns_answer(&exits)
             || handler.asks_whether_to_end(&exits)
-            || handlers::only_closes(&handler.statement.body)
+            || suites::only_closes(&handler.statement.body)
             || handler.is_quiet_end(&exits)
             || !handler.goes_on_for_ever() && is_decided(&handler, kind)
             || file.is_test_code(handler.owner)
@@ -348,7 +349,7 @@ fn returns_answer(exits: &Exits<'_>) -> bool {
         matches!(jump.statement, Stmt::Return(inner)
         if inner.value.as_deref().is_some_and(|value| match value {
             Expr::BooleanLiteral(literal) => literal.value,
-            other => !handlers::is_plain_value(other),
+            other => !suites::is_plain_value(other),
         }))
     })
 }
