@@ -15,7 +15,7 @@ use crate::blocking::series;
 use crate::blocking::state::ModuleNames;
 use crate::edit::lines::Lines;
 use crate::edit::sections;
-use crate::mixing::conversion::Memory;
+use crate::mixing::memory::Memory;
 use crate::tasks::{factory, memory};
 
 /// Which files of the project a fix may change.

@@ -1,6 +1,5 @@
 //! Making coroutine functions of plain ones, and of everything that calls them, through all files.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,22 +9,17 @@ use asyncfix_analysis::answers::under_loop::breaks;
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_syntax::awaited::needs_coroutine;
-use asyncfix_syntax::queries::yields;
 use ruff_db::parsed::parsed_module;
 use ruff_db::source::source_text;
 use ruff_diagnostics::Edit;
-use ruff_python_ast::token::TokenKind;
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::edges::around_calls;
-use super::may_be_async::{
-    can_be_async, gives_awaitable, is_called_elsewhere, is_handler, is_in_test_case, is_test,
-};
-use super::references::{Around, Call, Kind, Reference, Use, line_of, references_in};
-use super::run_in_helper::Chain;
+use super::given_on::Use;
+use super::made_async::Converted;
+use super::references::{Around, Kind, Reference, line_of, references_in};
+use super::starts::Start;
 use crate::edit::rewrite::in_order;
 use crate::file::File;
 use crate::finding::{Elsewhere, Rewrite};
@@ -51,65 +45,11 @@ pub(super) struct Conversion<'f, 'a, 'db> {
     /// Why all this is unsafe.
     pub(super) doubt: Option<String>,
     /// Where the program starts: a place that runs a new event loop, which has to be the only one.
-    started: FxHashMap<Start<'db>, TextRange>,
+    pub(super) started: FxHashMap<Start<'db>, TextRange>,
     /// Whether what several calls at the top level of the file want can be one event loop around them.
     pub(super) may_run_together: bool,
     /// Such calls.
-    together: Vec<TextRange>,
-}
-
-/// What is known from the findings of a file that were looked at before.
-#[derive(Default)]
-pub struct Memory<'db> {
-    /// The places that name each function that was asked about.
-    references: RefCell<References<'db>>,
-    /// The functions that were asked whether they want an event loop, each with the answer.
-    pub(super) wanting: RefCell<FxHashMap<Definition<'db>, bool>>,
-    /// The ways from functions to what runs a loop, by how many more functions were followed.
-    pub(super) chains: RefCell<FxHashMap<(Definition<'db>, usize), Option<Chain>>>,
-    /// The functions that become coroutine functions together, with the rewrite.
-    rewrites: RefCell<Vec<(FxHashSet<Definition<'db>>, Rewrite)>>,
-}
-
-type References<'db> = FxHashMap<Definition<'db>, Rc<Vec<Reference<'db>>>>;
-
-impl<'db> Memory<'db> {
-    /// The rewrite that makes a coroutine function of this one, among others.
-    pub(super) fn rewrite_of(&self, function: Definition<'db>) -> Option<Rewrite> {
-        let rewrites = self.rewrites.borrow();
-        let known = rewrites
-            .iter()
-            .find(|(functions, _)| functions.contains(&function));
-        known.map(|(_, rewrite)| rewrite.clone())
-    }
-
-    pub(super) fn add(&self, functions: FxHashSet<Definition<'db>>, rewrite: &Rewrite) {
-        self.rewrites
-            .borrow_mut()
-            .push((functions, rewrite.clone()));
-    }
-}
-
-/// What a function is that was made a coroutine function.
-struct Converted {
-    is_generator: bool,
-    /// Whether a test runner, a framework or Python itself calls it, and awaits it.
-    is_called_elsewhere: bool,
-    /// Whether a framework does, whose object has taken the place of the function.
-    is_handler: bool,
-    /// The methods that have to be coroutine functions too, each with its file.
-    family: Vec<(PathBuf, String)>,
-    /// Why it is not certain that it can be a coroutine function.
-    doubt: Option<String>,
-}
-
-/// Code that starts event loops.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Start<'db> {
-    /// The top level of the script.
-    Script(PathBuf),
-    /// A function that nothing in sight calls.
-    Function(Definition<'db>),
+    pub(super) together: Vec<TextRange>,
 }
 
 impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
@@ -363,74 +303,6 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         }
     }
 
-    /// Runs a call in an event loop of its own, which has to be the only one there.
-    fn start(&mut self, path: &Path, call: &Call<'db>, start: Start<'db>) -> Result<(), String> {
-        if self.runs_loop(path)? {
-            return Err(format!(
-                "the file of {} already runs an event loop; call it from there",
-                self.place(path, call.range)
-            ));
-        }
-        if let Some(doubt) = self.may_run_loop(path)? {
-            self.doubt.get_or_insert(doubt);
-        }
-        let wanted = match &start {
-            Start::Script(path) => self.wanted_by_script(path)?,
-            Start::Function(function) => self.wanted_by_function(*function),
-        };
-        let are_several = call.repeats || wanted.len() > 1;
-        let is_own = matches!(&start, Start::Script(script)
-            if self.origin.semantics.path() == Some(script.as_path()));
-        if are_several && is_own && self.may_run_together {
-            self.together.push(call.range);
-            self.edits_of(path).own.extend(call.awaits.clone());
-            return Ok(());
-        }
-        let other = self.started.insert(start, call.range);
-        if are_several || other.is_some_and(|other| other != call.range) {
-            return Err(self.runs_several(path, call.range));
-        }
-        let (edits, import) = call.runs.clone()?;
-        let into = self.edits_of(path);
-        into.own.extend(edits);
-        into.shared.extend(import);
-        Ok(())
-    }
-
-    fn runs_several(&self, path: &Path, range: TextRange) -> String {
-        format!(
-            "{} runs several coroutines; move them into one `async def` and run that with \
-             `asyncio.run`",
-            self.place(path, range)
-        )
-    }
-
-    /// Where several calls at the top level of the file are to run in one event loop: converts the other functions of
-    /// the file that await and are called, because all of it runs together.
-    pub(super) fn convert_beside(&mut self) -> Result<(), String> {
-        let Some(first) = self.together.first().copied() else {
-            return Ok(());
-        };
-        let file = self.origin;
-        for function in awaiting_functions(file.body()) {
-            let Some(definition) = file.semantics.definition_of(function) else {
-                continue;
-            };
-            let references = self.references(definition, &function.name)?;
-            let mut references = references.iter();
-            let is_called = references.any(|reference| matches!(reference.kind, Kind::Call(_)));
-            if is_called && !self.functions.contains(&definition) {
-                self.convert(definition, &function.name)?;
-            }
-        }
-        let path = file.semantics.path().ok_or("the file has no path")?;
-        let wanted = self.wanted_by_script(path)?;
-        if wanted.iter().any(|range| !self.together.contains(range)) {
-            return Err(self.runs_several(path, first));
-        }
-        Ok(())
-    }
-
     /// All of it as one rewrite.
     pub(super) fn into_rewrite(mut self, title: String) -> Result<Rewrite, String> {
         let file = self.origin;
@@ -499,132 +371,12 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
     }
 
     /// A path for a message: from the folder on that the files have in common.
-    fn shown(&self, path: &Path) -> String {
+    pub(super) fn shown(&self, path: &Path) -> String {
         let own = self.origin.semantics.path().and_then(Path::parent);
         let shown = own.and_then(|folder| path.strip_prefix(folder).ok());
         let shown = shown.unwrap_or_else(|| path.file_name().map_or(path, Path::new));
         shown.display().to_string()
     }
-
-    /// The method of this name, behind that of its class, in the file at `path`.
-    fn method(&self, path: &Path, qualified: &str) -> Result<Definition<'db>, String> {
-        self.with_file(path, |file| {
-            let mut body = file.body();
-            let mut parts = qualified.split('.').peekable();
-            while let Some(part) = parts.next() {
-                if parts.peek().is_none() {
-                    return body.iter().find_map(|statement| match statement {
-                        ast::Stmt::FunctionDef(function) if function.name.as_str() == part => {
-                            file.semantics.definition_of(function)
-                        }
-                        _ => None,
-                    });
-                }
-                body = body.iter().find_map(|statement| match statement {
-                    ast::Stmt::ClassDef(class) if class.name.as_str() == part => {
-                        Some(class.body.as_slice())
-                    }
-                    _ => None,
-                })?;
-            }
-            None
-        })?
-        .ok_or_else(|| format!("`{qualified}` would have to change too, but can't be found"))
-    }
-
-    /// Writes `async` before the `def`. `is_member` where the function only changes because another one
-    /// of its name does. `Err` with the reason why the function cannot be a coroutine
-    /// function.
-    fn make_async(&mut self, of: Definition<'db>, is_member: bool) -> Result<Converted, String> {
-        let path = self
-            .origin
-            .semantics
-            .file_of(of)
-            .ok_or("a function that would have to change is not in a file")?;
-        if !self.origin.may_write(&path) {
-            return Err(format!(
-                "`{}` would have to change but was not passed to asyncfix; run `asyncfix --write .` in \
-                 the project root",
-                self.shown(&path)
-            ));
-        }
-        let project = self.origin.project;
-        let (edit, made) = self.with_file(&path, |file| {
-            let found = file.semantics.function_of(of);
-            let function = found
-                .as_ref()
-                .and_then(|found| found.node(file.semantics.db()))
-                .ok_or("a function that would have to change can't be found")?;
-            if file.semantics.has_other_definitions(of) {
-                return Err(format!("`{}` is defined more than once", function.name));
-            }
-            if file.semantics.beside(&path.with_extension("pyi")).is_some() {
-                return Err(format!(
-                    "`{}` also has a stub (`.pyi`), which would have to change",
-                    function.name
-                ));
-            }
-            can_be_async(file, function)?;
-            let doubt = match gives_awaitable(file, function) {
-                Some(true) => {
-                    return Err(format!("`{}` already returns an awaitable", function.name));
-                }
-                Some(false) => None,
-                // What a caller gives is mostly made of what it is given, and that is mended.
-                None if !is_member => None,
-                None => Some(format!(
-                    "can't tell whether `{}` already returns an awaitable",
-                    function.name
-                )),
-            };
-            let place = found
-                .as_ref()
-                .and_then(|found| file.semantics.place_of_function(found));
-            let family = match place {
-                // The classes of `unittest` have no tests that one could override.
-                Some(_) if is_test(file, function) && is_in_test_case(file, function) => Vec::new(),
-                // Nobody but the framework calls it, whatever the class inherits.
-                Some(_) if is_handler(file, function) => Vec::new(),
-                Some((place, name)) => project.family(&place, &name)?,
-                None => Vec::new(),
-            };
-            Ok::<_, String>((
-                made_async(file, function).ok_or("its `def` can't be found")?,
-                Converted {
-                    is_generator: yields(function),
-                    is_called_elsewhere: is_called_elsewhere(file, function),
-                    is_handler: is_handler(file, function),
-                    family,
-                    doubt,
-                },
-            ))
-        })??;
-        self.edits_of(&path).own.push(edit);
-        Ok(made)
-    }
-}
-
-/// The plain functions in `body` that await.
-fn awaiting_functions(body: &[ast::Stmt]) -> Vec<&ast::StmtFunctionDef> {
-    struct Search<'a>(Vec<&'a ast::StmtFunctionDef>);
-    impl<'a> SourceOrderVisitor<'a> for Search<'a> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::StmtFunctionDef(function) = node
-                && !function.is_async
-                && needs_coroutine(function)
-            {
-                self.0.push(function);
-            }
-            if node.is_expression() {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
-    let mut search = Search(Vec::new());
-    search.visit_body(body);
-    search.0
 }
 
 fn distinct(edits: impl IntoIterator<Item = Edit>) -> Vec<Edit> {
@@ -644,12 +396,4 @@ fn meet(edits: &[Edit]) -> bool {
         .iter()
         .zip(edits.iter().skip(1))
         .any(|(one, other)| one.start() == other.start())
-}
-
-/// The edit that makes a plain function a coroutine function.
-pub(super) fn made_async(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Edit> {
-    let header = TextRange::new(function.start(), function.name.start());
-    let mut tokens = file.tokens().in_range(header).iter();
-    let keyword = tokens.rfind(|token| token.kind() == TokenKind::Def)?;
-    Some(Edit::insertion("async ".to_owned(), keyword.start()))
 }

@@ -8,8 +8,9 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::conversion::{Conversion, made_async};
+use super::conversion::Conversion;
 use super::forgotten::{Awaits, awaits_in};
+use super::made_async::made_async;
 use super::may_be_async::{
     TestsOf, awaited_setup, class_around, is_mark, runs_async_test, tests_of,
 };

@@ -1,12 +1,15 @@
 //! Pitfall 4: mixing synchronous and asynchronous code.
 
 pub mod called_plainly;
-pub(crate) mod conversion;
+mod conversion;
 mod edges;
 mod forgotten;
+mod given_on;
 mod guarded;
 mod loop_variable;
+mod made_async;
 mod may_be_async;
+pub(crate) mod memory;
 pub mod never_run;
 mod not_called;
 mod one_loop;
@@ -15,3 +18,4 @@ mod program;
 mod references;
 mod run_in_helper;
 pub mod run_in_loop;
+mod starts;

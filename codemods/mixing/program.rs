@@ -12,7 +12,8 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
 use super::conversion::{Conversion, unclear};
-use super::references::{Around, Kind, Use};
+use super::given_on::Use;
+use super::references::{Around, Kind};
 
 /// How a program comes to a function.
 pub(super) enum Program {

@@ -15,7 +15,7 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::conversion::Memory;
+use super::memory::Memory;
 use super::run_in_loop::inside_loop;
 use crate::edit::imports;
 use crate::file::File;
