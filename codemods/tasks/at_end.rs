@@ -10,7 +10,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextSize};
 
-use super::dangling::Collection;
+use super::fate::Collection;
 use super::kept::Dangling;
 use super::leaving::leaves_early;
 use crate::edit::fresh_names;
