@@ -11,6 +11,7 @@ pub mod call;
 mod checked;
 mod commands;
 mod databases;
+mod doubts;
 mod exchanges;
 mod file_uses;
 pub(crate) mod files;

@@ -21,8 +21,9 @@ use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
 use crate::blocking::variables::{self, Variables};
-use crate::edit::annotations::{Annotations, Written, forgotten_test};
+use crate::edit::annotations::{Annotations, Written};
 use crate::edit::fresh_names;
+use crate::edit::narrowed::forgotten_test;
 use crate::finding::Rewrite;
 
 /// The rewrite for a call that gives something that also blocks, or the reason why there is none.

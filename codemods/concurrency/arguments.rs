@@ -4,7 +4,7 @@ use ruff_python_ast::{self as ast, ArgOrKeyword, Expr};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
-use crate::concurrency::wrapper::{Draft, Parameter, Writer};
+use crate::concurrency::draft::{Draft, Parameter, Writer};
 
 impl<'a> Writer<'_, '_, 'a, '_> {
     /// The arguments of a call, with the parentheses around each.

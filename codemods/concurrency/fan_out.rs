@@ -11,15 +11,16 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::Ranged;
 use rustc_hash::FxHashSet;
 
+use crate::concurrency::holders::Holder;
 use crate::concurrency::lists::{ListName, tasks_of};
-use crate::concurrency::takers::{Takers, Wanted, begins, skips};
+use crate::concurrency::takers::{Takers, Wanted, skips};
+use crate::concurrency::turns::{Filling, Turn, bind_all, bind_comprehension};
 
 pub(crate) static GATHER: LazyLock<Vec<&str>> =
     LazyLock::new(|| TABLE.gathers.iter().map(String::as_str).collect());
 pub(crate) const WAIT: &[&str] = &["asyncio.wait"];
 pub(crate) const AS_COMPLETED: &[&str] = &["asyncio.as_completed"];
 const GROUP: &[&str] = &["asyncio.TaskGroup"];
-const COLLECTIONS: &[&str] = &["builtins.list", "builtins.set", "builtins.tuple"];
 const MAP: &[&str] = &["builtins.map"];
 
 /// Tells whether an expression means, or is only spelled like, one of some dotted paths.
@@ -49,17 +50,6 @@ pub enum Element<'a> {
     Call(&'a ast::ExprCall),
     /// What the function gives for each turn of `map`.
     Mapped(&'a ast::ExprCall),
-}
-
-/// One loop around the element.
-#[derive(Debug, Clone, Copy)]
-pub struct Turn<'a> {
-    /// What is iterated over.
-    pub iter: &'a Expr,
-    /// Whether it is iterated over asynchronously.
-    pub is_async: bool,
-    /// Whether something may be left out.
-    pub is_filtered: bool,
 }
 
 impl<'s, 'a> FanOut<'s, 'a> {
@@ -350,141 +340,6 @@ impl<'s, 'a> FanOut<'s, 'a> {
     }
 }
 
-impl<'a> Turn<'a> {
-    fn over(iter: &'a Expr) -> Self {
-        Self {
-            iter,
-            is_async: false,
-            is_filtered: false,
-        }
-    }
-
-    fn of_comprehension(comprehension: &'a ast::Comprehension) -> Self {
-        Self {
-            iter: &comprehension.iter,
-            is_async: comprehension.is_async,
-            is_filtered: !comprehension.ifs.is_empty(),
-        }
-    }
-}
-
-/// Where the awaitables of an expression go.
-enum Holder<'a> {
-    /// To the call that runs them.
-    Taker(&'a ast::ExprCall),
-    /// To a list of this name that holds nothing else.
-    List(ListName<'a>),
-    /// To a list of this name that is there already.
-    More(ListName<'a>),
-}
-
-impl<'a> Holder<'a> {
-    fn of(site: &Site<'_, 'a>, means: Means<'_>) -> Option<Self> {
-        let mut site = *site;
-        let mut is_starred = false;
-        loop {
-            let range = site.node.range();
-            let is_it = |expr: &Expr| expr.range() == range;
-            match site.parent()? {
-                AnyNodeRef::ExprStarred(_) => {
-                    is_starred = true;
-                    site = site.outer()?;
-                }
-                AnyNodeRef::Arguments(_) => {
-                    site = site.outer()?;
-                    let Some(AnyNodeRef::ExprCall(call)) = site.parent() else {
-                        return None;
-                    };
-                    let is_first = call.arguments.args.first().is_some_and(is_it);
-                    if is_starred {
-                        return means(&call.func, &GATHER).then_some(Self::Taker(call));
-                    }
-                    if !is_first {
-                        return None;
-                    }
-                    if means(&call.func, WAIT) || means(&call.func, AS_COMPLETED) {
-                        return Some(Self::Taker(call));
-                    }
-                    if let Expr::Attribute(method) = &*call.func
-                        && matches!(method.attr.as_str(), "extend" | "update")
-                        && let Some(list) = ListName::of(&method.value)
-                    {
-                        return Some(Self::More(list));
-                    }
-                    if !means(&call.func, COLLECTIONS) {
-                        return None;
-                    }
-                    site = site.outer()?;
-                }
-                AnyNodeRef::StmtAssign(assign) if !is_starred => {
-                    return match assign.targets.as_slice() {
-                        [list] => ListName::of(list).map(Self::List),
-                        _ => None,
-                    };
-                }
-                AnyNodeRef::StmtAugAssign(assign) if !is_starred => {
-                    return ListName::of(&assign.target).map(Self::More);
-                }
-                AnyNodeRef::StmtAnnAssign(ast::StmtAnnAssign { target, .. })
-                | AnyNodeRef::ExprNamed(ast::ExprNamed { target, .. })
-                    if !is_starred =>
-                {
-                    return ListName::of(target).map(Self::List);
-                }
-                _ => return None,
-            }
-        }
-    }
-}
-
-/// The loops around a statement that put more and more in one list.
-struct Filling<'a> {
-    turns: Vec<Turn<'a>>,
-    outermost: Option<AnyNodeRef<'a>>,
-}
-
-impl<'a> Filling<'a> {
-    /// Those around `site` that do not begin the list anew. `None` where a loop without an end in
-    /// sight fills it.
-    fn of(site: &Site<'_, 'a>, list: ListName<'_>) -> Option<Self> {
-        let mut filling = Self {
-            turns: Vec::new(),
-            outermost: None,
-        };
-        let mut is_filtered = false;
-        for (node, child) in site.enclosing_in_function() {
-            match node {
-                AnyNodeRef::StmtFor(inner) => {
-                    let in_body = inner.body.iter().any(|inner| contains(inner, child));
-                    if !in_body || begins(&inner.body, list) {
-                        break;
-                    }
-                    is_filtered |= skips(&inner.body);
-                    filling.turns.push(Turn {
-                        iter: &inner.iter,
-                        is_async: inner.is_async,
-                        is_filtered,
-                    });
-                    filling.outermost = Some(node);
-                }
-                // A list that is filled and emptied by turns is somebody's own way to limit.
-                AnyNodeRef::StmtWhile(inner) => {
-                    if !begins(&inner.body, list) {
-                        return None;
-                    }
-                    break;
-                }
-                AnyNodeRef::StmtIf(_)
-                | AnyNodeRef::StmtTry(_)
-                | AnyNodeRef::StmtMatch(_)
-                | AnyNodeRef::ExceptHandlerExceptHandler(_) => is_filtered = true,
-                _ => {}
-            }
-        }
-        Some(filling)
-    }
-}
-
 /// The node `outer`, as a place around `site`.
 fn around<'s, 'a>(site: &Site<'s, 'a>, outer: AnyNodeRef<'a>) -> Option<Site<'s, 'a>> {
     let mut site = *site;
@@ -573,58 +428,4 @@ pub(crate) fn awaits_name(body: &[Stmt], name: &str) -> bool {
     let mut search = Awaits { name, found: false };
     search.visit_body(body);
     search.found
-}
-
-/// The names that a comprehension gives to its elements.
-fn bind_comprehension<'a>(node: AnyNodeRef<'a>, bound: &mut FxHashSet<&'a str>) {
-    let (AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
-    | AnyNodeRef::ExprSetComp(ast::ExprSetComp { generators, .. })
-    | AnyNodeRef::ExprGenerator(ast::ExprGenerator { generators, .. })
-    | AnyNodeRef::ExprDictComp(ast::ExprDictComp { generators, .. })) = node
-    else {
-        return;
-    };
-    for comprehension in generators {
-        bind_all(AnyNodeRef::from(&comprehension.target), bound);
-    }
-}
-
-/// The names that a node binds, anywhere in it.
-fn bind_all<'a>(node: AnyNodeRef<'a>, bound: &mut FxHashSet<&'a str>) {
-    struct Bound<'b, 'a>(&'b mut FxHashSet<&'a str>);
-    impl<'a> SourceOrderVisitor<'a> for Bound<'_, 'a> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            match node {
-                AnyNodeRef::ExprName(name) if name.ctx == ExprContext::Store => {
-                    self.0.insert(&name.id);
-                }
-                AnyNodeRef::StmtFunctionDef(function) => {
-                    self.0.insert(&function.name);
-                }
-                AnyNodeRef::Alias(alias) => {
-                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
-                    self.0.insert(name.split('.').next().unwrap_or_default());
-                }
-                AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
-                    self.0
-                        .extend(handler.name.as_ref().map(ast::Identifier::as_str));
-                }
-                AnyNodeRef::PatternMatchAs(pattern) => {
-                    self.0
-                        .extend(pattern.name.as_ref().map(ast::Identifier::as_str));
-                }
-                AnyNodeRef::PatternMatchStar(pattern) => {
-                    self.0
-                        .extend(pattern.name.as_ref().map(ast::Identifier::as_str));
-                }
-                _ => {}
-            }
-            TraversalSignal::Traverse
-        }
-    }
-    let mut search = Bound(bound);
-    if let AnyNodeRef::ExprName(name) = node {
-        search.0.insert(&name.id);
-    }
-    node.visit_source_order(&mut search);
 }

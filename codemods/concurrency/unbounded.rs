@@ -18,6 +18,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
+use super::draft;
 use super::fan_out::{Element, FanOut, body_around};
 use super::filling::is_filled_twice;
 use super::size::{self, Size};
@@ -280,7 +281,7 @@ impl<'a> Made<'a> {
             return false;
         }
         let semantics = &file.semantics;
-        let call = wrapper::innermost(semantics, self.call);
+        let call = draft::innermost(semantics, self.call);
         if takes_coroutine::spawns(&call.func)
             || endings::ends_with_arguments(semantics, &call.func)
         {
@@ -314,7 +315,7 @@ impl<'a> Made<'a> {
         if matches!(self.element, Element::Mapped(_)) {
             return false;
         }
-        let call = wrapper::innermost(&file.semantics, self.call);
+        let call = draft::innermost(&file.semantics, self.call);
         let receiver = call.func.as_attribute_expr().map(|method| &*method.value);
         receiver
             .into_iter()
@@ -345,7 +346,7 @@ impl<'a> Made<'a> {
                 is_enough,
             ));
         }
-        let call = wrapper::innermost(semantics, self.call);
+        let call = draft::innermost(semantics, self.call);
         if endings::ends(semantics, &call.func) || endings::is_closing(&call.func) {
             return None;
         }

@@ -8,7 +8,7 @@ use ruff_python_ast::comparable::ComparableExpr;
 use ruff_python_ast::{self as ast, CmpOp, Expr, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::unmanaged_resource::Managed;
+use super::managed::Managed;
 use super::uses::UseKind;
 
 /// Methods that may close an object, whatever the table says: an object with such a call is closed

@@ -6,7 +6,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{Expr, PythonVersion, Stmt};
 use ruff_text_size::Ranged;
 
-use super::unmanaged_resource::{Managed, Opening};
+use super::managed::{Managed, Opening};
 use crate::edit::imports::{self, Imported};
 
 impl<'a> Opening<'a> {

@@ -2,15 +2,15 @@
 
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_syntax::queries::last_name;
-use asyncfix_syntax::site::{Place, suites_in};
+use asyncfix_syntax::site::Place;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use crate::context_managers::manual_lock::receiver_of;
-use crate::edit::lines;
+use crate::context_managers::lock_calls::{Calls, Early};
+use crate::edit::removal;
 use crate::file::File;
 use crate::finding::{Remedy, Rewrite};
 
@@ -192,7 +192,7 @@ impl<'a> Manual<'_, 'a, '_> {
             edits.push(lines.with_blank_lines_behind(lines.delete(suite, index)?));
             edits
         };
-        lines::leave_out(&mut edits, &releases);
+        removal::leave_out(&mut edits, &releases);
         edits.extend(releases);
         let mut rewrite = Rewrite::safe(self.title(), edits);
         rewrite.moves = Some(block.range());
@@ -264,7 +264,7 @@ impl<'a> Manual<'_, 'a, '_> {
             return Err("there is another statement on the same line");
         }
         let mut edits = block.indented()?;
-        lines::leave_out(&mut edits, &removals);
+        removal::leave_out(&mut edits, &removals);
         edits.extend(removals);
         edits.push(self.header_instead()?);
         let mut rewrite = Rewrite::safe(self.title(), edits);
@@ -326,7 +326,7 @@ impl<'a> Manual<'_, 'a, '_> {
         for release in early {
             releases.push(lines.delete(release.suite, release.index)?);
         }
-        lines::leave_out(&mut edits, &releases);
+        removal::leave_out(&mut edits, &releases);
         edits.extend(releases);
         edits.extend(lines.blank_lines_behind(statement));
         edits.push(self.header_instead()?);
@@ -357,57 +357,6 @@ impl<'a> Manual<'_, 'a, '_> {
             .split(|c: char| !c.is_alphanumeric())
             .map(str::to_lowercase)
             .any(|said| called.0.iter().any(|word| said.starts_with(word)))
-    }
-
-    fn is_release(&self, statement: &Stmt) -> bool {
-        matches!(statement, Stmt::Expr(inner)
-            if receiver_of(&inner.value, "release").is_some_and(|lock| self.is_same(lock)))
-    }
-
-    fn is_same(&self, other: &Expr) -> bool {
-        self.file.text(other) == self.file.text(self.lock)
-    }
-
-    /// Whether nothing in a suite takes or releases the lock, or makes its name mean another one.
-    fn is_held_through(&self, suite: &[Stmt]) -> bool {
-        let calls = self.calls_in(suite);
-        calls.acquired == 0 && calls.released == 0 && !self.is_rebound_in(suite)
-    }
-
-    fn calls_in(&self, suite: &[Stmt]) -> Calls {
-        let mut search = LockCalls {
-            file: self.file,
-            lock: self.file.text(self.lock),
-            calls: Calls::default(),
-        };
-        search.visit_body(suite);
-        search.calls
-    }
-
-    fn is_rebound_in(&self, suite: &[Stmt]) -> bool {
-        let mut search = Rebinds {
-            file: self.file,
-            lock: self.file.text(self.lock),
-            found: false,
-        };
-        search.visit_body(suite);
-        search.found
-    }
-
-    /// The statements `lock.release()` in `suite` and below with a `return` or `raise` right behind.
-    fn early_releases(&self, suite: &'a [Stmt], found: &mut Vec<Early<'a>>) {
-        for (index, statement) in suite.iter().enumerate() {
-            if self.is_release(statement)
-                && let Some(exit @ (Stmt::Return(_) | Stmt::Raise(_))) = suite.get(index + 1)
-            {
-                found.push(Early { suite, index, exit });
-            }
-            if !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
-                for inner in suites_in(statement) {
-                    self.early_releases(inner, found);
-                }
-            }
-        }
     }
 }
 
@@ -440,80 +389,6 @@ impl<'a> SourceOrderVisitor<'a> for CalledWords {
                 _ => {}
             }
         }
-        TraversalSignal::Traverse
-    }
-}
-
-/// A release before the end, and the statement behind it that leaves.
-struct Early<'a> {
-    suite: &'a [Stmt],
-    index: usize,
-    exit: &'a Stmt,
-}
-
-impl Early<'_> {
-    fn leaves_by(&self, statement: &Stmt) -> bool {
-        self.exit.range() == statement.range()
-    }
-}
-
-/// How often a lock is taken and released.
-#[derive(Default)]
-struct Calls {
-    acquired: usize,
-    released: usize,
-}
-
-impl Calls {
-    fn are_pairs(&self) -> bool {
-        self.acquired == self.released
-    }
-}
-
-struct LockCalls<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    lock: &'f str,
-    calls: Calls,
-}
-
-impl<'a> SourceOrderVisitor<'a> for LockCalls<'_, '_, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        // Also a method that is passed on: `callback(lock.release)`.
-        if let AnyNodeRef::ExprAttribute(attribute) = node
-            && self.file.text(&*attribute.value) == self.lock
-        {
-            match attribute.attr.as_str() {
-                "acquire" => self.calls.acquired += 1,
-                "release" => self.calls.released += 1,
-                // A condition lets go of its lock while it waits.
-                _ => {}
-            }
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// Looks for assignments to the expression of a lock, or to what it starts from.
-struct Rebinds<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    lock: &'f str,
-    found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Rebinds<'_, '_, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        let context = match node {
-            AnyNodeRef::ExprName(name) => name.ctx,
-            AnyNodeRef::ExprAttribute(attribute) => attribute.ctx,
-            AnyNodeRef::ExprSubscript(subscript) => subscript.ctx,
-            _ => return TraversalSignal::Traverse,
-        };
-        let text = self.file.text(node);
-        let is_part = self
-            .lock
-            .strip_prefix(text)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        self.found |= context != ExprContext::Load && is_part;
         TraversalSignal::Traverse
     }
 }

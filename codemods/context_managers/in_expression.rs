@@ -9,9 +9,9 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
 
 use super::closes::CLOSING;
+use super::managed::{Answer, title};
 use super::never_closed::{PARTS, STILL_NEEDED};
 use super::plain::{Need, need_of, need_of_call};
-use super::unmanaged_resource::{Answer, title};
 use crate::edit::fresh_names;
 use crate::file::File;
 use crate::finding::Rewrite;

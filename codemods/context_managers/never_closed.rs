@@ -13,9 +13,9 @@ use ruff_text_size::{Ranged, TextRange};
 
 use super::closes::CLOSING;
 use super::leaving::{Leaving, leaving};
-use super::unmanaged_resource::{Answer, Managed, SHARED, title};
+use super::managed::{Answer, Managed, SHARED, title};
 use super::uses::{UseKind, uses_of};
-use crate::edit::lines;
+use crate::edit::removal;
 use crate::finding::Rewrite;
 
 /// Arguments by which an object is given another one that it closes with itself.
@@ -141,7 +141,7 @@ impl<'a> Managed<'_, 'a, '_> {
                     statement.range(),
                 ));
             }
-            lines::leave_out(&mut edits, &removals);
+            removal::leave_out(&mut edits, &removals);
             edits.extend(removals);
             let mut rewrite = Rewrite::safe(title(row), edits);
             rewrite.moves = Some(TextRange::new(statement.start(), block.range().end()));

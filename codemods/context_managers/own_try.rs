@@ -7,9 +7,9 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::managed::{Answer, Managed, SHARED, title};
 use super::tries::is_bare;
-use super::unmanaged_resource::{Answer, Managed, SHARED, title};
-use crate::edit::lines::leave_out;
+use crate::edit::removal::leave_out;
 use crate::finding::Rewrite;
 
 impl<'a> Managed<'_, 'a, '_> {

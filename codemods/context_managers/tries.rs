@@ -9,8 +9,8 @@ use ruff_python_ast::{self as ast, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::unmanaged_resource::{Answer, Managed, SHARED, stays_open, title};
-use crate::edit::lines::leave_out;
+use super::managed::{Answer, Managed, SHARED, stays_open, title};
+use crate::edit::removal::leave_out;
 use crate::finding::Rewrite;
 
 impl Managed<'_, '_, '_> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruff_diagnostics::{Applicability, Edit};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use crate::edit::imports;
+use crate::edit::orphans;
 use crate::file::File;
 use crate::finding::{Finding, Rewrite};
 
@@ -84,8 +84,8 @@ pub fn round(
         return None;
     }
     let mut edits = in_order(shared, edits);
-    let orphans = imports::orphaned(file, &edits);
-    imports::close_gaps(file, &mut edits, &orphans);
+    let orphans = orphans::orphaned(file, &edits);
+    orphans::close_gaps(file, &mut edits, &orphans);
     let removed = orphans.iter().map(Ranged::range).collect();
     edits.extend(orphans);
     // Insertions come before what is replaced or removed at the same place.
@@ -108,8 +108,8 @@ pub fn edits_of(file: &File<'_, '_>, finding: &Finding) -> Option<Rewrite> {
         .chain(&rewrite.shared)
         .cloned()
         .collect();
-    let orphans = imports::orphaned(file, &all);
-    imports::close_gaps(file, &mut rewrite.shared, &orphans);
+    let orphans = orphans::orphaned(file, &all);
+    orphans::close_gaps(file, &mut rewrite.shared, &orphans);
     rewrite.shared.extend(orphans);
     Some(rewrite)
 }

@@ -1,0 +1,190 @@
+//! An object that a statement of a suite opens, and what all the ways of closing it ask about that.
+
+use std::ops::RangeInclusive;
+
+use asyncfix_knowledge::resources::{Form, Resource};
+use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Place;
+use ruff_diagnostics::Edit;
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+
+use super::uses::{UseKind, Used};
+use crate::file::File;
+use crate::finding::Rewrite;
+
+pub(super) const SHARED: &str = "there is another statement on the same line";
+
+/// A statement that may open something: `name = call(…)` or `one, other = call(…)`, awaited or not.
+#[derive(Clone, Copy)]
+pub(super) struct Opening<'a> {
+    pub(super) targets: &'a [Expr],
+    /// Whether the call gives a tuple of these.
+    pub(super) is_tuple: bool,
+    pub(super) call: &'a ast::ExprCall,
+    pub(super) awaited: bool,
+}
+
+impl<'a> Opening<'a> {
+    pub(super) fn of(node: AnyNodeRef<'a>) -> Option<Self> {
+        let (target, value) = match node {
+            AnyNodeRef::StmtAssign(statement) => match statement.targets.as_slice() {
+                [target] => (target, &*statement.value),
+                _ => return None,
+            },
+            AnyNodeRef::StmtAnnAssign(statement) => {
+                (&*statement.target, statement.value.as_deref()?)
+            }
+            _ => return None,
+        };
+        let (targets, is_tuple) = match target {
+            Expr::Name(_) => (std::slice::from_ref(target), false),
+            Expr::Tuple(tuple) => (tuple.elts.as_slice(), true),
+            _ => return None,
+        };
+        let (call, awaited) = match value {
+            Expr::Call(call) => (call, false),
+            Expr::Await(awaited) => match &*awaited.value {
+                Expr::Call(call) => (call, true),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(Self {
+            targets,
+            is_tuple,
+            call,
+            awaited,
+        })
+    }
+
+    /// The name of the object that one of `rows` says is opened.
+    pub(super) fn object(&self, rows: &[&Resource]) -> Option<&'a ast::ExprName> {
+        let index = rows.first()?.place_in_tuple().unwrap_or(0);
+        self.targets.get(index)?.as_name_expr()
+    }
+}
+
+/// A message, and the rewrite or the reason why there is none.
+pub(super) type Answer = Option<(String, Result<Rewrite, String>)>;
+
+/// An object that is opened by one statement of a suite.
+pub(super) struct Managed<'f, 'a, 'db> {
+    pub(super) file: &'f File<'a, 'db>,
+    pub(super) function: &'a ast::StmtFunctionDef,
+    pub(super) opening: Opening<'a>,
+    /// The variable that the object is bound to.
+    pub(super) object: &'a ast::ExprName,
+    pub(super) place: Place<'a>,
+    pub(super) rows: Vec<&'static Resource>,
+    /// Its uses, without those that only ask whether it is there.
+    pub(super) uses: Vec<Used<'a>>,
+}
+
+impl Managed<'_, '_, '_> {
+    /// The index of the first statement behind the opening, and behind the statement that sets the
+    /// object up where entering the block does that.
+    pub(super) fn first_of_body(&self) -> Option<usize> {
+        let next = self.place.index + 1;
+        let Some(setup) = self.rows.first().and_then(|row| row.setup.as_deref()) else {
+            return Some(next);
+        };
+        let statement = self.place.suite.get(next)?;
+        self.is_awaited_method(statement, setup).then_some(next + 1)
+    }
+
+    /// What the object is open for, from the statement `first` of the suite on.
+    pub(super) fn body(&self, first: usize) -> Option<TextRange> {
+        let suite = self.place.suite;
+        Some(TextRange::new(
+            suite.get(first)?.start(),
+            suite.last()?.end(),
+        ))
+    }
+
+    /// The edits that remove what stands between the opening and the statement `first`: what entering the block does
+    /// by itself.
+    pub(super) fn without_setup(&self, first: usize) -> Result<Vec<Edit>, String> {
+        let lines = self.file.lines();
+        let Place { suite, index, .. } = self.place;
+        let mut removals = Vec::new();
+        for at in index + 1..first {
+            removals.extend(lines.blank_lines_behind(suite.get(at - 1).ok_or(SHARED)?));
+            removals.push(self.indented(lines.delete(suite, at)?));
+        }
+        Ok(removals)
+    }
+
+    /// Why entering the block is not the same as making the object, which is opened later, or looked at before.
+    pub(super) fn opens_early(&self, opening: usize) -> Option<&'static str> {
+        let entering = self.rows.first()?.enters.as_deref()?;
+        let statement = self.place.suite.get(opening)?;
+        let mut uses = self
+            .uses
+            .iter()
+            .filter(|used| used.range.start() >= statement.end());
+        let opens = match uses.next() {
+            Some(Used {
+                kind: UseKind::Receiver(method),
+                is_awaited: true,
+                ..
+            }) => entering.iter().any(|known| known == "*" || known == method),
+            _ => false,
+        };
+        (!opens).then_some("on entry it opens the connection, which this code does later")
+    }
+
+    /// The lines of a `finally` with the statements `closing` of a suite, and their comments.
+    pub(super) fn finally(&self, suite: &[Stmt], closing: RangeInclusive<usize>) -> Vec<String> {
+        let unit = self.file.indent_unit();
+        let lines = self.file.lines();
+        let statements = suite.get(closing).unwrap_or_default().iter();
+        std::iter::once("finally:".to_owned())
+            .chain(statements.map(|statement| {
+                let line = lines.line_of(statement).unwrap_or(statement.range());
+                let text = self
+                    .file
+                    .text(TextRange::new(statement.start(), line.end()));
+                format!("{unit}{}", text.trim_end())
+            }))
+            .collect()
+    }
+
+    /// The same removal, where a comment that stays goes into the block.
+    pub(super) fn indented(&self, removal: Edit) -> Edit {
+        let keeps_comment = self.file.source[removal.end().to_usize()..].starts_with('#');
+        if keeps_comment && removal.is_deletion() {
+            Edit::range_replacement(self.file.indent_unit().to_owned(), removal.range())
+        } else {
+            removal
+        }
+    }
+}
+
+pub(super) fn title(row: &Resource) -> &'static str {
+    if row.form == Form::None {
+        "Close it in `finally`"
+    } else {
+        "Use `async with`"
+    }
+}
+
+/// What may happen between an opening and the statement that closes it, where no `finally` holds that.
+pub(super) fn stays_open(closing: &Stmt) -> String {
+    let close = method_called(closing).unwrap_or("close");
+    format!("stays open if an exception or cancellation happens before `{close}()`")
+}
+
+/// The method that a statement, or the one under its test, calls.
+fn method_called(statement: &Stmt) -> Option<&str> {
+    let value = match statement {
+        Stmt::If(guard) => return method_called(guard.body.first()?),
+        Stmt::Expr(statement) => &*statement.value,
+        _ => return None,
+    };
+    let call = match value {
+        Expr::Await(awaited) => &*awaited.value,
+        other => other,
+    };
+    last_name(&call.as_call_expr()?.func)
+}
