@@ -34,6 +34,9 @@ const PITFALLS: [&str; 8] = [
 /// How many lines of Rust a file may have.
 const LINES: usize = 800;
 
+/// The same for a file of a pitfall: one rule, or one part of what it asks and writes.
+const LINES_OF_A_PITFALL: usize = 500;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -127,13 +130,22 @@ fn files_are_short() {
         .iter()
         .flat_map(|folder| sources(&root().join(folder)))
     {
-        let lines = text.lines().count();
-        assert!(
-            lines <= LINES,
-            "{} has {lines} lines, of which {LINES} are allowed: split it by topic",
-            path.display()
-        );
+        assert_short(&path, &text, LINES);
     }
+    for pitfall in PITFALLS {
+        for (path, text) in sources(&root().join("codemods").join(pitfall)) {
+            assert_short(&path, &text, LINES_OF_A_PITFALL);
+        }
+    }
+}
+
+fn assert_short(path: &Path, text: &str, allowed: usize) {
+    let lines = text.lines().count();
+    assert!(
+        lines <= allowed,
+        "{} has {lines} lines, of which {allowed} are allowed: split it by topic",
+        path.display()
+    );
 }
 
 /// First parts of dotted words in the tables that are no packages (`session.close`), and packages with the name of something
