@@ -12,6 +12,7 @@
 mod analysis;
 mod cache;
 mod harness;
+mod order;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

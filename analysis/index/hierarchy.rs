@@ -91,10 +91,12 @@ impl Linked {
         found
     }
 
-    /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place.
+    /// The name of a class that may be a subclass of `class` and has a plain method of this name in its place. Of several,
+    /// the first by its name, in whatever order the files were given.
     pub(crate) fn plain_override(&self, class: &str, method: &str) -> Option<&str> {
-        let mut overrides = self.overrides_of(class, name_key(method)).into_iter();
-        overrides.find_map(|(class, one)| class.filter(|_| one == Override::Plain))
+        let overrides = self.overrides_of(class, name_key(method)).into_iter();
+        let plain = overrides.filter(|(_, one)| *one == Override::Plain);
+        plain.filter_map(|(class, _)| class).min()
     }
 
     /// The classes that may be subclasses of `class` and have a method of this name in its place, behind the numbers of

@@ -463,10 +463,11 @@ impl Project {
             mentions
         });
         let files = mentions.get(&name_key(name)).into_iter().flatten();
+        let files = files.filter_map(|number| self.files.get(*number as usize));
+        let mut files: Vec<PathBuf> = files.cloned().collect();
+        // In whatever order the files were given.
+        files.sort_unstable();
         files
-            .filter_map(|number| self.files.get(*number as usize))
-            .cloned()
-            .collect()
     }
 
     /// The other plain methods that have to become coroutine functions together with the one of this
@@ -474,13 +475,16 @@ impl Project {
     /// known.
     pub fn family(&self, place: &Place, name: &str) -> Result<Vec<(PathBuf, String)>, String> {
         let members = self.graph.family(place, name)?;
-        members
+        let members = members
             .into_iter()
             .map(|member| match self.file_of(&member) {
                 Some(path) => Ok((path.to_path_buf(), member.name)),
                 None => Err(format!("the file of `{}` is not found", member.name)),
-            })
-            .collect()
+            });
+        let mut members = members.collect::<Result<Vec<_>, _>>()?;
+        // In whatever order the files were given.
+        members.sort_unstable();
+        Ok(members)
     }
 
     /// The file that a function stands in.
@@ -643,7 +647,10 @@ impl Project {
             let file = *self.owners.get(usize::try_from(number).ok()?)?;
             Some((self.files.get(file)?.as_path(), class))
         });
-        with_paths.collect()
+        let mut all = with_paths.collect::<Option<Vec<_>>>()?;
+        // In whatever order the files were given.
+        all.sort_unstable();
+        Some(all)
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.

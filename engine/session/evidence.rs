@@ -9,11 +9,9 @@ use asyncfix_codemods::file::Writable;
 use ruff_text_size::TextRange;
 use salsa::Database as _;
 
-use super::{Cancellation, Session, SessionError};
-use crate::index::system_path;
+use super::{Cancellation, Session, SessionError, text_of, unasked};
 use crate::panics::last_panic;
-use crate::rounds::{Active, Given, with_context};
-use crate::source;
+use crate::rounds::{Given, with_context};
 
 impl Session {
     /// What is known of the calls in a range of a file's text, in byte offsets, and what that relies on. Empty for a
@@ -39,14 +37,8 @@ impl Session {
         known.bring_up_to_date(path, &whole, resolver, open, cache, cancellation)?;
         let index = known.link(&whole, resolver)?;
         let number = known.numbers.get(path).copied().unwrap_or_default();
-        let source = match open.get(path) {
-            Some(text) => source::Source::utf8(text.to_string()),
-            None => source::read(path).map_err(SessionError::Unreadable)?,
-        };
         let config = resolver.for_folder(path.parent().unwrap_or(path))?;
-        let in_system = system_path(path).unwrap_or_default();
-        let view = index.view_of(&in_system, &config);
-        let file = Active::new(number, path.to_path_buf(), in_system, view, config, source);
+        let file = unasked(number, path, &index, config, text_of(path, open)?);
         let database = known.database(&index, &file, open, false)?;
         database.set_text(&file.path, Arc::clone(&file.text));
         cancellation.watch(Some(database.cancellation_token()));

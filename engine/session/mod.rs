@@ -27,7 +27,7 @@ use crate::discovery::{self, Found};
 use crate::embedded::notebook::Notebook;
 use crate::embedded::{code_path, is_document, is_notebook};
 use crate::first_look::{Aim, FirstLook, Settled, first_look};
-use crate::index::system_path;
+use crate::index::{Index, system_path};
 use crate::lines::Lines;
 use crate::panics::last_panic;
 use crate::problem::Problem;
@@ -483,17 +483,9 @@ impl Session {
         };
         let mut input = Input::new(found);
         input.text = open.get(path).map(ToString::to_string);
-        let source = match &input.text {
-            Some(text) => source::Source::utf8(text.clone()),
-            None => source::read(path).map_err(SessionError::Unreadable)?,
-        };
+        let source = text_of(path, open)?;
         let config = resolver.for_folder(path.parent().unwrap_or(path))?;
-        let nothing = |source: source::Source| {
-            let path = system_path(path).unwrap_or_default();
-            let view = index.view_of(&path, &config);
-            let shown = path.as_std_path().to_path_buf();
-            Active::new(number, shown, path, view, Arc::clone(&config), source)
-        };
+        let nothing = |source| unasked(number, path, &index, config, source);
         let aim = Aim {
             is_target: true,
             for_others: false,
@@ -569,4 +561,29 @@ impl Ask<'_> {
 fn complaints_of(error: Option<Problem>, complaints: Vec<Problem>) -> Vec<String> {
     let problems = error.into_iter().chain(complaints);
     problems.map(|problem| problem.to_string()).collect()
+}
+
+/// The text of a file: that of the editor, where it is open there.
+fn text_of(
+    path: &Path,
+    open: &FxHashMap<PathBuf, Arc<str>>,
+) -> Result<source::Source, SessionError> {
+    match open.get(path) {
+        Some(text) => Ok(source::Source::utf8(text.to_string())),
+        None => source::read(path).map_err(SessionError::Unreadable),
+    }
+}
+
+/// A file that no codemod is asked about.
+fn unasked(
+    number: usize,
+    path: &Path,
+    index: &Index,
+    config: Arc<Config>,
+    source: source::Source,
+) -> Active {
+    let path = system_path(path).unwrap_or_default();
+    let view = index.view_of(&path, &config);
+    let shown = path.as_std_path().to_path_buf();
+    Active::new(number, shown, path, view, config, source)
 }

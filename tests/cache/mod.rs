@@ -12,10 +12,10 @@ use asyncfix_engine::cache::Place;
 use asyncfix_engine::run::{Mode, Outcomes};
 
 /// Numbers that look random, the same in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
