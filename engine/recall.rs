@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_analysis::facts::interface::{Interface, module_path};
+use asyncfix_analysis::facts::interface::{Interface, Word, module_path, words};
 use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::traversal::Prospects;
 use rustc_hash::FxHashSet;
 
+use crate::cache::Cache;
+use crate::cache::affected::Changes;
 use crate::cache::outside::{Outside, Reads};
 use crate::cache::stored::{
     FileEntry, Fresh, Loaded, State, StoredProblem, Verdict, Writer, text_number,
 };
-use crate::cache::{Cache, affected};
 use crate::config::Config;
 use crate::first_look::{Candidate, FirstLook, Looked};
 use crate::index::{Index, system_path};
@@ -243,6 +244,7 @@ impl<'r> Recall<'r> {
     pub(crate) fn verdicts<'v>(
         &'v self,
         files: &[PathBuf],
+        inputs: &[Input],
         seen: &'v [Seen],
         index: &'v Index,
     ) -> Option<Verdicts<'v>> {
@@ -257,12 +259,21 @@ impl<'r> Recall<'r> {
         {
             return None;
         }
-        let changed = |(number, seen): (usize, &Seen)| {
-            let (_, entry) = loaded.file(files.get(number)?)?;
-            (seen.known.is_none() && entry.interface != seen.interface.digest).then_some(number)
-        };
-        let changed: Vec<usize> = seen.iter().enumerate().filter_map(changed).collect();
-        let affected = if changed.is_empty() {
+        let text_of = |number: usize| Some(read(inputs.get(number)?)?.text);
+        let mut words_of_changed = FxHashSet::default();
+        let mut changes = Changes::default();
+        for (number, (path, seen)) in files.iter().zip(seen).enumerate() {
+            let (_, entry) = loaded.file(path)?;
+            if seen.known.is_some() {
+                continue;
+            }
+            words_of_changed.extend(words(&text_of(number)?));
+            if entry.interface != seen.interface.digest {
+                let before = loaded.interface(entry)?;
+                changes.add(number, seen.interface.changed_since(&before));
+            }
+        }
+        let affected = if changes.is_empty() {
             FxHashSet::default()
         } else {
             let modules: Vec<(String, Vec<&str>)> = files
@@ -273,7 +284,7 @@ impl<'r> Recall<'r> {
                     (module_path(path), imports.map(|name| &**name).collect())
                 })
                 .collect();
-            affected(changed, &modules)
+            changes.affected(&modules, text_of)
         };
         let mut changed_places = FxHashSet::default();
         let mut affected_places = FxHashSet::default();
@@ -292,6 +303,7 @@ impl<'r> Recall<'r> {
             seen,
             index,
             changed: changed_places,
+            words_of_changed,
             affected: affected_places,
         })
     }
@@ -409,6 +421,8 @@ pub(crate) struct Verdicts<'v> {
     index: &'v Index,
     /// Files with another text, by their places in the cache.
     changed: FxHashSet<usize>,
+    /// The words of these texts.
+    words_of_changed: FxHashSet<Word>,
     /// Files that may see something else of others.
     affected: FxHashSet<usize>,
 }
@@ -426,7 +440,7 @@ impl Verdicts<'_> {
             |place: usize| !self.changed.contains(&place) && !self.affected.contains(&place);
         let opened = verdict.opened.iter().map(|place| *place as usize);
         let holds = opened.chain([place]).all(is_same)
-            && (self.changed.is_empty() || !verdict.noted.needs_all_texts())
+            && !verdict.noted.asks_for(&self.words_of_changed)
             && codes_of(codemods) == verdict.codes
             && verdict.noted.holds(&self.index.project, number);
         holds.then_some(verdict.findings)

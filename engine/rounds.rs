@@ -1,7 +1,7 @@
 //! Rewriting files in rounds: each is proved before the next one starts from it, until nothing changes any more.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -345,14 +345,16 @@ fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     let looked = with_project(database, file, asked, given.writable, |context, module| {
         let step = look_at(database, context, module, file, given, plan);
         let opened = context.semantics.opened().into_iter();
-        (step, opened.map(Path::to_path_buf).collect())
+        let opened: BTreeSet<PathBuf> = opened.map(Path::to_path_buf).collect();
+        (step, opened)
     });
-    let step = looked.map(|(mut step, opened)| {
+    let step = looked.map(|(mut step, mut opened)| {
         if let (Step::Done { noted, .. }, Some(notes)) = (&mut step, notes) {
-            let notes = notes.into_inner();
+            let mut noted_now = notes.into_inner();
+            opened.append(&mut noted_now.mentioning);
             *noted = Some(Dependencies {
-                noted: notes,
-                opened,
+                noted: noted_now,
+                opened: opened.into_iter().collect(),
             });
         }
         step

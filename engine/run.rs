@@ -439,7 +439,7 @@ fn pass(
     }
     let verdicts = recall
         .as_ref()
-        .and_then(|recall| recall.verdicts(&files, &all_seen, &index));
+        .and_then(|recall| recall.verdicts(&files, &all, &all_seen, &index));
     let keeps_findings = plan.mode == Mode::Report;
     let settled: Vec<Decided> = candidates
         .into_par_iter()

@@ -4,14 +4,16 @@
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
+use ruff_python_ast::token::Token;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
 use ruff_python_parser::Parsed;
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::imports::{Import, for_each_import};
+use crate::facts::key::name_key;
 use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
 
@@ -26,6 +28,29 @@ pub struct Interface {
     /// The modules that it may import, each once: the components of their names with `/` between them, as
     /// [`module_path`] has them at the end. Those of relative imports start with the folders.
     pub imports: Vec<Name>,
+    /// The names that it binds, each with a number for the statements that do so, sorted.
+    pub names: Vec<(Word, u32)>,
+    /// A number for the statements that may change something else: calls, star imports, attributes that are set.
+    pub rest: u32,
+}
+
+/// A number for a word of a text. Two words with the same number only bring a closer look.
+pub type Word = u32;
+
+/// The number of a word.
+fn word(text: &str) -> Word {
+    // The lower half is as good as the whole.
+    #[expect(clippy::cast_possible_truncation)]
+    let number = name_key(text) as Word;
+    number
+}
+
+/// The words of a text, as often as they stand there.
+pub fn words(text: &str) -> impl Iterator<Item = Word> {
+    let is_part = |c: char| c == '_' || c.is_alphanumeric();
+    text.split(move |c: char| !is_part(c))
+        .filter(|part| !part.is_empty())
+        .map(word)
 }
 
 impl Interface {
@@ -57,24 +82,197 @@ impl Interface {
         });
         imports.sort_unstable();
         imports.dedup();
-        let mut bodies = Bodies::default();
-        bodies.visit_body(&module.body);
-        let mut hasher = FxHasher::default();
-        let mut hidden = bodies.hidden.into_iter().peekable();
-        for token in parsed.tokens() {
-            while hidden.next_if(|body| body.end() <= token.start()).is_some() {}
-            let is_hidden = hidden
-                .peek()
-                .is_some_and(|body| body.contains_range(token.range()));
-            if !is_hidden && !token.kind().is_trivia() {
-                token.kind().hash(&mut hasher);
-                source.get(token.range().to_std_range()).hash(&mut hasher);
+        let mut all = FxHasher::default();
+        let mut rest = FxHasher::default();
+        let mut names: FxHashMap<Word, FxHasher> = FxHashMap::default();
+        for_each_statement(parsed, |statement, tokens| {
+            let mut own = FxHasher::default();
+            for token in tokens {
+                token.kind().hash(&mut own);
+                source.get(token.range().to_std_range()).hash(&mut own);
+            }
+            let own = own.finish();
+            own.hash(&mut all);
+            let bound = Bound::by(statement);
+            if bound.may_do_more {
+                own.hash(&mut rest);
+            }
+            for name in bound.names {
+                own.hash(names.entry(name).or_default());
+            }
+        });
+        let names = names.into_iter();
+        let mut names: Vec<_> = names.map(|(name, said)| (name, short(&said))).collect();
+        names.sort_unstable();
+        Self {
+            digest: all.finish(),
+            imports,
+            names,
+            rest: short(&rest),
+        }
+    }
+
+    /// The names of which something else is said than before. `None` where anything may mean something else.
+    pub fn changed_since(&self, before: &Self) -> Option<FxHashSet<Word>> {
+        let [own, others]: [FxHashSet<_>; 2] =
+            [self, before].map(|one| one.names.iter().copied().collect());
+        (self.rest == before.rest).then(|| {
+            own.symmetric_difference(&others)
+                .map(|(name, _)| *name)
+                .collect()
+        })
+    }
+}
+
+/// The names that a statement of a module binds, and the words that stand in what it shows of itself: what these mean,
+/// those may depend on.
+pub struct Link {
+    /// The names.
+    pub names: Vec<Word>,
+    /// The words, sorted, each once.
+    pub words: Vec<Word>,
+}
+
+impl Link {
+    /// What the names of a module may depend on.
+    pub fn all_of(parsed: &Parsed<ast::ModModule>, source: &str) -> Vec<Self> {
+        let mut all = Vec::new();
+        for_each_statement(parsed, |statement, tokens| {
+            let texts = tokens.filter_map(|token| source.get(token.range().to_std_range()));
+            let mut words: Vec<Word> = texts.flat_map(words).collect();
+            words.sort_unstable();
+            words.dedup();
+            let names = Bound::by(statement).names;
+            all.push(Self { names, words });
+        });
+        all
+    }
+}
+
+fn short(hasher: &FxHasher) -> u32 {
+    #[expect(clippy::cast_possible_truncation)]
+    let number = hasher.finish() as u32;
+    number
+}
+
+/// Calls `each` with the statements of a module, and with the tokens of each that can be seen from outside.
+fn for_each_statement<'p>(
+    parsed: &'p Parsed<ast::ModModule>,
+    mut each: impl FnMut(&'p ast::Stmt, &mut dyn Iterator<Item = &'p Token>),
+) {
+    let body = &parsed.syntax().body;
+    let mut bodies = Bodies::default();
+    bodies.visit_body(body);
+    let mut hidden = bodies.hidden.into_iter().peekable();
+    let mut tokens = parsed.tokens().iter().peekable();
+    for statement in body {
+        while tokens
+            .next_if(|token| token.start() < statement.start())
+            .is_some()
+        {}
+        let mut own = std::iter::from_fn(|| {
+            loop {
+                let token = tokens.next_if(|token| token.start() < statement.end())?;
+                while hidden.next_if(|body| body.end() <= token.start()).is_some() {}
+                let is_hidden = hidden
+                    .peek()
+                    .is_some_and(|body| body.contains_range(token.range()));
+                if !is_hidden && !token.kind().is_trivia() {
+                    return Some(token);
+                }
+            }
+        });
+        each(statement, &mut own);
+        own.for_each(drop);
+    }
+}
+
+/// What a statement of a module binds.
+#[derive(Default)]
+struct Bound {
+    names: Vec<Word>,
+    /// Whether it may change what other names mean.
+    may_do_more: bool,
+}
+
+impl Bound {
+    fn by(statement: &ast::Stmt) -> Self {
+        let mut bound = Self::default();
+        bound.visit_stmt(statement);
+        bound.names.sort_unstable();
+        bound.names.dedup();
+        bound
+    }
+
+    fn bind(&mut self, name: &str) {
+        // These say how the module itself is looked at.
+        self.may_do_more |= name.starts_with("__");
+        self.names.push(word(name));
+    }
+
+    /// Binds the names of the module that the functions in a body bind.
+    fn globals(&mut self, body: &[ast::Stmt]) {
+        struct Globals<'b>(&'b mut Bound);
+        impl<'a> SourceOrderVisitor<'a> for Globals<'_> {
+            fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+                if let AnyNodeRef::StmtGlobal(statement) = node {
+                    statement.names.iter().for_each(|name| self.0.bind(name));
+                }
+                if node.is_expression() {
+                    TraversalSignal::Skip
+                } else {
+                    TraversalSignal::Traverse
+                }
             }
         }
-        Self {
-            digest: hasher.finish(),
-            imports,
+        Globals(self).visit_body(body);
+    }
+}
+
+impl<'a> SourceOrderVisitor<'a> for Bound {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtFunctionDef(function) => {
+                self.bind(&function.name);
+                self.globals(&function.body);
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::StmtClassDef(class) => {
+                self.bind(&class.name);
+                self.globals(&class.body);
+                return TraversalSignal::Skip;
+            }
+            AnyNodeRef::Alias(alias) => match &alias.asname {
+                Some(name) => self.bind(name),
+                None if alias.name.as_str() == "*" => self.may_do_more = true,
+                None => self.bind(alias.name.split('.').next().unwrap_or_default()),
+            },
+            AnyNodeRef::ExprName(name) if name.ctx != ExprContext::Load => {
+                self.may_do_more |= name.ctx == ExprContext::Del;
+                self.bind(&name.id);
+            }
+            AnyNodeRef::ExprAttribute(ast::ExprAttribute { ctx, .. })
+            | AnyNodeRef::ExprSubscript(ast::ExprSubscript { ctx, .. }) => {
+                self.may_do_more |= *ctx != ExprContext::Load;
+            }
+            AnyNodeRef::StmtExpr(statement) => {
+                self.may_do_more |= !statement.value.is_literal_expr();
+            }
+            AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
+                if let Some(name) = &handler.name {
+                    self.bind(name);
+                }
+            }
+            AnyNodeRef::PatternMatchAs(ast::PatternMatchAs { name, .. })
+            | AnyNodeRef::PatternMatchStar(ast::PatternMatchStar { name, .. })
+            | AnyNodeRef::PatternMatchMapping(ast::PatternMatchMapping { rest: name, .. }) => {
+                if let Some(name) = name {
+                    self.bind(name);
+                }
+            }
+            _ => {}
         }
+        TraversalSignal::Traverse
     }
 }
 

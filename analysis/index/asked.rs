@@ -4,16 +4,17 @@
 //! are the same. So every question is noted, where somebody wants to know later whether the answers still are.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug, Write as _};
 use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asyncfix_knowledge::libraries::Library;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 
+use crate::facts::interface::{Word, words};
 use crate::facts::key::Key;
 use crate::facts::shared;
 use crate::facts::value_flow::{Node, Place, Traces};
@@ -30,8 +31,6 @@ enum Question {
     SeveralLibraries,
     LibraryOfImporters(String),
     DrivesCoroutines,
-    /// What depends on the text of every file.
-    AllTexts,
     Family(Place, String),
     Owns(String),
     HasTypesOf(String),
@@ -64,15 +63,20 @@ enum Question {
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Noted {
     answers: BTreeMap<Question, u64>,
+    /// The words of which it was asked which files they stand in.
+    words: BTreeSet<Word>,
+    /// These files. What the answers depend on is kept with the other files that were looked into.
+    #[serde(skip)]
+    pub mentioning: BTreeSet<PathBuf>,
     /// What the values of the file's names are made of, as they were numbered for these questions.
     #[serde(with = "shared")]
     traces: Option<Arc<Traces>>,
 }
 
 impl Noted {
-    /// Whether everything depends on the text of every file of the project.
-    pub fn needs_all_texts(&self) -> bool {
-        self.answers.contains_key(&Question::AllTexts)
+    /// Whether it was asked which files one of these words stands in.
+    pub fn asks_for(&self, words: &FxHashSet<Word>) -> bool {
+        self.words.iter().any(|word| words.contains(word))
     }
 
     /// Whether `project` gives the same answers about the file of this number.
@@ -150,7 +154,6 @@ impl<'p> Asked<'p> {
             Question::SeveralLibraries => digest(&project.runs_under_several()),
             Question::LibraryOfImporters(module) => digest(&project.library_of_importers(module)),
             Question::DrivesCoroutines => digest(&project.drives_coroutines()),
-            Question::AllTexts => return None,
             Question::Family(place, name) => digest(&project.family(place, name)),
             Question::Owns(package) => digest(&project.owns(package)),
             Question::HasTypesOf(package) => digest(&project.has_types_of(package)),
@@ -233,7 +236,13 @@ impl<'p> Asked<'p> {
 
     /// [`Project::mentioning`]
     pub fn mentioning(self, name: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<PathBuf> {
-        self.noted(self.project.mentioning(name, read), || Question::AllTexts)
+        let mentioning = self.project.mentioning(name, read);
+        if let Some(notes) = self.notes {
+            let mut notes = notes.0.borrow_mut();
+            notes.words.extend(words(name));
+            notes.mentioning.extend(mentioning.iter().cloned());
+        }
+        mentioning
     }
 
     /// [`Project::family`]

@@ -9,6 +9,7 @@
 //! A cache file is written beside its place and put there whole: whoever reads it at the same time has the old one or the
 //! new one. One that is damaged, or from another version, counts as none.
 
+pub(crate) mod affected;
 mod around;
 pub(crate) mod outside;
 pub(crate) mod stored;
@@ -18,7 +19,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::FxHasher;
 
 use crate::config::Resolver;
 use crate::index::system_path;
@@ -183,93 +184,4 @@ fn program() -> u64 {
         metadata.modified().ok().hash(&mut hasher);
     }
     hasher.finish()
-}
-
-/// The files that may see something else of others than before: those in `changed`, and all that import one of them,
-/// directly or not. `imports` has, for each file, the path of its module and what it imports; as a number of the file its
-/// place counts.
-pub(crate) fn affected<'n>(
-    changed: impl IntoIterator<Item = usize>,
-    files: &[(String, Vec<&'n str>)],
-) -> FxHashSet<usize> {
-    // By the last components of imported modules: their names, up to there, and who imports them.
-    let mut importers: FxHashMap<&'n str, FxHashMap<&'n str, Vec<usize>>> = FxHashMap::default();
-    for (number, (_, imports)) in files.iter().enumerate() {
-        for import in imports {
-            // A module of a package leads through the package.
-            let ends = import.match_indices('/').map(|(end, _)| end);
-            for end in ends.chain([import.len()]) {
-                let name = import.get(..end).unwrap_or_default();
-                let last = name.rsplit('/').next().unwrap_or_default();
-                if last.is_empty() {
-                    continue;
-                }
-                let known = importers.entry(last).or_default();
-                let numbers = known.entry(name).or_default();
-                if numbers.last() != Some(&number) {
-                    numbers.push(number);
-                }
-            }
-        }
-    }
-    let mut affected: FxHashSet<usize> = changed.into_iter().collect();
-    let mut left: Vec<usize> = affected.iter().copied().collect();
-    while let Some(number) = left.pop() {
-        let Some((path, _)) = files.get(number) else {
-            continue;
-        };
-        let last = path.rsplit('/').next().unwrap_or_default();
-        for (name, numbers) in importers.get(last).into_iter().flatten() {
-            let is_meant = path
-                .strip_suffix(name)
-                .is_some_and(|before| before.is_empty() || before.ends_with('/'));
-            if is_meant {
-                left.extend(
-                    numbers
-                        .iter()
-                        .copied()
-                        .filter(|other| affected.insert(*other)),
-                );
-            }
-        }
-    }
-    affected
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use asyncfix_analysis::facts::interface::module_path;
-
-    use super::affected;
-
-    #[test]
-    fn whoever_imports_a_changed_module_is_affected() {
-        let files =
-            |files: &[(&str, &'static [&'static str])]| -> Vec<(String, Vec<&'static str>)> {
-                let files = files.iter();
-                files
-                    .map(|(path, imports)| (module_path(Path::new(path)), imports.to_vec()))
-                    .collect()
-            };
-        let project = files(&[
-            ("/p/app/__init__.py", &[]),
-            ("/p/app/base.py", &["typing"]),
-            ("/p/app/mid.py", &["p/app/base/Base"]),
-            ("/p/app/top.py", &["app/mid"]),
-            ("/p/other/base.py", &[]),
-            ("/p/other/use.py", &["other/base/f"]),
-            ("/p/run.py", &["app"]),
-        ]);
-        let sorted = |changed| {
-            let mut all: Vec<usize> = affected([changed], &project).into_iter().collect();
-            all.sort_unstable();
-            all
-        };
-        assert_eq!(sorted(1), [1, 2, 3]);
-        assert_eq!(sorted(4), [4, 5]);
-        assert_eq!(sorted(0), [0, 2, 3, 6]);
-        assert_eq!(sorted(6), [6]);
-    }
 }

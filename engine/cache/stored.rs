@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use asyncfix_analysis::facts::interface::Interface;
-use asyncfix_analysis::facts::name::Name;
 use asyncfix_analysis::index::asked::Noted;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;
@@ -29,7 +28,7 @@ pub(crate) fn text_number(text: &str) -> u128 {
 /// The parts of a file behind the header, each packed as one: what is alike in many files stands there once.
 #[derive(Debug, Clone, Copy)]
 enum Section {
-    Imports,
+    Interfaces,
     Summaries,
     Prospects,
     Verdicts,
@@ -96,7 +95,7 @@ pub(crate) struct FileEntry {
     pub(crate) problem: Option<StoredProblem>,
     pub(crate) state: State,
     summary: Option<Span>,
-    imports: Span,
+    shown: Span,
     prospects: Option<Span>,
     verdict: Option<Span>,
 }
@@ -215,9 +214,12 @@ impl Loaded {
 
     /// What it imports, and the number of what it shows.
     pub(crate) fn interface(&self, file: &FileEntry) -> Option<Interface> {
+        let (imports, names, rest) = self.get(Section::Interfaces, file.shown)?;
         Some(Interface {
             digest: file.interface,
-            imports: self.get::<Vec<Name>>(Section::Imports, file.imports)?,
+            imports,
+            names,
+            rest,
         })
     }
 
@@ -301,7 +303,7 @@ impl Writer {
         if let Some(prospects) = &mut entry.prospects {
             *prospects = self.copy(Section::Prospects, from, *prospects)?;
         }
-        entry.imports = self.copy(Section::Imports, from, entry.imports)?;
+        entry.shown = self.copy(Section::Interfaces, from, entry.shown)?;
         self.header.files.push(entry);
         Some(())
     }
@@ -316,7 +318,9 @@ impl Writer {
             Some(prospects) => Some(self.put(Section::Prospects, prospects)?),
             None => None,
         };
-        let imports = self.put(Section::Imports, &file.interface.imports)?;
+        let interface = file.interface;
+        let shown = (&interface.imports, &interface.names, interface.rest);
+        let shown = self.put(Section::Interfaces, &shown)?;
         self.header.files.push(FileEntry {
             path: file.path.to_owned(),
             stamp: file.stamp,
@@ -327,7 +331,7 @@ impl Writer {
             problem: file.problem,
             state: file.state,
             summary,
-            imports,
+            shown,
             prospects,
             verdict: None,
         });
