@@ -62,8 +62,8 @@ impl fmt::Display for Limit {
 pub const CALLS: Limit = Limit(4);
 
 /// How many bodies of functions are looked into, one calling the next: for what they raise, give or free, which threads
-/// they start, and what they make of what they are given. What lies further down is not seen, and where that would be rash,
-/// it may be anything.
+/// they start, and what they make of what they are given. What lies further down is not seen, and where that would be
+/// rash, it may be anything.
 pub const BODIES: Limit = Limit(3);
 
 /// How many functions are followed from a coroutine to those that it awaits, for whether it comes to an end. Further down
@@ -115,8 +115,8 @@ pub const MAKING_CLASSES: Limit = Limit(3);
 /// not known.
 pub const ALIASES: Limit = Limit(3);
 
-/// How many assignments are followed to what a name, a number or a flag stands for, or to what made an object. What is
-/// behind more is not known.
+/// How many assignments (`pause = time.sleep`) are followed to what a name, a number or a flag stands for, or to what
+/// made an object. What is behind more is not known.
 pub const NAMES: Limit = Limit(4);
 
 /// How many bindings are followed in a file to find out what a name stands for, without any types. Behind more it stands
