@@ -25,6 +25,7 @@ use crate::facts::libraries;
 use crate::facts::spelling::awaits_at_top;
 use crate::facts::value_flow::Place;
 use crate::index::asked::Asked;
+use crate::limits::{PACKAGE_FOLDERS, TEST_FOLDERS};
 use crate::resolve::semantics::Semantics;
 use crate::settings::Settings;
 
@@ -34,12 +35,6 @@ pub const NOTEBOOK_CODE: &str = ".ipynb.py";
 /// What stands behind the cells of a notebook: a cell may await, and so the kernel has a running event loop, whether a
 /// cell does or not.
 pub const KERNEL: &str = "await _asyncfix_kernel_\n";
-
-/// How many folders up from a file may be the one for tests, where the name of its module is not known.
-const FOLDERS: usize = 4;
-
-/// How many folders up from a file may be the one of the package that it belongs to.
-const PACKAGES: usize = 3;
 
 /// A parsed and indexed file, with the options that apply to it and the project around it.
 pub struct ParsedFile<'a, 'db> {
@@ -248,7 +243,12 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
             // A folder of a package needs no `__init__.py` of its own.
             let is_below_package = || {
                 let mut folders = self.semantics.path()?.ancestors().skip(1);
-                Some(folders.by_ref().take(PACKAGES).any(is_package))
+                Some(
+                    folders
+                        .by_ref()
+                        .take(PACKAGE_FOLDERS.count())
+                        .any(is_package),
+                )
             };
             // A module that others import is no script, although it may run something of its own.
             (self.is_package || is_below_package() == Some(true))
@@ -301,7 +301,7 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
                 Some(module) => module.split('.').any(is_test),
                 None => self.semantics.path().is_some_and(|path| {
                     let stem = path.file_stem().and_then(|stem| stem.to_str());
-                    let mut folders = path.iter().rev().skip(1).take(FOLDERS);
+                    let mut folders = path.iter().rev().skip(1).take(TEST_FOLDERS.count());
                     stem.is_some_and(is_test)
                         || folders.any(|folder| folder == "tests" || folder == "test")
                 }),

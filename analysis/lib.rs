@@ -16,5 +16,6 @@ pub mod facts;
 pub mod file;
 pub mod index;
 pub mod infer;
+pub mod limits;
 pub mod resolve;
 pub mod settings;

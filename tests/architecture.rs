@@ -1,5 +1,5 @@
 //! What keeps the house in order: arrows between the crates only go down, a pitfall imports no other one, names of
-//! packages stand in one place, and no file grows without end.
+//! packages and the limits of searches stand in one place each, and no file grows without end.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on must stop")]
 
@@ -277,7 +277,8 @@ fn answers_depend_on_their_input() {
 }
 
 /// The folders and files of the analysis, each of which may use those before it.
-const FLOORS: [&str; 8] = [
+const FLOORS: [&str; 9] = [
+    "limits",
     "settings",
     "facts",
     "index",
@@ -324,6 +325,88 @@ fn arrows_in_the_analysis_go_down() {
         }
     }
     assert!(left.is_empty(), "{left:?} go down now: drop them");
+}
+
+/// Numbers that say nothing of how far something is looked for: the file, what they say instead, and their names.
+const NO_LIMITS: [(&str, &str, &[&str]); 9] = [
+    (
+        "analysis/facts/value_flow/mod.rs",
+        "the form of a key",
+        &["TAIL"],
+    ),
+    (
+        "analysis/answers/intent.rs",
+        "how comments are read",
+        &["BEFORE", "FEW", "FIRST", "LINES_ABOVE"],
+    ),
+    (
+        "analysis/answers/indifference.rs",
+        "how comments are read",
+        &["BEFORE", "REACH", "REACH_BACK"],
+    ),
+    (
+        "codemods/cancellation/normal_end.rs",
+        "how comments are read",
+        &["REACH"],
+    ),
+    (
+        "codemods/context_managers/held_lock.rs",
+        "how comments are read",
+        &["SHORTEST"],
+    ),
+    (
+        "analysis/answers/endings/look.rs",
+        "how much of the code a message shows",
+        &["SHOWN"],
+    ),
+    (
+        "analysis/answers/evidence.rs",
+        "how much of the code a message shows",
+        &["QUOTED"],
+    ),
+    (
+        "codemods/blocking/exchanges.rs",
+        "how much of the code a message shows",
+        &["SHOWN"],
+    ),
+    (
+        "codemods/blocking/series.rs",
+        "what a series is",
+        &["SERIES"],
+    ),
+];
+
+/// The name of the constant that a line gives a number to that counts something.
+fn counted(line: &str) -> Option<&str> {
+    let (head, value) = line.split_once(" = ")?;
+    let (name, kind) = head.split_once("const ")?.1.split_once(": ")?;
+    let counts = ["u8", "u16", "u32", "u64", "usize", "i32", "i64", "isize"].contains(&kind);
+    (counts && value.starts_with(|first: char| first.is_ascii_digit())).then_some(name)
+}
+
+#[test]
+fn how_far_answers_are_looked_for_stands_in_one_place() {
+    let mut left: Vec<(&str, &str)> = NO_LIMITS
+        .iter()
+        .flat_map(|(file, _, names)| names.iter().map(move |name| (*file, *name)))
+        .collect();
+    for (path, text) in ["analysis", "codemods"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+    {
+        let path = path.strip_prefix(root()).expect("it is below");
+        let place = path.to_string_lossy().replace('\\', "/");
+        for name in code(&text).filter_map(counted) {
+            let known = left.iter().position(|one| *one == (&*place, name));
+            assert!(
+                known.is_some(),
+                "{place} has the number `{name}` of its own: where it says how far something is looked for, it is a \
+                 `Limit` in analysis/limits.rs"
+            );
+            known.map(|known| left.swap_remove(known));
+        }
+    }
+    assert!(left.is_empty(), "{left:?} are gone: drop them");
 }
 
 /// What names the type engine outside of the analysis and the engine.

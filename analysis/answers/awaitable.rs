@@ -9,7 +9,7 @@ use crate::facts::imports::{Import, for_each_import};
 use crate::file::ParsedFile;
 use crate::infer::callee_awaitability::returned_by;
 use crate::infer::types::Awaitability;
-use crate::resolve::definitions::BASES;
+use crate::limits::BASES;
 
 /// What is called at a node, or may be under another name.
 pub fn called_at<'a>(file: &'a ParsedFile<'_, '_>, node: AnyNodeRef<'a>) -> Vec<&'a Expr> {

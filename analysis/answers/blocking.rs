@@ -13,6 +13,7 @@ use crate::facts::spelling::Hints;
 use crate::file::ParsedFile;
 use crate::index::reach::Sought;
 use crate::infer::types::ClassOf;
+use crate::limits::{Limit, NAMES};
 use crate::resolve::bindings::Origin;
 
 /// What runs functions in threads, if a call is one of it.
@@ -247,16 +248,13 @@ fn has_argument(file: &ParsedFile<'_, '_>, call: &ast::ExprCall, written: &str) 
             Number::Float(float) => *float == 0.0 && value == "0",
             Number::Complex { .. } => false,
         },
-        other => has_flag(file, other, value, FLAGS),
+        other => has_flag(file, other, value, NAMES),
     })
 }
 
-/// How many names are followed, one behind the other, to what flags they stand for.
-const FLAGS: usize = 4;
-
 /// Whether a flag is among those that an expression joins with `|`, or may be.
-fn has_flag(file: &ParsedFile<'_, '_>, flags: &Expr, flag: &str, steps: usize) -> bool {
-    let Some(steps) = steps.checked_sub(1) else {
+fn has_flag(file: &ParsedFile<'_, '_>, flags: &Expr, flag: &str, steps: Limit) -> bool {
+    let Some(steps) = steps.less() else {
         return false;
     };
     let has = |flags: &Expr| has_flag(file, flags, flag, steps);

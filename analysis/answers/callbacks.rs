@@ -7,10 +7,8 @@ use ty_python_core::definition::DefinitionKind;
 
 use super::runners::packages_of_callee;
 use super::takes_coroutine::takes_coroutine;
+use crate::limits::CALLS;
 use crate::resolve::semantics::Semantics;
-
-/// How many calls and values are followed.
-const DEPTH: usize = 4;
 
 /// How a function is called by what takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +59,7 @@ fn caller_by(semantics: &Semantics<'_>, callee: &Expr) -> Option<Caller> {
 
 /// The packages that a callee may come from.
 fn packages(semantics: &Semantics<'_>, callee: &Expr) -> Vec<String> {
-    let found = packages_of_callee(semantics, callee, DEPTH);
+    let found = packages_of_callee(semantics, callee, CALLS);
     if !found.is_empty() {
         return found;
     }
@@ -80,7 +78,7 @@ fn packages(semantics: &Semantics<'_>, callee: &Expr) -> Vec<String> {
             && semantics.is_here(definition)
         {
             for decorator in &function.node(semantics.module()).decorator_list {
-                found.extend(packages_of_callee(semantics, called(decorator), DEPTH));
+                found.extend(packages_of_callee(semantics, called(decorator), CALLS));
             }
         }
     }

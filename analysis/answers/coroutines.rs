@@ -11,6 +11,7 @@ pub use super::endings::{Ending, cleans_up, lets_go, takes_away, undoes};
 use super::endings::Seen;
 use crate::file::ParsedFile;
 use crate::index::asked::Asked;
+use crate::limits::{ALIASES, Limit};
 use crate::resolve::semantics::Semantics;
 
 /// How the coroutine made by `call` ends.
@@ -93,15 +94,12 @@ pub fn members<'a>(
     found
 }
 
-/// How many names for one list are followed.
-const ALIASES: usize = 3;
-
 fn elements<'a>(
     file: &ParsedFile<'a, '_>,
     expr: &'a Expr,
     body: &'a [Stmt],
     found: &mut Vec<Member<'a>>,
-    depth: usize,
+    depth: Limit,
 ) {
     match expr {
         Expr::ListComp(ast::ExprListComp { elt, .. })
@@ -125,7 +123,7 @@ fn elements<'a>(
                 None => Member::Unseen,
             });
         }
-        Expr::Name(name) if depth > 0 => {
+        Expr::Name(name) if let Some(left) = depth.less() => {
             let mut list = BuiltList {
                 name: &name.id,
                 values: Vec::new(),
@@ -137,7 +135,7 @@ fn elements<'a>(
             }
             for value in list.values {
                 match value {
-                    Built::Elements(value) => elements(file, value, body, found, depth - 1),
+                    Built::Elements(value) => elements(file, value, body, found, left),
                     Built::Element(value) => found.push(member(file, value, body, depth)),
                 }
             }
@@ -150,13 +148,13 @@ fn member<'a>(
     file: &ParsedFile<'a, '_>,
     expr: &'a Expr,
     body: &'a [Stmt],
-    depth: usize,
+    depth: Limit,
 ) -> Member<'a> {
     let call = match expr {
         Expr::Call(call) => call,
-        Expr::Name(name) if depth > 0 => {
+        Expr::Name(name) if let Some(left) = depth.less() => {
             return match made_once(file, name, body) {
-                Some(value) => member(file, value, body, depth - 1),
+                Some(value) => member(file, value, body, left),
                 None => Member::Unseen,
             };
         }

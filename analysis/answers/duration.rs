@@ -3,25 +3,23 @@
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Number, Operator, Stmt};
 
+use crate::limits::{CALLS, Limit};
 use crate::resolve::bindings::Origin;
 use crate::resolve::semantics::Semantics;
 
 /// What is long, in seconds.
 const LONG: f64 = 10.0;
 
-/// How many calls are followed.
-const DEPTH: usize = 4;
-
 /// Functions that wait for as many seconds as they are given.
 const SLEEPS: [&str; 1] = ["asyncio.sleep"];
 
 /// Whether the coroutine that `call` makes plainly sleeps for long, at once or in many turns.
 pub fn takes_long(semantics: &Semantics<'_>, call: &ast::ExprCall) -> bool {
-    seconds(semantics, call, DEPTH) >= LONG
+    seconds(semantics, call, CALLS) >= LONG
 }
 
 /// How many seconds a call sleeps, as far as the code says so in numbers.
-fn seconds(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> f64 {
+fn seconds(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: Limit) -> f64 {
     if semantics.means(&call.func, &SLEEPS) {
         let seconds = call.arguments.args.first();
         return seconds
@@ -29,7 +27,7 @@ fn seconds(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> f64
             .unwrap_or(0.0);
     }
     let db = semantics.db();
-    let Some(depth) = depth.checked_sub(1) else {
+    let Some(depth) = depth.less() else {
         return 0.0;
     };
     let Some(function) = semantics.function_in_sight(&call.func) else {
@@ -50,8 +48,8 @@ fn seconds(semantics: &Semantics<'_>, call: &ast::ExprCall, depth: usize) -> f64
 }
 
 /// A number that the code says: as such, as a product or a sum, or by a name.
-fn number(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Option<f64> {
-    let depth = depth.checked_sub(1)?;
+fn number(semantics: &Semantics<'_>, expr: &Expr, depth: Limit) -> Option<f64> {
+    let depth = depth.less()?;
     match expr {
         Expr::NumberLiteral(literal) => match &literal.value {
             // What is larger is long as well.
@@ -79,7 +77,7 @@ fn number(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Option<f64> {
 /// Adds up what a function body sleeps.
 struct Sleeps<'s, 'db> {
     semantics: &'s Semantics<'db>,
-    depth: usize,
+    depth: Limit,
     /// How often the code runs, as far as loops over a `range` say so.
     turns: f64,
     total: f64,
@@ -119,7 +117,7 @@ impl Sleeps<'_, '_> {
         };
         let is_range = self.semantics.means(&call.func, &["builtins.range"]);
         match &*call.arguments.args {
-            [turns] if is_range => number(self.semantics, turns, DEPTH),
+            [turns] if is_range => number(self.semantics, turns, CALLS),
             _ => None,
         }
     }

@@ -8,10 +8,8 @@ use ty_python_core::definition::Definition;
 
 use crate::answers::runners::given;
 use crate::file::ParsedFile;
+use crate::limits::{CALLERS, Limit};
 use crate::resolve::bindings::Origin;
-
-/// How many functions are gone through that do nothing behind what they await.
-const CALLERS: usize = 3;
 
 /// Whether the code is where a program starts and ends: module-level code that awaits, or a coroutine that the project
 /// gives to a new event loop.
@@ -35,7 +33,7 @@ pub fn lives_as_long_as_loop(file: &ParsedFile<'_, '_>, function: &ast::StmtFunc
 fn is_last_of_loop(
     file: &ParsedFile<'_, '_>,
     function: &ast::StmtFunctionDef,
-    callers: usize,
+    callers: Limit,
 ) -> bool {
     let Some(of) = file.semantics.definition_of(function) else {
         return false;
@@ -56,7 +54,7 @@ fn is_last_of_loop(
     runs.visit_body(file.body());
     runs.mentions == 1
         && (runs.runs.found
-            || matches!((runs.last_of, callers.checked_sub(1)), (Some(caller), Some(callers))
+            || matches!((runs.last_of, callers.less()), (Some(caller), Some(callers))
                 if is_last_of_loop(file, caller, callers)))
 }
 

@@ -15,17 +15,12 @@ use crate::answers::awaitable::awaitability_of;
 use crate::file::ParsedFile;
 use crate::infer::origin::Origin;
 use crate::infer::types::{Awaitability, ClassOf};
+use crate::limits::{FACTS, NAMED_CALLERS};
 use crate::resolve::definitions::Function;
 use crate::resolve::look::Relied;
 
-/// How many facts are told about one piece of code.
-const MOST: usize = 8;
-
 /// How long code may be that is quoted, in characters.
 const QUOTED: usize = 60;
-
-/// How many callers are named.
-const CALLERS: usize = 4;
 
 /// One thing that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +53,7 @@ pub fn evidence(file: &ParsedFile<'_, '_>, range: TextRange) -> Vec<Evidence> {
                     .any(|other| other.assumptions.contains(assumption))
             };
             one.assumptions.retain(|assumption| !is_told(assumption));
-            if told.len() < MOST && told.iter().all(|other| other.fact != one.fact) {
+            if FACTS.has_room(told.len()) && told.iter().all(|other| other.fact != one.fact) {
                 told.push(one);
             }
         }
@@ -248,8 +243,12 @@ fn in_words(file: &ParsedFile<'_, '_>, origin: &Origin) -> String {
                     callers.push(caller);
                 }
             }
-            let more = if callers.len() > CALLERS { ", …" } else { "" };
-            callers.truncate(CALLERS);
+            let more = if NAMED_CALLERS.allows(callers.len()) {
+                ""
+            } else {
+                ", …"
+            };
+            callers.truncate(NAMED_CALLERS.count());
             format!(
                 "{which} `{function}` in this file {give} one (in {}{more})",
                 callers.join(", ")

@@ -4,11 +4,9 @@ use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::Expr;
 use ty_python_core::definition::Definition;
 
+use crate::limits::{EXCEPTIONS, Limit};
 use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
-
-/// How many classes above one are looked at.
-const DEPTH: usize = 12;
 
 /// Whether an expression names a class of exceptions: one that comes from `BaseException`, or, where it is not
 /// found, one that is called like one.
@@ -21,17 +19,16 @@ pub fn is_exception_class(semantics: &Semantics<'_>, class: &Expr) -> bool {
             .is_some_and(|name| name.ends_with("Error") || name.ends_with("Exception")),
         definitions => definitions
             .iter()
-            .all(|definition| is_exception(semantics, *definition, DEPTH)),
+            .all(|definition| is_exception(semantics, *definition, EXCEPTIONS)),
     }
 }
 
 fn is_exception<'db>(
     semantics: &Semantics<'db>,
     definition: Definition<'db>,
-    depth: usize,
+    depth: Limit,
 ) -> bool {
-    let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(semantics, definition))
-    else {
+    let (Some(depth), Some(class)) = (depth.less(), Class::of(semantics, definition)) else {
         return false;
     };
     class.node().name.as_str() == "BaseException"

@@ -6,20 +6,18 @@ use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::Definition;
 
 use crate::infer::callee_awaitability::returned_by;
+use crate::limits::{BASES, Limit, MAKERS};
 use crate::resolve::bindings::Origin;
-use crate::resolve::definitions::{BASES, Class};
+use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
-
-/// How many functions and variables are followed to where an object is made.
-const STEPS: usize = 5;
 
 /// Whether what `expr` stands for was made by the code at `around`, or by a function that it calls for just that.
 pub fn is_made_in(semantics: &Semantics<'_>, expr: &Expr, around: TextRange) -> bool {
-    is_made(semantics, expr, around, STEPS)
+    is_made(semantics, expr, around, MAKERS)
 }
 
-fn is_made(semantics: &Semantics<'_>, expr: &Expr, around: TextRange, steps: usize) -> bool {
-    let Some(steps) = steps.checked_sub(1) else {
+fn is_made(semantics: &Semantics<'_>, expr: &Expr, around: TextRange, steps: Limit) -> bool {
+    let Some(steps) = steps.less() else {
         return false;
     };
     match expr {
@@ -46,8 +44,8 @@ fn is_made(semantics: &Semantics<'_>, expr: &Expr, around: TextRange, steps: usi
 }
 
 /// Whether each call of a class makes another object, as far as its code and that of its bases tells.
-fn makes_new<'db>(semantics: &Semantics<'db>, class: Definition<'db>, depth: usize) -> bool {
-    let (Some(class), Some(depth)) = (Class::of(semantics, class), depth.checked_sub(1)) else {
+fn makes_new<'db>(semantics: &Semantics<'db>, class: Definition<'db>, depth: Limit) -> bool {
+    let (Some(class), Some(depth)) = (Class::of(semantics, class), depth.less()) else {
         return true;
     };
     let own = class.semantics();
@@ -78,7 +76,7 @@ fn gives_new(
     semantics: &Semantics<'_>,
     call: &ast::ExprCall,
     is_awaited: bool,
-    steps: usize,
+    steps: Limit,
 ) -> bool {
     let Some(function) = semantics.function(&call.func) else {
         return false;

@@ -7,6 +7,7 @@ use ruff_text_size::Ranged;
 use super::signature::{Argument, Signature};
 use super::takes_coroutine::{Position, spawns, takes_coroutine};
 use super::uses::{Use, use_of};
+use crate::limits::Limit;
 use crate::resolve::semantics::Semantics;
 use asyncfix_knowledge::libraries::HANDING_BACK;
 use asyncfix_knowledge::stdlib::is_stdlib;
@@ -18,9 +19,9 @@ pub fn awaits_parameter(
     semantics: &Semantics<'_>,
     call: &ast::ExprCall,
     argument: Argument<'_>,
-    calls: usize,
+    calls: Limit,
 ) -> Option<bool> {
-    let calls = calls.checked_sub(1)?;
+    let calls = calls.less()?;
     let signature = Signature::called(semantics, call)?;
     let function = signature.node(semantics.db())?;
     let parameter = signature.takes(function, argument)?;
@@ -59,7 +60,7 @@ fn is_left_open(body: &[Stmt]) -> bool {
 struct Uses<'s, 'db, 'a> {
     own: &'s Semantics<'db>,
     name: &'s str,
-    calls: usize,
+    calls: Limit,
     ancestors: Vec<AnyNodeRef<'a>>,
     awaits: bool,
     is_unclear: bool,

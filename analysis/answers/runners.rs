@@ -9,12 +9,10 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::Definition;
 
+use crate::limits::{CALLS, Limit};
 use crate::resolve::bindings::Origin;
 use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
-
-/// How many calls, values and base classes are followed.
-const DEPTH: usize = 4;
 
 /// What runs an event loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +58,7 @@ pub fn runner(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner>
         return of_its_own();
     }
     let packages = TABLE.of_packages.get(name)?;
-    let of = packages_of(semantics, &method.value, DEPTH);
+    let of = packages_of(semantics, &method.value, CALLS);
     if of.iter().any(|package| packages.contains(package)) {
         return of_its_own();
     }
@@ -87,13 +85,13 @@ pub(crate) fn given<'e>(semantics: &Semantics<'_>, call: &'e ast::ExprCall) -> O
 
 /// What runs an event loop when `call` is made, looking into what is called, and with what may run one.
 pub(super) fn reached(semantics: &Semantics<'_>, call: &ast::ExprCall) -> Option<Runner> {
-    reached_to(semantics, call, DEPTH, &mut FxHashSet::default())
+    reached_to(semantics, call, CALLS, &mut FxHashSet::default())
 }
 
 fn reached_to<'db>(
     semantics: &Semantics<'db>,
     call: &ast::ExprCall,
-    depth: usize,
+    depth: Limit,
     seen: &mut FxHashSet<Definition<'db>>,
 ) -> Option<Runner> {
     if let Some(known) = runner(semantics, call) {
@@ -107,7 +105,7 @@ fn reached_to<'db>(
     if let Some(function) = semantics.function_in_sight(&call.func)
         && let Some(node) = function.node(db)
     {
-        let depth = depth.checked_sub(1)?;
+        let depth = depth.less()?;
         if node.is_async || !seen.insert(function.definition()) {
             return None;
         }
@@ -159,7 +157,7 @@ pub(super) fn runs_alone(semantics: &Semantics<'_>, call: &ast::ExprCall) -> boo
             .of_packages
             .get(method.attr.as_str())
             .is_some_and(|packages| {
-                let of = packages_of(semantics, &method.value, DEPTH);
+                let of = packages_of(semantics, &method.value, CALLS);
                 of.iter().any(|package| packages.contains(package))
             })
     };
@@ -172,7 +170,7 @@ pub(super) fn runs_alone(semantics: &Semantics<'_>, call: &ast::ExprCall) -> boo
 /// Whether an object may have to do with an event loop: all that is known of it is that it is of no package that has
 /// none.
 pub(super) fn may_have_loop(semantics: &Semantics<'_>, object: &Expr) -> bool {
-    let of = packages_of(semantics, object, DEPTH);
+    let of = packages_of(semantics, object, CALLS);
     let has_none = |package: &String| {
         package != "asyncio" && is_stdlib(package)
             || package == "builtins"
@@ -184,7 +182,7 @@ pub(super) fn may_have_loop(semantics: &Semantics<'_>, object: &Expr) -> bool {
 /// Looks for the first call that runs an event loop, in the code of one function.
 struct Reached<'s, 'db> {
     semantics: &'s Semantics<'db>,
-    depth: usize,
+    depth: Limit,
     seen: &'s mut FxHashSet<Definition<'db>>,
     found: Option<Runner>,
 }
@@ -258,8 +256,8 @@ fn any_call(body: &[Stmt], is_it: impl FnMut(&ast::ExprCall) -> bool) -> bool {
 
 /// The top-level packages that an object may come from: those of its classes and of their bases, and those of the call
 /// that makes it. Empty where nothing is known.
-fn packages_of(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Vec<String> {
-    let Some(depth) = depth.checked_sub(1) else {
+fn packages_of(semantics: &Semantics<'_>, expr: &Expr, depth: Limit) -> Vec<String> {
+    let Some(depth) = depth.less() else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -301,7 +299,7 @@ fn packages_of(semantics: &Semantics<'_>, expr: &Expr, depth: usize) -> Vec<Stri
 pub(super) fn packages_of_callee(
     semantics: &Semantics<'_>,
     callee: &Expr,
-    depth: usize,
+    depth: Limit,
 ) -> Vec<String> {
     if let Some(path) = semantics.qualified_name(callee) {
         return vec![root(&path)];
@@ -316,11 +314,11 @@ pub(super) fn packages_of_callee(
 fn add_packages_of_class<'db>(
     semantics: &Semantics<'db>,
     class: Definition<'db>,
-    depth: usize,
+    depth: Limit,
     found: &mut Vec<String>,
 ) {
     found.push(root(&semantics.path_of_class(class)));
-    let Some((depth, class)) = depth.checked_sub(1).zip(Class::of(semantics, class)) else {
+    let Some((depth, class)) = depth.less().zip(Class::of(semantics, class)) else {
         return;
     };
     let own = class.semantics();

@@ -12,11 +12,9 @@ use ty_python_core::definition::Definition;
 use super::runners::{Runner, directly, runs_alone};
 use crate::file::ParsedFile;
 use crate::index::asked::Asked;
+use crate::limits::{CALLS, Limit};
 use crate::resolve::definitions::Function;
 use crate::resolve::semantics::Semantics;
-
-/// How many calls are followed.
-const DEPTH: usize = 4;
 
 /// Methods that are called when an object is made or entered.
 const MAKING: [&str; 3] = ["__new__", "__init__", "__enter__"];
@@ -44,7 +42,7 @@ pub fn breaks<'db>(
         semantics: &file.semantics,
         project: file.project,
         seen: &mut awaited.into_iter().collect(),
-        depth: DEPTH,
+        depth: CALLS,
         helper: None,
         is_of_project: true,
         elsewhere: Vec::new(),
@@ -96,7 +94,7 @@ struct Search<'s, 'p, 'db> {
     project: Asked<'p>,
     /// Functions that were looked into, or need not be.
     seen: &'s mut FxHashSet<Definition<'db>>,
-    depth: usize,
+    depth: Limit,
     /// The function that the code calls which leads here; `None` for its own.
     helper: Option<&'s str>,
     is_of_project: bool,
@@ -161,7 +159,7 @@ impl<'db> Search<'_, '_, 'db> {
         node: &ast::StmtFunctionDef,
         name: &str,
     ) {
-        let Some(depth) = self.depth.checked_sub(1) else {
+        let Some(depth) = self.depth.less() else {
             return;
         };
         let own = self.semantics.of_function(function);

@@ -16,6 +16,7 @@ use rustc_hash::FxHashSet;
 use crate::facts::key::{
     Key, alias_key, context_key, instance_key, iteration_key, name_key, property_key, taken_key,
 };
+use crate::limits::{PROTOCOLS, TABLE};
 
 /// What one file says of its names. Plain data: it outlives the tree.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,14 +33,10 @@ pub struct Outline {
     items: usize,
 }
 
-/// How many such statements make a file a table. The time that the type engine takes for one of them
-/// grows with the number of all.
-const TABLE: usize = 1000;
-
 impl Outline {
     /// Whether the file is a table: thousands of items, one statement each.
     pub fn is_table(&self) -> bool {
-        self.items > TABLE
+        !TABLE.allows(self.items)
     }
 
     /// The outline of a module.
@@ -56,9 +53,6 @@ impl Outline {
 
 /// What the attributes are that a class makes when it is asked for them.
 static MAKER: LazyLock<Key> = LazyLock::new(|| instance_key(name_key("__getattr__")));
-
-/// How many steps from an asynchronous iterator, or context manager, its other names are followed.
-const STEPS_TO_PROTOCOLS: usize = 2;
 
 /// The outlines of all files, linked: the names that may give something awaitable.
 #[derive(Debug, Default)]
@@ -124,7 +118,7 @@ impl AwaitableNames {
         // What is iterated over or entered is seldom far from where it is made, and every step brings
         // in names that are used for many other things.
         let mut last: Vec<Key> = self.names.iter().copied().collect();
-        for _ in 0..STEPS_TO_PROTOCOLS {
+        for _ in PROTOCOLS.rounds() {
             let mut found = Vec::new();
             for known in last {
                 for facet in [iteration_key, context_key] {

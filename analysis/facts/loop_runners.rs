@@ -1,12 +1,10 @@
 //! Plain functions that may run an event loop, by their names.
 
+use crate::limits::LOOP_RUNNERS;
 use asyncfix_syntax::queries::{last_name, own_calls};
 use ruff_python_ast::Stmt;
 use ruff_python_ast::name::Name;
 use rustc_hash::FxHashSet;
-
-/// How many functions are followed, one calling the next.
-pub const DEPTH: usize = 3;
 
 /// The names of plain functions, of a module or of one of its classes, that call something named like what runs a loop,
 /// or another one that does.
@@ -24,7 +22,7 @@ pub(crate) fn loop_runners(module: &[Stmt]) -> FxHashSet<Name> {
         })
         .collect();
     let mut found: FxHashSet<Name> = FxHashSet::default();
-    for _ in 0..DEPTH {
+    for _ in LOOP_RUNNERS.rounds() {
         let runs =
             |name: &&str| matches!(*name, "run" | "run_until_complete") || found.contains(*name);
         let more: Vec<Name> = functions

@@ -13,6 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::value_flow::Place;
 
+use crate::limits::ASKED_CLASSES;
+
 /// How a name gets its value.
 #[derive(Clone, Copy)]
 pub(crate) enum Binding<'a> {
@@ -490,9 +492,6 @@ pub(crate) fn literal_key(slice: &Expr) -> Option<&str> {
     }
 }
 
-/// How far behind what it asks about the classes of an `isinstance` are looked for, in bytes.
-const CLASSES: usize = 400;
-
 /// The classes that `isinstance` and its like ask for in a text, by the last names of their first
 /// arguments.
 fn narrowed_in(source: &str) -> FxHashMap<&str, Vec<&str>> {
@@ -504,18 +503,21 @@ fn narrowed_in(source: &str) -> FxHashMap<&str, Vec<&str>> {
             let end = rest.find(|c| !is_path(c)).unwrap_or(rest.len());
             let (value, after) = rest.split_at(end);
             let mut depth = 0_usize;
-            let end = after.bytes().take(CLASSES).position(|byte| match byte {
-                b'(' | b'[' => {
-                    depth += 1;
-                    false
-                }
-                b')' | b']' if depth > 0 => {
-                    depth -= 1;
-                    false
-                }
-                b')' => true,
-                _ => false,
-            });
+            let end = after
+                .bytes()
+                .take(ASKED_CLASSES.count())
+                .position(|byte| match byte {
+                    b'(' | b'[' => {
+                        depth += 1;
+                        false
+                    }
+                    b')' | b']' if depth > 0 => {
+                        depth -= 1;
+                        false
+                    }
+                    b')' => true,
+                    _ => false,
+                });
             let classes = end.and_then(|end| after.get(..end)).unwrap_or_default();
             let name = value.rsplit('.').next().unwrap_or_default();
             narrowed.entry(name).or_default().push(classes);

@@ -17,10 +17,8 @@ use smallvec::SmallVec;
 
 use crate::facts::imports::import_source;
 use crate::facts::loop_runners::loop_runners;
+use crate::limits::{Limit, NAMES};
 use crate::settings::Settings;
-
-/// How many assignments (`pause = time.sleep`) are followed to find what a name stands for.
-pub(crate) const ALIAS_DEPTH: usize = 4;
 
 /// What the names of a file may stand for, as far as imports and plain assignments tell, in any scope.
 #[derive(Default)]
@@ -160,7 +158,7 @@ impl Spellings {
 
     fn allows(&self, expr: &Expr, path: &str) -> bool {
         match expr {
-            Expr::Name(name) => self.allows_name(&name.id, path, ALIAS_DEPTH),
+            Expr::Name(name) => self.allows_name(&name.id, path, NAMES),
             Expr::Attribute(attribute) => above(path, &attribute.attr)
                 .is_some_and(|above| self.allows(&attribute.value, above)),
             Expr::Named(named) => self.allows(&named.value, path),
@@ -168,7 +166,7 @@ impl Spellings {
         }
     }
 
-    fn allows_name(&self, name: &str, path: &str, depth: usize) -> bool {
+    fn allows_name(&self, name: &str, path: &str, depth: Limit) -> bool {
         let mut bound = self.bound.get(name).into_iter().flatten();
         if path == name && self.lacks(name) {
             return true;
@@ -184,10 +182,8 @@ impl Spellings {
             }),
             Bound::Value(value) => {
                 let (root, attributes) = value.split_at(value.find('.').unwrap_or(value.len()));
-                depth > 0
-                    && path
-                        .strip_suffix(attributes)
-                        .is_some_and(|path| self.allows_name(root, path, depth - 1))
+                let rest = path.strip_suffix(attributes).zip(depth.less());
+                rest.is_some_and(|(path, depth)| self.allows_name(root, path, depth))
             }
         })
     }

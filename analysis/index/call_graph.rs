@@ -8,25 +8,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::file_users::FileUsers;
 use crate::facts::calls::{
-    Blocked, Bond, CONDITIONS, Callee, Calls, Class, ClassMember, Function, Need, SharedFile,
-    Target, bound, find, is_constructor,
+    Blocked, Bond, Callee, Calls, Class, ClassMember, Function, Need, SharedFile, Target, bound,
+    find, is_constructor,
 };
 use crate::facts::key::{Key, module_keys, name_key};
 use crate::facts::value_flow::Place;
 use crate::index::call_targets::{Found, is_at};
 use crate::index::needs::{Needed, Passing};
-
-/// How many names are followed to find out what an import means.
-pub(super) const STEPS: usize = 16;
-
-/// How many base classes up a method is looked for.
-pub(super) const BASES: usize = 8;
-
-/// How many calls a chain may have for the thread it would run in to be thought through.
-pub const DEPTH: usize = 16;
-
-/// From so many calls in coroutine functions on, a function that blocks is reported once, where it is defined.
-const MANY: usize = 20;
+use crate::limits::{BASES, CHAIN, CONDITIONS, CROWD, LINKED, Limit};
 
 /// A function of the project: its place among all of them.
 pub(super) type Id = u32;
@@ -104,9 +93,9 @@ pub struct Chain {
 impl Chain {
     /// Why the function cannot simply run in a thread, wherever it is called.
     pub fn limits(&self) -> Option<Bond> {
-        if self.names.len() > DEPTH {
+        if !CHAIN.allows(self.names.len()) {
             return Some(Bond::Tied(format!(
-                "the blocking call is {} calls away; asyncfix follows at most {DEPTH}",
+                "the blocking call is {} calls away; asyncfix follows at most {CHAIN}",
                 self.names.len() - 1
             )));
         }
@@ -127,7 +116,7 @@ impl Chain {
     /// Whether the function is reported once, where it is defined: it has many callers, and none of them can be
     /// fixed without a second look.
     pub fn is_crowded(&self) -> bool {
-        self.callers >= MANY && self.limits().is_some()
+        !CROWD.has_room(self.callers) && self.limits().is_some()
     }
 }
 
@@ -253,7 +242,7 @@ impl Graph {
         for (id, count) in self.of_all_files(Self::asked_in).into_iter().flatten() {
             *self.crowded.entry(id).or_default() += count as usize;
         }
-        self.crowded.retain(|_, count| *count >= MANY);
+        self.crowded.retain(|_, count| !CROWD.has_room(*count));
         self.crowded_names = self.last_names(self.crowded.keys());
         self.users = self.find_file_users();
     }
@@ -317,7 +306,7 @@ impl Graph {
                 links.tied.push((id, Reason::Tied(id)));
             }
             for (borrowed, at) in function.borrowed.iter().zip(0..) {
-                if self.bound(number, &borrowed.path, STEPS).is_some() {
+                if self.bound(number, &borrowed.path, LINKED).is_some() {
                     links.tied.push((id, Reason::Borrowed(id, at)));
                     break;
                 }
@@ -454,7 +443,7 @@ impl Graph {
                 let what = borrowed
                     .zip(self.place_of(id))
                     .and_then(|(borrowed, (_, file))| {
-                        let what = self.bound(file, &borrowed.path, STEPS)?;
+                        let what = self.bound(file, &borrowed.path, LINKED)?;
                         Some(bound::reason(&borrowed.written, what))
                     });
                 Bond::Tied(what.unwrap_or_default())
@@ -524,7 +513,7 @@ impl Graph {
         &self,
         class: ClassId,
         method: &str,
-        depth: usize,
+        depth: Limit,
     ) -> Result<impl Iterator<Item = Id> + use<>, String> {
         let mut found = Vec::new();
         let mut pending = vec![(class, depth)];
@@ -542,7 +531,7 @@ impl Graph {
                     Some(ClassMember::Other) => {
                         return Err(format!("no base class has a method `{method}`"));
                     }
-                    None if depth > 0 => pending.push((base, depth - 1)),
+                    None if let Some(depth) = depth.less() => pending.push((base, depth)),
                     None => {
                         return Err(format!(
                             "a base class of `{method}`'s class is unknown, and may require a sync method"
@@ -571,7 +560,7 @@ impl Graph {
     }
 
     fn follow_blocked(&mut self, mut pending: VecDeque<(Id, Next, usize)>, callers: &Callers) {
-        for allowed in 0..=CONDITIONS {
+        for allowed in 0..=CONDITIONS.count() {
             let mut left = VecDeque::new();
             while let Some((id, next, conditions)) = pending.pop_front() {
                 if conditions > allowed {
@@ -623,7 +612,7 @@ impl Graph {
     /// What the bases of the classes of one file are.
     fn bases_in(&self, number: u32) -> Vec<Box<[Option<ClassId>]>> {
         let classes = self.file(number).map(|file| file.classes.iter());
-        let base = |base: &Target| match self.target(number, base, STEPS) {
+        let base = |base: &Target| match self.target(number, base, LINKED) {
             Some(Found::Class(class)) => Some(class),
             _ => None,
         };
@@ -650,8 +639,8 @@ impl Graph {
         let mut overridden = Vec::new();
         let classes = self.file(number).map(|file| file.classes.iter().zip(0..));
         for (class, index) in classes.into_iter().flatten() {
-            let mut pending: Vec<(ClassId, usize)> = Vec::new();
-            let bases = |of: ClassId, depth: usize| {
+            let mut pending: Vec<(ClassId, Limit)> = Vec::new();
+            let bases = |of: ClassId, depth: Limit| {
                 let known = self.bases_of(of).iter().flatten();
                 known.map(move |base| (*base, depth))
             };
@@ -676,8 +665,8 @@ impl Graph {
                         overridden.push((method, own));
                     }
                 }
-                if depth > 0 {
-                    pending.extend(bases(of, depth - 1));
+                if let Some(depth) = depth.less() {
+                    pending.extend(bases(of, depth));
                 }
             }
         }

@@ -5,7 +5,8 @@ use rustc_hash::FxHashSet;
 
 use crate::facts::calls::{CONSTRUCTORS, Call, Callee, Calls, Path, Target, find};
 use crate::facts::key::{Key, module_keys, name_key};
-use crate::index::call_graph::{BASES, ClassId, Graph, Id, STEPS};
+use crate::index::call_graph::{ClassId, Graph, Id};
+use crate::limits::{BASES, LINKED, Limit};
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
@@ -23,14 +24,14 @@ pub(crate) fn is_at(file: &Calls, components: &[&str]) -> bool {
 impl Graph {
     pub(super) fn callee(&self, file: u32, callee: &Callee) -> Option<Id> {
         match callee {
-            Callee::Plain(target) => match self.target(file, target, STEPS)? {
+            Callee::Plain(target) => match self.target(file, target, LINKED)? {
                 Found::Function(id) => Some(id),
                 Found::Class(class) => CONSTRUCTORS
                     .iter()
                     .find_map(|name| self.method(class, name, BASES)),
                 Found::Module(_) => None,
             },
-            Callee::Method(class, name) => match self.target(file, class, STEPS)? {
+            Callee::Method(class, name) => match self.target(file, class, LINKED)? {
                 Found::Class(class) => self.method(class, name, BASES),
                 _ => None,
             },
@@ -41,13 +42,13 @@ impl Graph {
     pub(crate) fn is_harmless(&self, file: u32, call: &Call) -> bool {
         // `log.info(…)`, of a logger that another module made.
         if let Callee::Plain(Target::Import(path)) = &call.callee
-            && self.is_constant(file, path, STEPS)
+            && self.is_constant(file, path, LINKED)
         {
             return true;
         }
         // `log.info(…)`, of a logger that a function of another module gives.
         if let Callee::Method(target @ Target::Import(_), _) = &call.callee
-            && let Some(Found::Function(maker)) = self.target(file, target, STEPS)
+            && let Some(Found::Function(maker)) = self.target(file, target, LINKED)
         {
             return self
                 .function(maker)
@@ -55,7 +56,7 @@ impl Graph {
         }
         // A class without a constructor of its own, such as an exception.
         let class = match &call.callee {
-            Callee::Plain(target) => self.target(file, target, STEPS),
+            Callee::Plain(target) => self.target(file, target, LINKED),
             Callee::Method(..) => None,
         };
         let Some(Found::Class(class)) = class else {
@@ -67,9 +68,8 @@ impl Graph {
     }
 
     /// Whether a path leads to a method of what a module of the project makes for any thread to use.
-    fn is_constant(&self, from: u32, path: &Path, steps: usize) -> bool {
-        let Some((steps, components)) = steps.checked_sub(1).zip(self.components(from, path))
-        else {
+    fn is_constant(&self, from: u32, path: &Path, steps: Limit) -> bool {
+        let Some((steps, components)) = steps.less().zip(self.components(from, path)) else {
             return false;
         };
         // The longest name that is one of a module is that of the module: what stands behind it is in there.
@@ -102,11 +102,11 @@ impl Graph {
         }
     }
 
-    pub(super) fn method(&self, class: ClassId, name: &str, depth: usize) -> Option<Id> {
+    pub(super) fn method(&self, class: ClassId, name: &str, depth: Limit) -> Option<Id> {
         if let Some(member) = self.class(class)?.member(name) {
             return self.method_id(class.0, member);
         }
-        let depth = depth.checked_sub(1)?;
+        let depth = depth.less()?;
         for base in self.bases_of(class) {
             // Behind a base that is not known, anything may come.
             if let Some(method) = self.method((*base)?, name, depth) {
@@ -116,7 +116,7 @@ impl Graph {
         None
     }
 
-    pub(crate) fn target(&self, file: u32, target: &Target, steps: usize) -> Option<Found> {
+    pub(crate) fn target(&self, file: u32, target: &Target, steps: Limit) -> Option<Found> {
         self.target_behind(file, target, steps, &mut FxHashSet::default())
     }
 
@@ -126,13 +126,13 @@ impl Graph {
         &self,
         file: u32,
         target: &Target,
-        steps: usize,
+        steps: Limit,
         seen: &mut FxHashSet<(u32, Key)>,
     ) -> Option<Found> {
         match target {
             Target::Function(index) => Some(Found::Function(self.id(file, *index as usize))),
             Target::Class(index) => Some(Found::Class((file, *index))),
-            Target::Import(path) => self.import(file, path, steps.checked_sub(1)?, seen),
+            Target::Import(path) => self.import(file, path, steps.less()?, seen),
             Target::Unknown => None,
         }
     }
@@ -141,7 +141,7 @@ impl Graph {
         &self,
         from: u32,
         path: &Path,
-        steps: usize,
+        steps: Limit,
         seen: &mut FxHashSet<(u32, Key)>,
     ) -> Option<Found> {
         let is_relative = path.level > 0;
@@ -176,8 +176,8 @@ impl Graph {
     }
 
     /// What a name of another file stands for, where that belongs to the thread that made it.
-    pub(crate) fn bound(&self, from: u32, path: &Path, steps: usize) -> Option<&str> {
-        let steps = steps.checked_sub(1)?;
+    pub(crate) fn bound(&self, from: u32, path: &Path, steps: Limit) -> Option<&str> {
+        let steps = steps.less()?;
         let components = self.components(from, path)?;
         let (file, name) = (1..components.len()).rev().find_map(|split| {
             let (module, names) = components.split_at(split);
@@ -196,14 +196,14 @@ impl Graph {
         &self,
         file: u32,
         name: &str,
-        steps: usize,
+        steps: Limit,
         seen: &mut FxHashSet<(u32, Key)>,
     ) -> Option<Found> {
         let calls = self.file(file)?;
         if let Some(target) = find(&calls.names, name) {
             return self.target_behind(file, target, steps, seen);
         }
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         if calls.stars.is_empty() || !seen.insert((file, name_key(name))) {
             return None;
         }

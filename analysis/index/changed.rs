@@ -2,11 +2,12 @@
 
 use rustc_hash::FxHashSet;
 
-use super::call_graph::{BASES, ClassId, Graph, Id, Reason, STEPS};
+use super::call_graph::{ClassId, Graph, Id, Reason};
 use super::call_targets::Found;
 use crate::facts::calls::kept::Kept;
 use crate::facts::calls::{Callee, Path, Target, find};
 use crate::facts::name::Name;
+use crate::limits::{BASES, LINKED, Limit};
 
 /// The collections that are changed.
 #[derive(Debug, Default)]
@@ -84,12 +85,12 @@ impl Graph {
 
     /// The class that what a target makes or gives is an instance of.
     fn class_of_target(&self, file: u32, target: &Target) -> Option<ClassId> {
-        match self.target(file, target, STEPS)? {
+        match self.target(file, target, LINKED)? {
             Found::Class(class) => Some(class),
             Found::Function(id) => {
                 let (_, file) = self.place_of(id)?;
                 let gives = self.function(id)?.gives.as_ref()?;
-                match self.target(file, gives, STEPS)? {
+                match self.target(file, gives, LINKED)? {
                     Found::Class(class) => Some(class),
                     _ => None,
                 }
@@ -101,13 +102,13 @@ impl Graph {
     /// The function that a call leads to, also where it is a method of an object that another module has made.
     pub(super) fn called(&self, file: u32, callee: &Callee) -> Option<Id> {
         self.callee(file, callee).or_else(|| match callee {
-            Callee::Plain(Target::Import(path)) => self.method_of_instance(file, path, STEPS),
+            Callee::Plain(Target::Import(path)) => self.method_of_instance(file, path, LINKED),
             _ => None,
         })
     }
 
-    fn method_of_instance(&self, from: u32, path: &Path, steps: usize) -> Option<Id> {
-        let steps = steps.checked_sub(1)?;
+    fn method_of_instance(&self, from: u32, path: &Path, steps: Limit) -> Option<Id> {
+        let steps = steps.less()?;
         let (file, names) = self.in_module(from, path)?;
         let [name, method] = names[..] else {
             return None;
@@ -137,7 +138,7 @@ impl Graph {
                 Some(self.member(class, name))
             }
             Kept::Global(name) => Some(Place::Global(file, name.clone())),
-            Kept::Import(path) => self.place_of_path(file, path, STEPS),
+            Kept::Import(path) => self.place_of_path(file, path, LINKED),
         }
     }
 
@@ -146,8 +147,8 @@ impl Graph {
         Place::Member(owner, name.clone())
     }
 
-    fn place_of_path(&self, from: u32, path: &Path, steps: usize) -> Option<Place> {
-        let steps = steps.checked_sub(1)?;
+    fn place_of_path(&self, from: u32, path: &Path, steps: Limit) -> Option<Place> {
+        let steps = steps.less()?;
         let (file, names) = self.in_module(from, path)?;
         let (name, attributes) = names.split_first()?;
         let calls = self.file(file)?;

@@ -5,18 +5,13 @@ use std::fmt::Write as _;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::call_graph::{BASES, ClassId, Graph, Id, STEPS, last};
+use super::call_graph::{ClassId, Graph, Id, last};
 use crate::facts::calls::file_paths::{ANY, FilePath, GIVEN, Piece};
 use crate::facts::calls::{Calls, ClassMember, Path, Target, find};
 use crate::facts::key::{Key, name_key};
 use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
-
-/// How many functions hand a path on, one to the next.
-const DEPTH: usize = 3;
-
-/// How many functions are looked at to find the files that one of them leads to.
-const REACH: usize = 64;
+use crate::limits::{BASES, FILE_USERS, LINKED, Limit, PATHS_HANDED_ON};
 
 /// A part of a path, the same in every file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +173,7 @@ impl Graph {
         for (id, used) in self.in_all_files(|file| self.used_in(file)) {
             new.entry(id).or_default().push(used);
         }
-        for _ in 0..=DEPTH {
+        for _ in 0..=PATHS_HANDED_ON.count() {
             let given = new.iter().filter(|(_, used)| {
                 let mut used = used.iter();
                 used.any(|used| used.parameter().is_some())
@@ -236,7 +231,7 @@ impl Graph {
         for (index, function) in functions.into_iter().flatten().enumerate() {
             let id = self.id(number, index);
             for own in function.files.iter().flat_map(|files| &files.uses) {
-                if let Some(parts) = self.parts(number, &own.path, STEPS) {
+                if let Some(parts) = self.parts(number, &own.path, LINKED) {
                     let used = Used {
                         parts,
                         written: own.written.clone(),
@@ -275,7 +270,7 @@ impl Graph {
                     if !is_for {
                         continue;
                     }
-                    let Some(given) = self.parts(number, &handed.path, STEPS) else {
+                    let Some(given) = self.parts(number, &handed.path, LINKED) else {
                         continue;
                     };
                     let mut parts = Vec::new();
@@ -300,8 +295,8 @@ impl Graph {
     }
 
     /// What a path in a file is made of.
-    fn parts(&self, file: u32, path: &FilePath, steps: usize) -> Option<Vec<Part>> {
-        let steps = steps.checked_sub(1)?;
+    fn parts(&self, file: u32, path: &FilePath, steps: Limit) -> Option<Vec<Part>> {
+        let steps = steps.less()?;
         let mut parts = Vec::new();
         for piece in &path.0 {
             match piece {
@@ -318,8 +313,8 @@ impl Graph {
     }
 
     /// What a name of a file stands for, as a path.
-    fn global_path(&self, file: u32, name: &str, steps: usize) -> Option<Vec<Part>> {
-        let steps = steps.checked_sub(1)?;
+    fn global_path(&self, file: u32, name: &str, steps: Limit) -> Option<Vec<Part>> {
+        let steps = steps.less()?;
         let calls = self.file(file)?;
         if let Some(path) = find(&calls.paths, name)
             && let Some(parts) = self.parts(file, path, steps)
@@ -351,7 +346,7 @@ impl Graph {
     }
 
     /// What an import stands for, as a path.
-    fn imported_path(&self, from: u32, path: &Path, steps: usize) -> Option<Vec<Part>> {
+    fn imported_path(&self, from: u32, path: &Path, steps: Limit) -> Option<Vec<Part>> {
         let components = self.components(from, path)?;
         let found = (1..components.len()).rev().find_map(|split| {
             let (module, names) = components.split_at(split);
@@ -373,8 +368,8 @@ impl Graph {
     }
 
     /// What an attribute of the instances of a class stands for, as a path.
-    fn member_path(&self, class: ClassId, name: &str, steps: usize) -> Option<Vec<Part>> {
-        let steps = steps.checked_sub(1)?;
+    fn member_path(&self, class: ClassId, name: &str, steps: Limit) -> Option<Vec<Part>> {
+        let steps = steps.less()?;
         let owner = self.owner_of(class, name, BASES).unwrap_or(class);
         if let Some(path) = find(&self.class(owner)?.paths, name)
             && let Some(parts) = self.parts(owner.0, path, steps)
@@ -388,11 +383,11 @@ impl Graph {
     }
 
     /// The class that has an attribute of this name, of a class and its bases.
-    pub(super) fn owner_of(&self, class: ClassId, name: &str, depth: usize) -> Option<ClassId> {
+    pub(super) fn owner_of(&self, class: ClassId, name: &str, depth: Limit) -> Option<ClassId> {
         if let Some(ClassMember::Other) = self.class(class)?.member(name) {
             return Some(class);
         }
-        let depth = depth.checked_sub(1)?;
+        let depth = depth.less()?;
         let mut bases = self.bases_of(class).iter().flatten();
         bases.find_map(|base| self.owner_of(*base, name, depth))
     }
@@ -512,7 +507,7 @@ impl Graph {
         let mut reached = vec![first];
         let mut at = 0;
         while let Some(id) = reached.get(at).copied()
-            && at < REACH
+            && FILE_USERS.has_room(at)
         {
             at += 1;
             let (Some(function), Some(file)) = (self.function(id), self.file_of(id)) else {

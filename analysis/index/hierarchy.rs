@@ -8,12 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::reach::Linked;
 use crate::facts::key::{Key, name_key};
 use crate::facts::value_flow::{Class, Function, Member, Node, Step, Traces};
-
-/// How many of the plain methods of subclasses are asked what they give.
-const SEARCHES: usize = 64;
-
-/// How many names and imports are followed to a decorator, one behind the other.
-const LINKS: usize = 5;
+use crate::limits::{DECORATORS, Limit, OVERRIDES};
 
 /// What a subclass has in the place of a coroutine function or an asynchronous generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,10 +127,10 @@ impl Linked {
             let members = class.members(name);
             members.map(move |member| (*number, &*class.label, member))
         });
-        let mut left = SEARCHES;
+        let mut asked = 0;
         let mut is_open = |number: u32, function: &Function| {
-            left = left.saturating_sub(1);
-            left == 0 || self.gives(number, function.gives)
+            asked += 1;
+            !OVERRIDES.has_room(asked) || self.gives(number, function.gives)
         };
         let overrides = members.filter_map(|(number, class, member)| {
             let Member::Method(id) = member else {
@@ -188,7 +183,7 @@ impl Linked {
             .filter_map(|name| self.classes.replaced.get(&(*name, method)))
             .flatten();
         let kinds = values.map(|(number, node)| {
-            let functions = self.functions_behind(*number, *node, LINKS);
+            let functions = self.functions_behind(*number, *node, DECORATORS);
             let all = |is_one: &dyn Fn(&Function) -> bool| {
                 !functions.is_empty() && functions.iter().all(|(_, function)| is_one(function))
             };
@@ -205,17 +200,16 @@ impl Linked {
 
     /// Whether a function has a decorator in sight that gives another function, and nothing asynchronous.
     fn is_made_plain(&self, number: u32, function: &Function) -> bool {
-        let decorators = self.functions_behind(number, function.decorators, LINKS);
+        let decorators = self.functions_behind(number, function.decorators, DECORATORS);
         decorators.into_iter().any(|(number, decorator)| {
-            let made = self.functions_behind(number, decorator.gives, LINKS);
+            let made = self.functions_behind(number, decorator.gives, DECORATORS);
             !made.is_empty() && !self.gives(number, decorator.gives)
         })
     }
 
     /// The functions in sight that a node stands for, behind the numbers of their files.
-    fn functions_behind(&self, number: u32, node: Node, links: usize) -> Vec<(u32, &Function)> {
-        let (Some(links), Some(file)) = (links.checked_sub(1), self.files.get(number as usize))
-        else {
+    fn functions_behind(&self, number: u32, node: Node, links: Limit) -> Vec<(u32, &Function)> {
+        let (Some(links), Some(file)) = (links.less(), self.files.get(number as usize)) else {
             return Vec::new();
         };
         let behind = |node: Option<&Node>, number: u32| {
@@ -257,7 +251,7 @@ impl Linked {
     }
 
     /// The functions in sight that a dotted path names.
-    fn functions_at(&self, path: &[Key], links: usize) -> Vec<(u32, &Function)> {
+    fn functions_at(&self, path: &[Key], links: Limit) -> Vec<(u32, &Function)> {
         let Some((name, module)) = path.split_last() else {
             return Vec::new();
         };

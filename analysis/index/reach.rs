@@ -11,12 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::hierarchy::Classes;
 use crate::facts::key::{Key, as_property, context_key, iteration_key, module_keys, name_key};
 use crate::facts::value_flow::{Function, ImportPath, Member, Node, Origin, Step, Traces};
-
-/// How many steps are taken; what needs more may be anything.
-const STEPS: usize = 20_000;
-
-/// How often a member's own value is followed to find out what calling it gives.
-const DEPTH: usize = 4;
+use crate::limits::{ATTRIBUTES, CALLED, Limit, SEARCH};
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -129,7 +124,7 @@ impl Linked {
         sought: Sought,
     ) -> bool {
         let file = u32::try_from(file).unwrap_or(u32::MAX);
-        let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, DEPTH);
+        let mut search = Search::new(self, own.map(|traces| (file, traces)), sought, CALLED);
         search.follow(file, node, &[], true);
         search.run()
     }
@@ -214,7 +209,7 @@ impl Linked {
 
     /// Whether something awaitable may be among what a node of the file with this number is made of.
     pub(super) fn gives(&self, number: u32, node: Node) -> bool {
-        Search::new(self, None, Sought::Called, DEPTH).gives(number, node)
+        Search::new(self, None, Sought::Called, CALLED).gives(number, node)
     }
 
     /// The files that a module's name may mean.
@@ -345,11 +340,11 @@ struct Search<'p> {
     linked: &'p Linked,
     own: Option<(u32, &'p Traces)>,
     sought: Sought,
-    depth: usize,
+    depth: Limit,
     /// Whether what is called has no name of its own, so that all it is made of counts.
     is_value: bool,
     seen: Seen,
-    left: usize,
+    left: Limit,
     is_found: bool,
 }
 
@@ -358,7 +353,7 @@ impl<'p> Search<'p> {
         linked: &'p Linked,
         own: Option<(u32, &'p Traces)>,
         sought: Sought,
-        depth: usize,
+        depth: Limit,
     ) -> Self {
         Self {
             linked,
@@ -367,7 +362,7 @@ impl<'p> Search<'p> {
             depth,
             is_value: false,
             seen: Seen::default(),
-            left: STEPS,
+            left: SEARCH,
             is_found: false,
         }
     }
@@ -394,7 +389,7 @@ impl<'p> Search<'p> {
                 return true;
             };
             for step in traces.steps(node) {
-                let Some(left) = self.left.checked_sub(1) else {
+                let Some(left) = self.left.less() else {
                     return true;
                 };
                 self.left = left;
@@ -505,7 +500,7 @@ impl<'p> Search<'p> {
                 };
                 if traces.names.contains_key(name) || !traces.stars.is_empty() {
                     is_seen = true;
-                    let rest = rest.split_at(rest.len().min(CHAIN)).0;
+                    let rest = rest.split_at(rest.len().min(ATTRIBUTES.count())).0;
                     self.name(*file, traces, *name, rest, is_direct);
                 }
             }
@@ -686,7 +681,7 @@ impl<'p> Search<'p> {
 
     /// Whether something awaitable may be among what a node is made of.
     fn gives(&self, file: u32, node: Node) -> bool {
-        let Some(depth) = self.depth.checked_sub(1) else {
+        let Some(depth) = self.depth.less() else {
             return true;
         };
         // Only what is reached itself counts, whatever its name.
@@ -718,13 +713,15 @@ impl<'p> Search<'p> {
     }
 }
 
-/// How many attributes of a module are followed, one behind the other.
-const CHAIN: usize = 5;
-
 fn joined(first: &[Key], second: &[Key]) -> Vec<Key> {
     match first {
         // Some attributes, of something that is no module.
         [0, ..] => vec![0],
-        _ => first.iter().chain(second).take(CHAIN).copied().collect(),
+        _ => first
+            .iter()
+            .chain(second)
+            .take(ATTRIBUTES.count())
+            .copied()
+            .collect(),
     }
 }

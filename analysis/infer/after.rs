@@ -10,8 +10,9 @@ use ty_python_core::definition::Definition;
 use super::literal_class;
 use crate::infer::callee_awaitability::returned_by;
 use crate::infer::types::Awaitability;
+use crate::limits::{BASES, Limit};
 use crate::resolve::bindings::Origin;
-use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
 
 /// Something that stands behind an expression.
@@ -115,9 +116,9 @@ impl<'db> Semantics<'db> {
         &self,
         annotation: &Expr,
         trailers: &[Trailer<'_>],
-        depth: usize,
+        depth: Limit,
     ) -> Awaitability {
-        let Some(depth) = depth.checked_sub(1) else {
+        let Some(depth) = depth.less() else {
             return Awaitability::Unknown;
         };
         let annotation = self.without_none(annotation);

@@ -5,9 +5,9 @@ use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
 use super::collections::Part;
-use super::{IMPORTS, STEPS};
 use crate::infer::types::Awaitability;
-use crate::resolve::definitions::{BASES, Class};
+use crate::limits::{BASES, IMPORTS, Limit, STEPS};
+use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
 
 pub(super) const CALLABLES: [&str; 2] = ["typing.Callable", "collections.abc.Callable"];
@@ -17,10 +17,10 @@ impl<'db> Semantics<'db> {
     pub(super) fn annotated<T>(
         &self,
         expr: &Expr,
-        steps: usize,
+        steps: Limit,
         tell: &dyn Fn(&Self, &Expr) -> Option<T>,
     ) -> Option<T> {
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         match expr {
             Expr::Name(name) => {
                 if let Some(annotation) = self.annotation_declared(name) {
@@ -83,7 +83,7 @@ impl<'db> Semantics<'db> {
         &self,
         call: &ast::ExprCall,
         is_awaited: bool,
-        steps: usize,
+        steps: Limit,
         tell: &dyn Fn(&Self, &Expr) -> Option<T>,
     ) -> Option<T> {
         if let Some(function) = self.function_in_sight(&call.func) {

@@ -9,13 +9,11 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHashSet;
 use ty_python_core::definition::{Definition, DefinitionKind};
 
-use crate::resolve::definitions::{BASES, Class};
+use crate::limits::{BASES, Limit, NAMES};
+use crate::resolve::definitions::Class;
 use crate::resolve::look::Named;
 pub use crate::resolve::look::Relied;
 use crate::resolve::semantics::Semantics;
-
-/// How many variables are followed, one behind the other.
-const STEPS: usize = 4;
 
 /// The methods of asynchronous generators.
 const OF_GENERATORS: [&str; 3] = ["aclose", "asend", "athrow"];
@@ -96,8 +94,8 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether a class, or one above it, has an annotation for an attribute.
-    pub(super) fn is_annotated(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
+    pub(super) fn is_annotated(&self, class: Definition<'db>, name: &str, depth: Limit) -> bool {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, class)) else {
             return false;
         };
         class.told(name).annotation.is_some()
@@ -111,7 +109,7 @@ impl<'db> Semantics<'db> {
 /// Looks through an expression, and the values behind its variables.
 struct Way<'s, 'db> {
     own: &'s Semantics<'db>,
-    steps: usize,
+    steps: Limit,
     /// Whether the arguments of calls make no difference.
     skips_arguments: bool,
 }
@@ -120,7 +118,7 @@ impl<'s, 'db> Way<'s, 'db> {
     fn of(own: &'s Semantics<'db>) -> Self {
         Self {
             own,
-            steps: STEPS,
+            steps: NAMES,
             skips_arguments: false,
         }
     }
@@ -146,7 +144,8 @@ impl<'s, 'db> Way<'s, 'db> {
 
     fn name(&mut self, name: &ast::ExprName) {
         let own = self.own;
-        let Some(steps) = self.steps.checked_sub(1) else {
+        let before = self.steps;
+        let Some(steps) = before.less() else {
             return;
         };
         self.steps = steps;
@@ -168,7 +167,7 @@ impl<'s, 'db> Way<'s, 'db> {
                 self.visit_expr(value);
             }
         }
-        self.steps += 1;
+        self.steps = before;
     }
 }
 

@@ -7,18 +7,11 @@
 //! names do not count at all. So what is counted here is, for one name at a time, the alternatives
 //! multiplied and the conditions added, the way the engine combines them.
 
+use crate::limits::{ALTERNATIVES, CONDITIONS_ON_NAME};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_stmt};
 use ruff_python_ast::{self as ast, AnyNodeRef, BoolOp, Expr, Stmt, UnaryOp};
 use rustc_hash::FxHashMap;
 use ty_python_core::place::{PlaceExpr, PlaceTable, ScopedPlaceId};
-
-/// How many alternatives there may be for one name. Each step compares each with each, and where they
-/// are classes, the engine builds a type of every combination.
-const ALTERNATIVES: u32 = 128;
-
-/// How many conditions may ask about one name: where it is bound again in between, each binding
-/// carries on with those before it.
-const CONDITIONS: u32 = 60;
 
 /// Whether the conditions in `body`, the code of the scope with the table `places`, are too many for
 /// the type engine to be asked about anything there.
@@ -28,21 +21,20 @@ pub(crate) fn is_endless(body: &[Stmt], places: &PlaceTable) -> bool {
         work: FxHashMap::default(),
     };
     search.visit_body(body);
-    search
-        .work
-        .values()
-        .any(|work| work.alternatives > ALTERNATIVES || work.conditions > CONDITIONS)
+    search.work.values().any(|work| {
+        !ALTERNATIVES.allows(work.alternatives) || !CONDITIONS_ON_NAME.allows(work.conditions)
+    })
 }
 
 /// What the conditions on one name amount to.
 #[derive(Clone, Copy)]
 struct Work {
-    alternatives: u32,
-    conditions: u32,
+    alternatives: usize,
+    conditions: usize,
 }
 
 /// How many alternatives a condition leaves for each name that it is about.
-type Alternatives = FxHashMap<ScopedPlaceId, u32>;
+type Alternatives = FxHashMap<ScopedPlaceId, usize>;
 
 /// The alternatives where a condition holds, and where it does not.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinition
 
 use crate::facts::spelling::Explained;
 use crate::infer::types::Awaitability;
+use crate::limits::{BODIES, Limit};
 use crate::resolve::bindings::Origin;
 use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
@@ -30,9 +31,6 @@ const OPEN: [&str; 4] = [
     "typing.Any",
     "typing_extensions.Any",
 ];
-
-/// How many functions without annotations are looked into, one behind the other.
-const BODIES: usize = 3;
 
 impl Semantics<'_> {
     /// What awaiting the value of a call would mean, where that needs no types. `None` where the
@@ -475,8 +473,8 @@ impl Semantics<'_> {
         self.awaitability_of_returned(call, BODIES)
     }
 
-    fn awaitability_of_returned(&self, call: &ast::ExprCall, depth: usize) -> Awaitability {
-        let Some(depth) = depth.checked_sub(1) else {
+    fn awaitability_of_returned(&self, call: &ast::ExprCall, depth: Limit) -> Awaitability {
+        let Some(depth) = depth.less() else {
             return Awaitability::Unknown;
         };
         if let Expr::Attribute(method) = &*call.func

@@ -15,17 +15,11 @@ use ty_python_core::ProgramFile;
 use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
-use super::STEPS;
 use crate::facts::key::{Key, name_key};
 use crate::facts::scopes::place_of;
+use crate::limits::{ABOVE, GIVING_CALLS, Limit, STEPS};
 use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
-
-/// How many calls are looked at: what each gives may be what another parameter is given.
-const CALLS: usize = 8;
-
-/// How many classes are looked at for one that a library knows.
-const CLASSES: usize = 32;
 
 /// The calls of a file, by the keys of the last names of what they call.
 #[derive(Debug, Default)]
@@ -100,7 +94,7 @@ impl<'db> Semantics<'db> {
         &self,
         definition: Definition<'db>,
         parameter: &ast::ParameterWithDefault,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         if parameter.annotation().is_some() {
             return None;
@@ -177,7 +171,7 @@ impl<'db> Semantics<'db> {
             return None;
         }
         let candidates = callers.calls.get(&key)?;
-        if candidates.len() > CALLS {
+        if !GIVING_CALLS.allows(candidates.len()) {
             return None;
         }
         let mut calls = Vec::new();
@@ -201,7 +195,7 @@ impl<'db> Semantics<'db> {
         &self,
         definition: Definition<'db>,
         parameter: &ast::ParameterWithDefault,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let scope = definition.file_scope(self.db());
         let function = self.index().scope(scope).node().as_function()?;
@@ -227,7 +221,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether a decorator is one of those of a handler.
-    fn is_of_handler(&self, decorator: &Expr, handler: &Handler, steps: usize) -> bool {
+    fn is_of_handler(&self, decorator: &Expr, handler: &Handler, steps: Limit) -> bool {
         let functions: Vec<&str> = handler.functions.iter().map(String::as_str).collect();
         if self.means(decorator, &functions) {
             return true;
@@ -244,7 +238,7 @@ impl<'db> Semantics<'db> {
         let mut seen = FxHashSet::default();
         let mut pending = vec![class];
         while let Some(class) = pending.pop() {
-            if !seen.insert(class) || seen.len() > CLASSES {
+            if !seen.insert(class) || !ABOVE.allows(seen.len()) {
                 continue;
             }
             if paths.contains(&self.path_of_class(class)) {

@@ -6,15 +6,12 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::NodeWithScopeRef;
 
-use super::STEPS;
 use super::attribute_facts::Told;
 use crate::facts::calls::CONSTRUCTORS;
-use crate::resolve::definitions::{BASES, Class, Function};
+use crate::limits::{BASES, Limit, STEPS, VALUES};
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
 use crate::resolve::versions;
-
-/// How many values of an attribute are looked at: each of them may be made of such an attribute.
-const VALUES: usize = 4;
 
 impl<'db> Semantics<'db> {
     /// What `tell` makes of what a class says of an attribute of its instances, or the nearest of its
@@ -52,10 +49,10 @@ impl<'db> Semantics<'db> {
         &self,
         class: Definition<'db>,
         name: &str,
-        depth: usize,
+        depth: Limit,
         tell: &dyn Fn(&Self, &Told<&Expr>) -> Option<T>,
     ) -> Option<T> {
-        let depth = depth.checked_sub(1)?;
+        let depth = depth.less()?;
         let class = Class::of(self, class)?;
         let own = &class.own;
         let mut told = class.told(name);
@@ -99,7 +96,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn class_of_told(
         &self,
         told: &Told<&Expr>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         if let (None, None, [(value, place)]) =
             (told.annotation, told.returned, told.parts.as_slice())
@@ -114,7 +111,7 @@ impl<'db> Semantics<'db> {
                 self.note_way(value);
                 Some(class)
             }),
-            (None, [first, others @ ..]) if others.len() < VALUES => {
+            (None, [first, others @ ..]) if VALUES.has_room(others.len()) => {
                 let found = self.class_to(first, steps)?;
                 let mut others = others.iter();
                 others
@@ -177,8 +174,8 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether a class, or one above it, has an attribute of this name, or may have it.
-    pub(super) fn speaks_of(&self, definition: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, definition)) else {
+    pub(super) fn speaks_of(&self, definition: Definition<'db>, name: &str, depth: Limit) -> bool {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, definition)) else {
             return true;
         };
         self.says_something(definition, name)
@@ -189,8 +186,8 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether neither a class nor one above it says anything of an attribute, as far as these are there to ask.
-    fn is_silent(&self, definition: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, definition)) else {
+    fn is_silent(&self, definition: Definition<'db>, name: &str, depth: Limit) -> bool {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, definition)) else {
             return false;
         };
         let mut told = class.told(name);
@@ -205,8 +202,8 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether calling a class gives an instance of it: no class above it has a say in that.
-    pub(super) fn makes_instances(&self, class: Definition<'db>, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
+    pub(super) fn makes_instances(&self, class: Definition<'db>, depth: Limit) -> bool {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, class)) else {
             return false;
         };
         let (own, node) = (&class.own, class.node());
@@ -282,9 +279,9 @@ impl<'db> Semantics<'db> {
         &self,
         class: Definition<'db>,
         name: &str,
-        depth: usize,
+        depth: Limit,
     ) -> Option<Definition<'db>> {
-        let depth = depth.checked_sub(1)?;
+        let depth = depth.less()?;
         let class = Class::of(self, class)?;
         if let Some(method) = class.own_method(name)? {
             return Some(method);
@@ -369,8 +366,8 @@ impl<'db> Class<'db> {
 
     /// The classes above this one, in the order in which a method is looked for (Python documentation, "The
     /// Python 2.3 Method Resolution Order"), where all of them are in sight.
-    pub(super) fn resolution_order(&self, depth: usize) -> Option<Vec<Definition<'db>>> {
-        let depth = depth.checked_sub(1)?;
+    pub(super) fn resolution_order(&self, depth: Limit) -> Option<Vec<Definition<'db>>> {
+        let depth = depth.less()?;
         let bases = self.bases().map(|base| self.own.base_in_sight(base));
         let bases = bases.collect::<Option<Vec<_>>>()?;
         let mut lists = Vec::new();
@@ -440,7 +437,7 @@ impl Class<'_> {
         };
         own.look_again(classes).is_some_and(|(known, above)| {
             let mut below = vec![known];
-            for _ in 0..BASES {
+            for _ in BASES.rounds() {
                 if below.contains(&above) {
                     return true;
                 }
@@ -487,7 +484,7 @@ impl Class<'_> {
     }
 
     /// Whether no base says more of an attribute, as far as the bases are there to ask.
-    pub(super) fn says_alone(&self, name: &str, depth: usize) -> bool {
+    pub(super) fn says_alone(&self, name: &str, depth: Limit) -> bool {
         self.bases().all(|base| match self.own.base_in_sight(base) {
             Some(base) => self.own.is_silent(base, name, depth),
             None => self.own.is_not_there(base),

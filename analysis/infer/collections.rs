@@ -4,6 +4,7 @@ use asyncfix_knowledge::collections::TABLE;
 use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
+use crate::limits::Limit;
 use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
 
@@ -39,7 +40,7 @@ impl<'db> Semantics<'db> {
         &self,
         expr: &Expr,
         part: Part,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         self.part(expr, part, steps, &|own, held| own.class_of_instance(held?))
             .or_else(|| self.class_in_brackets_before(expr, part, steps))
@@ -50,7 +51,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn class_looked_up(
         &self,
         call: &ast::ExprCall,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let method = call.func.as_attribute_expr()?;
         let is_one = is_lookup(&method.attr)
@@ -69,7 +70,7 @@ impl<'db> Semantics<'db> {
         &self,
         expr: &Expr,
         part: Part,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let (attribute, is_awaited) = match expr {
             Expr::Attribute(attribute) => (attribute, false),
@@ -80,7 +81,7 @@ impl<'db> Semantics<'db> {
             }
             Expr::Name(name) => {
                 let value = self.value_behind(name)?;
-                return self.class_in_brackets_before(value, part, steps.checked_sub(1)?);
+                return self.class_in_brackets_before(value, part, steps.less()?);
             }
             _ => return None,
         };
@@ -107,7 +108,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class in the brackets of the class of a value.
-    fn class_given(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+    fn class_given(&self, expr: &Expr, steps: Limit) -> Option<Definition<'db>> {
         let given = |own: &Self, annotation: &Expr| match own.without_none(annotation) {
             Expr::Subscript(generic) if !generic.slice.is_tuple_expr() => {
                 own.class_of_instance(&generic.slice)
@@ -124,8 +125,8 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class of what a comprehension makes a list, or a dictionary, of.
-    fn class_of_made(&self, expr: &Expr, part: Part, steps: usize) -> Option<Definition<'db>> {
-        let steps = steps.checked_sub(1)?;
+    fn class_of_made(&self, expr: &Expr, part: Part, steps: Limit) -> Option<Definition<'db>> {
+        let steps = steps.less()?;
         match (expr, part) {
             (Expr::ListComp(list), Part::Item | Part::Value) => self.class_to(&list.elt, steps),
             (Expr::DictComp(dict), Part::Value) => self.class_to(&dict.value, steps),
@@ -157,7 +158,7 @@ impl<'db> Semantics<'db> {
         &self,
         expr: &Expr,
         part: Part,
-        steps: usize,
+        steps: Limit,
         tell: &dyn Fn(&Self, Option<&Expr>) -> Option<T>,
     ) -> Option<T> {
         match expr {
@@ -165,31 +166,26 @@ impl<'db> Semantics<'db> {
                 (Expr::Attribute(method), [])
                     if method.attr.as_str() == "values" && part == Part::Item =>
                 {
-                    return self.part(&method.value, Part::Value, steps.checked_sub(1)?, tell);
+                    return self.part(&method.value, Part::Value, steps.less()?, tell);
                 }
                 (Expr::Name(_), [given])
                     if part != Part::Value && self.is_one_of(&call.func, &TABLE.copies) =>
                 {
-                    return self.part(given, part, steps.checked_sub(1)?, tell);
+                    return self.part(given, part, steps.less()?, tell);
                 }
                 // `self.jobs.get(name, [])`: what is empty holds nothing else.
                 (Expr::Attribute(method), [_, default])
                     if is_lookup(&method.attr) && is_empty(default) =>
                 {
-                    return self.part(
-                        &method.value,
-                        Part::Value,
-                        steps.checked_sub(1)?,
-                        &|own, held| own.in_brackets(held?, part, tell),
-                    );
+                    return self.part(&method.value, Part::Value, steps.less()?, &|own, held| {
+                        own.in_brackets(held?, part, tell)
+                    });
                 }
                 (Expr::Attribute(method), [_]) if is_lookup(&method.attr) => {
-                    let known = self.part(
-                        &method.value,
-                        Part::Value,
-                        steps.checked_sub(1)?,
-                        &|own, held| own.in_brackets(held?, part, tell),
-                    );
+                    let known =
+                        self.part(&method.value, Part::Value, steps.less()?, &|own, held| {
+                            own.in_brackets(held?, part, tell)
+                        });
                     if known.is_some() {
                         return known;
                     }
@@ -201,12 +197,11 @@ impl<'db> Semantics<'db> {
                 let [held, empty] = either.values.as_slice() else {
                     return None;
                 };
-                return is_empty(empty)
-                    .then(|| self.part(held, part, steps.checked_sub(1)?, tell))?;
+                return is_empty(empty).then(|| self.part(held, part, steps.less()?, tell))?;
             }
             // `self.jobs = list(jobs)`
             Expr::Attribute(attribute) => {
-                let steps = steps.checked_sub(1)?;
+                let steps = steps.less()?;
                 let made = self.class_with(attribute, steps).and_then(|class| {
                     self.told_by_class(class, &attribute.attr, &|own, told| match (
                         told.annotation,
@@ -229,7 +224,7 @@ impl<'db> Semantics<'db> {
                     (held, other) | (other, held) if is_empty(other) => held,
                     _ => return None,
                 };
-                return self.part(held, part, steps.checked_sub(1)?, tell);
+                return self.part(held, part, steps.less()?, tell);
             }
             Expr::Name(name) => {
                 let definition = self.one_binding(name)?;
@@ -241,7 +236,7 @@ impl<'db> Semantics<'db> {
                     return tell(self, parameter.node(self.module()).annotation());
                 }
                 if let Some(value) = self.value_bound_by(definition) {
-                    return self.part(value, part, steps.checked_sub(1)?, tell);
+                    return self.part(value, part, steps.less()?, tell);
                 }
             }
             _ => {}

@@ -10,9 +10,10 @@ use ty_python_core::narrowing_constraints::ScopedNarrowingConstraint;
 use ty_python_core::place::{PlaceExpr, PlaceExprRef};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
-use super::{STEPS, attribute_facts, conditions};
+use super::{attribute_facts, conditions};
 use crate::infer::types::Awaitability;
-use crate::resolve::definitions::{BASES, Class, Function};
+use crate::limits::{BASES, Limit, STEPS};
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
@@ -114,7 +115,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn assigned_before(
         &self,
         attribute: &ast::ExprAttribute,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&Expr> {
         let value = self.value_at(attribute.into())?;
         let class = self.class_before(attribute, steps)?;
@@ -126,7 +127,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn written_under(
         &self,
         subscript: &ast::ExprSubscript,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&Expr> {
         let value = self.value_at(subscript.into())?;
         let class = self.class_to(&subscript.value, steps)?;
@@ -160,9 +161,9 @@ impl<'db> Semantics<'db> {
         &self,
         class: Definition<'db>,
         name: &str,
-        depth: usize,
+        depth: Limit,
     ) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, class)) else {
             return false;
         };
         !attribute_facts::may_be_descriptor(class.node(), name)
@@ -233,7 +234,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn class_declared(
         &self,
         name: &ast::ExprName,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let (annotation, values) = self.declared(name)?;
         let is_unknown = |value: &&Expr| self.is_unknown((*value).into());
@@ -336,10 +337,10 @@ impl<'db> Semantics<'db> {
         &self,
         class: Definition<'db>,
         name: &str,
-        depth: usize,
+        depth: Limit,
         find: &dyn Fn(&Self, &Expr) -> Option<Function<'db>>,
     ) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, class)) else {
             return false;
         };
         let own = &class.own;

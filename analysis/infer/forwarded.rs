@@ -7,7 +7,8 @@ use ty_python_core::definition::Definition;
 
 use super::annotated::CALLABLES;
 use crate::infer::types::Awaitability;
-use crate::resolve::definitions::{BASES, Class, Function};
+use crate::limits::BASES;
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {

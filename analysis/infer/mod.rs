@@ -48,19 +48,10 @@ use ty_python_semantic::types::Type;
 use self::collections::Part;
 use self::flow::Asked;
 use crate::infer::callee_awaitability::CASTS;
-use crate::resolve::definitions::{BASES, Class, Function};
+use crate::limits::{BASES, IMPORTS, LOOKS, Limit, STEPS};
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::look::{ClassAsked, ClassFound};
 use crate::resolve::semantics::Semantics;
-
-/// How many attributes and assignments are followed, one behind the other.
-const STEPS: usize = 6;
-
-/// How often a look may begin anew within another one, as for the receiver of a method whose annotation
-/// says what a call gives. A value may be made of itself.
-const LOOKS: usize = 6;
-
-/// How many imports are followed from one module to the next.
-const IMPORTS: usize = 6;
 
 impl<'db> Semantics<'db> {
     /// What `look` finds, unless it is one of too many.
@@ -73,7 +64,7 @@ impl<'db> Semantics<'db> {
             }
         }
         let count = &self.look.under_way;
-        if count.get() >= LOOKS {
+        if !LOOKS.has_room(count.get()) {
             return None;
         }
         count.set(count.get() + 1);
@@ -155,7 +146,7 @@ impl<'db> Semantics<'db> {
         self.look_again(|| self.class_to(expr, STEPS))
     }
 
-    fn class_to(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+    fn class_to(&self, expr: &Expr, steps: Limit) -> Option<Definition<'db>> {
         let asked = ClassAsked {
             file: self.file.file(self.db()),
             range: expr.range(),
@@ -180,7 +171,7 @@ impl<'db> Semantics<'db> {
         class
     }
 
-    fn class_seen(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+    fn class_seen(&self, expr: &Expr, steps: Limit) -> Option<Definition<'db>> {
         if let Expr::Name(name) = expr
             && let Some(annotation) = self.annotation_of(name)
             && let Some(class) = self.class_of_instance(annotation)
@@ -193,7 +184,7 @@ impl<'db> Semantics<'db> {
         if let Some(name) = literal_class(expr) {
             return self.builtin_class(name);
         }
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         match expr {
             Expr::Name(name) => {
                 if let Some(class) = self.class_of_receiver(expr) {
@@ -319,7 +310,7 @@ impl<'db> Semantics<'db> {
     fn class_of_operation(
         &self,
         operation: &ast::ExprBinOp,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let class = self.class_to(&operation.left, steps)?;
         // What stands behind it may have a say, and even the first (Python documentation, "Emulating numeric
@@ -392,7 +383,7 @@ impl<'db> Semantics<'db> {
 
     /// The class of a variable of the module that functions assign to, where all that is assigned to it is of that
     /// class.
-    fn class_of_global(&self, name: &ast::ExprName, steps: usize) -> Option<Definition<'db>> {
+    fn class_of_global(&self, name: &ast::ExprName, steps: Limit) -> Option<Definition<'db>> {
         let scope = self.scope_of(name)?;
         let around = self.index().ancestor_scopes(scope).map(|(scope, _)| scope);
         let mut inner = around.filter(|scope| !scope.is_global());
@@ -460,7 +451,7 @@ impl<'db> Semantics<'db> {
         name: &ast::ExprName,
         unpacked: Unpack<'db>,
         value: &Expr,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let (place, _) = self.place_among(name, unpacked)?;
         self.class_of_unpacked(value, place, steps)
@@ -471,7 +462,7 @@ impl<'db> Semantics<'db> {
         &self,
         value: &Expr,
         place: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         if let Expr::Tuple(values) = value {
             let mut before = values.elts.iter().take(place + 1);
@@ -489,7 +480,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The class whose instances have an attribute that is read, where nothing else was assigned to it.
-    fn class_with(&self, attribute: &ast::ExprAttribute, steps: usize) -> Option<Definition<'db>> {
+    fn class_with(&self, attribute: &ast::ExprAttribute, steps: Limit) -> Option<Definition<'db>> {
         self.is_untouched(attribute.into())
             .then(|| self.class_before(attribute, steps))?
     }
@@ -498,7 +489,7 @@ impl<'db> Semantics<'db> {
     fn class_before(
         &self,
         attribute: &ast::ExprAttribute,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         match self.class_of_receiver(&attribute.value) {
             Some(class) => self.index().try_definition(class),

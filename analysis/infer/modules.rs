@@ -11,8 +11,8 @@ use ty_python_core::semantic_index;
 use ty_python_semantic::SemanticModel;
 use ty_python_semantic::types::{Type, TypeDefinition};
 
-use super::IMPORTS;
 use super::flow::Asked;
+use crate::limits::{IMPORTS, Limit};
 use crate::resolve::semantics::Semantics;
 use crate::resolve::versions;
 
@@ -21,7 +21,7 @@ impl<'db> Semantics<'db> {
     pub(super) fn class_of_variable(
         &self,
         definition: Definition<'db>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         let db = self.db();
         let own = self.at_definition(definition);
@@ -194,7 +194,7 @@ impl<'db> Semantics<'db> {
         &self,
         file: File,
         name: &str,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Definition<'db>> {
         match *self.definitions_in_file(file, name, steps)?.as_slice() {
             [definition] => Some(definition),
@@ -208,10 +208,10 @@ impl<'db> Semantics<'db> {
         &self,
         file: File,
         name: &str,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Vec<Definition<'db>>> {
         let db = self.db();
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         let file = self.file().program(db).program_file(db, file);
         let index = semantic_index(db, file);
         let scope = FileScopeId::global();

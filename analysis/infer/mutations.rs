@@ -8,7 +8,8 @@ use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_core::scope::{FileScopeId, NodeWithScopeKind};
 
 use super::collections::{self, Part};
-use super::{STEPS, literal_class};
+use super::literal_class;
+use crate::limits::STEPS;
 use crate::resolve::definitions::Class;
 use crate::resolve::look::Named;
 use crate::resolve::semantics::Semantics;
@@ -76,7 +77,7 @@ impl<'db> Semantics<'db> {
             }
             expr => taken_from(expr).unwrap_or(expr),
         };
-        for _ in 0..STEPS {
+        for _ in STEPS.rounds() {
             held = match held {
                 // Methods of a collection give what it holds, and so do functions that copy it.
                 Expr::Call(call) => match &*call.func {

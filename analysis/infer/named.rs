@@ -4,7 +4,7 @@ use ruff_python_ast::{self as ast, Expr, Operator};
 use ty_python_core::definition::{Definition, DefinitionKind};
 use ty_python_semantic::types::Type;
 
-use super::IMPORTS;
+use crate::limits::IMPORTS;
 use crate::resolve::semantics::Semantics;
 
 /// A type, with words about it.

@@ -4,7 +4,8 @@ use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::{Definition, DefinitionKind, ParameterDefinitionNodeKind};
 
-use crate::resolve::definitions::{BASES, Class};
+use crate::limits::BASES;
+use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
 
 /// What says of which class a value is. Ranges are byte offsets into the text of the file of the expression.

@@ -4,13 +4,10 @@ use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
 use ty_python_core::definition::{Definition, DefinitionKind, TargetKind};
 
-use super::STEPS;
 use super::collections::Part;
 use crate::infer::callee_awaitability::returned_by;
+use crate::limits::{Limit, REACHING, STEPS};
 use crate::resolve::semantics::Semantics;
-
-/// How many expressions may stand behind one.
-const MANY: usize = 24;
 
 impl<'db> Semantics<'db> {
     /// What may be called where `callee` is called, itself aside: the values that it may have, what a lambda or a
@@ -19,7 +16,7 @@ impl<'db> Semantics<'db> {
     pub(crate) fn called_behind<'e>(&'e self, callee: &'e Expr) -> Option<Vec<&'e Expr>> {
         let mut found = Vec::new();
         self.add_behind(callee, true, STEPS, &mut found);
-        (found.len() < MANY).then_some(found)
+        REACHING.has_room(found.len()).then_some(found)
     }
 
     /// The expressions that the value of one may come from, itself aside.
@@ -33,15 +30,15 @@ impl<'db> Semantics<'db> {
         &'e self,
         expr: &'e Expr,
         is_called: bool,
-        steps: usize,
+        steps: Limit,
         found: &mut Vec<&'e Expr>,
     ) {
-        let Some(steps) = steps.checked_sub(1) else {
+        let Some(steps) = steps.less() else {
             return;
         };
         for value in self.next_behind(expr, is_called) {
             let is_known = found.iter().any(|known| known.range() == value.range());
-            if !is_known && found.len() < MANY {
+            if !is_known && REACHING.has_room(found.len()) {
                 found.push(value);
                 self.add_behind(value, is_called, steps, found);
             }

@@ -5,18 +5,15 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ty_python_core::definition::Definition;
 
-use super::STEPS;
 use crate::infer::callee_awaitability::returned_by;
-use crate::resolve::definitions::{BASES, Function};
+use crate::limits::{BASES, Limit, RETURNS, STEPS};
+use crate::resolve::definitions::Function;
 use crate::resolve::semantics::Semantics;
-
-/// How many things a function may return: what each of them is made of may be returned by a function as well.
-const RETURNS: usize = 8;
 
 impl<'db> Semantics<'db> {
     /// The class of what an object gives that is awaited, where its `__await__` leaves that to a coroutine
     /// function of its own: `return self.start().__await__()`.
-    pub(super) fn class_waited_for(&self, expr: &Expr, steps: usize) -> Option<Definition<'db>> {
+    pub(super) fn class_waited_for(&self, expr: &Expr, steps: Limit) -> Option<Definition<'db>> {
         let class = self.class_to(expr, steps)?;
         let function = self.function_of(self.method_of(class, "__await__", BASES)?)?;
         let own = self.of_function(&function);
@@ -133,7 +130,7 @@ impl<'db> Semantics<'db> {
             return None;
         }
         let returned = returned_by(&function.body);
-        if returned.len() > RETURNS {
+        if !RETURNS.allows(returned.len()) {
             return None;
         }
         let mut found = None;

@@ -10,8 +10,9 @@ use ty_python_semantic::types::Type;
 use ty_python_semantic::types::TypeDefinition;
 
 use crate::infer::{budget, literal_class};
+use crate::limits::{BASES, Limit};
 use crate::resolve::bindings::Origin;
-use crate::resolve::definitions::{BASES, Class, RECORDS, defines};
+use crate::resolve::definitions::{Class, RECORDS, defines};
 use crate::resolve::functions::only_raises;
 use crate::resolve::semantics::Semantics;
 
@@ -176,10 +177,10 @@ impl<'db> Semantics<'db> {
         &self,
         class: Definition<'db>,
         method: &str,
-        depth: usize,
+        depth: Limit,
         paths: &mut Vec<String>,
     ) -> bool {
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
+        let (Some(depth), Some(known)) = (depth.less(), Class::of(self, class)) else {
             return true;
         };
         paths.push(self.path_of_class(class));
@@ -262,8 +263,8 @@ impl<'db> Semantics<'db> {
     }
 
     /// Whether a class, or one above it, has a method of this name.
-    fn class_defines(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
+    fn class_defines(&self, class: Definition<'db>, method: &str, depth: Limit) -> bool {
+        let (Some(depth), Some(known)) = (depth.less(), Class::of(self, class)) else {
             return true;
         };
         let mut body = known.node().body.iter();
@@ -274,8 +275,8 @@ impl<'db> Semantics<'db> {
             .any(|base| known.own.class_defines(base, method, depth))
     }
 
-    fn class_rebinds(&self, class: Definition<'db>, method: &str, depth: usize) -> bool {
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
+    fn class_rebinds(&self, class: Definition<'db>, method: &str, depth: Limit) -> bool {
+        let (Some(depth), Some(known)) = (depth.less(), Class::of(self, class)) else {
             return false;
         };
         known.rebinds_otherwise(method)
@@ -343,7 +344,7 @@ impl<'db> Semantics<'db> {
     pub(crate) fn awaitability_of_class(
         &self,
         class: Definition<'db>,
-        depth: usize,
+        depth: Limit,
     ) -> Awaitability {
         let db = self.db();
         let program_file = class.program_file(db);
@@ -366,7 +367,7 @@ impl<'db> Semantics<'db> {
         }
         // A class that says it is a coroutine, as aiohttp's requests do, has not started; one that
         // only has `__await__` may well have.
-        let (Some(depth), Some(known)) = (depth.checked_sub(1), Class::of(self, class)) else {
+        let (Some(depth), Some(known)) = (depth.less(), Class::of(self, class)) else {
             return Awaitability::No;
         };
         let is_coroutine = known
@@ -453,9 +454,9 @@ impl<'db> Semantics<'db> {
         &self,
         class: Definition<'db>,
         method: &str,
-        depth: usize,
+        depth: Limit,
     ) -> Option<Definition<'db>> {
-        let depth = depth.checked_sub(1)?;
+        let depth = depth.less()?;
         let known = Class::of(self, class)?;
         let mut body = known.node().body.iter();
         let own = body.find_map(|statement| match statement {
@@ -479,8 +480,8 @@ impl<'db> Semantics<'db> {
 
     /// Whether a class, or a base of it, has a method that does more than raise. `None` where a base
     /// is not known.
-    fn class_has(&self, class: Definition<'db>, method: &str, depth: usize) -> Option<bool> {
-        let depth = depth.checked_sub(1)?;
+    fn class_has(&self, class: Definition<'db>, method: &str, depth: Limit) -> Option<bool> {
+        let depth = depth.less()?;
         let known = Class::of(self, class)?;
         let node = known.node();
         if known.rebinds(method) || known.rebinds("__getattr__") {

@@ -10,23 +10,21 @@ use ty_python_semantic::types::Type;
 
 use super::Asked;
 use super::collections::Part;
+use crate::limits::{BASES, Limit, STEPS, UNKNOWN};
 use crate::resolve::bindings::Origin;
-use crate::resolve::definitions::{BASES, Class, Function};
+use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
-
-/// How many expressions are looked into, one behind the other.
-const STEPS: usize = 12;
 
 impl<'db> Semantics<'db> {
     /// Whether the type engine plainly has nothing to say of a value. Where this says no, it may still
     /// have nothing to say.
     pub(crate) fn is_unknown(&self, expr: ast::ExprRef<'_>) -> bool {
-        self.look_again(|| self.is_unknown_behind(expr, STEPS).then_some(()))
+        self.look_again(|| self.is_unknown_behind(expr, UNKNOWN).then_some(()))
             .is_some()
     }
 
-    fn is_unknown_behind(&self, expr: ast::ExprRef<'_>, steps: usize) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn is_unknown_behind(&self, expr: ast::ExprRef<'_>, steps: Limit) -> bool {
+        let Some(steps) = steps.less() else {
             return false;
         };
         let is_unknown = |expr: &Expr| self.is_unknown_behind(expr.into(), steps);
@@ -53,7 +51,7 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    fn is_unknown_name(&self, name: &ast::ExprName, steps: usize) -> bool {
+    fn is_unknown_name(&self, name: &ast::ExprName, steps: Limit) -> bool {
         let Some(definitions) = self.bindings(name) else {
             return false;
         };
@@ -72,7 +70,7 @@ impl<'db> Semantics<'db> {
         &self,
         definition: Definition<'db>,
         name: &ast::ExprName,
-        steps: usize,
+        steps: Limit,
     ) -> bool {
         let is_unknown = |expr: &Expr| self.is_unknown_behind(expr.into(), steps);
         let takes_unknown = |target, iterable: &Expr| {
@@ -130,7 +128,7 @@ impl<'db> Semantics<'db> {
         table.place(definition.place(self.db())).is_declared()
     }
 
-    fn is_unknown_attribute(&self, attribute: &ast::ExprAttribute, steps: usize) -> bool {
+    fn is_unknown_attribute(&self, attribute: &ast::ExprAttribute, steps: Limit) -> bool {
         let class = match self.class_of_receiver(&attribute.value) {
             Some(class) => self.index().try_definition(class),
             None if self.is_unknown_behind((&*attribute.value).into(), steps) => return true,
@@ -156,7 +154,7 @@ impl<'db> Semantics<'db> {
 
     /// Whether something of which nothing is known was assigned to an attribute just before, and no annotation
     /// says what it is.
-    fn is_assigned_unknown(&self, attribute: &ast::ExprAttribute, steps: usize) -> bool {
+    fn is_assigned_unknown(&self, attribute: &ast::ExprAttribute, steps: Limit) -> bool {
         self.assigned_before(attribute, steps)
             .is_some_and(|value| self.is_unknown_behind(value.into(), steps))
             && self
@@ -164,8 +162,8 @@ impl<'db> Semantics<'db> {
                 .is_some_and(|class| self.is_undeclared(class, &attribute.attr, BASES))
     }
 
-    fn is_undeclared(&self, class: Definition<'db>, name: &str, depth: usize) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, class)) else {
+    fn is_undeclared(&self, class: Definition<'db>, name: &str, depth: Limit) -> bool {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, class)) else {
             return false;
         };
         let told = class.told(name);
@@ -184,10 +182,10 @@ impl<'db> Semantics<'db> {
         &self,
         definition: Definition<'db>,
         name: &str,
-        depth: usize,
-        steps: usize,
+        depth: Limit,
+        steps: Limit,
     ) -> bool {
-        let (Some(depth), Some(class)) = (depth.checked_sub(1), Class::of(self, definition)) else {
+        let (Some(depth), Some(class)) = (depth.less(), Class::of(self, definition)) else {
             return false;
         };
         let own = &class.own;
@@ -200,7 +198,7 @@ impl<'db> Semantics<'db> {
             }
             (None, [_, ..]) => {
                 // All of them together take no more steps than one: each may be made of such an attribute.
-                let steps = steps / told.values.len();
+                let steps = steps.shared_by(told.values.len());
                 let mut values = told.values.iter();
                 values.any(|value| own.is_unknown_behind((*value).into(), steps))
                     && class.says_alone(name, depth)
@@ -232,15 +230,15 @@ impl<'db> Semantics<'db> {
 
     /// Whether a collection holds anything, as far as its annotation says.
     fn holds_unknown(&self, expr: &Expr, part: Part) -> bool {
-        self.part(expr, part, super::STEPS, &|own, held| {
+        self.part(expr, part, STEPS, &|own, held| {
             held.is_none_or(|held| own.says_nothing(held)).then_some(())
         })
         .is_some()
     }
 
     /// Whether a list is made by a comprehension, of what nothing is known of, or nothing is known of the list.
-    fn makes_unknown(&self, expr: &Expr, steps: usize) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn makes_unknown(&self, expr: &Expr, steps: Limit) -> bool {
+        let Some(steps) = steps.less() else {
             return false;
         };
         match expr {

@@ -14,7 +14,8 @@ use ty_python_core::scope::FileScopeId;
 use ty_python_core::{BindingWithConstraintsIterator, EnclosingSnapshotResult};
 use ty_python_semantic::Db;
 
-use crate::facts::spelling::{ALIAS_DEPTH, Explained};
+use crate::facts::spelling::Explained;
+use crate::limits::NAMES;
 use crate::resolve::definitions::instance_values;
 use crate::resolve::semantics::Semantics;
 use crate::resolve::versions;
@@ -335,7 +336,7 @@ impl<'db> Semantics<'db> {
         let module = self
             .model
             .resolve_module(import.module.as_deref(), import.level)?;
-        self.definitions_in_file(module.file(self.db())?, name, ALIAS_DEPTH)
+        self.definitions_in_file(module.file(self.db())?, name, NAMES)
     }
 
     /// Whether a definition stands in an `if TYPE_CHECKING:` block, so does not exist at run time.

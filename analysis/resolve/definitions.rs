@@ -237,6 +237,3 @@ pub(crate) fn defines(statement: &Stmt, name: &str) -> bool {
             .any(|inner| defines(inner, name)),
     }
 }
-
-/// How many base classes up a method is looked for.
-pub const BASES: usize = 8;

@@ -9,6 +9,7 @@ use ty_python_core::definition::Definition;
 
 use crate::facts::key::{Key, name_key};
 use crate::index::hierarchy::ClassName;
+use crate::limits::Limit;
 use crate::resolve::definitions::Class;
 
 /// One look at a file, on one thread. The semantics of all files on its way share it.
@@ -31,7 +32,7 @@ pub(crate) struct ClassAsked {
     pub(crate) file: File,
     pub(crate) range: TextRange,
     /// How many steps are left.
-    pub(crate) steps: usize,
+    pub(crate) steps: Limit,
     /// How many looks are under way.
     pub(crate) under_way: usize,
     /// Whether it is noted what the answer relies on.

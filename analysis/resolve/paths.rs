@@ -11,8 +11,9 @@ use ty_python_core::scope::FileScopeId;
 use ty_python_core::semantic_index;
 
 use crate::facts::imports::import_source;
-use crate::facts::spelling::{ALIAS_DEPTH, Explained};
+use crate::facts::spelling::Explained;
 use crate::facts::value_flow::Place;
+use crate::limits::{Limit, NAMES};
 use crate::resolve::definitions::Function;
 use crate::resolve::semantics::Semantics;
 
@@ -34,10 +35,10 @@ impl<'db> Semantics<'db> {
     /// Follows `import`, `from … import`, star imports, aliases of both, and plain assignments of
     /// such a value. Names bound nowhere in the file are builtins. `None` for anything else.
     pub fn qualified_name(&self, expr: &Expr) -> Option<String> {
-        self.qualified_name_to(expr, ALIAS_DEPTH)
+        self.qualified_name_to(expr, NAMES)
     }
 
-    fn qualified_name_to(&self, expr: &Expr, depth: usize) -> Option<String> {
+    fn qualified_name_to(&self, expr: &Expr, depth: Limit) -> Option<String> {
         match expr {
             Expr::Name(name) => {
                 match self.names().explained(&name.id) {
@@ -74,7 +75,7 @@ impl<'db> Semantics<'db> {
         let definitions = self.lookup(name, scope)?;
         let mut paths = definitions
             .iter()
-            .map(|definition| self.path_of(*definition, ALIAS_DEPTH));
+            .map(|definition| self.path_of(*definition, NAMES));
         match paths.next() {
             None if self.is_bound_nowhere(name) => Some(path_of_unbound(name)),
             None => Some(format!("builtins.{name}")),
@@ -96,7 +97,7 @@ impl<'db> Semantics<'db> {
             .is_some_and(SearchPath::is_first_party)
     }
 
-    fn path_of(&self, definition: Definition<'db>, depth: usize) -> Option<String> {
+    fn path_of(&self, definition: Definition<'db>, depth: Limit) -> Option<String> {
         match definition.kind(self.db()) {
             DefinitionKind::Import(import) => {
                 let alias = import.alias(&self.module);
@@ -119,7 +120,7 @@ impl<'db> Semantics<'db> {
                 self.star_name(definition)?
             )),
             DefinitionKind::Assignment(assignment) if assignment.unpack().is_none() => {
-                let depth = depth.checked_sub(1)?;
+                let depth = depth.less()?;
                 self.qualified_name_to(assignment.value(&self.module), depth)
             }
             _ => None,

@@ -1,5 +1,6 @@
 //! Commands that other programs run: which tool they are of, and in which folder they work.
 
+use asyncfix_analysis::limits::{ALIASES, HANDED_ON, Limit};
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::blocking::Table;
@@ -10,12 +11,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator};
 use ruff_text_size::Ranged;
 
 use crate::blocking::through;
-
-/// How many bindings are followed to the words of a command.
-const STEPS: usize = 3;
-
-/// How many functions are followed to the command that they run.
-const DEPTH: usize = 2;
 
 /// The rule about other processes.
 const CODE: &str = "AF203";
@@ -70,7 +65,7 @@ impl Command {
             words: Vec::new(),
             is_open: false,
         };
-        reader.command(given, STEPS);
+        reader.command(given, ALIASES);
         let folder = match argument(call, "cwd") {
             Some(folder) => reader.folder(folder),
             None => Folder::Current,
@@ -142,13 +137,13 @@ impl Command {
                 Word::Text(text) => reader.words.push(Word::Text(text.clone())),
                 Word::Given(name) if variable.is_some_and(|all| all.name.as_str() == name) => {
                     for value in &call.arguments.args {
-                        reader.word(value, STEPS);
+                        reader.word(value, ALIASES);
                     }
                 }
                 Word::Given(name) => {
                     let value = given.iter().find(|(parameter, _)| parameter == name);
                     if let Some((_, value)) = value {
-                        reader.command(value, STEPS);
+                        reader.command(value, ALIASES);
                     }
                 }
             }
@@ -195,7 +190,7 @@ pub(super) fn run_by_call(
     call: &ast::ExprCall,
     around: Option<&ast::StmtFunctionDef>,
 ) -> Vec<Command> {
-    to_depth(semantics, table, call, around, DEPTH)
+    to_depth(semantics, table, call, around, HANDED_ON)
 }
 
 fn to_depth(
@@ -203,12 +198,12 @@ fn to_depth(
     table: &Table,
     call: &ast::ExprCall,
     around: Option<&ast::StmtFunctionDef>,
-    depth: usize,
+    depth: Limit,
 ) -> Vec<Command> {
     if let Some(command) = Command::of_call(semantics, table, call, around) {
         return vec![command];
     }
-    let Some(depth) = depth.checked_sub(1) else {
+    let Some(depth) = depth.less() else {
         return Vec::new();
     };
     let Some(function) = semantics.function_in_sight(&call.func) else {
@@ -252,8 +247,8 @@ impl Reader<'_, '_> {
     }
 
     /// A whole command: a list of words, or a text of them.
-    fn command(&mut self, expr: &Expr, steps: usize) {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn command(&mut self, expr: &Expr, steps: Limit) {
+        let Some(steps) = steps.less() else {
             self.is_open = true;
             return;
         };
@@ -305,7 +300,7 @@ impl Reader<'_, '_> {
     }
 
     /// One word of a list, or several.
-    fn word(&mut self, expr: &Expr, steps: usize) {
+    fn word(&mut self, expr: &Expr, steps: Limit) {
         match expr {
             Expr::Starred(starred) => self.command(&starred.value, steps),
             Expr::StringLiteral(text) if !self.is_open => {
@@ -333,11 +328,11 @@ impl Reader<'_, '_> {
     }
 
     fn folder(&self, expr: &Expr) -> Folder {
-        self.folder_in(expr, STEPS)
+        self.folder_in(expr, ALIASES)
     }
 
-    fn folder_in(&self, expr: &Expr, steps: usize) -> Folder {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn folder_in(&self, expr: &Expr, steps: Limit) -> Folder {
+        let Some(steps) = steps.less() else {
             return Folder::Unknown;
         };
         let semantics = self.semantics;

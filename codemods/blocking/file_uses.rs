@@ -3,6 +3,7 @@
 use asyncfix_analysis::answers::blocking::path_method;
 use asyncfix_analysis::facts::file_access::{Does, paths};
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::{Limit, STEPS, WRITTEN_OUT};
 use asyncfix_knowledge::blocking::Row;
 use asyncfix_knowledge::conduct::{
     is_in_memory, is_lock_of_loop, is_unique, names_a_path, only_reads,
@@ -20,12 +21,6 @@ use crate::blocking::objects;
 use crate::blocking::paths::{Agreement, Path, Shape};
 use crate::blocking::through::{self, Defined, HelperCall};
 use crate::file::File;
-
-/// How many bindings are followed to find out what a path is made of.
-const STEPS: usize = 6;
-
-/// The same, where all of them are written out.
-const WRITTEN_OUT: usize = 3;
 
 /// Looks for the files that a module uses, function by function.
 pub(super) struct Search<'f, 'a, 'db> {
@@ -234,7 +229,7 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         &self,
         path: &'a Expr,
         visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
-        steps: usize,
+        steps: Limit,
     ) -> Path {
         let (text, is_own) = self.key(path, visible, STEPS);
         let function = visible.first().map(|(function, _)| function.range());
@@ -258,7 +253,7 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         &self,
         path: &'a Expr,
         visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
-        steps: usize,
+        steps: Limit,
     ) -> Shape {
         let path = self.unwrapped(path);
         let mut names = Names::default();
@@ -271,7 +266,7 @@ impl<'f, 'a> Search<'f, 'a, '_> {
             let id = name.id.as_str();
             match innermost(visible, id) {
                 Some((_, locals)) if locals.receiver != Some(id) => {
-                    match (locals.sources(id), steps.checked_sub(1)) {
+                    match (locals.sources(id), steps.less()) {
                         (Some([Source::Value(value)]), Some(steps))
                             if !locals.parameters.contains(id) =>
                         {
@@ -308,12 +303,12 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         &self,
         path: &'a Expr,
         visible: &[(&'a ast::StmtFunctionDef, Locals<'a>)],
-        steps: usize,
+        steps: Limit,
     ) -> (String, bool) {
         let file = self.file;
         let path = self.unwrapped(path);
         if let Expr::Name(name) = path
-            && let Some(steps) = steps.checked_sub(1)
+            && let Some(steps) = steps.less()
             && let Some((_, locals)) = innermost(visible, &name.id)
             && !locals.parameters.contains(name.id.as_str())
             && let Some([Source::Value(value)]) = locals.sources(&name.id)

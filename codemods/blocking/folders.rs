@@ -1,6 +1,7 @@
 //! The folders that files lie in. What goes through all files of a folder comes upon each of them, whatever it is
 //! called elsewhere.
 
+use asyncfix_analysis::limits::Limit;
 use ruff_python_ast::{self as ast, Expr, Operator};
 
 use crate::blocking::file_uses::{Search, innermost};
@@ -58,9 +59,9 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         path: &'a Expr,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Folder> {
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         match self.unwrapped(path) {
             Expr::Name(name) => {
                 let Some((_, locals)) = innermost(visible, &name.id) else {
@@ -105,7 +106,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         call: &'a ast::ExprCall,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Folder> {
         let path = self.file.semantics.qualified_name(&call.func);
         let given = &*call.arguments.args;
@@ -138,7 +139,7 @@ impl<'a> Search<'_, 'a, '_> {
         folder: &'a Expr,
         name: &'a Expr,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Folder {
         // `os.path.join(root, name)`, for a root out of `os.walk`
         if let Some(walked) = self.walked(folder, visible, steps) {
@@ -156,7 +157,7 @@ impl<'a> Search<'_, 'a, '_> {
         }
     }
 
-    fn walked(&self, root: &'a Expr, visible: Visible<'_, 'a>, steps: usize) -> Option<Folder> {
+    fn walked(&self, root: &'a Expr, visible: Visible<'_, 'a>, steps: Limit) -> Option<Folder> {
         let Expr::Name(name) = root else {
             return None;
         };
@@ -177,9 +178,9 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         items: &'a Expr,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Folder> {
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         match items {
             Expr::Name(name) => {
                 let (_, locals) = innermost(visible, &name.id)?;
@@ -216,7 +217,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         call: &'a ast::ExprCall,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Folder> {
         let given = call.arguments.args.first();
         let all_of = |folder: &'a Expr, is_deep: bool, ending: Option<String>| Folder {
@@ -271,7 +272,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         call: &'a ast::ExprCall,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Folder> {
         let name = last_name(&call.func)?;
         LISTING
@@ -291,7 +292,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         text: &'a ast::ExprFString,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Folder> {
         use ast::InterpolatedStringElement::{Interpolation, Literal};
         let elements: Vec<_> = text.value.elements().collect();
@@ -322,8 +323,8 @@ impl<'a> Search<'_, 'a, '_> {
 }
 
 /// How a name ends, behind its last dot.
-fn ending<'a>(name: &'a Expr, visible: Visible<'_, 'a>, steps: usize) -> Option<String> {
-    let steps = steps.checked_sub(1)?;
+fn ending<'a>(name: &'a Expr, visible: Visible<'_, 'a>, steps: Limit) -> Option<String> {
+    let steps = steps.less()?;
     match name {
         Expr::StringLiteral(text) => ending_of(text.value.to_str()),
         Expr::FString(text) => match text.value.elements().last() {

@@ -1,5 +1,6 @@
 //! Of how many objects a program makes one of a class: a lock that each has for itself keeps none of the others out.
 
+use asyncfix_analysis::limits::{Limit, MAKING_CLASSES};
 use std::path::Path;
 
 use asyncfix_syntax::queries::{is_test, last_name, names_in};
@@ -10,9 +11,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use crate::file::File;
 
-/// How many classes are followed whose objects make others.
-const DEPTH: usize = 3;
-
 /// Whether the lock is an attribute of an object of which there may be several. Judged by the names of classes: to be
 /// wrong about one means to hold back.
 pub(super) fn is_of_many(file: &File<'_, '_>, lock: &Expr) -> bool {
@@ -20,12 +18,12 @@ pub(super) fn is_of_many(file: &File<'_, '_>, lock: &Expr) -> bool {
         return false;
     };
     let class = file.semantics.class_of_receiver(&attribute.value);
-    class.is_some_and(|class| are_many(file, &class.name, DEPTH))
+    class.is_some_and(|class| are_many(file, &class.name, MAKING_CLASSES))
 }
 
 /// Whether the project makes objects of a class in several places, or in code that runs more than once.
-fn are_many(file: &File<'_, '_>, class: &str, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else {
+fn are_many(file: &File<'_, '_>, class: &str, depth: Limit) -> bool {
+    let Some(depth) = depth.less() else {
         return true;
     };
     let db = file.semantics.db();
@@ -66,7 +64,7 @@ fn is_of_tests(path: &Path) -> bool {
 }
 
 /// Whether the code that makes an object runs once.
-fn is_once(file: &File<'_, '_>, path: &Path, made: &Made<'_>, depth: usize) -> bool {
+fn is_once(file: &File<'_, '_>, path: &Path, made: &Made<'_>, depth: Limit) -> bool {
     let mut around = made.around.iter().rev();
     let function = loop {
         match around.next() {

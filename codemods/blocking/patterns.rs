@@ -1,5 +1,6 @@
 //! What is seen of the files that a path may name, where it is made of what a function is given.
 
+use asyncfix_analysis::limits::Limit;
 use ruff_python_ast::visitor::source_order::SourceOrderVisitor;
 use ruff_python_ast::{self as ast, Expr, Operator, Stmt};
 use rustc_hash::FxHashMap;
@@ -125,7 +126,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         path: &'a Expr,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Pattern {
         use ast::InterpolatedStringElement::{Interpolation, Literal};
         match self.unwrapped(path) {
@@ -172,7 +173,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         parts: impl IntoIterator<Item = &'a Expr>,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Pattern {
         let mut whole = Pattern::default();
         for (at, part) in parts.into_iter().enumerate() {
@@ -188,7 +189,7 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         call: &'a ast::ExprCall,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Option<Pattern> {
         let path = self.file.semantics.qualified_name(&call.func);
         let given = &*call.arguments.args;
@@ -218,12 +219,12 @@ impl<'a> Search<'_, 'a, '_> {
         &self,
         name: &'a ast::ExprName,
         visible: Visible<'_, 'a>,
-        steps: usize,
+        steps: Limit,
     ) -> Pattern {
         let id = name.id.as_str();
         let Some((_, locals)) = innermost(visible, id) else {
             let value = self.constants.get(id).copied().flatten();
-            return match (value, steps.checked_sub(2)) {
+            return match (value, steps.less().and_then(Limit::less)) {
                 (Some(value), Some(steps)) => self.pattern(value, &[], steps),
                 _ => Pattern::of_known(id),
             };
@@ -238,10 +239,11 @@ impl<'a> Search<'_, 'a, '_> {
         let known = match sources {
             _ if is_parameter => None,
             [Source::Value(value)] => steps
-                .checked_sub(2)
+                .less()
+                .and_then(Limit::less)
                 .map(|steps| self.pattern(value, visible, steps)),
             [Source::Item(items)] if self.knows_folders => steps
-                .checked_sub(1)
+                .less()
                 .and_then(|steps| self.listed(items, visible, steps))
                 .map(|folder| Pattern::of_folder(&folder)),
             _ => None,

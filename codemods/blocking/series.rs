@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use asyncfix_analysis::limits::{LETTING_RUN, LOOPS, Limit};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::conduct::tool_keeps_state;
 use asyncfix_syntax::queries::{last_name, own_code};
@@ -21,12 +22,6 @@ use crate::file::File;
 
 /// How many commands of whatever tool make a series.
 const SERIES: usize = 3;
-
-/// How deep loops are gone through twice.
-const LOOPS: usize = 3;
-
-/// How many coroutine functions are followed to what they await.
-const DEPTH: usize = 2;
 
 /// Why others must not run between the command that a call runs, in the code of `owner`, and its neighbours: there, or
 /// where the function is awaited.
@@ -313,7 +308,7 @@ impl<'f, 'a, 'db> Series<'f, 'a, 'db> {
         let before = self.since.clone();
         self.loops += 1;
         once(self);
-        if self.loops <= LOOPS {
+        if LOOPS.allows(self.loops) {
             once(self);
         }
         self.loops -= 1;
@@ -333,7 +328,7 @@ impl<'f, 'a, 'db> Series<'f, 'a, 'db> {
             return true;
         };
         let own = semantics.of_function(called);
-        !node.is_async || lets_others_run(&own, node, DEPTH)
+        !node.is_async || lets_others_run(&own, node, LETTING_RUN)
     }
 }
 
@@ -360,8 +355,8 @@ impl<'b> SourceOrderVisitor<'b> for Awaits<'b> {
 }
 
 /// Whether a coroutine function may wait for something.
-fn lets_others_run(own: &Semantics<'_>, node: &ast::StmtFunctionDef, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else {
+fn lets_others_run(own: &Semantics<'_>, node: &ast::StmtFunctionDef, depth: Limit) -> bool {
+    let Some(depth) = depth.less() else {
         return true;
     };
     let mut awaits = Awaits {

@@ -7,6 +7,7 @@
 
 use asyncfix_analysis::answers::coroutines;
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::{Limit, STEPS};
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_knowledge::conduct::{Taking, method_changes, method_traverses, takes};
 use asyncfix_syntax::lines::one_line;
@@ -18,9 +19,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::blocking::locals::{Locals, Source};
 use crate::file::File;
-
-/// How many bindings are followed to where a collection was made.
-const STEPS: usize = 6;
 
 /// Methods that show what is in a collection.
 const VIEWS: [&str; 3] = ["items", "keys", "values"];
@@ -313,8 +311,8 @@ impl<'f, 'a, 'db> Collections<'f, 'a, 'db> {
     }
 
     /// Whether others may have what an expression stands for.
-    fn is_shared(&self, expr: &'a Expr, steps: usize) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn is_shared(&self, expr: &'a Expr, steps: Limit) -> bool {
+        let Some(steps) = steps.less() else {
             return true;
         };
         match expr {
@@ -340,7 +338,7 @@ impl<'f, 'a, 'db> Collections<'f, 'a, 'db> {
         }
     }
 
-    fn is_shared_name(&self, name: &'a str, steps: usize) -> bool {
+    fn is_shared_name(&self, name: &'a str, steps: Limit) -> bool {
         let semantics = &self.file.semantics;
         if semantics.is_declared_outside(name, self.scope) {
             return true;

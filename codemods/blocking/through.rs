@@ -1,5 +1,6 @@
 //! What functions of the module do to the files that they are given, told of the calls of them.
 
+use asyncfix_analysis::limits::PATHS_HANDED_ON;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
@@ -10,9 +11,6 @@ use crate::blocking::files::Use;
 use crate::blocking::paths::{Agreement, Folder, Path};
 use crate::file::File;
 use asyncfix_syntax::queries::last_name;
-
-/// How many functions hand a path on, one to the next.
-const DEPTH: usize = 3;
 
 /// The functions that a module defines, by their names.
 #[derive(Default)]
@@ -96,7 +94,7 @@ pub(super) fn given<'a>(
 /// Adds to the uses of files what the calls do to the files that they give to functions of the module.
 pub(super) fn follow(uses: &mut Vec<Use>, calls: &[HelperCall]) {
     let mut known = 0;
-    for _ in 0..DEPTH {
+    for _ in PATHS_HANDED_ON.rounds() {
         let new = uses.get(known..).unwrap_or_default();
         let mut found = Vec::new();
         for call in calls {

@@ -1,8 +1,9 @@
 //! Which logger can tell in a function that its task was cancelled: one that is certainly there by then.
 
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::{BASES, Limit};
 use asyncfix_analysis::resolve::FileScopeId;
-use asyncfix_analysis::resolve::definitions::{BASES, Class, instance_values};
+use asyncfix_analysis::resolve::definitions::{Class, instance_values};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::loggers;
 use asyncfix_syntax::queries::{is_property, last_name, own_calls};
@@ -139,7 +140,7 @@ enum Told {
     Nothing,
 }
 
-fn told(semantics: &Semantics<'_>, class: &ast::StmtClassDef, name: &str, depth: usize) -> Told {
+fn told(semantics: &Semantics<'_>, class: &ast::StmtClassDef, name: &str, depth: Limit) -> Told {
     let of_value = |value: &Expr| match value {
         _ if may_be_none(class, value) => Told::Other,
         _ if is_logger(semantics, value) => Told::Logger,
@@ -173,7 +174,7 @@ fn told(semantics: &Semantics<'_>, class: &ast::StmtClassDef, name: &str, depth:
     if !later.is_empty() {
         return Told::Other;
     }
-    let Some(depth) = depth.checked_sub(1) else {
+    let Some(depth) = depth.less() else {
         return Told::Nothing;
     };
     let bases = class
@@ -232,7 +233,7 @@ fn is_logger(semantics: &Semantics<'_>, value: &Expr) -> bool {
 }
 
 /// The method or property of a class that gives a logger, as it is written behind the instance: `logger()`.
-fn given(semantics: &Semantics<'_>, class: &ast::StmtClassDef, depth: usize) -> Option<String> {
+fn given(semantics: &Semantics<'_>, class: &ast::StmtClassDef, depth: Limit) -> Option<String> {
     let own = class.body.iter().find_map(|statement| {
         let Stmt::FunctionDef(method) = statement else {
             return None;
@@ -245,7 +246,7 @@ fn given(semantics: &Semantics<'_>, class: &ast::StmtClassDef, depth: usize) -> 
             }
         })
     });
-    let depth = depth.checked_sub(1)?;
+    let depth = depth.less()?;
     let mut bases = class
         .bases()
         .iter()

@@ -1,8 +1,9 @@
 //! Exceptions of a project or a package that are no `Exception`, like a cancellation: a handler of everything may be there
 //! for one of them.
 
+use asyncfix_analysis::limits::{BASES, BODIES, Limit};
 use asyncfix_analysis::resolve::Definition;
-use asyncfix_analysis::resolve::definitions::{BASES, Class};
+use asyncfix_analysis::resolve::definitions::Class;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::base_exceptions::TABLE;
 use asyncfix_syntax::queries::own_code;
@@ -21,9 +22,6 @@ const BUILTIN: &[&str] = &[
 
 /// Calls that raise `SystemExit`.
 const EXITS: &[&str] = &["builtins.exit", "builtins.quit", "sys.exit"];
-
-/// How many calls deep code is followed.
-const DEPTH: usize = 3;
 
 /// The name of an exception of a package that is no `Exception`, where a suite may raise it: it calls what does, or
 /// anything at all where everything in the package may.
@@ -64,7 +62,7 @@ fn calls(suite: &[Stmt], is_it: impl Fn(&Expr) -> bool) -> bool {
 /// The name of an exception that a suite raises, itself or through functions in sight, and that is no
 /// `Exception`.
 pub fn beyond_exception(file: &File<'_, '_>, suite: &[Stmt]) -> Option<String> {
-    raised_in(&file.semantics, suite, DEPTH)
+    raised_in(&file.semantics, suite, BODIES)
 }
 
 /// Whether an expression of an `except` clause is a class that derives from `Exception`, as far as classes of
@@ -80,9 +78,9 @@ pub fn is_exception(file: &File<'_, '_>, kind: &Expr) -> bool {
 fn derives_from_exception<'db>(
     semantics: &Semantics<'db>,
     class: Definition<'db>,
-    depth: usize,
+    depth: Limit,
 ) -> bool {
-    let (Some(class), Some(depth)) = (Class::of(semantics, class), depth.checked_sub(1)) else {
+    let (Some(class), Some(depth)) = (Class::of(semantics, class), depth.less()) else {
         return false;
     };
     class.node().name == *"Exception" && class.own.module_name().as_deref() == Some("builtins")
@@ -91,9 +89,9 @@ fn derives_from_exception<'db>(
             .any(|base| derives_from_exception(semantics, base, depth))
 }
 
-fn is_beyond<'db>(semantics: &Semantics<'db>, class: Definition<'db>, depth: usize) -> bool {
+fn is_beyond<'db>(semantics: &Semantics<'db>, class: Definition<'db>, depth: Limit) -> bool {
     let db = semantics.db();
-    let Some(depth) = depth.checked_sub(1) else {
+    let Some(depth) = depth.less() else {
         return false;
     };
     let Some(class) =
@@ -107,10 +105,10 @@ fn is_beyond<'db>(semantics: &Semantics<'db>, class: Definition<'db>, depth: usi
             .any(|base| is_beyond(semantics, base, depth))
 }
 
-fn raised_in(semantics: &Semantics<'_>, suite: &[Stmt], depth: usize) -> Option<String> {
+fn raised_in(semantics: &Semantics<'_>, suite: &[Stmt], depth: Limit) -> Option<String> {
     struct Search<'s, 'db> {
         semantics: &'s Semantics<'db>,
-        depth: usize,
+        depth: Limit,
         found: Option<String>,
     }
     impl<'a> SourceOrderVisitor<'a> for Search<'_, '_> {
@@ -139,7 +137,7 @@ fn raised_in(semantics: &Semantics<'_>, suite: &[Stmt], depth: usize) -> Option<
                     self.found = Some("SystemExit".to_owned());
                 }
                 AnyNodeRef::ExprCall(call) => {
-                    self.found = self.depth.checked_sub(1).and_then(|depth| {
+                    self.found = self.depth.less().and_then(|depth| {
                         let function = semantics.function_in_sight(&call.func)?;
                         let db = semantics.db();
                         if function.definition.file(db).is_stub(db) {

@@ -4,6 +4,7 @@
 use asyncfix_analysis::answers::endings;
 use asyncfix_analysis::index::asked::Asked;
 use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
+use asyncfix_analysis::limits::{BODIES, Limit};
 use asyncfix_analysis::resolve::definitions::Function;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::package_of;
@@ -15,17 +16,14 @@ use ruff_text_size::{Ranged, TextRange};
 
 use crate::file::File;
 
-/// How many calls deep functions are followed.
-const DEPTH: usize = 3;
-
 /// Whether a cancellation may come out of something that a suite awaits, although nobody cancels the task that awaits
 /// it: what is called waits for a task or a future, or is not in sight.
 pub fn may_raise(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
     let mut values = awaited_in(suite).into_iter();
-    values.any(|value| raises(&file.semantics, file.project, value, DEPTH))
+    values.any(|value| raises(&file.semantics, file.project, value, BODIES))
 }
 
-fn raises(semantics: &Semantics<'_>, project: Asked<'_>, value: &Expr, depth: usize) -> bool {
+fn raises(semantics: &Semantics<'_>, project: Asked<'_>, value: &Expr, depth: Limit) -> bool {
     let call = match value {
         Expr::Call(call) => call,
         Expr::Starred(starred) => return raises(semantics, project, &starred.value, depth),
@@ -60,12 +58,12 @@ fn raises_in<'db>(
     semantics: &Semantics<'db>,
     project: Asked<'_>,
     function: &Function<'db>,
-    depth: usize,
+    depth: Limit,
 ) -> bool {
     if !is_of_project(semantics, project, function) {
         return false;
     }
-    let (Some(node), Some(depth)) = (function.node(semantics.db()), depth.checked_sub(1)) else {
+    let (Some(node), Some(depth)) = (function.node(semantics.db()), depth.less()) else {
         return true;
     };
     let says_nothing = |statement: &Stmt| match statement {

@@ -1,5 +1,6 @@
 //! How many things a loop goes over, as far as the code says.
 
+use asyncfix_analysis::limits::{Limit, NAMES};
 use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::queries::last_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -11,9 +12,6 @@ use super::growing::grows;
 use super::lists::ListName;
 use super::turns::Turn;
 use crate::file::File;
-
-/// How many names for one thing are followed.
-const DEPTH: usize = 4;
 
 /// How many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +110,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
         if turn.is_async {
             return Size::Unknown;
         }
-        let size = self.size(turn.iter, DEPTH);
+        let size = self.size(turn.iter, NAMES);
         if turn.is_filtered {
             size.filtered()
         } else {
@@ -120,7 +118,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
         }
     }
 
-    fn size(&self, iter: &Expr, depth: usize) -> Size {
+    fn size(&self, iter: &Expr, depth: Limit) -> Size {
         match iter {
             Expr::List(ast::ExprList { elts, .. })
             | Expr::Tuple(ast::ExprTuple { elts, .. })
@@ -164,7 +162,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
         }
     }
 
-    fn slice(&self, value: &Expr, slice: &ast::ExprSlice, depth: usize) -> Size {
+    fn slice(&self, value: &Expr, slice: &ast::ExprSlice, depth: Limit) -> Size {
         let upper = slice.upper.as_deref();
         let lower = slice.lower.as_deref();
         match (lower, upper) {
@@ -184,7 +182,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
         }
     }
 
-    fn call(&self, call: &ast::ExprCall, depth: usize) -> Size {
+    fn call(&self, call: &ast::ExprCall, depth: Limit) -> Size {
         let arguments = &*call.arguments.args;
         let semantics = &self.file.semantics;
         let means = |paths: &[&str]| semantics.means(&call.func, paths);
@@ -246,7 +244,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
         }
     }
 
-    fn range(&self, arguments: &[Expr], depth: usize) -> Size {
+    fn range(&self, arguments: &[Expr], depth: Limit) -> Size {
         let integer = |expr: &Expr| self.integer(expr, depth);
         let (start, end, step) = match arguments {
             [end] => (Some(0), integer(end), Some(1)),
@@ -269,8 +267,8 @@ impl<'a> Search<'_, '_, 'a, '_> {
         Size::Exactly(span.div_ceil(u64::try_from(step).unwrap_or(1)))
     }
 
-    fn name(&self, name: &ast::ExprName, depth: usize) -> Size {
-        let Some(depth) = depth.checked_sub(1) else {
+    fn name(&self, name: &ast::ExprName, depth: Limit) -> Size {
+        let Some(depth) = depth.less() else {
             return Size::Unknown;
         };
         // Batches are as small as somebody made them. Judged by names, because being wrong here only
@@ -324,7 +322,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
     }
 
     /// The value of an integer that is written down somewhere.
-    fn integer(&self, expr: &Expr, depth: usize) -> Option<i64> {
+    fn integer(&self, expr: &Expr, depth: Limit) -> Option<i64> {
         match expr {
             Expr::NumberLiteral(literal) => match &literal.value {
                 Number::Int(value) => value.as_i64(),
@@ -346,7 +344,7 @@ impl<'a> Search<'_, '_, 'a, '_> {
                 }
             }
             Expr::Name(name) => {
-                let depth = depth.checked_sub(1)?;
+                let depth = depth.less()?;
                 self.integer(self.value_of(name)?, depth)
             }
             _ => None,

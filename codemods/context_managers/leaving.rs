@@ -5,6 +5,7 @@
 
 use asyncfix_analysis::answers::awaitable::awaitability_of;
 use asyncfix_analysis::infer::types::Awaitability;
+use asyncfix_analysis::limits::PASSES;
 use asyncfix_syntax::queries::{last_name, root_name};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
@@ -13,9 +14,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plain::{Need, need_of, need_of_call};
 use crate::file::File;
-
-/// How often the statements are gone through: what a later one makes may be used by an earlier one of a loop.
-const PASSES: usize = 4;
 
 /// What happens to what came from an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +117,7 @@ pub(super) fn leaving<'a>(
         expressions: Vec::new(),
         leaving: Leaving::StaysHere,
     };
-    for _ in 0..PASSES {
+    for _ in PASSES.rounds() {
         let before = derived.names.len();
         derived.visit_body(body);
         if derived.names.len() == before {

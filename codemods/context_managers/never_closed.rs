@@ -1,6 +1,7 @@
 //! An object that nothing closes, and that does not leave its function.
 
 use asyncfix_analysis::answers::locks;
+use asyncfix_analysis::limits::{HANDED_ON, Limit, NAMES};
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::resources::Form;
@@ -38,12 +39,6 @@ pub(super) const STILL_NEEDED: &str =
 
 /// Why it may be wrong to close an object at the end of the block whose work lasts as long as it is open.
 const HOLDS: &str = "what it does ends with the block, and may be meant to go on";
-
-/// How many functions an object is lent to, one behind the other.
-const LOANS: usize = 2;
-
-/// How many assignments are followed to what an object was made by.
-const OWNERS: usize = 4;
 
 impl<'a> Managed<'_, 'a, '_> {
     /// Nothing closes it, and it does not leave the function.
@@ -177,7 +172,7 @@ impl<'a> Managed<'_, 'a, '_> {
             .func
             .as_attribute_expr()
             .map(|method| &*method.value);
-        for _ in 0..OWNERS {
+        for _ in NAMES.rounds() {
             let Some(name) = maker.and_then(root) else {
                 return false;
             };
@@ -214,7 +209,7 @@ impl<'a> Managed<'_, 'a, '_> {
             found: false,
         };
         search.visit_body(&self.function.body);
-        search.found && only_uses(&self.file.semantics, call, name, LOANS)
+        search.found && only_uses(&self.file.semantics, call, name, HANDED_ON)
     }
 }
 
@@ -232,8 +227,8 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_> {
 }
 
 /// Whether the coroutine function of the project that `call` calls only uses what it is given under `name`.
-fn only_uses(semantics: &Semantics<'_>, call: &ast::ExprCall, name: &str, loans: usize) -> bool {
-    let Some(loans) = loans.checked_sub(1) else {
+fn only_uses(semantics: &Semantics<'_>, call: &ast::ExprCall, name: &str, loans: Limit) -> bool {
+    let Some(loans) = loans.less() else {
         return false;
     };
     let Some(function) = semantics.function_in_sight(&call.func) else {

@@ -2,6 +2,7 @@
 
 use asyncfix_analysis::answers::resources::opened;
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::{Limit, PARTS};
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::plain_results::TABLE;
@@ -9,9 +10,6 @@ use asyncfix_knowledge::resources::is_same_class;
 use ruff_python_ast::{self as ast, Expr, Operator};
 
 use crate::file::File;
-
-/// How far down the parts of an annotation are looked at.
-const PARTS: usize = 4;
 
 /// What a value that came from an object needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,8 +88,8 @@ fn declared(file: &File<'_, '_>, call: &ast::ExprCall, is_awaited: bool) -> Opti
 }
 
 /// What a value needs by its annotation, which stands in the file of `own`.
-fn need_by(own: &Semantics<'_>, annotation: &Expr, parts: usize) -> Need {
-    let Some(parts) = parts.checked_sub(1) else {
+fn need_by(own: &Semantics<'_>, annotation: &Expr, parts: Limit) -> Need {
+    let Some(parts) = parts.less() else {
         return Need::Unknown;
     };
     let most = |annotations: &[Expr]| {

@@ -9,6 +9,7 @@ use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::uses::{Mistaken, Use, future_mistaken, use_of};
 use asyncfix_analysis::facts::spelling::Spellings;
 use asyncfix_analysis::infer::types::{Awaitability, ClassOf};
+use asyncfix_analysis::limits::{ALIASES, Limit};
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_knowledge::conduct::is_lock_of_loop;
 use asyncfix_syntax::site::{Owner, Site};
@@ -26,9 +27,6 @@ const MAKERS: [&str; 2] = ["asyncio.gather", "asyncio.shield"];
 
 /// What makes a task of a coroutine.
 const TASKS: [&str; 2] = ["asyncio.create_task", "asyncio.ensure_future"];
-
-/// How many names are followed.
-const NAMES: usize = 3;
 
 /// Whether a call may make a future that nobody awaits, judged by the tree alone.
 pub(super) fn may_be_one(spellings: &Spellings, site: &Site<'_, '_>, call: &ast::ExprCall) -> bool {
@@ -77,7 +75,7 @@ pub(super) fn check<'a>(
         .arguments
         .args
         .iter()
-        .map(|member| ending_of(file, member, NAMES))
+        .map(|member| ending_of(file, member, ALIASES))
         .max()
         .unwrap_or(Ending::Unknown);
     let surroundings = file.surroundings(site);
@@ -156,7 +154,7 @@ fn is_never_read(file: &File<'_, '_>, owner: Owner<'_>, name: &ast::ExprName) ->
 }
 
 /// Whether what a future waits for is seen to end.
-fn ending_of(file: &File<'_, '_>, member: &Expr, names: usize) -> Ending {
+fn ending_of(file: &File<'_, '_>, member: &Expr, names: Limit) -> Ending {
     let all = |members: &[Expr]| {
         let endings = members.iter().map(|member| ending_of(file, member, names));
         endings.max().unwrap_or(Ending::Ends)
@@ -189,10 +187,7 @@ fn ending_of(file: &File<'_, '_>, member: &Expr, names: usize) -> Ending {
                 ending => ending,
             }
         }
-        Expr::Name(name) => match (
-            names.checked_sub(1),
-            file.semantics.origins(name).as_slice(),
-        ) {
+        Expr::Name(name) => match (names.less(), file.semantics.origins(name).as_slice()) {
             // A list may have got more since.
             (Some(names), [Origin::Value(value)])
                 if value.is_call_expr() || value.is_list_comp_expr() || value.is_tuple_expr() =>

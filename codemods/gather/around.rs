@@ -1,6 +1,7 @@
 //! The blocks that an error of a call passes on its way out: those around the call, and those around calls of the
 //! function that it is part of.
 
+use asyncfix_analysis::limits::CALLERS;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Site};
@@ -9,9 +10,6 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::Ranged;
 
 use crate::file::File;
-
-/// How many callers up is looked.
-const CALLERS: usize = 3;
 
 /// A block that an error passes.
 #[derive(Clone, Copy)]
@@ -73,7 +71,7 @@ pub fn any<'a>(
     }
     let mut called = vec![function];
     let mut looked_for = called.clone();
-    for _ in 0..CALLERS {
+    for _ in CALLERS.rounds() {
         if called.is_empty() {
             break;
         }

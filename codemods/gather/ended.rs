@@ -3,6 +3,7 @@
 
 use asyncfix_analysis::answers::coroutines::Member;
 use asyncfix_analysis::answers::endings::{self, Seen};
+use asyncfix_analysis::limits::ALIASES;
 use asyncfix_syntax::queries::root_name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
@@ -10,9 +11,6 @@ use rustc_hash::FxHashSet;
 
 use super::around::{self, Block, Passed};
 use super::return_exceptions::Gather;
-
-/// How often names are followed to those that they are made of.
-const STEPS: usize = 3;
 
 impl<'a> Gather<'_, '_, 'a, '_> {
     /// Why an error may have to be raised at once: something around the call, or around a call of its function, may
@@ -165,7 +163,7 @@ impl<'a> Used<'a> {
 
     /// Adds what the names are made of in a suite: by assignments, loops, and what is put into collections.
     fn follow(&mut self, body: &'a [Stmt]) {
-        for _ in 0..STEPS {
+        for _ in ALIASES.rounds() {
             let before = self.names.len();
             let mut sources = Sources {
                 used: self,

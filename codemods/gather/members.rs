@@ -3,6 +3,7 @@
 use asyncfix_analysis::answers::coroutines::Member;
 use asyncfix_analysis::answers::endings;
 use asyncfix_analysis::answers::exceptions::is_exception_class;
+use asyncfix_analysis::limits::{BODIES, Limit, WRAPPERS};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::{last_name, names_in};
 use ruff_python_ast::visitor::source_order::{
@@ -11,19 +12,13 @@ use ruff_python_ast::visitor::source_order::{
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Operator, Stmt};
 use rustc_hash::FxHashSet;
 
-/// How many coroutines around one are looked through.
-const WRAPPERS: usize = 2;
-
-/// How many calls deep is looked for what is raised.
-const RAISING: usize = 3;
-
 /// Whether a coroutine gives exceptions back as values: its annotation says so, it returns one, or it returns what
 /// such a one gives it.
 pub fn returns_exceptions(semantics: &Semantics<'_>, callee: &Expr) -> bool {
     returns_exceptions_to(semantics, callee, WRAPPERS)
 }
 
-fn returns_exceptions_to(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> bool {
+fn returns_exceptions_to(semantics: &Semantics<'_>, callee: &Expr, depth: Limit) -> bool {
     semantics.functions(callee).into_iter().any(|function| {
         let Some(node) = function.node(semantics.db()) else {
             return false;
@@ -46,7 +41,9 @@ fn returns_exceptions_to(semantics: &Semantics<'_>, callee: &Expr, depth: usize)
         }
         let mut inner = search.called.iter();
         search.found
-            || depth > 0 && inner.any(|callee| returns_exceptions_to(&own, callee, depth - 1))
+            || depth
+                .less()
+                .is_some_and(|depth| inner.any(|callee| returns_exceptions_to(&own, callee, depth)))
     })
 }
 
@@ -183,7 +180,7 @@ pub fn catches_everything(semantics: &Semantics<'_>, callee: &Expr) -> bool {
     catches_everything_to(semantics, callee, WRAPPERS)
 }
 
-fn catches_everything_to(semantics: &Semantics<'_>, callee: &Expr, depth: usize) -> bool {
+fn catches_everything_to(semantics: &Semantics<'_>, callee: &Expr, depth: Limit) -> bool {
     let Some(function) = semantics.function(callee) else {
         return false;
     };
@@ -250,16 +247,15 @@ fn is_plain(expr: &Expr) -> bool {
 }
 
 /// Whether nothing that goes wrong in a statement leaves it.
-fn is_quiet(own: &Semantics<'_>, statement: &Stmt, depth: usize) -> bool {
+fn is_quiet(own: &Semantics<'_>, statement: &Stmt, depth: Limit) -> bool {
     let is_caught = |value: &Expr| match value {
         Expr::Await(awaited) => match &*awaited.value {
             Expr::Call(call) => {
-                depth > 0
-                    && call
-                        .arguments
-                        .iter_source_order()
-                        .all(|argument| is_plain(argument.value()))
-                    && catches_everything_to(own, &call.func, depth - 1)
+                let mut arguments = call.arguments.iter_source_order();
+                depth.less().is_some_and(|depth| {
+                    arguments.all(|argument| is_plain(argument.value()))
+                        && catches_everything_to(own, &call.func, depth)
+                })
             }
             _ => false,
         },
@@ -320,7 +316,7 @@ pub fn may_raise_different_ones(semantics: &Semantics<'_>, members: &[Member<'_>
     let mut raised = Raised::default();
     for member in members {
         match member.callee() {
-            Some(callee) => raised.by_callee(semantics, callee, RAISING),
+            Some(callee) => raised.by_callee(semantics, callee, BODIES),
             None => raised.is_unknown = true,
         }
     }
@@ -335,7 +331,7 @@ struct Raised {
 }
 
 impl Raised {
-    fn by_callee(&mut self, semantics: &Semantics<'_>, callee: &Expr, depth: usize) {
+    fn by_callee(&mut self, semantics: &Semantics<'_>, callee: &Expr, depth: Limit) {
         let is_calm =
             || endings::is_calm(semantics, callee) || is_exception_class(semantics, callee);
         if self.is_unknown || is_calm() {
@@ -345,8 +341,7 @@ impl Raised {
         let node = function
             .as_ref()
             .and_then(|function| function.node(semantics.db()));
-        let (Some(function), Some(node), Some(depth)) = (&function, node, depth.checked_sub(1))
-        else {
+        let (Some(function), Some(node), Some(depth)) = (&function, node, depth.less()) else {
             self.is_unknown = true;
             return;
         };
@@ -371,7 +366,7 @@ impl Raised {
 
 struct Raising<'s, 'r, 'db> {
     own: &'s Semantics<'db>,
-    depth: usize,
+    depth: Limit,
     raised: &'r mut Raised,
 }
 

@@ -2,14 +2,12 @@
 
 use asyncfix_analysis::answers::exceptions::is_exception_class;
 use asyncfix_analysis::answers::signature::Signature;
+use asyncfix_analysis::limits::{HANDED_ON, Limit};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, CmpOp, Expr, ExprContext, Pattern, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
-
-/// How many functions the results, or one of them, are followed into.
-const CALLS: usize = 2;
 
 /// How the results are used after the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +97,7 @@ pub fn consumption(
         TextRange::new(from, next_binding(body, subject, from)),
     );
     search.visit_body(body);
-    if search.are_tested(body, CALLS) {
+    if search.are_tested(body, HANDED_ON) {
         return Consumption::Checked;
     }
     // What is kept in an attribute may be tested by other methods.
@@ -109,7 +107,7 @@ pub fn consumption(
     for attribute in kept {
         let mut elsewhere = Search::new(semantics, attribute, ANYWHERE);
         elsewhere.visit_body(beside);
-        if elsewhere.are_tested(beside, CALLS) {
+        if elsewhere.are_tested(beside, HANDED_ON) {
             return Consumption::Checked;
         }
     }
@@ -135,12 +133,12 @@ pub fn are_checked(
                 name,
                 within: TextRange::new(from, next_binding(body, Subject::named(name), from)),
             };
-            is_tested(semantics, body, element, CALLS)
+            is_tested(semantics, body, element, HANDED_ON)
         })
 }
 
 /// Whether an element is checked in `body`.
-fn is_tested(semantics: &Semantics<'_>, body: &[Stmt], element: Element<'_>, calls: usize) -> bool {
+fn is_tested(semantics: &Semantics<'_>, body: &[Stmt], element: Element<'_>, calls: Limit) -> bool {
     let mut tests = Tests {
         semantics,
         subject: None,
@@ -244,7 +242,7 @@ impl<'s, 'n, 'db> Search<'s, 'n, 'db> {
 
     /// Loops name their elements before they test them, except in comprehensions, whose element
     /// stands first: so tests are looked for when the elements are known.
-    fn are_tested(&self, body: &[Stmt], calls: usize) -> bool {
+    fn are_tested(&self, body: &[Stmt], calls: Limit) -> bool {
         let mut tests = Tests {
             semantics: self.semantics,
             subject: Some(self.subject),
@@ -326,7 +324,7 @@ struct Tests<'s, 'n, 'db> {
     /// Where the subject stands for the results.
     within: TextRange,
     /// How many functions are still looked into.
-    calls: usize,
+    calls: Limit,
     found: bool,
 }
 
@@ -421,7 +419,7 @@ impl Tests<'_, '_, '_> {
 
     /// Whether a function of the project is given the results, or one of them, and tests what it is given.
     fn is_tested_by(&self, call: &ast::ExprCall) -> bool {
-        let Some(calls) = self.calls.checked_sub(1) else {
+        let Some(calls) = self.calls.less() else {
             return false;
         };
         let is_given = |value: &Expr| self.is_subject(value) || self.is_element(value);

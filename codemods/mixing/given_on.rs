@@ -4,6 +4,7 @@ use asyncfix_analysis::answers::parameters::{awaits_parameter, takes_value};
 use asyncfix_analysis::answers::signature::{Argument, Signature};
 use asyncfix_analysis::answers::takes_coroutine::{self, Position};
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::{BODIES, Limit};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -27,18 +28,12 @@ pub(super) enum Use {
     Unclear(String),
 }
 
-/// How many calls a value is followed through.
-const CALLS: usize = 3;
-
-/// How many variables a value is followed through.
-pub(super) const VARIABLES: usize = 3;
-
 /// What the code makes of the value at `site`, which is given on until it is used.
 pub(super) fn use_of<'a>(
     file: &File<'a, '_>,
     site: &Site<'_, 'a>,
     owner: Owner<'a>,
-    variables: usize,
+    variables: Limit,
 ) -> Use {
     let unclear = || Use::Unclear(file.first_line(site.node));
     for (node, child) in site.enclosing_in_function() {
@@ -51,7 +46,7 @@ pub(super) fn use_of<'a>(
                     .func
                     .as_attribute_expr()
                     .and_then(|method| method.value.as_name_expr());
-                return match (container, variables.checked_sub(1)) {
+                return match (container, variables.less()) {
                     (Some(name), Some(left)) => use_of_variable(file, name, None, owner, left),
                     _ => unclear(),
                 };
@@ -67,7 +62,7 @@ pub(super) fn use_of<'a>(
                 let [Expr::Name(name)] = statement.targets.as_slice() else {
                     return Use::Value;
                 };
-                return match variables.checked_sub(1) {
+                return match variables.less() {
                     Some(left) => use_of_variable(file, name, Some(name.range()), owner, left),
                     None => unclear(),
                 };
@@ -104,14 +99,14 @@ fn use_of_variable<'a>(
     name: &'a ast::ExprName,
     binding: Option<TextRange>,
     owner: Owner<'a>,
-    variables: usize,
+    variables: Limit,
 ) -> Use {
     struct Uses<'f, 'a, 'db> {
         file: &'f File<'a, 'db>,
         name: &'a str,
         binding: Option<TextRange>,
         owner: Owner<'a>,
-        variables: usize,
+        variables: Limit,
         ancestors: Vec<AnyNodeRef<'a>>,
         found: Vec<Use>,
     }
@@ -207,7 +202,7 @@ fn taken_by(file: &File<'_, '_>, call: &ast::ExprCall, range: TextRange) -> Opti
     let signature = Signature::of(&file.semantics, &call.func, call.arguments.args.len());
     let said =
         signature.and_then(|signature| signature.takes_awaitable(file.semantics.db(), argument));
-    said.or_else(|| awaits_parameter(&file.semantics, call, argument, CALLS))
+    said.or_else(|| awaits_parameter(&file.semantics, call, argument, BODIES))
 }
 
 /// Whether a method of a text is called: it takes nothing to await.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use asyncfix_analysis::limits::Limit;
 use asyncfix_analysis::resolve::Definition;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -18,7 +19,7 @@ pub struct Memory<'db> {
     /// The functions that were asked whether they want an event loop, each with the answer.
     pub(super) wanting: RefCell<FxHashMap<Definition<'db>, bool>>,
     /// The ways from functions to what runs a loop, by how many more functions were followed.
-    pub(super) chains: RefCell<FxHashMap<(Definition<'db>, usize), Option<Chain>>>,
+    pub(super) chains: RefCell<FxHashMap<(Definition<'db>, Limit), Option<Chain>>>,
     /// The functions that become coroutine functions together, with the rewrite.
     pub(super) rewrites: RefCell<Vec<(FxHashSet<Definition<'db>>, Rewrite)>>,
 }

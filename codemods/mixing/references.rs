@@ -6,6 +6,7 @@ use asyncfix_analysis::answers::callbacks::{Caller, caller_of_argument};
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::signature::{Argument, Signature};
 use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::ALIASES;
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::awaited::repeats;
@@ -17,7 +18,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::given_on::{Use, VARIABLES, use_of};
+use super::given_on::{Use, use_of};
 use crate::edit::imports;
 use crate::file::File;
 
@@ -362,7 +363,7 @@ impl<'a, 'db> Search<'_, '_, 'a, 'db> {
             Some((_, true)) => Use::AsyncLoop,
             Some((at, false)) => Use::Loop(Edit::insertion("async ".to_owned(), at)),
             None if is_lazy => Use::Value,
-            None => use_of(file, site, surroundings.owner, VARIABLES),
+            None => use_of(file, site, surroundings.owner, ALIASES),
         };
         Call {
             range: call.range(),

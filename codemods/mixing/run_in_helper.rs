@@ -2,9 +2,9 @@
 
 use asyncfix_analysis::answers::locks;
 use asyncfix_analysis::answers::runners::{Runner, runner};
-use asyncfix_analysis::facts::loop_runners::DEPTH;
 use asyncfix_analysis::facts::loops::leaves_before;
 use asyncfix_analysis::facts::spelling::Hints;
+use asyncfix_analysis::limits::{LOOP_RUNNERS, Limit};
 use asyncfix_analysis::resolve::definitions::Function;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::lines::one_line;
@@ -55,7 +55,7 @@ pub(super) fn check<'a>(
     rule: &'static Rule,
 ) -> Option<Finding> {
     let surroundings = inside_loop(file, site)?;
-    let chain = chain(&file.conversions, &file.semantics, call, DEPTH)?;
+    let chain = chain(&file.conversions, &file.semantics, call, LOOP_RUNNERS)?;
     let owner = match surroundings.owner {
         Owner::Function(function) => Some(function.name.to_string()),
         _ => None,
@@ -121,9 +121,9 @@ fn chain<'db>(
     memory: &Memory<'db>,
     semantics: &Semantics<'db>,
     call: &ast::ExprCall,
-    depth: usize,
+    depth: Limit,
 ) -> Option<Chain> {
-    let depth = depth.checked_sub(1)?;
+    let depth = depth.less()?;
     let function = semantics.function_in_sight(&call.func)?;
     let key = (function.definition(), depth);
     if let Some(known) = memory.chains.borrow().get(&key) {
@@ -138,7 +138,7 @@ fn chain_of<'db>(
     memory: &Memory<'db>,
     semantics: &Semantics<'db>,
     function: &Function<'db>,
-    depth: usize,
+    depth: Limit,
 ) -> Option<Chain> {
     let node = function.node(semantics.db())?;
     if node.is_async || yields(node) || !node.decorator_list.is_empty() || asks(&node.body) {
@@ -257,7 +257,7 @@ struct Runs<'s, 'db> {
     own: &'s Semantics<'db>,
     /// The code of the function.
     body: &'s [Stmt],
-    depth: usize,
+    depth: Limit,
     /// How many statements are around that may not run what is in them.
     branches: usize,
     found: Option<Chain>,

@@ -1,5 +1,6 @@
 //! Whether the set that `__init__` makes is there when a task is made.
 
+use asyncfix_analysis::limits::KEEPING_BASES;
 use asyncfix_analysis::resolve::definitions::Class;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
@@ -9,9 +10,6 @@ use rustc_hash::FxHashSet;
 
 use super::leaving::leaves_early;
 use crate::file::File;
-
-/// How many base classes are looked at.
-const BASES: usize = 16;
 
 /// Whether `init`, the `__init__` of `class`, has run the statement at `at` of its body before the code at `site` may
 /// run.
@@ -140,7 +138,7 @@ fn may_be_led_by_base(
         };
         open.push(definition);
     }
-    for _ in 0..BASES {
+    for _ in KEEPING_BASES.rounds() {
         let Some(definition) = open.pop() else {
             return false;
         };

@@ -1,5 +1,6 @@
 //! Statements after which the end of a suite is not reached.
 
+use asyncfix_analysis::limits::{BODIES, Limit};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_syntax::queries::own_code;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -32,15 +33,12 @@ pub(super) fn exits(file: &File<'_, '_>, statement: &Stmt) -> bool {
     search.1
 }
 
-/// How many calls are followed.
-const DEPTH: usize = 3;
-
 /// Whether statements cancel all tasks of the event loop, or a function that they call does.
 pub(super) fn cancels_all(file: &File<'_, '_>, body: &[Stmt]) -> bool {
     /// Looks for what takes all tasks, and for what cancels one.
     struct Search<'s, 'db> {
         semantics: &'s Semantics<'db>,
-        depth: usize,
+        depth: Limit,
         takes: bool,
         cancels: bool,
     }
@@ -51,7 +49,7 @@ pub(super) fn cancels_all(file: &File<'_, '_>, body: &[Stmt]) -> bool {
                     .semantics
                     .means(&call.func, &["asyncio.all_tasks", "asyncio.Task.all_tasks"]);
                 self.cancels |= matches!(&*call.func, Expr::Attribute(method) if method.attr.as_str() == "cancel");
-                if let Some(depth) = self.depth.checked_sub(1)
+                if let Some(depth) = self.depth.less()
                     && let Some(function) = self.semantics.function_in_sight(&call.func)
                     && let Some(node) = function.node(self.semantics.db())
                 {
@@ -72,7 +70,7 @@ pub(super) fn cancels_all(file: &File<'_, '_>, body: &[Stmt]) -> bool {
     }
     let mut search = Search {
         semantics: &file.semantics,
-        depth: DEPTH,
+        depth: BODIES,
         takes: false,
         cancels: false,
     };

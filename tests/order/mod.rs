@@ -81,7 +81,9 @@ impl AllCases {
                 .or_default()
                 .push(problem.to_string());
         }
-        said.values_mut().for_each(|errors| errors.sort());
+        for errors in said.values_mut() {
+            errors.sort();
+        }
         for outcome in &outcomes.files {
             let findings = outcome.findings.iter().map(crate::shown).collect();
             said.insert(outcome.path.display().to_string(), findings);

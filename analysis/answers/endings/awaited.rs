@@ -1,5 +1,6 @@
 //! What is awaited, called or given to something that awaits it.
 
+use crate::limits::{ALIASES, LOCK, Limit, TURN};
 use asyncfix_knowledge::endings::TABLE;
 use asyncfix_knowledge::package_of;
 use asyncfix_syntax::queries::{argument, last_name};
@@ -10,7 +11,7 @@ use ty_python_core::definition::DefinitionKind;
 use super::Obstacle;
 use super::endless::is_infinite;
 use super::limits::has_limit;
-use super::look::{ALIASES, LIMITED_DEPTH, LOCKED_DEPTH, Look, root_of};
+use super::look::{Look, root_of};
 use super::table::{ends, ends_with_arguments, is_one_of};
 use super::threads::in_thread;
 
@@ -69,14 +70,14 @@ impl<'s> Look<'s, '_> {
     }
 
     /// What it says that something is awaited.
-    pub(super) fn awaited(&mut self, value: &Expr, aliases: usize) {
+    pub(super) fn awaited(&mut self, value: &Expr, aliases: Limit) {
         match value {
             Expr::Call(call) => self.awaited_call(call),
             // What is made here by a call is what the call says; what comes from elsewhere, somebody else has
             // to bring to its end.
             Expr::Name(name) if self.is_own(value) => {
                 let made: Vec<&ast::ExprCall> = self.made_by(name);
-                match (made.as_slice(), aliases.checked_sub(1)) {
+                match (made.as_slice(), aliases.less()) {
                     ([], _) | (_, None) => self.doubt(Obstacle::NotFound, value),
                     (made, Some(aliases)) => {
                         for call in made {
@@ -129,7 +130,7 @@ impl<'s> Look<'s, '_> {
     }
 
     /// What it says that all that is in something is awaited.
-    fn awaited_elements(&mut self, elements: &Expr, aliases: usize) {
+    fn awaited_elements(&mut self, elements: &Expr, aliases: Limit) {
         match elements {
             Expr::ListComp(ast::ExprListComp { elt, .. })
             | Expr::SetComp(ast::ExprSetComp { elt, .. })
@@ -201,9 +202,9 @@ impl<'s> Look<'s, '_> {
         {
             if TABLE.limiters.contains(&class) || TABLE.locks.contains(&class) {
                 let deepest = if TABLE.locks.contains(&class) {
-                    LOCKED_DEPTH
+                    LOCK
                 } else {
-                    LIMITED_DEPTH
+                    TURN
                 };
                 self.take_turns(&method.value, deepest);
                 // Where it does not stand before a block, somebody else may have to give it back.
@@ -244,9 +245,9 @@ impl<'s> Look<'s, '_> {
 
     /// The package that a value comes from, where the table knows the call that gave it, whatever an installed
     /// version of that package says of its type.
-    pub(super) fn giver(&self, value: &Expr, aliases: usize) -> Option<String> {
+    pub(super) fn giver(&self, value: &Expr, aliases: Limit) -> Option<String> {
         let name = value.as_name_expr()?;
-        let aliases = aliases.checked_sub(1)?;
+        let aliases = aliases.less()?;
         let semantics = self.semantics;
         let mut givers = semantics.bindings(name)?.into_iter().map(|definition| {
             let made = match definition.kind(semantics.db()) {

@@ -6,6 +6,7 @@ use ty_python_core::definition::Definition;
 
 use super::look::Look;
 use crate::facts::loops::leaves_before;
+use crate::limits::Limit;
 use crate::resolve::bindings::Origin;
 use crate::resolve::semantics::Semantics;
 
@@ -37,8 +38,8 @@ impl<'db> Look<'_, 'db> {
 }
 
 /// Whether a number is seen to be infinite: `float("inf")`, `math.inf`, or a name for one of them.
-pub(super) fn is_infinite(semantics: &Semantics<'_>, number: &Expr, aliases: usize) -> bool {
-    let Some(aliases) = aliases.checked_sub(1) else {
+pub(super) fn is_infinite(semantics: &Semantics<'_>, number: &Expr, aliases: Limit) -> bool {
+    let Some(aliases) = aliases.less() else {
         return false;
     };
     match number {

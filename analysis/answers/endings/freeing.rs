@@ -7,11 +7,9 @@ use ruff_python_ast::{self as ast, Stmt};
 
 use crate::index::asked::Asked;
 use crate::infer::types::ClassOf;
+use crate::limits::{BODIES, Limit};
 use crate::resolve::definitions::Function;
 use crate::resolve::semantics::Semantics;
-
-/// How many calls deep functions of the project are followed.
-const DEPTH: usize = 3;
 
 /// The first call in a suite that may bring about, or end, what somebody else waits for: by the name of a method, or
 /// through functions of the project. Only those calls count of which `may_be` holds.
@@ -23,7 +21,7 @@ pub fn frees<'a>(
 ) -> Option<&'a ast::ExprCall> {
     own_calls(suite)
         .into_iter()
-        .find(|call| may_be(call) && does(semantics, project, call, DEPTH))
+        .find(|call| may_be(call) && does(semantics, project, call, BODIES))
 }
 
 /// Whether a function does so, in its own code or through others.
@@ -32,10 +30,10 @@ pub fn is_freeing<'db>(
     project: Asked<'_>,
     function: &Function<'db>,
 ) -> bool {
-    in_function(semantics, project, function, DEPTH)
+    in_function(semantics, project, function, BODIES)
 }
 
-fn does(semantics: &Semantics<'_>, project: Asked<'_>, call: &ast::ExprCall, depth: usize) -> bool {
+fn does(semantics: &Semantics<'_>, project: Asked<'_>, call: &ast::ExprCall, depth: Limit) -> bool {
     let name = last_name(&call.func).unwrap_or_default();
     // Whoever talks to a server by a library comes to an end without that.
     let is_client = || {
@@ -49,7 +47,7 @@ fn does(semantics: &Semantics<'_>, project: Asked<'_>, call: &ast::ExprCall, dep
             && (TABLE.freeing_methods.contains(name)
                 || call.arguments.is_empty() && TABLE.freeing_alone.contains(name));
     by_name && !is_client()
-        || depth.checked_sub(1).is_some_and(|depth| {
+        || depth.less().is_some_and(|depth| {
             let functions = semantics.function_or_namesakes(&call.func);
             functions
                 .iter()
@@ -61,7 +59,7 @@ fn in_function<'db>(
     semantics: &Semantics<'db>,
     project: Asked<'_>,
     function: &Function<'db>,
-    depth: usize,
+    depth: Limit,
 ) -> bool {
     let db = semantics.db();
     let is_own = semantics

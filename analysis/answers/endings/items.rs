@@ -6,9 +6,10 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::Ranged;
 use ty_python_core::definition::Definition;
 
-use super::look::{DEPTH, Look, is_plain};
+use super::look::{Look, is_plain};
 use super::{Obstacle, Seen};
 use crate::answers::coroutines;
+use crate::limits::{AWAITED, Limit, STEPS};
 use crate::resolve::definitions::{Class, Function};
 use crate::resolve::semantics::Semantics;
 
@@ -22,9 +23,6 @@ pub(super) enum Items {
     /// There is no end of them.
     Endless,
 }
-
-/// How many values and functions are followed from one to the next.
-const STEPS: usize = 6;
 
 /// Functions that give as many as there are in their first argument.
 const AS_FIRST: [&str; 6] = [
@@ -83,8 +81,8 @@ impl<'db> Look<'_, 'db> {
         self.items_of(semantics, iterable, STEPS)
     }
 
-    fn items_of(&mut self, own: &Semantics<'db>, iterable: &Expr, steps: usize) -> Items {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn items_of(&mut self, own: &Semantics<'db>, iterable: &Expr, steps: Limit) -> Items {
+        let Some(steps) = steps.less() else {
             return Items::Some;
         };
         // Whatever is made of itself has as many as what it is made of at first.
@@ -98,7 +96,7 @@ impl<'db> Look<'_, 'db> {
         items
     }
 
-    fn items_in(&mut self, own: &Semantics<'db>, iterable: &Expr, steps: usize) -> Items {
+    fn items_in(&mut self, own: &Semantics<'db>, iterable: &Expr, steps: Limit) -> Items {
         match iterable {
             Expr::Call(call) => self.items_given(own, call, steps),
             Expr::Generator(generator) => {
@@ -125,7 +123,7 @@ impl<'db> Look<'_, 'db> {
     }
 
     /// How many items what a call gives has.
-    fn items_given(&mut self, own: &Semantics<'db>, call: &ast::ExprCall, steps: usize) -> Items {
+    fn items_given(&mut self, own: &Semantics<'db>, call: &ast::ExprCall, steps: Limit) -> Items {
         let arguments = &*call.arguments.args;
         let is = |paths: &[&str]| own.means(&call.func, paths);
         let mut each = |arguments: &[Expr]| -> Vec<Items> {
@@ -182,7 +180,7 @@ impl<'db> Look<'_, 'db> {
         &mut self,
         semantics: &Semantics<'db>,
         function: &Function<'db>,
-        steps: usize,
+        steps: Limit,
     ) -> Items {
         let db = semantics.db();
         let definition = function.definition();
@@ -193,7 +191,7 @@ impl<'db> Look<'_, 'db> {
         if let Some(items) = self.items.get(&key) {
             return *items;
         }
-        if node.is_async || self.depth >= DEPTH || definition.file(db).is_stub(db) {
+        if node.is_async || !AWAITED.has_room(self.depth) || definition.file(db).is_stub(db) {
             return Items::Some;
         }
         self.items.insert(key, Items::Some);
@@ -237,7 +235,7 @@ impl<'db> Look<'_, 'db> {
         &mut self,
         semantics: &Semantics<'db>,
         class: &Class<'db>,
-        steps: usize,
+        steps: Limit,
     ) -> Items {
         let method = |name: &str| {
             let functions = class.node().body.iter();

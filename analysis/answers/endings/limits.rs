@@ -5,13 +5,10 @@ use ruff_python_ast::{self as ast, Expr};
 use ty_python_core::definition::{DefinitionKind, ParameterDefinitionNodeKind};
 
 use super::endless::is_infinite;
-use super::look::ALIASES;
 use crate::answers::timeouts::is_timeout;
 use crate::infer::types::ClassOf;
+use crate::limits::{ALIASES, Limit, NAMES};
 use crate::resolve::semantics::Semantics;
-
-/// How many values are followed from one to the next.
-const STEPS: usize = 4;
 
 /// What is no limit, by the name of the argument.
 const NO_LIMIT: &str = "shield";
@@ -20,7 +17,7 @@ const NO_LIMIT: &str = "shield";
 pub(super) fn has_limit(semantics: &Semantics<'_>, call: &ast::ExprCall, place: &str) -> bool {
     argument(call, place)
         .or_else(|| argument(call, "timeout"))
-        .is_some_and(|limit| is_number(semantics, limit, STEPS))
+        .is_some_and(|limit| is_number(semantics, limit, NAMES))
 }
 
 /// Whether a context manager limits the time of what is in it.
@@ -36,12 +33,12 @@ pub(super) fn limits_time(semantics: &Semantics<'_>, manager: &Expr) -> bool {
     is_timeout(manager)
         && argument(call, "0")
             .or_else(by_name)
-            .is_some_and(|limit| is_number(semantics, limit, STEPS))
+            .is_some_and(|limit| is_number(semantics, limit, NAMES))
 }
 
 /// Whether a value is seen to be a number, and one that comes to an end.
-fn is_number(semantics: &Semantics<'_>, value: &Expr, steps: usize) -> bool {
-    let Some(steps) = steps.checked_sub(1) else {
+fn is_number(semantics: &Semantics<'_>, value: &Expr, steps: Limit) -> bool {
+    let Some(steps) = steps.less() else {
         return false;
     };
     let is_infinite = |value: &Expr| is_infinite(semantics, value, ALIASES);
@@ -91,7 +88,7 @@ fn is_number(semantics: &Semantics<'_>, value: &Expr, steps: usize) -> bool {
 }
 
 /// Whether all that a name or an attribute is given are numbers.
-fn has_numbers(semantics: &Semantics<'_>, place: &Expr, steps: usize) -> bool {
+fn has_numbers(semantics: &Semantics<'_>, place: &Expr, steps: Limit) -> bool {
     let (mut is_given, mut is_other) = (false, false);
     semantics.for_each_value(place, &mut |own, value| {
         is_given = true;
@@ -101,7 +98,7 @@ fn has_numbers(semantics: &Semantics<'_>, place: &Expr, steps: usize) -> bool {
 }
 
 /// Whether a name is a parameter that says of itself that it is a number, or is one unless the caller says otherwise.
-fn is_parameter_for_numbers(semantics: &Semantics<'_>, name: &ast::ExprName, steps: usize) -> bool {
+fn is_parameter_for_numbers(semantics: &Semantics<'_>, name: &ast::ExprName, steps: Limit) -> bool {
     let Some(definitions) = semantics.bindings(name) else {
         return false;
     };

@@ -27,23 +27,9 @@ use crate::facts::loops::{is_endless, leaves_loop_by_itself};
 use crate::index::asked::Asked;
 use crate::index::reach::Namesakes;
 use crate::infer::types::ClassOf;
+use crate::limits::{ALIASES, AWAITED, LOCK, Limit, SCARCE, TURN};
 use crate::resolve::definitions::Function;
 use crate::resolve::semantics::{Semantics, contains};
-
-/// How many calls deep a coroutine is followed.
-pub(super) const DEPTH: usize = 6;
-
-/// How many calls deep it counts that it waits for its turn.
-pub(super) const LIMITED_DEPTH: usize = 3;
-
-/// The same for a lock: further down it protects something else.
-pub(super) const LOCKED_DEPTH: usize = 1;
-
-/// How many calls deep what it uses counts: its own, and that of what it calls.
-const SCARCE_DEPTH: usize = 2;
-
-/// How many names for one awaitable are followed.
-pub(super) const ALIASES: usize = 3;
 
 /// How long the text of what is not known may be, to be shown.
 const SHOWN: usize = 40;
@@ -121,7 +107,7 @@ impl<'s, 'db> Look<'s, 'db> {
     /// Whether there is nothing more to find out. Further down than it counts that something waits for
     /// its turn, only what was asked for is left.
     fn is_done(&self) -> bool {
-        self.seen.never_ends || self.depth > LIMITED_DEPTH && self.has_enough()
+        self.seen.never_ends || !TURN.allows(self.depth) && self.has_enough()
     }
 
     /// Whether an object of this class talks to somebody else. In the package of such classes itself,
@@ -179,12 +165,12 @@ impl<'s, 'db> Look<'s, 'db> {
     }
 
     pub(super) fn use_scarce(&mut self) {
-        self.seen.is_scarce |= self.depth <= SCARCE_DEPTH;
+        self.seen.is_scarce |= SCARCE.allows(self.depth);
     }
 
     /// It waits for its turn, unless each has one of its own.
-    pub(super) fn take_turns(&mut self, limiter: &Expr, deepest: usize) {
-        self.seen.is_limited |= self.depth <= deepest && !self.is_own(limiter);
+    pub(super) fn take_turns(&mut self, limiter: &Expr, deepest: Limit) {
+        self.seen.is_limited |= deepest.allows(self.depth) && !self.is_own(limiter);
     }
 
     pub(super) fn means(&self, expr: &Expr, paths: &[String]) -> bool {
@@ -236,7 +222,7 @@ impl<'s, 'db> Look<'s, 'db> {
             };
             last_name(callee).is_some_and(|name| has_word(name, &TABLE.limiting_words))
         });
-        self.seen.is_limited |= is_limited && self.depth < LIMITED_DEPTH;
+        self.seen.is_limited |= is_limited && TURN.has_room(self.depth);
         if function.definition().file(db).is_stub(db) {
             if TABLE.waits.contains(node.name.as_str()) || !node.is_async {
                 self.doubt(Obstacle::NotFound, callee);
@@ -253,7 +239,7 @@ impl<'s, 'db> Look<'s, 'db> {
             }
             return;
         }
-        if self.depth >= DEPTH || !node.is_async {
+        if !AWAITED.has_room(self.depth) || !node.is_async {
             self.doubt(Obstacle::NotFound, callee);
             return;
         }
@@ -401,9 +387,9 @@ impl<'s, 'db> Look<'s, 'db> {
         self.is_own_to(expr, ALIASES)
     }
 
-    fn is_own_to(&self, expr: &Expr, aliases: usize) -> bool {
+    fn is_own_to(&self, expr: &Expr, aliases: Limit) -> bool {
         let (Expr::Name(name), Some(function), Some(aliases)) =
-            (expr, self.function, aliases.checked_sub(1))
+            (expr, self.function, aliases.less())
         else {
             return false;
         };
@@ -451,7 +437,7 @@ impl<'s, 'db> Look<'s, 'db> {
                 || last_name(callee).is_some_and(|name| has_word(name, words))
         };
         if is_one(&TABLE.limiters, &TABLE.limiting_words) {
-            self.take_turns(manager, LIMITED_DEPTH);
+            self.take_turns(manager, TURN);
             return;
         }
         if is_one(&TABLE.locks, &TABLE.locking_words) {
@@ -460,7 +446,7 @@ impl<'s, 'db> Look<'s, 'db> {
             if is_lock && self.holds(manager) {
                 self.never_ends(manager);
             }
-            self.take_turns(manager, LOCKED_DEPTH);
+            self.take_turns(manager, LOCK);
             return;
         }
         // A condition is a lock, until somebody waits for it.
@@ -491,7 +477,7 @@ impl<'s, 'db> Look<'s, 'db> {
         let from = callee.as_attribute_expr().map(|method| &*method.value);
         match from.and_then(|from| Some((from, self.class_of(from, asks_types)?))) {
             Some((from, class)) if TABLE.limiters.contains(&class) => {
-                self.take_turns(from, LIMITED_DEPTH);
+                self.take_turns(from, TURN);
             }
             Some((_, class)) if self.is_client(&class) => self.use_scarce(),
             _ => self.doubt(Obstacle::NotFound, callee),

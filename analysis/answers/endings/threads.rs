@@ -13,10 +13,8 @@ use super::look::{Look, is_plain, root_of};
 use super::table::means_one_of;
 use super::turns::{Drive, LoopNames};
 use crate::facts::loops::{is_endless, leaves_loop_by_itself};
+use crate::limits::{BODIES, Limit};
 use crate::resolve::semantics::Semantics;
-
-/// How many calls deep what runs in a thread is followed.
-const THREAD_DEPTH: usize = 3;
 
 /// The function that a call hands to a thread: `asyncio.to_thread(f, …)`, `loop.run_in_executor(None, f, …)`.
 pub fn in_thread<'a>(semantics: &Semantics<'_>, call: &'a ast::ExprCall) -> Option<&'a Expr> {
@@ -82,7 +80,7 @@ impl Look<'_, '_> {
         }
         Threaded {
             look: self,
-            depth: THREAD_DEPTH,
+            depth: BODIES,
         }
         .given(function);
     }
@@ -92,7 +90,7 @@ impl Look<'_, '_> {
 struct Threaded<'l, 's, 'db> {
     look: &'l mut Look<'s, 'db>,
     /// How many calls deeper it goes.
-    depth: usize,
+    depth: Limit,
 }
 
 impl Threaded<'_, '_, '_> {
@@ -106,7 +104,7 @@ impl Threaded<'_, '_, '_> {
     }
 
     fn follow(&mut self, callee: &Expr) {
-        let Some(depth) = self.depth.checked_sub(1) else {
+        let Some(depth) = self.depth.less() else {
             return;
         };
         let look = &mut *self.look;

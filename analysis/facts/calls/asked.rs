@@ -6,9 +6,10 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 use rustc_hash::FxHashMap;
 
 use super::values::Value;
-use super::writer::{STEPS, Writer};
+use super::writer::Writer;
 use super::{Callee, Target};
 use crate::facts::name::Name;
+use crate::limits::BINDINGS;
 
 /// The functions and methods that `function`, whose scope has this number, calls without awaiting what comes of it,
 /// each with the number of calls. What comes from the standard library is left out.
@@ -40,7 +41,7 @@ impl<'a> Writer<'_, 'a> {
         scope: usize,
     ) -> Option<Callee> {
         let callee = match &*call.func {
-            Expr::Attribute(attribute) => match self.value(&attribute.value, scope, STEPS)? {
+            Expr::Attribute(attribute) => match self.value(&attribute.value, scope, BINDINGS)? {
                 Value::Target(Target::Import(path)) => {
                     Callee::Plain(Target::Import(path.attribute(&attribute.attr)))
                 }
@@ -49,7 +50,7 @@ impl<'a> Writer<'_, 'a> {
                 }
                 _ => return None,
             },
-            func => match self.value(func, scope, STEPS)? {
+            func => match self.value(func, scope, BINDINGS)? {
                 Value::Target(target) => Callee::Plain(target),
                 _ => return None,
             },

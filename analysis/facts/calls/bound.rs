@@ -10,10 +10,11 @@ use ruff_text_size::Ranged;
 
 use super::values::Value;
 use super::walk::Walk;
-use super::writer::{STEPS, Writer};
+use super::writer::Writer;
 use super::{Borrowed, Target};
 use crate::facts::blocking_calls::is_free;
 use crate::facts::scopes::{Binding, Kind as ScopeKind};
+use crate::limits::{BINDINGS, Limit};
 
 /// What is said of a function that has to do with such an object.
 pub fn reason(written: &str, what: &str) -> String {
@@ -26,12 +27,12 @@ impl<'a> Writer<'_, 'a> {
         &self,
         expr: &'a Expr,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&'static ThreadBound> {
         if !self.has_bound {
             return None;
         }
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         let bound = |expr: &'a Expr| self.bound(expr, scope, steps);
         match expr {
             Expr::Name(name) => self.bound_name(&name.id, scope, steps),
@@ -48,9 +49,9 @@ impl<'a> Writer<'_, 'a> {
         &self,
         attribute: &'a ast::ExprAttribute,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&'static ThreadBound> {
-        match self.value(&attribute.value, scope, STEPS)? {
+        match self.value(&attribute.value, scope, BINDINGS)? {
             Value::Instance(Target::Class(class)) | Value::Target(Target::Class(class)) => {
                 self.bound_member(class, &attribute.attr, steps)
             }
@@ -62,7 +63,7 @@ impl<'a> Writer<'_, 'a> {
         &self,
         call: &'a ast::ExprCall,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&'static ThreadBound> {
         if let Expr::Attribute(method) = &*call.func
             && let Some(owner) = self.bound(&method.value, scope, steps)
@@ -90,7 +91,7 @@ impl<'a> Writer<'_, 'a> {
         &self,
         suite: &'a [ast::Stmt],
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&'static ThreadBound> {
         suite.iter().find_map(|statement| match statement {
             ast::Stmt::Return(returned) => {
@@ -118,7 +119,7 @@ impl<'a> Writer<'_, 'a> {
         &self,
         name: &str,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&'static ThreadBound> {
         let mut everywhere = Vec::new();
         if self.scopes.shared.contains(name) {
@@ -141,7 +142,7 @@ impl<'a> Writer<'_, 'a> {
         binding: Binding<'a>,
         scope: usize,
         parent: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<&'static ThreadBound> {
         match binding {
             Binding::Value(value) | Binding::Entered(value) => self.bound(value, scope, steps),
@@ -189,7 +190,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The same for what a class, or one of its methods, assigns to an attribute.
-    fn bound_member(&self, class: u32, name: &str, steps: usize) -> Option<&'static ThreadBound> {
+    fn bound_member(&self, class: u32, name: &str, steps: Limit) -> Option<&'static ThreadBound> {
         let (scope, _) = self.classes.iter().find(|(_, number)| **number == class)?;
         let own = self.scopes.all.get(*scope)?;
         let of_class = own.bindings.get(name).into_iter().flatten();
@@ -217,7 +218,7 @@ impl<'a> Walk<'_, '_, 'a> {
         if is_own && !self.writer.scopes.shared.contains(name.id.as_str()) {
             return;
         }
-        if let Some(bound) = self.writer.bound_name(&name.id, self.scope, STEPS) {
+        if let Some(bound) = self.writer.bound_name(&name.id, self.scope, BINDINGS) {
             self.ties(|| reason(&name.id, &bound.what));
         }
     }
@@ -228,7 +229,7 @@ impl<'a> Walk<'_, '_, 'a> {
         if !self.writer.has_bound {
             return;
         }
-        if let Some(bound) = self.writer.bound_attribute(attribute, self.scope, STEPS) {
+        if let Some(bound) = self.writer.bound_attribute(attribute, self.scope, BINDINGS) {
             let text = one_line(self.writer.text(attribute));
             self.ties(|| reason(&text, &bound.what));
         }
@@ -236,7 +237,8 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Notes a name that another file may have bound to such an object.
     pub(crate) fn borrowed(&mut self, expr: &'a Expr) {
-        let Some(Value::Target(Target::Import(path))) = self.writer.value(expr, self.scope, STEPS)
+        let Some(Value::Target(Target::Import(path))) =
+            self.writer.value(expr, self.scope, BINDINGS)
         else {
             return;
         };
@@ -257,7 +259,7 @@ impl<'a> Walk<'_, '_, 'a> {
         if !self.writer.has_bound || self.dropped.contains(&call.range()) || self.is_used_up(call) {
             return;
         }
-        if let Some(bound) = self.writer.bound_call(call, self.scope, STEPS) {
+        if let Some(bound) = self.writer.bound_call(call, self.scope, BINDINGS) {
             let text = one_line(self.writer.text(&*call.func));
             self.ties(|| {
                 format!(
@@ -273,7 +275,7 @@ impl<'a> Walk<'_, '_, 'a> {
         let Some(Expr::Name(name)) = item.optional_vars.as_deref() else {
             return;
         };
-        if let Some(bound) = self.writer.bound(&item.context_expr, self.scope, STEPS)
+        if let Some(bound) = self.writer.bound(&item.context_expr, self.scope, BINDINGS)
             && self.leaves(&name.id)
         {
             self.ties(|| reason(&name.id, &bound.what));
@@ -283,11 +285,11 @@ impl<'a> Walk<'_, '_, 'a> {
     /// Whether an object was made by this function, which uses it up: all that is done with it happens in
     /// one thread.
     pub(crate) fn is_made_here(&self, expr: &'a Expr) -> bool {
-        self.is_made_to(expr, STEPS)
+        self.is_made_to(expr, BINDINGS)
     }
 
-    fn is_made_to(&self, expr: &'a Expr, steps: usize) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn is_made_to(&self, expr: &'a Expr, steps: Limit) -> bool {
+        let Some(steps) = steps.less() else {
             return false;
         };
         match expr {

@@ -10,14 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
 use super::values::Value;
-use super::writer::{STEPS, Writer};
+use super::writer::Writer;
 use super::{Callee, Path, Target};
 use crate::facts::file_access::paths;
 use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind};
-
-/// The longest text of a constant that may be a path.
-const LONGEST: usize = 120;
+use crate::limits::{BINDINGS, Limit, PATH};
 
 /// Functions that give a part of the path they are given, or of what is around the program.
 const OF_PATHS: [&str; 4] = ["os.path.", "os.getenv", "os.environ.", "os.getcwd"];
@@ -164,7 +162,7 @@ impl<'a> Writer<'_, 'a> {
 
     fn path_of(&self, expr: &'a Expr, scope: usize) -> Option<FilePath> {
         let mut pieces = Pieces::default();
-        self.add_pieces(&mut pieces, expr, scope, STEPS)?;
+        self.add_pieces(&mut pieces, expr, scope, BINDINGS)?;
         (!pieces.0.is_empty()).then(|| FilePath(pieces.0.into_boxed_slice()))
     }
 
@@ -174,7 +172,7 @@ impl<'a> Writer<'_, 'a> {
         pieces: &mut Pieces,
         expr: &'a Expr,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<()> {
         match expr {
             Expr::StringLiteral(literal) => pieces.text(literal.value.to_str()),
@@ -240,7 +238,7 @@ impl<'a> Writer<'_, 'a> {
         pieces: &mut Pieces,
         call: &'a ast::ExprCall,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<()> {
         let target = self.target(&call.func, scope);
         let dotted = match &target {
@@ -297,7 +295,7 @@ impl<'a> Writer<'_, 'a> {
         arguments: &'a ast::Arguments,
         between: &str,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<()> {
         let mut is_first = true;
         for argument in arguments.iter_source_order() {
@@ -315,7 +313,7 @@ impl<'a> Writer<'_, 'a> {
         pieces: &mut Pieces,
         name: &'a str,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<()> {
         let Some(at) = self.scope_of(name, scope) else {
             pieces.0.push(Piece::Global(Name::new(name)));
@@ -353,10 +351,10 @@ impl<'a> Writer<'_, 'a> {
                     }
                 }
                 [Binding::Value(value) | Binding::Annotated(_, Some(value))] => {
-                    self.add_pieces(pieces, value, at, steps.checked_sub(1)?)?;
+                    self.add_pieces(pieces, value, at, steps.less()?)?;
                 }
                 [Binding::Inside(Expr::Call(call))] => {
-                    self.add_any(pieces, call, at, steps.checked_sub(1)?)?;
+                    self.add_any(pieces, call, at, steps.less()?)?;
                 }
                 _ => return None,
             },
@@ -370,7 +368,7 @@ impl<'a> Writer<'_, 'a> {
         pieces: &mut Pieces,
         call: &'a ast::ExprCall,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<()> {
         let given = call.arguments.args.first();
         let target = self.target(&call.func, scope);
@@ -395,7 +393,7 @@ impl<'a> Writer<'_, 'a> {
             && name.id == "sorted"
             && let Some(Expr::Call(inner)) = given
         {
-            return self.add_any(pieces, inner, scope, steps.checked_sub(1)?);
+            return self.add_any(pieces, inner, scope, steps.less()?);
         }
         match function {
             _ if is_glob => self.add_pieces(pieces, given?, scope, steps),
@@ -426,7 +424,7 @@ impl<'a> Writer<'_, 'a> {
                     let mut parameters = function.parameters.iter_non_variadic_params();
                     let parameter =
                         parameters.find(|parameter| parameter.name() == name.as_str())?;
-                    self.add_pieces(&mut pieces, parameter.default()?, around, STEPS)?;
+                    self.add_pieces(&mut pieces, parameter.default()?, around, BINDINGS)?;
                 }
                 Piece::Text(text) => pieces.text(text),
                 other => pieces.0.push(other.clone()),
@@ -481,7 +479,7 @@ impl<'a> Writer<'_, 'a> {
         let of_function = |path: &Path| self.table.function(path.dotted()?);
         match &*call.func {
             Expr::Attribute(method) => {
-                let class = match self.value(&method.value, scope, STEPS) {
+                let class = match self.value(&method.value, scope, BINDINGS) {
                     Some(Value::Target(Target::Import(path))) => {
                         let called = path.clone().attribute(&method.attr);
                         if let Some(row) = of_function(&called) {
@@ -639,5 +637,5 @@ fn is_of_paths(path: &str) -> bool {
 
 /// Whether a text may be a path.
 fn is_text_of_path(text: &str) -> bool {
-    text.len() <= LONGEST && !text.contains(char::is_whitespace)
+    PATH.allows(text.len()) && !text.contains(char::is_whitespace)
 }

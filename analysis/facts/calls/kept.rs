@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::own::{Extent, root};
 use super::values::Value;
 use super::walk::Walk;
-use super::writer::{STEPS, Writer};
+use super::writer::Writer;
 use super::{Path, RECEIVER, Target, is_constructor};
 use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind};
+use crate::limits::{BINDINGS, Limit};
 
 /// Methods of collections that give something in them.
 const LOOKUPS: [&str; 2] = ["get", "setdefault"];
@@ -47,8 +48,8 @@ pub(crate) struct GoneThrough {
 
 impl<'a> Writer<'_, 'a> {
     /// The collection that an expression stands for, or is part of, and what stands at the start of it.
-    fn kept(&self, expr: &'a Expr, scope: usize, steps: usize) -> Option<(Kept, &'a Expr)> {
-        let steps = steps.checked_sub(1)?;
+    fn kept(&self, expr: &'a Expr, scope: usize, steps: Limit) -> Option<(Kept, &'a Expr)> {
+        let steps = steps.less()?;
         match expr {
             Expr::Subscript(item) => self.kept(&item.value, scope, steps),
             Expr::Call(call) => match &*call.func {
@@ -58,7 +59,7 @@ impl<'a> Writer<'_, 'a> {
                 _ => None,
             },
             Expr::Attribute(attribute) => {
-                let kept = match self.value(&attribute.value, scope, STEPS) {
+                let kept = match self.value(&attribute.value, scope, BINDINGS) {
                     Some(Value::Instance(target) | Value::Target(target @ Target::Class(_))) => {
                         Kept::Member(target, Name::new(&attribute.attr))
                     }
@@ -79,7 +80,7 @@ impl<'a> Writer<'_, 'a> {
         expr: &'a Expr,
         name: &'a str,
         scope: usize,
-        steps: usize,
+        steps: Limit,
     ) -> Option<(Kept, &'a Expr)> {
         let at = if self.scopes.shared.contains(name) {
             0
@@ -170,7 +171,7 @@ impl<'a> Writer<'_, 'a> {
         function: &'a ast::StmtFunctionDef,
         scope: usize,
     ) {
-        let Some((kept, start)) = self.kept(value, scope, STEPS) else {
+        let Some((kept, start)) = self.kept(value, scope, BINDINGS) else {
             return;
         };
         // Nobody else has yet what a constructor makes.
@@ -189,7 +190,7 @@ impl<'a> Writer<'_, 'a> {
 
     /// The class or function that what a name of the module stands for is made by, where it may be one of the project.
     pub(super) fn made_by(&self, name: &str) -> Option<Target> {
-        match self.value_of_name(name, 0, STEPS)? {
+        match self.value_of_name(name, 0, BINDINGS)? {
             Value::Instance(target @ Target::Class(_)) => Some(target),
             Value::Instance(Target::Import(path)) => {
                 let first = path.below.split('.').next().unwrap_or_default();
@@ -357,7 +358,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     fn stepped_through(&mut self, value: &'a Expr, is_deep: bool) {
-        let found = match self.writer.kept(value, self.scope, STEPS) {
+        let found = match self.writer.kept(value, self.scope, BINDINGS) {
             // `dataclasses.asdict(self)`
             None if is_deep => match self.value(value) {
                 Some(Value::Instance(target)) => {

@@ -10,12 +10,13 @@ use super::Target;
 use super::own::TakenIn;
 use super::writer::Writer;
 use crate::facts::scopes::Binding;
+use crate::limits::Limit;
 
 impl<'a> Writer<'_, 'a> {
     /// The parameters, with their places in a call, one of which may be what a function of the file gives; whatever else
     /// it gives, it has made. `None` where it may be something else.
-    pub(super) fn gives_new(&self, number: u32, steps: usize) -> Option<Vec<(&'a str, usize)>> {
-        let steps = steps.checked_sub(1)?;
+    pub(super) fn gives_new(&self, number: u32, steps: Limit) -> Option<Vec<(&'a str, usize)>> {
+        let steps = steps.less()?;
         let (scope, function) = self.function_of(number)?;
         if function.is_async || !function.decorator_list.is_empty() || yields(function) {
             return None;
@@ -52,9 +53,9 @@ impl<'a> Writer<'_, 'a> {
         scope: usize,
         function: &'a ast::StmtFunctionDef,
         given: &mut Vec<&'a str>,
-        steps: usize,
+        steps: Limit,
     ) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+        let Some(steps) = steps.less() else {
             return false;
         };
         if let Expr::Name(name) = expr

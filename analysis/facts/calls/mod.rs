@@ -35,9 +35,6 @@ pub(crate) fn is_constructor(method: &str) -> bool {
     CONSTRUCTORS.contains(&method)
 }
 
-/// How many conditions a chain may depend on: with more of them, nobody can say that the call blocks.
-pub(crate) const CONDITIONS: usize = 1;
-
 /// What a name stands for, as far as its file tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Target {

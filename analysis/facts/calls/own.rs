@@ -14,9 +14,10 @@ use rustc_hash::FxHashSet;
 
 use super::values::Value;
 use super::walk::Walk;
-use super::writer::{STEPS, Writer};
+use super::writer::Writer;
 use super::{Target, is_constructor};
 use crate::facts::scopes::{Binding, Scope};
+use crate::limits::{BINDINGS, Limit};
 
 /// How much of a value is the function's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl<'a> Walk<'_, '_, 'a> {
     pub(super) fn value(&self, expr: &'a Expr) -> Option<Value> {
         match root(expr) {
             Expr::Name(name) if self.inner(name).is_some() => None,
-            _ => self.writer.value(expr, self.scope, STEPS),
+            _ => self.writer.value(expr, self.scope, BINDINGS),
         }
     }
 
@@ -219,7 +220,7 @@ impl<'a> Question<'_, '_, 'a> {
         }
         let own = writer.scopes.all.get(self.walk.scope);
         let Some(bindings) = own.and_then(|own| own.bindings.get(name)) else {
-            return self.may_be_free && writer.is_constant(name, self.walk.scope, STEPS);
+            return self.may_be_free && writer.is_constant(name, self.walk.scope, BINDINGS);
         };
         if !self.asked.insert((name, extent)) {
             return true;
@@ -300,7 +301,7 @@ impl<'a> Question<'_, '_, 'a> {
             }
             Some(Value::Instance(Target::Class(class)) | Value::Target(Target::Class(class))) => {
                 let writer = self.walk.writer;
-                self.may_be_free && writer.is_constant_attribute(class, &attribute.attr, STEPS)
+                self.may_be_free && writer.is_constant_attribute(class, &attribute.attr, BINDINGS)
             }
             _ => self.is_own(&attribute.value, Extent::Whole),
         }
@@ -377,7 +378,7 @@ impl<'a> Question<'_, '_, 'a> {
     /// Whether what a function of the file gives is nobody else's: it has made it, or `call` gives it that.
     fn is_made_by(&mut self, number: u32, call: &'a ast::ExprCall) -> bool {
         let writer = self.walk.writer;
-        let Some(parameters) = writer.gives_new(number, STEPS) else {
+        let Some(parameters) = writer.gives_new(number, BINDINGS) else {
             return false;
         };
         parameters.into_iter().all(|(name, at)| {
@@ -412,8 +413,8 @@ impl<'a> Walk<'_, '_, 'a> {
 
 impl<'a> Writer<'_, 'a> {
     /// Whether a name from outside of the function in `scope` stands for one value that nobody can change.
-    fn is_constant(&self, name: &'a str, scope: usize, steps: usize) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn is_constant(&self, name: &'a str, scope: usize, steps: Limit) -> bool {
+        let Some(steps) = steps.less() else {
             return false;
         };
         if self.scopes.shared.contains(name) {
@@ -440,10 +441,10 @@ impl<'a> Writer<'_, 'a> {
         else {
             return false;
         };
-        !self.scopes.shared.contains(name) && self.is_constant_binding(*binding, 0, STEPS)
+        !self.scopes.shared.contains(name) && self.is_constant_binding(*binding, 0, BINDINGS)
     }
 
-    fn is_constant_binding(&self, binding: Binding<'a>, scope: usize, steps: usize) -> bool {
+    fn is_constant_binding(&self, binding: Binding<'a>, scope: usize, steps: Limit) -> bool {
         match binding {
             Binding::Value(value) => self.is_unchanging(value, scope, steps),
             Binding::Annotated(annotation, value) => {
@@ -458,8 +459,8 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Whether all that a class puts into an attribute is nothing that anybody can change.
-    fn is_constant_attribute(&self, class: u32, name: &'a str, steps: usize) -> bool {
-        let Some(steps) = steps.checked_sub(1) else {
+    fn is_constant_attribute(&self, class: u32, name: &'a str, steps: Limit) -> bool {
+        let Some(steps) = steps.less() else {
             return false;
         };
         let Some((own, scope)) = self.class_scope(class) else {
@@ -479,7 +480,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Whether an expression gives what nobody can change: a text, a number, a path.
-    fn is_unchanging(&self, expr: &'a Expr, scope: usize, steps: usize) -> bool {
+    fn is_unchanging(&self, expr: &'a Expr, scope: usize, steps: Limit) -> bool {
         match expr {
             Expr::FString(_) | Expr::Compare(_) => true,
             other if other.is_literal_expr() => true,
@@ -625,7 +626,7 @@ impl<'a> Writer<'_, 'a> {
             (Some(returns), _) => self.is_plain_type(returns, parent),
             // `def logger_of(name): return logging.getLogger(name)`
             (None, Some(Stmt::Return(last))) => last.value.as_deref().is_some_and(|value| {
-                returned_in(&function.body) == 1 && self.is_unchanging(value, scope, STEPS)
+                returned_in(&function.body) == 1 && self.is_unchanging(value, scope, BINDINGS)
             }),
             _ => false,
         }

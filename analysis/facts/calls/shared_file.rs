@@ -7,10 +7,10 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
 use super::walk::Walk;
-use super::writer::STEPS;
 use super::{SharedFile, Target};
 use crate::facts::file_access::paths;
 use crate::facts::scopes::{Binding, Kind};
+use crate::limits::{BINDINGS, Limit};
 
 /// Whom a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         }
         self.written.writes = written.find_map(|(path, _)| {
-            let is_of_object = match self.holder(path, STEPS) {
+            let is_of_object = match self.holder(path, BINDINGS) {
                 Holder::All => false,
                 Holder::Object => true,
                 Holder::Call => return None,
@@ -50,7 +50,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Whom what an expression stands for belongs to.
-    fn holder(&self, expr: &'a Expr, steps: usize) -> Holder {
+    fn holder(&self, expr: &'a Expr, steps: Limit) -> Holder {
         let mut parts = Parts::default();
         parts.visit_expr(expr);
         let may_differ = |call: &&'a ast::ExprCall| match self.writer.target(&call.func, self.scope)
@@ -71,7 +71,7 @@ impl<'a> Walk<'_, '_, 'a> {
             .unwrap_or(Holder::All)
     }
 
-    fn holder_of_name(&self, name: &'a str, steps: usize) -> Holder {
+    fn holder_of_name(&self, name: &'a str, steps: Limit) -> Holder {
         let scopes = &self.writer.scopes.all;
         let Some(at) = self.writer.scope_of(name, self.scope) else {
             return Holder::All;
@@ -90,10 +90,7 @@ impl<'a> Walk<'_, '_, 'a> {
         {
             return Holder::Object;
         }
-        match (
-            own.bindings.get(name).map(Vec::as_slice),
-            steps.checked_sub(1),
-        ) {
+        match (own.bindings.get(name).map(Vec::as_slice), steps.less()) {
             (Some([Binding::Value(value)]), Some(steps)) if at == self.scope => {
                 self.holder(value, steps)
             }

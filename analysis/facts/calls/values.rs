@@ -11,6 +11,7 @@ use super::{Path, Target};
 use crate::facts::calls::writer::{Writer, is_whole_import, path_of};
 use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind as ScopeKind};
+use crate::limits::Limit;
 
 /// What an expression stands for.
 pub(super) enum Value {
@@ -26,7 +27,7 @@ pub(super) enum Value {
 }
 
 impl<'a> Writer<'_, 'a> {
-    pub(super) fn value_of_name(&self, name: &str, scope: usize, steps: usize) -> Option<Value> {
+    pub(super) fn value_of_name(&self, name: &str, scope: usize, steps: Limit) -> Option<Value> {
         if self.scopes.shared.contains(name) {
             return None;
         }
@@ -56,7 +57,7 @@ impl<'a> Writer<'_, 'a> {
             _ => return None,
         };
         // A name may be bound to something that is made of the same name.
-        let steps = steps.checked_sub(1)?;
+        let steps = steps.less()?;
         match binding {
             Binding::Import(alias) => {
                 let path = match &alias.asname {
@@ -139,7 +140,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Whether a call is that of a method that opens a file.
-    fn opens(&self, call: &'a ast::ExprCall, scope: usize, steps: usize) -> bool {
+    fn opens(&self, call: &'a ast::ExprCall, scope: usize, steps: Limit) -> bool {
         let Expr::Attribute(method) = &*call.func else {
             return false;
         };
@@ -153,7 +154,7 @@ impl<'a> Writer<'_, 'a> {
         row.is_some_and(|(_, row)| row.kind == Kind::Outline && row.mode.is_some())
     }
 
-    fn annotated(&self, annotation: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
+    fn annotated(&self, annotation: &'a Expr, scope: usize, steps: Limit) -> Option<Value> {
         match annotation {
             Expr::Name(_) | Expr::Attribute(_) => match self.target_to(annotation, scope, steps) {
                 Target::Unknown => None,
@@ -188,7 +189,7 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    pub(super) fn value(&self, expr: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
+    pub(super) fn value(&self, expr: &'a Expr, scope: usize, steps: Limit) -> Option<Value> {
         match expr {
             Expr::Name(name) => self.value_of_name(&name.id, scope, steps),
             Expr::Attribute(attribute) => match self.value(&attribute.value, scope, steps)? {
@@ -197,7 +198,7 @@ impl<'a> Writer<'_, 'a> {
                     Some(Value::Target(Target::Import(path)))
                 }
                 Value::Instance(Target::Class(class)) => {
-                    self.attribute(class, &attribute.attr, steps.checked_sub(1)?)
+                    self.attribute(class, &attribute.attr, steps.less()?)
                 }
                 Value::Instance(Target::Import(class))
                     if class
@@ -235,7 +236,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// What a call of `func` gives.
-    fn value_of_call(&self, func: &'a Expr, scope: usize, steps: usize) -> Option<Value> {
+    fn value_of_call(&self, func: &'a Expr, scope: usize, steps: Limit) -> Option<Value> {
         let Expr::Attribute(method) = func else {
             return match self.value(func, scope, steps)? {
                 Value::Target(target @ (Target::Class(_) | Target::Import(_))) => {
@@ -262,7 +263,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// The one thing that a class assigns to an attribute of its instances.
-    fn attribute(&self, class: u32, name: &str, steps: usize) -> Option<Value> {
+    fn attribute(&self, class: u32, name: &str, steps: Limit) -> Option<Value> {
         let (scope, _) = self.classes.iter().find(|(_, number)| **number == class)?;
         let own = self.scopes.all.get(*scope)?;
         if self.scopes.placed.contains_key(name) {

@@ -2,6 +2,7 @@
 
 use crate::facts::loops;
 use crate::facts::name::Name;
+use crate::limits::{BINDINGS, CONDITIONS};
 use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
 use asyncfix_knowledge::conduct::{changes_context, method_changes, needs_main_thread};
 use asyncfix_knowledge::libraries::{AWARE, LIBRARIES};
@@ -18,9 +19,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::own::{Extent, Inner};
 use super::{Blocked, Call, Callee, Function, Passed, Target};
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
-use crate::facts::calls::CONDITIONS;
 use crate::facts::calls::values::Value;
-use crate::facts::calls::writer::{STEPS, Writer};
+use crate::facts::calls::writer::Writer;
 
 /// Walks through the body of one function.
 pub(super) struct Walk<'w, 's, 'a> {
@@ -299,7 +299,7 @@ impl<'a> Walk<'_, '_, 'a> {
     /// Notes a context manager that runs code of the project, or holds a lock of the thread.
     fn entered(&mut self, expr: &'a Expr) {
         let text = one_line(self.writer.text(expr));
-        match self.writer.value(expr, self.scope, STEPS) {
+        match self.writer.value(expr, self.scope, BINDINGS) {
             Some(Value::Instance(Target::Class(_))) => {
                 self.shares(|| format!("can't tell whether `with {text}` is thread-safe"));
             }
@@ -314,7 +314,7 @@ impl<'a> Walk<'_, '_, 'a> {
 
     /// Notes an attribute that runs code of its class, or depends on the thread.
     fn attribute_used(&mut self, attribute: &'a ast::ExprAttribute) {
-        let own = self.writer.value(&attribute.value, self.scope, STEPS);
+        let own = self.writer.value(&attribute.value, self.scope, BINDINGS);
         if own
             .as_ref()
             .is_some_and(|own| self.writer.is_of_thread(own))
@@ -381,7 +381,7 @@ impl<'a> Walk<'_, '_, 'a> {
                 Expr::Lambda(lambda) if self.runs_here(call, lambda) => false,
                 Expr::Lambda(lambda) => runs_code(&lambda.body),
                 Expr::Name(_) | Expr::Attribute(_) => matches!(
-                    self.writer.value(value, self.scope, STEPS),
+                    self.writer.value(value, self.scope, BINDINGS),
                     Some(Value::Target(Target::Function(_)))
                 ),
                 _ => false,
@@ -680,7 +680,7 @@ fn is_remembered(statement: &ast::StmtIf) -> bool {
 }
 
 /// More conditions than a chain may depend on.
-const MANY: usize = CONDITIONS + 1;
+const MANY: usize = CONDITIONS.count() + 1;
 
 /// From the first statement of a suite to the last.
 fn range_of(suite: &[Stmt]) -> Option<TextRange> {

@@ -18,9 +18,7 @@ use crate::facts::calls::walk::Walk;
 use crate::facts::in_thread::Obstacles;
 use crate::facts::name::Name;
 use crate::facts::scopes::{Binding, Kind as ScopeKind, Scopes};
-
-/// How many bindings are followed to find out what a name stands for.
-pub(super) const STEPS: usize = 5;
+use crate::limits::{BINDINGS, Limit};
 
 /// The calls of the functions of a file. `table` has the calls that block.
 pub fn write(scopes: &Scopes<'_>, source: &str, table: &Table) -> Calls {
@@ -83,11 +81,11 @@ impl<'a> Writer<'_, 'a> {
         };
         let names = module.bindings.keys();
         self.calls.names = names
-            .map(|name| (Name::new(name), self.named(name, 0, STEPS)))
+            .map(|name| (Name::new(name), self.named(name, 0, BINDINGS)))
             .collect();
         self.calls.names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let bound = self.calls.names.iter().filter_map(|(name, _)| {
-            let bound = self.bound_name(name, 0, STEPS)?;
+            let bound = self.bound_name(name, 0, BINDINGS)?;
             Some((name.clone(), Name::new(bound.what.as_str())))
         });
         self.calls.bound = bound.collect();
@@ -306,7 +304,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// What a name stands for at the top level of `scope`.
-    fn named(&self, name: &str, scope: usize, steps: usize) -> Target {
+    fn named(&self, name: &str, scope: usize, steps: Limit) -> Target {
         match self.value_of_name(name, scope, steps) {
             Some(Value::Target(target)) => target,
             _ => Target::Unknown,
@@ -314,10 +312,10 @@ impl<'a> Writer<'_, 'a> {
     }
 
     pub(super) fn target(&self, expr: &'a Expr, scope: usize) -> Target {
-        self.target_to(expr, scope, STEPS)
+        self.target_to(expr, scope, BINDINGS)
     }
 
-    pub(crate) fn target_to(&self, expr: &'a Expr, scope: usize, steps: usize) -> Target {
+    pub(crate) fn target_to(&self, expr: &'a Expr, scope: usize, steps: Limit) -> Target {
         match self.value(expr, scope, steps) {
             Some(Value::Target(target)) => target,
             _ => Target::Unknown,

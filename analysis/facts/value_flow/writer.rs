@@ -14,6 +14,7 @@ use super::{Chain, Class, Function, ImportPath, Member, Node, Origin, Step, Trac
 use crate::facts::key::{Key, name_key};
 use crate::facts::scopes::{Binding, Kind, Scopes};
 use crate::facts::value_flow::walk::{Walk, callee_of, generators};
+use crate::limits::COMPARED;
 
 /// Writes the traces of one file.
 pub struct Writer<'s, 'a> {
@@ -205,7 +206,7 @@ impl<'s, 'a> Writer<'s, 'a> {
 
     fn fill(&mut self, node: Node, steps: &[Step]) {
         let start = index(self.traces.steps.len());
-        if steps.len() <= FEW {
+        if COMPARED.allows(steps.len()) {
             for (at, step) in steps.iter().enumerate() {
                 if !steps.iter().take(at).any(|other| other == step) {
                     self.traces.steps.push(*step);
@@ -569,9 +570,6 @@ impl<'s, 'a> Writer<'s, 'a> {
         new
     }
 }
-
-/// How many steps are compared with each other.
-const FEW: usize = 12;
 
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
