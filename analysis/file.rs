@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_knowledge::testing::WORDS;
+use asyncfix_knowledge::testing::RUNNERS;
 use asyncfix_syntax::lines::indent_unit;
 use asyncfix_syntax::queries::{self, is_test, last_name};
 use asyncfix_syntax::site::{Owner, Site, Surroundings};
@@ -21,6 +21,7 @@ use ty_python_semantic::Db;
 
 use crate::answers::decorators::is_fixture;
 use crate::answers::replaced::Replacements;
+use crate::facts::imports::{Import, for_each_import};
 use crate::facts::libraries;
 use crate::facts::spelling::awaits_at_top;
 use crate::facts::value_flow::Place;
@@ -293,10 +294,7 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
 
     /// Whether code is that of a test, or stands in a file of tests.
     pub fn is_test_code(&self, owner: Owner<'_>) -> bool {
-        // Programs have functions such as `test_connection` as well.
-        let is_run_by_tests = || WORDS.iter().any(|word| self.source.contains(word));
-        matches!(owner, Owner::Function(function)
-            if (is_test(&function.name) || is_fixture(function)) && is_run_by_tests())
+        matches!(owner, Owner::Function(function) if self.is_test_function(function))
             || match self.semantics.module_name() {
                 Some(module) => module.split('.').any(is_test),
                 None => self.semantics.path().is_some_and(|path| {
@@ -306,6 +304,43 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
                         || folders.any(|folder| folder == "tests" || folder == "test")
                 }),
             }
+    }
+
+    /// Whether a runner of tests would take a function for one, or for a fixture: by its name and by what stands around it.
+    /// Programs have functions and methods such as `test_connection` as well.
+    fn is_test_function(&self, function: &ast::StmtFunctionDef) -> bool {
+        let is_named_so = function.name.starts_with("test_") || function.name.as_str() == "test";
+        if !(is_named_so || is_fixture(function)) {
+            return false;
+        }
+        // Their plugins, too: `pytest_asyncio`.
+        let is_of_runner = |module: &str| {
+            let name = module.split(['.', '_']).next().unwrap_or_default();
+            RUNNERS.contains(&name)
+        };
+        let mut imports_runner = false;
+        for_each_import(self.body(), &mut |import| {
+            imports_runner |= match import {
+                Import::Module(names) => names.iter().any(|alias| is_of_runner(&alias.name)),
+                Import::From(import) => import.module.as_deref().is_some_and(is_of_runner),
+            };
+        });
+        let is_of_tests = |class: &ast::StmtClassDef| {
+            let names = class.bases().iter().filter_map(last_name);
+            names
+                .chain([class.name.as_str()])
+                .any(|name| name.starts_with("Test") || name.ends_with("TestCase"))
+        };
+        (imports_runner || asserts(&function.body))
+            && self.class_at_top(function).is_none_or(|class| {
+                is_of_tests(class) || imports_runner && !class.bases().is_empty()
+            })
+    }
+
+    /// The class at the top level of the file that the function stands in.
+    pub fn class_at_top(&self, function: &ast::StmtFunctionDef) -> Option<&'a ast::StmtClassDef> {
+        let mut classes = self.body().iter().filter_map(Stmt::as_class_def_stmt);
+        classes.find(|class| class.range().contains_range(function.range()))
     }
 
     /// Whether another file of the project may import this module. Modules are told apart by their
@@ -362,4 +397,22 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
     pub fn library_to_write(&self) -> Option<Library> {
         libraries::to_write(self.syntax(), self.source).or_else(|| self.library())
     }
+}
+
+/// Whether something is asserted in a body.
+fn asserts(body: &[Stmt]) -> bool {
+    struct Search(bool);
+    impl<'a> SourceOrderVisitor<'a> for Search {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            self.0 |= node.is_stmt_assert();
+            if self.0 || node.is_expression() {
+                TraversalSignal::Skip
+            } else {
+                TraversalSignal::Traverse
+            }
+        }
+    }
+    let mut search = Search(false);
+    search.visit_body(body);
+    search.0
 }

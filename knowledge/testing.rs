@@ -1,7 +1,7 @@
 //! What is known about code of tests, and of what stands in for other code there.
 
-/// Words of which one stands in each file that a runner of tests reads.
-pub const WORDS: [&str; 3] = ["pytest", "unittest", "assert"];
+/// What runs tests: a file that holds some imports one of these, or asserts something.
+pub const RUNNERS: [&str; 2] = ["pytest", "unittest"];
 
 /// Classes whose objects stand in for a coroutine function.
 pub const ASYNC_MOCKS: [&str; 2] = ["unittest.mock.AsyncMock", "mock.AsyncMock"];

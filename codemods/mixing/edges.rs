@@ -11,9 +11,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::conversion::Conversion;
 use super::forgotten::{Awaits, awaits_in};
 use super::made_async::made_async;
-use super::may_be_async::{
-    TestsOf, awaited_setup, class_around, is_mark, runs_async_test, tests_of,
-};
+use super::may_be_async::{TestsOf, awaited_setup, is_mark, runs_async_test, tests_of};
 use super::never_run::RULE;
 use super::one_loop::Statements;
 use super::references::{Around, Kind};
@@ -211,7 +209,10 @@ fn support(file: &File<'_, '_>, function: &ast::StmtFunctionDef) -> Option<Suppo
         mark: None,
         is_given: false,
     };
-    match class_around(file, function).map(|class| (class, tests_of(file, class))) {
+    match file
+        .class_at_top(function)
+        .map(|class| (class, tests_of(file, class)))
+    {
         None | Some((_, TestsOf::NoCase)) => tests.visit_body(file.body()),
         // What the class inherits may await them, or not.
         Some((class, TestsOf::Unknown)) => tests.visit_body(&class.body),

@@ -188,15 +188,6 @@ pub(super) enum TestsOf {
     Unknown,
 }
 
-/// The class at the top level of the file that the function stands in.
-pub(super) fn class_around<'a>(
-    file: &File<'a, '_>,
-    function: &ast::StmtFunctionDef,
-) -> Option<&'a ast::StmtClassDef> {
-    let mut classes = file.body().iter().filter_map(Stmt::as_class_def_stmt);
-    classes.find(|class| class.range().contains_range(function.range()))
-}
-
 /// Who runs the tests of a class, by what it inherits from.
 pub(super) fn tests_of(file: &File<'_, '_>, class: &ast::StmtClassDef) -> TestsOf {
     let semantics = &file.semantics;
@@ -277,7 +268,7 @@ pub(super) fn marks_all_tests(file: &File<'_, '_>, body: &[Stmt]) -> bool {
 /// Whether it is said of a test that it may be a coroutine function: of itself, of its class, of its file
 /// or of the project's tests.
 pub(super) fn runs_async_test(file: &File<'_, '_>, test: &ast::StmtFunctionDef) -> bool {
-    let class = class_around(file, test);
+    let class = file.class_at_top(test);
     match class.map_or(TestsOf::NoCase, |class| tests_of(file, class)) {
         TestsOf::AwaitingCase => true,
         TestsOf::PlainCase => false,
