@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use asyncfix_analysis::facts::key::Key;
 use asyncfix_analysis::index::project::{Project, asynchronous_names};
 use rayon::prelude::*;
 use ruff_db::system::{OsSystem, System, SystemPath, SystemPathBuf};
@@ -206,7 +207,7 @@ pub fn add_installed<'p>(
             places.extend(named.map(|name| (package.to_owned(), root.join(name))));
         }
     }
-    let names: Vec<u64> = places
+    let names: Vec<Key> = places
         .par_iter()
         .flat_map_iter(|(_, folder)| {
             ignore::WalkBuilder::new(folder.as_std_path())

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use asyncfix_analysis::facts::interface::{Interface, Word, module_path, words};
+use asyncfix_analysis::facts::interface::{Interface, module_path, words};
+use asyncfix_analysis::facts::key::Key;
 use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Finding;
@@ -422,7 +423,7 @@ pub(crate) struct Verdicts<'v> {
     /// Files with another text, by their places in the cache.
     changed: FxHashSet<usize>,
     /// The words of these texts.
-    words_of_changed: FxHashSet<Word>,
+    words_of_changed: FxHashSet<Key>,
     /// Files that may see something else of others.
     affected: FxHashSet<usize>,
 }

@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::imports::{Import, for_each_import};
-use crate::facts::key::name_key;
+use crate::facts::key::{Key, name_key};
 use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
 
@@ -29,28 +29,17 @@ pub struct Interface {
     /// [`module_path`] has them at the end. Those of relative imports start with the folders.
     pub imports: Vec<Name>,
     /// The names that it binds, each with a number for the statements that do so, sorted.
-    pub names: Vec<(Word, u32)>,
+    pub names: Vec<(Key, u32)>,
     /// A number for the statements that may change something else: calls, star imports, attributes that are set.
     pub rest: u32,
 }
 
-/// A number for a word of a text. Two words with the same number only bring a closer look.
-pub type Word = u32;
-
-/// The number of a word.
-fn word(text: &str) -> Word {
-    // The lower half is as good as the whole.
-    #[expect(clippy::cast_possible_truncation)]
-    let number = name_key(text) as Word;
-    number
-}
-
-/// The words of a text, as often as they stand there.
-pub fn words(text: &str) -> impl Iterator<Item = Word> {
+/// The [`Key`]s of the words of a text, as often as they stand there.
+pub fn words(text: &str) -> impl Iterator<Item = Key> {
     let is_part = |c: char| c == '_' || c.is_alphanumeric();
     text.split(move |c: char| !is_part(c))
         .filter(|part| !part.is_empty())
-        .map(word)
+        .map(name_key)
 }
 
 impl Interface {
@@ -84,7 +73,7 @@ impl Interface {
         imports.dedup();
         let mut all = FxHasher::default();
         let mut rest = FxHasher::default();
-        let mut names: FxHashMap<Word, FxHasher> = FxHashMap::default();
+        let mut names: FxHashMap<Key, FxHasher> = FxHashMap::default();
         for_each_statement(parsed, |statement, tokens| {
             let mut own = FxHasher::default();
             for token in tokens {
@@ -113,7 +102,7 @@ impl Interface {
     }
 
     /// The names of which something else is said than before. `None` where anything may mean something else.
-    pub fn changed_since(&self, before: &Self) -> Option<FxHashSet<Word>> {
+    pub fn changed_since(&self, before: &Self) -> Option<FxHashSet<Key>> {
         let [own, others]: [FxHashSet<_>; 2] =
             [self, before].map(|one| one.names.iter().copied().collect());
         (self.rest == before.rest).then(|| {
@@ -128,9 +117,9 @@ impl Interface {
 /// those may depend on.
 pub struct Link {
     /// The names.
-    pub names: Vec<Word>,
+    pub names: Vec<Key>,
     /// The words, sorted, each once.
-    pub words: Vec<Word>,
+    pub words: Vec<Key>,
 }
 
 impl Link {
@@ -139,7 +128,7 @@ impl Link {
         let mut all = Vec::new();
         for_each_statement(parsed, |statement, tokens| {
             let texts = tokens.filter_map(|token| source.get(token.range().to_std_range()));
-            let mut words: Vec<Word> = texts.flat_map(words).collect();
+            let mut words: Vec<Key> = texts.flat_map(words).collect();
             words.sort_unstable();
             words.dedup();
             let names = Bound::by(statement).names;
@@ -190,7 +179,7 @@ fn for_each_statement<'p>(
 /// What a statement of a module binds.
 #[derive(Default)]
 struct Bound {
-    names: Vec<Word>,
+    names: Vec<Key>,
     /// Whether it may change what other names mean.
     may_do_more: bool,
 }
@@ -207,7 +196,7 @@ impl Bound {
     fn bind(&mut self, name: &str) {
         // These say how the module itself is looked at.
         self.may_do_more |= name.starts_with("__");
-        self.names.push(word(name));
+        self.names.push(name_key(name));
     }
 
     /// Binds the names of the module that the functions in a body bind.

@@ -5,13 +5,16 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHasher;
 
 /// A number for a name. Two names with the same number only bring or spare a closer look.
-pub type Key = u64;
+pub type Key = u32;
 
 /// The [`Key`] of a name.
 pub fn name_key(name: &str) -> Key {
     let mut hasher = FxHasher::default();
     name.hash(&mut hasher);
-    hasher.finish()
+    // All of its bits are mixed at the end.
+    #[expect(clippy::cast_possible_truncation)]
+    let key = hasher.finish() as Key;
+    key
 }
 
 /// The [`Key`] of a property's name, apart from that of a function.

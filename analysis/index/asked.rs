@@ -14,7 +14,7 @@ use asyncfix_knowledge::libraries::Library;
 use rustc_hash::{FxHashSet, FxHasher};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::interface::{Word, words};
+use crate::facts::interface::words;
 use crate::facts::key::Key;
 use crate::facts::shared;
 use crate::facts::value_flow::{Node, Place, Traces};
@@ -64,7 +64,7 @@ enum Question {
 pub struct Noted {
     answers: BTreeMap<Question, u64>,
     /// The words of which it was asked which files they stand in.
-    words: BTreeSet<Word>,
+    words: BTreeSet<Key>,
     /// These files. What the answers depend on is kept with the other files that were looked into.
     #[serde(skip)]
     pub mentioning: BTreeSet<PathBuf>,
@@ -75,7 +75,7 @@ pub struct Noted {
 
 impl Noted {
     /// Whether it was asked which files one of these words stands in.
-    pub fn asks_for(&self, words: &FxHashSet<Word>) -> bool {
+    pub fn asks_for(&self, words: &FxHashSet<Key>) -> bool {
         self.words.iter().any(|word| words.contains(word))
     }
 
@@ -84,7 +84,7 @@ impl Noted {
         let asked = Asked::new(project, None);
         let traces = self.traces.as_deref();
         let mut answers = self.answers.iter();
-        answers.all(|(question, answer)| asked.again(question, file, traces) == Some(*answer))
+        answers.all(|(question, answer)| asked.again(question, file, traces) == *answer)
     }
 }
 
@@ -145,11 +145,11 @@ impl<'p> Asked<'p> {
         }
     }
 
-    /// The number of the answer as it is now. `None` where that cannot be told.
-    fn again(self, question: &Question, file: usize, own: Option<&Traces>) -> Option<u64> {
+    /// The number of the answer as it is now.
+    fn again(self, question: &Question, file: usize, own: Option<&Traces>) -> u64 {
         let project = self.project;
         let class = |name, module| ClassName { name, module };
-        Some(match question {
+        match question {
             Question::Library => digest(&project.library()),
             Question::SeveralLibraries => digest(&project.runs_under_several()),
             Question::LibraryOfImporters(module) => digest(&project.library_of_importers(module)),
@@ -195,7 +195,7 @@ impl<'p> Asked<'p> {
             Question::ImportsModule(module) => digest(&project.imports_module(module)),
             Question::SettingTaskFactories => digest(&project.setting_task_factories()),
             Question::Runs(module, name) => digest(&project.runs(module, name)),
-        })
+        }
     }
 
     /// [`Project::library`]

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use asyncfix_analysis::facts::interface::{Link, Word, words};
+use asyncfix_analysis::facts::interface::{Link, words};
+use asyncfix_analysis::facts::key::Key;
 use rayon::prelude::*;
 use ruff_python_ast::PySourceType;
 use ruff_python_parser::parse_unchecked_source;
@@ -18,12 +19,12 @@ pub(crate) struct Changes {
     wide: Vec<usize>,
     /// Of others, what these names mean.
     narrow: Vec<usize>,
-    names: FxHashSet<Word>,
+    names: FxHashSet<Key>,
 }
 
 impl Changes {
     /// Notes that a file shows something else under these names; `None` where it may be under any.
-    pub(crate) fn add(&mut self, number: usize, names: Option<FxHashSet<Word>>) {
+    pub(crate) fn add(&mut self, number: usize, names: Option<FxHashSet<Key>>) {
         match names {
             Some(names) => {
                 self.narrow.push(number);
@@ -61,14 +62,14 @@ impl Changes {
             .filter(|number| !affected.contains(number))
             .collect();
         // One that can't be read may hold any word.
-        let mut left: Vec<(usize, Option<FxHashSet<Word>>)> = near
+        let mut left: Vec<(usize, Option<FxHashSet<Key>>)> = near
             .into_par_iter()
             .with_max_len(AT_A_TIME)
             .map(|number| (number, text_of(number).map(|text| words(&text).collect())))
             .collect();
         let mut links: Vec<Link> = Vec::new();
         loop {
-            let is_met = |(_, words): &(usize, Option<FxHashSet<Word>>)| {
+            let is_met = |(_, words): &(usize, Option<FxHashSet<Key>>)| {
                 words
                     .as_ref()
                     .is_none_or(|words| names.iter().any(|name| words.contains(name)))
