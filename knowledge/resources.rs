@@ -34,6 +34,8 @@ pub struct Resource {
     /// The methods that do what entering the block does beyond giving the object, where it does something;
     /// `*` for every one that is awaited.
     pub enters: Option<Vec<String>>,
+    /// The methods of which one has to be called before it can be closed, where making it opens nothing.
+    pub opened_by: Option<Vec<String>>,
     /// The attributes of the base class that type checkers know what entering gives as, where that is less than the
     /// object.
     pub entered_as: Option<Vec<String>>,
@@ -48,7 +50,8 @@ pub struct Resource {
     /// paths of such values.
     #[serde(default)]
     pub idle_with: FxHashMap<String, Vec<String>>,
-    note: Option<String>,
+    /// What people are told of it.
+    pub note: Option<String>,
 }
 
 /// One name or several.
@@ -215,6 +218,7 @@ pub fn async_generator() -> &'static Resource {
         then: None,
         setup: None,
         enters: None,
+        opened_by: None,
         entered_as: None,
         holds: false,
         exit: "closes".to_owned(),

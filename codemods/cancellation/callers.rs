@@ -4,12 +4,14 @@
 
 use asyncfix_analysis::answers::cancellation::catches_cancellation;
 use asyncfix_syntax::queries::last_name;
-use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::Ranged;
 
-use super::{behind, handlers};
+use super::behind;
+use super::kept_tasks::{
+    Place, Waits, cancels, is_of_self, kept_around, kept_by_makers, tells_outcome,
+};
 use crate::file::File;
 
 /// The uses of a function in its file.
@@ -22,8 +24,10 @@ pub struct Callers<'a>(Vec<Caller<'a>>);
 )]
 struct Caller<'a> {
     relation: Relation,
-    /// What the task is bound to, and the code in which that is seen.
-    kept: Option<(&'a Expr, Option<&'a ast::StmtFunctionDef>)>,
+    /// The name of what is given the coroutine that a call of the function makes.
+    taker: Option<&'a str>,
+    /// What the task is bound to and put into, and the code in which that is seen.
+    kept: Vec<Place<'a>>,
     /// Whether it stands in a `try` or a `with` that sees how the function ends.
     is_watched: bool,
     /// Whether it stands in a `finally`, in a handler of cancellations, or under a shield.
@@ -119,17 +123,9 @@ impl<'a> Callers<'a> {
     /// Whether a task of the function is awaited where nothing catches a cancellation: who waits there
     /// counts on its quiet end.
     pub fn await_its_task(&self, file: &File<'a, '_>) -> bool {
-        self.0.iter().any(|caller| {
-            let Some((kept, scope)) = caller.kept else {
-                return false;
-            };
-            let mut waits = Waits {
-                kept: Kept {
-                    file,
-                    names: vec![file.text(kept)],
-                },
-                found: false,
-            };
+        let mut kept = self.0.iter().flat_map(|caller| &caller.kept);
+        kept.any(|(kept, scope)| {
+            let mut waits = Waits::of(file, kept);
             waits.visit_body(scope.map_or(file.body(), |function| &function.body));
             waits.found
         })
@@ -138,132 +134,38 @@ impl<'a> Callers<'a> {
     /// Whether `class`, the one around the function, keeps a task of it in an attribute and cancels it: that is how
     /// the function ends every time.
     pub fn are_cancelled_by(&self, file: &File<'a, '_>, class: &'a ast::StmtClassDef) -> bool {
-        self.0.iter().any(|caller| {
-            let Some((kept @ Expr::Attribute(_), _)) = caller.kept else {
-                return false;
-            };
-            let mut cancels = Cancels {
-                kept: Kept {
-                    file,
-                    names: vec![file.text(kept)],
-                },
-                found: false,
-            };
-            cancels.visit_body(&class.body);
-            cancels.found
-        })
-    }
-}
-
-/// Looks for a task that is cancelled by the class that keeps it.
-struct Cancels<'f, 'a, 'db> {
-    kept: Kept<'f, 'a, 'db>,
-    found: bool,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Cancels<'_, 'a, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::StmtFor(statement) => self.kept.take(&statement.target, &statement.iter),
-            AnyNodeRef::ExprCall(call) => {
-                self.found |= matches!(&*call.func, Expr::Attribute(method)
-                    if &method.attr == "cancel" && self.kept.holds(&method.value));
-            }
-            _ => {}
-        }
-        TraversalSignal::Traverse
-    }
-}
-
-/// A task, or the collection that it is kept in, and the names that it is taken under.
-struct Kept<'f, 'a, 'db> {
-    file: &'f File<'a, 'db>,
-    names: Vec<&'f str>,
-}
-
-impl<'f, 'a> Kept<'f, 'a, '_> {
-    fn holds(&self, expr: &Expr) -> bool {
-        self.names.contains(&self.file.text(expr))
+        let kept = self.0.iter().flat_map(|caller| &caller.kept);
+        let mut attributes = kept.filter(|(kept, _)| kept.is_attribute_expr());
+        attributes.any(|(kept, _)| cancels(file, class, kept))
     }
 
-    /// `target` is given what may be the task, or taken from what it is kept in.
-    fn take(&mut self, target: &Expr, value: &Expr)
-    where
-        'a: 'f,
-    {
-        if target.is_name_expr() && any_over_expr(value, |part| self.holds(part)) {
-            self.names.push(self.file.text(target));
-        }
-    }
-}
-
-/// Looks for an `await` of a task where nothing catches a cancellation.
-struct Waits<'f, 'a, 'db> {
-    kept: Kept<'f, 'a, 'db>,
-    found: bool,
-}
-
-impl Waits<'_, '_, '_> {
-    /// Whether waiting for a value brings the end of the task: the task itself, or a `gather` of those kept with it.
-    fn brings_end(&self, awaited: &Expr) -> bool {
-        match awaited {
-            Expr::Call(call) => {
-                last_name(&call.func) == Some("gather")
-                    && call.arguments.keywords.is_empty()
-                    && call.arguments.args.iter().any(|argument| {
-                        matches!(argument, Expr::Starred(starred) if self.kept.holds(&starred.value))
-                    })
-            }
-            other => self.kept.holds(other),
-        }
-    }
-}
-
-impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
-    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        match node {
-            AnyNodeRef::StmtTry(statement) => {
-                let handlers = statement.handlers.iter().map(|handler| {
-                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    handler
-                });
-                if !handlers
-                    .clone()
-                    .any(|handler| catches_cancellation(self.kept.file, handler))
-                {
-                    return TraversalSignal::Traverse;
-                }
-                for handler in handlers {
-                    self.visit_body(&handler.body);
-                }
-                self.visit_body(&statement.orelse);
-                self.visit_body(&statement.finalbody);
-                TraversalSignal::Skip
-            }
-            AnyNodeRef::StmtWith(statement)
-                if statement
-                    .items
-                    .iter()
-                    .any(|item| handlers::is_suppress(self.kept.file, &item.context_expr)) =>
-            {
-                TraversalSignal::Skip
-            }
-            AnyNodeRef::ExprAwait(awaited) => {
-                self.found |= self.brings_end(&awaited.value);
-                TraversalSignal::Traverse
-            }
-            AnyNodeRef::StmtFor(statement) => {
-                self.kept.take(&statement.target, &statement.iter);
-                TraversalSignal::Traverse
-            }
-            AnyNodeRef::StmtAssign(assign) => {
-                for target in &assign.targets {
-                    self.kept.take(target, &assign.value);
-                }
-                TraversalSignal::Traverse
-            }
-            _ => TraversalSignal::Traverse,
-        }
+    /// Where `class`, the one around the function, keeps the tasks of it, if all are kept there: it cancels them, and
+    /// copes with their being cancelled wherever it waits for them, so that it is the same to it how they end.
+    pub fn ended_in(
+        &self,
+        file: &File<'a, '_>,
+        class: &'a ast::StmtClassDef,
+    ) -> Vec<&'a ast::ExprAttribute> {
+        let places = self.0.iter().map(|caller| {
+            let attributes = caller.kept.iter().filter_map(|(kept, _)| {
+                let attribute = kept.as_attribute_expr()?;
+                is_of_self(attribute).then_some((*kept, attribute))
+            });
+            // What else makes a task may do something with it when it ends.
+            let is_plain = matches!(caller.taker, Some("create_task" | "ensure_future"));
+            let mut attributes =
+                attributes.filter(|_| is_plain && caller.relation == Relation::Task);
+            let found = attributes.find(|(kept, _)| {
+                let mut waits = Waits::of(file, kept);
+                waits.visit_body(&class.body);
+                cancels(file, class, kept)
+                    && waits.is_coped_with
+                    && !waits.found
+                    && !tells_outcome(file, class, kept)
+            });
+            found.map(|(_, attribute)| attribute)
+        });
+        places.collect::<Option<Vec<_>>>().unwrap_or_default()
     }
 }
 
@@ -328,7 +230,12 @@ impl<'a> Search<'_, 'a, '_> {
         let relation = self.relation(node);
         let mut caller = Caller {
             relation,
-            kept: (relation == Relation::Task).then(|| self.kept()).flatten(),
+            taker: self.taker(node),
+            kept: if relation == Relation::Task {
+                self.kept(node)
+            } else {
+                Vec::new()
+            },
             is_watched: false,
             in_clean_up: false,
             in_handler: false,
@@ -365,39 +272,30 @@ impl<'a> Search<'_, 'a, '_> {
         caller
     }
 
-    /// What a task that is made around the current place is bound to.
-    fn kept(&self) -> Option<(&'a Expr, Option<&'a ast::StmtFunctionDef>)> {
-        let target = self
-            .ancestors
-            .iter()
-            .rev()
-            .find_map(|around| match around {
-                // `self.tasks.append(asyncio.create_task(…))`
-                AnyNodeRef::ExprCall(call) => match &*call.func {
-                    Expr::Attribute(method) if matches!(method.attr.as_str(), "append" | "add") => {
-                        Some(Some(&*method.value))
-                    }
-                    _ => None,
-                },
-                AnyNodeRef::StmtAssign(assign) => Some(assign.targets.first()),
-                AnyNodeRef::StmtAnnAssign(assign) => Some(Some(&*assign.target)),
-                around => around.is_statement().then_some(None),
-            })??;
-        let function = self.ancestors.iter().rev().find_map(|around| match around {
-            AnyNodeRef::StmtFunctionDef(function) => Some(*function),
-            _ => None,
+    /// The name of what is given what stands at the current place.
+    fn taker(&self, node: AnyNodeRef<'a>) -> Option<&'a str> {
+        let mut around = self.ancestors.iter().rev();
+        let taker = around.find_map(|around| match around {
+            AnyNodeRef::ExprCall(call) if !call.func.range().contains_range(node.range()) => {
+                Some(last_name(&call.func))
+            }
+            around => around.is_statement().then_some(None),
         });
-        // `self.tasks[name] = asyncio.create_task(…)`
-        let target = match target {
-            Expr::Subscript(item) => &*item.value,
-            target => target,
-        };
-        match target {
-            Expr::Name(_) => Some((target, function)),
-            // Another function may await what is kept in an attribute.
-            Expr::Attribute(_) => Some((target, None)),
-            _ => None,
+        taker.flatten()
+    }
+
+    /// What a task is bound to that is made around the current place, or by a function of the file that takes the
+    /// coroutine there and makes the task.
+    fn kept(&self, node: AnyNodeRef<'a>) -> Vec<Place<'a>> {
+        let kept = kept_around(&self.ancestors);
+        if !kept.is_empty() {
+            return kept;
         }
+        // `self.start(self.work())`
+        let Some(name) = self.taker(node) else {
+            return Vec::new();
+        };
+        kept_by_makers(self.file.body(), name)
     }
 
     /// What becomes of the function, seen from a use of it outwards.

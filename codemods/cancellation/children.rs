@@ -51,9 +51,29 @@ impl Children<'_, '_, '_> {
             })
     }
 
+    /// Whether a name has been given a coroutine that waits for a child: `waiter = wait_for(task, 1)`.
+    fn is_made_of_child(&self, name: &ast::ExprName) -> bool {
+        let values = self.file.semantics.values_in_scope(name);
+        values.into_iter().any(|value| match value {
+            Expr::Call(call) => {
+                matches!(
+                    last_name(&call.func),
+                    Some("gather" | "shield" | "wait" | "wait_for")
+                ) && call.arguments.args.first().is_some_and(|first| {
+                    matches!(
+                        first,
+                        Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_)
+                    ) && !self.is_coroutine(first)
+                })
+            }
+            _ => false,
+        })
+    }
+
     fn is_child(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) => !self.is_coroutine(expr),
+            Expr::Name(name) => !self.is_coroutine(expr) || self.is_made_of_child(name),
+            Expr::Attribute(_) | Expr::Subscript(_) => !self.is_coroutine(expr),
             Expr::Starred(starred) => match &*starred.value {
                 Expr::Name(name) => !self.holds_coroutines(name),
                 other => self.is_child(other),

@@ -1,6 +1,7 @@
 //! What comments and docstrings say of a cancellation that ends somewhere.
 
 use asyncfix_analysis::answers::cancellation::{CANCELLED, members};
+use asyncfix_analysis::answers::intent;
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::{Expr, Stmt};
 use ruff_source_file::LineRanges;
@@ -28,7 +29,39 @@ const ABOUT_QUIET_END: &[&str] = &[
 ];
 
 /// Parts of words in comments that say that something is done on purpose.
-const PURPOSE: &[&str] = &["deliberate", "intention", "purpose", "swallow"];
+const PURPOSE: &[&str] = &["deliberate", "explicit", "intention", "purpose", "swallow"];
+
+/// What a comment that names the cancellation says besides, where it tells why that ends there.
+const REASONS: &[&str] = &[
+    "because",
+    "so that",
+    "to ensure",
+    "ensures",
+    "to make sure",
+    "to keep",
+    "keep going",
+    "keep running",
+    "keeps running",
+    "must not",
+    "mustn't",
+    "should not",
+    "shouldn't",
+    "not be interrupted",
+    "survive",
+    "may be cancelled by",
+    "was cancelled by",
+    "is cancelled by",
+    "is cancelled when",
+    "be cancelled when",
+    "not us",
+    "not ours",
+    "not our own",
+    "not this task",
+    "the other task",
+    "another task",
+    "child task",
+    "inner task",
+];
 
 /// What a docstring says of a function that keeps everything to itself. Being wrong about one only means
 /// to hold back.
@@ -91,14 +124,25 @@ pub fn is_explained(
     is_named: bool,
 ) -> bool {
     let speaks = |comment: &str, words: &[&str]| words.iter().any(|word| comment.contains(word));
-    file.comments
+    let comments: Vec<String> = file
+        .comments
         .comments_in_range(range)
         .iter()
-        .any(|comment| {
-            let comment = file.text(comment).to_ascii_lowercase();
-            speaks(&comment, PURPOSE)
+        .map(|comment| file.text(comment).to_ascii_lowercase())
+        .collect();
+    // A sentence may go over several lines.
+    let lines: Vec<&str> = comments
+        .iter()
+        .map(|comment| comment.trim_start_matches(['#', ' ']))
+        .collect();
+    let all = lines.join(" ");
+    let is_left_to_do = intent::is_left_to_do(&intent::words(&all));
+    let is_reasoned = speaks(&all, ABOUT_CANCELLATION) && speaks(&all, REASONS) && !is_left_to_do;
+    is_reasoned
+        || comments.iter().any(|comment| {
+            speaks(comment, PURPOSE)
                 || !cannot_stop
-                    && (speaks(&comment, ABOUT_CANCELLATION)
-                        || is_named && speaks(&comment, ABOUT_QUIET_END))
+                    && (speaks(comment, ABOUT_CANCELLATION)
+                        || is_named && speaks(comment, ABOUT_QUIET_END))
         })
 }

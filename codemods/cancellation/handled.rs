@@ -99,7 +99,7 @@ fn clauses(statement: &ast::StmtTry) -> impl Iterator<Item = &ast::ExceptHandler
 
 /// Whether a clause of the statement catches cancellations, by its spelling: being wrong means to
 /// hold back.
-fn sees_cancellation(statement: &ast::StmtTry) -> bool {
+pub(super) fn sees_cancellation(statement: &ast::StmtTry) -> bool {
     clauses(statement).any(|handler| {
         handler.type_.as_deref().is_none_or(|kind| {
             members(kind).iter().any(|kind| {

@@ -2,6 +2,7 @@
 //! idioms in which a task may stop one.
 
 use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation};
+use asyncfix_analysis::answers::entry_point;
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_analysis::facts::loops;
 use asyncfix_knowledge::decorators::KEEPING;
@@ -16,6 +17,7 @@ use ruff_text_size::{Ranged, TextLen, TextRange};
 use super::callers::Callers;
 use super::outcome::Outcome;
 use super::suites::{Uses, calls_one_of, is_idle};
+use super::swallowed::QUIET_END;
 use super::{children, within};
 use crate::file::File;
 
@@ -138,6 +140,25 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             || callers.await_its_task(self.file)
     }
 
+    /// Why a quiet end may be counted on. `None` where the class around cancels the function's tasks, copes with either
+    /// end, and keeps them to itself.
+    pub(super) fn counted_on(&self) -> Option<String> {
+        let callers = self.callers().zip(self.site.class());
+        let kept = callers.map(|(callers, class)| callers.ended_in(self.file, class));
+        let kept = kept.unwrap_or_default();
+        if kept.is_empty() {
+            return Some(QUIET_END.to_owned());
+        }
+        // Others may use what has no underscore.
+        let is_public = |attribute: &&ast::ExprAttribute| !attribute.attr.starts_with('_');
+        kept.into_iter().find(is_public).map(|attribute| {
+            format!(
+                "other code may wait for what is in `{}`, and expect it to end without an exception",
+                self.file.text(attribute)
+            )
+        })
+    }
+
     /// Whether the handler does nothing because the statement's `finally` does it all: it awaits what is
     /// to be ended.
     fn ends_in_clean_up(&self) -> bool {
@@ -146,9 +167,9 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
 
     /// Whether the project gives the function's coroutine to a new event loop.
     fn is_entry_point(&self, function: &ast::StmtFunctionDef) -> bool {
-        let module = self.file.semantics.module_name().unwrap_or_default();
-        let module = module.rsplit('.').next().unwrap_or_default();
-        self.file.project.runs(module, &function.name)
+        let module = self.file.last_name_of_module();
+        entry_point::is_entry_point(self.file, self.owner)
+            || module.is_some_and(|module| self.file.project.runs(&module, &function.name))
     }
 
     /// Whether the statement only waits to be told to go on, and a cancellation tells it, too.

@@ -8,6 +8,7 @@ pub mod endless;
 mod explained;
 mod handled;
 pub mod handlers;
+mod kept_tasks;
 mod left_open;
 mod logged;
 mod needs;

@@ -8,6 +8,7 @@ use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::handlers::{self, Handler};
@@ -15,7 +16,7 @@ use super::suites;
 use super::{needs, outcome, suppressed};
 use crate::codemod::Codemod;
 use crate::edit::blocks::COMMENT;
-use crate::edit::rewrite;
+use crate::edit::{removal, rewrite};
 use crate::file::File;
 use crate::finding::{Finding, Remedy, Rewrite};
 use crate::rule::{Rule, Stability};
@@ -163,7 +164,10 @@ struct Swallowed<'f, 's, 'a, 'db> {
 impl Swallowed<'_, '_, '_, '_> {
     fn rewrite(&self) -> Result<Rewrite, &'static str> {
         let all = members(self.kind);
-        let edits = if self.cancelled.len() == all.len() {
+        let is_alone = self.cancelled.len() == all.len();
+        let edits = if let Some(handler) = self.useless().filter(|_| is_alone) {
+            self.unwrapped(handler)?
+        } else if is_alone {
             self.raising()?
         } else if let Expr::Tuple(tuple) = self.kind {
             self.split(tuple)?
@@ -175,8 +179,40 @@ impl Swallowed<'_, '_, '_, '_> {
             .jumps
             .iter()
             .any(|jump| !jump.statement.is_continue_stmt());
-        Ok(Rewrite::safe("Re-raise `CancelledError`", edits)
-            .unsafe_if((leaves || !self.handler.goes_on_for_ever()).then_some(QUIET_END)))
+        let can_end = leaves || !self.handler.goes_on_for_ever();
+        let reason = can_end.then(|| self.handler.counted_on()).flatten();
+        Ok(Rewrite::safe("Re-raise `CancelledError`", edits).unsafe_if(reason))
+    }
+
+    /// The lines of the handler, where nothing would be left of the statement but its body: the handler is the only one,
+    /// and would do nothing but raise what it caught.
+    fn useless(&self) -> Option<TextRange> {
+        let file = self.handler.file;
+        let statement = self.handler.statement;
+        let is_useless = matches!(self.handler.node.body.as_slice(), [only]
+            if is_placeholder(only)
+                || only.is_return_stmt()
+                || only.is_break_stmt()
+                || only.is_continue_stmt());
+        let start = file.source.full_line_end(statement.body.last()?.end());
+        let lines = TextRange::new(start, file.source.full_line_end(statement.end()).max(start));
+        let is_only = statement.handlers.len() == 1
+            && statement.orelse.is_empty()
+            && statement.finalbody.is_empty();
+        // A comment there keeps the handler.
+        (is_useless && is_only && !file.comments.intersects(lines)).then_some(lines)
+    }
+
+    /// The edits that leave nothing but the body of the statement, whose handler has these lines.
+    fn unwrapped(&self, handler: TextRange) -> Result<Vec<Edit>, &'static str> {
+        let statement = self.handler.statement;
+        let removal = Edit::range_deletion(handler);
+        let whole = Stmt::Try(statement.clone());
+        let lines = self.handler.file.lines();
+        let mut edits = lines.unwrap(&whole, &statement.body)?;
+        removal::leave_out(&mut edits, std::slice::from_ref(&removal));
+        edits.push(removal);
+        Ok(edits)
     }
 
     /// The edits after which every way out of the handler is the exception.

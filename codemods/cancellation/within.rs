@@ -12,8 +12,9 @@ use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::handled;
 use crate::file::File;
 
 /// Whether a cancellation may come out of something that a suite awaits, although nobody cancels the task that awaits
@@ -98,10 +99,16 @@ fn is_of_project<'db>(
         .is_some_and(|path| project.number_of(&path).is_some())
 }
 
-/// Whether a suite awaits a method that waits for a task which its class keeps and cancels in another method: who
-/// awaits it is then told that the task ends, and is not to end itself.
+/// Whether a suite awaits a method that waits for a task which its class keeps and cancels: who awaits it is then told
+/// that the task ends, and is not to end itself.
 pub fn waits_for_cancelled(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
-    let semantics = &file.semantics;
+    waits_in(&file.semantics, file.project, suite, BODIES)
+}
+
+fn waits_in(semantics: &Semantics<'_>, project: Asked<'_>, suite: &[Stmt], depth: Limit) -> bool {
+    let Some(depth) = depth.less() else {
+        return false;
+    };
     awaited_in(suite).into_iter().any(|value| {
         let Expr::Call(call) = value else {
             return false;
@@ -111,24 +118,18 @@ pub fn waits_for_cancelled(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
             _ => Vec::new(),
         };
         functions.iter().any(|function| {
-            is_of_project(semantics, file.project, function)
-                && waits_for_what_its_class_cancels(semantics, function)
+            is_of_project(semantics, project, function)
+                && function.node(semantics.db()).is_some_and(|node| {
+                    let own = semantics.of_function(function);
+                    waits_for_what_its_class_cancels(&own, node)
+                        || waits_in(&own, project, &node.body, depth)
+                })
         })
     })
 }
 
-fn waits_for_what_its_class_cancels<'db>(
-    semantics: &Semantics<'db>,
-    function: &Function<'db>,
-) -> bool {
-    let Some(node) = function.node(semantics.db()) else {
-        return false;
-    };
-    let own = semantics.of_function(function);
-    let mut kept = Kept {
-        awaited: Vec::new(),
-        attributes: Vec::new(),
-    };
+fn waits_for_what_its_class_cancels(own: &Semantics<'_>, node: &ast::StmtFunctionDef) -> bool {
+    let mut kept = Kept::default();
     for value in awaited_in(&node.body) {
         kept.add(value);
     }
@@ -147,14 +148,52 @@ fn waits_for_what_its_class_cancels<'db>(
     let Some(class) = around.class else {
         return false;
     };
-    let mut cancels = Cancels {
-        attributes: &kept.attributes,
-        but: node.range(),
-        taken: Vec::new(),
-        found: false,
-    };
+    let mut cancels = Cancels::of(&kept.attributes, Some(node.range()));
     cancels.visit_body(&class.body);
-    cancels.found
+    cancels.found || replaces(node)
+}
+
+/// Whether a method cancels what it keeps before it awaits that, or what takes its place: somebody else may be waiting.
+fn replaces(node: &ast::StmtFunctionDef) -> bool {
+    uncaught_in(&node.body).into_iter().any(|value| {
+        let mut kept = Kept::default();
+        kept.add(value);
+        kept.visit_body(&node.body);
+        let mut cancels = Cancels::of(&kept.attributes, None);
+        cancels.before = Some(value.start());
+        cancels.visit_body(&node.body);
+        cancels.found
+    })
+}
+
+/// What is awaited in a suite where no clause catches everything, or a cancellation, by its spelling.
+fn uncaught_in(suite: &[Stmt]) -> Vec<&Expr> {
+    struct Search<'a>(Vec<&'a Expr>);
+    impl<'a> SourceOrderVisitor<'a> for Search<'a> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::ExprAwait(awaited) => self.0.push(&awaited.value),
+                AnyNodeRef::StmtTry(statement) if handled::sees_cancellation(statement) => {
+                    return TraversalSignal::Skip;
+                }
+                AnyNodeRef::StmtWith(statement) => {
+                    let mut items = statement.items.iter();
+                    let suppresses = items.any(|item| {
+                        matches!(&item.context_expr, Expr::Call(call)
+                            if last_name(&call.func) == Some("suppress"))
+                    });
+                    if suppresses {
+                        return TraversalSignal::Skip;
+                    }
+                }
+                _ => {}
+            }
+            own_code(node)
+        }
+    }
+    let mut search = Search(Vec::new());
+    search.visit_body(suite);
+    search.0
 }
 
 /// What is awaited in a suite.
@@ -174,6 +213,7 @@ fn awaited_in(suite: &[Stmt]) -> Vec<&Expr> {
 }
 
 /// Collects the attributes that awaited tasks are kept in.
+#[derive(Default)]
 struct Kept<'a> {
     /// The names that something awaited has.
     awaited: Vec<&'a str>,
@@ -185,11 +225,17 @@ impl<'a> Kept<'a> {
         match value {
             Expr::Name(name) => self.awaited.push(&name.id),
             Expr::Attribute(attribute) => self.attributes.push(&attribute.attr),
-            Expr::Call(call)
-                if matches!(last_name(&call.func), Some("shield" | "wait" | "wait_for")) =>
-            {
-                if let Some(first) = call.arguments.args.first() {
-                    self.add(first);
+            // `await self.tasks[name]`
+            Expr::Subscript(item) => self.add(&item.value),
+            Expr::Starred(starred) => self.add(&starred.value),
+            Expr::Call(call) => {
+                let given = match last_name(&call.func) {
+                    Some("gather") => usize::MAX,
+                    Some("shield" | "wait" | "wait_for") => 1,
+                    _ => 0,
+                };
+                for argument in call.arguments.args.iter().take(given) {
+                    self.add(argument);
                 }
             }
             _ => {}
@@ -199,47 +245,56 @@ impl<'a> Kept<'a> {
     fn holds(&self, expr: &Expr) -> bool {
         matches!(expr, Expr::Name(name) if self.awaited.contains(&name.id.as_str()))
     }
+
+    /// The attribute that `place` is, or is in.
+    fn keep(&mut self, place: &'a Expr) {
+        match place {
+            Expr::Attribute(attribute) => self.attributes.push(&attribute.attr),
+            Expr::Subscript(item) => self.keep(&item.value),
+            // `self.tasks.get(name)`
+            Expr::Call(call) => {
+                if let Expr::Attribute(method) = &*call.func
+                    && matches!(method.attr.as_str(), "get" | "pop" | "setdefault")
+                {
+                    self.keep(&method.value);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Kept<'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
-            // `self.task = task`, `self.tasks[name] = task`, `task = self.task`
+            // `self.task = task`, `self.tasks[name] = (task, 1)`, `task = self.tasks[name] = …`, `task = self.task`
             AnyNodeRef::StmtAssign(assign) => {
-                for target in &assign.targets {
-                    let (name, place) = match (target, &*assign.value) {
-                        (Expr::Name(_), value) => (target, value),
-                        (target, value) => (value, target),
-                    };
-                    let place = match place {
-                        Expr::Subscript(item) => &*item.value,
-                        place => place,
-                    };
-                    if let Expr::Attribute(attribute) = place
-                        && self.holds(name)
-                    {
-                        self.attributes.push(&attribute.attr);
+                let is_held = assign.targets.iter().any(|target| self.holds(target));
+                if is_held {
+                    self.keep(&assign.value);
+                }
+                if is_held || any_over_expr(&assign.value, |part| self.holds(part)) {
+                    for target in &assign.targets {
+                        self.keep(target);
                     }
                 }
             }
             // `for task in self.tasks:`
-            AnyNodeRef::StmtFor(inner) if self.holds(&inner.target) => {
-                if let Expr::Attribute(attribute) = &*inner.iter {
-                    self.attributes.push(&attribute.attr);
-                }
-            }
+            AnyNodeRef::StmtFor(inner) if self.holds(&inner.target) => self.keep(&inner.iter),
             // `self.tasks.append(task)`
             AnyNodeRef::ExprCall(call) => {
                 if let Expr::Attribute(method) = &*call.func
-                    && let Expr::Attribute(collection) = &*method.value
-                    && matches!(method.attr.as_str(), "append" | "add")
+                    && matches!(
+                        method.attr.as_str(),
+                        "append" | "appendleft" | "add" | "setdefault"
+                    )
                     && call
                         .arguments
                         .args
                         .iter()
-                        .any(|argument| self.holds(argument))
+                        .any(|argument| any_over_expr(argument, |part| self.holds(part)))
                 {
-                    self.attributes.push(&collection.attr);
+                    self.keep(&method.value);
                 }
             }
             _ => {}
@@ -266,49 +321,87 @@ impl<'a> SourceOrderVisitor<'a> for Around<'a> {
     }
 }
 
-/// Looks for methods that cancel what is kept in some attributes.
+/// Looks for what cancels something that is kept in some attributes.
 struct Cancels<'s, 'a> {
     attributes: &'s [&'s str],
     /// The function that waits for it.
-    but: TextRange,
+    but: Option<TextRange>,
+    /// Where in a function it has to stand, outside of what happens on an error.
+    before: Option<TextSize>,
     /// Names of what is taken from there.
     taken: Vec<&'a str>,
     found: bool,
 }
 
-impl Cancels<'_, '_> {
+impl<'s, 'a> Cancels<'s, 'a> {
+    fn of(attributes: &'s [&'s str], but: Option<TextRange>) -> Self {
+        Self {
+            attributes,
+            but,
+            before: None,
+            taken: Vec::new(),
+            found: false,
+        }
+    }
+
     fn is_kept(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Name(name) => self.taken.contains(&name.id.as_str()),
-            Expr::Attribute(attribute) => self.attributes.contains(&attribute.attr.as_str()),
+            Expr::Attribute(attribute) => {
+                self.attributes.contains(&attribute.attr.as_str()) || self.is_kept(&attribute.value)
+            }
             Expr::Subscript(item) => self.is_kept(&item.value),
+            // `self.pending.pop(key).cancel()`
+            Expr::Call(call) => self.is_kept(&call.func),
             _ => false,
+        }
+    }
+
+    fn take(&mut self, target: &'a Expr, value: &Expr) {
+        if !any_over_expr(value, |part| self.is_kept(part)) {
+            return;
+        }
+        match target {
+            Expr::Name(name) => self.taken.push(&name.id),
+            // `for key, task in self.tasks.items():`
+            Expr::Tuple(tuple) => {
+                let names = tuple.elts.iter().filter_map(Expr::as_name_expr);
+                self.taken.extend(names.map(|name| name.id.as_str()));
+            }
+            _ => {}
         }
     }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Cancels<'_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-        if node.range() == self.but {
+        if self.but == Some(node.range()) {
             return TraversalSignal::Skip;
         }
-        let (target, value) = match node {
-            AnyNodeRef::StmtFor(inner) => (&*inner.target, &*inner.iter),
-            AnyNodeRef::StmtAssign(assign) => match assign.targets.as_slice() {
-                [target] => (target, &*assign.value),
-                _ => return TraversalSignal::Traverse,
-            },
+        if let Some(before) = self.before
+            && (node.start() >= before || node.is_except_handler_except_handler())
+        {
+            return TraversalSignal::Skip;
+        }
+        match node {
+            AnyNodeRef::StmtFor(inner) => self.take(&inner.target, &inner.iter),
+            AnyNodeRef::ExprListComp(ast::ExprListComp { generators, .. })
+            | AnyNodeRef::ExprGenerator(ast::ExprGenerator { generators, .. }) => {
+                for clause in generators {
+                    self.take(&clause.target, &clause.iter);
+                }
+            }
+            AnyNodeRef::StmtAssign(assign) => {
+                if let [target] = assign.targets.as_slice() {
+                    self.take(target, &assign.value);
+                }
+            }
+            AnyNodeRef::ExprNamed(named) => self.take(&named.target, &named.value),
             AnyNodeRef::ExprCall(call) => {
                 self.found |= matches!(&*call.func, Expr::Attribute(method)
                     if method.attr == *"cancel" && self.is_kept(&method.value));
-                return TraversalSignal::Traverse;
             }
-            _ => return TraversalSignal::Traverse,
-        };
-        if let Expr::Name(name) = target
-            && any_over_expr(value, |part| self.is_kept(part))
-        {
-            self.taken.push(&name.id);
+            _ => {}
         }
         TraversalSignal::Traverse
     }

@@ -173,7 +173,7 @@ fn rewritten<'a>(
     let body = body_around(&fan_out.statement).unwrap_or_default();
     if fan_out.list.is_some_and(|list| is_filled_twice(body, list)) {
         return Err(
-            "the list is filled in several places, and each would get its own limit".to_owned(),
+            "the list is filled in several places, and each would get its own limit; create one semaphore for all of them".to_owned(),
         );
     }
     let drops_task = made.drops_task(file, fan_out);

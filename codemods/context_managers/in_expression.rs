@@ -113,6 +113,7 @@ fn is_simple(row: &Resource) -> bool {
     row.form == Form::Call
         && row.place_in_tuple().is_none()
         && row.setup.is_none()
+        && row.opened_by.is_none()
         && row.then.is_none()
         && !row.owner_closes
         && !row.is_fine_unclosed()

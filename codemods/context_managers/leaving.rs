@@ -13,6 +13,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plain::{Need, need_of, need_of_call};
+use super::values::{OF_TASKS, OPEN, Value, ends_value, is_awaited, targets};
 use crate::file::File;
 
 /// What happens to what came from an object.
@@ -112,15 +113,15 @@ pub(super) fn leaving<'a>(
         file,
         function,
         bound: bound.0,
-        names: names.map(|name| (name, Need::Open)).collect(),
+        names: names.map(|name| (name, OPEN)).collect(),
         ancestors: Vec::new(),
         expressions: Vec::new(),
         leaving: Leaving::StaysHere,
     };
     for _ in PASSES.rounds() {
-        let before = derived.names.len();
+        let before = derived.names.clone();
         derived.visit_body(body);
-        if derived.names.len() == before {
+        if derived.names == before {
             break;
         }
     }
@@ -158,7 +159,7 @@ struct Derived<'f, 'a, 'db> {
     /// The names that the function itself binds.
     bound: FxHashSet<&'a str>,
     /// The names that something which came from the object is bound to, and what that needs.
-    names: FxHashMap<&'a str, Need>,
+    names: FxHashMap<&'a str, Value>,
     ancestors: Vec<AnyNodeRef<'a>>,
     /// The expressions among them.
     expressions: Vec<&'a Expr>,
@@ -177,7 +178,7 @@ impl<'a> Derived<'_, 'a, '_> {
     }
 
     /// What happens to the value of a name of interest, seen from its place outwards.
-    fn follow(&mut self, name: &'a ast::ExprName, need: Need) {
+    fn follow(&mut self, name: &'a ast::ExprName, value: Value) {
         // What a nested function does, it does when it is called: it needs what it uses.
         let nested = self.ancestors.iter().find_map(|node| match node {
             AnyNodeRef::StmtFunctionDef(function) => Some(function.name.as_str()),
@@ -185,14 +186,16 @@ impl<'a> Derived<'_, 'a, '_> {
             _ => None,
         });
         if let Some(nested) = nested {
-            let known = self.names.entry(nested).or_insert(need);
-            *known = need.max(*known);
+            self.note(nested, value);
             return;
         }
         let mut child = name.range();
-        let mut need = need;
-        // A coroutine that is not awaited yet needs the object, whatever it will give.
-        let mut is_pending = false;
+        let Value {
+            mut need,
+            mut is_pending,
+        } = value;
+        // Whether a task runs it.
+        let mut is_started = false;
         let around: Vec<_> = self.ancestors.iter().rev().copied().collect();
         for (index, node) in around.iter().enumerate() {
             match *node {
@@ -213,26 +216,30 @@ impl<'a> Derived<'_, 'a, '_> {
                         is_pending = true;
                     } else {
                         need = self.need(call.range());
+                        let method = last_name(&call.func).unwrap_or_default();
+                        is_pending &= !OF_TASKS.contains(&method);
                     }
                 }
                 // `create_task(work(page))`
                 AnyNodeRef::ExprCall(_) if starts(&around, index) => {
-                    self.leaves(need);
-                    return;
-                }
-                AnyNodeRef::ExprCall(call) => match self.given(call, need) {
-                    Some((next, is_started)) => {
-                        need = next;
-                        is_pending |= is_started;
+                    if !is_pending {
+                        self.leaves(need);
+                        return;
                     }
+                    is_started = true;
+                }
+                AnyNodeRef::ExprCall(call) => match self.given(call, Value { need, is_pending }) {
+                    Some(given) => Value { need, is_pending } = given,
                     None => return,
                 },
                 AnyNodeRef::ExprAwait(awaited) => {
                     let is_waiting = matches!(&*awaited.value, Expr::Call(call)
                         if self.file.semantics.means(&call.func, &WAITING));
-                    if !is_waiting {
-                        need = self.need(awaited.range());
-                    }
+                    need = match self.need(awaited.range()) {
+                        _ if is_waiting => need,
+                        Need::Unknown if is_pending => need,
+                        given => given,
+                    };
                     is_pending = false;
                 }
                 AnyNodeRef::ExprSubscript(subscript) => {
@@ -254,65 +261,70 @@ impl<'a> Derived<'_, 'a, '_> {
                 {
                     return;
                 }
-                AnyNodeRef::StmtReturn(_) => {
-                    self.leaves(if is_pending { Need::Open } else { need });
+                // A lambda may be called whenever somebody likes.
+                AnyNodeRef::StmtReturn(_) | AnyNodeRef::ExprLambda(_) => {
+                    self.leaves(Value { need, is_pending }.now());
                     return;
                 }
                 // The block is not left while the generator waits.
                 AnyNodeRef::ExprYield(_) => {
-                    self.leaves(need.min(Need::Unknown));
+                    self.leaves(Value { need, is_pending }.now().min(Need::Unknown));
                     return;
                 }
-                AnyNodeRef::StmtAssign(statement) => {
-                    if statement.value.range().contains_range(child) {
-                        for target in &statement.targets {
-                            self.bind(target, need);
+                AnyNodeRef::ExprNamed(named) => {
+                    self.bind(&named.target, Value { need, is_pending });
+                }
+                node => {
+                    let targets = targets(node, child);
+                    for target in &targets {
+                        self.bind(target, Value { need, is_pending });
+                    }
+                    let is_group = is_started && self.is_of_group(name.range());
+                    if node.is_statement() && is_started && is_pending && !is_group {
+                        let mut names = targets.iter().filter_map(|target| target.as_name_expr());
+                        // Nothing waits for it before the block is left.
+                        if !names.any(|target| is_awaited(self.function, &target.id)) {
+                            self.leaves(Need::Open);
                         }
                     }
-                    return;
-                }
-                AnyNodeRef::StmtAnnAssign(statement) => {
-                    self.bind(&statement.target, need);
-                    return;
-                }
-                AnyNodeRef::StmtAugAssign(statement) => {
-                    if statement.value.range().contains_range(child) {
-                        self.bind(&statement.target, need);
+                    if node.is_statement() || ends_value(node) {
+                        return;
                     }
-                    return;
                 }
-                AnyNodeRef::StmtFor(statement) => {
-                    if statement.iter.range().contains_range(child) {
-                        self.bind(&statement.target, need);
-                    }
-                    return;
-                }
-                AnyNodeRef::WithItem(item) => {
-                    if let Some(target) = &item.optional_vars {
-                        self.bind(target, need);
-                    }
-                    return;
-                }
-                AnyNodeRef::Comprehension(comprehension) => {
-                    if comprehension.iter.range().contains_range(child) {
-                        self.bind(&comprehension.target, need);
-                    }
-                    return;
-                }
-                AnyNodeRef::ExprNamed(named) => self.bind(&named.target, need),
-                // It may be called whenever somebody likes.
-                AnyNodeRef::ExprLambda(_) => {
-                    self.leaves(need);
-                    return;
-                }
-                node if node.is_statement() => return,
-                _ => {}
             }
             if need == Need::Nothing && !is_pending {
                 return;
             }
             child = node.range();
         }
+    }
+
+    /// Takes down what a name has.
+    fn note(&mut self, name: &'a str, value: Value) {
+        let known = self.names.entry(name).or_insert(value);
+        *known = known.and(value);
+    }
+
+    /// Whether a task that is started at the current place belongs to a group which waits for it: that of an
+    /// `async with` around it here.
+    fn is_of_group(&self, place: TextRange) -> bool {
+        let mut receivers = self.expressions.iter().filter_map(|expr| match expr {
+            Expr::Call(call) if STARTING.contains(&last_name(&call.func)?) => {
+                call.func.as_attribute_expr()?.value.as_name_expr()
+            }
+            _ => None,
+        });
+        let Some(group) = receivers.next() else {
+            return false;
+        };
+        self.ancestors.iter().any(|node| {
+            matches!(node, AnyNodeRef::StmtWith(with)
+                if with.is_async
+                    && with.body.iter().any(|inner| inner.range().contains_range(place))
+                    && with.items.iter().any(|item| {
+                        matches!(item.optional_vars.as_deref(), Some(Expr::Name(name)) if name.id == group.id)
+                    }))
+        })
     }
 
     /// What the value of the expression with this range, around a name, needs.
@@ -330,26 +342,29 @@ impl<'a> Derived<'_, 'a, '_> {
         }
     }
 
-    /// What the value of a call needs that is given something, and whether it is a coroutine; where the thing goes is
-    /// noted. `None` where there is nothing more to follow.
-    fn given(&mut self, call: &'a ast::ExprCall, need: Need) -> Option<(Need, bool)> {
+    /// What the value of a call is that is given `value`; where that goes is noted. `None` where there is nothing more to
+    /// follow.
+    fn given(&mut self, call: &'a ast::ExprCall, value: Value) -> Option<Value> {
         let semantics = &self.file.semantics;
         if semantics.means(&call.func, &LOOKING) {
             return None;
         }
         if semantics.means(&call.func, &WAITING) || semantics.class_named(&call.func).is_some() {
-            return Some((need, false));
+            return Some(value);
         }
         let method = call.func.as_attribute_expr();
         let name = last_name(&call.func).unwrap_or_default();
         if let Some(method) = method {
             let root = root_name(&method.value);
             // The object and what came from it stay together.
-            if root.is_some_and(|root| self.names.contains_key(root)) {
-                return Some((need, false));
+            if let Some(root) = root.filter(|root| self.names.contains_key(root)) {
+                if PUTTING.contains(&name) {
+                    self.note(root, value);
+                }
+                return Some(value);
             }
             if PUTTING.contains(&name) {
-                self.put(&method.value, need);
+                self.put(&method.value, value);
                 return None;
             }
             let is_logger = last_name(&method.value)
@@ -365,14 +380,20 @@ impl<'a> Derived<'_, 'a, '_> {
                 node.is_some_and(|node| node.is_async)
             });
         if is_coroutine {
-            return Some((need_of_call(self.file, call, true), true));
+            return Some(Value {
+                need: need_of_call(self.file, call, true),
+                is_pending: true,
+            });
         }
-        let need = need.min(Need::Unknown);
+        let need = value.now().min(Need::Unknown);
         self.leaves(need);
-        Some((need, false))
+        Some(Value {
+            need,
+            is_pending: false,
+        })
     }
 
-    fn bind(&mut self, target: &'a Expr, need: Need) {
+    fn bind(&mut self, target: &'a Expr, value: Value) {
         match target {
             Expr::Name(name) => {
                 let scope = self.file.semantics.function_scope(self.function);
@@ -381,33 +402,24 @@ impl<'a> Derived<'_, 'a, '_> {
                 {
                     self.kept();
                 }
-                let known = self.names.entry(&name.id).or_insert(need);
-                *known = need.max(*known);
+                self.note(&name.id, value);
             }
-            Expr::Tuple(tuple) => {
-                for element in &tuple.elts {
-                    self.bind(element, need);
+            Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+                for element in elts {
+                    self.bind(element, value);
                 }
             }
-            Expr::List(list) => {
-                for element in &list.elts {
-                    self.bind(element, need);
-                }
-            }
-            Expr::Starred(starred) => self.bind(&starred.value, need),
-            Expr::Attribute(attribute) => self.put(&attribute.value, need),
-            Expr::Subscript(subscript) => self.put(&subscript.value, need),
+            Expr::Starred(starred) => self.bind(&starred.value, value),
+            Expr::Attribute(attribute) => self.put(&attribute.value, value),
+            Expr::Subscript(subscript) => self.put(&subscript.value, value),
             _ => self.kept(),
         }
     }
 
     /// Something is put into an object: one of the function's own then needs the same.
-    fn put(&mut self, object: &'a Expr, need: Need) {
+    fn put(&mut self, object: &'a Expr, value: Value) {
         match root_name(object).filter(|root| self.bound.contains(root)) {
-            Some(root) => {
-                let known = self.names.entry(root).or_insert(need);
-                *known = need.max(*known);
-            }
+            Some(root) => self.note(root, value),
             None => self.kept(),
         }
     }
@@ -427,9 +439,9 @@ impl<'a> SourceOrderVisitor<'a> for Derived<'_, 'a, '_> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         if let AnyNodeRef::ExprName(name) = node
             && name.ctx == ExprContext::Load
-            && let Some(need) = self.names.get(name.id.as_str())
+            && let Some(value) = self.names.get(name.id.as_str())
         {
-            self.follow(name, *need);
+            self.follow(name, *value);
         }
         self.ancestors.push(node);
         TraversalSignal::Traverse

@@ -6,7 +6,9 @@ use asyncfix_knowledge::resources::{Form, Resource};
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Place;
 use ruff_diagnostics::Edit;
+use ruff_python_ast::helpers::any_over_expr;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::uses::{UseKind, Used};
@@ -134,20 +136,62 @@ impl Managed<'_, '_, '_> {
         (!opens).then_some("on entry it opens the connection, which this code does later")
     }
 
+    /// Whether the object is sure to be opened before it may be closed: making it opens something, or the first thing
+    /// done behind that is the call which does.
+    pub(super) fn is_opened(&self) -> bool {
+        let Some(methods) = self.rows.first().and_then(|row| row.opened_by.as_ref()) else {
+            return true;
+        };
+        let behind = self.place.suite.get(self.place.index + 1..);
+        self.opens_first(methods, behind.unwrap_or_default())
+    }
+
+    fn opens_first(&self, methods: &[String], suite: &[Stmt]) -> bool {
+        let next = suite.iter().find(|statement| !does_nothing(statement));
+        let value = match next {
+            Some(Stmt::Try(inner)) => return self.opens_first(methods, &inner.body),
+            Some(Stmt::Expr(inner)) => &*inner.value,
+            Some(Stmt::Assign(inner)) => &*inner.value,
+            _ => return false,
+        };
+        let Some(Expr::Call(call)) = value.as_await_expr().map(|awaited| &*awaited.value) else {
+            return false;
+        };
+        matches!(&*call.func, Expr::Attribute(method)
+            if matches!(&*method.value, Expr::Name(name) if name.id == self.object.id)
+                && methods.iter().any(|opening| *opening == *method.attr))
+    }
+
+    /// Why it may be wrong to close the object in a `finally` that the call which opens it is part of.
+    pub(super) fn may_not_be_open(&self) -> Option<&'static str> {
+        let is_used = |close: &String| {
+            let mut uses = self.uses.iter();
+            uses.any(|used| used.kind == UseKind::Receiver(close.as_str()))
+        };
+        let mut rows = self.rows.iter().copied();
+        let row = rows
+            .find(|row| row.close.iter().any(is_used))
+            .or(self.rows.first().copied())?;
+        let may_raise = row.form == Form::None && row.opened_by.is_some();
+        let note = row.note.as_deref();
+        may_raise.then(|| note.unwrap_or("closing it raises if it was never opened"))
+    }
+
     /// The lines of a `finally` with the statements `closing` of a suite, and their comments.
     pub(super) fn finally(&self, suite: &[Stmt], closing: RangeInclusive<usize>) -> Vec<String> {
         let unit = self.file.indent_unit();
         let lines = self.file.lines();
-        let statements = suite.get(closing).unwrap_or_default().iter();
-        std::iter::once("finally:".to_owned())
-            .chain(statements.map(|statement| {
-                let line = lines.line_of(statement).unwrap_or(statement.range());
-                let text = self
-                    .file
-                    .text(TextRange::new(statement.start(), line.end()));
-                format!("{unit}{}", text.trim_end())
-            }))
-            .collect()
+        let mut written = vec!["finally:".to_owned()];
+        for statement in suite.get(closing).unwrap_or_default() {
+            let start = self.file.source.line_start(statement.start());
+            let above = TextRange::new(lines.start_with_comments(statement.start()), start);
+            let above = self.file.text(above).lines().map(str::trim);
+            written.extend(above.map(|comment| format!("{unit}{comment}")));
+            let line = lines.line_of(statement).unwrap_or(statement.range());
+            let text = TextRange::new(statement.start(), line.end());
+            written.push(format!("{unit}{}", self.file.text(text).trim_end()));
+        }
+        written
     }
 
     /// The same removal, where a comment that stays goes into the block.
@@ -158,6 +202,19 @@ impl Managed<'_, '_, '_> {
         } else {
             removal
         }
+    }
+}
+
+/// Whether a statement calls nothing and leads nowhere.
+fn does_nothing(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::FunctionDef(function) => function.decorator_list.is_empty(),
+        Stmt::Pass(_) | Stmt::Import(_) | Stmt::ImportFrom(_) => true,
+        Stmt::Expr(inner) => inner.value.is_literal_expr(),
+        Stmt::Assign(inner) => !any_over_expr(&inner.value, |part| {
+            part.is_call_expr() || part.is_await_expr() || part.is_subscript_expr()
+        }),
+        _ => false,
     }
 }
 

@@ -15,4 +15,5 @@ mod same_suite;
 mod tries;
 pub mod unmanaged_resource;
 mod uses;
+mod values;
 mod with_header;

@@ -6,6 +6,7 @@ use asyncfix_knowledge::resources::Form;
 use asyncfix_syntax::site::Place;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{Expr, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::closes::CLOSING;
@@ -51,12 +52,18 @@ impl Managed<'_, '_, '_> {
                 removals.extend(lines.delete_together(suite, behind..=end)?);
             }
             for at in (behind..=end).filter(|_| !is_managed) {
-                removals.push(if inner_end > end {
+                let closing = suite.get(at).ok_or(SHARED)?;
+                // The comments above it go with it into the `finally`.
+                let above = lines.start_with_comments(closing.start());
+                let is_told =
+                    row.form == Form::None && above < self.file.source.line_start(closing.start());
+                removals.push(if inner_end > end && !is_told {
                     lines.delete(suite, at)?
                 } else {
-                    let line = lines.line_of(suite.get(at).ok_or(SHARED)?).ok_or(SHARED)?;
-                    let removal = Edit::range_deletion(line);
-                    if at == behind {
+                    let line = lines.line_of(closing).ok_or(SHARED)?;
+                    let start = if is_told { above } else { line.start() };
+                    let removal = Edit::range_deletion(TextRange::new(start, line.end()));
+                    if at == behind && inner_end <= end {
                         lines.with_blank_lines_before(removal)
                     } else {
                         removal

@@ -152,7 +152,7 @@ impl Codemod for UnmanagedResource {
             .uses
             .retain(|used| !guards.iter().any(|test| test.contains_range(used.range)));
         let is_kept = |used: &Used<'_>| used.kind == UseKind::Kept;
-        if managed.uses.is_empty() || managed.uses.iter().any(is_kept) {
+        if managed.uses.is_empty() || managed.uses.iter().any(is_kept) || !managed.is_opened() {
             return None;
         }
         let (message, rewrite) = if bindings == 1 {
@@ -171,7 +171,8 @@ impl Codemod for UnmanagedResource {
                 Ok(rewrite) => Remedy::Rewrite(
                     rewrite
                         .with_shared(managed.import())
-                        .unsafe_if(managed.is_narrowed()),
+                        .unsafe_if(managed.is_narrowed())
+                        .unsafe_if(managed.may_not_be_open()),
                 ),
                 Err(reason) => Remedy::NotFixed(reason),
             },

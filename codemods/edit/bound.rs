@@ -14,21 +14,31 @@ pub(super) struct Imports<'f, 'a, 'db> {
     pub(super) ranges: Vec<TextRange>,
     /// Where the code stands.
     pub(super) at: TextSize,
+    /// Whether it runs when the module has been imported: it is that of a function.
+    pub(super) is_deferred: bool,
 }
 
 impl Imports<'_, '_, '_> {
     /// Whether one of them has run whenever the code does, as far as the suites say: it stands in a suite around the
     /// code, the module's included, and no condition or loop is around it there.
     pub(super) fn have_run(&self, body: &[Stmt]) -> bool {
-        body.iter().any(|statement| {
-            if !statement.range().contains_inclusive(self.at) {
+        !self.ranges.is_empty() && self.have_run_in(body, self.is_deferred)
+    }
+
+    /// The same for a suite around the code. `later` where what stands behind the code in it has run as well.
+    fn have_run_in(&self, suite: &[Stmt], later: bool) -> bool {
+        suite.iter().any(|statement| {
+            if statement.end() <= self.at {
                 return self.runs(statement);
+            }
+            if statement.start() > self.at {
+                return later && self.runs(statement);
             }
             suites_in(statement).into_iter().any(|suite| {
                 let around = suite.first().zip(suite.last());
                 around.is_some_and(|(first, last)| {
                     let range = TextRange::new(first.start(), last.end());
-                    range.contains_inclusive(self.at) && self.have_run(suite)
+                    range.contains_inclusive(self.at) && self.have_run_in(suite, false)
                 })
             })
         })

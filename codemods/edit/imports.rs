@@ -149,7 +149,13 @@ pub(super) fn means(
         }
     }
     let all_count = ranges.len() == definitions.len();
-    all_count && Imports { file, ranges, at }.have_run(file.body())
+    let imports = Imports {
+        file,
+        ranges,
+        at,
+        is_deferred: !scope.is_global(),
+    };
+    all_count && imports.have_run(file.body())
 }
 
 /// The import statements that run whenever the module is imported.

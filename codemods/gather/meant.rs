@@ -1,7 +1,8 @@
 //! When the author has a plan for what happens if one of the members fails.
 
+use asyncfix_analysis::answers::cancellation::{CANCELLED, catches_cancellation};
 use asyncfix_analysis::answers::timeouts::is_timeout;
-use asyncfix_syntax::site::{Place, Site};
+use asyncfix_syntax::site::{Site, suites_of};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use ruff_text_size::Ranged;
@@ -64,14 +65,20 @@ pub fn are_done(file: &File<'_, '_>, call: &ast::ExprCall) -> bool {
     })
 }
 
-/// Whether all members were cancelled in the statements before, so that their exceptions are no news.
-pub fn are_cancelled_before(file: &File<'_, '_>, place: &Place<'_>, call: &ast::ExprCall) -> bool {
+/// Whether all members were cancelled in the statements before, so that their exceptions are no news: in the same suite
+/// of `body`, or around the block that catches their cancellations.
+pub fn are_cancelled_before<'a>(
+    file: &File<'_, '_>,
+    site: &Site<'_, 'a>,
+    body: &'a [Stmt],
+    call: &ast::ExprCall,
+) -> bool {
     let mut cancelled = Cancelled {
         file,
         loops: Vec::new(),
         found: Vec::new(),
     };
-    for statement in place.suite.get(..place.index).unwrap_or_default() {
+    for statement in statements_before(file, site, body) {
         cancelled.visit_stmt(statement);
     }
     !cancelled.found.is_empty()
@@ -82,6 +89,60 @@ pub fn are_cancelled_before(file: &File<'_, '_>, place: &Place<'_>, call: &ast::
             };
             cancelled.found.contains(&file.text(members))
         })
+}
+
+/// The statements before the one at `site` in its suite, and before the blocks around it that catch cancellations.
+fn statements_before<'a>(
+    file: &File<'_, '_>,
+    site: &Site<'_, 'a>,
+    body: &'a [Stmt],
+) -> Vec<&'a Stmt> {
+    let mut before: Vec<&Stmt> = Vec::new();
+    let mut inner = site.node;
+    let mut add = |suite: &'a [Stmt], inner: AnyNodeRef<'_>| {
+        let at = suite
+            .iter()
+            .position(|statement| statement.range() == inner.range());
+        before.extend(at.and_then(|at| suite.get(..at)).unwrap_or_default());
+        at.is_some()
+    };
+    for (around, child) in site.enclosing_in_function() {
+        inner = around;
+        let mut suites = suites_of(around).into_iter();
+        if !suites.any(|suite| add(suite, child)) {
+            continue;
+        }
+        let catches = match around {
+            AnyNodeRef::StmtWith(with) => {
+                let mut items = with.items.iter();
+                items.any(|item| is_suppress(file, &item.context_expr))
+            }
+            AnyNodeRef::StmtTry(statement) => {
+                let is_in = |suite: &[Stmt]| suite.iter().any(|s| s.range() == child.range());
+                is_in(&statement.body)
+                    && statement.handlers.iter().any(|handler| {
+                        let ExceptHandler::ExceptHandler(handler) = handler;
+                        catches_cancellation(file, handler)
+                    })
+            }
+            _ => false,
+        };
+        if !catches {
+            return before;
+        }
+    }
+    add(body, inner);
+    before
+}
+
+/// Whether a `with` suppresses cancellations.
+fn is_suppress(file: &File<'_, '_>, manager: &Expr) -> bool {
+    matches!(manager, Expr::Call(call)
+    if file.semantics.means(&call.func, &["contextlib.suppress"])
+        && call.arguments.args.iter().any(|kind| {
+            file.semantics.means(kind, CANCELLED)
+                || file.semantics.means(kind, &["builtins.BaseException"])
+        }))
 }
 
 /// The collection whose elements are the same: `tasks` for `tasks.values()`, `list(tasks)`, `tasks[:]`.

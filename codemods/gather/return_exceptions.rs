@@ -191,21 +191,24 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
     /// Why a member may never end, so that the error of another one would not be raised: one that waits for
     /// somebody else, or any that is not seen to end.
     pub(crate) fn may_hang(&self, is_grave: fn(&Doubt) -> bool) -> Option<String> {
-        self.members
-            .iter()
-            .zip(self.seen())
-            .find_map(|(member, seen)| {
+        let members = self.members.iter().zip(self.seen());
+        let doubted: Vec<(&str, &Doubt)> = members
+            .filter_map(|(member, seen)| {
                 let doubt = seen.doubt.as_ref().filter(|doubt| is_grave(doubt))?;
                 let threaded = match member {
                     Member::Call(call) => endings::in_thread(&self.file.semantics, call),
                     _ => None,
                 };
                 let name = threaded.or(member.callee()).and_then(last_name)?;
-                Some(format!(
-                    "if `{name}` never finishes ({}), an error in another would never be raised",
-                    doubt.reason()
-                ))
+                Some((name, doubt))
             })
+            .collect();
+        let sure = doubted.iter().find(|(_, doubt)| !doubt.is_guess());
+        let (name, doubt) = sure.or(doubted.first())?;
+        Some(format!(
+            "if `{name}` never finishes ({}), an error in another would never be raised",
+            doubt.reason()
+        ))
     }
 
     /// Why another exception than before may reach a handler.
@@ -225,7 +228,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
 
     /// Whether all members have just been cancelled.
     pub(crate) fn are_cancelled(&self) -> bool {
-        meant::are_cancelled_before(self.file, &self.place, self.call)
+        meant::are_cancelled_before(self.file, &self.site, self.body, self.call)
     }
 
     /// The `except` clause that the call stands in.

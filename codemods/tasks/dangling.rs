@@ -13,7 +13,7 @@ use ruff_text_size::Ranged;
 
 use super::fate::{Fate, fate};
 use super::kept::Dangling;
-use super::reads::is_bound_once;
+use super::reads::{is_bound_once, reads};
 use crate::codemod::Codemod;
 use crate::edit::script_task::ScriptTask;
 use crate::file::File;
@@ -115,6 +115,15 @@ impl Codemod for DanglingTask {
         }
         // A finalizer may run when the loop is gone; nothing kept there would help.
         if matches!(owner, Owner::Function(function) if function.name.as_str() == "__del__") {
+            return None;
+        }
+        // `_ = create_task(…)` in a module that reads `_`.
+        let is_bound = matches!(site.parent(), Some(AnyNodeRef::StmtAssign(_)));
+        if owner == Owner::Module
+            && matches!(fate, Fate::Statement)
+            && is_bound
+            && reads(file.body(), "_")
+        {
             return None;
         }
         if file.keeps_tasks() {

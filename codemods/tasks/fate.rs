@@ -46,12 +46,12 @@ pub(super) fn fate<'a>(site: &Site<'_, 'a>, call: &'a ast::ExprCall) -> Option<F
             let names: Option<Vec<_>> = statement.targets.iter().map(Expr::as_name_expr).collect();
             let names = names?;
             let name = names.first().copied()?;
-            if names.len() == 1 && name.id == "_" {
+            let Owner::Function(function) = site.owner() else {
+                return (name.id == "_" && names.len() == 1).then_some(Fate::Statement);
+            };
+            if names.len() == 1 && name.id == "_" && !is_read_after(site, function, "_") {
                 return Some(Fate::Statement);
             }
-            let Owner::Function(function) = site.owner() else {
-                return None;
-            };
             let mut all = names.iter();
             if all.all(|name| !is_read_after(site, function, &name.id)) {
                 return Some(Fate::Unread(name));

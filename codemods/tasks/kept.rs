@@ -425,33 +425,12 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
     /// `background_tasks = set()` after the imports, with the blank lines Black wants around it.
     fn new_set(&self, name: &str) -> Result<Vec<Edit>, String> {
         let file = self.file;
+        let source = file.source;
         let newline = file.newline();
         let mut edits = Vec::new();
-        let value = if self.is_typed() {
-            let task = imports::import(
-                file,
-                "asyncio",
-                "Task",
-                FileScopeId::global(),
-                self.call.start(),
-            )?;
-            edits.extend(task.edit);
-            // A set of tasks of anything: `Task` is covariant in its result.
-            if file.targets(PythonVersion::PY39) || annotations::are_postponed(file.body()) {
-                format!("{name}: set[{}[object]] = set()", task.expression)
-            } else {
-                let quote = file.stylist.quote();
-                format!(
-                    "{name}: {quote}set[{}[object]]{quote} = set()",
-                    task.expression
-                )
-            }
-        } else {
-            format!("{name} = set()")
-        };
-        let source = file.source;
         if let Some(end) = imports::end_of_imports(file) {
             let at = source.full_line_end(end);
+            let value = self.set_at(name, at, &mut edits)?;
             let follows_blank = source.full_line_str(at).trim().is_empty();
             let blank_after = if follows_blank { "" } else { newline };
             edits.push(if at > source.line_end(end) {
@@ -464,6 +443,7 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
         }
         if let Some(header) = imports::end_of_header(file) {
             let at = source.full_line_end(header);
+            let value = self.set_at(name, at, &mut edits)?;
             edits.push(Edit::insertion(format!("{newline}{value}{newline}"), at));
             return Ok(edits);
         }
@@ -478,10 +458,31 @@ impl<'f, 's, 'a, 'db> Dangling<'f, 's, 'a, 'db> {
             return Err("there is no place to define the set".to_owned());
         }
         let at = source.line_start(first.start());
+        let value = self.set_at(name, at, &mut edits)?;
         let definition = first.is_function_def_stmt() || first.is_class_def_stmt();
         let blank = newline.repeat(if definition { 2 } else { 1 });
         edits.push(Edit::insertion(format!("{value}{newline}{blank}"), at));
         Ok(edits)
+    }
+
+    /// What makes the set at `at`, where a module that is typed needs the name of the class, and the edit that brings
+    /// that name.
+    fn set_at(&self, name: &str, at: TextSize, edits: &mut Vec<Edit>) -> Result<String, String> {
+        let file = self.file;
+        if !self.is_typed() {
+            return Ok(format!("{name} = set()"));
+        }
+        let task = imports::import(file, "asyncio", "Task", FileScopeId::global(), at)?;
+        edits.extend(task.edit);
+        // A set of tasks of anything: `Task` is covariant in its result.
+        let class = format!("set[{}[object]]", task.expression);
+        let is_plain = file.targets(PythonVersion::PY39) || annotations::are_postponed(file.body());
+        let quote = if is_plain {
+            String::new()
+        } else {
+            file.stylist.quote().to_string()
+        };
+        Ok(format!("{name}: {quote}{class}{quote} = set()"))
     }
 }
 

@@ -3,7 +3,7 @@
 use asyncfix_syntax::depth::Depth;
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
 /// Whether a local name is bound by the statement at `site` alone, once, and never deleted.
@@ -72,6 +72,19 @@ fn is_used_after(
         found: false,
     };
     reads.visit_body(&function.body);
+    reads.found
+}
+
+/// Whether a name is read, or deleted, anywhere in a suite.
+pub(super) fn reads(suite: &[Stmt], name: &str) -> bool {
+    let mut reads = Reads {
+        name,
+        from: TextSize::default(),
+        may_be_watched: false,
+        depth: Depth::default(),
+        found: false,
+    };
+    reads.visit_body(suite);
     reads.found
 }
 

@@ -43,7 +43,7 @@ REQUIREMENTS = [HERE / "stubs.txt", HERE / "resources.txt"]
 
 KEYS = {
     "class": str, "open": list, "method": list, "tuple": int, "idle_with": dict, "awaited": (bool, str), "form": str, "close": list,
-    "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "enters": list, "entered_as": list, "exit": str,
+    "close_awaited": (bool, str), "owner_closes": bool, "then": str, "setup": str, "enters": list, "opened_by": list, "entered_as": list, "exit": str,
     "late": bool, "holds": bool,
     "unclosed": str, "note": str,
 }

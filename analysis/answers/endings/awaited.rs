@@ -51,6 +51,14 @@ impl<'s> Look<'s, '_> {
         }
         if let Some(function) = in_thread(self.semantics, call) {
             self.runs_in_thread(function);
+            // A loop has threads of its own for that, and so few of them that each waits for its turn.
+            if TABLE.pooling_methods.contains(name)
+                && self.semantics.function_in_sight(&call.func).is_none()
+            {
+                self.seen.is_limited |= self.depth == 0;
+                self.use_scarce();
+                return;
+            }
         }
         self.callee(&call.func);
         // Where nothing says what it is called on, the name has to do.

@@ -142,6 +142,7 @@ impl<'s, 'db> Look<'s, 'db> {
             self.seen.doubt = Some(Doubt {
                 obstacle,
                 what: self.shown(what),
+                is_guess: last_name(what) == Some("put"),
                 function: self.name.filter(|_| self.depth > 1).map(str::to_owned),
             });
         }
@@ -160,7 +161,7 @@ impl<'s, 'db> Look<'s, 'db> {
             Some(text) if text.len() <= SHOWN && !text.contains(['\n', '\r', '`']) => {
                 text.to_owned()
             }
-            _ => last_name(expr).unwrap_or("what it awaits").to_owned(),
+            _ => last_name(expr).unwrap_or_default().to_owned(),
         }
     }
 
@@ -363,6 +364,9 @@ impl<'s, 'db> Look<'s, 'db> {
                     .is_some_and(|doubt| doubt.obstacle <= Obstacle::Decorated);
                 if TABLE.meeting.contains(&class) && is_unseen {
                     self.doubt(Obstacle::Waits, is_given);
+                    if let Some(doubt) = &mut self.seen.doubt {
+                        doubt.is_guess = true;
+                    }
                 }
             }
             None => {

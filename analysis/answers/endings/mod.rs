@@ -67,8 +67,10 @@ pub enum Obstacle {
 pub struct Doubt {
     /// What it is.
     pub obstacle: Obstacle,
-    /// The text of what is waited for, or is not known.
+    /// The text of what is waited for, or is not known. Empty where it is too long to be shown.
     what: String,
+    /// Whether another one is rather to be waited for: it is given a queue, or puts something into it.
+    is_guess: bool,
     /// The function in which that stands, where it is another one.
     function: Option<String>,
 }
@@ -79,6 +81,11 @@ impl Doubt {
         self.obstacle >= Obstacle::Streams
     }
 
+    /// Whether another one of several coroutines is rather to be waited for, if there is one with a doubt of its own.
+    pub fn is_guess(&self) -> bool {
+        self.is_guess
+    }
+
     /// Whether it waits for something that may fail to come, whoever has it.
     pub fn may_hang(&self) -> bool {
         self.obstacle >= Obstacle::Alone
@@ -87,6 +94,11 @@ impl Doubt {
     /// Why the coroutine may go on, in words that follow "it".
     pub fn reason(&self) -> String {
         let reason = match self.obstacle {
+            Obstacle::NotFound if self.what.is_empty() => {
+                "asyncfix can't tell what it awaits".to_owned()
+            }
+            Obstacle::Loops => "it has an endless loop".to_owned(),
+            _ if self.what.is_empty() => "it waits for something".to_owned(),
             Obstacle::NotFound => format!("asyncfix can't find `{}`", self.what),
             Obstacle::Decorated => {
                 format!(
@@ -94,7 +106,6 @@ impl Doubt {
                     self.what
                 )
             }
-            Obstacle::Loops => "it has an endless loop".to_owned(),
             Obstacle::Streams => format!("it reads from `{}`", self.what),
             Obstacle::Polls => format!("it loops while `{}`", self.what),
             Obstacle::Grows => format!("it adds to `{}` while it goes through it", self.what),
