@@ -77,6 +77,21 @@ impl<'a> Tests<'_, 'a> {
                     self.names.extend(names.map(|name| name.id.as_str()));
                 }
                 Stmt::If(branch) if self.is_decided_by(branch) => return true,
+                Stmt::While(turns) => {
+                    let said = self.says(&turns.test);
+                    let is_inside = self.is_in(&turns.body);
+                    let is_over = turns.end() <= self.at.start();
+                    if is_inside && self.is_it(said)
+                        || is_over && (self.is_it(said.otherwise()) || self.is_left(&turns.body))
+                    {
+                        return true;
+                    }
+                }
+                Stmt::For(turns)
+                    if turns.end() <= self.at.start() && self.is_left(&turns.body) =>
+                {
+                    return true;
+                }
                 _ => {}
             }
             if statement.range().contains_range(self.at) {
@@ -86,6 +101,32 @@ impl<'a> Tests<'_, 'a> {
             }
         }
         false
+    }
+
+    /// Whether a loop with this body is left because of what was said: the name that is free is found.
+    fn is_left(&mut self, suite: &'a [Stmt]) -> bool {
+        suite.iter().any(|statement| match statement {
+            Stmt::Assign(assign) if self.asks(&assign.value) => {
+                let names = assign.targets.iter().filter_map(Expr::as_name_expr);
+                self.names.extend(names.map(|name| name.id.as_str()));
+                false
+            }
+            Stmt::If(branch) => {
+                let breaks =
+                    |suite: &[Stmt]| suite.last().is_some_and(|last| last.is_break_stmt());
+                let said = self.says(&branch.test);
+                let mut others = branch.elif_else_clauses.iter();
+                breaks(&branch.body) && self.is_it(said)
+                    || others.any(|clause| breaks(&clause.body)) && self.is_it(said.otherwise())
+                    || suites_in(statement)
+                        .into_iter()
+                        .any(|inner| self.is_left(inner))
+            }
+            Stmt::Try(_) | Stmt::With(_) => suites_in(statement)
+                .into_iter()
+                .any(|inner| self.is_left(inner)),
+            _ => false,
+        })
     }
 
     fn is_in(&self, suite: &[Stmt]) -> bool {

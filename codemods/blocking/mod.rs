@@ -28,6 +28,7 @@ mod objects;
 mod outlined;
 mod paths;
 mod patterns;
+mod process_state;
 mod rewrite;
 pub(crate) mod series;
 pub(crate) mod state;

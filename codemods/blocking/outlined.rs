@@ -12,11 +12,13 @@ use asyncfix_syntax::queries::argument;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::blocking::awaiting::{self, First};
 use crate::blocking::block::{AWAITS, Block};
 use crate::blocking::files;
+use crate::blocking::process_state;
 use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
@@ -229,7 +231,14 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         }
         // The comments above stay where they are.
         let top = file.lines().start_with_comments(place.statement.start());
-        if place.index > 0 && first.is_none() && !self.is_blank_above(top) {
+        // Black wants one, but for what a function starts with, or behind a comment that does.
+        let opens_function = place.index == 0
+            && (top != file.source.line_start(place.statement.start())
+                || matches!(
+                    place.parent,
+                    None | Some(AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_))
+                ));
+        if !opens_function && first.is_none() && !self.is_blank_above(top) {
             edits.push(Edit::insertion(file.newline().to_owned(), top));
         }
         edits.extend(moved.wrap(&header, &trailer)?);
@@ -247,6 +256,11 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             ))
             .unsafe_if(first.and_then(|first| first.unsafe_because))
             .unsafe_if(block.stranger())
+            .unsafe_if(process_state::changed_in_thread(
+                &file.semantics,
+                std::slice::from_ref(place.statement),
+                "the block",
+            ))
             .unsafe_if(collections.of_statement(place.statement))
             .unsafe_if(files::meets_others(file, owner, place.statement.range()))
             .unsafe_if(variables.unsafe_because)

@@ -19,7 +19,9 @@ use crate::blocking::call::{HTTP, is_awaited, parts_of};
 use crate::blocking::given::Given;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{checked, exchanges, files, outlined, series, taken_away};
+use crate::blocking::{
+    checked, exchanges, files, outlined, process_state, series, taken_away,
+};
 use crate::edit::blocks::COMMENT;
 use crate::edit::{annotations, imports};
 use crate::file::File;
@@ -130,6 +132,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             Kind::ToThread | Kind::Report => self.moved()?,
         };
         let lock = locks::allow_await(self.file, self.site, self.owner())?;
+        let state = process_state::held(self.file, self.site, self.owner());
         let ambiguous = self.library.is_none().then(|| {
             if self.file.project.drives_coroutines() {
                 "the project drives coroutines manually; asyncfix can't tell whether asyncio runs this file"
@@ -142,6 +145,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             unsafe_because(row, self.call).filter(|_| !row.lazy || self.consumer().is_none());
         Ok(rewrite
             .unsafe_if(reason)
+            .unsafe_if(state)
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.cut_short())

@@ -14,6 +14,9 @@ use crate::edit::submodules;
 use crate::file::File;
 use crate::finding::Rewrite;
 
+/// What stands for the threads of the loop itself, before the function that runs there.
+const NO_EXECUTOR: &str = "None, ";
+
 /// The function that runs another one in a thread, as it is written at one place.
 pub struct Runner {
     /// Up to where the function to run is named.
@@ -62,7 +65,7 @@ impl Runner {
             _ => {
                 hands_on_keywords = false;
                 let imported = import("asyncio", "get_running_loop")?;
-                let head = format!("{}().run_in_executor(None, ", imported.expression);
+                let head = format!("{}().run_in_executor({NO_EXECUTOR}", imported.expression);
                 (imported, head)
             }
         };
@@ -108,13 +111,21 @@ impl Runner {
         call: &ast::ExprCall,
         callee: TextRange,
     ) -> Result<Vec<Edit>, String> {
-        let (text, replaced) = with_callee(file, call, callee)?;
+        let (mut text, replaced) = with_callee(file, call, callee)?;
         let mut head = self.head.clone();
         let mut tail = String::new();
         if let Some(partial) = &self.partial {
             head.push_str(partial);
             head.push('(');
             tail.push(')');
+        }
+        let gap = text[..text.len() - text.trim_start().len()].to_owned();
+        if gap.contains(['\n', '\r'])
+            && let Some(short) = head.strip_suffix(NO_EXECUTOR).map(str::len)
+        {
+            // It gets a line, too, where each argument has one.
+            text.insert_str(0, &format!("{gap}{}", NO_EXECUTOR.trim_end()));
+            head.truncate(short);
         }
         head.push_str(&text);
         let replaced = TextRange::new(call.start(), replaced);
