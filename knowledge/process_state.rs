@@ -31,8 +31,12 @@ struct State {
 }
 
 /// The table.
-pub static TABLE: LazyLock<Table> =
-    LazyLock::new(|| crate::read("process_state.toml", include_str!("data/process_state.toml")));
+pub static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    crate::read(
+        "process_state.toml",
+        include_str!("data/process_state.toml"),
+    )
+});
 
 impl Table {
     fn what(&self, path: &str, list: impl Fn(&State) -> &Vec<String>) -> Option<&str> {

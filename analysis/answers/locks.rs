@@ -155,7 +155,9 @@ fn kind(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
             is_reentrant: is_reentrant(&class),
         }),
         ClassOf::Known(class) if runs_own_code(file, &class) => of_own_code(file, expr),
-        ClassOf::Known(_) | ClassOf::Other => Kind::Harmless,
+        ClassOf::Known(_) | ClassOf::Other => {
+            by_code(file, expr).map_or(Kind::Harmless, Kind::ThreadLock)
+        }
         // Calling something makes a new context manager far more often than it hands out a lock,
         // but it may do just that.
         ClassOf::Unknown => of_own_code(file, expr),
@@ -164,17 +166,23 @@ fn kind(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
 
 /// The same of a context manager whose code may be in sight.
 fn of_own_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
-    if let Some((lock, is_reentrant)) = held_by(&file.semantics, expr, STEPS) {
-        Kind::ThreadLock(ThreadLock {
-            text: lock,
-            by: Some(file.text(expr).to_owned()),
-            is_reentrant,
-        })
+    if let Some(lock) = by_code(file, expr) {
+        Kind::ThreadLock(lock)
     } else if takes_no_lock(file, expr) {
         Kind::Harmless
     } else {
         Kind::Unknown
     }
+}
+
+/// The lock that a context manager holds by its code.
+fn by_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Option<ThreadLock> {
+    let (text, is_reentrant) = held_by(&file.semantics, expr, STEPS)?;
+    Some(ThreadLock {
+        text,
+        by: Some(file.text(expr).to_owned()),
+        is_reentrant,
+    })
 }
 
 /// How many context managers are followed, one into the other.
@@ -199,9 +207,9 @@ fn held_by(semantics: &Semantics<'_>, expr: &Expr, steps: usize) -> Option<(Stri
         let own = semantics.of_function(&function);
         let node = function.node(semantics.db())?;
         let mut decorators = node.decorator_list.iter();
-        if !decorators.any(|decorator| {
-            own.means(&decorator.expression, &["contextlib.contextmanager"])
-        }) {
+        if !decorators
+            .any(|decorator| own.means(&decorator.expression, &["contextlib.contextmanager"]))
+        {
             return None;
         }
         let mut around = AroundYield::default();
@@ -215,7 +223,11 @@ fn held_by(semantics: &Semantics<'_>, expr: &Expr, steps: usize) -> Option<(Stri
     }
     let class = Class::of(semantics, semantics.class_named(&call.func)?)?;
     let body_of = |name: &str| {
-        let mut methods = class.node().body.iter().filter_map(Stmt::as_function_def_stmt);
+        let mut methods = class
+            .node()
+            .body
+            .iter()
+            .filter_map(Stmt::as_function_def_stmt);
         methods
             .find(|method| method.name.as_str() == name)
             .map(|method| method.body.as_slice())

@@ -140,7 +140,7 @@ pub(super) fn is_between_check_and_change(
         let which = if does.removes || does.makes {
             Answer::Any
         } else if does.writes || does.fills {
-            Answer::Missing
+            Answer::Free
         } else {
             return false;
         };

@@ -15,7 +15,8 @@ use asyncfix_syntax::queries::{argument, last_name};
 
 /// Words of what makes folders, goes through them, fills them, or takes them away.
 const WORDS: [&str; 10] = [
-    "iterdir", "glob", "listdir", "scandir", "walk", "rmtree", "shutil", "extract", "mkdir", "makedirs",
+    "iterdir", "glob", "listdir", "scandir", "walk", "rmtree", "shutil", "extract", "mkdir",
+    "makedirs",
 ];
 
 /// Functions that give the items of what they are given.

@@ -76,7 +76,12 @@ pub(super) fn lets_others_in(
 }
 
 /// Whether code at `later` may run after code at `earlier` has: no branch with the one alone ends with a `return`.
-pub(super) fn reaches(file: &File<'_, '_>, body: &[Stmt], earlier: TextRange, later: TextRange) -> bool {
+pub(super) fn reaches(
+    file: &File<'_, '_>,
+    body: &[Stmt],
+    earlier: TextRange,
+    later: TextRange,
+) -> bool {
     let Some(statement) = body
         .iter()
         .find(|statement| statement.range().contains_range(earlier))

@@ -171,7 +171,8 @@ impl Codemod for BlockingHelper {
                         .then(|| files::OPENED_CHECK.to_owned())
                 };
                 let own = semantics.of_function(&function);
-                let changes = || process_state::changed_in_thread(&own, &node.body, &format!("`{name}`"));
+                let changes =
+                    || process_state::changed_in_thread(&own, &node.body, &format!("`{name}`"));
                 row.reason = meets_itself()
                     .or_else(changes)
                     .or_else(meets_others)

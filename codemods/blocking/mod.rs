@@ -35,6 +35,7 @@ pub(crate) mod state;
 mod taken_away;
 mod thread;
 mod through;
+mod typed;
 mod variables;
 
 use asyncfix_analysis::answers::intent::Deed;

@@ -200,14 +200,18 @@ fn changed_by_generator(
 /// What the class of a context manager changes on entry, and puts back at the end.
 fn changed_by_class(class: &Class<'_>, is_new: bool, bases: usize) -> Option<String> {
     let method = |name: &str| {
-        let mut methods = class.node().body.iter().filter_map(Stmt::as_function_def_stmt);
+        let mut methods = class
+            .node()
+            .body
+            .iter()
+            .filter_map(Stmt::as_function_def_stmt);
         methods.find(|method| method.name.as_str() == name)
     };
     let (Some(enter), Some(exit)) = (method("__enter__"), method("__exit__")) else {
         let bases = bases.checked_sub(1)?;
-        return class.base_classes().find_map(|base| {
-            changed_by_class(&Class::of(&class.own, base)?, is_new, bases)
-        });
+        return class
+            .base_classes()
+            .find_map(|base| changed_by_class(&Class::of(&class.own, base)?, is_new, bases));
     };
     let changes = |function: &ast::StmtFunctionDef| {
         let shared = Shared::of(function, is_new.then(|| class.node()));
@@ -301,9 +305,7 @@ impl<'a> Shared<'a> {
         let mut shared = Self {
             own: FxHashSet::default(),
             declared: FxHashSet::default(),
-            object: first
-                .map(|first| first.name().as_str())
-                .zip(class),
+            object: first.map(|first| first.name().as_str()).zip(class),
         };
         shared.visit_body(&function.body);
         shared

@@ -102,6 +102,18 @@ impl Runner {
         &self.head
     }
 
+    /// The same with the function to run, and what stands behind it.
+    pub fn headed(&self, text: &str) -> String {
+        match self.head.strip_suffix(NO_EXECUTOR) {
+            // It gets a line, too, where each argument has one.
+            Some(short) if text.starts_with(['\n', '\r']) => {
+                let gap = &text[..text.len() - text.trim_start().len()];
+                format!("{short}{gap}{}{text}", NO_EXECUTOR.trim_end())
+            }
+            _ => format!("{}{text}", self.head),
+        }
+    }
+
     /// The edits that turn `callee(…)` at `site` into a call of it in a thread. The arguments keep
     /// their bytes.
     pub fn call_edits<'a>(
@@ -111,23 +123,11 @@ impl Runner {
         call: &ast::ExprCall,
         callee: TextRange,
     ) -> Result<Vec<Edit>, String> {
-        let (mut text, replaced) = with_callee(file, call, callee)?;
-        let mut head = self.head.clone();
-        let mut tail = String::new();
-        if let Some(partial) = &self.partial {
-            head.push_str(partial);
-            head.push('(');
-            tail.push(')');
-        }
-        let gap = text[..text.len() - text.trim_start().len()].to_owned();
-        if gap.contains(['\n', '\r'])
-            && let Some(short) = head.strip_suffix(NO_EXECUTOR).map(str::len)
-        {
-            // It gets a line, too, where each argument has one.
-            text.insert_str(0, &format!("{gap}{}", NO_EXECUTOR.trim_end()));
-            head.truncate(short);
-        }
-        head.push_str(&text);
+        let (text, replaced) = with_callee(file, call, callee)?;
+        let (head, tail) = match &self.partial {
+            Some(partial) => (format!("{}{partial}({text}", self.head), ")".to_owned()),
+            None => (self.headed(&text), String::new()),
+        };
         let replaced = TextRange::new(call.start(), replaced);
         let mut edits = file.await_edits(site, replaced, &head);
         if !tail.is_empty() {

@@ -184,12 +184,8 @@ fn tries_import(statement: &Stmt) -> bool {
     tried.handlers.iter().any(|handler| {
         let ast::ExceptHandler::ExceptHandler(handler) = handler;
         handler.type_.as_deref().is_some_and(|kind| {
-            names_in(kind).any(|name| {
-                matches!(
-                    last_name(name),
-                    Some("ImportError" | "ModuleNotFoundError")
-                )
-            })
+            names_in(kind)
+                .any(|name| matches!(last_name(name), Some("ImportError" | "ModuleNotFoundError")))
         })
     })
 }
