@@ -112,6 +112,9 @@ pub struct Row {
     /// Whether it has several signatures, of which type checkers choose one by the arguments.
     #[serde(default)]
     pub overloaded: bool,
+    /// The positions of arguments for whose types it has signatures of their own.
+    #[serde(default)]
+    pub apart: Vec<usize>,
     /// The positions of paths that the call reads. The receiver of a method is at the first one.
     #[serde(default)]
     pub reads_from: Vec<usize>,
@@ -167,6 +170,7 @@ impl Row {
             memory: false,
             of_handle: false,
             overloaded: false,
+            apart: Vec::new(),
             reads_from: Vec::new(),
             writes_to: Vec::new(),
             removes: Vec::new(),

@@ -25,6 +25,7 @@ pub mod loops;
 pub mod plain_callers;
 pub mod plain_results;
 pub mod plain_values;
+pub mod process_state;
 pub mod resources;
 pub mod runners;
 pub mod stdlib;
@@ -61,6 +62,7 @@ mod tests {
         LazyLock::force(&crate::plain_callers::TABLE);
         LazyLock::force(&crate::plain_results::TABLE);
         LazyLock::force(&crate::plain_values::TABLE);
+        LazyLock::force(&crate::process_state::TABLE);
         LazyLock::force(&crate::runners::TABLE);
         LazyLock::force(&crate::stdlib::OBJECTS);
         LazyLock::force(&crate::stdlib::PROTOCOLS);

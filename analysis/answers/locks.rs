@@ -3,15 +3,16 @@
 //! A task that awaits while it holds a lock of `threading` lets another task of the same thread
 //! run; if that one wants the lock, it blocks the loop and the first can never release it.
 
-use asyncfix_syntax::queries::awaits;
+use asyncfix_syntax::queries::{awaits, last_name, own_calls, own_code};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::ParsedFile;
 use crate::infer::types::ClassOf;
 use crate::resolve::definitions::Class;
+use crate::resolve::semantics::Semantics;
 
 /// Whether an `await` may be written at `site` as far as locks go.
 ///
@@ -23,9 +24,7 @@ pub fn allow_await<'a>(
     owner: Owner<'a>,
 ) -> Result<Option<String>, String> {
     match held(file, site, owner) {
-        Held::ThreadLock(lock) => Err(format!(
-            "`{lock}` is a `threading` lock and is held here; an `await` could deadlock the event loop"
-        )),
+        Held::ThreadLock(lock) => Err(lock.reason()),
         Held::Unknown(manager) => Ok(Some(format!(
             "`{manager}` may hold a `threading` lock; an `await` while it is held could deadlock the event loop"
         ))),
@@ -33,13 +32,40 @@ pub fn allow_await<'a>(
     }
 }
 
+/// A lock of a thread.
+pub struct ThreadLock {
+    /// As it is written.
+    text: String,
+    /// The context manager that holds it, where it is not entered itself.
+    by: Option<String>,
+    /// Whether the thread that holds it may take it again.
+    pub is_reentrant: bool,
+}
+
+impl ThreadLock {
+    /// Why nothing must be awaited while it is held.
+    fn reason(&self) -> String {
+        let lock = &self.text;
+        let holds = match &self.by {
+            Some(manager) => format!("`{manager}` holds the `threading` lock `{lock}` here"),
+            None => format!("`{lock}` is a `threading` lock and is held here"),
+        };
+        if self.is_reentrant {
+            format!(
+                "{holds}; it doesn't keep out other tasks of the same thread, which would run while this waits"
+            )
+        } else {
+            format!("{holds}; an `await` could deadlock the event loop")
+        }
+    }
+}
+
 /// What is known about locks held at a site.
-#[derive(Debug, PartialEq, Eq)]
 enum Held<'a> {
     /// No lock of a thread is held.
     No,
     /// This one is.
-    ThreadLock(&'a str),
+    ThreadLock(ThreadLock),
     /// This context manager is entered, and may be one.
     Unknown(&'a str),
 }
@@ -51,21 +77,22 @@ fn held<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>) ->
         let AnyNodeRef::StmtWith(with) = node else {
             continue;
         };
-        if with.is_async
-            || !with
-                .body
-                .iter()
-                .any(|s| s.range().contains_range(child.range()))
+        if !with
+            .body
+            .iter()
+            .any(|s| s.range().contains_range(child.range()))
         {
             continue;
         }
         for item in &with.items {
-            match kind(file, &item.context_expr) {
-                Kind::ThreadLock => return Held::ThreadLock(file.text(&item.context_expr)),
-                // What is held there, is held while something is awaited as it is.
-                Kind::Unknown if awaits_beside(&with.body, child) => {}
-                Kind::Unknown => unknown = Some(file.text(&item.context_expr)),
-                Kind::Harmless => {}
+            for manager in entered_by(item, with, site) {
+                match kind(file, manager) {
+                    Kind::ThreadLock(lock) => return Held::ThreadLock(lock),
+                    // What is held there, is held while something is awaited as it is.
+                    Kind::Unknown if awaits_beside(&with.body, child) => {}
+                    Kind::Unknown => unknown = Some(file.text(manager)),
+                    Kind::Harmless => {}
+                }
             }
         }
     }
@@ -77,6 +104,35 @@ fn held<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, owner: Owner<'a>) ->
     unknown.map_or(Held::No, Held::Unknown)
 }
 
+/// What an item of a `with` enters before `site`: itself, or what is given to the stack that it is.
+fn entered_by<'a>(
+    item: &'a ast::WithItem,
+    with: &'a ast::StmtWith,
+    site: &Site<'_, 'a>,
+) -> Vec<&'a Expr> {
+    let is_stack = matches!(&item.context_expr, Expr::Call(call)
+        if matches!(last_name(&call.func), Some("ExitStack" | "AsyncExitStack")));
+    let stack = item.optional_vars.as_deref().and_then(Expr::as_name_expr);
+    let Some(stack) = stack.filter(|_| is_stack) else {
+        return if with.is_async {
+            Vec::new()
+        } else {
+            vec![&item.context_expr]
+        };
+    };
+    let enters = |call: &&ast::ExprCall| {
+        call.end() <= site.node.start()
+            && matches!(&*call.func, Expr::Attribute(method)
+                if &method.attr == "enter_context"
+                    && matches!(&*method.value, Expr::Name(name) if name.id == stack.id))
+    };
+    own_calls(&with.body)
+        .into_iter()
+        .filter(enters)
+        .filter_map(|call| call.arguments.args.first())
+        .collect()
+}
+
 /// Whether a suite awaits something in other statements than the one that holds `child`.
 fn awaits_beside(suite: &[Stmt], child: AnyNodeRef<'_>) -> bool {
     let mut others = suite
@@ -86,26 +142,133 @@ fn awaits_beside(suite: &[Stmt], child: AnyNodeRef<'_>) -> bool {
 }
 
 enum Kind {
-    ThreadLock,
+    ThreadLock(ThreadLock),
     Harmless,
     Unknown,
 }
 
 fn kind(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
     match file.semantics.class_of(expr) {
-        ClassOf::Known(class) if is_lock_class(&class) => Kind::ThreadLock,
-        ClassOf::Known(class) if runs_own_code(file, &class) => {
-            if takes_no_lock(file, expr) {
-                Kind::Harmless
-            } else {
-                Kind::Unknown
-            }
+        ClassOf::Known(class) if is_lock_class(&class) => Kind::ThreadLock(ThreadLock {
+            text: file.text(expr).to_owned(),
+            by: None,
+            is_reentrant: is_reentrant(&class),
+        }),
+        ClassOf::Known(class) if runs_own_code(file, &class) => of_own_code(file, expr),
+        ClassOf::Known(_) | ClassOf::Other => {
+            by_code(file, expr).map_or(Kind::Harmless, Kind::ThreadLock)
         }
-        ClassOf::Known(_) | ClassOf::Other => Kind::Harmless,
         // Calling something makes a new context manager far more often than it hands out a lock,
         // but it may do just that.
-        ClassOf::Unknown if takes_no_lock(file, expr) => Kind::Harmless,
-        ClassOf::Unknown => Kind::Unknown,
+        ClassOf::Unknown => of_own_code(file, expr),
+    }
+}
+
+/// The same of a context manager whose code may be in sight.
+fn of_own_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
+    if let Some(lock) = by_code(file, expr) {
+        Kind::ThreadLock(lock)
+    } else if takes_no_lock(file, expr) {
+        Kind::Harmless
+    } else {
+        Kind::Unknown
+    }
+}
+
+/// The lock that a context manager holds by its code.
+fn by_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Option<ThreadLock> {
+    let (text, is_reentrant) = held_by(&file.semantics, expr, STEPS)?;
+    Some(ThreadLock {
+        text,
+        by: Some(file.text(expr).to_owned()),
+        is_reentrant,
+    })
+}
+
+/// How many context managers are followed, one into the other.
+const STEPS: usize = 3;
+
+/// The lock of a thread that the context manager holds which a call makes, as it is written in its code, and whether it
+/// may be taken again.
+fn held_by(semantics: &Semantics<'_>, expr: &Expr, steps: usize) -> Option<(String, bool)> {
+    let steps = steps.checked_sub(1)?;
+    let Expr::Call(call) = expr else {
+        return None;
+    };
+    let lock = |own: &Semantics<'_>, expr: &Expr| match own.class_of(expr) {
+        ClassOf::Known(class) if is_lock_class(&class) => {
+            let source = own.text();
+            let text = source.as_str().get(expr.range().to_std_range())?;
+            Some((text.to_owned(), is_reentrant(&class)))
+        }
+        _ => held_by(own, expr, steps),
+    };
+    if let Some(function) = semantics.function_in_sight(&call.func) {
+        let own = semantics.of_function(&function);
+        let node = function.node(semantics.db())?;
+        let mut decorators = node.decorator_list.iter();
+        if !decorators
+            .any(|decorator| own.means(&decorator.expression, &["contextlib.contextmanager"]))
+        {
+            return None;
+        }
+        let mut around = AroundYield::default();
+        around.visit_body(&node.body);
+        let mut calls = LockCalls::of(&node.body);
+        let paused = around.paused?.start();
+        calls.acquired.retain(|lock| lock.start() < paused);
+        calls.released.retain(|lock| lock.start() > paused);
+        let mut held = around.held.into_iter().chain(calls.paired(&own));
+        return held.find_map(|held| lock(&own, held));
+    }
+    let class = Class::of(semantics, semantics.class_named(&call.func)?)?;
+    let body_of = |name: &str| {
+        let mut methods = class
+            .node()
+            .body
+            .iter()
+            .filter_map(Stmt::as_function_def_stmt);
+        methods
+            .find(|method| method.name.as_str() == name)
+            .map(|method| method.body.as_slice())
+    };
+    let (enter, exit) = (body_of("__enter__")?, body_of("__exit__")?);
+    let calls = LockCalls {
+        acquired: LockCalls::of(enter).acquired,
+        released: LockCalls::of(exit).released,
+    };
+    calls
+        .paired(&class.own)
+        .into_iter()
+        .find_map(|held| lock(&class.own, held))
+}
+
+/// The context managers that are entered around the first `yield` of a function, and where that is.
+#[derive(Default)]
+struct AroundYield<'a> {
+    entered: Vec<&'a ast::StmtWith>,
+    held: Vec<&'a Expr>,
+    paused: Option<TextRange>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for AroundYield<'a> {
+    fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+        match node {
+            AnyNodeRef::StmtWith(with) => self.entered.push(with),
+            AnyNodeRef::ExprYield(paused) if self.paused.is_none() => {
+                self.paused = Some(paused.range());
+                let items = self.entered.iter().flat_map(|with| &with.items);
+                self.held = items.map(|item| &item.context_expr).collect();
+            }
+            _ => {}
+        }
+        own_code(node)
+    }
+
+    fn leave_node(&mut self, node: AnyNodeRef<'a>) {
+        if node.is_stmt_with() {
+            self.entered.pop();
+        }
     }
 }
 
@@ -173,9 +336,18 @@ fn runs_own_code(file: &ParsedFile<'_, '_>, class: &str) -> bool {
             .owns(class.split('.').next().unwrap_or_default())
 }
 
-/// Whether the value of `expr` is a lock of `threading` or `multiprocessing`.
-pub fn is_thread_lock(file: &ParsedFile<'_, '_>, expr: &Expr) -> bool {
-    matches!(kind(file, expr), Kind::ThreadLock)
+/// The lock of `threading` or `multiprocessing` that the value of `expr` is.
+pub fn thread_lock(file: &ParsedFile<'_, '_>, expr: &Expr) -> Option<ThreadLock> {
+    match kind(file, expr) {
+        Kind::ThreadLock(lock) if lock.by.is_none() => Some(lock),
+        _ => None,
+    }
+}
+
+/// Whether a thread may take a lock of this class again while it holds it. What a condition waits with is such a lock,
+/// unless it is given another one.
+fn is_reentrant(class: &str) -> bool {
+    class.ends_with("RLock") || class.ends_with("Condition")
 }
 
 /// The classes behind the names of `threading`, as the standard library's stubs have them.
@@ -204,30 +376,51 @@ fn acquired_before<'a>(
     file: &ParsedFile<'a, '_>,
     function: &'a ast::StmtFunctionDef,
     at: TextSize,
-) -> Option<&'a str> {
-    let mut calls = LockCalls {
-        acquired: Vec::new(),
-        released: Vec::new(),
-    };
-    calls.visit_body(&function.body);
+) -> Option<ThreadLock> {
+    let calls = LockCalls::of(&function.body);
     calls
         .acquired
         .iter()
         .filter(|lock| lock.start() < at)
-        .find(|lock| {
-            let text = file.text(**lock);
+        .find_map(|lock| {
+            let text = file.text(*lock);
             let released_after = calls
                 .released
                 .iter()
                 .any(|other| other.start() > at && file.text(*other) == text);
-            released_after && matches!(kind(file, lock), Kind::ThreadLock)
+            match kind(file, lock) {
+                Kind::ThreadLock(lock) if released_after => Some(lock),
+                _ => None,
+            }
         })
-        .map(|lock| file.text(*lock))
 }
 
+/// Where locks are taken and given back.
 struct LockCalls<'a> {
     acquired: Vec<&'a Expr>,
     released: Vec<&'a Expr>,
+}
+
+impl<'a> LockCalls<'a> {
+    fn of(body: &'a [Stmt]) -> Self {
+        let mut calls = Self {
+            acquired: Vec::new(),
+            released: Vec::new(),
+        };
+        calls.visit_body(body);
+        calls
+    }
+
+    /// What is both taken and given back.
+    fn paired(&self, own: &Semantics<'_>) -> Vec<&'a Expr> {
+        let source = own.text();
+        let text = |expr: &Expr| source.as_str().get(expr.range().to_std_range());
+        let is_released = |lock: &&&Expr| {
+            let mut released = self.released.iter();
+            released.any(|other| text(other) == text(lock))
+        };
+        self.acquired.iter().filter(is_released).copied().collect()
+    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for LockCalls<'a> {
@@ -236,8 +429,8 @@ impl<'a> SourceOrderVisitor<'a> for LockCalls<'a> {
             && let Expr::Attribute(attribute) = &*call.func
         {
             match attribute.attr.as_str() {
-                "acquire" => self.acquired.push(&attribute.value),
-                "release" => self.released.push(&attribute.value),
+                "acquire" | "__enter__" => self.acquired.push(&attribute.value),
+                "release" | "__exit__" => self.released.push(&attribute.value),
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@ use asyncfix_syntax::site::Owner;
 use ruff_db::source::source_text;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 use ty_python_core::definition::Definition;
 use ty_python_semantic::Db;
 
@@ -203,6 +203,25 @@ impl<'db> Signature<'db> {
         self.text(file, owner, self.annotation(node, argument)?)
     }
 
+    /// The class whose method the function is, and the names that stand for other types in each object of it.
+    fn generic_class(&self) -> Option<(TextRange, Vec<String>)> {
+        let node = self.function.node(self.own.db())?;
+        let mut search = ClassAround {
+            at: node.range(),
+            found: None,
+        };
+        search.visit_body(&self.own.module().syntax().body);
+        let class = search.found?;
+        let of_bases = class.bases().iter().filter_map(Expr::as_subscript_expr);
+        let of_bases = of_bases
+            .flat_map(|base| names_in(&base.slice))
+            .filter_map(last_name);
+        let own = class.type_params.iter().flat_map(|all| all.iter());
+        let own = own.map(|variable| variable.name().as_str());
+        let variables = of_bases.chain(own).map(str::to_owned);
+        Some((class.range(), variables.collect()))
+    }
+
     /// The text of an annotation of the function, if it means the same in code of `owner`.
     fn text(
         &self,
@@ -233,8 +252,19 @@ impl<'db> Signature<'db> {
             })
         };
         // The names of types that are made for one function or class mean nothing outside.
+        let class = self.generic_class();
+        let is_for_class = |name: &Expr| {
+            class.as_ref().is_some_and(|(class, variables)| {
+                let is_inside = matches!(owner, Owner::Function(function)
+                    if is_here && class.contains_range(function.range()));
+                !is_inside
+                    && variables
+                        .iter()
+                        .any(|variable| last_name(name) == Some(variable))
+            })
+        };
         let means_the_same = names_in(annotation).all(|name| match name {
-            _ if last_name(name) == Some("Self") => false,
+            _ if last_name(name) == Some("Self") || is_for_class(name) => false,
             Expr::StringLiteral(_) => is_here,
             Expr::Name(id) if is_here => {
                 is_global(semantics.lookup(&id.id, scope)) && is_global(self.own.bindings(id))
@@ -254,6 +284,26 @@ impl<'db> Signature<'db> {
         let text = text.as_str().get(annotation.range().to_std_range())?;
         (!text.contains(['\n', '\r'])).then(|| text.to_owned())
     }
+}
+
+/// Looks for the innermost class around a method.
+struct ClassAround<'a> {
+    at: TextRange,
+    found: Option<&'a ast::StmtClassDef>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for ClassAround<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if !statement.range().contains_range(self.at) {
+            return;
+        }
+        if let Stmt::ClassDef(class) = statement {
+            self.found = Some(class);
+        }
+        walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, _expr: &'a Expr) {}
 }
 
 /// What a method is that does not belong to an object.

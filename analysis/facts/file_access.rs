@@ -21,6 +21,8 @@ pub struct Does {
     pub fills: bool,
     /// It makes something, and fails where something is.
     pub makes: bool,
+    /// It makes something, and is content with what is there: `os.makedirs(path, exist_ok=True)`.
+    pub ensures: bool,
     /// It asks about what is there.
     pub asks: bool,
     /// It writes a file that was not there, and fails where one is.
@@ -40,7 +42,7 @@ impl Does {
 
     /// Whether it says nothing about what is in a file.
     pub fn is_about_names(self) -> bool {
-        self.asks || self.makes
+        self.asks || self.makes || self.ensures
     }
 }
 
@@ -90,9 +92,14 @@ fn positions(
         add(&row.removes, |does| does.removes = true);
         add(&row.fills, |does| does.fills = true);
         add(&row.asks_about, |does| does.asks = true);
-        if !takes_what_is_there(call) {
-            add(&row.makes, |does| does.makes = true);
-        }
+        add(
+            &row.makes,
+            if takes_what_is_there(call) {
+                |does| does.ensures = true
+            } else {
+                |does| does.makes = true
+            },
+        );
         return does;
     };
     let position = position - usize::from(is_method && position > 0);

@@ -173,7 +173,7 @@ impl<'db> Semantics<'db> {
     }
 
     /// The text of the file.
-    pub(crate) fn text(&self) -> SourceText {
+    pub fn text(&self) -> SourceText {
         source_text(self.db(), self.file.python_file(self.db()).file(self.db()))
     }
 

@@ -39,7 +39,7 @@ pub(super) fn follows(
             && found.path.is_same(&listing.folder.path)
     });
     let changes = around.iter().filter(|found| {
-        (found.does.changes() || found.does.makes)
+        (found.does.changes() || found.does.makes || found.does.ensures)
             && found.range != listing.range
             && found.range.start() > listing.range.start()
             && found.range.end() >= at.end()
@@ -212,7 +212,8 @@ impl<'b> Acts<'_, 'b, '_, '_> {
                 .is_some_and(|folder| folder.path.is_same(&self.listing.folder.path));
             let is_because = || {
                 let mut decided = self.decided.iter();
-                decided.any(|code| code.contains_range(call.range()))
+                // A folder that is there anyway may be made by each.
+                !found.does.ensures && decided.any(|code| code.contains_range(call.range()))
                     || self.is_made(&call.func)
                     || call
                         .arguments
@@ -227,7 +228,7 @@ impl<'b> Acts<'_, 'b, '_, '_> {
                 matches!(&*call.func, Expr::Attribute(method) if is_path(&method.value))
                     || given.any(|given| is_path(given.value()))
             };
-            is_inside && is_because() || is_listed()
+            is_inside && is_because() || !found.does.ensures && is_listed()
         })
     }
 }

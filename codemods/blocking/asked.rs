@@ -9,6 +9,8 @@ use ruff_text_size::{Ranged, TextRange};
 pub(super) enum Answer {
     /// Only where the file is not there, and the function goes on with it where it is.
     Missing,
+    /// Only where the file is not there, whatever the function does where it is.
+    Free,
     /// Any of both.
     Any,
 }
@@ -35,7 +37,7 @@ pub(super) fn is_answer(
 struct Tests<'r, 'a> {
     asked: &'r [TextRange],
     /// Names of what was said.
-    names: Vec<&'a str>,
+    names: Vec<(&'a str, Says)>,
     at: TextRange,
     answer: Answer,
 }
@@ -72,11 +74,21 @@ impl<'a> Tests<'_, 'a> {
                 return false;
             }
             match statement {
-                Stmt::Assign(assign) if self.asks(&assign.value) => {
-                    let names = assign.targets.iter().filter_map(Expr::as_name_expr);
-                    self.names.extend(names.map(|name| name.id.as_str()));
-                }
+                Stmt::Assign(assign) => self.assign(assign),
                 Stmt::If(branch) if self.is_decided_by(branch) => return true,
+                Stmt::While(turns) => {
+                    let said = self.says(&turns.test);
+                    let is_inside = self.is_in(&turns.body);
+                    let is_over = turns.end() <= self.at.start();
+                    if is_inside && self.is_it(said)
+                        || is_over && (self.is_it(said.otherwise()) || self.is_left(&turns.body))
+                    {
+                        return true;
+                    }
+                }
+                Stmt::For(turns) if turns.end() <= self.at.start() && self.is_left(&turns.body) => {
+                    return true;
+                }
                 _ => {}
             }
             if statement.range().contains_range(self.at) {
@@ -86,6 +98,40 @@ impl<'a> Tests<'_, 'a> {
             }
         }
         false
+    }
+
+    /// Notes the names that are given what was said.
+    fn assign(&mut self, assign: &'a ast::StmtAssign) {
+        let says = self.says(&assign.value);
+        if says.there || says.missing {
+            let names = assign.targets.iter().filter_map(Expr::as_name_expr);
+            self.names
+                .extend(names.map(|name| (name.id.as_str(), says)));
+        }
+    }
+
+    /// Whether a loop with this body is left because of what was said: the name that is free is found.
+    fn is_left(&mut self, suite: &'a [Stmt]) -> bool {
+        suite.iter().any(|statement| match statement {
+            Stmt::Assign(assign) => {
+                self.assign(assign);
+                false
+            }
+            Stmt::If(branch) => {
+                let breaks = |suite: &[Stmt]| suite.last().is_some_and(|last| last.is_break_stmt());
+                let said = self.says(&branch.test);
+                let mut others = branch.elif_else_clauses.iter();
+                breaks(&branch.body) && self.is_it(said)
+                    || others.any(|clause| breaks(&clause.body)) && self.is_it(said.otherwise())
+                    || suites_in(statement)
+                        .into_iter()
+                        .any(|inner| self.is_left(inner))
+            }
+            Stmt::Try(_) | Stmt::With(_) => suites_in(statement)
+                .into_iter()
+                .any(|inner| self.is_left(inner)),
+            _ => false,
+        })
     }
 
     fn is_in(&self, suite: &[Stmt]) -> bool {
@@ -111,7 +157,7 @@ impl<'a> Tests<'_, 'a> {
             && branch.body.last().is_some_and(|last| match last {
                 Stmt::Return(_) | Stmt::Continue(_) | Stmt::Break(_) => true,
                 // Then it does not matter what is in the file.
-                Stmt::Raise(_) => self.answer == Answer::Any,
+                Stmt::Raise(_) => self.answer != Answer::Missing,
                 _ => false,
             })
             && self.is_it(said.otherwise())
@@ -133,6 +179,13 @@ impl<'a> Tests<'_, 'a> {
                 all.fold(first, Says::or)
             }
             Expr::Named(named) => self.says(&named.value),
+            Expr::Name(name) => {
+                let mut names = self.names.iter().rev();
+                names
+                    .find(|(known, _)| *known == name.id.as_str())
+                    .map(|(_, says)| *says)
+                    .unwrap_or_default()
+            }
             other => Says {
                 there: self.asks(other),
                 missing: false,
@@ -142,12 +195,7 @@ impl<'a> Tests<'_, 'a> {
 
     /// Whether an expression is what was said.
     fn asks(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::Name(name) => self.names.contains(&name.id.as_str()),
-            other => {
-                let mut asked = self.asked.iter();
-                asked.any(|asked| other.range().contains_range(*asked))
-            }
-        }
+        let mut asked = self.asked.iter();
+        asked.any(|asked| expr.range().contains_range(*asked))
     }
 }

@@ -321,7 +321,7 @@ pub(super) fn one_by_one<'a>(
         let callee = call.func.range();
         let (text, end) = with_callee(file, call, callee).ok()?;
         edits.push(Edit::range_replacement(
-            format!("await {}{text}", runner.head()),
+            format!("await {}", runner.headed(&text)),
             TextRange::new(call.start(), end),
         ));
     }
@@ -329,6 +329,37 @@ pub(super) fn one_by_one<'a>(
     Some(rewrite.unsafe_if(Some(
         "a cancellation would close the file while the thread still uses it",
     )))
+}
+
+/// Whether something that `statement` awaits is given the file that it has open.
+pub(super) fn is_given_to_awaited(statement: &Stmt) -> bool {
+    struct Given<'a>(&'a str, bool);
+    impl<'a> SourceOrderVisitor<'a> for Given<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprAwait(awaited) = node
+                && let Expr::Call(call) = &*awaited.value
+            {
+                let mut given = call.arguments.iter_source_order();
+                self.1 |= given
+                    .any(|given| matches!(given.value(), Expr::Name(name) if name.id == self.0));
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let Stmt::With(with) = statement else {
+        return false;
+    };
+    let mut targets = with
+        .items
+        .iter()
+        .filter_map(|item| item.optional_vars.as_deref());
+    targets.any(|target| {
+        target.as_name_expr().is_some_and(|name| {
+            let mut given = Given(&name.id, false);
+            given.visit_body(&with.body);
+            given.1
+        })
+    })
 }
 
 /// Whether all that is done with the file opened at `site` is done in threads already.

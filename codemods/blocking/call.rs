@@ -160,18 +160,32 @@ impl BlockingCall {
             return None;
         }
         let mut managers = with.items.iter().map(|item| &item.context_expr);
-        let lock = managers.find(|manager| locks::is_thread_lock(file, manager))?;
+        let (manager, lock) =
+            managers.find_map(|manager| Some((manager, locks::thread_lock(file, manager)?)))?;
+        let text = one_line(file.text(manager));
+        let (message, reason) = if lock.is_reentrant {
+            (
+                format!(
+                    "`{text}` is a reentrant `threading` lock held across an `await`: it doesn't keep \
+                     out other tasks, which run in the same thread"
+                ),
+                "use `asyncio.Lock`, which a task can't take again while it holds it, or release this \
+                 lock before the `await`",
+            )
+        } else {
+            (
+                format!(
+                    "`{text}` is a `threading` lock held across an `await`: another task that tries to \
+                     acquire it deadlocks the event loop"
+                ),
+                "use `asyncio.Lock`, or release this lock before the `await`",
+            )
+        };
         Some(Finding::new(
             self.rule,
-            lock.range(),
-            format!(
-                "`{}` is a `threading` lock held across an `await`: another task that tries to \
-                 acquire it deadlocks the event loop",
-                one_line(file.text(lock))
-            ),
-            Remedy::NotFixed(
-                "use `asyncio.Lock`, or release this lock before the `await`".to_owned(),
-            ),
+            manager.range(),
+            message,
+            Remedy::NotFixed(reason.to_owned()),
         ))
     }
 }

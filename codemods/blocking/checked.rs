@@ -10,7 +10,8 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::asked::{Answer, is_answer};
 use crate::blocking::commands::run_by_call;
-use crate::blocking::files::is_run_once;
+use crate::blocking::files::{self, Use, is_run_once};
+use crate::blocking::listings;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::paths::{Agreement, Path};
 use crate::blocking::taken_away;
@@ -124,6 +125,38 @@ pub(super) fn is_sleep_behind_check<'a>(
     let at = site.node.range();
     (is_file_changed_behind(file, function, at) || is_started_behind_check(file, site))
         && !is_run_once(file, function)
+}
+
+/// Whether others would run at `at` between what is asked about a file, or about the folder in which it is written, and
+/// the change that follows from it.
+pub(super) fn is_between_check_and_change(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    at: TextRange,
+) -> bool {
+    let around = file.file_uses().within(function.range());
+    let is_opened = |changed: &Use| {
+        let does = changed.does;
+        let which = if does.removes || does.makes {
+            Answer::Any
+        } else if does.writes || does.fills {
+            Answer::Free
+        } else {
+            return false;
+        };
+        let asked: Vec<TextRange> = files::asked_about(around, changed)
+            .into_iter()
+            .filter(|asked| {
+                asked.start() <= at.start()
+                    && !listings::is_open(function, asked.end(), changed.range.start())
+            })
+            .collect();
+        is_answer(function, &asked, changed.range, which)
+    };
+    let mut behind = around.iter().filter(|changed| {
+        changed.range.start() >= at.end() && changed.path.agreement != Agreement::Never
+    });
+    behind.any(is_opened) && !is_run_once(file, function)
 }
 
 fn is_file_changed_behind(

@@ -15,6 +15,7 @@ use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::blocking::files::Use;
+use crate::blocking::folders::SAME;
 use crate::blocking::listings::Listing;
 use crate::blocking::locals::{Locals, Source};
 use crate::blocking::objects;
@@ -282,18 +283,24 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         shape
     }
 
-    /// The path that an expression names in another way: `Path(path)`, `str(path)`.
+    /// The path that an expression names in another way: `Path(path)`, `str(path)`, `path.resolve()`.
     pub(super) fn unwrapped(&self, mut path: &'a Expr) -> &'a Expr {
         while let Expr::Call(call) = path
-            && let [inner] = &*call.arguments.args
             && call.arguments.keywords.is_empty()
-            && self
-                .file
-                .semantics
-                .qualified_name(&call.func)
-                .is_some_and(|path| names_a_path(&path))
         {
-            path = inner;
+            path = match (&*call.arguments.args, &*call.func) {
+                ([], Expr::Attribute(method)) if SAME.contains(&method.attr.as_str()) => {
+                    &method.value
+                }
+                ([inner], func) => {
+                    let function = self.file.semantics.qualified_name(func);
+                    if !function.is_some_and(|path| names_a_path(&path)) {
+                        break;
+                    }
+                    inner
+                }
+                _ => break,
+            };
         }
         path
     }

@@ -235,7 +235,7 @@ pub(super) fn meets_others(
 pub(super) const OPENED_CHECK: &str = "other tasks may run between the check and the change";
 
 /// The calls before `changed` that ask about the same file, or about the folder in which it is written.
-fn asked_about(around: &[Use], changed: &Use) -> Vec<TextRange> {
+pub(super) fn asked_about(around: &[Use], changed: &Use) -> Vec<TextRange> {
     let folder = changed.path.folder.as_ref().filter(|_| changed.does.writes);
     let asked = around.iter().filter(|other| {
         other.does.asks

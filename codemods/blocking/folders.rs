@@ -11,11 +11,12 @@ use crate::blocking::patterns::Pattern;
 use crate::file::File;
 use asyncfix_knowledge::conduct::names_a_path;
 use asyncfix_syntax::lines::one_line;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{argument, last_name};
 
-/// Words of what goes through folders, fills them, or takes them away.
-const WORDS: [&str; 8] = [
-    "iterdir", "glob", "listdir", "scandir", "walk", "rmtree", "shutil", "extract",
+/// Words of what makes folders, goes through them, fills them, or takes them away.
+const WORDS: [&str; 10] = [
+    "iterdir", "glob", "listdir", "scandir", "walk", "rmtree", "shutil", "extract", "mkdir",
+    "makedirs",
 ];
 
 /// Functions that give the items of what they are given.
@@ -30,7 +31,9 @@ const PASSING: [&str; 7] = [
 ];
 
 /// The names of what lists a folder.
-const LISTING: [&str; 6] = ["iterdir", "glob", "rglob", "listdir", "scandir", "iglob"];
+const LISTING: [&str; 7] = [
+    "iterdir", "glob", "rglob", "listdir", "scandir", "iglob", "glob1",
+];
 
 /// Methods of paths that give a path to the same file.
 pub(super) const SAME: [&str; 3] = ["absolute", "expanduser", "resolve"];
@@ -92,6 +95,13 @@ impl<'a> Search<'_, 'a, '_> {
                 Expr::StringLiteral(start) => Some(Folder {
                     ending: ending(&join.right, visible, steps),
                     ..of_text(start.value.to_str())?
+                }),
+                // `folder + "/names.txt"`
+                folder if starts_with_separator(&join.right) => Some(Folder {
+                    path: Box::new(self.path_in(folder, visible, steps)),
+                    is_any: false,
+                    is_deep: false,
+                    ending: ending(&join.right, visible, steps),
                 }),
                 _ => None,
             },
@@ -232,8 +242,12 @@ impl<'a> Search<'_, 'a, '_> {
                 return self.listed(given?, visible, steps);
             }
             Some("os.listdir" | "os.scandir") => return Some(all_of(given?, false, None)),
+            Some("glob.glob1") => return Some(all_of(given?, false, None)),
             Some("os.walk") => return Some(all_of(given?, true, None)),
             Some("glob.glob" | "glob.iglob") => {
+                if let Some(root) = argument(call, "root_dir") {
+                    return Some(all_of(root, false, None));
+                }
                 let folder = self.folder(given?, visible, steps)?;
                 return Some(Folder {
                     is_any: true,
@@ -319,6 +333,27 @@ impl<'a> Search<'_, 'a, '_> {
             is_deep: false,
             ending,
         })
+    }
+}
+
+/// Whether a text starts with a separator, and has no other one.
+fn starts_with_separator(text: &Expr) -> bool {
+    let is_start = |text: &str| text.rfind('/') == Some(0);
+    match text {
+        Expr::StringLiteral(text) => is_start(text.value.to_str()),
+        Expr::FString(text) => {
+            let mut elements = text.value.elements();
+            let mut others = text.value.elements().skip(1);
+            let is_literal = |element: &ast::InterpolatedStringElement, is_it: fn(&str) -> bool| {
+                matches!(element, ast::InterpolatedStringElement::Literal(literal)
+                    if is_it(&literal.value))
+            };
+            elements
+                .next()
+                .is_some_and(|first| is_literal(first, |text| text.rfind('/') == Some(0)))
+                && !others.any(|other| is_literal(other, |text| text.contains('/')))
+        }
+        _ => false,
     }
 }
 

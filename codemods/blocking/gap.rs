@@ -7,7 +7,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use crate::blocking::files::is_run_once;
+use crate::blocking::checked;
+use crate::blocking::files::{OPENED_CHECK, is_run_once};
 use crate::blocking::handles::left_half_written;
 use crate::blocking::listings;
 use crate::blocking::paths::Agreement;
@@ -67,11 +68,20 @@ pub(super) fn lets_others_in(
     };
     half.or_else(changed)
         .filter(|_| !is_run_once(file, function))
+        .or_else(|| {
+            checked::is_between_check_and_change(file, function, range)
+                .then(|| OPENED_CHECK.to_owned())
+        })
         .or_else(|| listings::opened(file, owner, range))
 }
 
 /// Whether code at `later` may run after code at `earlier` has: no branch with the one alone ends with a `return`.
-fn reaches(file: &File<'_, '_>, body: &[Stmt], earlier: TextRange, later: TextRange) -> bool {
+pub(super) fn reaches(
+    file: &File<'_, '_>,
+    body: &[Stmt],
+    earlier: TextRange,
+    later: TextRange,
+) -> bool {
     let Some(statement) = body
         .iter()
         .find(|statement| statement.range().contains_range(earlier))
@@ -89,6 +99,13 @@ fn reaches(file: &File<'_, '_>, body: &[Stmt], earlier: TextRange, later: TextRa
     let has_later = suite
         .iter()
         .any(|inner| inner.range().contains_range(later));
+    // What a `try` has found missing is what its handlers are for.
+    let is_handled = matches!(statement, Stmt::Try(tried) if tried.handlers.iter().any(|handler| {
+        handler.range().contains_range(later)
+    }));
+    if is_handled {
+        return true;
+    }
     let is_branch = matches!(statement, Stmt::If(_) | Stmt::Match(_));
     let is_beside = is_branch && !has_later && statement.range().contains_range(later);
     let leaves = !has_later && !Exits::of(file, suite).falls;

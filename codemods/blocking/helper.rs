@@ -26,7 +26,9 @@ use crate::blocking::given::{Given, gives_function};
 use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
-use crate::blocking::{PITFALL, checked, databases, exchanges, files, gap, helper_files, series};
+use crate::blocking::{
+    PITFALL, checked, databases, exchanges, files, gap, helper_files, process_state, series,
+};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Related, Remedy};
@@ -168,7 +170,11 @@ impl Codemod for BlockingHelper {
                     checked::is_command_behind_check(file, surroundings.owner, call)
                         .then(|| files::OPENED_CHECK.to_owned())
                 };
+                let own = semantics.of_function(&function);
+                let changes =
+                    || process_state::changed_in_thread(&own, &node.body, &format!("`{name}`"));
                 row.reason = meets_itself()
+                    .or_else(changes)
                     .or_else(meets_others)
                     .filter(|_| !(is_here && helper_files::is_kept_by_lock(file, site, node)))
                     .or_else(|| databases::opened_between(file, call, &chain, surroundings.owner))

@@ -28,12 +28,14 @@ mod objects;
 mod outlined;
 mod paths;
 mod patterns;
+mod process_state;
 mod rewrite;
 pub(crate) mod series;
 pub(crate) mod state;
 mod taken_away;
 mod thread;
 mod through;
+mod typed;
 mod variables;
 
 use asyncfix_analysis::answers::intent::Deed;

@@ -12,12 +12,14 @@ use asyncfix_syntax::queries::argument;
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
+use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::blocking::awaiting::{self, First};
 use crate::blocking::block::{AWAITS, Block};
 use crate::blocking::files;
 use crate::blocking::locals::Locals;
+use crate::blocking::process_state;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
 use crate::blocking::variables::{self, Variables};
@@ -156,7 +158,7 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             let one_by_one = (self.is_of_file() && reason == AWAITS)
                 .then(|| awaiting::one_by_one(self.blocking, place.statement))
                 .flatten();
-            return one_by_one.ok_or_else(|| reason.to_owned());
+            return one_by_one.ok_or_else(|| self.advice(reason, place.statement));
         }
         let path_of = |expr: &'a Expr| file.semantics.qualified_name(expr);
         let obstacles = Obstacles::new(file.source, &path_of, caught_around(&self.site));
@@ -229,7 +231,14 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         }
         // The comments above stay where they are.
         let top = file.lines().start_with_comments(place.statement.start());
-        if place.index > 0 && first.is_none() && !self.is_blank_above(top) {
+        // Black wants one, but for what a function starts with, or behind a comment that does.
+        let opens_function = place.index == 0
+            && (top != file.source.line_start(place.statement.start())
+                || matches!(
+                    place.parent,
+                    None | Some(AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_))
+                ));
+        if !opens_function && first.is_none() && !self.is_blank_above(top) {
             edits.push(Edit::insertion(file.newline().to_owned(), top));
         }
         edits.extend(moved.wrap(&header, &trailer)?);
@@ -247,6 +256,11 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
             ))
             .unsafe_if(first.and_then(|first| first.unsafe_because))
             .unsafe_if(block.stranger())
+            .unsafe_if(process_state::changed_in_thread(
+                &file.semantics,
+                std::slice::from_ref(place.statement),
+                "the block",
+            ))
             .unsafe_if(collections.of_statement(place.statement))
             .unsafe_if(files::meets_others(file, owner, place.statement.range()))
             .unsafe_if(variables.unsafe_because)
@@ -325,6 +339,18 @@ impl<'a> Outlined<'_, '_, '_, 'a, '_> {
         }
     }
 
+    /// What to do by hand where a block cannot move for this reason.
+    fn advice(&self, reason: &str, statement: &Stmt) -> String {
+        let advice = match reason {
+            AWAITS if self.blocking.called.name == "tempfile.TemporaryDirectory" => MAKE_AND_REMOVE,
+            AWAITS if self.wish() == "read_file" && awaiting::is_given_to_awaited(statement) => {
+                READ_BEFORE
+            }
+            other => other,
+        };
+        advice.to_owned()
+    }
+
     fn is_of_file(&self) -> bool {
         self.blocking.called.row.code == "AF204"
     }
@@ -389,6 +415,14 @@ enum Returned<'a> {
     /// Several values, one of them at a time.
     Various,
 }
+
+/// What to do where a folder is there as long as something is awaited.
+const MAKE_AND_REMOVE: &str = "the `with` block contains `await`; make the folder with `await asyncio.to_thread(tempfile.mkdtemp)`, \
+                               and remove it in a `finally` with `await asyncio.to_thread(shutil.rmtree, …)`";
+
+/// What to do where something that is awaited is given the file.
+const READ_BEFORE: &str = "an awaited call is given the open file; read the file in `asyncio.to_thread` before, and \
+                           give the call what is in it";
 
 /// What a function that writes a file would be called.
 const WRITES: &str = "write_file";

@@ -19,8 +19,11 @@ use crate::blocking::call::{HTTP, is_awaited, parts_of};
 use crate::blocking::given::Given;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
-use crate::blocking::{checked, exchanges, files, outlined, series, taken_away};
+use crate::blocking::{
+    checked, exchanges, files, outlined, process_state, series, taken_away, typed,
+};
 use crate::edit::blocks::COMMENT;
+use crate::edit::narrowed::forgotten_test;
 use crate::edit::{annotations, imports};
 use crate::file::File;
 use crate::finding::Rewrite;
@@ -130,6 +133,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             Kind::ToThread | Kind::Report => self.moved()?,
         };
         let lock = locks::allow_await(self.file, self.site, self.owner())?;
+        let state = process_state::held(self.file, self.site, self.owner());
         let ambiguous = self.library.is_none().then(|| {
             if self.file.project.drives_coroutines() {
                 "the project drives coroutines manually; asyncfix can't tell whether asyncio runs this file"
@@ -142,6 +146,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             unsafe_because(row, self.call).filter(|_| !row.lazy || self.consumer().is_none());
         Ok(rewrite
             .unsafe_if(reason)
+            .unsafe_if(state)
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.cut_short())
@@ -215,14 +220,33 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             let is_lost = self.row().overloaded
                 && (runner.uses_partial() && self.is_typed()
                     || is_used && self.file.settings.loses_signatures);
+            let is_apart = self.is_typed() && {
+                let mut apart = self.row().apart.iter();
+                apart.any(|at| {
+                    let given = argument(call, &at.to_string());
+                    given.is_some_and(|given| typed::may_be_several(self.file, given))
+                })
+            };
+            let is_lost = is_lost || is_apart;
+            // Inside of it, type checkers may forget what was tested before.
+            let forgets = is_apart
+                && matches!(self.owner(), Owner::Function(function)
+                    if forgotten_test(self.file, function, call.range(), &[]).is_some());
             let in_lambda = is_lost.then(|| self.in_lambda(self.site, "", "").ok());
-            if let Some(rewrite) = in_lambda.flatten() {
+            if let Some(rewrite) = in_lambda.flatten().filter(|_| !forgets) {
                 rewrite
             } else {
                 let edits = runner.call_edits(self.file, self.site, call, self.callee())?;
-                runner.rewrite(edits).unsafe_if(is_lost.then_some(
-                    "type checkers lose the type of its result where the function is passed on",
-                ))
+                let is_refused = self
+                    .is_typed()
+                    .then(|| typed::wrong_operand(self.file, self.site, call))
+                    .flatten();
+                runner
+                    .rewrite(edits)
+                    .unsafe_if(is_lost.then_some(
+                        "type checkers lose the type of its result where the function is passed on",
+                    ))
+                    .unsafe_if(is_refused)
             }
         };
         let others = self
@@ -332,7 +356,11 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             1,
             Edit::insertion(format!("{behind}{arguments})"), whole.end()),
         );
-        Ok(runner.rewrite(edits))
+        let is_refused = self
+            .is_typed()
+            .then(|| typed::wrong_operand(self.file, site, whole))
+            .flatten();
+        Ok(runner.rewrite(edits).unsafe_if(is_refused))
     }
 
     /// The call around this one that takes all that it gives before it returns.

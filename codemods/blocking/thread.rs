@@ -14,6 +14,9 @@ use crate::edit::submodules;
 use crate::file::File;
 use crate::finding::Rewrite;
 
+/// What stands for the threads of the loop itself, before the function that runs there.
+const NO_EXECUTOR: &str = "None, ";
+
 /// The function that runs another one in a thread, as it is written at one place.
 pub struct Runner {
     /// Up to where the function to run is named.
@@ -62,7 +65,7 @@ impl Runner {
             _ => {
                 hands_on_keywords = false;
                 let imported = import("asyncio", "get_running_loop")?;
-                let head = format!("{}().run_in_executor(None, ", imported.expression);
+                let head = format!("{}().run_in_executor({NO_EXECUTOR}", imported.expression);
                 (imported, head)
             }
         };
@@ -99,6 +102,18 @@ impl Runner {
         &self.head
     }
 
+    /// The same with the function to run, and what stands behind it.
+    pub fn headed(&self, text: &str) -> String {
+        match self.head.strip_suffix(NO_EXECUTOR) {
+            // It gets a line, too, where each argument has one.
+            Some(short) if text.starts_with(['\n', '\r']) => {
+                let gap = &text[..text.len() - text.trim_start().len()];
+                format!("{short}{gap}{}{text}", NO_EXECUTOR.trim_end())
+            }
+            _ => format!("{}{text}", self.head),
+        }
+    }
+
     /// The edits that turn `callee(…)` at `site` into a call of it in a thread. The arguments keep
     /// their bytes.
     pub fn call_edits<'a>(
@@ -109,14 +124,10 @@ impl Runner {
         callee: TextRange,
     ) -> Result<Vec<Edit>, String> {
         let (text, replaced) = with_callee(file, call, callee)?;
-        let mut head = self.head.clone();
-        let mut tail = String::new();
-        if let Some(partial) = &self.partial {
-            head.push_str(partial);
-            head.push('(');
-            tail.push(')');
-        }
-        head.push_str(&text);
+        let (head, tail) = match &self.partial {
+            Some(partial) => (format!("{}{partial}({text}", self.head), ")".to_owned()),
+            None => (self.headed(&text), String::new()),
+        };
         let replaced = TextRange::new(call.start(), replaced);
         let mut edits = file.await_edits(site, replaced, &head);
         if !tail.is_empty() {

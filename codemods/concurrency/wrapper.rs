@@ -146,8 +146,21 @@ fn annotations<'a>(
         annotation.or_else(|| annotations.of_value(parameter.value?))
     });
     let parameters = parameters.collect();
-    let written = annotations.finish(parameters, draft.returns.clone());
-    if written.returns.is_some() || !draft.is_half_typed {
+    let returns = draft.returns.clone().or_else(|| {
+        let made = innermost(&file.semantics, call);
+        (!draft.is_half_typed).then(|| annotations.of_awaited(made))?
+    });
+    let is_complete = annotations.is_complete();
+    let mut written = annotations.finish(parameters, returns);
+    if written.returns.is_some() {
+        return written;
+    }
+    if !draft.is_half_typed {
+        if is_complete {
+            written.unsafe_because.get_or_insert_with(|| {
+                "asyncfix can't tell the types of the new function, and strict type checkers ask for them".to_owned()
+            });
+        }
         return written;
     }
     // Whoever wrote the function that is called has nothing against half of them.

@@ -126,6 +126,29 @@ impl<'f, 'a, 'db> Annotations<'f, 'a, 'db> {
         self.written(parsed.expr(), &shown)
     }
 
+    /// Whether the code around says all of its types.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// The annotation of what awaiting the coroutine gives that a call makes, where it can be told and written here.
+    pub fn of_awaited(&mut self, call: &ast::ExprCall) -> Option<String> {
+        let semantics = &self.file.semantics;
+        let ty = semantics.type_of(call)?;
+        let env = semantics.model().program_environment();
+        let shown = ty.display(semantics.db(), &env).to_string_parts();
+        let parsed = ruff_python_parser::parse_expression(&shown.label).ok()?;
+        let Expr::Subscript(coroutine) = parsed.expr() else {
+            return None;
+        };
+        let is_coroutine = matches!(
+            last_name(&coroutine.value),
+            Some("Coroutine" | "CoroutineType")
+        );
+        let result = coroutine.slice.as_tuple_expr()?.elts.get(2)?;
+        is_coroutine.then(|| self.written(result, &shown))?
+    }
+
     /// The annotation of a variable at a use of it.
     pub fn of_load(&mut self, load: &ast::ExprName) -> Option<String> {
         self.of_value_at(load.into())

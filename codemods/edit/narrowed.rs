@@ -30,14 +30,7 @@ pub fn forgotten_test<'a>(
     places
         .bound
         .extend(parameters.map(|parameter| parameter.name().to_string()));
-    let shown = |expr: &Expr| {
-        let semantics = &file.semantics;
-        let env = semantics.model().program_environment();
-        let ty = semantics.type_of(expr)?;
-        let shown = ty.display(semantics.db(), &env).to_string();
-        // That something is not empty is part of no declaration.
-        Some(shown.replace(" & ~AlwaysFalsy", "").replace(['(', ')'], ""))
-    };
+    let shown = |expr: &Expr| shown(file, expr.into());
     places.used.iter().find_map(|(place, used)| {
         let root = place.split(['.', '[']).next().unwrap_or_default();
         let is_own = places.own.contains(root) || given.iter().any(|name| name == place);
@@ -52,6 +45,16 @@ pub fn forgotten_test<'a>(
         };
         (!is_own && !is_kept && is_narrowed()).then(|| place.clone())
     })
+}
+
+/// The type of an expression, as the type engine shows it.
+pub fn shown(file: &File<'_, '_>, expr: ast::ExprRef<'_>) -> Option<String> {
+    let semantics = &file.semantics;
+    let env = semantics.model().program_environment();
+    let ty = semantics.type_of(expr)?;
+    let shown = ty.display(semantics.db(), &env).to_string();
+    // That something is not empty is part of no declaration.
+    Some(shown.replace(" & ~AlwaysFalsy", "").replace(['(', ')'], ""))
 }
 
 /// What may be narrowed by a test: names, attributes and items of these, as they are written.

@@ -3,6 +3,8 @@
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_analysis::resolve::semantics::contains;
 use asyncfix_syntax::lines::{self, line_before};
+use asyncfix_syntax::queries::{last_name, names_in};
+use asyncfix_syntax::site::suites_in;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExprContext, Stmt};
@@ -155,7 +157,6 @@ fn removable_imports<'a>(suite: &'a [Stmt], is_module: bool, found: &mut Vec<(&'
             Stmt::Import(_) | Stmt::ImportFrom(_) if is_module || suite.len() > 1 => {
                 found.push((statement, !is_module && index == 0));
             }
-            // What is imported on a condition, or tried, is somebody's business.
             Stmt::FunctionDef(function) => removable_imports(&function.body, false, found),
             Stmt::ClassDef(class) => {
                 for inner in &class.body {
@@ -164,9 +165,29 @@ fn removable_imports<'a>(suite: &'a [Stmt], is_module: bool, found: &mut Vec<(&'
                     }
                 }
             }
-            _ => {}
+            // What a module imports on a condition, or tries, is somebody's business.
+            _ if is_module || tries_import(statement) => {}
+            other => {
+                for inner in suites_in(other) {
+                    removable_imports(inner, false, found);
+                }
+            }
         }
     }
+}
+
+/// Whether a statement does something else where a module is not there.
+fn tries_import(statement: &Stmt) -> bool {
+    let Stmt::Try(tried) = statement else {
+        return false;
+    };
+    tried.handlers.iter().any(|handler| {
+        let ast::ExceptHandler::ExceptHandler(handler) = handler;
+        handler.type_.as_deref().is_some_and(|kind| {
+            names_in(kind)
+                .any(|name| matches!(last_name(name), Some("ImportError" | "ModuleNotFoundError")))
+        })
+    })
 }
 
 fn has_comment(file: &File<'_, '_>, statement: &Stmt) -> bool {

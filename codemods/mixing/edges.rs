@@ -54,13 +54,28 @@ pub(super) fn script<'a>(
     site: &Site<'_, 'a>,
     reason: String,
 ) -> Result<Rewrite, String> {
-    let guard = site
-        .enclosing_in_function()
-        .find_map(|(node, child)| match node {
-            AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child) => Some(statement),
-            _ => None,
-        });
-    together(file, guard, None, reason)
+    together(file, guard_around(site), None, reason)
+}
+
+/// The `if __name__ == "__main__":` around `site`.
+fn guard_around<'a>(site: &Site<'_, 'a>) -> Option<&'a ast::StmtIf> {
+    let mut around = site.enclosing_in_function();
+    around.find_map(|(node, child)| match node {
+        AnyNodeRef::StmtIf(statement) if is_main_guard(statement, child) => Some(statement),
+        _ => None,
+    })
+}
+
+/// Whether the call at `site` makes the only coroutine at the top level of a script, or under its guard.
+pub(super) fn is_alone<'a>(file: &File<'a, '_>, site: &Site<'_, 'a>) -> bool {
+    let mut around = site.enclosing_in_function();
+    if around.any(|(node, _)| node.is_stmt_for() || node.is_stmt_while()) {
+        return false;
+    }
+    let body = guard_around(site).map_or(file.body(), |guard| guard.body.as_slice());
+    let whole = body.iter().map(Ranged::range).reduce(TextRange::cover);
+    let awaits = whole.map(|whole| awaits_in(file, Owner::Module, whole));
+    matches!(awaits, Some(Ok(awaits)) if awaits.places.len() == 1 && !awaits.makes_others)
 }
 
 /// The statements at the top level of a script, or under its guard, that hold the calls at `calls`, which have their edits

@@ -266,10 +266,12 @@ fn rewrite<'a>(
             let doubt = other.and_then(|other| other.doubt());
             return Ok(together(file, &group, owner)?.unsafe_if(doubt));
         }
-        return match owner {
-            Owner::Function(function) => edges::function(file, function),
-            _ => edges::script(file, site, reason),
-        };
+        match owner {
+            Owner::Function(function) => return edges::function(file, function),
+            // One more loop is what that would be as well.
+            _ if edges::is_alone(file, site) => {}
+            _ => return edges::script(file, site, reason),
+        }
     }
     let doubt = other
         .and_then(|other| other.doubt())

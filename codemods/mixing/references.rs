@@ -129,7 +129,10 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a, '_> {
             AnyNodeRef::ExprAttribute(attribute) if attribute.attr.as_str() == self.name => {
                 if attribute.ctx.is_load() {
                     self.name_or_attribute(node);
-                } else {
+                } else if self.file.semantics.is_in_class(self.of)
+                    // An attribute of an object of another kind only has the same name.
+                    || self.file.semantics.class_of_receiver(&attribute.value).is_none()
+                {
                     let place = self.place(node);
                     self.unclear.get_or_insert(format!(
                         "`{}` is reassigned or patched in {place}",

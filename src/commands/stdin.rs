@@ -89,7 +89,9 @@ pub(super) fn fix_stdin(
         cache: args.cache.place(),
         ..Request::default()
     };
-    let outcomes = run::run(request, resolver, Plan::new(mode(args)), &|| {})?;
+    let mut outcomes = run::run(request, resolver, Plan::new(mode(args)), &|| {})?;
+    // The program ends with this: to free it would take longer than most files.
+    std::mem::forget(outcomes.knowledge.take());
     for error in &outcomes.errors {
         complain(&error.to_string());
     }
