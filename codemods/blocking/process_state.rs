@@ -1,7 +1,8 @@
 //! What a process has once, and code changes for a while: its folder, its output, its environment. On the event loop
 //! nothing else runs until it is put back; an `await` in between lets others run with it.
 
-use asyncfix_analysis::resolve::definitions::{BASES, Class, instance_values};
+use asyncfix_analysis::limits::{BASES, BODIES, Limit};
+use asyncfix_analysis::resolve::definitions::{Class, instance_values};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::conduct::method_changes;
 use asyncfix_knowledge::process_state::TABLE;
@@ -17,9 +18,6 @@ use crate::blocking::alone::nothing_else_runs;
 use crate::blocking::gap::reaches;
 use crate::blocking::listings::is_open;
 use crate::file::File;
-
-/// How many context managers and functions are followed, one into the other.
-const STEPS: usize = 3;
 
 /// The module that makes context managers of generator functions.
 const GENERATOR: [&str; 1] = ["contextlib.contextmanager"];
@@ -44,7 +42,7 @@ pub(super) fn changed_in_thread(
     body: &[Stmt],
     name: &str,
 ) -> Option<String> {
-    let what = changed_within(semantics, body, STEPS)?;
+    let what = changed_within(semantics, body, BODIES)?;
     Some(format!(
         "{name} changes {what} for the whole process, and other tasks would run with that meanwhile"
     ))
@@ -83,7 +81,7 @@ fn by_manager<'a>(
             }
         });
         entered.into_iter().find_map(|manager| {
-            let what = changed_by(semantics, manager, true, STEPS)?;
+            let what = changed_by(semantics, manager, true, BODIES)?;
             Some((one_line(file.text(manager)), what, "its block ends"))
         })
     })
@@ -134,9 +132,9 @@ fn changed_by(
     semantics: &Semantics<'_>,
     manager: &Expr,
     is_new: bool,
-    steps: usize,
+    steps: Limit,
 ) -> Option<String> {
-    let steps = steps.checked_sub(1)?;
+    let steps = steps.less()?;
     let call = match manager {
         Expr::Call(call) => call,
         Expr::Name(name) => {
@@ -172,7 +170,7 @@ fn changed_by(
 fn changed_by_generator(
     own: &Semantics<'_>,
     function: &ast::StmtFunctionDef,
-    steps: usize,
+    steps: Limit,
 ) -> Option<String> {
     let mut paused = Paused(None);
     paused.visit_body(&function.body);
@@ -198,7 +196,7 @@ fn changed_by_generator(
 }
 
 /// What the class of a context manager changes on entry, and puts back at the end.
-fn changed_by_class(class: &Class<'_>, is_new: bool, bases: usize) -> Option<String> {
+fn changed_by_class(class: &Class<'_>, is_new: bool, bases: Limit) -> Option<String> {
     let method = |name: &str| {
         let mut methods = class
             .node()
@@ -208,7 +206,7 @@ fn changed_by_class(class: &Class<'_>, is_new: bool, bases: usize) -> Option<Str
         methods.find(|method| method.name.as_str() == name)
     };
     let (Some(enter), Some(exit)) = (method("__enter__"), method("__exit__")) else {
-        let bases = bases.checked_sub(1)?;
+        let bases = bases.less()?;
         return class
             .base_classes()
             .find_map(|base| changed_by_class(&Class::of(&class.own, base)?, is_new, bases));
@@ -227,7 +225,7 @@ fn put_back(before: Vec<Change>, behind: &[Change]) -> Option<String> {
 }
 
 /// What code changes of what the process has once, itself or by what it calls.
-fn changed_within(semantics: &Semantics<'_>, body: &[Stmt], steps: usize) -> Option<String> {
+fn changed_within(semantics: &Semantics<'_>, body: &[Stmt], steps: Limit) -> Option<String> {
     struct Entered<'a>(Vec<&'a Expr>);
     impl<'a> SourceOrderVisitor<'a> for Entered<'a> {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
@@ -237,7 +235,7 @@ fn changed_within(semantics: &Semantics<'_>, body: &[Stmt], steps: usize) -> Opt
             own_code(node)
         }
     }
-    let steps = steps.checked_sub(1)?;
+    let steps = steps.less()?;
     let mut entered = Entered(Vec::new());
     entered.visit_body(body);
     let mut managers = entered.0.into_iter();
