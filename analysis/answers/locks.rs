@@ -11,6 +11,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::file::ParsedFile;
 use crate::infer::types::ClassOf;
+use crate::limits::{BODIES, Limit};
 use crate::resolve::definitions::Class;
 use crate::resolve::semantics::Semantics;
 
@@ -177,7 +178,7 @@ fn of_own_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Kind {
 
 /// The lock that a context manager holds by its code.
 fn by_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Option<ThreadLock> {
-    let (text, is_reentrant) = held_by(&file.semantics, expr, STEPS)?;
+    let (text, is_reentrant) = held_by(&file.semantics, expr, BODIES)?;
     Some(ThreadLock {
         text,
         by: Some(file.text(expr).to_owned()),
@@ -185,13 +186,10 @@ fn by_code(file: &ParsedFile<'_, '_>, expr: &Expr) -> Option<ThreadLock> {
     })
 }
 
-/// How many context managers are followed, one into the other.
-const STEPS: usize = 3;
-
 /// The lock of a thread that the context manager holds which a call makes, as it is written in its code, and whether it
 /// may be taken again.
-fn held_by(semantics: &Semantics<'_>, expr: &Expr, steps: usize) -> Option<(String, bool)> {
-    let steps = steps.checked_sub(1)?;
+fn held_by(semantics: &Semantics<'_>, expr: &Expr, steps: Limit) -> Option<(String, bool)> {
+    let steps = steps.less()?;
     let Expr::Call(call) = expr else {
         return None;
     };

@@ -17,7 +17,6 @@ use asyncfix_knowledge::conduct::is_unchanging;
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::lines::one_line;
 use asyncfix_syntax::site::{Owner, Site};
-use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, NodeKind};
 use ruff_text_size::Ranged;
 
@@ -141,7 +140,8 @@ impl Codemod for BlockingHelper {
             Some(Bond::Shared(reason)) => row.reason = Some(reason),
             None => {
                 let is_here = semantics.is_here(function.definition());
-                let meets_itself = || meets_itself(file, call, &chain, surroundings.owner);
+                let meets_itself =
+                    || helper_files::meets_itself(file, call, &chain, surroundings.owner);
                 let meets_others = || {
                     if !is_here {
                         return None;
@@ -370,95 +370,6 @@ fn may_change<'a>(file: &File<'a, '_>, value: &'a Expr, owner: Owner<'a>) -> boo
             && locals.sources(name).is_none()
     });
     !is_given && Collections::new(file, &locals, scope).may_change_meanwhile(value)
-}
-
-/// Why other tasks must not run between a call and another one of the coroutine function, of a function of the project
-/// that reads or writes files as the one of this chain does: what was one step on the event loop (read, change, write)
-/// would be several.
-fn meets_itself<'a>(
-    file: &File<'a, '_>,
-    call: &ast::ExprCall,
-    chain: &Chain,
-    owner: Owner<'a>,
-) -> Option<String> {
-    struct Others<'f, 'a, 'db> {
-        file: &'f File<'a, 'db>,
-        call: &'f ast::ExprCall,
-        first: Option<&'f String>,
-        found: Option<&'a ast::ExprCall>,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Others<'_, 'a, '_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            if let AnyNodeRef::ExprCall(call) = node
-                && call.range() != self.call.range()
-                && self.found.is_none()
-                && may_mean_one_file(self.file, call, self.call)
-                && let Some(function) = self.file.semantics.function_in_sight(&call.func)
-                && let Some((place, name)) = self.file.semantics.place_of_function(&function)
-                && let Some(chain) = self.file.project.blocking_chain(&place, &name)
-            {
-                let is_one = chain.names.first() != self.first && uses_files(self.file, &chain);
-                self.found = is_one.then_some(call);
-            }
-            match node {
-                _ if self.found.is_some() => TraversalSignal::Skip,
-                AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::ExprLambda(_) => TraversalSignal::Skip,
-                _ => TraversalSignal::Traverse,
-            }
-        }
-    }
-    let Owner::Function(function) = owner else {
-        return None;
-    };
-    if !uses_files(file, chain) {
-        return None;
-    }
-    if let Some(path) = helper_files::changed_by_caller(file, function, call) {
-        return Some(format!(
-            "another task may change `{path}` between this call and where `{}` changes it",
-            function.name
-        ));
-    }
-    let mut others = Others {
-        file,
-        call,
-        first: chain.names.first(),
-        found: None,
-    };
-    others.visit_body(&function.body);
-    let called = |call: &ast::ExprCall| one_line(file.text(&*call.func));
-    let other = others.found?;
-    let (first, second) = if other.start() < call.start() {
-        (other, call)
-    } else {
-        (call, other)
-    };
-    Some(format!(
-        "another task may change the file between `{}` and `{}`",
-        called(first),
-        called(second)
-    ))
-}
-
-/// Whether two calls may be about one file: they are given the same value, or one of them knows its file by itself.
-fn may_mean_one_file(file: &File<'_, '_>, one: &ast::ExprCall, other: &ast::ExprCall) -> bool {
-    let given = |call: &ast::ExprCall| {
-        let values = call.arguments.iter_source_order();
-        let values = values
-            .map(ast::ArgOrKeyword::value)
-            .filter(|value| !is_constant(value));
-        values
-            .map(|value| file.text(value).to_owned())
-            .collect::<Vec<_>>()
-    };
-    let (one, other) = (given(one), given(other));
-    one.is_empty() || other.is_empty() || one.iter().any(|value| other.contains(value))
-}
-
-fn is_constant(value: &Expr) -> bool {
-    value.is_none_literal_expr()
-        || value.is_boolean_literal_expr()
-        || value.is_number_literal_expr()
 }
 
 /// Whether what blocks at the end of a chain is an access to a file.

@@ -31,6 +31,7 @@ mod patterns;
 mod process_state;
 mod rewrite;
 pub(crate) mod series;
+mod shared_state;
 pub(crate) mod state;
 mod taken_away;
 mod thread;
