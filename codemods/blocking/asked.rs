@@ -118,7 +118,7 @@ impl<'a> Tests<'_, 'a> {
                 false
             }
             Stmt::If(branch) => {
-                let breaks = |suite: &[Stmt]| suite.last().is_some_and(|last| last.is_break_stmt());
+                let breaks = |suite: &[Stmt]| suite.last().is_some_and(Stmt::is_break_stmt);
                 let said = self.says(&branch.test);
                 let mut others = branch.elif_else_clauses.iter();
                 breaks(&branch.body) && self.is_it(said)

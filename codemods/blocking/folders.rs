@@ -241,8 +241,9 @@ impl<'a> Search<'_, 'a, '_> {
             Some(passing) if PASSING.contains(&passing) => {
                 return self.listed(given?, visible, steps);
             }
-            Some("os.listdir" | "os.scandir") => return Some(all_of(given?, false, None)),
-            Some("glob.glob1") => return Some(all_of(given?, false, None)),
+            Some("os.listdir" | "os.scandir" | "glob.glob1") => {
+                return Some(all_of(given?, false, None));
+            }
             Some("os.walk") => return Some(all_of(given?, true, None)),
             Some("glob.glob" | "glob.iglob") => {
                 if let Some(root) = argument(call, "root_dir") {

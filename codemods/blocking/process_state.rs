@@ -114,7 +114,7 @@ fn by_itself<'a>(
     let mut before = changes.iter().filter(|change| {
         change.range.end() <= at.start() && reaches(file, &function.body, change.range, at)
     });
-    let changed = before.find(|before| {
+    let first = before.find(|before| {
         let mut behind = changes.iter();
         behind.any(|behind| {
             behind.range.start() >= at.end()
@@ -122,8 +122,8 @@ fn by_itself<'a>(
                 && !is_open(function, before.range.end(), behind.range.start())
         })
     })?;
-    let text = one_line(file.text(changed.range));
-    Some((text, changed.what.clone(), "it is put back"))
+    let text = one_line(file.text(first.range));
+    Some((text, first.what.clone(), "it is put back"))
 }
 
 /// What a context manager changes until its block ends. `is_new` where it is made for the block alone.

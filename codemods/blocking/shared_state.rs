@@ -71,7 +71,8 @@ impl<'a> SourceOrderVisitor<'a> for Shared<'a> {
             }
             AnyNodeRef::StmtGlobal(ast::StmtGlobal { names, .. })
             | AnyNodeRef::StmtNonlocal(ast::StmtNonlocal { names, .. }) => {
-                self.declared.extend(names.iter().map(|name| name.as_str()));
+                self.declared
+                    .extend(names.iter().map(ast::Identifier::as_str));
             }
             _ => {}
         }
