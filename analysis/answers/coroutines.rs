@@ -203,6 +203,32 @@ fn made_once<'a>(
     }
 }
 
+/// What is put into the list of this name in `body`, each element as it is written there; of a comprehension, the one that
+/// it makes. `None` where that is not all that may be in it.
+pub fn elements_put_into<'a>(name: &str, body: &'a [Stmt]) -> Option<Vec<&'a Expr>> {
+    let mut list = BuiltList {
+        name,
+        values: Vec::new(),
+        unseen: false,
+    };
+    list.visit_body(body);
+    let mut elements = Vec::new();
+    for value in list.values {
+        match value {
+            Built::Element(element) => elements.push(element),
+            Built::Elements(
+                Expr::ListComp(ast::ExprListComp { elt, .. })
+                | Expr::Generator(ast::ExprGenerator { elt, .. }),
+            ) => elements.push(elt),
+            Built::Elements(Expr::List(list)) if !list.elts.iter().any(Expr::is_starred_expr) => {
+                elements.extend(&list.elts);
+            }
+            Built::Elements(_) => return None,
+        }
+    }
+    (!list.unseen).then_some(elements)
+}
+
 enum Built<'a> {
     Elements(&'a Expr),
     Element(&'a Expr),

@@ -2,6 +2,7 @@
 //!
 //! Whether a call cancels is judged by its name, because being wrong only means to hold back.
 
+use asyncfix_analysis::answers::coroutines::elements_put_into;
 use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_syntax::queries::{last_name, own_code};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_expr};
@@ -12,15 +13,20 @@ use rustc_hash::FxHashSet;
 use crate::file::File;
 
 /// Whether a suite may wait for a task or future that exists already, whose own cancellation looks the same as
-/// one of the task that waits.
-pub fn waits_for_child(file: &File<'_, '_>, suite: &[Stmt]) -> bool {
-    let mut children = Children { file, found: false };
+/// one of the task that waits. `code` is what the suite is part of.
+pub fn waits_for_child(file: &File<'_, '_>, code: &[Stmt], suite: &[Stmt]) -> bool {
+    let mut children = Children {
+        file,
+        code,
+        found: false,
+    };
     children.visit_body(suite);
     children.found
 }
 
 struct Children<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
+    code: &'f [Stmt],
     found: bool,
 }
 
@@ -44,11 +50,17 @@ impl Children<'_, '_, '_> {
         !values.is_empty()
             && values.into_iter().all(|value| match value {
                 Expr::ListComp(list) => self.is_coroutine(&list.elt),
-                Expr::List(list) => {
-                    !list.elts.is_empty() && list.elts.iter().all(|elt| self.is_coroutine(elt))
-                }
+                Expr::List(list) if list.elts.is_empty() => self.is_filled_with_coroutines(name),
+                Expr::List(list) => list.elts.iter().all(|elt| self.is_coroutine(elt)),
                 _ => false,
             })
+    }
+
+    /// Whether something is put into a list, and nothing but coroutines.
+    fn is_filled_with_coroutines(&self, name: &ast::ExprName) -> bool {
+        elements_put_into(&name.id, self.code).is_some_and(|elements| {
+            !elements.is_empty() && elements.iter().all(|element| self.is_coroutine(element))
+        })
     }
 
     /// Whether a name has been given a coroutine that waits for a child: `waiter = wait_for(task, 1)`.

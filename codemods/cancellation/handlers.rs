@@ -93,7 +93,7 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
     /// Whether a call cancels is judged by its name, because being wrong only means to hold back.
     pub fn is_meant(&self) -> bool {
         let code = self.code_of_owner();
-        children::waits_for_child(self.file, &self.statement.body)
+        children::waits_for_child(self.file, code, &self.statement.body)
             || children::cancels_what_it_awaits(code, &self.statement.body, self.node.start())
             || children::waits_for_cancelled_group(self.file, &self.statement.body)
             || within::waits_for_cancelled(self.file, &self.statement.body)

@@ -68,7 +68,7 @@ pub fn suppression<'a>(
     let first = statement.body.first()?.start();
     let comments = TextRange::new(file.lines().start_with_comments(statement.start()), first);
     if !Outcome::from(file, site, owner, true, &[]).goes_on
-        || children::waits_for_child(file, &statement.body)
+        || children::waits_for_child(file, handlers::code_of_owner(file, owner), &statement.body)
         || children::cancels_what_it_awaits(
             handlers::code_of_owner(file, owner),
             &statement.body,
@@ -226,7 +226,7 @@ pub fn overtaken<'a>(
     let jump = exits.jumps.first()?.statement;
     let cannot_stop = handlers::goes_on_for_ever(site);
     let comments = TextRange::new(statement.finalbody.first()?.start(), jump.end());
-    if children::waits_for_child(file, &statement.body)
+    if children::waits_for_child(file, handlers::code_of_owner(file, owner), &statement.body)
         || suites::only_closes(&statement.body)
         || explained::says_so(owner)
         || explained::is_explained(file, comments, cannot_stop, false)
