@@ -319,21 +319,32 @@ impl<'r> Recall<'r> {
         said: Vec<Said>,
         types: Option<&Types<'_>>,
     ) {
-        if self.is_not_worth_it(number_of_targets, seen, &said) {
+        if self.is_not_worth_it(inputs, number_of_targets, seen, &said) {
             return;
         }
         let _ = self.write(files, inputs, number_of_targets, seen, said, types);
     }
 
     /// Whether more would be lost than won: what codemods said of files that are no targets is not known to hold.
-    fn is_not_worth_it(&self, number_of_targets: usize, seen: &[Seen], said: &[Said]) -> bool {
+    fn is_not_worth_it(
+        &self,
+        inputs: &[Input],
+        number_of_targets: usize,
+        seen: &[Seen],
+        said: &[Said],
+    ) -> bool {
         let Some(loaded) = self.loaded() else {
             return false;
         };
         let fresh = seen.iter().filter(|seen| seen.known.is_none()).count();
+        // A text that an editor holds has no stamp to be kept.
+        let may_be_stamped = |(input, seen): (&Input, &Seen)| {
+            let entry = seen.known.and_then(|place| self.entry(place));
+            input.text.is_none() && entry.is_some_and(|entry| entry.stamp.is_none())
+        };
         let has_news = fresh > 0
             || said.iter().any(|said| said.verdict.is_some())
-            || loaded.header.files.iter().any(|file| file.stamp.is_none())
+            || inputs.iter().zip(seen).any(may_be_stamped)
             || loaded.header.files.len() != seen.len();
         let beside = seen.get(number_of_targets..).unwrap_or_default();
         let loses = beside.iter().any(|seen| {

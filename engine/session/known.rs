@@ -79,7 +79,7 @@ impl Known {
             let cache = Cache::open(place, std::slice::from_ref(whole), resolver)?;
             Some(Recall::new(cache, surroundings))
         });
-        let seen: Vec<(usize, Input, Result<Seen, ConfigError>)> = pending
+        let seen: Vec<_> = pending
             .into_par_iter()
             .filter_map(|number| {
                 if cancellation.is_cancelled() {
@@ -92,17 +92,25 @@ impl Known {
                     named: false,
                 });
                 input.text = open.get(path).map(ToString::to_string);
+                // Before it is read: what changes from now on is a change.
+                let stamp = Stamp::of(path);
                 let seen = see(number, &input, resolver, recall.as_ref());
-                Some((number, input, seen))
+                Some((number, input, stamp, seen))
             })
             .collect();
         let mut kept = Vec::new();
-        for (number, input, seen) in seen {
+        for (number, input, stamp, seen) in seen {
             let seen = seen?;
             let summary = seen.summary();
+            // The type engine reads nothing but UTF-8 itself.
+            if !seen.is_utf8()
+                && let Some(path) = self.files.get(number)
+            {
+                let text = || open.get(path).cloned();
+                self.changed.entry(path.clone()).or_insert_with(text);
+            }
             kept.push((number, input, seen));
             self.pending.remove(&number);
-            let stamp = self.files.get(number).and_then(|path| Stamp::of(path));
             if let Some(known) = self.stamps.get_mut(number) {
                 *known = stamp;
             }
@@ -171,18 +179,20 @@ impl Known {
         self.revision = before.revision + 1;
         self.database = before.database;
         self.changed = before.changed;
-        // Whoever asked for a new file before was told that there is none.
-        let came = self
-            .files
-            .iter()
-            .filter(|path| !before.numbers.contains_key(*path));
-        let went = before
-            .files
-            .iter()
-            .filter(|path| !self.numbers.contains_key(*path));
-        for path in came.chain(went) {
-            let change = || open.get(path).cloned();
-            self.changed.entry(path.clone()).or_insert_with(change);
+        // Whoever asked for a new file before was told that there is none. A new database has not been asked yet.
+        if self.database.is_some() {
+            let came = self
+                .files
+                .iter()
+                .filter(|path| !before.numbers.contains_key(*path));
+            let went = before
+                .files
+                .iter()
+                .filter(|path| !self.numbers.contains_key(*path));
+            for path in came.chain(went) {
+                let change = || open.get(path).cloned();
+                self.changed.entry(path.clone()).or_insert_with(change);
+            }
         }
         self.is_decoded = before.is_decoded;
         Ok(())
