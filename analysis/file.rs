@@ -331,7 +331,11 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
                 .chain([class.name.as_str()])
                 .any(|name| name.starts_with("Test") || name.ends_with("TestCase"))
         };
-        (imports_runner || asserts(&function.body))
+        let asserts = || {
+            let tokens = self.tokens().in_range(function.range());
+            tokens.iter().any(|token| token.kind() == TokenKind::Assert)
+        };
+        (imports_runner || asserts())
             && self.class_at_top(function).is_none_or(|class| {
                 is_of_tests(class) || imports_runner && !class.bases().is_empty()
             })
@@ -397,22 +401,4 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
     pub fn library_to_write(&self) -> Option<Library> {
         libraries::to_write(self.syntax(), self.source).or_else(|| self.library())
     }
-}
-
-/// Whether something is asserted in a body.
-fn asserts(body: &[Stmt]) -> bool {
-    struct Search(bool);
-    impl<'a> SourceOrderVisitor<'a> for Search {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= node.is_stmt_assert();
-            if self.0 || node.is_expression() {
-                TraversalSignal::Skip
-            } else {
-                TraversalSignal::Traverse
-            }
-        }
-    }
-    let mut search = Search(false);
-    search.visit_body(body);
-    search.0
 }

@@ -10,19 +10,59 @@ use tempfile::TempPath;
 pub struct Staged {
     /// Closed: a run may have more files to write at once than it may have open.
     file: TempPath,
-    target: PathBuf,
-    way: Way,
+    /// Whether it takes the name of the old file, which is whole at every moment. If not, the old file is written: it has
+    /// other names, or something that a new file cannot have.
+    replaces: bool,
+    change: Change,
 }
 
-/// How the new content gets to its place.
-enum Way {
-    /// The new file takes the name of the old one, which is whole at every moment.
-    Replace,
-    /// The old file is written: it has other names, or something that a new file cannot have.
-    Within {
-        /// What it held.
-        old: Vec<u8>,
-    },
+/// What one file held, and what it holds then.
+struct Change {
+    target: PathBuf,
+    old: Vec<u8>,
+    new: Vec<u8>,
+}
+
+/// Why files that belong together were not written.
+pub struct NotWritten {
+    /// The place in the list of the one that could not be.
+    pub number: usize,
+    /// What was wrong with it.
+    pub reason: String,
+    /// Those before it that hold the new content all the same, because the old one could not be put back: their places, and
+    /// why.
+    pub left: Vec<(usize, String)>,
+}
+
+/// Puts the new contents in the places of the old ones: all of them, or none. Where one fails, those before it get their old
+/// contents back.
+pub fn persist_all(files: Vec<Staged>) -> Result<(), NotWritten> {
+    let mut written = Vec::new();
+    for (number, file) in files.into_iter().enumerate() {
+        match file.persist() {
+            Ok(change) => written.push((number, change)),
+            Err(reason) => {
+                let back = written.into_iter().rev();
+                let left = back.filter_map(|(number, change)| Some((number, change.undo().err()?)));
+                return Err(NotWritten {
+                    number,
+                    reason,
+                    left: left.collect(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Change {
+    /// Puts the old content back, unless somebody else has written the file since.
+    fn undo(self) -> Result<(), String> {
+        if let Some(staged) = Staged::new(&self.target, &self.new, &self.old)? {
+            staged.persist()?;
+        }
+        Ok(())
+    }
 }
 
 impl Staged {
@@ -62,38 +102,37 @@ impl Staged {
                 )
             })?;
         file.write_all(new).map_err(|error| told(&error))?;
-        let way = if owner::is_kept(&target, &metadata, file.as_file()) {
-            Way::Replace
-        } else {
-            Way::Within { old: current }
-        };
+        let replaces = owner::is_kept(&target, &metadata, file.as_file());
         file.as_file()
             .set_permissions(metadata.permissions())
             .map_err(|error| told(&error))?;
         Ok(Some(Self {
             file: file.into_temp_path(),
-            target,
-            way,
+            replaces,
+            change: Change {
+                target,
+                old: current,
+                new: new.to_vec(),
+            },
         }))
     }
 
     /// Puts the new content in the place of the old one. `Err` says why that did not work; then nothing
     /// has changed.
-    pub fn persist(self) -> Result<(), String> {
-        match self.way {
-            Way::Replace => self
-                .file
-                .persist(&self.target)
-                .map_err(|error| told(&error.error)),
-            Way::Within { old } => {
-                let new = fs::read(&self.file).map_err(|error| told(&error))?;
-                write_within(&self.target, &new).map_err(|error| {
-                    // What was there fits where it was.
-                    let _ = write_within(&self.target, &old);
-                    told(&error)
-                })
-            }
+    fn persist(self) -> Result<Change, String> {
+        let Change { target, old, new } = &self.change;
+        if self.replaces {
+            self.file
+                .persist(target)
+                .map_err(|error| told(&error.error))?;
+        } else {
+            write_within(target, new).map_err(|error| {
+                // What was there fits where it was.
+                let _ = write_within(target, old);
+                told(&error)
+            })?;
         }
+        Ok(self.change)
     }
 }
 
@@ -157,5 +196,46 @@ mod owner {
     /// A new file in a folder belongs to whoever the folder says.
     pub(super) fn is_kept(_path: &Path, _old: &Metadata, _new: &File) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+mod tests {
+    use std::fs;
+
+    use super::{Staged, persist_all};
+
+    #[test]
+    fn where_one_cannot_be_written_the_others_get_their_content_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second, other] = ["a.py", "b.py", "c.py"].map(|name| folder.path().join(name));
+        for path in [&first, &second, &other] {
+            fs::write(path, "old\n").unwrap();
+        }
+        // A file with two names is written, not replaced.
+        fs::hard_link(&second, folder.path().join("d.py")).unwrap();
+        let staged = [&first, &second, &other]
+            .map(|path| Staged::new(path, b"old\n", b"new\n").unwrap().unwrap());
+        fs::remove_file(&other).unwrap();
+        fs::create_dir(&other).unwrap();
+
+        let failed = persist_all(staged.into()).unwrap_err();
+        assert_eq!((failed.number, failed.left), (2, Vec::new()));
+        for path in [first, second] {
+            assert_eq!(fs::read_to_string(path).unwrap(), "old\n");
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_has_written_since_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.py");
+        fs::write(&path, "old\n").unwrap();
+        let staged = Staged::new(&path, b"old\n", b"new\n").unwrap().unwrap();
+        let change = staged.persist().unwrap();
+        fs::write(&path, "theirs\n").unwrap();
+        assert!(change.undo().is_err());
+        assert_eq!(fs::read_to_string(path).unwrap(), "theirs\n");
     }
 }

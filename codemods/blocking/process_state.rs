@@ -43,7 +43,7 @@ pub(super) fn changed_in_thread(
 ) -> Option<String> {
     let what = changed_within(semantics, body, BODIES)?;
     Some(format!(
-        "{name} changes {what} for the whole process, and other tasks would run with that meanwhile"
+        "{name} changes {what} for the whole process, and other tasks would run with that"
     ))
 }
 

@@ -9,9 +9,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::Ranged;
 
 use super::behind;
-use super::kept_tasks::{
-    Place, Waits, cancels, is_of_self, kept_around, kept_by_makers, tells_outcome,
-};
+use super::kept_tasks::{Place, Waits, cancels, kept_around, kept_by_makers};
 use crate::file::File;
 
 /// The uses of a function in its file.
@@ -24,8 +22,6 @@ pub struct Callers<'a>(Vec<Caller<'a>>);
 )]
 struct Caller<'a> {
     relation: Relation,
-    /// The name of what is given the coroutine that a call of the function makes.
-    taker: Option<&'a str>,
     /// What the task is bound to and put into, and the code in which that is seen.
     kept: Vec<Place<'a>>,
     /// Whether it stands in a `try` or a `with` that sees how the function ends.
@@ -138,35 +134,6 @@ impl<'a> Callers<'a> {
         let mut attributes = kept.filter(|(kept, _)| kept.is_attribute_expr());
         attributes.any(|(kept, _)| cancels(file, class, kept))
     }
-
-    /// Where `class`, the one around the function, keeps the tasks of it, if all are kept there: it cancels them, and
-    /// copes with their being cancelled wherever it waits for them, so that it is the same to it how they end.
-    pub fn ended_in(
-        &self,
-        file: &File<'a, '_>,
-        class: &'a ast::StmtClassDef,
-    ) -> Vec<&'a ast::ExprAttribute> {
-        let places = self.0.iter().map(|caller| {
-            let attributes = caller.kept.iter().filter_map(|(kept, _)| {
-                let attribute = kept.as_attribute_expr()?;
-                is_of_self(attribute).then_some((*kept, attribute))
-            });
-            // What else makes a task may do something with it when it ends.
-            let is_plain = matches!(caller.taker, Some("create_task" | "ensure_future"));
-            let mut attributes =
-                attributes.filter(|_| is_plain && caller.relation == Relation::Task);
-            let found = attributes.find(|(kept, _)| {
-                let mut waits = Waits::of(file, kept);
-                waits.visit_body(&class.body);
-                cancels(file, class, kept)
-                    && waits.is_coped_with
-                    && !waits.found
-                    && !tells_outcome(file, class, kept)
-            });
-            found.map(|(_, attribute)| attribute)
-        });
-        places.collect::<Option<Vec<_>>>().unwrap_or_default()
-    }
 }
 
 struct Search<'f, 'a, 'db> {
@@ -230,7 +197,6 @@ impl<'a> Search<'_, 'a, '_> {
         let relation = self.relation(node);
         let mut caller = Caller {
             relation,
-            taker: self.taker(node),
             kept: if relation == Relation::Task {
                 self.kept(node)
             } else {

@@ -17,7 +17,6 @@ use ruff_text_size::{Ranged, TextLen, TextRange};
 use super::callers::Callers;
 use super::outcome::Outcome;
 use super::suites::{Uses, calls_one_of, is_idle};
-use super::swallowed::QUIET_END;
 use super::{children, within};
 use crate::file::File;
 
@@ -138,25 +137,6 @@ impl<'f, 's, 'a, 'db> Handler<'f, 's, 'a, 'db> {
             || self.is_entry_point(function)
             || callers.are_handed_on()
             || callers.await_its_task(self.file)
-    }
-
-    /// Why a quiet end may be counted on. `None` where the class around cancels the function's tasks, copes with either
-    /// end, and keeps them to itself.
-    pub(super) fn counted_on(&self) -> Option<String> {
-        let callers = self.callers().zip(self.site.class());
-        let kept = callers.map(|(callers, class)| callers.ended_in(self.file, class));
-        let kept = kept.unwrap_or_default();
-        if kept.is_empty() {
-            return Some(QUIET_END.to_owned());
-        }
-        // Others may use what has no underscore.
-        let is_public = |attribute: &&ast::ExprAttribute| !attribute.attr.starts_with('_');
-        kept.into_iter().find(is_public).map(|attribute| {
-            format!(
-                "other code may wait for what is in `{}`, and expect it to end without an exception",
-                self.file.text(attribute)
-            )
-        })
     }
 
     /// Whether the handler does nothing because the statement's `finally` does it all: it awaits what is

@@ -1,6 +1,6 @@
 //! Where the class or function that makes a task keeps it, and what it does with it: cancels it, waits for it.
 //!
-//! Told by names, because what is made of it means to hold back, or to choose the milder of two fixes.
+//! Told by names, because being wrong only means to hold back.
 
 use asyncfix_analysis::answers::cancellation::catches_cancellation;
 use asyncfix_syntax::queries::last_name;
@@ -29,47 +29,6 @@ pub(super) fn cancels<'a>(
     };
     cancels.visit_body(&class.body);
     cancels.found
-}
-
-/// Whether an attribute is one of `self`.
-pub(super) fn is_of_self(attribute: &ast::ExprAttribute) -> bool {
-    matches!(&*attribute.value, Expr::Name(name) if name.id == "self")
-}
-
-/// Whether something in a class asks a task how it ended, by the names of its methods, or gives away the one it keeps.
-pub(super) fn tells_outcome<'a>(
-    file: &File<'a, '_>,
-    class: &'a ast::StmtClassDef,
-    kept: &Expr,
-) -> bool {
-    const ASKING: [&str; 3] = ["add_done_callback", "exception", "result"];
-    struct Search<'f> {
-        is_kept: &'f dyn Fn(&Expr) -> bool,
-        found: bool,
-    }
-    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.found |= match node {
-                AnyNodeRef::ExprCall(call) => {
-                    call.func.is_attribute_expr()
-                        && last_name(&call.func).is_some_and(|name| ASKING.contains(&name))
-                }
-                AnyNodeRef::StmtReturn(inner) => inner
-                    .value
-                    .as_deref()
-                    .is_some_and(|value| any_over_expr(value, |part| (self.is_kept)(part))),
-                _ => false,
-            };
-            TraversalSignal::Traverse
-        }
-    }
-    let is_kept = |part: &Expr| file.text(part) == file.text(kept);
-    let mut search = Search {
-        is_kept: &is_kept,
-        found: false,
-    };
-    search.visit_body(&class.body);
-    search.found
 }
 
 /// Looks for a task that is cancelled by the class that keeps it.
@@ -120,8 +79,6 @@ pub(super) struct Waits<'f, 'a, 'db> {
     pub(super) found: bool,
     /// Whether the code around catches one.
     is_caught: bool,
-    /// Whether somebody waits for the task and copes with its being cancelled.
-    pub(super) is_coped_with: bool,
 }
 
 impl<'f, 'a, 'db> Waits<'f, 'a, 'db> {
@@ -133,7 +90,6 @@ impl<'f, 'a, 'db> Waits<'f, 'a, 'db> {
             },
             found: false,
             is_caught: false,
-            is_coped_with: false,
         }
     }
 }
@@ -155,16 +111,6 @@ impl Waits<'_, '_, '_> {
         call.arguments.args.iter().any(|argument| match argument {
             Expr::Starred(starred) => self.kept.holds(&starred.value),
             argument => self.kept.holds(argument),
-        })
-    }
-
-    /// Whether waiting for a value is to wait for the task, and not to be told how it ended.
-    fn only_waits(&self, awaited: &Expr) -> bool {
-        matches!(awaited, Expr::Call(call)
-        if match last_name(&call.func) {
-            Some("gather") => !call.arguments.keywords.is_empty() && self.is_given(call),
-            Some("wait") => self.is_given(call),
-            _ => false,
         })
     }
 
@@ -210,10 +156,7 @@ impl<'a> SourceOrderVisitor<'a> for Waits<'_, 'a, '_> {
                 TraversalSignal::Skip
             }
             AnyNodeRef::ExprAwait(awaited) => {
-                let brings_end = self.brings_end(&awaited.value);
-                self.found |= brings_end && !self.is_caught;
-                self.is_coped_with |=
-                    brings_end && self.is_caught || self.only_waits(&awaited.value);
+                self.found |= self.brings_end(&awaited.value) && !self.is_caught;
                 TraversalSignal::Traverse
             }
             AnyNodeRef::StmtFor(statement) => {

@@ -180,8 +180,8 @@ impl Swallowed<'_, '_, '_, '_> {
             .iter()
             .any(|jump| !jump.statement.is_continue_stmt());
         let can_end = leaves || !self.handler.goes_on_for_ever();
-        let reason = can_end.then(|| self.handler.counted_on()).flatten();
-        Ok(Rewrite::safe("Re-raise `CancelledError`", edits).unsafe_if(reason))
+        Ok(Rewrite::safe("Re-raise `CancelledError`", edits)
+            .unsafe_if(can_end.then_some(QUIET_END)))
     }
 
     /// The lines of the handler, where nothing would be left of the statement but its body: the handler is the only one,

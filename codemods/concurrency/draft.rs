@@ -105,13 +105,14 @@ impl<'a> Writer<'_, '_, 'a, '_> {
             });
             (*range, name)
         });
+        let callee_text = match &receiver {
+            Some((_, name)) => callee.text.replace(NAME, name),
+            None => callee.text.clone(),
+        };
         if arguments.iter().any(|argument| argument.of.is_variadic()) {
             let passed = Self::variadic(&arguments, &mut draft.parameters);
             let kept: Vec<TextRange> = arguments.iter().map(|argument| argument.range).collect();
-            draft.body = match &receiver {
-                Some((_, name)) => format!("{}({passed})", callee.text.replace(NAME, name)),
-                None => format!("{}({passed})", callee.text),
-            };
+            draft.body = format!("{callee_text}({passed})");
             self.edit_arguments(
                 call,
                 &arguments,
@@ -171,10 +172,6 @@ impl<'a> Writer<'_, '_, 'a, '_> {
                 value: Some(value),
             });
         }
-        let callee_text = match &receiver {
-            Some((_, name)) => callee.text.replace(NAME, name),
-            None => callee.text.clone(),
-        };
         draft.body = format!("{callee_text}({})", passed.join(", "));
         self.edit_arguments(
             call,

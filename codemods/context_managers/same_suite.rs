@@ -81,24 +81,17 @@ impl Managed<'_, '_, '_> {
             let mut edits;
             let moves;
             let closes_suite = end + 1 == suite.len() && early.is_empty();
-            if closes_suite && let Some(joined) = self.joined(row, first, &removals)? {
-                edits = joined;
+            let mut joined = None;
+            if closes_suite {
+                joined = self.joined(row, first, &removals)?;
+            }
+            if joined.is_none() && early.is_empty() && inner_end <= end {
+                joined = self.leading(row, held, &removals)?;
+            }
+            if let Some(mut edits) = joined {
                 edits.extend(removals);
                 let mut rewrite = Rewrite::safe(title(row), edits);
                 // What is opened in it joins the same header, once that is written.
-                rewrite.moves = self.body(first);
-                return Ok(rewrite
-                    .unsafe_if(row.more_than_close())
-                    .unsafe_if(self.opens_early(index))
-                    .unsafe_if(waits));
-            }
-            if early.is_empty()
-                && inner_end <= end
-                && let Some(leading) = self.leading(row, held, &removals)?
-            {
-                edits = leading;
-                edits.extend(removals);
-                let mut rewrite = Rewrite::safe(title(row), edits);
                 rewrite.moves = self.body(first);
                 return Ok(rewrite
                     .unsafe_if(row.more_than_close())

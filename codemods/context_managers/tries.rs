@@ -5,7 +5,8 @@ use std::ops::{Range, RangeInclusive};
 use asyncfix_knowledge::resources::{Form, Resource};
 use asyncfix_syntax::site::Place;
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{self as ast, Stmt};
+use ruff_python_ast::helpers::any_over_body;
+use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -261,6 +262,12 @@ impl Managed<'_, '_, '_> {
                     .to_owned(),
             );
         }
+        if let Some(name) = first_used_unbound(suite.get(between.clone()).ok_or(SHARED)?, statement)
+        {
+            return Err(format!(
+                "`{name}`, which the `finally` uses, would not be bound where a line before the `try` fails"
+            ));
+        }
         let block = lines
             .block(suite, parent, between)
             .ok_or("the block is empty")?;
@@ -271,6 +278,27 @@ impl Managed<'_, '_, '_> {
         rewrite.moves = Some(TextRange::new(block.range().start(), statement.end()));
         Ok(rewrite)
     }
+}
+
+/// The first name that statements bind and the `finally` of a `try` behind them uses.
+fn first_used_unbound(before: &[Stmt], statement: &ast::StmtTry) -> Option<String> {
+    let is_bound = |name: &ast::ExprName| {
+        any_over_body(
+            before,
+            |part| matches!(part, Expr::Name(bound) if !bound.ctx.is_load() && bound.id == name.id),
+        )
+    };
+    let mut found = None;
+    any_over_body(&statement.finalbody, |part| {
+        if let Expr::Name(name) = part
+            && name.ctx.is_load()
+            && is_bound(name)
+        {
+            found = Some(name.id.to_string());
+        }
+        found.is_some()
+    });
+    found
 }
 
 /// Whether a `try` has nothing but its `finally`.

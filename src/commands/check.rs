@@ -358,13 +358,21 @@ fn write_together<'o>(outcomes: impl Iterator<Item = &'o run::Outcome>) -> Resul
             Err(reason) => return Err(complain(outcome, reason, others)),
         }
     }
-    for (outcome, file) in staged {
-        if let Some(file) = file {
-            file.persist()
-                .map_err(|reason| complain(outcome, reason, 0))?;
-        }
-    }
-    Ok(())
+    let staged = staged
+        .into_iter()
+        .filter_map(|(outcome, file)| Some((outcome, file?)));
+    let (outcomes, files): (Vec<_>, Vec<_>) = staged.unzip();
+    write::persist_all(files).map_err(|failed| {
+        let outcome = outcomes.get(failed.number);
+        let complaint = outcome.map(|outcome| complain(outcome, failed.reason, others));
+        let left = failed.left.into_iter().filter_map(|(number, reason)| {
+            let shown = name_of(&outcomes.get(number)?.shown);
+            Some(format!(
+                "; {shown} was written before, and its old text can't be put back: {reason}"
+            ))
+        });
+        complaint.into_iter().chain(left).collect()
+    })
 }
 
 fn stage(outcome: &run::Outcome) -> Result<Option<write::Staged>, String> {
