@@ -18,6 +18,7 @@ pub(crate) mod files;
 mod folders;
 mod gap;
 mod given;
+mod half_made;
 mod handles;
 pub mod helper;
 mod helper_files;

@@ -20,7 +20,7 @@ use crate::blocking::given::Given;
 use crate::blocking::thread::{self, Runner};
 use crate::blocking::variables::bound_in_loop;
 use crate::blocking::{
-    checked, exchanges, files, outlined, process_state, series, taken_away, typed,
+    checked, exchanges, files, half_made, outlined, process_state, series, taken_away, typed,
 };
 use crate::edit::blocks::COMMENT;
 use crate::edit::narrowed::forgotten_test;
@@ -133,7 +133,8 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             Kind::ToThread | Kind::Report => self.moved()?,
         };
         let lock = locks::allow_await(self.file, self.site, self.owner())?;
-        let state = process_state::held(self.file, self.site, self.owner());
+        let state = process_state::held(self.file, self.site, self.owner())
+            .or_else(|| half_made::left_empty(self.file, self.site, self.owner()));
         let ambiguous = self.library.is_none().then(|| {
             if self.file.project.drives_coroutines() {
                 "the project drives coroutines manually; asyncfix can't tell whether asyncio runs this file"

@@ -46,7 +46,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Whether others see an object.
-    fn has(&self, object: &Expr) -> bool {
+    pub(super) fn has(&self, object: &Expr) -> bool {
         let Some(root) = root_of(object) else {
             return false;
         };
@@ -81,7 +81,7 @@ impl<'a> SourceOrderVisitor<'a> for Shared<'a> {
 }
 
 /// The name that a target starts from.
-fn root_of(target: &Expr) -> Option<&str> {
+pub(super) fn root_of(target: &Expr) -> Option<&str> {
     match target {
         Expr::Subscript(item) => root_of(&item.value),
         Expr::Attribute(attribute) => root_of(&attribute.value),
