@@ -1,4 +1,6 @@
-//! The one walk over a file that feeds all codemods.
+//! The walks over a file that ask every codemod about every node. There are two: [`Prospects::of`] asks
+//! [`Codemod::candidate`] from the tree alone, before the project is linked; [`check`] then asks [`Codemod::check`],
+//! with types, and makes the findings.
 
 use std::cell::OnceCell;
 
@@ -23,8 +25,10 @@ use crate::file::File;
 use crate::finding::{Finding, Remedy};
 use crate::suppression::{self, unused};
 
-/// Everything `codemods` find in `file`, in source order, without what its comments suppress. `selected` has the codes of
-/// all rules that run on the file, those that were found to have no work in it as well.
+/// All findings of `codemods` in `file`, in source order, without those that a comment suppresses.
+///
+/// `selected` has the codes of all rules that are on for the file, also of those that have no candidate in it: AF001
+/// needs them, to tell a comment that suppresses nothing from one for a rule that is off.
 pub fn check(
     file: &File<'_, '_>,
     codemods: &[&'static dyn Codemod],
@@ -63,8 +67,9 @@ pub fn check(
     findings
 }
 
-/// Asks the database what [`check`] asks it, from the end of the file to its start. Beside it on another
-/// thread, each finds ready what the other one has asked.
+/// Puts the questions of [`check`] to the type engine, from the file's last statement to its first, and drops the
+/// findings. Run on a second thread, it makes [`check`] faster: the engine remembers answers, so the two meet in the
+/// middle.
 pub fn ask_from_the_end(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) {
     let scopes = OnceCell::new();
     let mut traversal = Traversal::new(file, codemods, &scopes);
@@ -73,7 +78,8 @@ pub fn ask_from_the_end(file: &File<'_, '_>, codemods: &[&'static dyn Codemod]) 
     }
 }
 
-/// For each kind of node, which of some codemods look at it, as their places among them.
+/// For each kind of node, by its discriminant, the codemods that look at it, as indices into the list given to
+/// [`Self::of`].
 struct ByNode(Vec<Vec<usize>>);
 
 impl ByNode {
@@ -98,6 +104,7 @@ impl ByNode {
     }
 }
 
+/// The walk that makes findings.
 struct Traversal<'f, 's, 'a, 'db> {
     file: &'f File<'a, 'db>,
     codemods: &'f [&'static dyn Codemod],
@@ -129,15 +136,15 @@ impl<'f, 's, 'a, 'db> Traversal<'f, 's, 'a, 'db> {
     }
 }
 
-/// What the values of a file are made of, in the text as it is now. Made when the first candidate depends
-/// on it.
+/// The traces of the file (`facts/value_flow`), written from its text as it is in this round: those of the project may
+/// be of an older text. Made when the first candidate depends on them.
 struct Written<'s, 'a> {
     scopes: &'s OnceCell<Scopes<'a>>,
     writer: Option<Writer<'s, 'a>>,
 }
 
 impl<'a> Written<'_, 'a> {
-    /// Whether what is sought may be reached from what stands at a site.
+    /// Whether the value of the expression at `site` may lead to what is sought.
     fn may_reach(
         &mut self,
         file: &File<'a, '_>,
@@ -190,24 +197,25 @@ impl<'a> SourceOrderVisitor<'a> for Traversal<'_, '_, 'a, '_> {
     }
 }
 
-/// Names that a codemod waits for, what it seeks, and what the expression there is made of.
+/// The conditions under which a codemod has a candidate, one for each place ([`Candidate::If`]): the name, what is
+/// sought, and the node of the traces for the expression there; no node where the name alone decides.
 pub(crate) type Waits = FxHashSet<(Key, Sought, Option<Node>)>;
 
-/// A codemod, with what it waits for.
+/// A codemod, with its conditions: it has a candidate if one of them is met.
 type Waiting = (&'static dyn Codemod, Waits);
 
-/// What the codemods could find in one file.
+/// The codemods that may find something in one file, judged from its tree alone.
 #[derive(Default, Clone)]
 pub struct Prospects {
-    /// These have a candidate.
+    /// These have a candidate, whatever the other files hold.
     pub certain: Vec<&'static dyn Codemod>,
-    /// These have one if what they seek may be reached.
+    /// Whether these have one depends on other files.
     pub waiting: Vec<Waiting>,
 }
 
 impl Prospects {
-    /// Looks for candidates of `codemods` in `module`, and writes down what those are made of that
-    /// depend on other files, where there is a writer.
+    /// Looks for candidates of `codemods` in `module`. For those that depend on other files, `writer` writes down what
+    /// their expressions are made of; without one, only the names are compared later.
     pub fn of<'a>(
         module: &'a ModModule,
         source: &str,
@@ -248,7 +256,8 @@ impl Prospects {
         prospects
     }
 
-    /// Lets `codemod` wait for functions of the file to have many callers.
+    /// Adds a condition: `codemod` has a candidate if one of the functions with these names turns out to block and to
+    /// have many callers ([`Sought::Helper`]).
     pub fn add_functions(
         &mut self,
         codemod: &'static dyn Codemod,
@@ -265,9 +274,9 @@ impl Prospects {
         self.certain.is_empty() && self.waiting.is_empty()
     }
 
-    /// The codemods that are worth a closer look, now that the project is known. `file` is the
-    /// number of the file in it, and `own` has the file's traces, where those of the project were written without a look
-    /// for codemods.
+    /// The codemods that have a candidate, now that the project is linked, sorted by their codes. `file` is the number
+    /// of the file in the project. `own` has the file's traces where those in the project were written without the
+    /// candidates, so that the nodes of the conditions are not in them.
     pub fn settle(
         &self,
         project: &Project,
@@ -286,14 +295,15 @@ impl Prospects {
     }
 }
 
+/// The walk that looks for candidates.
 struct Search<'w, 's, 'a> {
     hints: Hints<'w>,
     source: &'w str,
     writer: Option<&'w mut Writer<'s, 'a>>,
     by_node: ByNode,
-    /// With what each codemod waits for; `None` where it has a candidate whatever that is.
+    /// Each codemod with its conditions so far; `None` once it has a candidate for certain.
     open: Vec<(&'static dyn Codemod, Option<Waits>)>,
-    /// How many of them wait.
+    /// How many codemods have no certain candidate yet: at 0 the walk may end.
     left: usize,
     ancestors: Vec<AnyNodeRef<'a>>,
 }
@@ -315,8 +325,8 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, 'a> {
                     self.left -= 1;
                 }
                 Candidate::If(name, sought) => {
-                    // Attributes are everywhere and properties that give something awaitable are
-                    // rare: their names are enough for now.
+                    // Every attribute might be a property, but few properties return an awaitable. So these are judged
+                    // by name alone here: to write traces for all attributes would cost more than it saves.
                     let node = match (sought, &mut self.writer) {
                         (Sought::Property(_) | Sought::Helper, _) | (_, None) => None,
                         (_, Some(writer)) => writer.node_at(&site, self.source),

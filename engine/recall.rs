@@ -1,4 +1,8 @@
-//! What a run knows from earlier ones, and what it leaves to later ones.
+//! What a run takes over from earlier runs, by way of the cache, and what it saves for later ones.
+//!
+//! Two things are kept of a file: its summary, which holds as long as its own text, and the codemods' *verdict*, which
+//! depends on other files as well ([`crate::cache`] says on what). A file's *number* is its place among the files of
+//! this run; its *place* is where it stands in the cache.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,59 +31,62 @@ use crate::source;
 use crate::stamp::Stamp;
 use crate::surroundings::Surroundings;
 
-/// How many of a project's files may be new before it is worth to write down what is known of them, although what codemods
-/// said of others is lost by that: one of so many.
+/// Saving in a run over a part of the project loses the verdicts of the other files. That is worth it only once at
+/// least one in this many files is new.
 const FEW: usize = 5;
 
-/// What is known of a file before codemods have a closer look.
+/// What is known of a file before the type engine is asked about it.
 pub(crate) enum Look {
-    /// What an earlier run has found out, by its place in the cache.
+    /// The file is as an earlier run has seen it: its place in the cache.
     Known(usize),
     Fresh(Box<Looked>),
 }
 
-/// What is left of a look when the codemods have begun.
+/// What is kept of the first look at a file, for linking the project and for [`Recall::save`].
 pub(crate) struct Seen {
+    /// The place in the cache; `None` where the file was read anew.
     known: Option<usize>,
+    /// A hash of the text. `None` where the file could not be read.
     text: Option<u128>,
     is_utf8: bool,
     interface: Interface,
     summary: Option<Arc<Summary>>,
+    /// Only of a file that was read anew: the cache has that of the others.
     prospects: Option<Prospects>,
     problem: Option<StoredProblem>,
 }
 
-/// What is known from earlier runs.
+/// The cache, with what decides whether it still holds.
 pub(crate) struct Recall<'r> {
     cache: Cache,
-    /// A number for what lies around the files.
+    /// A hash of what lies around the files: installed packages and extra stubs.
     around: u64,
     surroundings: &'r Surroundings,
 }
 
-/// What codemods have asked for types.
+/// Where the codemods' answers about types came from.
 pub(crate) struct Types<'r> {
     pub(crate) index: &'r Index,
     pub(crate) reads: Reads,
 }
 
-/// What is known of all files of a run, without a closer look at any of them.
+/// The result of a run in which nothing has changed since an earlier one, from the cache alone.
 pub(crate) struct Answers {
-    /// The files in which something was found, by their numbers.
+    /// The files with findings: number, text and findings.
     pub(crate) found: Vec<(usize, source::Source, Vec<Finding>)>,
-    /// What is wrong with others.
+    /// The files that cannot be parsed: number and error.
     pub(crate) problems: Vec<(usize, Problem)>,
 }
 
-/// What codemods have said of one file.
+/// The codemods' verdict on one file, to be saved.
 pub(crate) struct Said {
     number: usize,
-    /// With the files into whose functions the look has led. `None` where no codemod has work in the file.
+    /// With the other files whose code was looked at. `None` where no codemod has a candidate in the file.
     verdict: Option<(Verdict, Vec<PathBuf>)>,
 }
 
 impl Said {
-    /// That no codemod has work in it.
+    /// That no codemod has a candidate in the file.
     pub(crate) fn nothing(number: usize) -> Self {
         Self {
             number,
@@ -87,7 +94,9 @@ impl Said {
         }
     }
 
-    /// What the codemods with these codes have found in a file, where that may be kept.
+    /// What the codemods with these codes have found in a file. `None` where that must not be saved: the file was
+    /// fixed, had an error, was limited to some lines, or nobody noted what the findings depend on; without
+    /// `keeps_findings`, also where it has findings.
     pub(crate) fn of(file: &Active, codes: Vec<String>, keeps_findings: bool) -> Option<Self> {
         let is_as_it_was = file.fixed.is_empty() && file.text == file.source.text;
         let went_well = file.error.is_none() && file.complaints.is_empty();
@@ -126,7 +135,9 @@ impl<'r> Recall<'r> {
         self.loaded()?.header.files.get(place)
     }
 
-    /// What is known of a file, if it is still the same.
+    /// The place of a file in the cache, if its text and configuration are still the same. An unchanged time stamp
+    /// counts as the same text. `None` as well where the entry says too little: the file was only summarized then, and
+    /// is to be checked now.
     pub(crate) fn find(&self, input: &Input, is_target: bool) -> Option<usize> {
         let path = &input.found.path;
         let (place, entry) = self.loaded()?.file(path)?;
@@ -147,7 +158,8 @@ impl<'r> Recall<'r> {
         is_same.then_some(place)
     }
 
-    /// Whether these are all of the files that the cache knows, none has changed, and nothing around them.
+    /// Whether the cache holds for the whole run: it knows exactly these files, none has changed, and neither has
+    /// anything around or outside the project.
     fn is_unchanged(&self, looks: &[Look]) -> bool {
         let Some(loaded) = self.loaded() else {
             return false;
@@ -158,8 +170,10 @@ impl<'r> Recall<'r> {
             && loaded.has_same_outside()
     }
 
-    /// What is found in `targets`, the first of the files, where nothing has changed at all. `None` where something has,
-    /// or an answer needs a closer look; without `with_findings`, also where something was found.
+    /// The result of the run, if nothing at all has changed. `targets` are the files to report on, which come first
+    /// among all. `None` where something has changed, where the verdict on a target is not in the cache, or where there
+    /// are findings and the caller does not want them from the cache (`with_findings`), because it is about to fix
+    /// them.
     pub(crate) fn all(
         &self,
         looks: &[Look],
@@ -196,8 +210,8 @@ impl<'r> Recall<'r> {
         Some(Answers { found, problems })
     }
 
-    /// What is known of the file at this place in the cache: with a candidate, where codemods may have work in it. `None`
-    /// where that cannot be read.
+    /// Does the first look at a file from its entry at `place` in the cache, without reading or parsing the file.
+    /// `None` where the entry is damaged, or a text that is needed cannot be read.
     pub(crate) fn see(
         &self,
         place: usize,
@@ -241,7 +255,8 @@ impl<'r> Recall<'r> {
         Some((seen, first))
     }
 
-    /// What codemods said of files, as far as it holds.
+    /// The verdicts of an earlier run, with what is needed to tell which of them still hold. `None` where none does:
+    /// other files, search paths or environments.
     pub(crate) fn verdicts<'v>(
         &'v self,
         files: &[PathBuf],
@@ -309,7 +324,8 @@ impl<'r> Recall<'r> {
         })
     }
 
-    /// Leaves to later runs what was seen and said in this one.
+    /// Writes the cache for later runs, unless that would lose more than it adds. Errors are ignored: the next run only
+    /// takes longer. The first `number_of_targets` files are those that codemods have looked at.
     pub(crate) fn save(
         &self,
         files: &[PathBuf],
@@ -325,7 +341,8 @@ impl<'r> Recall<'r> {
         let _ = self.write(files, inputs, number_of_targets, seen, said, types);
     }
 
-    /// Whether more would be lost than won: what codemods said of files that are no targets is not known to hold.
+    /// Whether there is nothing new to save, or saving would lose more than it adds: this run has not checked whether
+    /// the verdicts on files that are no targets still hold, so they would be dropped.
     fn is_not_worth_it(
         &self,
         inputs: &[Input],
@@ -363,11 +380,11 @@ impl<'r> Recall<'r> {
         mut said: Vec<Said>,
         types: Option<&Types<'_>>,
     ) -> Option<()> {
-        // Without an index nothing was said of any file.
+        // Without an index the codemods have not run, and there are no verdicts.
         let index = types.map(|types| types.index);
         let roots = index.map(Index::roots_number).unwrap_or_default();
         let outside = types.map(|types| {
-            // What was said earlier and still holds was told by the same.
+            // Verdicts that were taken over still depend on the outside files of the earlier run.
             let before = self.loaded().filter(|loaded| loaded.has_same_outside());
             let before = before.map(|loaded| &loaded.header.outside);
             let is_listed = |path: &Path| types.index.project.number_of(path).is_some();
@@ -384,7 +401,7 @@ impl<'r> Recall<'r> {
             let is_target = number < number_of_targets;
             let own = said.next_if(|said| said.number == number);
             let state = match &own {
-                // Where something was said, the verdict tells.
+                // `writer.say` below sets the state, if there is a verdict.
                 Some(_) => State::Nothing,
                 None if is_target => State::Open,
                 None => State::Beside,
@@ -416,7 +433,7 @@ impl<'r> Recall<'r> {
                 })?;
             }
             if let Some((verdict, opened)) = own.and_then(|said| said.verdict) {
-                // Others are part of what lies around, or outside.
+                // Files that are not of the project are checked by `Outside` and by the number of what lies around.
                 let opened = opened.iter().filter_map(place_of).collect();
                 writer.say(&Verdict { opened, ..verdict })?;
             }
@@ -426,21 +443,22 @@ impl<'r> Recall<'r> {
     }
 }
 
-/// What codemods said of files in an earlier run.
+/// The verdicts of an earlier run, and what has changed since.
 pub(crate) struct Verdicts<'v> {
     loaded: &'v Loaded,
     seen: &'v [Seen],
     index: &'v Index,
-    /// Files with another text, by their places in the cache.
+    /// Files whose text has changed, by their places in the cache.
     changed: FxHashSet<usize>,
     /// The words of these texts.
     words_of_changed: FxHashSet<Key>,
-    /// Files that may see something else of others.
+    /// Files that import, directly or not, something whose meaning has changed, by their places in the cache.
     affected: FxHashSet<usize>,
 }
 
 impl Verdicts<'_> {
-    /// What `codemods` said of the file with this number, if they would say it again.
+    /// The findings of `codemods` in the file with this number, if a new look would give the same. `None` where that is
+    /// not sure: the file, one whose code it uses, what it imports, or an answer of the project has changed.
     pub(crate) fn of(
         &self,
         number: usize,
@@ -458,7 +476,7 @@ impl Verdicts<'_> {
         holds.then_some(verdict.findings)
     }
 
-    /// The same, to be left to later runs.
+    /// The verdict on the file with this number, to be saved again.
     pub(crate) fn kept(&self, number: usize) -> Option<Said> {
         let place = self.seen.get(number)?.known?;
         let verdict = self.loaded.verdict(self.loaded.header.files.get(place)?)?;
@@ -482,7 +500,8 @@ pub(crate) fn codes_of(codemods: &[&'static dyn Codemod]) -> Vec<String> {
     codes.collect()
 }
 
-/// What is left of a new look. Only where it is written down later are the prospects kept.
+/// Splits a first look into what is kept until the cache is saved, and what the run goes on with. `keeps` is whether
+/// the cache will be saved; only then are the prospects copied.
 pub(crate) fn seen_anew(looked: Looked, keeps: bool) -> (Seen, FirstLook) {
     let prospects = match &looked.first {
         FirstLook::Candidate(candidate) if keeps => Some(candidate.prospects.clone()),
@@ -507,7 +526,7 @@ pub(crate) fn seen_anew(looked: Looked, keeps: bool) -> (Seen, FirstLook) {
 }
 
 impl Seen {
-    /// What the file says about others.
+    /// The file's summary, from which the project is linked. `None` where the file cannot be parsed.
     pub(crate) fn summary(&self) -> Option<Arc<Summary>> {
         self.summary.clone()
     }
@@ -527,6 +546,7 @@ fn problem_of(problem: &StoredProblem, input: &Input) -> Problem {
     }
 }
 
+/// The text of a file: the one that was handed in, or the one on disk. `None` where it cannot be read.
 fn read(input: &Input) -> Option<source::Source> {
     match &input.text {
         Some(text) => Some(source::Source::utf8(text.clone())),

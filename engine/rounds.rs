@@ -1,4 +1,5 @@
-//! Rewriting files in rounds: each is proved before the next one starts from it, until nothing changes any more.
+//! Rewriting files in rounds. One round finds mistakes in a file's text, applies the fixes that do not overlap, and
+//! proves the result; the next round starts from the new text. A file is done when a round changes nothing.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,22 +41,24 @@ use crate::roots::View;
 use crate::run::{Fixed, Mode, STACK_SIZE};
 use crate::source::Source;
 
-/// How many rounds a file may take, and for each finding that it had at first. Two rewrites that undo each other are
-/// found by the text that comes back; one that writes its own cause again has no other end.
+/// How many rounds a file may take, beside [`ROUNDS_OF_A_FINDING`]. Two fixes that undo each other are noticed earlier,
+/// because a text comes back; a fix that writes its own mistake again makes a new text each time, and ends only here.
 pub(crate) const ROUNDS: usize = 100;
 
+/// How many more rounds a file may take for each of its findings.
 const ROUNDS_OF_A_FINDING: usize = 2;
 
-/// How many files a thread takes at a time. Some take a hundred times as long as others: with many, all
-/// threads but one wait for the last.
+/// How many files a thread takes at a time. Some files take a hundred times as long as others: in larger batches, all
+/// threads but one would end up waiting for the last batch.
 pub(crate) const AT_A_TIME: usize = 4;
 
 impl Active {
-    /// Takes over the text that a round has led to, unless it leads round in circles.
+    /// Makes the result of a round the file's text. Where the file has had that text before, or has no rounds left, the
+    /// fixes go in circles: then the text of the round before is kept, and the file is settled with a complaint.
     fn take(&mut self, text: Arc<str>, fixed: Vec<Fixed>) {
         self.rounds -= 1;
         if self.rounds == 0 || !self.seen.insert(hash_of(&text)) {
-            // Each round was proved: what they have led to so far is kept.
+            // `self.text` was proved by earlier rounds, so it may be written.
             self.is_settled = true;
             let message = format!(
                 "not everything was fixed: the fixes of {} undo each other (a bug, please report it)",
@@ -67,7 +70,7 @@ impl Active {
         }
         self.text = text;
         self.fixed.extend(fixed);
-        // What was written may be another codemod's business.
+        // The new code may hold a mistake that another codemod finds, also one that had no candidate in the old text.
         self.codemods = self.all_codemods();
     }
 
@@ -80,42 +83,50 @@ impl Active {
     }
 }
 
-/// A file on its way through the run.
+/// A file that codemods look at, with what the rounds have made of it so far.
 #[derive(Clone)]
 pub(crate) struct Active {
+    /// Its number among the files of the project.
     pub(crate) index: usize,
+    /// The path for messages and diffs.
     pub(crate) shown: PathBuf,
+    /// The absolute path.
     pub(crate) path: SystemPathBuf,
     pub(crate) config: Arc<Config>,
     pub(crate) view: View,
+    /// The codemods that look at it in the next round.
     pub(crate) codemods: Vec<&'static dyn Codemod>,
+    /// The file as it was read.
     pub(crate) source: Source,
+    /// Its text after the rounds so far.
     pub(crate) text: Arc<str>,
     pub(crate) fixed: Vec<Fixed>,
+    /// What is left after the last round, at byte offsets in `text`.
     pub(crate) findings: Vec<Finding>,
+    /// Why the file must be left as it was.
     pub(crate) error: Option<Problem>,
-    /// Rewrites that were dropped.
+    /// Fixes that were dropped because they did not pass the proof.
     pub(crate) complaints: Vec<Problem>,
-    /// The lines of the source that are looked at, where these are not all.
+    /// The lines of `source` whose findings count; `None` for all.
     pub(crate) lines: Option<Arc<Lines>>,
-    /// The texts that it has had, as hashes.
+    /// Hashes of all texts that it has had, by which fixes that undo each other are noticed.
     pub(crate) seen: FxHashSet<u64>,
     /// How many rounds are left.
     pub(crate) rounds: usize,
-    /// Whether it is only looked at from now on.
+    /// Whether it is no longer rewritten: its findings are only reported.
     pub(crate) is_settled: bool,
-    /// The number of those that it was changed together with.
+    /// Shared by the files that one fix has changed: they are written together, or not at all.
     pub(crate) group: Option<usize>,
-    /// What the findings depend on, where that is noted.
+    /// What the findings depend on. `None` where nobody needs to know ([`Given::takes_notes`]).
     pub(crate) noted: Option<Dependencies>,
 }
 
-/// What the findings in a file depend on, beside its text.
+/// What the findings in a file depend on, beside its text. The cache keeps it, to know when findings still hold.
 #[derive(Clone)]
 pub(crate) struct Dependencies {
-    /// What the project was asked.
+    /// The questions that the project was asked, with the answers.
     pub(crate) noted: Noted,
-    /// The files into whose functions the look has led.
+    /// The other files whose code was looked at, such as the bodies of functions that are called.
     pub(crate) opened: Vec<PathBuf>,
 }
 
@@ -152,19 +163,21 @@ impl Active {
     }
 }
 
-/// What the files of a run lie among.
+/// What all files of a run have in common.
 pub(crate) struct Given<'a> {
     pub(crate) index: &'a Index,
     /// Which files may be changed.
     pub(crate) writable: Writable,
-    /// By the numbers of the files, the paths for messages and diffs.
+    /// The paths for messages and diffs, by the numbers of the files.
     pub(crate) shown: &'a [PathBuf],
     pub(crate) resolver: &'a Resolver,
-    /// Whether it is noted what findings depend on.
+    /// Whether to note what findings depend on, for the cache.
     pub(crate) takes_notes: bool,
 }
 
-/// Looks at the candidates, and rewrites them round by round where that is wanted.
+/// Lets the codemods look at files that have candidates; with [`Mode::Fix`], rewrites the files round by round. Returns
+/// all of them, by their numbers, each with its last text and what is left. `tick` is called once a file, after its
+/// first round.
 pub(crate) fn rounds(
     mut active: Vec<Active>,
     database: &mut Database,
@@ -193,7 +206,7 @@ pub(crate) fn rounds(
             (file, step)
         };
         let looked_at: Vec<(Active, Step)> = if active.len() == 1 {
-            // On this database itself, so that whoever has its token can call it off.
+            // Not on a clone: the session cancels through the token of this very database.
             let files = active.into_iter();
             files.map(|file| look(database, file)).collect()
         } else {
@@ -218,7 +231,7 @@ pub(crate) fn rounds(
                     finished.push(file);
                 }
                 Step::Failed(error) => {
-                    // Nothing of the file is kept that cannot be vouched for.
+                    // Whatever went wrong, the file stays as it was read: earlier rounds are not trusted either.
                     file.text = Arc::clone(&file.source.text);
                     file.fixed.clear();
                     file.error = Some(error);
@@ -242,7 +255,7 @@ pub(crate) fn rounds(
     finished
 }
 
-/// Whether a panic is none: somebody does not want the answer any more.
+/// Whether a panic is salsa's way to cancel a query, and no error: the answer is no longer wanted.
 pub(crate) fn is_called_off(panic: &(dyn Any + Send)) -> bool {
     matches!(
         panic.downcast_ref(),
@@ -254,29 +267,31 @@ pub(crate) fn is_called_off(panic: &(dyn Any + Send)) -> bool {
 enum Step {
     /// Nothing is left to do.
     Done {
-        /// What remains.
+        /// The findings that are left.
         findings: Vec<Finding>,
-        /// Rewrites that were dropped.
+        /// Fixes that were dropped because they did not pass the proof.
         complaints: Vec<Problem>,
-        /// What the findings depend on, where that is noted.
+        /// What the findings depend on, if that is to be noted.
         noted: Option<Dependencies>,
     },
     /// The file has a new text, proved against the old one.
     Rewritten {
         text: Arc<str>,
         fixed: Vec<Fixed>,
-        /// How many findings there were.
+        /// How many findings the old text had.
         findings: usize,
     },
     /// The file must be left as it was.
     Failed(Problem),
 }
 
-/// Where there is one file only, lets another thread ask the type engine what the file will ask it.
+/// Where there is only one file, lets a second thread put the same questions to the type engine, from the end of the
+/// file, so that two cores work. `None` where there are several files, or one thread.
 ///
-/// The answers are those that it gives anyway, and a file that changes calls it off, as the end of the run
-/// does. It is a thread of its own: the change waits until nobody asks any more, and one of the pool might
-/// not have begun by then.
+/// This only fills the engine's memory of answers: it changes none of them. It is cancelled when [`Ahead`] is dropped,
+/// and by the engine when the file's text changes. It runs on a thread of its own, not one of the pool: a change of
+/// text waits for whoever uses the database, and a job that a pool has queued but not started would be waited for as
+/// well.
 fn ask_ahead(active: &[Active], database: &Database, given: &Given<'_>) -> Option<Ahead> {
     let ([file], true) = (active, rayon::current_num_threads() > 1) else {
         return None;
@@ -285,7 +300,7 @@ fn ask_ahead(active: &[Active], database: &Database, given: &Given<'_>) -> Optio
     let (project, writable) = (Arc::clone(&given.index.project), given.writable);
     let token = database.cancellation_token();
     let ask = move || {
-        // What goes wrong here is met again by who waits for the answer.
+        // A panic is dropped here: the main look asks the same and meets it again.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             with_project(
                 &database,
@@ -299,7 +314,7 @@ fn ask_ahead(active: &[Active], database: &Database, given: &Given<'_>) -> Optio
             )
         }));
     };
-    // Without a thread, it only takes longer.
+    // If no thread can be started, the main look works alone.
     let thread = std::thread::Builder::new()
         .stack_size(STACK_SIZE)
         .spawn(ask)
@@ -307,7 +322,7 @@ fn ask_ahead(active: &[Active], database: &Database, given: &Given<'_>) -> Optio
     Some(Ahead { token, thread })
 }
 
-/// What is asked ahead is called off when this goes.
+/// The thread of [`ask_ahead`]. Dropping this cancels it and waits for its end.
 struct Ahead {
     token: CancellationToken,
     thread: Option<JoinHandle<()>>,
@@ -316,14 +331,15 @@ struct Ahead {
 impl Drop for Ahead {
     fn drop(&mut self) {
         self.token.cancel();
-        // Whoever changes the database next waits until nobody else has it, and may hold what the other one needs for
-        // its end.
+        // A write to the database blocks until all its clones are gone. Joining first avoids a deadlock, where the
+        // writer holds something that this thread needs in order to end.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
+/// One round over one file. A panic becomes [`Step::Failed`], unless it only says that the run was cancelled.
 fn step(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -> Step {
     let attempt = catch_unwind(AssertUnwindSafe(|| look(database, file, given, plan)));
     match attempt {
@@ -339,6 +355,7 @@ fn step(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     }
 }
 
+/// One round over one file, with notes of what its findings depend on where these are wanted.
 fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -> Step {
     let notes = given.takes_notes.then(Notes::default);
     let asked = Asked::new(&given.index.project, notes.as_ref());
@@ -365,6 +382,7 @@ fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     })
 }
 
+/// One round over one file: finds, chooses, fixes and proves, or writes comments that suppress.
 fn look_at(
     database: &Database,
     context: &File<'_, '_>,
@@ -379,7 +397,7 @@ fn look_at(
         file,
         plan,
     );
-    // Once: what a comment does not suppress, a second one does not either.
+    // In the first round only: a finding that its comment did not suppress would get the same comment again and again.
     if plan.mode == Mode::Suppress
         && file.fixed.is_empty()
         && let Some(added) = suppression::add(context, &findings)
@@ -437,10 +455,10 @@ fn look_at(
     }
 }
 
-/// What somebody wrote in the place of a fix.
+/// What the user of `--interactive` wrote in the place of a proposed fix.
 pub(crate) struct Instead {
     pub(crate) fixed: Fixed,
-    /// By the paths of the files, that of the finding first.
+    /// The new texts of whole files, with their paths; the file of the finding comes first.
     pub(crate) texts: Vec<(PathBuf, Arc<str>)>,
 }
 
@@ -461,7 +479,8 @@ impl Instead {
     }
 }
 
-/// The findings without the fixes that nobody wants, where somebody is asked. `Err` where they gave other texts.
+/// Asks the user about each fix that could be applied, if anybody is to be asked. Fixes that were declined become
+/// [`Remedy::NotFixed`]. `Err` ends the round, with the text that the user wrote in the place of a fix.
 pub(crate) fn wanted(
     database: &Database,
     context: &File<'_, '_>,
@@ -503,7 +522,7 @@ pub(crate) fn wanted(
             Choice::No => true,
             Choice::Instead(texts) => {
                 let changes = &proposal.changes;
-                // Who takes a fix out again has said no.
+                // A user who restores the old text in the editor has declined the fix.
                 if changes.iter().map(|change| &change.old).ne(&texts) {
                     let paths = changes.iter().map(|change| change.path.clone());
                     return Err(Instead {
@@ -522,7 +541,8 @@ pub(crate) fn wanted(
     Ok(wanted)
 }
 
-/// What the fix of a finding alone would change, its own file first. `Err` where one of the files is gone.
+/// What the fix of this one finding would change, file by file, its own first. Empty where it has no fix; `Err` with
+/// the reason where one of the other files is gone.
 pub(crate) fn changes_of(
     database: &Database,
     context: &File<'_, '_>,
@@ -531,7 +551,7 @@ pub(crate) fn changes_of(
     given: &Given<'_>,
 ) -> Result<Vec<Change>, String> {
     let complete = match finding.remedy.rewrite() {
-        // Imports that nothing uses then have their turn in another round.
+        // A fix of several files leaves unused imports behind; a later round removes them.
         Some(rewrite) if !rewrite.elsewhere.is_empty() => Some(rewrite.clone()),
         _ => rewrite::edits_of(context, finding),
     };
@@ -560,7 +580,9 @@ pub(crate) fn changes_of(
     Ok(changes)
 }
 
-/// A round that is proved, of as many rewrites of `findings` as can be vouched for. `flaws` takes those that cannot.
+/// Applies as many fixes of `findings` as pass the proof together. `None` where no fix can be applied.
+///
+/// `flaws` gets the fixes that fail even alone, by their index in `findings`.
 fn proved_round(
     context: &File<'_, '_>,
     module: &ParsedModuleRef,
@@ -584,7 +606,8 @@ fn proved_round(
         if prove(&round).is_ok() {
             return Some(round);
         }
-        // Which of them is it? Most often one alone; else the first goes without the others.
+        // Together they fail, so each is tried alone. Mostly one is at fault, and the others are tried again without
+        // it; where each passes alone, only the first is applied in this round.
         let known = flaws.len();
         let mut first = None;
         for wanted in round.applied {
@@ -613,8 +636,8 @@ fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Findings on the lines that are looked at, with what the project's oldest Python and the configuration say about
-/// their fixes.
+/// The findings that count: on the lines of the run, and by [`Plan::only`]. Their fixes become unsafe where the project
+/// supports a Python older than [`OLDEST`], and safe, unsafe or unfixable where the configuration says so.
 pub(crate) fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> Vec<Finding> {
     let fixes = &file.config.fixes;
     let version = file.config.settings.target_version;
@@ -640,7 +663,7 @@ pub(crate) fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> V
         .collect()
 }
 
-/// The least applicability of what is applied to a file.
+/// How safe a fix has to be to be applied to a file: `Unsafe` with `--unsafe-fixes`, else `Safe`.
 pub(crate) fn least(file: &Active) -> Applicability {
     if file.config.unsafe_fixes {
         Applicability::Unsafe
@@ -649,10 +672,10 @@ pub(crate) fn least(file: &Active) -> Applicability {
     }
 }
 
-/// Prepares a file for the codemods and asks `what` about it. `None` where it is gone.
+/// Calls `what` with a file prepared for the codemods, and returns what that returned. `None` where the file is gone.
 ///
-/// Its tree is kept: others look into it as well, and to parse it again takes longer than the memory is
-/// worth.
+/// The database keeps the parsed tree: other files look into it as well, and parsing it again costs more than the
+/// memory.
 pub(crate) fn with_context<T>(
     database: &Database,
     file: &Active,
@@ -663,6 +686,7 @@ pub(crate) fn with_context<T>(
     with_project(database, file, asked, given.writable, what)
 }
 
+/// [`with_context`], with a choice of whether the questions to the project are noted.
 fn with_project<T>(
     database: &Database,
     file: &Active,
@@ -689,6 +713,7 @@ fn with_project<T>(
     Some(what(&context, &module))
 }
 
+/// The codes of the rules that were fixed, sorted, each once.
 fn distinct(fixed: &[Fixed]) -> Vec<&'static str> {
     let mut codes: Vec<&str> = fixed.iter().map(|fixed| fixed.code).collect();
     codes.sort_unstable();

@@ -1,4 +1,5 @@
-//! Objects that have to be closed. `data/resources.toml` says more about each key.
+//! The table of objects that have to be closed (AF601), read from `data/resources.toml`. The head of that file explains
+//! each key; the fields of [`Resource`] have the same names.
 
 use std::sync::LazyLock;
 
@@ -7,50 +8,54 @@ use serde::Deserialize;
 
 use crate::package_of;
 
-/// One way to open an object, and how it is closed. `data/resources.toml` says more about each key.
+/// One row of the table: one way to open an object, and how it is closed.
 #[derive(Debug, Deserialize)]
 pub struct Resource {
-    /// What is called to make one, by every public dotted path.
+    /// The functions or classes that make one when they are called, by every public dotted path.
     #[serde(default)]
     pub open: Vec<String>,
-    /// Instead of `open`: the method of another object that makes one, as class path and name.
+    /// Instead of `open`: the methods of other objects that make one, as `package.Class.method`.
     #[serde(default)]
     pub method: OneOrMore,
     /// Whether the opening call is awaited.
     pub awaited: Often,
-    /// What `async with` takes.
+    /// What stands in `async with …`.
     pub form: Form,
     /// The methods that close it.
     pub close: Vec<String>,
     /// Whether their calls are awaited.
     pub close_awaited: Often,
-    /// Whether the methods are those of the object that opened it, and take it as their argument.
+    /// Whether `close` names methods of the object that opened it, which take it as their argument:
+    /// `pool.release(conn)`.
     #[serde(default)]
     pub owner_closes: bool,
-    /// What is awaited after closing.
+    /// The method that is awaited after closing, such as `wait_closed`; leaving the block awaits it as well.
     pub then: Option<String>,
-    /// What is awaited after opening, and part of entering the block.
+    /// The method that is awaited after opening; entering the block calls it as well.
     pub setup: Option<String>,
-    /// The methods that do what entering the block does beyond giving the object, where it does something;
-    /// `*` for every one that is awaited.
+    /// Where entering the block does more than to return the object, such as to connect: the methods that do the same;
+    /// `*` for every awaited method.
     pub enters: Option<Vec<String>>,
     /// The methods of which one has to be called before it can be closed, where making it opens nothing.
     pub opened_by: Option<Vec<String>>,
-    /// The attributes of the base class that type checkers know what entering gives as, where that is less than the
-    /// object.
+    /// Where `__aenter__` is annotated with a base class: the attributes of that class. Type checkers reject all others
+    /// inside of the block.
     pub entered_as: Option<Vec<String>>,
-    /// Whether what it does lasts as long as it is open.
+    /// Whether it has an effect for as long as it is open, such as to announce a service: closing it early ends that.
     #[serde(default)]
     pub holds: bool,
+    /// `closes`, or `more` where leaving the block does more than `close`.
     exit: String,
+    /// `fine` where nobody has to close it; else empty.
     #[serde(default)]
     unclosed: String,
+    /// The index of the object in the tuple that the call returns, if it returns one.
     tuple: Option<usize>,
     /// Arguments of the opening call with which the object holds nothing open between uses, each with the dotted
     /// paths of such values.
     #[serde(default)]
     pub idle_with: FxHashMap<String, Vec<String>>,
-    /// What people are told of it.
+    /// A sentence for messages.
     pub note: Option<String>,
 }
 
@@ -78,17 +83,17 @@ impl OneOrMore {
     }
 }
 
-/// `true`, `false`, or `"either"`.
+/// Whether a call is awaited: `true`, `false`, or `"either"` in the table.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(untagged)]
 pub enum Often {
-    /// Always, or never.
+    /// It is always awaited, or never.
     Always(bool),
-    /// Either is right.
+    /// Both are legal, and do the same.
     Either(Either),
 }
 
-/// `"either"`
+/// The word `"either"`; a type of its own because serde needs one to read it.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Either {
@@ -97,7 +102,7 @@ pub enum Either {
 }
 
 impl Often {
-    /// Whether it may be so.
+    /// Whether a call may be awaited (`yes`), or may be not awaited.
     pub fn allows(self, yes: bool) -> bool {
         match self {
             Self::Always(always) => always == yes,
@@ -106,7 +111,7 @@ impl Often {
     }
 }
 
-/// What `async with` takes.
+/// What stands in `async with …`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
@@ -114,26 +119,26 @@ pub enum Form {
     Call,
     /// The awaited opening call.
     Awaited,
-    /// What the opening method is called on.
+    /// The object that the opening method is called on: `async_playwright()` of `async_playwright().start()`.
     Receiver,
-    /// The opening call, by `contextlib.aclosing`.
+    /// The opening call, wrapped in `contextlib.aclosing`.
     Aclosing,
     /// Nothing: the object is no context manager.
     None,
 }
 
 impl Resource {
-    /// Where in the tuple that the call gives the object is, if the call gives one.
+    /// The index of the object in the tuple that the call returns. `None` where it returns the object itself.
     pub fn place_in_tuple(&self) -> Option<usize> {
         self.tuple
     }
 
-    /// Whether another object makes it.
+    /// Whether a method of another object makes it.
     pub fn is_made_by_method(&self) -> bool {
         !self.method.all().is_empty()
     }
 
-    /// The statement that closes `name`, where one does.
+    /// The statement that closes `name`, such as `await name.close()`. `None` where a method of its maker closes it.
     pub fn closing(&self, name: &str) -> Option<String> {
         let close = self.close.first().filter(|_| !self.owner_closes)?;
         let keyword = match self.close_awaited {
@@ -143,7 +148,7 @@ impl Resource {
         Some(format!("{keyword}{name}.{close}()"))
     }
 
-    /// Why leaving the block is not the same as closing the object.
+    /// Why leaving the block does more than to close the object, for a message. `None` where it does the same.
     pub fn more_than_close(&self) -> Option<&str> {
         (self.exit != "closes").then(|| {
             self.note
@@ -168,7 +173,7 @@ static TABLE: LazyLock<Vec<Resource>> = LazyLock::new(|| {
     table.resource
 });
 
-/// The rows by the last name of what opens them.
+/// The rows by the last component of the paths that open them: `ClientSession`, `connect`.
 static BY_NAME: LazyLock<FxHashMap<&'static str, Vec<&'static Resource>>> = LazyLock::new(|| {
     let mut rows: FxHashMap<&str, Vec<&Resource>> = FxHashMap::default();
     for row in TABLE.iter() {
@@ -187,7 +192,7 @@ static BY_NAME: LazyLock<FxHashMap<&'static str, Vec<&'static Resource>>> = Lazy
     rows
 });
 
-/// The name under which a class is called like a function.
+/// As the method of a row: calling an object of the class opens another one, as in `async_session()`.
 pub const CALL: &str = "__call__";
 
 /// The dotted paths of classes whose objects open something when they are called.
@@ -205,7 +210,8 @@ pub fn callable_classes() -> &'static [&'static str] {
 /// The method that closes an async generator.
 pub const CLOSES_GENERATOR: &str = "aclose";
 
-/// An async generator, which any function may make.
+/// The row for async generators. It is not in the table, because they are made by functions of any program. They need
+/// not be closed, but if they are, it should be by `contextlib.aclosing`.
 pub fn async_generator() -> &'static Resource {
     static GENERATOR: LazyLock<Resource> = LazyLock::new(|| Resource {
         open: Vec::new(),
@@ -230,7 +236,7 @@ pub fn async_generator() -> &'static Resource {
     &GENERATOR
 }
 
-/// The last names of what opens an object, for a first look at a file.
+/// The last components of all paths that open an object. A file with none of these words has no candidate.
 pub fn opening_names() -> &'static [&'static str] {
     static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         let classes = callable_classes().iter();
@@ -243,7 +249,7 @@ pub fn opening_names() -> &'static [&'static str] {
     &NAMES
 }
 
-/// The dotted paths of functions and classes with this last name that open an object.
+/// The dotted paths of functions and classes that open an object and end with this name.
 pub fn opening_paths(name: &str) -> impl Iterator<Item = &'static str> {
     BY_NAME
         .get(name)
@@ -254,7 +260,7 @@ pub fn opening_paths(name: &str) -> impl Iterator<Item = &'static str> {
         .filter(move |path| path.rsplit('.').next() == Some(name))
 }
 
-/// The methods that open an object, by the top-level packages and their names.
+/// The methods that open an object, each as top-level package and name of the method.
 pub fn opening_methods() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE
         .iter()
@@ -271,13 +277,13 @@ pub fn is_opening_method(name: &str) -> bool {
         .any(|row| !row.method.all().is_empty())
 }
 
-/// Whether two paths mean one class, which a package may offer under several: the same last name in
-/// the same package.
+/// Whether two dotted paths may mean the same class, which packages often export under several: they have the same
+/// top-level package and the same last component.
 pub fn is_same_class(one: &str, other: &str) -> bool {
     package_of(one) == package_of(other) && one.rsplit('.').next() == other.rsplit('.').next()
 }
 
-/// The rows for what is called by this last name.
+/// The rows that are opened by a function, class or method of this name.
 pub fn rows_of(name: &str) -> impl Iterator<Item = &'static Resource> {
     BY_NAME.get(name).into_iter().flatten().copied()
 }

@@ -1,10 +1,10 @@
-//! Lines of text.
+//! Lines of source text. Offsets and ranges are in bytes.
 
 use ruff_python_codegen::Stylist;
 use ruff_source_file::LineRanges;
 use ruff_text_size::{TextLen, TextRange, TextSize};
 
-/// A piece of code as it stands in a message: its first line.
+/// The first line of a piece of code, for a message; with `…` where more lines follow.
 pub fn one_line(text: &str) -> String {
     match text.split_once(['\n', '\r']) {
         Some((first, _)) => format!("{}…", first.trim_end()),
@@ -12,8 +12,8 @@ pub fn one_line(text: &str) -> String {
     }
 }
 
-/// The line before the one that begins at `start`, with its line ending. `None` where there is none, or where no
-/// line begins there.
+/// The range of the line before the one that begins at the byte offset `start`, with its line ending. `None` for the
+/// first line of `source`, or where no line begins at `start`.
 pub fn line_before(source: &str, start: TextSize) -> Option<TextRange> {
     let before = &source[..start.to_usize()];
     let before = before
@@ -22,15 +22,16 @@ pub fn line_before(source: &str, start: TextSize) -> Option<TextRange> {
     Some(TextRange::new(source.line_start(before.text_len()), start))
 }
 
-/// Whether there is nothing on a line. A form feed is something: it parts the pages of a file.
+/// Whether a line holds only spaces, tabs and line endings. A form feed counts as content, because it separates the
+/// pages of a file and must be kept.
 pub fn is_blank(line: &str) -> bool {
     line.bytes()
         .all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
-/// One step of a file's indentation.
+/// The text by which a file indents one level deeper, such as four spaces or a tab.
 pub fn indent_unit<'s>(stylist: &'s Stylist<'_>) -> &'s str {
     let unit: &str = stylist.indentation();
-    // The style is that of the first indented line, and that may begin with a form feed.
+    // The stylist takes the indentation of the first indented line, which may begin with a form feed.
     unit.rsplit('\x0c').next().unwrap_or(unit)
 }

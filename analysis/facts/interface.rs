@@ -1,5 +1,6 @@
-//! What the files that import a module can see of it: whatever stands outside of the bodies of its functions, and the
-//! bodies that say something about what is outside of them.
+//! A module's interface: what its importers can depend on. It is all of the code except the bodies of ordinary
+//! functions; a body counts as well where it has an effect outside (see `shows_itself`). The cache compares interfaces,
+//! so that a change inside of a function does not invalidate what is known of other files.
 
 use std::hash::{Hash, Hasher};
 use std::path::Path;
@@ -17,24 +18,26 @@ use crate::facts::key::{Key, name_key};
 use crate::facts::name::Name;
 use crate::facts::value_flow::Place;
 
-/// What stands between the components of an imported module's name.
+/// What stands between the components of a module's name here, in the place of a dot.
 const SEPARATOR: &str = "/";
 
-/// What a file imports, and what it shows to those that import it.
+/// What a file imports, and hashes of what its importers can depend on.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// A number for what it shows. Two files with the same number show the same.
+    /// A hash of the whole interface: the tokens that are outside of hidden bodies, without comments and white space.
     pub digest: u64,
-    /// The modules that it may import, each once: the components of their names with `/` between them, as
-    /// [`module_path`] has them at the end. Those of relative imports start with the folders.
+    /// The modules that it may import, sorted, each once, with `/` between the components: a suffix of [`module_path()`]
+    /// of the imported file. `from a import b` counts as `a/b`, because `b` may be a module. Relative imports are
+    /// resolved, and so start with the folders of the file's path.
     pub imports: Vec<Name>,
-    /// The names that it binds, each with a number for the statements that do so, sorted.
+    /// The names that its top-level statements bind, each with a hash of these statements, sorted.
     pub names: Vec<(Key, u32)>,
-    /// A number for the statements that may change something else: calls, star imports, attributes that are set.
+    /// A hash of the statements that may change the meaning of any name: calls, star imports, attributes that are set.
     pub rest: u32,
 }
 
-/// The [`Key`]s of the words of a text, as often as they stand there.
+/// The identifiers, keywords and numbers of a text as [`Key`]s (hashes), in order and with repetitions, also those in
+/// strings and comments.
 pub fn words(text: &str) -> impl Iterator<Item = Key> {
     let is_part = |c: char| c == '_' || c.is_alphanumeric();
     text.split(move |c: char| !is_part(c))
@@ -59,11 +62,11 @@ impl Interface {
                 };
                 let below = statement.module.as_deref().unwrap_or_default();
                 let below = below.split('.').filter(|part| !part.is_empty());
-                // Without the root of all paths.
+                // The first component is the root of the file system (`/`).
                 let base = base.iter().skip(1).map(String::as_str);
                 let from: Vec<&str> = base.chain(below).collect();
                 let from = from.join(SEPARATOR);
-                // What is imported may be a module.
+                // Each imported name may be a module.
                 for alias in &statement.names {
                     imports.push(Name::concat(&[&from, SEPARATOR, &alias.name]));
                 }
@@ -101,7 +104,8 @@ impl Interface {
         }
     }
 
-    /// The names of which something else is said than before. `None` where anything may mean something else.
+    /// The names that are bound by other statements than in the interface `before`, were added or are gone. `None`
+    /// where any name may mean something else, because `rest` differs.
     pub fn changed_since(&self, before: &Self) -> Option<FxHashSet<Key>> {
         let [own, others]: [FxHashSet<_>; 2] =
             [self, before].map(|one| one.names.iter().copied().collect());
@@ -113,17 +117,17 @@ impl Interface {
     }
 }
 
-/// The names that a statement of a module binds, and the words that stand in what it shows of itself: what these mean,
-/// those may depend on.
+/// One top-level statement, as a dependency between names: the names that it binds may change their meaning when one of
+/// the words in its visible code does. In `from base import load as fetch`, `fetch` depends on `load`.
 pub struct Link {
-    /// The names.
+    /// The names that the statement binds.
     pub names: Vec<Key>,
-    /// The words, sorted, each once.
+    /// The words in its visible code, sorted, each once.
     pub words: Vec<Key>,
 }
 
 impl Link {
-    /// What the names of a module may depend on.
+    /// One link for each top-level statement of a module.
     pub fn all_of(parsed: &Parsed<ast::ModModule>, source: &str) -> Vec<Self> {
         let mut all = Vec::new();
         for_each_statement(parsed, |statement, tokens| {
@@ -138,13 +142,15 @@ impl Link {
     }
 }
 
+/// The lower 32 bits of a hash.
 fn short(hasher: &FxHasher) -> u32 {
     #[expect(clippy::cast_possible_truncation)]
     let number = hasher.finish() as u32;
     number
 }
 
-/// Calls `each` with the statements of a module, and with the tokens of each that can be seen from outside.
+/// Calls `each` with every top-level statement of a module, and with those of its tokens that are part of the
+/// interface.
 fn for_each_statement<'p>(
     parsed: &'p Parsed<ast::ModModule>,
     mut each: impl FnMut(&'p ast::Stmt, &mut dyn Iterator<Item = &'p Token>),
@@ -180,7 +186,7 @@ fn for_each_statement<'p>(
 #[derive(Default)]
 struct Bound {
     names: Vec<Key>,
-    /// Whether it may change what other names mean.
+    /// Whether it may change the meaning of names that it does not bind.
     may_do_more: bool,
 }
 
@@ -194,12 +200,12 @@ impl Bound {
     }
 
     fn bind(&mut self, name: &str) {
-        // These say how the module itself is looked at.
+        // `__all__`, `__getattr__` and the like decide what the other names of the module are.
         self.may_do_more |= name.starts_with("__");
         self.names.push(name_key(name));
     }
 
-    /// Binds the names of the module that the functions in a body bind.
+    /// Adds the names that functions in a body declare `global`: these bind names of the module.
     fn globals(&mut self, body: &[ast::Stmt]) {
         struct Globals<'b>(&'b mut Bound);
         impl<'a> SourceOrderVisitor<'a> for Globals<'_> {
@@ -265,8 +271,9 @@ impl<'a> SourceOrderVisitor<'a> for Bound {
     }
 }
 
-/// The components of the path that a module is imported by, at its longest, with `/` between them: without the ending,
-/// and of a package that of its folder.
+/// A file's path as a module name with `/` between the components, from the root of the file system: `/p/app/base.py`
+/// is `p/app/base`, and `/p/app/__init__.py` is `p/app`. The name in an import is a suffix of it, because nothing is
+/// known here of where imports start.
 pub fn module_path(path: &Path) -> String {
     let place = Place::of(path);
     let components: Vec<&str> = place
@@ -278,11 +285,11 @@ pub fn module_path(path: &Path) -> String {
     components.join(SEPARATOR)
 }
 
-/// The bodies that nobody sees from outside: those of functions which keep nothing in an object, bind no name of the module
-/// and make no generator of the function. The type engine goes by what a function says that it returns.
+/// Collects the bodies that are not part of the interface: those of functions for which [`shows_itself`] is false. That
+/// is right because the type engine judges a call by what the function says that it returns, not by its body.
 #[derive(Default)]
 struct Bodies {
-    /// In their order.
+    /// In source order.
     hidden: Vec<TextRange>,
 }
 
@@ -304,7 +311,8 @@ impl<'a> SourceOrderVisitor<'a> for Bodies {
     }
 }
 
-/// Whether a body says something about what is outside of it.
+/// Whether the body of a function matters outside of it: it binds outer names (`global`, `nonlocal`), sets attributes,
+/// or makes the function a generator (`yield`).
 fn shows_itself(body: &[ast::Stmt]) -> bool {
     struct Search(bool);
     impl<'a> SourceOrderVisitor<'a> for Search {
@@ -315,7 +323,7 @@ fn shows_itself(body: &[ast::Stmt]) -> bool {
                 | AnyNodeRef::ExprYield(_)
                 | AnyNodeRef::ExprYieldFrom(_) => true,
                 AnyNodeRef::ExprAttribute(attribute) => attribute.ctx != ExprContext::Load,
-                // An object is changed by its name as well.
+                // `setattr` sets an attribute as well.
                 AnyNodeRef::ExprCall(call) => {
                     matches!(&*call.func, Expr::Name(name) if name.id == "setattr")
                 }

@@ -1,5 +1,9 @@
-//! Follows the traces of a project from an expression, until something is reached that would make
-//! the answer interesting, or nothing is left.
+//! Searches the traces of a project ([`crate::facts::value_flow`]): may the value of an expression be, or lead to, a
+//! coroutine function, an async iterator, a function that blocks …? It decides cheaply, without types, where the type
+//! engine need not be asked.
+//!
+//! The search may say yes without need, but never no where the type engine would find something: what it cannot follow
+//! counts as found, unless the type engine cannot follow it either.
 
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, LazyLock};
@@ -13,32 +17,30 @@ use crate::facts::key::{Key, as_property, context_key, iteration_key, module_key
 use crate::facts::value_flow::{Function, ImportPath, Member, Node, Origin, Step, Traces};
 use crate::limits::{ATTRIBUTES, CALLED, Limit, SEARCH};
 
-/// What is looked for.
+/// What a search looks for. Names are given as [`Key`]s, hashes of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Sought {
-    /// That the expression itself stands for a coroutine function, whatever its name.
+    /// The expression itself is a coroutine function, whatever its name.
     Called,
-    /// That it does, or that what is reached has a coroutine function with the name of this key as a
-    /// method.
+    /// The same, or something that is reached has a method of this name that is a coroutine function.
     Coroutine(Key),
-    /// A function of the project that blocks with the name of this key, or a class that has it as a
-    /// method.
+    /// A function of this name in the project that blocks, or a class with such a method.
     Blocking(Key),
-    /// A function that blocks and that many call, told from its name alone.
+    /// A function that blocks and has many callers (AF206). Decided by its name alone; no search is made.
     Helper,
-    /// An object of a library that has a method with this key which blocks, opens
-    /// something or runs a coroutine.
+    /// An object of a library that has a method of this key which the tables know: it blocks, opens a resource or runs
+    /// a coroutine.
     Receiver(Key),
-    /// A property with the name of this key that gives something awaitable.
+    /// A property of this name whose value can be awaited.
     Property(Key),
-    /// Something that can be iterated asynchronously.
+    /// An async iterable (`__aiter__`).
     Iterable,
-    /// Something that can be entered asynchronously.
+    /// An async context manager (`__aenter__`).
     Manager,
 }
 
 impl Sought {
-    /// That a call gives a coroutine.
+    /// What to look for from the callee of `call`, to know whether the call may return a coroutine.
     pub fn of_call(call: &ast::ExprCall) -> Self {
         match &*call.func {
             Expr::Attribute(method) => Self::Coroutine(name_key(&method.attr)),
@@ -51,39 +53,37 @@ impl Sought {
 #[derive(Debug, Default)]
 pub struct Linked {
     pub(super) files: Vec<Arc<Traces>>,
-    /// By the last components of their names.
+    /// The files of a module, by the last one or two components of its name.
     modules: FxHashMap<Key, Vec<u32>>,
-    /// The functions that block, methods behind the names of their classes.
+    /// The functions of the project that block: the name of the class for methods, and the name.
     blocking: FxHashSet<(Option<Key>, Key)>,
-    /// The packages with classes that have a method which blocks, opens something or runs a coroutine, by
-    /// the keys of the methods.
+    /// For [`Sought::Receiver`]: by the key of a method, the packages that have a class with it.
     receivers: FxHashMap<Key, FxHashSet<Key>>,
-    /// Packages whose files are those of the project.
+    /// The project's own top-level packages.
     own: FxHashSet<Key>,
-    /// Installed packages, which nothing is written down of but the names of their asynchronous
-    /// functions.
+    /// Installed packages. They have no traces, only the names in `installed_names`.
     installed: FxHashSet<Key>,
+    /// The names that installed packages define as something asynchronous.
     installed_names: FxHashSet<Key>,
-    /// By the names that something has in a file, whether all of that are coroutine functions.
+    /// By name, whether all that has the name in some file is a coroutine function.
     named: FxHashMap<Key, bool>,
     /// The classes of all files.
     pub(super) classes: Classes,
 }
 
-/// What has one name, in all files: functions, members of classes, and what stands at the top level of
-/// modules.
+/// What the project's functions, class members and top-level names of one name have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Namesakes {
     /// Coroutine functions without decorators, and nothing else.
     CoroutineFunctions,
     /// Other things, or these as well.
     Others,
-    /// Nothing, and nothing is installed.
+    /// Nothing in the project has the name, and no package is installed that might.
     None,
 }
 
 impl Linked {
-    /// Adds the traces of a file, and gives its number.
+    /// Adds the traces of a file, and returns its number.
     pub fn add(&mut self, traces: Arc<Traces>) -> usize {
         let file = self.files.len();
         let number = u32::try_from(file).unwrap_or(u32::MAX);
@@ -94,12 +94,12 @@ impl Linked {
         file
     }
 
-    /// Takes note of a package whose files are those of the project.
+    /// Adds a top-level package of the project itself.
     pub fn add_own(&mut self, package: &str) {
         self.own.insert(name_key(package));
     }
 
-    /// Takes note of an installed package.
+    /// Adds an installed package.
     pub fn add_installed(&mut self, package: &str) {
         self.installed.insert(name_key(package));
     }
@@ -109,13 +109,13 @@ impl Linked {
         self.installed.contains(&name_key(package))
     }
 
-    /// Takes note of what installed packages define asynchronously.
+    /// Adds names of what installed packages define as coroutine functions, async iterators and the like.
     pub(crate) fn add_installed_names(&mut self, names: &[Key]) {
         self.installed_names.extend(names);
     }
 
-    /// Whether what is sought can be reached from `node` of the file with this number. `own` are
-    /// the file's traces as they are now, where they are not those that were added.
+    /// Whether what is sought may be reached from `node` of the file with this number. `own` are the file's traces
+    /// where its text has changed since [`Self::add`]; `node` is a node of these then.
     pub(crate) fn may_reach(
         &self,
         file: usize,
@@ -129,7 +129,7 @@ impl Linked {
         search.run()
     }
 
-    /// What has this name.
+    /// What all things of this name in the project are.
     pub fn namesakes(&self, name: Key) -> Namesakes {
         match self.named.get(&name) {
             Some(true) => Namesakes::CoroutineFunctions,
@@ -138,7 +138,7 @@ impl Linked {
         }
     }
 
-    /// Takes note of what has which name, once all files are there.
+    /// Indexes names and classes. To be called once, when all files are added.
     pub fn settle(&mut self) {
         let mut named: FxHashMap<Key, bool> = FxHashMap::default();
         let mut note = |name: Key, is_coroutine_function: bool| {
@@ -171,18 +171,18 @@ impl Linked {
         self.classes = Classes::of(&self.files);
     }
 
-    /// Whether the files of this top-level package are those of the project.
+    /// Whether this top-level package belongs to the project.
     pub fn owns(&self, package: &str) -> bool {
         self.own.contains(&name_key(package))
     }
 
-    /// Takes note of the functions that block, methods with the names of their classes.
+    /// Sets the functions that block, each as class name (for methods) and name.
     pub(crate) fn set_blocking(&mut self, functions: FxHashSet<(Option<Key>, Key)>) {
         self.blocking = functions;
     }
 
-    /// Takes note of the top-level packages with classes that have a method which blocks, opens
-    /// something or runs a coroutine, each with the key of the method.
+    /// Adds what [`Sought::Receiver`] is answered from: top-level packages, each with the key of a method that blocks,
+    /// opens a resource or runs a coroutine.
     pub(crate) fn add_receivers<'p>(&mut self, methods: impl Iterator<Item = (&'p str, Key)>) {
         for (package, method) in methods {
             let packages = self.receivers.entry(method).or_default();
@@ -190,14 +190,14 @@ impl Linked {
         }
     }
 
-    /// Whether a package has a class with a method of this key.
+    /// Whether a package is known to have a class with such a method.
     fn receives(&self, package: Key, method: Key) -> bool {
         self.receivers
             .get(&method)
             .is_some_and(|packages| packages.contains(&package))
     }
 
-    /// Whether an import is found, among the files or among what is installed.
+    /// Whether an import can be resolved: it is relative, of the standard library, of the project, or installed.
     fn finds(&self, path: &ImportPath) -> bool {
         path.origin != Origin::Other
             || path.components.first().is_none_or(|root| {
@@ -207,33 +207,34 @@ impl Linked {
             })
     }
 
-    /// Whether something awaitable may be among what a node of the file with this number is made of.
+    /// Whether the value of a node may be awaitable, or a function that returns an awaitable.
     pub(super) fn gives(&self, number: u32, node: Node) -> bool {
         Search::new(self, None, Sought::Called, CALLED).gives(number, node)
     }
 
-    /// The files that a module's name may mean.
+    /// The files that a dotted module name may mean.
     pub(super) fn modules_of(&self, module: &[Key]) -> &[u32] {
-        // The folder that imports start from may be any.
+        // Compared from the end (two components, if there are as many), because the folder that imports start from is
+        // not known.
         let key = module_keys(module.iter().copied()).last();
         let files = key.and_then(|key| self.modules.get(&key));
         files.map_or(&[], Vec::as_slice)
     }
 }
 
-/// What the standard library's objects can be asked for.
+/// The asynchronous part of the standard library, from `knowledge::stdlib`, as keys.
 struct Stdlib {
-    /// By package and name.
+    /// The coroutine methods of an object, by its package and name.
     methods: FxHashMap<(Key, Key), Vec<Key>>,
     packages: FxHashSet<Key>,
-    /// The modules of the packages.
+    /// The submodules of the packages.
     modules: FxHashSet<(Key, Key)>,
     asyncio: Key,
-    /// Coroutine functions, and what annotations call a coroutine.
+    /// Names of coroutine functions and coroutine methods, and of classes such as `Awaitable` in annotations.
     coroutines: FxHashSet<Key>,
     iterables: FxHashSet<Key>,
     managers: FxHashSet<Key>,
-    /// Modules that hand out nothing but their own objects, and what they are given.
+    /// Modules whose functions return objects of their own classes only, or their arguments.
     closed: FxHashSet<Key>,
     open: Key,
 }
@@ -282,7 +283,8 @@ pub(crate) fn stdlib_names() -> FxHashSet<Key> {
     coroutines.chain(iterables).chain(managers).collect()
 }
 
-/// Methods that are called by syntax, and so whatever attributes an expression names.
+/// Methods that syntax calls without naming them (`with`, `for`, operators). They are always followed, whichever
+/// attributes an expression names.
 static IMPLICIT: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     [
         "__enter__",
@@ -314,23 +316,24 @@ static IMPLICIT: LazyLock<FxHashSet<Key>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The methods of asynchronous generators that give a coroutine.
+/// The methods of async generators that return an awaitable (PEP 525).
 const GENERATOR_METHODS: [&str; 4] = ["aclose", "asend", "athrow", "__anext__"];
 
 static GENERATOR: LazyLock<[Key; 4]> = LazyLock::new(|| GENERATOR_METHODS.map(name_key));
 
-/// A node that is to be followed, with the attributes of it that are asked for.
+/// A node to be followed: its file, the node, the attributes that are taken from it in turn, and `is_direct` of
+/// [`Search::follow`].
 type Followed = (u32, Node, Vec<Key>, bool);
 
-/// What a search has come by.
+/// What a search has met so far, so that it follows nothing twice.
 #[derive(Default)]
 struct Seen {
-    /// The attributes that are asked for, and whether they are what is called.
+    /// The attributes that are taken from anything, and whether their value itself is what is called.
     attributes: FxHashMap<Key, bool>,
     classes: Vec<(u32, u32)>,
     known_classes: FxHashSet<(u32, u32, bool)>,
     nodes: FxHashSet<Followed>,
-    /// Names that were looked for behind star imports, which may lead in circles.
+    /// Names that were looked up through star imports, which may be circular.
     names: FxHashSet<(u32, Key, bool)>,
     pending: Vec<Followed>,
 }
@@ -341,9 +344,11 @@ struct Search<'p> {
     own: Option<(u32, &'p Traces)>,
     sought: Sought,
     depth: Limit,
-    /// Whether what is called has no name of its own, so that all it is made of counts.
+    /// Whether everything that is reached counts as direct ([`Self::follow`]): a value is examined, and no call of a
+    /// name.
     is_value: bool,
     seen: Seen,
+    /// How many steps are left; beyond, the answer is yes.
     left: Limit,
     is_found: bool,
 }
@@ -374,8 +379,8 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// Follows a node. `is_direct` is whether what it stands for is what is called, and not
-    /// something on the way to it.
+    /// Puts a node on the list of those to be followed. `is_direct` is whether its value itself is what is called (or
+    /// iterated, or entered), and not an object on the way, such as `session` in `session.get()`.
     fn follow(&mut self, file: u32, node: Node, chain: &[Key], is_direct: bool) {
         let followed = (file, node, chain.to_vec(), is_direct || self.is_value);
         if self.seen.nodes.insert(followed.clone()) {
@@ -383,6 +388,7 @@ impl<'p> Search<'p> {
         }
     }
 
+    /// Follows all nodes. True as soon as what is sought is found, or when the steps are used up.
     fn run(mut self) -> bool {
         while let Some((file, node, chain, is_direct)) = self.seen.pending.pop() {
             let Some(traces) = self.file(file) else {
@@ -469,7 +475,7 @@ impl<'p> Search<'p> {
         };
     }
 
-    /// Follows what an import names, and attributes of it.
+    /// Follows what an import names, and the attributes in `chain` that are taken from it.
     fn import(&mut self, path: &ImportPath, chain: &[Key], is_direct: bool) {
         let names: Vec<Key> = path.components.iter().chain(chain).copied().collect();
         if path.origin == Origin::Stdlib {
@@ -485,7 +491,7 @@ impl<'p> Search<'p> {
             return;
         }
         let mut is_seen = false;
-        // All but the last of what an import names are modules.
+        // In `a.b.c`, all but the last are modules for sure; the last may be a module or a name in one.
         let first = path.components.len().saturating_sub(1).max(1);
         for split in first..=names.len() {
             let (module, rest) = names.split_at(split);
@@ -507,7 +513,8 @@ impl<'p> Search<'p> {
         }
         let is_own = path.origin == Origin::Own || self.linked.own.contains(&root);
         if is_own && !is_seen {
-            // A file that could not be looked at, or that is none of Python's.
+            // The project has it, but not as Python that could be read (broken, or an extension module): it may be
+            // anything.
             self.is_found = true;
         }
         if path.origin == Origin::Other && self.linked.installed.contains(&root) {
@@ -517,7 +524,7 @@ impl<'p> Search<'p> {
                 Sought::Coroutine(name) => names.contains(&name) || is_direct,
                 Sought::Property(name) => names.contains(&as_property(name)),
                 Sought::Iterable | Sought::Manager | Sought::Receiver(_) => true,
-                // What is installed is none of the project's.
+                // These look for functions of the project.
                 Sought::Blocking(_) | Sought::Helper => false,
             };
         }
@@ -529,7 +536,7 @@ impl<'p> Search<'p> {
             return;
         };
         if let Sought::Receiver(method) = self.sought {
-            // Some modules hand out objects of others: `tempfile` files, `urllib` connections.
+            // Some modules return objects of other modules: `tempfile` files, `urllib` connections.
             self.is_found |= self.linked.receives(*root, method) || !stdlib.closed.contains(root);
             return;
         }
@@ -542,7 +549,7 @@ impl<'p> Search<'p> {
         };
         let methods = stdlib.methods.get(&(*root, *object)).map(Vec::as_slice);
         let is_of_asyncio = *root == stdlib.asyncio;
-        // Some part of asyncio that is not known may give anything.
+        // An object of asyncio that the table does not have may return anything.
         let is_unknown = is_of_asyncio && methods.is_none();
         let is_coroutine_function = is_direct
             && names.len() == 1
@@ -604,7 +611,7 @@ impl<'p> Search<'p> {
         let Some(class) = traces.classes.get(id as usize) else {
             return;
         };
-        // A class may be a coroutine by its bases, and what is called may be an instance of it.
+        // A class may be awaitable through its bases, and what is called may be an instance of it (`__call__`).
         self.follow(file, class.bases, &[], is_direct);
         let is_awaitable = matches!(self.sought, Sought::Called | Sought::Coroutine(_))
             && class.members(name_key("__await__")).next().is_some();
@@ -654,7 +661,7 @@ impl<'p> Search<'p> {
             || class.makes_methods && matches!(self.sought, Sought::Coroutine(_))
     }
 
-    /// Whether a member under the name that is sought is, or may be, what is sought.
+    /// Whether a class member that has the sought name is, or may be, what is sought.
     fn is_sought(&self, file: u32, traces: &'p Traces, member: Member) -> bool {
         let function = match member {
             Member::Method(id) => traces.functions.get(id as usize),
@@ -679,12 +686,12 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// Whether something awaitable may be among what a node is made of.
+    /// Whether the value of a node may be awaitable, by a search of its own. True where searches are nested too deep.
     fn gives(&self, file: u32, node: Node) -> bool {
         let Some(depth) = self.depth.less() else {
             return true;
         };
-        // Only what is reached itself counts, whatever its name.
+        // Names of methods do not matter here: any awaitable that is reached counts.
         let mut search = Search::new(self.linked, self.own, Sought::Called, depth);
         search.is_value = true;
         search.left = self.left;
@@ -701,7 +708,7 @@ impl<'p> Search<'p> {
                     && (is_direct && !function.is_generator
                         || function.is_generator && GENERATOR.contains(&name))
             }
-            // What is called is a function of the module; methods are those of their classes.
+            // Only functions of a module here; `has_sought` looks at methods.
             Sought::Blocking(name) => {
                 is_direct && function.name == name && self.linked.blocking.contains(&(None, name))
             }
@@ -713,9 +720,10 @@ impl<'p> Search<'p> {
     }
 }
 
+/// Two chains of attributes, one behind the other, cut at [`ATTRIBUTES`].
 fn joined(first: &[Key], second: &[Key]) -> Vec<Key> {
     match first {
-        // Some attributes, of something that is no module.
+        // 0 stands for any attributes (`ANY_CHAIN` of the traces), so those behind add nothing.
         [0, ..] => vec![0],
         _ => first
             .iter()

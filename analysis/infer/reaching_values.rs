@@ -1,4 +1,5 @@
-//! What stands behind a name in a file: the values that it may have, and what is called in its place.
+//! The values that may reach an expression, within one file and without types: in `f = a if x else b; f()`, what is
+//! called is `a` or `b`.
 
 use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::Ranged;
@@ -10,16 +11,17 @@ use crate::limits::{Limit, REACHING, STEPS};
 use crate::resolve::semantics::Semantics;
 
 impl<'db> Semantics<'db> {
-    /// What may be called where `callee` is called, itself aside: the values that it may have, what a lambda or a
-    /// plain function without an annotation calls to give something, and what a partial function is made of. `None`
-    /// where these are too many.
+    /// The expressions that may be called in the end where `callee` is called, without `callee` itself: the values that
+    /// it may have, what a lambda or an unannotated sync function calls for its return value, and the function in a
+    /// `functools.partial`. `None` where there are too many ([`REACHING`]).
     pub(crate) fn called_behind<'e>(&'e self, callee: &'e Expr) -> Option<Vec<&'e Expr>> {
         let mut found = Vec::new();
         self.add_behind(callee, true, STEPS, &mut found);
         REACHING.has_room(found.len()).then_some(found)
     }
 
-    /// The expressions that the value of one may come from, itself aside.
+    /// The expressions that the value of `expr` may come from, without `expr` itself: at most [`REACHING`], and none
+    /// more than [`STEPS`] steps away.
     pub fn values_behind<'e>(&'e self, expr: &'e Expr) -> Vec<&'e Expr> {
         let mut found = Vec::new();
         self.add_behind(expr, false, STEPS, &mut found);
@@ -45,6 +47,8 @@ impl<'db> Semantics<'db> {
         }
     }
 
+    /// The expressions one step behind. `is_called` is whether the value is called, so that what a function returns
+    /// counts.
     fn next_behind<'e>(&'e self, expr: &'e Expr, is_called: bool) -> Vec<&'e Expr> {
         match expr {
             Expr::Name(name) => {
@@ -72,7 +76,7 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// What is called to give a value.
+    /// The callees of the calls that a value may come from.
     fn called_by<'e>(&'e self, value: &'e Expr) -> Vec<&'e Expr> {
         let values = std::iter::once(value).chain(self.values_behind(value));
         values
@@ -80,6 +84,7 @@ impl<'db> Semantics<'db> {
             .collect()
     }
 
+    /// The expressions whose value a definition may bind to `name`.
     fn given_by<'e>(
         &'e self,
         name: &'e ast::ExprName,
@@ -90,7 +95,8 @@ impl<'db> Semantics<'db> {
             DefinitionKind::Assignment(assignment) => {
                 let value = assignment.value(self.module());
                 match (assignment.unpack(), value) {
-                    // `handler: Callable[..., Coroutine]`: that holds for all of the collection that is given.
+                    // `handler: Callable[..., Coroutine]`, then `handler = table[key]`: the annotation holds for all
+                    // items of the table, so there is no need to look at them.
                     (None, Expr::Subscript(_)) if self.declared_before(definition).is_some() => {
                         Vec::new()
                     }
@@ -130,8 +136,8 @@ impl<'db> Semantics<'db> {
         }
     }
 
-    /// What a loop over a list or a tuple that is written out gives a name, one after the other: `None` for what is
-    /// not known.
+    /// The items that a loop over a literal list or tuple binds to `name`, in order; an item that is not known is a
+    /// `None` among them. `None` for the whole where the loop is over something else.
     fn taken_one_by_one<'e>(
         &'e self,
         name: &ast::ExprName,
@@ -157,7 +163,7 @@ impl<'db> Semantics<'db> {
         Some(given.collect())
     }
 
-    /// Whether a loop over what is written out there gives a name nothing but coroutine functions:
+    /// Whether a loop over a literal list or tuple binds nothing but coroutine functions to `name`:
     /// `for step in (first, second)`.
     pub(crate) fn takes_coroutine_functions(
         &self,
@@ -174,7 +180,7 @@ impl<'db> Semantics<'db> {
             })
     }
 
-    /// A collection that is written out, or that a name stands for.
+    /// The expression itself or, for a name, the value of its only binding.
     fn written_out<'e>(&'e self, expr: &'e Expr) -> Option<&'e Expr> {
         match expr {
             Expr::Name(name) => self.value_behind(name),

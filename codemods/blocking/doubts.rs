@@ -1,5 +1,7 @@
-//! Why the `await` that a blocking call gets may be unsafe: what others do while it waits, and what a cancellation leaves
-//! undone.
+//! Why it may be unsafe to turn a blocking call into an `await`: other tasks run while it waits, and the task may be
+//! cancelled there.
+//!
+//! Each method returns the reason that makes the fix unsafe, as it is shown to the user, or `None`.
 
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::last_name;
@@ -15,8 +17,9 @@ use crate::blocking::{checked, files, listings, lost};
 use crate::edit::{first_await, sections};
 
 impl Blocking<'_, '_, '_, '_> {
-    /// Why code that cleans up cannot count on an `await`: what anyio and trio cancel stays
-    /// cancelled, and every `await` in it raises again.
+    /// The call stands in clean-up code (`finally`, or a handler that a cancellation may reach) under anyio or trio.
+    /// Their cancellation is level-triggered: in a cancelled scope every `await` raises `Cancelled` again, so the call
+    /// would be skipped. asyncio raises `CancelledError` once for each `cancel()`.
     pub(super) fn cancelled_again(&self) -> Option<&'static str> {
         let cleans_up = self
             .site
@@ -36,7 +39,8 @@ impl Blocking<'_, '_, '_, '_> {
         )
     }
 
-    /// Why what is removed at the end may be left where it is.
+    /// The call removes something from disk in a `finally`, and a second cancellation at the new `await` would leave
+    /// the file behind.
     pub(super) fn cut_short(&self) -> Option<&'static str> {
         let row = self.row();
         let is_last = || {
@@ -49,14 +53,16 @@ impl Blocking<'_, '_, '_, '_> {
             .then_some("a second cancellation here would leave it undone")
     }
 
-    /// Why a file must not be taken out of a folder while others list it.
+    /// The call takes a file out of a folder that another function lists, and that function counts on the files being
+    /// there.
     pub(super) fn takes_from_listed(&self) -> Option<String> {
         let is_of_files = matches!(self.row().code.as_str(), "AF204" | PATH_CALL);
         is_of_files
             .then(|| listings::takes_from_listed(self.file, self.owner(), self.call.range()))?
     }
 
-    /// Why a loop around does not go well with an `await`.
+    /// A loop around the call iterates over a collection that other code may change while the loop waits. `Err` is
+    /// the reason why there is no fix, where the scope of the call is not known to the type engine.
     pub(super) fn opened_loop(&self) -> Result<Option<String>, String> {
         let is_in_loop = self.site.enclosing_in_function().any(|(node, _)| {
             matches!(
@@ -78,7 +84,8 @@ impl Blocking<'_, '_, '_, '_> {
         Ok(collections.of_loops_around(self.site))
     }
 
-    /// Why others must not run between what is before and behind the new `await`.
+    /// The new `await` comes between a check of something shared and the change that follows from the check. A call
+    /// that is awaited already opens no such gap.
     pub(super) fn opened_section(&self) -> Option<&'static str> {
         if is_awaited(self.site) {
             return None;
@@ -86,7 +93,8 @@ impl Blocking<'_, '_, '_, '_> {
         sections::opened_by_await(self.file, self.site, self.owner())
     }
 
-    /// Why others must not run while the function runs, which has not let them before.
+    /// The function has no `await` yet, and a caller in this module counts on that: it awaits the function between two
+    /// changes of one thing, and no other task could run in between.
     pub(super) fn opened_for_caller(&self) -> Option<String> {
         match self.owner() {
             Owner::Function(function) if !is_awaited(self.site) => {
@@ -96,7 +104,8 @@ impl Blocking<'_, '_, '_, '_> {
         }
     }
 
-    /// What other tasks would do in vain while this waits.
+    /// A lost update: what is read before the new `await` is written after it, and overwrites what other tasks changed
+    /// in between.
     pub(super) fn lost_update(&self) -> Option<String> {
         if is_awaited(self.site) {
             return None;
@@ -104,7 +113,8 @@ impl Blocking<'_, '_, '_, '_> {
         lost::update(self.file, self.site, self.owner(), self.call)
     }
 
-    /// Why others must not run behind a test that asks about a file.
+    /// The call stands in a condition and asks about a file, and the code behind changes that file or runs a command
+    /// with it: another task may get the same answer in between.
     pub(super) fn opened_check(&self) -> Option<&'static str> {
         let is_test = self.site.enclosing_in_function().any(|(node, child)| {
             let test = match node {
@@ -123,7 +133,8 @@ impl Blocking<'_, '_, '_, '_> {
     }
 }
 
-/// Whether what an `except` clause names may be what a cancellation raises. No error is.
+/// Whether the class that an `except` clause names may be that of a cancellation. Judged by its name: classes that end
+/// in `Error` or `Exception` are none, except `BaseException` and names with `Cancel`.
 fn may_be_cancellation(kind: &Expr) -> bool {
     match kind {
         Expr::Tuple(several) => several.elts.iter().any(may_be_cancellation),

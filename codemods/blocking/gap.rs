@@ -1,4 +1,5 @@
-//! A file that is used around a call: who waits at the call lets others use the file in between.
+//! Race conditions on files: a blocking call holds up the event loop, so that no other task can touch a file between,
+//! say, reading and writing it. An `await` in the place of the call opens that gap.
 
 use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_syntax::queries::own_code;
@@ -14,9 +15,12 @@ use crate::blocking::listings;
 use crate::blocking::paths::Agreement;
 use crate::file::File;
 
-/// Why an `await` at `range`, a part of the code of `owner`, would let other tasks come upon a file that the function is
-/// about to change: it is open for writing, or it was read before and is written afterwards, or a listing of its folder
-/// was.
+/// Why an `await` in the place of the call at `range`, in the code of `owner`, would let other tasks interfere with a
+/// file, as the reason of an unsafe fix. `None` where there is no such reason.
+///
+/// There are four: the file is open for writing there; it is read before and written afterwards; the call stands
+/// between a check for it and the change that follows from the check; or its folder is listed before and the listed
+/// files are used afterwards.
 pub(super) fn lets_others_in(
     file: &File<'_, '_>,
     owner: Owner<'_>,
@@ -49,7 +53,7 @@ pub(super) fn lets_others_in(
             });
             written.map(move |written| (read, written))
         });
-        // Where something is awaited in between already, others come in anyway.
+        // If the function awaits between the two already, the fix opens no new gap.
         let (read, _) = pairs.find(|(read, written)| {
             let between = TextRange::new(read.range.end(), written.range.start());
             !function.body.iter().any(|statement| {
@@ -75,7 +79,8 @@ pub(super) fn lets_others_in(
         .or_else(|| listings::opened(file, owner, range))
 }
 
-/// Whether code at `later` may run after code at `earlier` has: no branch with the one alone ends with a `return`.
+/// Whether code at `later` may run after code at `earlier` has. It may not where the two stand in different branches of
+/// one `if` or `match`, or where the suite around `earlier` never falls through, because it ends with a `return`, say.
 pub(super) fn reaches(
     file: &File<'_, '_>,
     body: &[Stmt],
@@ -112,7 +117,7 @@ pub(super) fn reaches(
     !is_beside && !leaves && reaches(file, suite, earlier, later)
 }
 
-/// Looks for code that lets other tasks run.
+/// Looks for an `await`, `async for` or `async with` that starts in a range: there, other tasks may run.
 struct Awaits {
     between: TextRange,
     found: bool,

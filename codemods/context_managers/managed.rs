@@ -1,4 +1,5 @@
-//! An object that a statement of a suite opens, and what all the ways of closing it ask about that.
+//! An object that a statement opens, such as `session = aiohttp.ClientSession()`, and what all fixes of AF601 ask about
+//! it. A *row* is an entry of `knowledge/data/resources.toml`: it says how such an object is opened and closed.
 
 use std::ops::RangeInclusive;
 
@@ -15,19 +16,22 @@ use super::uses::{UseKind, Used};
 use crate::file::File;
 use crate::finding::Rewrite;
 
+/// Why there is no fix where lines cannot be moved or removed whole.
 pub(super) const SHARED: &str = "there is another statement on the same line";
 
 /// A statement that may open something: `name = call(…)` or `one, other = call(…)`, awaited or not.
 #[derive(Clone, Copy)]
 pub(super) struct Opening<'a> {
     pub(super) targets: &'a [Expr],
-    /// Whether the call gives a tuple of these.
+    /// Whether the call returns a tuple, which is unpacked into the targets.
     pub(super) is_tuple: bool,
     pub(super) call: &'a ast::ExprCall,
     pub(super) awaited: bool,
 }
 
 impl<'a> Opening<'a> {
+    /// The opening that an assignment may be. `None` for chained assignments (`a = b = …`), and for targets and values
+    /// of another form.
     pub(super) fn of(node: AnyNodeRef<'a>) -> Option<Self> {
         let (target, value) = match node {
             AnyNodeRef::StmtAssign(statement) => match statement.targets.as_slice() {
@@ -60,14 +64,15 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// The name of the object that one of `rows` says is opened.
+    /// The target that gets the object, by what `rows` say of its place in a tuple. `None` where that is not a plain
+    /// name.
     pub(super) fn object(&self, rows: &[&Resource]) -> Option<&'a ast::ExprName> {
         let index = rows.first()?.place_in_tuple().unwrap_or(0);
         self.targets.get(index)?.as_name_expr()
     }
 }
 
-/// A message, and the rewrite or the reason why there is none.
+/// The message of a finding, with its fix or the reason why there is none. `None` where there is no finding.
 pub(super) type Answer = Option<(String, Result<Rewrite, String>)>;
 
 /// An object that is opened by one statement of a suite.
@@ -77,15 +82,18 @@ pub(super) struct Managed<'f, 'a, 'db> {
     pub(super) opening: Opening<'a>,
     /// The variable that the object is bound to.
     pub(super) object: &'a ast::ExprName,
+    /// Where the opening stands in its suite.
     pub(super) place: Place<'a>,
+    /// What is known of the object; one row for each way to close it.
     pub(super) rows: Vec<&'static Resource>,
-    /// Its uses, without those that only ask whether it is there.
+    /// Its uses in source order, without those that only test whether it is there (`if session:`).
     pub(super) uses: Vec<Used<'a>>,
 }
 
 impl Managed<'_, '_, '_> {
-    /// The index of the first statement behind the opening, and behind the statement that sets the
-    /// object up where entering the block does that.
+    /// The index in the suite of the first statement that belongs into the block: the one behind the opening or, where
+    /// `async with` awaits a set-up method by itself (`setup` of the row), behind the statement that calls that method.
+    /// `None` where that call does not follow the opening.
     pub(super) fn first_of_body(&self) -> Option<usize> {
         let next = self.place.index + 1;
         let Some(setup) = self.rows.first().and_then(|row| row.setup.as_deref()) else {
@@ -95,7 +103,8 @@ impl Managed<'_, '_, '_> {
         self.is_awaited_method(statement, setup).then_some(next + 1)
     }
 
-    /// What the object is open for, from the statement `first` of the suite on.
+    /// The range from the statement with index `first` to the end of the suite. `None` where there is no such
+    /// statement.
     pub(super) fn body(&self, first: usize) -> Option<TextRange> {
         let suite = self.place.suite;
         Some(TextRange::new(
@@ -104,8 +113,8 @@ impl Managed<'_, '_, '_> {
         ))
     }
 
-    /// The edits that remove what stands between the opening and the statement `first`: what entering the block does
-    /// by itself.
+    /// The edits that remove the statements between the opening and the one with index `first`: the set-up call, which
+    /// entering the block makes superfluous. `Err` with the reason where a line holds other code as well.
     pub(super) fn without_setup(&self, first: usize) -> Result<Vec<Edit>, String> {
         let lines = self.file.lines();
         let Place { suite, index, .. } = self.place;
@@ -117,7 +126,9 @@ impl Managed<'_, '_, '_> {
         Ok(removals)
     }
 
-    /// Why entering the block is not the same as making the object, which is opened later, or looked at before.
+    /// Why `async with` would connect too early: entering the block opens a connection, which this code opens only
+    /// later, by a method that `enters` of the row names. `opening` is the index of the opening statement. `None` where
+    /// such a method is the first use of the object, or where entering opens nothing.
     pub(super) fn opens_early(&self, opening: usize) -> Option<&'static str> {
         let entering = self.rows.first()?.enters.as_deref()?;
         let statement = self.place.suite.get(opening)?;
@@ -177,7 +188,8 @@ impl Managed<'_, '_, '_> {
         may_raise.then(|| note.unwrap_or("closing it raises if it was never opened"))
     }
 
-    /// The lines of a `finally` with the statements `closing` of a suite, and their comments.
+    /// The lines of a `finally` that holds the statements of `suite` with the indices `closing`, and their comments,
+    /// those on lines of their own above included. Indented by one step only: the caller indents the whole.
     pub(super) fn finally(&self, suite: &[Stmt], closing: RangeInclusive<usize>) -> Vec<String> {
         let unit = self.file.indent_unit();
         let lines = self.file.lines();
@@ -194,7 +206,7 @@ impl Managed<'_, '_, '_> {
         written
     }
 
-    /// The same removal, where a comment that stays goes into the block.
+    /// `removal`, changed so that a comment which stays behind it is indented like the block that it is now in.
     pub(super) fn indented(&self, removal: Edit) -> Edit {
         let keeps_comment = self.file.source[removal.end().to_usize()..].starts_with('#');
         if keeps_comment && removal.is_deletion() {
@@ -218,6 +230,7 @@ fn does_nothing(statement: &Stmt) -> bool {
     }
 }
 
+/// The title of the fix, in the imperative.
 pub(super) fn title(row: &Resource) -> &'static str {
     if row.form == Form::None {
         "Close it in `finally`"
@@ -226,13 +239,13 @@ pub(super) fn title(row: &Resource) -> &'static str {
     }
 }
 
-/// What may happen between an opening and the statement that closes it, where no `finally` holds that.
+/// The message for an object that `closing` closes outside of a `finally`.
 pub(super) fn stays_open(closing: &Stmt) -> String {
     let close = method_called(closing).unwrap_or("close");
     format!("stays open if an exception or cancellation happens before `{close}()`")
 }
 
-/// The method that a statement, or the one under its test, calls.
+/// The name of the method that a statement calls: `close` of `await x.close()`, also under `if x:`.
 fn method_called(statement: &Stmt) -> Option<&str> {
     let value = match statement {
         Stmt::If(guard) => return method_called(guard.body.first()?),

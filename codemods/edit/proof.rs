@@ -17,7 +17,8 @@ use crate::edit::compile_errors;
 use crate::edit::positions::Positions;
 use crate::suppression::{WORDS, is_code, is_for_programs};
 
-/// Why a rewritten file is not written.
+/// What is wrong with a rewritten text, so that it is not written. The text of each is for the message: what the parser
+/// or compiler says, or a piece of code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {
     /// The result does not parse; with the parser's message.
@@ -47,11 +48,16 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Proves that `new` is `old` with `edits` made, and differs in meaning only where they are.
+/// Proves that `new`, which is `old` with `edits` applied, differs in meaning only where the edits are. `Err` is the
+/// first flaw that is found.
+///
+/// `edits` are in source order and do not overlap; their ranges, and those of `removed`, are byte offsets in `old`.
+/// `removed` are the statements that were removed on purpose. What is proved:
 ///
 /// * `new` parses, and compiles as far as `old` did;
 /// * every comment of `old` is in `new` with the same bytes and in the same order, and every string with the same
-///   bytes, apart from what stands in `removed`, and from what a comment says to programs of a line that is gone;
+///   bytes, apart from those in `removed`, and from suppression comments (`# noqa`, `# type: ignore`) that an edit
+///   removes or reduces to some of their codes;
 /// * every statement of `old` that no edit touches is in `new`, equal, in the same clause of the
 ///   same statement (new statements may stand around it), and
 /// * every other statement of `new` stands in text that an edit wrote or touched.
@@ -76,12 +82,13 @@ pub fn prove(
         }
     }
     let gone = |range: TextRange| removed.iter().any(|removed| removed.contains_range(range));
-    // What a comment says of a line to a program goes with the line, or with what it speaks of.
+    // A comment that is only for programs (`# noqa: F401`) may be removed, or be reduced to some of its codes, by an
+    // edit.
     let went_with_its_code = |range: TextRange| {
         is_for_programs(&old[range])
             && edits.iter().any(|edit| {
                 let meets = edit.range().intersect(range);
-                // Some of its own words, or a code.
+                // The edit may write nothing but words of the comment, codes, and the words of our own comments.
                 let is_list = |text: &str| {
                     let mut words = text.split(", ");
                     words.all(|word| {
@@ -117,6 +124,7 @@ fn is_string(kind: TokenKind) -> bool {
     )
 }
 
+/// The texts of the tokens of some kind, in source order, without those in ranges that are gone.
 fn tokens_of<'s>(
     source: &'s str,
     module: &Parsed<ModModule>,
@@ -131,7 +139,7 @@ fn tokens_of<'s>(
         .collect()
 }
 
-/// `Err` with the first of `old` that is not in `new` in this order.
+/// Whether `old` is a subsequence of `new`. `Err` with the first text of `old` that breaks the order or is missing.
 fn kept_in_order(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
     let mut new = new.into_iter();
     for text in old {
@@ -142,8 +150,9 @@ fn kept_in_order(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
     Ok(())
 }
 
-/// `Err` with the first of `old` that is not in `new` as often. An edited statement may hold two of them the other way
-/// round: in `pages["x"] = gather(get("GET"))` the call comes to stand before the assignment.
+/// Whether `new` has each text of `old` at least as often. `Err` with the first that it has not. The order does not
+/// count, because an edited statement may be turned round: in `pages["x"] = gather(get("GET"))` the call comes to stand
+/// before the assignment.
 fn kept(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
     let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
     for text in new {
@@ -158,13 +167,15 @@ fn kept(old: Vec<&str>, new: Vec<&str>) -> Result<(), String> {
     Ok(())
 }
 
-/// A statement in the flattened tree: where it starts, and where it hangs.
+/// A statement of the flattened tree, with what it stands in.
 struct Flat<'a> {
     statement: &'a Stmt,
-    /// The index of the compound statement it stands in, and the clause.
+    /// The index, in the flattened tree, of the compound statement around it, and the clause there. `None` at the top
+    /// level.
     parent: Option<(usize, Clause)>,
 }
 
+/// All statements of a module in source order, each before those in its suites.
 fn flatten(body: &[Stmt]) -> Vec<Flat<'_>> {
     fn walk<'a>(suite: &'a [Stmt], parent: Option<(usize, Clause)>, flat: &mut Vec<Flat<'a>>) {
         for statement in suite {
@@ -180,10 +191,10 @@ fn flatten(body: &[Stmt]) -> Vec<Flat<'_>> {
     flat
 }
 
-/// A suite of a compound statement.
+/// Which suite of a compound statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clause {
-    /// The one with this number.
+    /// The suite with this number among all of the statement: of an `if`, 0 is its body, 1 the first `elif` or `else`.
     Number(usize),
     /// The body of the `except` that starts here.
     Handler(TextSize),
@@ -272,7 +283,7 @@ fn compare_statements(
             _ => return Err(Flaw::Statement(first_line(&old[flat.statement.range()]))),
         }
     }
-    // Each kept statement hangs in the twin of what it hung in, new statements in between aside.
+    // Each kept statement stands in the twin of the statement that it stood in; new statements may be in between.
     for (index, flat) in old_flat.iter().enumerate() {
         let Some(twin) = twin_of_old.get(index).copied().flatten() else {
             continue;
@@ -281,7 +292,7 @@ fn compare_statements(
         while let Some((parent, _)) = expected
             && twin_of_old.get(parent).copied().flatten().is_none()
         {
-            // The statement around it was edited away; what it hung in counts.
+            // The statement around it was edited away, so the next one further out counts.
             expected = old_flat.get(parent).and_then(|parent| parent.parent);
         }
         let mut actual = new_flat.get(twin).and_then(|flat| flat.parent);
@@ -319,7 +330,7 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// The part of a statement that is its own: up to its first suite, or all of it.
+/// The range of a statement up to its first suite; all of it where it has none.
 fn header_range(statement: &Stmt) -> TextRange {
     let first = clauses(statement)
         .into_iter()
@@ -330,8 +341,8 @@ fn header_range(statement: &Stmt) -> TextRange {
     }
 }
 
-/// Whether each handler is there, catching the same unless an edit touches what it catches, and
-/// every other one was written.
+/// Whether each handler of `old` is still in `new`, in order and with the same `except` line unless an edit touches it,
+/// and each other handler of `new` was written by an edit.
 fn same_handlers(old: &StmtTry, new: &StmtTry, positions: &Positions<'_>) -> bool {
     let mut before = old.handlers.iter().peekable();
     for handler in &new.handlers {

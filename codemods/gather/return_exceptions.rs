@@ -1,5 +1,5 @@
-//! AF701 gather-without-return-exceptions: the first error of a `gather` leaves its siblings
-//! running with nobody to look at them.
+//! AF701 gather-without-return-exceptions. By the documentation of `asyncio.gather`, the first exception is raised at
+//! once to whoever awaits it, and the other awaitables are not cancelled: they go on, and nobody sees how they end.
 
 use std::cell::OnceCell;
 
@@ -54,7 +54,7 @@ impl Codemod for GatherWithoutReturnExceptions {
 
     fn candidate(&self, hints: &Hints<'_>, site: &Site<'_, '_>) -> Candidate {
         let spellings = hints.spellings;
-        // An awaited call; a gather kept as a future is looked at where it is awaited, by people.
+        // Only `await gather(…)`. A gather that is kept in a variable and awaited elsewhere is left alone.
         let AnyNodeRef::ExprAwait(awaited) = site.node else {
             return Candidate::No;
         };
@@ -85,7 +85,7 @@ impl Codemod for GatherWithoutReturnExceptions {
             return None;
         }
         let gather = Gather::new(file, *site, awaited, call)?;
-        // A test fails with the first error, and with it ends what is still running.
+        // In a test the first exception fails the test, and the end of its event loop ends what is still running.
         if !gather.are_cancelled() && (file.is_test_code(gather.owner) || gather.is_meant()) {
             return None;
         }
@@ -96,7 +96,8 @@ impl Codemod for GatherWithoutReturnExceptions {
                 let ended = (is_safe && !gather.are_cancelled()).then(ended).flatten();
                 let mut rewrite = rewrite.unsafe_if(ended);
                 if gather.is_typed() {
-                    // A name that means two types in one function is an error to type checkers.
+                    // Two fixes in one function would use one name (`result`) for two types, which type checkers
+                    // reject. So they go in different rounds, and the second one picks another name.
                     let start = gather.body.first().map(Ranged::start);
                     rewrite.alone_in = start.or(Some(TextSize::default()));
                 }
@@ -116,7 +117,7 @@ impl Codemod for GatherWithoutReturnExceptions {
     }
 }
 
-/// One awaited `gather` and its surroundings.
+/// One awaited `gather` and the code around it.
 pub(crate) struct Gather<'f, 's, 'a, 'db> {
     pub(crate) file: &'f File<'a, 'db>,
     pub(crate) site: Site<'s, 'a>,
@@ -125,18 +126,19 @@ pub(crate) struct Gather<'f, 's, 'a, 'db> {
     /// The statements of the function, or of the module.
     pub(crate) body: &'a [Stmt],
     pub(crate) owner: Owner<'a>,
+    /// The awaitables that it is given.
     pub(crate) members: Vec<Member<'a>>,
     pub(crate) place: Place<'a>,
     seen: OnceCell<Vec<Seen>>,
 }
 
-/// Where the value of the awaited call goes.
+/// What becomes of the list of results.
 pub(crate) enum Use<'a> {
-    /// Nowhere: the statement is the await.
+    /// Nothing: the `await` is a statement of its own, or `_` is assigned to.
     Discarded,
-    /// To one name or attribute, which may have an annotation.
+    /// It is assigned to one name or attribute; the second expression is the annotation, if there is one.
     Bound(&'a Expr, Option<&'a Expr>),
-    /// To several names, to the caller, or into a larger expression.
+    /// It is unpacked, returned, or part of a larger expression.
     Consumed,
 }
 
@@ -166,7 +168,8 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         })
     }
 
-    /// What is seen of each member, none of which is only seen to be closed.
+    /// What is known of how each member ends, in the order of `members`. A member that only closes something, such as
+    /// `session.close()`, counts as one that ends.
     pub(super) fn seen(&self) -> &[Seen] {
         self.seen.get_or_init(|| {
             let semantics = &self.file.semantics;
@@ -188,8 +191,8 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         })
     }
 
-    /// Why a member may never end, so that the error of another one would not be raised: one that waits for
-    /// somebody else, or any that is not seen to end.
+    /// Why a member may never end, as the reason of an unsafe fix: with `return_exceptions=True`, `gather` waits for
+    /// all members before the exception of another one is raised. `is_grave` says which doubts about an end count.
     pub(crate) fn may_hang(&self, is_grave: fn(&Doubt) -> bool) -> Option<String> {
         let members = self.members.iter().zip(self.seen());
         let doubted: Vec<(&str, &Doubt)> = members
@@ -211,7 +214,8 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         ))
     }
 
-    /// Why another exception than before may reach a handler.
+    /// Why a handler around may get another exception than before, as the reason of an unsafe fix: it chooses by class,
+    /// and members may raise different ones.
     pub(crate) fn changes_order(&self) -> Option<&'static str> {
         (handlers::choose_by_class(self.file, &self.site)
             && members::may_raise_different_ones(&self.file.semantics, &self.members))
@@ -226,7 +230,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         annotations::is_typed(self.file.body())
     }
 
-    /// Whether all members have just been cancelled.
+    /// Whether statements before have cancelled all members, so that the `gather` only waits for their end.
     pub(crate) fn are_cancelled(&self) -> bool {
         meant::are_cancelled_before(self.file, &self.site, self.body, self.call)
     }
@@ -241,7 +245,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
             })
     }
 
-    /// Whether the handler around raises what it has caught after the call, whatever the members do.
+    /// Whether the call stands in an `except` clause that has a bare `raise` behind it, whatever the members do.
     pub(crate) fn is_raised_again(&self) -> bool {
         self.handler().is_some_and(|handler| {
             handler.body.iter().any(|statement| {
@@ -251,7 +255,8 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         })
     }
 
-    /// Whether the author wants the first exception at once, or does not want this one changed, or there is none.
+    /// Whether the call is right as it is: there is only one awaitable, the others are cancelled when one fails, a
+    /// timeout is around, the members are done or never raise, or one of them never ends.
     fn is_meant(&self) -> bool {
         // What the tree alone tells comes first: to follow the members may take many other files.
         let semantics = &self.file.semantics;
@@ -273,7 +278,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
                 .any(|seen| seen.ending() == Ending::Never)
     }
 
-    /// Whether a `try` around the call waits for the members' errors.
+    /// Whether a `try` with handlers stands around the call.
     pub(crate) fn errors_are_handled(&self) -> bool {
         self.site.enclosing_in_function().any(|(node, child)| {
             matches!(node, AnyNodeRef::StmtTry(statement)
@@ -282,6 +287,7 @@ impl<'f, 's, 'a, 'db> Gather<'f, 's, 'a, 'db> {
         })
     }
 
+    /// What becomes of the list of results.
     pub(crate) fn use_of_value(&self) -> Use<'a> {
         let is_value = |value: &Expr| value.range() == self.awaited.range();
         match self.place.statement {

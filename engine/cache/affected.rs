@@ -1,4 +1,7 @@
-//! Which files may see something else of others than before, after some have changed.
+//! Which files may be judged differently, because of what they import, after some files have changed.
+//!
+//! A file counts by its [`Interface`](asyncfix_analysis::facts::interface::Interface): where only the bodies of
+//! ordinary functions have changed, no other file is affected.
 
 use std::sync::Arc;
 
@@ -12,18 +15,19 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// How many files are looked at by one thread before it asks for more.
 const AT_A_TIME: usize = 16;
 
-/// What files show of themselves that they did not show before.
+/// The changes of files' interfaces.
 #[derive(Default)]
 pub(crate) struct Changes {
-    /// Of some, anything may have changed.
+    /// Files in which any name may mean something else.
     wide: Vec<usize>,
-    /// Of others, what these names mean.
+    /// Files in which only some names mean something else.
     narrow: Vec<usize>,
+    /// These names, of all narrow files together.
     names: FxHashSet<Key>,
 }
 
 impl Changes {
-    /// Notes that a file shows something else under these names; `None` where it may be under any.
+    /// Notes that these names mean something else in the file with this number; `None` where any name may.
     pub(crate) fn add(&mut self, number: usize, names: Option<FxHashSet<Key>>) {
         match names {
             Some(names) => {
@@ -38,11 +42,12 @@ impl Changes {
         self.wide.is_empty() && self.narrow.is_empty()
     }
 
-    /// The files that may see something else. `files` has, for each, the path of its module and what it imports; `text_of`
-    /// reads one.
+    /// The numbers of the files that may be affected, the changed ones included. `files` has, for each file, the path
+    /// of its module and what it imports; `text_of` reads a file.
     ///
-    /// A name that has changed its meaning can be met by who imports its module, directly or not, and only under its own
-    /// name or under another one that says something else because of it.
+    /// A changed name affects only files that import its module, directly or not, and that contain the name, or another
+    /// name that is defined by means of it (`from base import load as fetch`). So the set of names grows until no more
+    /// files are met.
     pub(crate) fn affected(
         self,
         files: &[(String, Vec<&str>)],
@@ -61,7 +66,7 @@ impl Changes {
             .into_iter()
             .filter(|number| !affected.contains(number))
             .collect();
-        // One that can't be read may hold any word.
+        // `None` for a file that can't be read: it may contain any word.
         let mut left: Vec<(usize, Option<FxHashSet<Key>>)> = near
             .into_par_iter()
             .with_max_len(AT_A_TIME)
@@ -98,17 +103,17 @@ impl Changes {
     }
 }
 
-/// Those in `changed`, and all files that import one of them, directly or not. `imports` has, for each file, the path of its module and what it imports; as a number of the file its
-/// place counts.
+/// The files in `changed`, and all that import one of them, directly or not. `files` has, for each file, the path of
+/// its module and what it imports; a file's number is its index there. Where several modules may be meant, all count.
 fn importing<'n>(
     changed: impl IntoIterator<Item = usize>,
     files: &[(String, Vec<&'n str>)],
 ) -> FxHashSet<usize> {
-    // By the last components of imported modules: their names, up to there, and who imports them.
+    // By the last component of a module's name (`base`), and by its whole name (`app/base`): who imports it.
     let mut importers: FxHashMap<&'n str, FxHashMap<&'n str, Vec<usize>>> = FxHashMap::default();
     for (number, (_, imports)) in files.iter().enumerate() {
         for import in imports {
-            // A module of a package leads through the package.
+            // Importing `a.b.c` also runs `a` and `a.b`.
             let ends = import.match_indices('/').map(|(end, _)| end);
             for end in ends.chain([import.len()]) {
                 let name = import.get(..end).unwrap_or_default();
@@ -192,8 +197,8 @@ mod tests {
         assert_eq!(sorted(6), [6]);
     }
 
-    /// The files that see something else after the first of these has become the second, the numbers of all files with
-    /// their paths and texts.
+    /// The numbers of the files that are affected when the text of the first file changes from `before` to what `files`
+    /// has.
     fn affected_by(before: &str, files: &[(&str, &str)]) -> Vec<usize> {
         let interface = |path: &str, text: &str| {
             let parsed = parse_unchecked_source(text, PySourceType::Python);

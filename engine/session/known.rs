@@ -1,4 +1,4 @@
-//! What a session knows of files that belong together.
+//! What a session remembers of one project (or of files that belong to none) between questions.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,39 +22,45 @@ use crate::run::{Input, decoded};
 use crate::stamp::Stamp;
 use crate::surroundings::Surroundings;
 
-/// How many files make a project one in which some things are put off.
+/// From how many files on a session answers from the index before the last change, and links the new one later.
 pub(super) const MANY_FILES: usize = 500;
 
-/// What belongs together, as far as it is known.
+/// The state of one project: from the list of its files, to their summaries, to the linked index and the database.
 #[derive(Default)]
 pub(super) struct Known {
-    /// The files, in their order; those beside them that were only asked about come behind.
+    /// The files of the project in the order of their listing, then files that do not belong to it but were asked
+    /// about. The index of a file here is its number.
     pub(super) files: Vec<PathBuf>,
     pub(super) numbers: FxHashMap<PathBuf, usize>,
     pub(super) summaries: Vec<Option<Arc<Summary>>>,
-    /// What the files were on disk when they were summarized.
+    /// Size and time of change of the files on disk, from before they were summarized. `None` where there is no such
+    /// file.
     pub(super) stamps: Vec<Option<Stamp>>,
     /// Files that are to be summarized, because they are new or have changed.
     pub(super) pending: FxHashSet<usize>,
     /// Whether files were made or removed since they were listed.
     pub(super) is_listing_old: bool,
-    /// `None` where a summary has changed since it was linked.
+    /// The index of the project. `None` where a summary has changed since it was linked.
     pub(super) index: Option<Arc<Index>>,
-    /// The one from before the last changes, where the files are still the same.
+    /// The index from before the last changes, as long as the list of files is the same.
     pub(super) old_index: Option<Arc<Index>>,
     pub(super) database: Option<Database>,
-    /// Texts that the database has to be told about: new ones, or `None` for what is on disk.
+    /// Texts that the database has to be told about: the text in the editor, or `None` for the one on disk.
     pub(super) changed: FxHashMap<PathBuf, Option<Arc<str>>>,
-    /// Whether it knows the files that are not in UTF-8.
+    /// Whether the database was given the texts of files that are not in UTF-8: it cannot read those itself.
     pub(super) is_decoded: bool,
-    /// Counts what may change an answer.
+    /// Goes up with every change that may change an answer.
     pub(super) revision: u64,
+    /// Findings by file, each with the revision for which they hold.
     pub(super) checked: FxHashMap<PathBuf, (u64, Checked)>,
 }
 
 impl Known {
-    /// Lists the files, where that is to be done, and summarizes those that are new or have changed. `path` becomes one
-    /// of them in any case.
+    /// Lists the files again if some were made or removed, and summarizes those that are new or have changed. `open`
+    /// has the texts of files that are open in the editor. `path` becomes one of the files, also where the project does
+    /// not list it.
+    ///
+    /// `Err` where a configuration is wrong, or the question was cancelled; what was summarized by then is kept.
     pub(super) fn bring_up_to_date(
         &mut self,
         path: &Path,
@@ -135,6 +141,7 @@ impl Known {
         Ok(())
     }
 
+    /// Lists the files anew, and takes over what is known of those that were there before.
     fn list(
         &mut self,
         whole: &Whole,
@@ -145,7 +152,7 @@ impl Known {
         let mut summaries = before.summaries;
         let mut stamps = before.stamps;
         let listed = whole.files(resolver)?;
-        // Nothing imports notebooks and texts.
+        // No Python file can import a notebook or a Markdown file, so they say nothing about others.
         let listed = listed
             .into_iter()
             .filter(|path| !is_notebook(path) && !is_document(path));
@@ -179,7 +186,8 @@ impl Known {
         self.revision = before.revision + 1;
         self.database = before.database;
         self.changed = before.changed;
-        // Whoever asked for a new file before was told that there is none. A new database has not been asked yet.
+        // The database may remember that a new file does not exist, or what a removed one held. One that is made later
+        // starts without memory.
         if self.database.is_some() {
             let came = self
                 .files
@@ -198,6 +206,7 @@ impl Known {
         Ok(())
     }
 
+    /// Adds a file that is yet to be summarized.
     pub(super) fn add(&mut self, path: PathBuf) {
         let number = self.files.len();
         self.numbers.insert(path.clone(), number);
@@ -209,6 +218,8 @@ impl Known {
         self.old_index = None;
     }
 
+    /// The index of the project, linked anew if a summary has changed. Drops the database where its search paths
+    /// differ.
     pub(super) fn link(
         &mut self,
         whole: &Whole,
@@ -235,12 +246,13 @@ impl Known {
         }
         self.index = Some(Arc::clone(&index));
         self.old_index = None;
-        // What was said in haste may be different now.
+        // Answers that were given from the old index may be different now.
         self.revision += 1;
         Ok(index)
     }
 
-    /// The database, which knows all texts as they are now.
+    /// The type engine's database, told about all changed texts. It is made here, if there is none yet. `decodes` is
+    /// whether it has to know files that are not in UTF-8 as well, because a fix may change them.
     pub(super) fn database(
         &mut self,
         index: &Index,
@@ -280,13 +292,13 @@ impl Known {
                 }
             }
         }
-        // What is on disk may have changed without a word.
+        // The file on disk may have changed without the editor telling us.
         database.set_text(&file.path, Arc::clone(&file.text));
         Ok(database)
     }
 }
 
-/// What is seen of a file that is read for what it says about others alone.
+/// The first look at a file that is not to be checked, only to be summarized; from the cache, if it is there.
 fn see(
     number: usize,
     input: &Input,

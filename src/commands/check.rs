@@ -1,4 +1,5 @@
-//! Files and folders: report, show a diff, or rewrite.
+//! The main command, `asyncfix [PATHS]`: checks files, folders or standard input (`-`), and reports findings, prints a
+//! diff (`--diff`), or rewrites the files (`--write`, `--interactive`, `--add-ignore`).
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -25,17 +26,19 @@ use asyncfix_engine::discovery;
 use asyncfix_engine::problem::name_of;
 use asyncfix_engine::run::{self, Mode, Outcomes, Request, STACK_SIZE};
 
+/// Runs the command, and returns the exit status: [`CLEAN`], [`FOUND`] or [`ERROR`].
 pub(super) fn fix(args: &MainArgs) -> Result<u8, Stop> {
     let from_stdin = args.paths.iter().any(|path| path == Path::new("-"));
     let mut input = Input::Unread;
     let code = fix_what_is_meant(args, from_stdin, &mut input);
-    // An editor puts what comes out in the place of what went in, whatever went wrong.
+    // An editor replaces its buffer by our standard output, even when we fail: it must get its own text back.
     if code.is_err() && from_stdin && (args.write || args.add_ignore) {
         input.give_back()?;
     }
     code
 }
 
+/// Rejects combinations of arguments that make no sense, then checks standard input or files.
 fn fix_what_is_meant(args: &MainArgs, from_stdin: bool, input: &mut Input) -> Result<u8, Stop> {
     start_threads(args.jobs)?;
     if args.fix {
@@ -83,7 +86,7 @@ fn fix_what_is_meant(args: &MainArgs, from_stdin: bool, input: &mut Input) -> Re
     code
 }
 
-/// Says what is to be said about the configuration.
+/// Prints the warnings that reading the configuration gave, unless `--quiet`.
 fn warn(args: &MainArgs, resolver: &Resolver) {
     if !args.quiet {
         for warning in resolver.warnings() {
@@ -92,12 +95,12 @@ fn warn(args: &MainArgs, resolver: &Resolver) {
     }
 }
 
-/// Starts the threads that work is done on.
+/// Starts rayon's global thread pool, with `jobs` threads; `None` means one for each core.
 pub(super) fn start_threads(jobs: Option<usize>) -> Result<(), Stop> {
     if jobs == Some(0) {
         return Err(Stop::Error("--jobs must be at least 1".to_owned()));
     }
-    // More of them only wait for each other.
+    // With more threads than this a run only gets slower: they wait for each other.
     let most = 4 * std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     rayon::ThreadPoolBuilder::new()
         .num_threads(jobs.map_or(0, |jobs| jobs.min(most)))
@@ -145,7 +148,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     let mut folders = discovered.folders;
     if let Some(revision) = &args.since {
         inputs = changed_since(revision, inputs, cwd)?;
-        // The others are read as well, for what they say about these.
+        // Unchanged files are no targets then. The engine still reads them as the rest of the project.
         folders.clear();
     }
     let looked_at: Vec<PathBuf> = inputs
@@ -164,7 +167,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
         .then(|| Asker::new(args.color.on(io::stderr().is_terminal())));
     let plan = Plan::new(mode(args)).asking(asks.as_ref().map(|asker| asker as &dyn Choose));
     let mut outcomes = run::run(request, resolver, plan, &|| bar.inc(1))?;
-    // The process ends before it is worth the time to free this.
+    // The process is about to end: freeing the type engine's database would only cost time.
     std::mem::forget(outcomes.knowledge.take());
     bar.finish_and_clear();
     for error in &outcomes.errors {
@@ -232,7 +235,7 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     };
     show_findings(args, format, &outcomes, cwd, &mut out)?;
     out.flush()?;
-    // Where nothing could be looked at, nothing is said about it.
+    // After an error with no result at all, "no problems found" would be misleading.
     let is_nothing_known = failed && counts == Counts::default();
     if !args.quiet && !is_nothing_known {
         note(&summary(args, counts));
@@ -240,7 +243,8 @@ fn fix_files(args: &MainArgs, resolver: &Resolver, cwd: &Path) -> Result<u8, Sto
     Ok(if failed { ERROR } else { code })
 }
 
-/// The files that were changed since a revision, with the lines that were.
+/// Those of `inputs` that have changed since a git revision, each limited to its changed lines. `Err` where git does
+/// not answer, as for an unknown revision.
 fn changed_since(
     revision: &str,
     inputs: Vec<run::Input>,
@@ -258,7 +262,8 @@ fn changed_since(
     Ok(changed.collect())
 }
 
-/// `Err` where a file that would be written has changes that git could not bring back.
+/// For `--require-clean`: `Err` where a file that would be rewritten has uncommitted changes, which git could not
+/// restore.
 fn check_clean(outcomes: &[run::Outcome]) -> Result<(), Stop> {
     let written = outcomes
         .iter()
@@ -279,7 +284,8 @@ fn check_clean(outcomes: &[run::Outcome]) -> Result<(), Stop> {
     )))
 }
 
-/// Says how the commands of other linters are called here, where one of them was taken for a path.
+/// Adds a hint to the error about a missing file, where somebody typed a subcommand of another linter (`asyncfix
+/// check`) and it was taken for a path.
 fn hint_at_commands(args: &MainArgs, errors: &mut [String]) {
     let first = args.paths.first().and_then(|path| path.to_str());
     let hint = match first {
@@ -295,7 +301,7 @@ fn hint_at_commands(args: &MainArgs, errors: &mut [String]) {
     }
 }
 
-/// The diff of a file; of a notebook, a diff of each cell.
+/// The unified diff of a file; for a notebook, one diff for each changed cell.
 pub(super) fn diff_of(outcome: &run::Outcome, rewritten: &str, color: bool) -> String {
     let Some(sheet) = outcome.sheet.as_ref().filter(|sheet| sheet.index.is_some()) else {
         return diff::unified(&outcome.shown, &outcome.source.text, rewritten, color);
@@ -307,8 +313,10 @@ pub(super) fn diff_of(outcome: &run::Outcome, rewritten: &str, color: bool) -> S
     cells.collect()
 }
 
-/// Writes what was rewritten, and gives the complaints about what could not be. Of files that were
-/// changed together, none is written where one cannot be. What was not written does not count as fixed afterwards.
+/// Writes the rewritten files to disk, and returns a message for each file, or group, that could not be written.
+///
+/// Files with the same [`group`](run::Outcome::group) share a fix and are written together or not at all. Outcomes that
+/// were not written lose their rewrite, fixes and findings, so that the summary does not count them.
 fn write_back(outcomes: &mut [run::Outcome]) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -329,7 +337,7 @@ fn write_back(outcomes: &mut [run::Outcome]) -> Vec<String> {
                 if let Some(outcome) = outcomes.get_mut(number) {
                     outcome.rewritten = None;
                     outcome.fixed.clear();
-                    // They were at places in a text that is on no disk.
+                    // Their ranges are offsets into the rewritten text, which was never written.
                     outcome.findings.clear();
                 }
             }
@@ -338,7 +346,8 @@ fn write_back(outcomes: &mut [run::Outcome]) -> Vec<String> {
     complaints
 }
 
-/// Writes files that were changed together, or none of them. `Err` says which one cannot be written, and why.
+/// Writes files that share a fix. All are staged as temporary files before the first is put in place, and where one cannot
+/// be, those before it get their old text back. `Err` is the message that names that file and the reason.
 fn write_together<'o>(outcomes: impl Iterator<Item = &'o run::Outcome>) -> Result<(), String> {
     let mut staged = Vec::new();
     let complain = |outcome: &run::Outcome, reason: String, others: usize| {
@@ -375,6 +384,7 @@ fn write_together<'o>(outcomes: impl Iterator<Item = &'o run::Outcome>) -> Resul
     })
 }
 
+/// Writes the new content to a temporary file, in the encoding of the old one. `None` where the file has it already.
 fn stage(outcome: &run::Outcome) -> Result<Option<write::Staged>, String> {
     let old = outcome.source.encode(&outcome.source.text)?;
     let new = outcome.rewritten.as_deref().unwrap_or(&outcome.source.text);
@@ -406,8 +416,9 @@ pub(super) fn summary(args: &MainArgs, counts: Counts) -> String {
     }
 }
 
-/// Findings go to standard output, except beside a diff, which is for programs. After `--write`, these are the ones that
-/// are left.
+/// Prints the findings, or their numbers with `--statistics`. They go to standard output, except with `--diff`: there
+/// the patch has standard output to itself, and findings go to standard error (with `--verbose` only). After `--write`,
+/// these are the findings that are left.
 pub(super) fn show_findings(
     args: &MainArgs,
     format: Option<OutputFormat>,
@@ -458,7 +469,7 @@ pub(super) fn show_findings(
     Ok(())
 }
 
-/// A bar that shows itself when a run lasts longer than a second, and only on a terminal.
+/// A progress bar on standard error. It appears once a run has lasted a second, and only on a terminal.
 fn progress_bar(files: usize, quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();

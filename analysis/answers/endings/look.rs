@@ -1,4 +1,8 @@
-//! A look at the code of a coroutine, and of what it calls.
+//! Walks the body of a coroutine function, and of the functions that it awaits, to fill in [`Seen`].
+//!
+//! "Scarce" is what there is little of, such as a connection; a "limiter" is an object that lets only so many in at a
+//! time, such as a semaphore; to "take turns" is to wait at one. The names of such classes stand in `knowledge`
+//! ([`TABLE`]).
 
 use asyncfix_knowledge::endings::TABLE;
 use asyncfix_knowledge::package_of;
@@ -31,45 +35,45 @@ use crate::limits::{ALIASES, AWAITED, LOCK, Limit, SCARCE, TURN};
 use crate::resolve::definitions::Function;
 use crate::resolve::semantics::{Semantics, contains};
 
-/// How long the text of what is not known may be, to be shown.
+/// The longest code, in bytes, that a message quotes as it is.
 const SHOWN: usize = 40;
 
-/// One function body that is looked at.
+/// The walk through one function body.
 pub(super) struct Look<'s, 'db> {
     pub(super) semantics: &'s Semantics<'db>,
     pub(super) project: Asked<'s>,
-    /// Whether types are asked only where something in the project has the name in question.
+    /// Whether the type engine is asked about a method only if something in the project has a method of that name.
     pub(super) is_thrifty: bool,
-    /// The function whose body it is.
+    /// The range of the function whose body it is. `None` for the code that makes the coroutine.
     pub(super) function: Option<TextRange>,
     /// Its name.
     name: Option<&'s str>,
-    /// That body.
+    /// The body.
     pub(super) body: &'s [Stmt],
     /// How many calls deep this is.
     pub(super) depth: usize,
     /// How many time limits stand around the code.
     pub(super) timed: usize,
-    /// How many branches the code stands in that may not be taken.
+    /// How many branches the code stands in that need not be taken.
     pub(super) branches: usize,
     /// How many loops it stands in that may end.
     pub(super) loops: usize,
-    /// The functions that have led here.
+    /// The functions that were entered on the way here, outermost first.
     pub(super) path: Vec<Entered<'db>>,
     pub(super) seen: Seen,
-    /// Whether what was seen is all that counts, this deep down.
+    /// Whether what was seen suffices for the caller, so that the type engine need not be asked about the rest.
     pub(super) is_enough: fn(&Seen) -> bool,
-    /// What is known of the file that the coroutines are made in.
+    /// The file in which the first coroutine is made; `semantics` is of the file that the body stands in.
     pub(super) origin: &'s Semantics<'db>,
-    /// The functions that were looked at, each with what it was called in, and how deep that was.
+    /// The functions that were walked, each with the contexts in which it was called, and how many calls deep that was.
     pub(super) looked_at: FxHashMap<Definition<'db>, FxHashMap<Visit, usize>>,
-    /// How many items expressions and functions were found to give.
+    /// How many items expressions and generator functions yield, by their ranges.
     pub(super) items: FxHashMap<(ProgramFile<'db>, TextRange), Items>,
-    /// What the `async with` blocks around the code have entered.
+    /// The ranges of the context managers of the `async with` blocks around the code.
     pub(super) held: Vec<TextRange>,
 }
 
-/// What a call stands in.
+/// The context of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Visit {
     is_in_branch: bool,
@@ -104,14 +108,14 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
-    /// Whether there is nothing more to find out. Further down than it counts that something waits for
-    /// its turn, only what was asked for is left.
+    /// Whether the walk may stop: the coroutine never ends, or the caller knows enough and this is too deep for
+    /// limiters to count ([`TURN`]).
     fn is_done(&self) -> bool {
         self.seen.never_ends || !TURN.allows(self.depth) && self.has_enough()
     }
 
-    /// Whether an object of this class talks to somebody else. In the package of such classes itself,
-    /// most classes do other things.
+    /// Whether an object of this class talks to another process or machine, such as an HTTP client. All classes of a
+    /// client library count, except in the code of that library itself, where most classes do other things.
     pub(super) fn is_client(&self, class: &str) -> bool {
         let is_excluded = TABLE
             .not_clients
@@ -124,13 +128,14 @@ impl<'s, 'db> Look<'s, 'db> {
                 && !self.is_own_package(class)
     }
 
-    /// Whether a class is part of the package that the coroutines are made in.
+    /// Whether a class belongs to the top-level package of the file in which the coroutine is made.
     fn is_own_package(&self, class: &str) -> bool {
         let module = self.origin.module_name();
         module.is_some_and(|module| package_of(&module) == package_of(class))
     }
 
-    /// Keeps what may keep it from ending, if that is graver than what was seen before.
+    /// Notes what may keep the coroutine from ending; the gravest obstacle is kept. Under a time limit it does not
+    /// count as an obstacle, but is noted as something that gives up.
     pub(super) fn doubt(&mut self, obstacle: Obstacle, what: &Expr) {
         let is_graver = self
             .seen
@@ -148,12 +153,14 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
-    /// A part that runs until it is cancelled.
+    /// Notes code that runs until it is cancelled. Under a time limit or in a branch, the coroutine may end all the
+    /// same.
     pub(super) fn never_ends(&mut self, what: &Expr) {
         self.seen.never_ends |= self.timed == 0 && self.branches == 0;
         self.doubt(Obstacle::Loops, what);
     }
 
+    /// The code of an expression for a message or, where that is too long, the last name in it.
     fn shown(&self, expr: &Expr) -> String {
         let text = self.semantics.text();
         let text = text.as_str().get(expr.range().to_std_range());
@@ -165,11 +172,13 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
+    /// Notes that it uses a connection, a file or the like, unless this is too many calls deep to count.
     pub(super) fn use_scarce(&mut self) {
         self.seen.is_scarce |= SCARCE.allows(self.depth);
     }
 
-    /// It waits for its turn, unless each has one of its own.
+    /// Notes that it waits at a limiter, unless every coroutine makes a limiter of its own, which limits nothing.
+    /// Deeper than `deepest` it does not count.
     pub(super) fn take_turns(&mut self, limiter: &Expr, deepest: Limit) {
         self.seen.is_limited |= deepest.allows(self.depth) && !self.is_own(limiter);
     }
@@ -178,18 +187,19 @@ impl<'s, 'db> Look<'s, 'db> {
         means_one_of(self.semantics, expr, paths)
     }
 
-    /// Whether the rest makes so little difference that types are not asked for it.
+    /// Whether the caller knows enough, so that the type engine is not asked any more.
     pub(super) fn has_enough(&self) -> bool {
         (self.is_enough)(&self.seen)
     }
 
-    /// Whether types have something to say about what is called by this name.
+    /// Whether to ask the type engine about what is called by this name.
     pub(super) fn asks_types_of(&self, name: &str) -> bool {
         let is_unknown = || self.project.namesakes(name_key(name)) == Namesakes::None;
         !(self.has_enough() || self.is_thrifty && is_unknown())
     }
 
-    /// The class of a value: what is in sight of it, or what types say.
+    /// The dotted path of the class of a value: by the type engine or, without `asks_types`, as far as the code of this
+    /// file and its imports tell.
     pub(super) fn class_of(&self, expr: &Expr, asks_types: bool) -> Option<String> {
         if !asks_types {
             return self.semantics.class_path_in_sight(expr);
@@ -200,7 +210,8 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
-    /// The function that is called: the one in sight, or the one that types lead to.
+    /// The function that is called: by the type engine or, without `asks_types`, as far as names, imports and classes
+    /// tell without inferring types.
     pub(super) fn function_of(&self, callee: &Expr, asks_types: bool) -> Option<Function<'db>> {
         if asks_types {
             self.semantics.function(callee)
@@ -209,13 +220,14 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
+    /// Goes on into a function that is awaited, or notes why that is not possible.
     pub(super) fn function(&mut self, function: &Function<'db>, callee: &Expr) {
         let db = self.semantics.db();
         let Some(node) = function.node(db) else {
             self.doubt(Obstacle::NotFound, callee);
             return;
         };
-        // A decorator may be what limits the function.
+        // A decorator such as `@limited(10)` may limit how many run at a time. Judged by its name.
         let is_limited = node.decorator_list.iter().any(|decorator| {
             let callee = match &decorator.expression {
                 Expr::Call(call) => &*call.func,
@@ -231,7 +243,7 @@ impl<'s, 'db> Look<'s, 'db> {
             return;
         }
         let own = self.semantics.of_function(function);
-        // What the table knows of a package, no body of one of its functions says better.
+        // For client libraries the table is right, and more precise than their code.
         let package = own.module_name().unwrap_or_default();
         if TABLE.clients.contains(package_of(&package)) && !self.is_own_package(&package) {
             self.use_scarce();
@@ -272,12 +284,12 @@ impl<'s, 'db> Look<'s, 'db> {
         inner.look_at(&node.body);
         self.back_from(inner);
         self.path.pop();
-        // What does nothing but to hand something to a pool of threads waits for one of them.
+        // A function that only awaits a thread pool is limited by the number of threads.
         self.seen.is_limited |= self.depth == 0 && only_awaits_pools(&own, node);
     }
 
-    /// Whether a function was looked at before, called no deeper than this. That it calls itself, or is called again,
-    /// says nothing new further down; but in a branch it says less, and under a time limit as well.
+    /// Whether a function was walked before in a context from which at least as much follows: no deeper, and not in a
+    /// branch or under a time limit where this call is not.
     pub(super) fn was_looked_at(&self, function: Definition<'db>, depth: usize) -> bool {
         let (is_in_branch, is_timed) = (self.branches > 0, self.timed > 0);
         self.looked_at.get(&function).is_some_and(|visits| {
@@ -289,7 +301,7 @@ impl<'s, 'db> Look<'s, 'db> {
         })
     }
 
-    /// Takes note that a function is looked at.
+    /// Notes that a function is walked in the context of this call.
     pub(super) fn notes_look_at(&mut self, function: Definition<'db>, depth: usize) {
         let visit = Visit {
             is_in_branch: self.branches > 0,
@@ -301,7 +313,8 @@ impl<'s, 'db> Look<'s, 'db> {
             .insert(visit, depth);
     }
 
-    /// A look at the body of a function, which takes over what was found out so far. It goes back by [`Self::back_from`].
+    /// The walk through the body of a called function. What was found so far moves into it; [`Self::back_from`] moves
+    /// it back.
     pub(super) fn within<'i>(
         &mut self,
         own: &'i Semantics<'db>,
@@ -331,7 +344,7 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
-    /// Takes back what a look at a function has found out.
+    /// Takes back what the walk through a called function has found.
     pub(super) fn back_from(&mut self, inner: Look<'_, 'db>) {
         self.seen = inner.seen;
         self.looked_at = inner.looked_at;
@@ -339,24 +352,27 @@ impl<'s, 'db> Look<'s, 'db> {
         self.path = inner.path;
     }
 
-    /// Looks at statements.
+    /// Walks statements.
     pub(super) fn look_at(&mut self, body: &[Stmt]) {
         self.visit_body(body);
     }
 
-    /// What it says of a coroutine that it is given this.
+    /// Looks at an argument of the call that makes the coroutine: a semaphore among them means that it takes turns, a
+    /// queue that it may wait. `own` has the names of which each of many coroutines gets another value.
     pub(super) fn argument(&mut self, argument: &Expr, own: &FxHashSet<&str>) {
         let is_given = match argument {
             Expr::Name(_) | Expr::Attribute(_) => argument,
             _ => return,
         };
         let is_own = root_name(is_given).is_some_and(|name| own.contains(name));
-        // What lets only so many in counts whatever else is known, if the file speaks of such a thing.
+        // A limiter changes the answer whatever else is known, so types are asked where the file names such a class at
+        // all.
         let asks_types = !is_own && (!self.has_enough() || self.speaks_of_limiters());
         match self.class_of(is_given, asks_types) {
             Some(class) => {
                 self.seen.is_limited |= TABLE.limiters.contains(&class);
-                // What a body in sight does with it, is seen there.
+                // Where the body could be walked, its use of the object was seen there, and counts in the place of
+                // this.
                 let is_unseen = self
                     .seen
                     .doubt
@@ -376,7 +392,7 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
-    /// Whether the name of a class whose instances let only so many in stands in the file.
+    /// Whether the text of the file contains the name of a limiter class.
     fn speaks_of_limiters(&self) -> bool {
         let text = self.semantics.text();
         let mut names = TABLE
@@ -386,7 +402,7 @@ impl<'s, 'db> Look<'s, 'db> {
         names.any(|name| text.contains(name))
     }
 
-    /// Whether each of the coroutines has one of its own: the function that is looked at makes it.
+    /// Whether the function that is walked makes the object itself, so that every coroutine has another one.
     pub(super) fn is_own(&self, expr: &Expr) -> bool {
         self.is_own_to(expr, ALIASES)
     }
@@ -407,7 +423,7 @@ impl<'s, 'db> Look<'s, 'db> {
                     let is_made = match definition.kind(semantics.db()) {
                         DefinitionKind::For(clause) => root_of(clause.iterable(semantics.module()))
                             .is_none_or(|root| self.is_own_to(root, aliases)),
-                        // Another name for what comes from outside makes nothing.
+                        // `lock = self.lock` makes no object: what counts is where the value comes from.
                         kind @ DefinitionKind::Assignment(_) => {
                             match kind.value(semantics.module()) {
                                 Some(
@@ -427,6 +443,7 @@ impl<'s, 'db> Look<'s, 'db> {
         })
     }
 
+    /// Notes what it means to enter a context manager by `async with`.
     fn entered(&mut self, manager: &Expr) {
         if is_timeout(manager) {
             return;
@@ -445,7 +462,7 @@ impl<'s, 'db> Look<'s, 'db> {
             return;
         }
         if is_one(&TABLE.locks, &TABLE.locking_words) {
-            // No lock of asyncio lets in twice whoever holds it.
+            // The locks of asyncio are not reentrant: to enter one that is held already is a deadlock.
             let is_lock = class.is_some_and(|class| TABLE.locks.contains(&class));
             if is_lock && self.holds(manager) {
                 self.never_ends(manager);
@@ -453,7 +470,7 @@ impl<'s, 'db> Look<'s, 'db> {
             self.take_turns(manager, LOCK);
             return;
         }
-        // A condition is a lock, until somebody waits for it.
+        // `async with condition` only takes its lock; waiting for the condition is a call of its own.
         if class
             .as_ref()
             .is_some_and(|class| TABLE.meeting.contains(class))
@@ -476,6 +493,7 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
+    /// Notes what it means to enter what a method such as `acquire` returns, by the class that has the method.
     fn taken_for_a_block(&mut self, callee: &Expr) {
         let asks_types = !self.has_enough();
         let from = callee.as_attribute_expr().map(|method| &*method.value);
@@ -488,17 +506,18 @@ impl<'s, 'db> Look<'s, 'db> {
         }
     }
 
-    /// What it says of a loop that goes on while something awaits.
+    /// Notes what a `while` loop with an `await` in it means, if its test is not always true.
     fn polls(&mut self, test: &Expr, body: &[Stmt]) {
         match LoopNames::of(test, body).drive() {
-            // What the loop itself counts or empties, comes to an end; what others change, may not.
+            // A loop that changes its own test (counts, empties a list) ends; one that waits for others to do so may
+            // not.
             Drive::Itself => {}
             Drive::Growing => self.doubt(Obstacle::Grows, test),
             Drive::Nothing => self.doubt(Obstacle::Polls, test),
         }
     }
 
-    /// What it says of a coroutine that it iterates over this asynchronously.
+    /// Notes what it means to iterate over this by `async for`.
     fn iterated(&mut self, iter: &Expr) {
         let (receiver, name) = match iter {
             Expr::Call(call) => match &*call.func {
@@ -519,7 +538,7 @@ impl<'s, 'db> Look<'s, 'db> {
         if is_finite && !name.is_some_and(|name| TABLE.waiting_methods.contains(name)) {
             return;
         }
-        // An asynchronous generator of the project ends when its own code does.
+        // The loop over an async generator of the project ends when the generator's own code does.
         if let Expr::Call(call) = iter
             && let Some(function) = self.function_of(&call.func, !self.has_enough())
             && let Some(node) = function.node(self.semantics.db())
@@ -539,7 +558,7 @@ impl<'s, 'db> Look<'s, 'db> {
     }
 }
 
-/// The name that an expression begins with.
+/// The name that an expression starts from: `tasks` of `tasks[0].result`. `None` where it does not start from a name.
 pub(super) fn root_of(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::Name(_) => Some(expr),
@@ -555,7 +574,7 @@ pub(super) fn root_of(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// Whether no decorator stands before a function but those that leave it as it is.
+/// Whether all decorators of a function, if any, leave its behaviour as it is.
 pub(super) fn is_plain(own: &Semantics<'_>, node: &ast::StmtFunctionDef) -> bool {
     node.decorator_list.iter().all(|decorator| {
         own.means(
@@ -586,7 +605,7 @@ impl<'a> Look<'_, '_> {
         self.loops -= 1;
     }
 
-    /// A loop that goes on until something in it leaves it.
+    /// Notes what a `while True` loop means: it never ends, unless a `break`, `return` or `raise` in it may be reached.
     pub(super) fn goes_on(&mut self, header: &Expr, body: &[Stmt]) {
         if leaves_loop_by_itself(body) {
             self.doubt(Obstacle::Loops, header);
@@ -595,6 +614,7 @@ impl<'a> Look<'_, '_> {
         }
     }
 
+    /// Walks a `try`. Handlers and `else` need not run; `finally` always does.
     fn tried(&mut self, inner: &'a ast::StmtTry) {
         self.visit_body(&inner.body);
         self.in_branch(|this| {
@@ -677,7 +697,7 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
                 self.in_loop(|this| walk_expr(this, expr));
                 return;
             }
-            // What takes from it may leave some.
+            // Unlike a list, a generator expression need not be consumed to its end.
             Expr::Generator(_) => {
                 self.in_loop(|this| walk_expr(this, expr));
                 return;
@@ -695,7 +715,8 @@ impl<'a> SourceOrderVisitor<'a> for Look<'_, '_> {
     }
 }
 
-/// Whether a coroutine function says that it gives nothing back, and does not end by an exception of its own.
+/// Whether a coroutine function is annotated with `NoReturn` or `Never` (PEP 484) and does not end with a `raise`,
+/// which would be another reason for that annotation.
 fn says_never_ends(function: &ast::StmtFunctionDef) -> bool {
     let says_never = function
         .returns
