@@ -122,6 +122,13 @@ impl<'db> Semantics<'db> {
         Some(self.file.program(self.db()).program_file(self.db(), file))
     }
 
+    /// The text of another file of the same program, for [`Asked::mentioning`](crate::index::asked::Asked::mentioning),
+    /// which reads all of them. It is not noted as opened: what is noted there are the words that are asked for.
+    pub fn text_of(&self, path: &std::path::Path) -> Option<String> {
+        let file = system_path_to_file(self.db(), SystemPath::from_std_path(path)?).ok()?;
+        Some(source_text(self.db(), file).as_str().to_owned())
+    }
+
     /// The semantics of another file of the same program, to look further there.
     pub(crate) fn at_file(&self, file: ProgramFile<'db>) -> Self {
         let python_file = file.python_file(self.db());

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use asyncfix_syntax::queries::{is_test, last_name, names_in};
 use ruff_db::parsed::parsed_module;
-use ruff_db::source::source_text;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr};
 
@@ -27,12 +26,8 @@ fn are_many(file: &File<'_, '_>, class: &str, depth: Limit) -> bool {
         return true;
     };
     let db = file.semantics.db();
-    let text = |path: &Path| {
-        let other = file.semantics.beside(path)?;
-        Some(source_text(db, other.file(db)).as_str().to_owned())
-    };
     let mut made = 0;
-    for path in file.project.mentioning(class, text) {
+    for path in file.project.mentioning(class, |path| file.semantics.text_of(path)) {
         if is_of_tests(&path) {
             continue;
         }

@@ -111,11 +111,11 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         if let Some(known) = known.borrow().get(&of) {
             return Ok(Rc::clone(known));
         }
-        let db = self.origin.semantics.db();
-        let mut paths = self.origin.project.mentioning(name, |path| {
-            let program_file = self.origin.semantics.beside(path)?;
-            Some(source_text(db, program_file.file(db)).as_str().to_owned())
-        });
+        let semantics = &self.origin.semantics;
+        let mut paths = self
+            .origin
+            .project
+            .mentioning(name, |path| semantics.text_of(path));
         if let Some(own) = self.origin.semantics.path()
             && !paths.iter().any(|path| path == own)
         {

@@ -243,7 +243,7 @@ fn is_used_elsewhere(file: &File<'_, '_>, set: Set<'_>) -> bool {
     };
     let mentioning = file
         .project
-        .mentioning(name, |path| Some(of_file(path)?.as_str().to_owned()));
+        .mentioning(name, |path| semantics.text_of(path));
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     mentioning
         .iter()
