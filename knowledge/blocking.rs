@@ -100,6 +100,10 @@ pub struct Row {
     /// Whether only a coroutine that makes the call itself is spoken of.
     #[serde(default)]
     pub direct: bool,
+    /// A call with a shorter time than this as its first argument, in milliseconds, is no wait that the callers of
+    /// its function have to do something about.
+    #[serde(default)]
+    pub short: Option<u32>,
     /// Whether an object that was made in the same function has nothing to wait for.
     #[serde(default)]
     pub shared: bool,
@@ -166,6 +170,7 @@ impl Row {
             tests: Vec::new(),
             whole: false,
             direct: false,
+            short: None,
             shared: false,
             memory: false,
             of_handle: false,

@@ -8,3 +8,14 @@ pub const CLASSES: [&str; 2] = ["logging.Logger", "logging.LoggerAdapter"];
 
 /// Words in the names of loggers.
 pub const WORDS: [&str; 3] = ["log", "logger", "logging"];
+
+/// Calls that show a program to see what `logging.info` writes: without one of them the line is lost, and `logging.info`
+/// sets up the root logger, so that a later `logging.basicConfig` does nothing.
+pub const ROOT_IS_SHOWN: [&str; 6] = [
+    "logging.basicConfig",
+    "logging.config.dictConfig",
+    "logging.config.fileConfig",
+    "logging.debug",
+    "logging.info",
+    "logging.log",
+];

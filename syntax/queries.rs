@@ -68,6 +68,18 @@ pub fn root_name(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// The name that an expression begins with: `p` in `(await p.chromium.launch()).contexts[0]`.
+pub fn first_name(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Name(_) => Some(expr),
+        Expr::Attribute(attribute) => first_name(&attribute.value),
+        Expr::Call(call) => first_name(&call.func),
+        Expr::Await(awaited) => first_name(&awaited.value),
+        Expr::Subscript(subscript) => first_name(&subscript.value),
+        _ => None,
+    }
+}
+
 /// Whether an annotation speaks of something that can be awaited.
 pub fn names_awaitable(annotation: &Expr) -> bool {
     struct Found(bool);

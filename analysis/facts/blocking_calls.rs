@@ -30,8 +30,21 @@ pub(crate) fn always_blocks(row: &Row, call: &ast::ExprCall, function: &str, sou
         && !row.streams.iter().any(streams)
         && !row.harmless.iter().any(is_given)
         && !row.bounded
+        && !is_short(row, call)
         && row.unless.as_ref().is_none_or(|word| !source.contains(word.as_str()))
         && !asks_first(row, call, function, source)
+}
+
+/// Whether the call waits for a few milliseconds only: to run its function in a thread costs more than that.
+fn is_short(row: &Row, call: &ast::ExprCall) -> bool {
+    let (Some(short), Some(Expr::NumberLiteral(literal))) = (row.short, argument(call, "0")) else {
+        return false;
+    };
+    match &literal.value {
+        Number::Float(seconds) => *seconds * 1000.0 < f64::from(short),
+        Number::Int(seconds) => seconds.as_u64() == Some(0),
+        Number::Complex { .. } => false,
+    }
 }
 
 /// Whether an argument may have the value that is written as in the table.

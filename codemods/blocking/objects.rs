@@ -27,7 +27,10 @@ fn are_many(file: &File<'_, '_>, class: &str, depth: Limit) -> bool {
     };
     let db = file.semantics.db();
     let mut made = 0;
-    for path in file.project.mentioning(class, |path| file.semantics.text_of(path)) {
+    for path in file
+        .project
+        .mentioning(class, |path| file.semantics.text_of(path))
+    {
         if is_of_tests(&path) {
             continue;
         }

@@ -9,6 +9,7 @@ use asyncfix_syntax::queries::{awaits, yields};
 use asyncfix_syntax::site::{Owner, Place, Site};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, NodeKind, PythonVersion};
+use ruff_source_file::UniversalNewlines;
 use ruff_text_size::{Ranged, TextRange};
 
 use super::callers::Callers;
@@ -131,6 +132,9 @@ impl Codemod for UnhandledCancellation {
                     true if file.is_in_package() => Some(
                         "nothing is left open here, and a line for each cancelled task may be unwanted in a package",
                     ),
+                    true if endless.would_indent() > MOST_LINES => Some(
+                        "nothing is left open here, and the whole loop would be indented for a line that only says so",
+                    ),
                     true if by_owner() => Some(
                         "nothing is left open here, and the class cancels this task whenever it stops",
                     ),
@@ -161,6 +165,9 @@ impl Codemod for UnhandledCancellation {
         ))
     }
 }
+
+/// A loop of more lines than this is not indented for a message alone.
+const MOST_LINES: usize = 20;
 
 /// An endless loop that nothing watches.
 struct Endless<'f, 'a, 'db> {
@@ -215,6 +222,16 @@ impl Endless<'_, '_, '_> {
             .unsafe_if(reason);
         rewrite.moves = moves;
         Ok(rewrite)
+    }
+
+    /// How many lines the rewrite indents.
+    fn would_indent(&self) -> usize {
+        if self.first_clause_around().is_some() {
+            return 0;
+        }
+        let whole = self.place.statement.range();
+        let text = self.file.source.get(whole.to_std_range());
+        text.map_or(0, |text| text.universal_newlines().count())
     }
 
     /// The first clause of a `try` that holds nothing but the loop: one more clause is all it takes.

@@ -7,6 +7,7 @@ use asyncfix_analysis::resolve::definitions::{Class, instance_values};
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::loggers;
 use asyncfix_syntax::queries::{is_property, last_name, own_calls};
+use ruff_python_ast::helpers::any_over_body;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 
@@ -78,7 +79,7 @@ impl Loggers<'_, '_, '_> {
         let module = file.body();
         search(&self.function.body)
             .chain(search(module))
-            .find(|name| {
+            .find(|(receiver, name)| {
                 let mut words = name.id.split('_');
                 let Some(definitions) = semantics.lookup(&name.id, scope) else {
                     return false;
@@ -87,10 +88,22 @@ impl Loggers<'_, '_, '_> {
                     semantics.lookup(&name.id, FileScopeId::global()).as_ref() == Some(&definitions)
                 };
                 words.any(|word| loggers::WORDS.contains(&word.to_ascii_lowercase().as_str()))
+                    && (!semantics.means(receiver, &["logging"]) || self.root_is_shown())
                     && matches!(definitions.as_slice(), [one]
                         if one.kind(semantics.db()).is_parameter_def() || is_of_module())
             })
-            .map(|name| name.id.to_string())
+            .map(|(_, name)| name.id.to_string())
+    }
+
+    /// Whether the file sets up the root logger, or writes to it what is as unimportant.
+    fn root_is_shown(&self) -> bool {
+        any_over_body(self.file.body(), |expr| match expr {
+            Expr::Call(call) => {
+                let semantics = &self.file.semantics;
+                semantics.means(&call.func, &loggers::ROOT_IS_SHOWN)
+            }
+            _ => false,
+        })
     }
 
     /// The module's own logger, by its name.
@@ -289,7 +302,8 @@ fn gives_logger(semantics: &Semantics<'_>, method: &ast::StmtFunctionDef) -> boo
 /// Looks for a variable that something is logged with.
 struct UsedLogger<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
-    names: Vec<&'f ast::ExprName>,
+    /// The variables, as expressions and as names.
+    names: Vec<(&'f Expr, &'f ast::ExprName)>,
 }
 
 impl<'f> SourceOrderVisitor<'f> for UsedLogger<'f, '_, '_> {
@@ -300,7 +314,7 @@ impl<'f> SourceOrderVisitor<'f> for UsedLogger<'f, '_, '_> {
             && let Expr::Attribute(method) = &*call.func
             && let Expr::Name(name) = &*method.value
         {
-            self.names.push(name);
+            self.names.push((&method.value, name));
         }
         TraversalSignal::Traverse
     }

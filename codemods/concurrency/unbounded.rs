@@ -11,7 +11,7 @@ use asyncfix_analysis::index::reach::Namesakes;
 use asyncfix_analysis::infer::types::Awaitability;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{first_name, last_name};
 use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, NodeKind};
@@ -320,10 +320,11 @@ impl<'a> Made<'a> {
         receiver
             .into_iter()
             .chain(&call.arguments.args)
+            .filter_map(first_name)
             .filter(
                 |expr| matches!(expr, Expr::Name(name) if fan_out.bound.contains(name.id.as_str())),
             )
-            .any(|expr| takes_coroutine::is_one_of_few(&file.semantics, expr))
+            .any(|name| takes_coroutine::is_one_of_few(&file.semantics, name))
     }
 
     /// What is seen of the coroutine; `None` where it is over soon whatever is done.

@@ -5,7 +5,7 @@ use asyncfix_analysis::limits::{HANDED_ON, Limit, NAMES};
 use asyncfix_analysis::resolve::bindings::Origin;
 use asyncfix_analysis::resolve::semantics::Semantics;
 use asyncfix_knowledge::resources::Form;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{first_name, last_name};
 use asyncfix_syntax::site::{Place, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -173,7 +173,7 @@ impl<'a> Managed<'_, 'a, '_> {
             .as_attribute_expr()
             .map(|method| &*method.value);
         for _ in NAMES.rounds() {
-            let Some(name) = maker.and_then(root) else {
+            let Some(name) = maker.and_then(first_name).and_then(Expr::as_name_expr) else {
                 return false;
             };
             if managed.contains(&name.id.as_str()) {
@@ -275,16 +275,4 @@ fn only_uses(semantics: &Semantics<'_>, call: &ast::ExprCall, name: &str, loans:
                 UseKind::Argument(call) => only_uses(&own, call, name, loans),
                 _ => false,
             })
-}
-
-/// The name that an expression begins with.
-fn root(expr: &Expr) -> Option<&ast::ExprName> {
-    match expr {
-        Expr::Name(name) => Some(name),
-        Expr::Attribute(attribute) => root(&attribute.value),
-        Expr::Call(call) => root(&call.func),
-        Expr::Await(awaited) => root(&awaited.value),
-        Expr::Subscript(subscript) => root(&subscript.value),
-        _ => None,
-    }
 }

@@ -142,7 +142,7 @@ impl Codemod for CoroutineNeverRun {
             return None;
         }
         let remedy = if is_overridden_plainly(file, site.node) {
-            Remedy::NotFixed("a class in sight overrides the method with a plain one".to_owned())
+            Remedy::NotFixed("a subclass overrides the method with a plain one".to_owned())
         } else {
             match rewrite(file, site, call, surroundings.owner) {
                 Ok(rewrite) => Remedy::Rewrite(rewrite.unsafe_if(doubt(file, site.node, &relied))),

@@ -4,7 +4,9 @@
 In a copy of each folder, one `await` of a call is taken out of each file that has some, and asyncfix is asked. A place
 counts as *safe* where the safe fixes alone give the file back byte by byte, as *unsafe* where the fix of this place would but is
 offered as unsafe, as *reported* where there is a finding of AF1xx on the line, as *else* where something else was changed there, and
-as *silent* otherwise. Places in tests are left out: they are many, and much alike. `--lost` writes the silent ones, to read.
+as *silent* otherwise. Left out are `return await …`, where a caller may await the coroutine that is returned without it, and places in
+tests, which are many and much alike. `--lost` writes the silent ones, to read: where packages that a project needs are not installed, the
+types of most of these cannot be known.
 The table is Markdown.
 """
 import argparse
@@ -103,9 +105,10 @@ def awaits_in(whole: bytes) -> list[tuple[int, int, int]]:
     starts = [0]
     for line in whole.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
+    returned = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Return)}
     places = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call) and id(node) not in returned:
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[node.value.lineno - 1] + node.value.col_offset
             if whole[start:end] == b"await ":
