@@ -275,6 +275,7 @@ pub(crate) struct Data {
     pub(crate) readers: Vec<String>,
     pub(crate) dumping: Vec<String>,
     pub(crate) dumping_at_once: Vec<String>,
+    pub(crate) changing_tools: Vec<String>,
     pub(crate) dumping_in_steps: Vec<String>,
     pub(crate) traversing: Vec<String>,
     pub(crate) traversing_methods: Vec<String>,

@@ -42,6 +42,11 @@ pub fn command_only_reads(tool: &str, word: &str) -> bool {
     let known = DATA.reading_commands.get(tool);
     known.is_some_and(|words| words.iter().any(|known| known == word))
 }
+/// Whether a tool changes the files whose names it is given.
+pub fn tool_changes_files(tool: &str) -> bool {
+    is_among(|data| &data.changing_tools, tool)
+}
+
 
 /// Whether what a function, class or name with this path stands for or gives can be changed by nobody.
 pub fn is_unchanging(path: &str) -> bool {

@@ -3,6 +3,7 @@
 pub mod awaitable_names;
 pub mod blocking_calls;
 pub mod calls;
+pub mod commands;
 pub mod file_access;
 pub mod imports;
 pub mod in_thread;

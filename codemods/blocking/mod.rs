@@ -40,6 +40,7 @@ mod through;
 mod typed;
 mod variables;
 
+mod worked_on;
 use asyncfix_analysis::answers::intent::Deed;
 
 use crate::blocking::call::BlockingCall;

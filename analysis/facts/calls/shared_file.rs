@@ -14,7 +14,7 @@ use crate::limits::{BINDINGS, Limit};
 
 /// Whom a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Holder {
+pub(super) enum Holder {
     All,
     Object,
     Call,
@@ -50,7 +50,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Whom what an expression stands for belongs to.
-    fn holder(&self, expr: &'a Expr, steps: Limit) -> Holder {
+    pub(super) fn holder(&self, expr: &'a Expr, steps: Limit) -> Holder {
         let mut parts = Parts::default();
         parts.visit_expr(expr);
         let may_differ = |call: &&'a ast::ExprCall| match self.writer.target(&call.func, self.scope)

@@ -18,6 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::own::{Extent, Inner};
 use super::{Blocked, Call, Callee, Function, Passed, Target};
+use super::command_files::Work;
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
 use crate::facts::calls::values::Value;
 use crate::facts::calls::writer::Writer;
@@ -47,6 +48,8 @@ pub(super) struct Walk<'w, 's, 'a> {
     pub(crate) is_aware: bool,
 }
 
+    /// The files that it uses, and those that commands work on, which are the same in all calls.
+    pub(super) works: Vec<Work>,
 impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
     fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
         match node {
@@ -529,6 +532,7 @@ impl<'a> Walk<'_, '_, 'a> {
             return;
         }
         // What a factory makes blocks where it is used, and what is lazy where it is asked for more.
+        self.works_on(call, row, is_method);
         let is_made = matches!(row.kind, Kind::Outline | Kind::Report) && !is_method || row.lazy;
         let is_lazy = self
             .lazy
