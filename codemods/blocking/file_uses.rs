@@ -249,8 +249,12 @@ impl<'f, 'a> Search<'f, 'a, '_> {
             text: one_line(self.file.text(path)),
             key: (function.map(TextRange::start), text),
             shape: self.shape(path, visible, WRITTEN_OUT),
+        let agreement = match self.agreement(path, visible, &mut FxHashSet::default()) {
+            Agreement::PerCall if self.may_be_written_out(path, visible, STEPS) => Agreement::Same,
+            other => other,
+        };
             pattern: self.pattern(path, visible, steps),
-            agreement: self.agreement(path, visible, &mut FxHashSet::default()),
+            agreement,
             folder,
         }
     }
