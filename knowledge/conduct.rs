@@ -17,6 +17,11 @@ pub fn is_in_memory(path: &str) -> bool {
     is_among(|data| &data.in_memory, path)
 }
 
+/// Whether a database with this name is in memory, and belongs to what opens it.
+pub fn is_database_in_memory(name: &str) -> bool {
+    is_among(|data| &data.databases_in_memory, name)
+}
+
 /// Whether a function or class with this path gives the same path that it is given.
 pub fn names_a_path(path: &str) -> bool {
     is_among(|data| &data.paths, path)
@@ -37,16 +42,16 @@ pub fn tool_keeps_state(tool: &str) -> bool {
     is_among(|data| &data.stateful_tools, tool)
 }
 
-/// Whether a command of a tool, by the word behind the tool's name, or two of them, only looks at what is there.
-pub fn command_only_reads(tool: &str, word: &str) -> bool {
-    let known = DATA.reading_commands.get(tool);
-    known.is_some_and(|words| words.iter().any(|known| known == word))
-}
 /// Whether a tool changes the files whose names it is given.
 pub fn tool_changes_files(tool: &str) -> bool {
     is_among(|data| &data.changing_tools, tool)
 }
 
+/// Whether a command of a tool, by the word behind the tool's name, or two of them, only looks at what is there.
+pub fn command_only_reads(tool: &str, word: &str) -> bool {
+    let known = DATA.reading_commands.get(tool);
+    known.is_some_and(|words| words.iter().any(|known| known == word))
+}
 
 /// Whether what a function, class or name with this path stands for or gives can be changed by nobody.
 pub fn is_unchanging(path: &str) -> bool {

@@ -4,6 +4,7 @@ pub mod awaitable_names;
 pub mod blocking_calls;
 pub mod calls;
 pub mod commands;
+pub mod database_files;
 pub mod file_access;
 pub mod imports;
 pub mod in_thread;

@@ -145,8 +145,12 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         if row.code == commands::CODE {
             self.command(call);
         }
+        let body = match self.functions.last() {
+            Some((function, _)) => &function.body,
+            None => self.file.body(),
+        };
         let is_handle = path.as_deref() == Some("os.fdopen");
-        for (path, does) in paths(call, row, receiver, writes) {
+        for (path, does) in paths(call, row, receiver, writes, body) {
             let opened = is_handle.then(|| self.path_of_handle(path, self.visible()));
             self.add(call, opened.flatten().unwrap_or(path), does);
         }
@@ -245,14 +249,14 @@ impl<'f, 'a> Search<'f, 'a, '_> {
             .knows_folders
             .then(|| self.folder(path, visible, steps))
             .flatten();
-        Path {
-            text: one_line(self.file.text(path)),
-            key: (function.map(TextRange::start), text),
-            shape: self.shape(path, visible, WRITTEN_OUT),
         let agreement = match self.agreement(path, visible, &mut FxHashSet::default()) {
             Agreement::PerCall if self.may_be_written_out(path, visible, STEPS) => Agreement::Same,
             other => other,
         };
+        Path {
+            text: one_line(self.file.text(path)),
+            key: (function.map(TextRange::start), text),
+            shape: self.shape(path, visible, WRITTEN_OUT),
             pattern: self.pattern(path, visible, steps),
             agreement,
             folder,

@@ -48,7 +48,7 @@ impl<'a> Walk<'_, '_, 'a> {
             _ => None,
         };
         if row.uses_files() {
-            for (path, does) in paths(call, row, receiver, true) {
+            for (path, does) in paths(call, row, receiver, true, &self.function.body) {
                 if !does.is_about_names() {
                     self.add_work(
                         call,

@@ -30,9 +30,10 @@ impl<'a> Walk<'_, '_, 'a> {
             Expr::Attribute(method) if is_method => Some(&*method.value),
             _ => None,
         };
-        let written = paths(call, row, receiver, true).into_iter();
+        let written = paths(call, row, receiver, true, &self.function.body).into_iter();
         let mut written = written.filter(|(_, does)| does.changes()).peekable();
-        self.written.changes_files |= written.peek().is_some();
+        // Of a database, what other functions read is in order.
+        self.written.changes_files |= written.peek().is_some() && row.database.is_none();
         if self.written.writes.is_some() {
             return;
         }
