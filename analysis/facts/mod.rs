@@ -14,6 +14,7 @@ pub mod libraries;
 pub mod loop_runners;
 pub mod loops;
 pub mod name;
+pub mod polling;
 pub mod scopes;
 pub(crate) mod shared;
 pub mod spelling;

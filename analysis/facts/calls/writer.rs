@@ -268,13 +268,14 @@ impl<'a> Writer<'_, 'a> {
             tried: Vec::new(),
             conditional: Vec::new(),
             is_aware: false,
+            loops: Vec::new(),
             works: Vec::new(),
         };
         walk.exits(&function.body);
         walk.visit_body(&function.body);
         walk.names_parameters();
-        if walk.is_aware {
         walk.writes_by_commands();
+        if walk.is_aware {
             written.is_plain = false;
         }
         if written.tied.is_none() && self.may_be_kept_here(function) {
