@@ -137,6 +137,8 @@ pub struct Row {
     /// The positions of paths that it asks about.
     #[serde(default)]
     pub asks_about: Vec<usize>,
+    /// What a database is opened for where nothing says what for: `r` for reading, something else for writing as well.
+    pub database: Option<String>,
     /// The position of the argument that says whether the first path is read or written.
     pub mode: Option<usize>,
     /// What can be awaited instead.
@@ -182,6 +184,7 @@ impl Row {
             fills: Vec::new(),
             makes: Vec::new(),
             asks_about: Vec::new(),
+            database: None,
             mode: None,
             instead: None,
             since: None,
@@ -204,7 +207,9 @@ impl Row {
             &self.makes,
             &self.asks_about,
         ];
-        self.mode.is_some() || positions.iter().any(|positions| !positions.is_empty())
+        self.mode.is_some()
+            || self.database.is_some()
+            || positions.iter().any(|positions| !positions.is_empty())
     }
 
     /// The first Python that has the name, where that is not every one.
@@ -273,7 +278,9 @@ pub(crate) struct Data {
     pub(crate) calling_at_once: Vec<String>,
     pub(crate) unique: Vec<String>,
     pub(crate) in_memory: Vec<String>,
+    pub(crate) databases_in_memory: Vec<String>,
     pub(crate) stateful_tools: Vec<String>,
+    pub(crate) changing_tools: Vec<String>,
     pub(crate) reading_commands: FxHashMap<String, Vec<String>>,
     pub(crate) paths: Vec<String>,
     pub(crate) locks: Vec<String>,

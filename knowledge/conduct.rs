@@ -17,6 +17,11 @@ pub fn is_in_memory(path: &str) -> bool {
     is_among(|data| &data.in_memory, path)
 }
 
+/// Whether a database with this name is in memory, and belongs to what opens it.
+pub fn is_database_in_memory(name: &str) -> bool {
+    is_among(|data| &data.databases_in_memory, name)
+}
+
 /// Whether a function or class with this path gives the same path that it is given.
 pub fn names_a_path(path: &str) -> bool {
     is_among(|data| &data.paths, path)
@@ -35,6 +40,11 @@ pub fn is_lock_of_loop(class: &str) -> bool {
 /// Whether a tool keeps in the folder it works in, or on the machine, what its next command starts from.
 pub fn tool_keeps_state(tool: &str) -> bool {
     is_among(|data| &data.stateful_tools, tool)
+}
+
+/// Whether a tool changes the files whose names it is given.
+pub fn tool_changes_files(tool: &str) -> bool {
+    is_among(|data| &data.changing_tools, tool)
 }
 
 /// Whether a command of a tool, by the word behind the tool's name, or two of them, only looks at what is there.

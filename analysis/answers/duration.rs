@@ -3,12 +3,10 @@
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr, Number, Operator, Stmt};
 
+use crate::facts::polling::LONG;
 use crate::limits::{CALLS, Limit};
 use crate::resolve::bindings::Origin;
 use crate::resolve::semantics::Semantics;
-
-/// What is long, in seconds.
-const LONG: f64 = 10.0;
 
 /// Functions that wait for as many seconds as they are given.
 const SLEEPS: [&str; 1] = ["asyncio.sleep"];

@@ -1,8 +1,11 @@
 //! What calls do to the files whose paths they are given.
 
 use asyncfix_knowledge::blocking::Row;
+use asyncfix_knowledge::conduct::is_database_in_memory;
 use asyncfix_syntax::queries::argument;
-use ruff_python_ast::{self as ast, Expr};
+use ruff_python_ast::{self as ast, Expr, Stmt};
+
+use super::database_files::may_change;
 
 /// What a call does to a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,12 +50,14 @@ impl Does {
 }
 
 /// The paths that a call of the table is given, or is a method of, and what it does to what is there. `writes_both` is
-/// whether a file that is opened for both is written.
+/// whether a file that is opened for both is written, and `body` the function around, which tells that of a database. One
+/// that is only read is left out: whoever writes it keeps it in order.
 pub fn paths<'a>(
     call: &'a ast::ExprCall,
     row: &Row,
     receiver: Option<&'a Expr>,
     writes_both: bool,
+    body: &[Stmt],
 ) -> Vec<(&'a Expr, Does)> {
     let given = |at: usize| match (receiver, at) {
         (Some(receiver), 0) => Some(receiver),
@@ -60,16 +65,40 @@ pub fn paths<'a>(
         (None, at) => argument(call, &at.to_string()).or_else(|| {
             // The names that the functions of the table have for it.
             let names: &[&str] = match at {
-                0 => &["file", "filename", "name", "path", "src"],
+                0 => &["file", "filename", "name", "path", "src", "database"],
                 _ => &["dst", "extract_dir", "filename"],
             };
             names.iter().find_map(|name| argument(call, name))
         }),
     };
+    if let Some(without) = &row.database {
+        let path = given(0).filter(|path| !is_in_memory(path));
+        let is_written = || opens_for_writing(call, row, without) && may_change(body, call);
+        let does = Does {
+            writes: true,
+            ..Does::default()
+        };
+        let written = path.filter(|_| is_written());
+        return written.map(|path| (path, does)).into_iter().collect();
+    }
     positions(call, row, receiver.is_some(), writes_both)
         .into_iter()
         .filter_map(|(at, does)| Some((given(at)?, does)))
         .collect()
+}
+
+/// Whether a database is opened for writing, where `without` is what it is opened for if nothing says so.
+fn opens_for_writing(call: &ast::ExprCall, row: &Row, without: &str) -> bool {
+    let by_position = || argument(call, &row.mode?.to_string());
+    match argument(call, "flag").or_else(by_position) {
+        Some(Expr::StringLiteral(flag)) => !flag.value.to_str().starts_with('r'),
+        Some(_) => true,
+        None => without != "r",
+    }
+}
+
+fn is_in_memory(path: &Expr) -> bool {
+    matches!(path, Expr::StringLiteral(name) if is_database_in_memory(name.value.to_str()))
 }
 
 /// Where a call of the table has its paths, and what it does to what is there. In a method of a path, that is the

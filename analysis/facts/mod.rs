@@ -3,6 +3,8 @@
 pub mod awaitable_names;
 pub mod blocking_calls;
 pub mod calls;
+pub mod commands;
+pub mod database_files;
 pub mod file_access;
 pub mod imports;
 pub mod in_thread;
@@ -12,6 +14,7 @@ pub mod libraries;
 pub mod loop_runners;
 pub mod loops;
 pub mod name;
+pub mod polling;
 pub mod scopes;
 pub(crate) mod shared;
 pub mod spelling;

@@ -13,7 +13,7 @@ use ruff_text_size::Ranged;
 use crate::blocking::through;
 
 /// The rule about other processes.
-const CODE: &str = "AF203";
+pub(super) const CODE: &str = "AF203";
 
 /// Words that ask tools about themselves.
 const ABOUT: [&str; 5] = ["--version", "-V", "version", "--help", "help"];

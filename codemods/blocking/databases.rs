@@ -1,5 +1,6 @@
 //! Helpers that ask a database and change it, one after the other.
 
+use asyncfix_analysis::facts::database_files::says_that_it_changes;
 use asyncfix_analysis::index::call_graph::Chain;
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -8,11 +9,6 @@ use ruff_text_size::Ranged;
 
 use crate::blocking::helper::ends_with;
 use crate::file::File;
-
-/// Words of the commands that change what is in a database.
-const CHANGING: [&str; 7] = [
-    "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER",
-];
 
 /// Why others must not run between two helpers that use a database: `call`, whose chain is `chain`, and another one in
 /// the code of `owner`.
@@ -76,22 +72,6 @@ impl<'b> SourceOrderVisitor<'b> for Others<'_, '_, '_> {
 
 /// Whether a helper may change what is in a database: its code says so, or others do the work for it.
 fn may_change(file: &File<'_, '_>, call: &ast::ExprCall, chain: &Chain) -> bool {
-    struct Search(bool);
-    impl<'a> SourceOrderVisitor<'a> for Search {
-        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            let says = |text: &str| {
-                let text = text.to_uppercase();
-                CHANGING.iter().any(|word| text.contains(word))
-            };
-            self.0 |= match node {
-                AnyNodeRef::StringLiteral(text) => says(&text.value),
-                AnyNodeRef::InterpolatedStringLiteralElement(text) => says(&text.value),
-                AnyNodeRef::ExprAttribute(method) => &method.attr == "commit",
-                _ => false,
-            };
-            TraversalSignal::Traverse
-        }
-    }
     let semantics = &file.semantics;
     if chain.names.len() != 2 {
         return true;
@@ -100,9 +80,5 @@ fn may_change(file: &File<'_, '_>, call: &ast::ExprCall, chain: &Chain) -> bool 
     let node = function
         .as_ref()
         .and_then(|function| function.node(semantics.db()));
-    node.is_none_or(|node| {
-        let mut search = Search(false);
-        search.visit_body(&node.body);
-        search.0
-    })
+    node.is_none_or(|node| says_that_it_changes(&node.body))
 }

@@ -14,6 +14,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Operator};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::blocking::commands;
 use crate::blocking::files::Use;
 use crate::blocking::folders::SAME;
 use crate::blocking::listings::Listing;
@@ -39,6 +40,8 @@ pub(super) struct Search<'f, 'a, 'db> {
     /// The locks that are held, each with the statement that holds it.
     pub(super) locks: Vec<(TextRange, String)>,
     pub(super) uses: Vec<Use>,
+    /// The words of commands that may name files.
+    pub(super) commands: Vec<Use>,
     pub(super) listings: Vec<Listing>,
     pub(super) calls: Vec<HelperCall>,
 }
@@ -139,8 +142,15 @@ impl<'f, 'a> Search<'f, 'a, '_> {
                 _ => return self.helper_called(call),
             }
         };
+        if row.code == commands::CODE {
+            self.command(call);
+        }
+        let body = match self.functions.last() {
+            Some((function, _)) => &function.body,
+            None => self.file.body(),
+        };
         let is_handle = path.as_deref() == Some("os.fdopen");
-        for (path, does) in paths(call, row, receiver, writes) {
+        for (path, does) in paths(call, row, receiver, writes, body) {
             let opened = is_handle.then(|| self.path_of_handle(path, self.visible()));
             self.add(call, opened.flatten().unwrap_or(path), does);
         }
@@ -204,7 +214,7 @@ impl<'f, 'a> Search<'f, 'a, '_> {
     }
 
     /// The functions around whose variables are to be seen, from the coroutine function on.
-    fn visible(&self) -> &[(&'a ast::StmtFunctionDef, Locals<'a>)] {
+    pub(super) fn visible(&self) -> &[(&'a ast::StmtFunctionDef, Locals<'a>)] {
         let outermost = self
             .functions
             .iter()
@@ -213,15 +223,15 @@ impl<'f, 'a> Search<'f, 'a, '_> {
         self.functions.get(outermost..).unwrap_or_default()
     }
 
-    fn function(&self) -> Option<TextRange> {
+    pub(super) fn function(&self) -> Option<TextRange> {
         self.visible().first().map(|(function, _)| function.range())
     }
 
-    fn locks(&self) -> Vec<String> {
+    pub(super) fn locks(&self) -> Vec<String> {
         self.locks.iter().map(|(_, lock)| lock.clone()).collect()
     }
 
-    fn path(&self, path: &'a Expr) -> Path {
+    pub(super) fn path(&self, path: &'a Expr) -> Path {
         self.path_in(path, self.visible(), STEPS)
     }
 
@@ -239,12 +249,16 @@ impl<'f, 'a> Search<'f, 'a, '_> {
             .knows_folders
             .then(|| self.folder(path, visible, steps))
             .flatten();
+        let agreement = match self.agreement(path, visible, &mut FxHashSet::default()) {
+            Agreement::PerCall if self.may_be_written_out(path, visible, STEPS) => Agreement::Same,
+            other => other,
+        };
         Path {
             text: one_line(self.file.text(path)),
             key: (function.map(TextRange::start), text),
             shape: self.shape(path, visible, WRITTEN_OUT),
             pattern: self.pattern(path, visible, steps),
-            agreement: self.agreement(path, visible, &mut FxHashSet::default()),
+            agreement,
             folder,
         }
     }

@@ -63,6 +63,10 @@ impl Use {
 #[derive(Default)]
 pub struct FileUses {
     pub(super) uses: Vec<Use>,
+    /// The words of commands that may name files, in source order, as uses of these.
+    pub(super) commands: Vec<Use>,
+    /// Uses of files that functions of the module know by themselves, told of the calls of them, in source order.
+    pub(super) by_helpers: Vec<Use>,
     pub(super) listings: Vec<Listing>,
 }
 
@@ -78,6 +82,7 @@ impl FileUses {
             entered: FxHashSet::default(),
             locks: Vec::new(),
             uses: Vec::new(),
+            commands: Vec::new(),
             listings: Vec::new(),
             calls: Vec::new(),
         };
@@ -86,21 +91,32 @@ impl FileUses {
         handles::follow_replaced(&mut uses);
         through::follow(&mut uses, &search.calls);
         uses.sort_by_key(|found| found.range.start());
+        let mut commands = search.commands;
+        let mut by_helpers = Vec::new();
+        if !commands.is_empty() {
+            through::follow(&mut commands, &search.calls);
+            by_helpers = through::known_to_helpers(&uses, &search.calls);
+            commands.extend(through::known_to_helpers(&commands, &search.calls));
+            commands.sort_by_key(|found| found.range.start());
+        }
         Self {
             uses,
+            commands,
+            by_helpers,
             listings: search.listings,
         }
     }
 
     pub(super) fn within(&self, range: TextRange) -> &[Use] {
-        let start = self
-            .uses
-            .partition_point(|found| found.range.start() < range.start());
-        let end = self
-            .uses
-            .partition_point(|found| found.range.start() < range.end());
-        self.uses.get(start..end).unwrap_or_default()
+        within(&self.uses, range)
     }
+}
+
+/// Those of some uses, in source order, that stand in `range`.
+pub(super) fn within(uses: &[Use], range: TextRange) -> &[Use] {
+    let start = uses.partition_point(|found| found.range.start() < range.start());
+    let end = uses.partition_point(|found| found.range.start() < range.end());
+    uses.get(start..end).unwrap_or_default()
 }
 
 /// Why what uses files in `range`, a part of the code of `owner`, may meet other code in a thread.

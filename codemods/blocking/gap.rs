@@ -5,7 +5,7 @@ use asyncfix_analysis::answers::flow::Exits;
 use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::{Owner, suites_in};
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
-use ruff_python_ast::{AnyNodeRef, Stmt};
+use ruff_python_ast::{self as ast, AnyNodeRef, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use crate::blocking::checked;
@@ -13,14 +13,15 @@ use crate::blocking::files::{OPENED_CHECK, is_run_once};
 use crate::blocking::handles::left_half_written;
 use crate::blocking::listings;
 use crate::blocking::paths::Agreement;
+use crate::blocking::worked_on;
 use crate::file::File;
 
 /// Why an `await` in the place of the call at `range`, in the code of `owner`, would let other tasks interfere with a
 /// file, as the reason of an unsafe fix. `None` where there is no such reason.
 ///
-/// There are four: the file is open for writing there; it is read before and written afterwards; the call stands
-/// between a check for it and the change that follows from the check; or its folder is listed before and the listed
-/// files are used afterwards.
+/// There are five: the file is open for writing there; it is read before and written afterwards; a command works on it,
+/// and the function itself uses it as well; the call stands between a check for it and the change that follows from the
+/// check; or its folder is listed before and the listed files are used afterwards.
 pub(super) fn lets_others_in(
     file: &File<'_, '_>,
     owner: Owner<'_>,
@@ -30,7 +31,7 @@ pub(super) fn lets_others_in(
         return None;
     };
     let around = file.file_uses().within(function.range());
-    if around.is_empty() {
+    if around.is_empty() && file.file_uses().commands.is_empty() {
         return None;
     }
     let half = left_half_written(around, function, range).map(|written| {
@@ -54,23 +55,15 @@ pub(super) fn lets_others_in(
             written.map(move |written| (read, written))
         });
         // If the function awaits between the two already, the fix opens no new gap.
-        let (read, _) = pairs.find(|(read, written)| {
-            let between = TextRange::new(read.range.end(), written.range.start());
-            !function.body.iter().any(|statement| {
-                let mut awaits = Awaits {
-                    between,
-                    found: false,
-                };
-                awaits.visit_stmt(statement);
-                awaits.found
-            })
-        })?;
+        let (read, _) = pairs
+            .find(|(read, written)| !waits_between(file, function, read.range, written.range))?;
         let path = &read.path.text;
         Some(format!(
             "other tasks may change `{path}` between the reading and the writing"
         ))
     };
     half.or_else(changed)
+        .or_else(|| worked_on::opened(file, function, range))
         .filter(|_| !is_run_once(file, function))
         .or_else(|| {
             checked::is_between_check_and_change(file, function, range)
@@ -94,16 +87,10 @@ pub(super) fn reaches(
         return true;
     };
     let suites = suites_in(statement);
-    let Some(suite) = suites.into_iter().find(|suite| {
-        suite
-            .iter()
-            .any(|inner| inner.range().contains_range(earlier))
-    }) else {
+    let Some(suite) = suites.into_iter().find(|suite| is_in(suite, earlier)) else {
         return true;
     };
-    let has_later = suite
-        .iter()
-        .any(|inner| inner.range().contains_range(later));
+    let has_later = is_in(suite, later);
     // What a `try` has found missing is what its handlers are for.
     let is_handled = matches!(statement, Stmt::Try(tried) if tried.handlers.iter().any(|handler| {
         handler.range().contains_range(later)
@@ -111,16 +98,46 @@ pub(super) fn reaches(
     if is_handled {
         return true;
     }
-    let is_branch = matches!(statement, Stmt::If(_) | Stmt::Match(_));
+    let is_branch = match statement {
+        Stmt::If(_) | Stmt::Match(_) => true,
+        // Only one of a handler and the `else` runs.
+        Stmt::Try(tried) => !is_in(&tried.body, earlier) && !is_in(&tried.finalbody, later),
+        _ => false,
+    };
     let is_beside = is_branch && !has_later && statement.range().contains_range(later);
     let leaves = !has_later && !Exits::of(file, suite).falls;
     !is_beside && !leaves && reaches(file, suite, earlier, later)
 }
 
-/// Looks for an `await`, `async for` or `async with` that starts in a range: there, other tasks may run.
+fn is_in(suite: &[Stmt], range: TextRange) -> bool {
+    suite
+        .iter()
+        .any(|inner| inner.range().contains_range(range))
+}
+
+/// Whether a function lets other tasks run on its way from `earlier` to `later`: there is an `await`, an `async for` or
+/// an `async with`.
+pub(super) fn waits_between(
+    file: &File<'_, '_>,
+    function: &ast::StmtFunctionDef,
+    earlier: TextRange,
+    later: TextRange,
+) -> bool {
+    let mut awaits = Awaits {
+        between: TextRange::new(earlier.end(), later.start().max(earlier.end())),
+        found: Vec::new(),
+    };
+    awaits.visit_body(&function.body);
+    let mut found = awaits.found.into_iter();
+    found.any(|at| {
+        reaches(file, &function.body, earlier, at) && reaches(file, &function.body, at, later)
+    })
+}
+
+/// Looks for an `await`, `async for` or `async with` that starts in a range.
 struct Awaits {
     between: TextRange,
-    found: bool,
+    found: Vec<TextRange>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Awaits {
@@ -131,7 +148,8 @@ impl<'a> SourceOrderVisitor<'a> for Awaits {
             AnyNodeRef::StmtWith(with) if with.is_async => Some(with.start()),
             _ => None,
         };
-        self.found |= at.is_some_and(|at| self.between.contains(at));
+        let at = at.filter(|at| self.between.contains(*at));
+        self.found.extend(at.map(TextRange::empty));
         own_code(node)
     }
 }

@@ -16,7 +16,7 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::blocking::files::{Use, is_run_once};
 use crate::blocking::helper::uses_files;
 use crate::blocking::paths::Agreement;
-use crate::blocking::{folders, objects, patterns};
+use crate::blocking::{folders, objects, patterns, through};
 use crate::file::File;
 
 /// Why the files that a function of the same module uses, called by `call` in the code of `owner`, may meet other code
@@ -55,12 +55,21 @@ pub(super) fn of_helper(
         let folder = folders.next()?;
         Some(folders::reason(folder, found.does.changes()))
     };
+    // What is given takes the place of a path that is written out for calls that give none.
+    let given: Vec<String> = through::given(&file.semantics, helper, call)
+        .filter(|(_, value)| !value.is_none_literal_expr())
+        .map(|(name, _)| name)
+        .collect();
+    let is_given = |found: &Use| {
+        let mut names = found.path.shape.names();
+        names.any(|name| given.iter().any(|given| given == name))
+    };
     let known = all.within(helper.range()).iter();
-    let known = known.filter(|found| found.locks.is_empty());
-    let given = all.within(call.range()).iter();
-    let given = given.filter(|found| found.through.first() == Some(&helper.range()));
+    let known = known.filter(|found| found.locks.is_empty() && !is_given(found));
+    let told = all.within(call.range()).iter();
+    let told = told.filter(|found| found.through.first() == Some(&helper.range()));
     known
-        .chain(given)
+        .chain(told)
         .filter(|found| found.path.agreement == Agreement::Same && !found.does.asks)
         .find_map(|found| {
             let elsewhere = of_others(found);

@@ -12,6 +12,7 @@ mod checked;
 mod commands;
 mod databases;
 mod doubts;
+mod either;
 mod exchanges;
 mod file_uses;
 pub(crate) mod files;
@@ -39,6 +40,7 @@ mod thread;
 mod through;
 mod typed;
 mod variables;
+mod worked_on;
 
 use asyncfix_analysis::answers::intent::Deed;
 

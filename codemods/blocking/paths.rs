@@ -50,6 +50,19 @@ impl Path {
         self.key == other.key || self.shape.is_telling() && self.shape == other.shape
     }
 
+    /// The one that is written out so.
+    pub(super) fn of_text(text: &str) -> Self {
+        let text_of_key = format!("\"{text}\"");
+        Self {
+            text: text.to_owned(),
+            shape: Shape::of_text(&text_of_key),
+            key: (None, text_of_key),
+            pattern: Pattern::of_text(text),
+            agreement: Agreement::Same,
+            folder: None,
+        }
+    }
+
     /// The folder in which one of two paths is any file, where the other one may be that.
     pub(super) fn common_folder<'p>(&'p self, other: &'p Self) -> Option<&'p Folder> {
         let of_any = |one: &'p Self, other: &Self| {

@@ -121,6 +121,32 @@ pub(super) fn follow(uses: &mut Vec<Use>, calls: &[HelperCall]) {
     }
 }
 
+/// What functions of the module do to files that they know by themselves, told of the calls of them.
+pub(super) fn known_to_helpers(uses: &[Use], calls: &[HelperCall]) -> Vec<Use> {
+    let of_call = |call: &HelperCall| {
+        let inside = uses.iter().filter(|other| {
+            call.helper.contains_range(other.range)
+                && other.path.agreement == Agreement::Same
+                && other.path.key.0.is_none()
+                && !other.does.asks
+        });
+        let told = inside.map(|other| Use {
+            range: call.range,
+            path: other.path.clone(),
+            does: other.does,
+            function: call.function,
+            locks: call.locks.clone(),
+            through: std::iter::once(call.helper)
+                .chain(other.through.iter().copied())
+                .collect(),
+        });
+        told.collect::<Vec<_>>()
+    };
+    let mut found: Vec<Use> = calls.iter().flat_map(of_call).collect();
+    found.sort_by_key(|found| found.range.start());
+    found
+}
+
 impl HelperCall {
     /// The path that a use in the function is about, in words of its caller. `None` where it does not depend on what the
     /// function is given.

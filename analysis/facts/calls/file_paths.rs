@@ -534,7 +534,7 @@ impl<'a> Search<'_, '_, 'a> {
     }
 
     fn add_uses(&mut self, call: &'a ast::ExprCall, row: &Row, receiver: Option<&'a Expr>) {
-        for (path, does) in paths(call, row, receiver, true) {
+        for (path, does) in paths(call, row, receiver, true, &self.function.body) {
             if !does.changes() && !does.reads() {
                 continue;
             }

@@ -8,6 +8,7 @@
 
 mod asked;
 pub mod bound;
+mod command_files;
 pub(crate) mod file_paths;
 mod given;
 pub(crate) mod kept;

@@ -14,7 +14,7 @@ use crate::limits::{BINDINGS, Limit};
 
 /// Whom a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Holder {
+pub(super) enum Holder {
     All,
     Object,
     Call,
@@ -30,9 +30,10 @@ impl<'a> Walk<'_, '_, 'a> {
             Expr::Attribute(method) if is_method => Some(&*method.value),
             _ => None,
         };
-        let written = paths(call, row, receiver, true).into_iter();
+        let written = paths(call, row, receiver, true, &self.function.body).into_iter();
         let mut written = written.filter(|(_, does)| does.changes()).peekable();
-        self.written.changes_files |= written.peek().is_some();
+        // Of a database, what other functions read is in order.
+        self.written.changes_files |= written.peek().is_some() && row.database.is_none();
         if self.written.writes.is_some() {
             return;
         }
@@ -50,7 +51,7 @@ impl<'a> Walk<'_, '_, 'a> {
     }
 
     /// Whom what an expression stands for belongs to.
-    fn holder(&self, expr: &'a Expr, steps: Limit) -> Holder {
+    pub(super) fn holder(&self, expr: &'a Expr, steps: Limit) -> Holder {
         let mut parts = Parts::default();
         parts.visit_expr(expr);
         let may_differ = |call: &&'a ast::ExprCall| match self.writer.target(&call.func, self.scope)

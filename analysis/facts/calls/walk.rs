@@ -2,6 +2,8 @@
 
 use crate::facts::loops;
 use crate::facts::name::Name;
+use crate::facts::polling::{Around, polls};
+use crate::facts::scopes::Binding;
 use crate::limits::{BINDINGS, CONDITIONS};
 use asyncfix_knowledge::blocking::{Kind, Row, changes, is_thread_safe};
 use asyncfix_knowledge::conduct::{changes_context, method_changes, needs_main_thread};
@@ -16,6 +18,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, ArgOrKeyword, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::command_files::Work;
 use super::own::{Extent, Inner};
 use super::{Blocked, Call, Callee, Function, Passed, Target};
 use crate::facts::blocking_calls::{always_blocks, unsafe_because};
@@ -45,6 +48,10 @@ pub(super) struct Walk<'w, 's, 'a> {
     /// Code that runs under conditions, with how many these are; without what lies behind.
     pub(crate) conditional: Vec<(TextRange, usize)>,
     pub(crate) is_aware: bool,
+    /// The `while` loops in it.
+    pub(super) loops: Vec<&'a ast::StmtWhile>,
+    /// The files that it uses, and those that commands work on, which are the same in all calls.
+    pub(super) works: Vec<Work>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
@@ -104,6 +111,7 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
                 self.exits(&statement.body);
             }
             AnyNodeRef::StmtWhile(statement) => {
+                self.loops.push(statement);
                 self.exits(&statement.body);
                 if loops::is_endless(&statement.test) && !loops::leaves_loop(&statement.body) {
                     self.ties(|| "it never returns, so the thread would never end".to_owned());
@@ -524,6 +532,7 @@ impl<'a> Walk<'_, '_, 'a> {
         row: &Row,
         is_method: bool,
     ) {
+        self.works_on(call, row, is_method);
         // Single calls of the system are a rule of their own, off unless it is asked for.
         if row.code == PATH_CALL || row.direct {
             return;
@@ -553,6 +562,13 @@ impl<'a> Walk<'_, '_, 'a> {
         } else if let Some(reason) = unsafe_because(row, call).filter(|_| !is_whole && !row.lazy) {
             self.shares(|| reason.to_owned());
         }
+        let waits = row.code == SLEEP || row.timeout.is_some() && row.reason.is_some();
+        if waits && self.is_polling(call.range()) {
+            self.shares(|| {
+                "after a cancellation the thread goes on polling, and keeps the program from ending"
+                    .to_owned()
+            });
+        }
         let function = self.writer.text(self.function);
         if !always_blocks(row, call, function, self.writer.source)
             || row.shared && self.is_receiver_own(call)
@@ -573,6 +589,31 @@ impl<'a> Walk<'_, '_, 'a> {
                 name: Name::new(name),
                 conditions,
             });
+        }
+    }
+
+    /// Whether a loop around `range` asks again and again for what happens outside.
+    fn is_polling(&self, range: TextRange) -> bool {
+        let around = Around {
+            text: &|expr| one_line(self.writer.text(expr)),
+            path: &|func| match self.writer.target(func, self.scope) {
+                Target::Import(path) => path.dotted().map(str::to_owned),
+                _ => None,
+            },
+            value: &|name| self.usual_value(name),
+        };
+        let mut loops = self.loops.iter();
+        loops.any(|statement| statement.range().contains_range(range) && polls(statement, &around))
+    }
+
+    /// The one value that a name has, or that a parameter has where it is given none.
+    fn usual_value(&self, name: &str) -> Option<&'a Expr> {
+        let at = self.writer.scope_of(name, self.scope)?;
+        let own = self.writer.scopes.all.get(at)?;
+        match own.bindings.get(name)?.as_slice() {
+            [Binding::Value(value) | Binding::Annotated(_, Some(value))] => Some(value),
+            [Binding::Parameter(parameter)] => parameter.default(),
+            _ => None,
         }
     }
 
@@ -695,6 +736,9 @@ const NEEDING_LOOP: [&str; 2] = ["asyncio.get_running_loop", "asyncio.current_ta
 
 /// The rule of requests over the network.
 const HTTP: &str = "AF202";
+
+/// The rule of `time.sleep`.
+const SLEEP: &str = "AF201";
 
 /// The rule of single calls of the system.
 const PATH_CALL: &str = "AF208";

@@ -268,10 +268,13 @@ impl<'a> Writer<'_, 'a> {
             tried: Vec::new(),
             conditional: Vec::new(),
             is_aware: false,
+            loops: Vec::new(),
+            works: Vec::new(),
         };
         walk.exits(&function.body);
         walk.visit_body(&function.body);
         walk.names_parameters();
+        walk.writes_by_commands();
         if walk.is_aware {
             written.is_plain = false;
         }
