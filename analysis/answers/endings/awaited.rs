@@ -276,6 +276,7 @@ impl<'s> Look<'s, '_> {
             let of = callee.as_attribute_expr().map(|method| &*method.value);
             if of.and_then(|value| self.giver(value, ALIASES)).is_none() {
                 self.doubt(Obstacle::NotFound, callee);
+                self.called_of_unknown(callee);
             } else if TABLE.waiting_methods.contains(name) {
                 self.doubt(Obstacle::Waits, callee);
             } else {

@@ -73,6 +73,8 @@ pub(super) struct Look<'s, 'db> {
     pub(super) held: Vec<TextRange>,
     /// Whether it reads from something whose class is not known.
     pub(super) reads_unknown: bool,
+    /// Whether the function is one that may be called, by its name alone.
+    pub(super) is_guess: bool,
 }
 
 /// The context of a call.
@@ -108,6 +110,7 @@ impl<'s, 'db> Look<'s, 'db> {
             items: FxHashMap::default(),
             held: Vec::new(),
             reads_unknown: false,
+            is_guess: false,
         }
     }
 
@@ -348,6 +351,7 @@ impl<'s, 'db> Look<'s, 'db> {
             items: std::mem::take(&mut self.items),
             held: Vec::new(),
             reads_unknown: false,
+            is_guess: self.is_guess,
         }
     }
 
@@ -467,6 +471,9 @@ impl<'s, 'db> Look<'s, 'db> {
         };
         if is_one(&TABLE.limiters, &TABLE.limiting_words) {
             self.take_turns(manager, TURN);
+            if !class.is_some_and(|class| TABLE.limiters.contains(&class)) {
+                self.enters(manager);
+            }
             return;
         }
         if is_one(&TABLE.locks, &TABLE.locking_words) {
@@ -476,6 +483,9 @@ impl<'s, 'db> Look<'s, 'db> {
                 self.never_ends(manager);
             }
             self.take_turns(manager, LOCK);
+            if !is_lock {
+                self.enters(manager);
+            }
             return;
         }
         if class
@@ -502,9 +512,17 @@ impl<'s, 'db> Look<'s, 'db> {
             {
                 self.taken_for_a_block(&call.func);
             }
-            (Expr::Call(call), _) => self.awaited_call(call),
+            (Expr::Call(call), class) => {
+                self.awaited_call(call);
+                if class.is_some() {
+                    self.enters(manager);
+                }
+            }
             (Expr::Await(_), _) => {}
-            (other, _) => self.doubt(Obstacle::NotFound, other),
+            (other, _) => {
+                self.doubt(Obstacle::NotFound, other);
+                self.enters(other);
+            }
         }
     }
 
