@@ -97,7 +97,8 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
 
     /// What the file puts in the place of something else.
     pub(crate) fn replacements(&self) -> &Replacements {
-        self.replacements.get_or_init(|| Replacements::of(self))
+        self.replacements
+            .get_or_init(|| Replacements::of(&self.semantics))
     }
 
     /// The module's statements.

@@ -219,6 +219,10 @@ pub const VALUES: Limit = Limit(4);
 /// How many base classes are looked at for one that the tables of libraries know. One beyond is not found.
 pub const ABOVE: Limit = Limit(32);
 
+/// How many classes with a method of one name are looked at, where the class of an object is not known. With more, the
+/// name says too little, and none is.
+pub const NAMESAKES: Limit = Limit(16);
+
 /// How many sync overrides of a method in subclasses are asked for their type. With more, the method may return an
 /// awaitable.
 pub const OVERRIDES: Limit = Limit(64);

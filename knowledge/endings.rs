@@ -39,6 +39,8 @@ pub struct Table {
     pub meeting_methods: FxHashSet<String>,
     pub met_before: FxHashMap<String, FxHashSet<String>>,
     pub met_by: FxHashMap<String, FxHashSet<String>>,
+    pub socket_methods: FxHashSet<String>,
+    pub entered_together: FxHashSet<String>,
     pub timers: FxHashSet<String>,
     pub streams: Vec<String>,
     pub stream_methods: FxHashSet<String>,

@@ -6,5 +6,8 @@ pub const RUNNERS: [&str; 2] = ["pytest", "unittest"];
 /// Classes whose objects stand in for a coroutine function.
 pub const ASYNC_MOCKS: [&str; 2] = ["unittest.mock.AsyncMock", "mock.AsyncMock"];
 
+/// The function that takes the dotted path of what it replaces.
+pub const PATCH: [&str; 2] = ["unittest.mock.patch", "mock.patch"];
+
 /// The section of a `pyproject.toml` that speaks of what runs the tests.
 pub const RUNNER: &str = "pytest";

@@ -114,9 +114,17 @@ fn uncertain(file: &ParsedFile<'_, '_>, callee: &Expr) -> Option<String> {
     let object = callee.as_attribute_expr().map(|method| &method.value);
     if let Some(name) = last_name(callee)
         && (replaced::is_replaced(file, name)
-            || object.is_some_and(|object| replaced::is_filled(file, object)))
+            || object.is_some_and(|object| replaced::is_filled(file, object))
+            || replaced::is_module_replaced(file, callee))
     {
         return Some(put_in_place(name));
+    }
+    if let Some(name) = last_name(callee)
+        && replaced::is_replaced_for_tests(file, name)
+    {
+        return Some(format!(
+            "`{name}` is replaced in `conftest.py` (for example by a mock)"
+        ));
     }
     if let Expr::Attribute(method) = callee
         && semantics.is_made_when_asked_for(method)

@@ -1,11 +1,13 @@
-//! Functions, methods and attributes that something in the file puts something else in the place of, as tests do.
+//! Functions, methods and attributes that something in the file, or in a `conftest.py` above a test, puts something else
+//! in the place of, as tests do.
 //!
 //! Judged by names, and on whatever object: being wrong here only means to hold back.
 
 use std::cell::RefCell;
 
-use asyncfix_knowledge::testing::ASYNC_MOCKS;
+use asyncfix_knowledge::testing::{ASYNC_MOCKS, PATCH};
 use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::site::Owner;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, AnyRootNodeRef, Expr, HasNodeIndex, NodeIndex};
@@ -19,8 +21,12 @@ use crate::resolve::semantics::Semantics;
 #[derive(Default)]
 pub(crate) struct Replacements {
     by_name: FxHashMap<Name, Vec<Replacement>>,
+    /// What is put in the place of something whose name does not stand there.
+    unnamed: Vec<Replacement>,
     /// The last names of objects that something is put into under names that do not stand there.
     objects: FxHashSet<Name>,
+    /// The last names of modules that others are put in the place of.
+    modules: FxHashSet<Name>,
     answers: RefCell<FxHashMap<(String, bool), bool>>,
 }
 
@@ -33,27 +39,62 @@ struct Replacement {
     is_factory: bool,
 }
 
+impl Replacement {
+    fn of(value: Option<&Expr>, is_factory: bool) -> Self {
+        Self {
+            value: value.map(|value| value.node_index().load()),
+            is_factory,
+        }
+    }
+}
+
 impl Replacements {
     /// What a file puts in the place of something else. What methods assign to attributes of their own object, its
     /// class tells.
-    pub(crate) fn of(file: &ParsedFile<'_, '_>) -> Self {
+    pub(crate) fn of(semantics: &Semantics<'_>) -> Self {
         let mut search = Search {
-            semantics: &file.semantics,
-            found: FxHashMap::default(),
-            objects: FxHashSet::default(),
+            semantics,
+            found: Self::default(),
         };
-        search.visit_body(file.body());
-        Self {
-            by_name: search.found,
-            objects: search.objects,
-            answers: RefCell::default(),
+        search.visit_body(&semantics.module().syntax().body);
+        search.found
+    }
+
+    /// Whether something is put in the place of what has this name, and counts.
+    fn put(&self, semantics: &Semantics<'_>, name: &str, is_attribute: bool) -> bool {
+        let named = self.by_name.get(name);
+        if named.is_none() && self.unnamed.is_empty() {
+            return false;
         }
+        let key = (name.to_owned(), is_attribute);
+        if let Some(known) = self.answers.borrow().get(&key) {
+            return *known;
+        }
+        let value = |index: NodeIndex| match semantics.module().get_by_index(index) {
+            AnyRootNodeRef::Expr(value) => Some(value),
+            _ => None,
+        };
+        let found = named
+            .into_iter()
+            .flatten()
+            .chain(&self.unnamed)
+            .any(|replacement| match replacement.value.and_then(value) {
+                Some(value) if is_attribute => !value.is_none_literal_expr(),
+                Some(value) => {
+                    // These can neither be called nor awaited.
+                    let is_plain = value.is_literal_expr() || literal_class(value).is_some();
+                    !is_plain && !is_same(semantics, value, replacement.is_factory)
+                }
+                None => true,
+            });
+        self.answers.borrow_mut().insert(key, found);
+        found
     }
 }
 
 /// Whether something that is no coroutine function may be put in the place of what has this name.
 pub(crate) fn is_replaced(file: &ParsedFile<'_, '_>, name: &str) -> bool {
-    is_put(file, name, false)
+    file.replacements().put(&file.semantics, name, false)
 }
 
 /// Whether something may be put into an object under any name: `setattr(client, name, ...)`.
@@ -71,36 +112,42 @@ pub(crate) fn is_filled(file: &ParsedFile<'_, '_>, object: &Expr) -> bool {
 
 /// Whether an attribute of this name may be given another value, from outside of its class.
 pub(crate) fn is_given_elsewhere(file: &ParsedFile<'_, '_>, name: &str) -> bool {
-    is_put(file, name, true)
+    file.replacements().put(&file.semantics, name, true)
 }
 
-/// Whether something is put in the place of what has this name, and counts.
-fn is_put(file: &ParsedFile<'_, '_>, name: &str, is_attribute: bool) -> bool {
-    let replacements = file.replacements();
-    let Some(known) = replacements.by_name.get(name) else {
+/// Whether something may be put in the place of what has this name by a `conftest.py` that pytest runs for this file.
+pub(crate) fn is_replaced_for_tests(file: &ParsedFile<'_, '_>, name: &str) -> bool {
+    let semantics = &file.semantics;
+    let Some(path) = semantics
+        .path()
+        .filter(|_| file.is_test_code(Owner::Module))
+    else {
         return false;
     };
-    let key = (name.to_owned(), is_attribute);
-    if let Some(known) = replacements.answers.borrow().get(&key) {
-        return *known;
-    }
-    let value = |index: NodeIndex| match file.semantics.module().get_by_index(index) {
-        AnyRootNodeRef::Expr(value) => Some(value),
-        _ => None,
-    };
-    let found = known
-        .iter()
-        .any(|replacement| match replacement.value.and_then(value) {
-            Some(value) if is_attribute => !value.is_none_literal_expr(),
-            Some(value) => {
-                // These can neither be called nor awaited.
-                let is_plain = value.is_literal_expr() || literal_class(value).is_some();
-                !is_plain && !is_same(&file.semantics, value, replacement.is_factory)
-            }
-            None => true,
-        });
-    replacements.answers.borrow_mut().insert(key, found);
-    found
+    let mentioning = file
+        .project
+        .mentioning(name, |path| semantics.text_of(path));
+    mentioning.into_iter().any(|above| {
+        above.ends_with("conftest.py")
+            && above != path
+            && above
+                .parent()
+                .is_some_and(|folder| path.starts_with(folder))
+            && semantics.beside(&above).is_some_and(|above| {
+                let own = semantics.at_file(above);
+                Replacements::of(&own).put(&own, name, false)
+            })
+    })
+}
+
+/// Whether another module may be put in the place of the one that `callee` is from.
+pub(crate) fn is_module_replaced(file: &ParsedFile<'_, '_>, callee: &Expr) -> bool {
+    let modules = &file.replacements().modules;
+    !modules.is_empty()
+        && file.semantics.qualified_name(callee).is_some_and(|path| {
+            let mut components = path.split('.');
+            components.any(|component| modules.contains(component))
+        })
 }
 
 /// Whether a value is a coroutine function, or a mock of one.
@@ -119,8 +166,7 @@ fn is_same(semantics: &Semantics<'_>, value: &Expr, is_factory: bool) -> bool {
 
 struct Search<'s, 'db> {
     semantics: &'s Semantics<'db>,
-    found: FxHashMap<Name, Vec<Replacement>>,
-    objects: FxHashSet<Name>,
+    found: Replacements,
 }
 
 impl Search<'_, '_> {
@@ -128,15 +174,64 @@ impl Search<'_, '_> {
         if self.semantics.class_of_receiver(object).is_none()
             && let Some(name) = last_name(object)
         {
-            self.objects.insert(Name::new(name));
+            self.found.objects.insert(Name::new(name));
         }
     }
 
     fn add(&mut self, name: &str, value: Option<&Expr>, is_factory: bool) {
-        let value = value.map(|value| value.node_index().load());
-        let replacement = Replacement { value, is_factory };
-        let known = self.found.entry(Name::new(name)).or_default();
+        let replacement = Replacement::of(value, is_factory);
+        let known = self.found.by_name.entry(Name::new(name)).or_default();
         known.push(replacement);
+    }
+
+    /// The end of the text that an expression gives, as far as that is seen.
+    fn text(&self, expr: &Expr) -> Option<String> {
+        match expr {
+            Expr::StringLiteral(text) => Some(text.value.to_str().to_owned()),
+            Expr::FString(text) => match text.value.elements().last()? {
+                ast::InterpolatedStringElement::Literal(end) => Some(end.value.to_string()),
+                ast::InterpolatedStringElement::Interpolation(_) => None,
+            },
+            Expr::BinOp(joined) if joined.op == ast::Operator::Add => self.text(&joined.right),
+            Expr::Name(_) | Expr::Attribute(_) => {
+                let mut values = self.semantics.values_behind(expr).into_iter();
+                values.find_map(|value| {
+                    let text = value.as_string_literal_expr()?;
+                    Some(text.value.to_str().to_owned())
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// What is put into `sys.modules`: `patch.dict("sys.modules", {"clients": ...})`,
+    /// `setitem(sys.modules, "clients", ...)`.
+    fn modules(&mut self, call: &ast::ExprCall) {
+        let given = &*call.arguments.args;
+        let is_modules = |table: &Expr| {
+            self.text(table).as_deref() == Some("sys.modules")
+                || self.semantics.means(table, &["sys.modules"])
+        };
+        let [table, put, ..] = given else {
+            return;
+        };
+        if !is_modules(table) {
+            return;
+        }
+        let keys: Vec<&Expr> = match put {
+            Expr::Dict(entries) => entries.iter_keys().flatten().collect(),
+            key => vec![key],
+        };
+        for key in keys {
+            self.module(key);
+        }
+    }
+
+    fn module(&mut self, path: &Expr) {
+        let path = self.text(path);
+        if let Some(name) = path.as_deref().and_then(|path| path.rsplit('.').next()) {
+            self.found.modules.insert(Name::new(name));
+        }
     }
 
     /// `setattr(client, name, ...)`
@@ -172,7 +267,9 @@ impl Search<'_, '_> {
                     Expr::Call(call) => &call.func,
                     other => other,
                 };
-                if matches!(last_name(held), Some("__dict__" | "vars" | "globals")) {
+                if self.semantics.means(&target.value, &["sys.modules"]) {
+                    self.module(&target.slice);
+                } else if matches!(last_name(held), Some("__dict__" | "vars" | "globals")) {
                     if target.slice.is_string_literal_expr() {
                         self.name(&target.slice, value, false);
                     } else if let Some(object) = holder(&target.value) {
@@ -191,9 +288,8 @@ impl Search<'_, '_> {
 
     /// What a string names: `"fetch"` or `"clients.Client.fetch"`.
     fn name(&mut self, expr: &Expr, value: Option<&Expr>, is_factory: bool) {
-        if let Expr::StringLiteral(text) = expr
-            && let Some(name) = text.value.to_str().rsplit('.').next()
-        {
+        let text = self.text(expr);
+        if let Some(name) = text.as_deref().and_then(|text| text.rsplit('.').next()) {
             self.add(name, value, is_factory);
         }
     }
@@ -227,6 +323,10 @@ impl Search<'_, '_> {
                 true
             }
             Some("patch") => true,
+            Some("dict" | "setitem") => {
+                self.modules(call);
+                return;
+            }
             Some("multiple") => {
                 self.keywords(call);
                 return;
@@ -238,16 +338,25 @@ impl Search<'_, '_> {
             let found = found.find_map(|name| call.arguments.find_keyword(name));
             found.map(|keyword| &keyword.value)
         };
-        let is_text = |expr: &&Expr| expr.is_string_literal_expr();
-        let place = given.iter().take(2).rposition(|given| is_text(&given));
+        let is_text = |expr: &Expr| self.text(expr).is_some();
+        let place = given.iter().take(2).rposition(is_text);
+        let factory = keyword(&["new_callable"]);
         let (name, value) = match place {
             Some(place) => (given.get(place), given.get(place + 1)),
-            None => (keyword(&["attribute", "target"]).filter(is_text), None),
+            None => (
+                keyword(&["attribute", "target"]).filter(|name| is_text(name)),
+                None,
+            ),
         };
         let Some(name) = name else {
+            // `patch(target, ...)`, where nothing says what that is
+            let value = given.get(1).or(keyword(&["new"])).or(factory);
+            if let Some(value) = value.filter(|_| self.semantics.means(&call.func, &PATCH)) {
+                let replacement = Replacement::of(Some(value), factory.is_some());
+                self.found.unnamed.push(replacement);
+            }
             return;
         };
-        let factory = keyword(&["new_callable"]);
         match value.or(keyword(&["new", "value"])).or(factory) {
             Some(value) => self.name(name, Some(value), factory.is_some()),
             None if !is_mock => self.name(name, None, false),

@@ -49,6 +49,7 @@ enum Question {
     Overrides(String, String),
     PlainOverride(String, String),
     MethodsBelow(String, String),
+    MethodsNamed(String),
     IsReplacedBelow(String, Vec<Key>, String),
     HasSubclasses(String, Vec<Key>),
     ImportsFrom(String, String),
@@ -183,6 +184,7 @@ impl<'p> Asked<'p> {
                 digest(&project.plain_override(class, method))
             }
             Question::MethodsBelow(class, method) => digest(&project.methods_below(class, method)),
+            Question::MethodsNamed(method) => digest(&project.methods_named(method)),
             Question::IsReplacedBelow(name, module, member) => {
                 digest(&project.is_replaced_below(class(name, module), member))
             }
@@ -356,6 +358,13 @@ impl<'p> Asked<'p> {
     pub fn methods_below(self, class: &str, method: &str) -> Option<Vec<(&'p Path, &'p str)>> {
         self.noted(self.project.methods_below(class, method), || {
             Question::MethodsBelow(class.to_owned(), method.to_owned())
+        })
+    }
+
+    /// [`Project::methods_named`]
+    pub fn methods_named(self, method: &str) -> Vec<(&'p Path, &'p str)> {
+        self.noted(self.project.methods_named(method), || {
+            Question::MethodsNamed(method.to_owned())
         })
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Classes {
     /// By their names, and by those of their bases: their files, and their numbers there.
     by_name: FxHashMap<Key, Vec<(u32, u32)>>,
     children: FxHashMap<Key, Vec<(u32, u32)>>,
+    /// By the names of their coroutine functions.
+    by_method: FxHashMap<Key, Vec<(u32, u32)>>,
     /// What is put into classes from outside, by their names and those of the members: where it stands.
     replaced: FxHashMap<(Key, Key), Vec<(u32, Node)>>,
     /// What subclasses have in the place of methods, by the names of the classes and of the methods.
@@ -57,6 +59,15 @@ impl Classes {
                 known.push(place);
                 for base in &class.base_names {
                     classes.children.entry(*base).or_default().push(place);
+                }
+                for (name, member) in &class.members {
+                    let function = match member {
+                        Member::Method(id) => file.functions.get(*id as usize),
+                        Member::Value(_) => None,
+                    };
+                    if function.is_some_and(|one| one.is_async && !one.is_generator) {
+                        classes.by_method.entry(*name).or_default().push(place);
+                    }
                 }
             }
             for (class, member, node) in &file.replaced {
@@ -112,6 +123,12 @@ impl Linked {
             }
         }
         Some(found)
+    }
+
+    /// The classes that have a coroutine function of this name, behind the numbers of their files.
+    pub(super) fn methods_named(&self, method: &str) -> Vec<(u32, &str)> {
+        let classes = self.classes_by(&self.classes.by_method, name_key(method));
+        classes.map(|(file, class)| (file, &*class.label)).collect()
     }
 
     /// What they have, looked for: one for each class that has something, with the name of that, and for what is put into

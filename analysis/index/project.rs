@@ -643,14 +643,29 @@ impl Project {
     /// `None` where one has something else there, or is not one of a file of the project.
     pub fn methods_below(&self, class: &str, method: &str) -> Option<Vec<(&Path, &str)>> {
         let below = self.traces.methods_below(class, method)?.into_iter();
-        let with_paths = below.map(|(number, class)| {
-            let file = *self.owners.get(usize::try_from(number).ok()?)?;
-            Some((self.files.get(file)?.as_path(), class))
-        });
-        let mut all = with_paths.collect::<Option<Vec<_>>>()?;
+        let mut all = below
+            .map(|(number, class)| Some((self.path_of_traces(number)?, class)))
+            .collect::<Option<Vec<_>>>()?;
         // In whatever order the files were given.
         all.sort_unstable();
         Some(all)
+    }
+
+    /// The classes that have a coroutine function of this name, with their files.
+    pub fn methods_named(&self, method: &str) -> Vec<(&Path, &str)> {
+        let named = self.traces.methods_named(method).into_iter();
+        let mut all: Vec<_> = named
+            .filter_map(|(number, class)| Some((self.path_of_traces(number)?, class)))
+            .collect();
+        // In whatever order the files were given.
+        all.sort_unstable();
+        all
+    }
+
+    /// The file that the traces of this number are of, where it is one of the project.
+    fn path_of_traces(&self, number: u32) -> Option<&Path> {
+        let file = *self.owners.get(usize::try_from(number).ok()?)?;
+        Some(self.files.get(file)?.as_path())
     }
 
     /// Whether a class that may be a subclass of `class` has something of its own under this name.

@@ -1,9 +1,13 @@
 //! Async generators: they are closed like a resource, and `contextlib.aclosing` makes a context manager of one.
 
+use asyncfix_analysis::answers::{endings, takes_coroutine};
+use asyncfix_analysis::infer::types::ClassOf;
 use asyncfix_knowledge::resources::{CLOSES_GENERATOR, Form};
+use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Site;
 use ruff_diagnostics::Edit;
-use ruff_python_ast::{Expr, PythonVersion, Stmt};
+use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
+use ruff_python_ast::{self as ast, AnyNodeRef, Expr, PythonVersion, Stmt};
 use ruff_text_size::Ranged;
 
 use super::managed::{Managed, Opening};
@@ -45,9 +49,78 @@ impl Managed<'_, '_, '_> {
         imports::import(self.file, "contextlib", "aclosing", scope, at)
     }
 
+    /// Why closing a generator whenever the block ends may fail: a task that the block has made may iterate over it.
+    pub(super) fn may_be_running(&self, held: &[Stmt]) -> Option<String> {
+        let row = self.rows.first()?;
+        let mut search = Iterated {
+            managed: self,
+            found: false,
+        };
+        if row.form == Form::Aclosing {
+            search.visit_body(held);
+        }
+        search.found.then(|| {
+            format!(
+                "if the block fails while a task iterates over `{}`, closing it raises another error",
+                self.object.id
+            )
+        })
+    }
+
     /// The import that the rewrite needs.
     pub(super) fn import(&self) -> Option<Edit> {
         let row = self.rows.first()?;
         (row.form == Form::Aclosing).then(|| self.aclosing().ok()?.edit)?
     }
+}
+
+/// Looks for a task, or a member of a `gather`, that is given the object.
+struct Iterated<'m, 'f, 'a, 'db> {
+    managed: &'m Managed<'f, 'a, 'db>,
+    found: bool,
+}
+
+impl Iterated<'_, '_, '_, '_> {
+    /// Whether what a call is given goes on beside the code. A group ends its tasks before the block ends that it
+    /// stands in.
+    fn goes_on(&self, call: &ast::ExprCall) -> bool {
+        let semantics = &self.managed.file.semantics;
+        let is_of_group = call.func.as_attribute_expr().is_some_and(|method| {
+            semantics.class_of(&method.value)
+                == ClassOf::Known("asyncio.taskgroups.TaskGroup".to_owned())
+        });
+        let is_gathered = endings::ends_with_arguments(semantics, &call.func)
+            && last_name(&call.func) != Some("wait_for");
+        takes_coroutine::spawns(&call.func) && !is_of_group || is_gathered
+    }
+}
+
+impl<'n> SourceOrderVisitor<'n> for Iterated<'_, '_, '_, '_> {
+    fn enter_node(&mut self, node: AnyNodeRef<'n>) -> TraversalSignal {
+        if let AnyNodeRef::ExprCall(call) = node
+            && self.goes_on(call)
+        {
+            let mut given = call.arguments.iter_source_order();
+            self.found |= given.any(|argument| names(argument.value(), &self.managed.object.id));
+        }
+        TraversalSignal::Traverse
+    }
+}
+
+/// Whether a name stands in an expression, where it is not awaited.
+fn names(expr: &Expr, name: &str) -> bool {
+    struct Search<'n>(&'n str, bool);
+    impl<'a> SourceOrderVisitor<'a> for Search<'_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            match node {
+                AnyNodeRef::ExprAwait(_) => return TraversalSignal::Skip,
+                AnyNodeRef::ExprName(found) => self.1 |= found.id == self.0,
+                _ => {}
+            }
+            TraversalSignal::Traverse
+        }
+    }
+    let mut search = Search(name, false);
+    search.visit_expr(expr);
+    search.1
 }

@@ -96,7 +96,8 @@ impl Managed<'_, '_, '_> {
                 return Ok(rewrite
                     .unsafe_if(row.more_than_close())
                     .unsafe_if(self.opens_early(index))
-                    .unsafe_if(waits));
+                    .unsafe_if(waits)
+                    .unsafe_if(self.may_be_running(held)));
             }
             if row.form == Form::None {
                 let held = if inner_end > end {
@@ -137,7 +138,8 @@ impl Managed<'_, '_, '_> {
                 .unsafe_if(returned)
                 .unsafe_if(row.more_than_close())
                 .unsafe_if(self.opens_early(index))
-                .unsafe_if(waits))
+                .unsafe_if(waits)
+                .unsafe_if(self.may_be_running(held)))
         };
         Some((message, rewrite()))
     }

@@ -6,6 +6,7 @@ mod edges;
 mod forgotten;
 mod given_on;
 mod guarded;
+mod looked_up;
 mod loop_variable;
 mod made_async;
 mod may_be_async;

@@ -16,6 +16,7 @@ use ruff_source_file::UniversalNewlines;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashSet;
 
+use super::looked_up::looks_up;
 use crate::edit::blocks::Block;
 use crate::edit::{fresh_names, imports};
 use crate::file::File;
@@ -160,12 +161,13 @@ impl<'a> Statements<'a> {
                 "`{name}` will be local, and `pickle` and other processes can't find it"
             ));
         }
-        let asks = uses
-            .callees
-            .iter()
-            .any(|callee| file.semantics.means(callee, &["builtins.globals"]));
-        (asks && !Bound::by(self.all(), None).is_empty())
-            .then(|| "`globals()` will lack the names that are assigned here".to_owned())
+        let bound = Bound::by(self.all(), None);
+        let is_moved = |name: &str| bound.contains(name);
+        let written = (!bound.is_empty()).then(|| looks_up(file, file.body(), &is_moved));
+        Some(format!(
+            "`{}` will lack the names that are assigned here",
+            written??
+        ))
     }
 
     /// A name that they bind and that has to do with code outside of them, where it would be a local one of the new
@@ -239,8 +241,7 @@ struct Uses<'a> {
     read: Vec<&'a ast::ExprName>,
     /// Where something is joined to what variables of the module have: `count += 1`.
     joined: Vec<&'a ast::ExprName>,
-    /// What is called, and where.
-    callees: Vec<&'a ast::Expr>,
+    /// Where something is called.
     called: FxHashSet<TextRange>,
     /// Those that some function declares to be global.
     global: FxHashSet<&'a str>,
@@ -253,7 +254,6 @@ impl<'a> SourceOrderVisitor<'a> for Uses<'a> {
         match node {
             AnyNodeRef::ExprName(name) if !name.ctx.is_store() => self.read.push(name),
             AnyNodeRef::ExprCall(call) => {
-                self.callees.push(&call.func);
                 self.called.insert(call.func.range());
             }
             AnyNodeRef::StmtFunctionDef(_) | AnyNodeRef::StmtClassDef(_) => self.depth += 1,

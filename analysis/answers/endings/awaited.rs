@@ -15,6 +15,9 @@ use super::look::{Look, root_of};
 use super::table::{ends, ends_with_arguments, is_one_of};
 use super::threads::in_thread;
 
+/// The class of the processes that asyncio starts.
+const PROCESS: &str = "asyncio.subprocess.Process";
+
 impl<'s> Look<'s, '_> {
     /// What a call means that is awaited, entered, or given to something that awaits it.
     pub(super) fn awaited_call(&mut self, call: &ast::ExprCall) {
@@ -60,12 +63,24 @@ impl<'s> Look<'s, '_> {
                 return;
             }
         }
+        let reads_before = std::mem::take(&mut self.reads_unknown);
         self.callee(&call.func);
-        // Where nothing says what it is called on, the name has to do.
+        self.named(call, name);
+        if self.reads_unknown {
+            self.reads_what_is_given(call);
+        }
+        self.reads_unknown |= reads_before;
+    }
+
+    /// What the name of a method says, where nothing says what it is called on.
+    fn named(&mut self, call: &ast::ExprCall, name: &str) {
         let obstacle = match name {
-            "get" if call.arguments.is_empty() => Obstacle::Waits,
-            name if TABLE.meeting_methods.contains(name) => Obstacle::Waits,
-            name if TABLE.stream_methods.contains(name) => Obstacle::Streams,
+            "get" if call.arguments.is_empty() => Some(Obstacle::Waits),
+            name if TABLE.meeting_methods.contains(name) || TABLE.socket_methods.contains(name) => {
+                Some(Obstacle::Waits)
+            }
+            name if TABLE.stream_methods.contains(name) => Some(Obstacle::Streams),
+            name if TABLE.reading_methods.contains(name) => None,
             _ => return,
         };
         if let Expr::Attribute(method) = &*call.func
@@ -73,7 +88,25 @@ impl<'s> Look<'s, '_> {
             && self.class_of(&method.value, true).is_none()
             && self.function_of(&call.func, true).is_none()
         {
-            self.doubt(obstacle, &call.func);
+            match obstacle {
+                Some(obstacle) => self.doubt(obstacle, &call.func),
+                None => self.reads_unknown = true,
+            }
+        }
+    }
+
+    /// What a call gives to a function that reads from something whose class is not known there.
+    fn reads_what_is_given(&mut self, call: &ast::ExprCall) {
+        for argument in call.arguments.iter_source_order() {
+            let given = argument.value();
+            let Some(class) = self.class_of(given, !self.has_enough()) else {
+                continue;
+            };
+            if is_one_of(&class, &TABLE.streams) {
+                self.doubt(Obstacle::Streams, given);
+            } else if class == PROCESS && !self.is_own(given) {
+                self.doubt(Obstacle::Waits, given);
+            }
         }
     }
 
@@ -243,6 +276,7 @@ impl<'s> Look<'s, '_> {
             let of = callee.as_attribute_expr().map(|method| &*method.value);
             if of.and_then(|value| self.giver(value, ALIASES)).is_none() {
                 self.doubt(Obstacle::NotFound, callee);
+                self.called_of_unknown(callee);
             } else if TABLE.waiting_methods.contains(name) {
                 self.doubt(Obstacle::Waits, callee);
             } else {
@@ -300,6 +334,6 @@ impl<'s> Look<'s, '_> {
 
     /// Whether it is a process that this coroutine has started itself, to do something and end.
     fn is_own_process(&self, class: &str, value: &Expr) -> bool {
-        class == "asyncio.subprocess.Process" && self.is_own(value)
+        class == PROCESS && self.is_own(value)
     }
 }

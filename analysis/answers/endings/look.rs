@@ -71,6 +71,10 @@ pub(super) struct Look<'s, 'db> {
     pub(super) items: FxHashMap<(ProgramFile<'db>, TextRange), Items>,
     /// The ranges of the context managers of the `async with` blocks around the code.
     pub(super) held: Vec<TextRange>,
+    /// Whether it reads from something whose class is not known.
+    pub(super) reads_unknown: bool,
+    /// Whether the function is one that may be called, by its name alone.
+    pub(super) is_guess: bool,
 }
 
 /// The context of a call.
@@ -105,6 +109,8 @@ impl<'s, 'db> Look<'s, 'db> {
             looked_at: FxHashMap::default(),
             items: FxHashMap::default(),
             held: Vec::new(),
+            reads_unknown: false,
+            is_guess: false,
         }
     }
 
@@ -237,7 +243,10 @@ impl<'s, 'db> Look<'s, 'db> {
         });
         self.seen.is_limited |= is_limited && TURN.has_room(self.depth);
         if function.definition().file(db).is_stub(db) {
-            if TABLE.waits.contains(node.name.as_str()) || !node.is_async {
+            let name = node.name.as_str();
+            if TABLE.socket_methods.contains(name) {
+                self.doubt(Obstacle::Waits, callee);
+            } else if TABLE.waits.contains(name) || !node.is_async {
                 self.doubt(Obstacle::NotFound, callee);
             }
             return;
@@ -341,6 +350,8 @@ impl<'s, 'db> Look<'s, 'db> {
             looked_at: std::mem::take(&mut self.looked_at),
             items: std::mem::take(&mut self.items),
             held: Vec::new(),
+            reads_unknown: false,
+            is_guess: self.is_guess,
         }
     }
 
@@ -350,6 +361,7 @@ impl<'s, 'db> Look<'s, 'db> {
         self.looked_at = inner.looked_at;
         self.items = inner.items;
         self.path = inner.path;
+        self.reads_unknown |= inner.reads_unknown;
     }
 
     /// Walks statements.
@@ -459,6 +471,9 @@ impl<'s, 'db> Look<'s, 'db> {
         };
         if is_one(&TABLE.limiters, &TABLE.limiting_words) {
             self.take_turns(manager, TURN);
+            if !class.is_some_and(|class| TABLE.limiters.contains(&class)) {
+                self.enters(manager);
+            }
             return;
         }
         if is_one(&TABLE.locks, &TABLE.locking_words) {
@@ -468,6 +483,16 @@ impl<'s, 'db> Look<'s, 'db> {
                 self.never_ends(manager);
             }
             self.take_turns(manager, LOCK);
+            if !is_lock {
+                self.enters(manager);
+            }
+            return;
+        }
+        if class
+            .as_ref()
+            .is_some_and(|class| TABLE.entered_together.contains(class))
+        {
+            self.doubt(Obstacle::Waits, manager);
             return;
         }
         // `async with condition` only takes its lock; waiting for the condition is a call of its own.
@@ -487,9 +512,17 @@ impl<'s, 'db> Look<'s, 'db> {
             {
                 self.taken_for_a_block(&call.func);
             }
-            (Expr::Call(call), _) => self.awaited_call(call),
+            (Expr::Call(call), class) => {
+                self.awaited_call(call);
+                if class.is_some() {
+                    self.enters(manager);
+                }
+            }
             (Expr::Await(_), _) => {}
-            (other, _) => self.doubt(Obstacle::NotFound, other),
+            (other, _) => {
+                self.doubt(Obstacle::NotFound, other);
+                self.enters(other);
+            }
         }
     }
 

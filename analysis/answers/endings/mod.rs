@@ -7,6 +7,7 @@ mod freeing;
 mod items;
 mod limits;
 mod look;
+mod namesakes;
 mod overridden;
 mod own;
 mod table;

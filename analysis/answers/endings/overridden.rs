@@ -1,5 +1,7 @@
 //! Methods that a subclass may have something else in the place of: which one runs depends on the object.
 
+use std::path::Path;
+
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::suites_in;
 use ruff_python_ast::{self as ast, Expr, Stmt};
@@ -118,28 +120,38 @@ impl<'db> Look<'_, 'db> {
         let below = self.project.methods_below(class, method)?;
         let mut found = Vec::new();
         for (path, class) in below {
-            let semantics = self.semantics;
-            let own = semantics.at_file(semantics.beside(path)?);
-            let mut definitions = Vec::new();
-            methods_in(
-                &own.module().syntax().body,
-                class,
-                method,
-                &mut |function| {
-                    definitions.push(own.definition_of(function));
-                },
-            );
-            for definition in definitions {
-                let definition: Definition<'db> = definition?;
-                found.push(semantics.function_of(definition)?);
-            }
+            found.extend(self.methods_at(path, class, method)?);
         }
         Some(found)
+    }
+
+    /// The methods of this name of the classes of this name in a file. `None` where one is not found.
+    pub(super) fn methods_at(
+        &self,
+        path: &Path,
+        class: &str,
+        method: &str,
+    ) -> Option<Vec<Function<'db>>> {
+        let semantics = self.semantics;
+        let own = semantics.at_file(semantics.beside(path)?);
+        let mut definitions = Vec::new();
+        methods_in(
+            &own.module().syntax().body,
+            class,
+            method,
+            &mut |function| {
+                definitions.push(own.definition_of(function));
+            },
+        );
+        definitions
+            .into_iter()
+            .map(|definition: Option<Definition<'db>>| semantics.function_of(definition?))
+            .collect()
     }
 }
 
 /// Finds the methods of this name of the classes of this name, in a suite and in what stands in it.
-fn methods_in<'a>(
+pub(super) fn methods_in<'a>(
     suite: &'a [Stmt],
     class: &str,
     method: &str,
