@@ -328,7 +328,7 @@ fn arrows_in_the_analysis_go_down() {
 }
 
 /// Numbers that say nothing of how far something is looked for: the file, what they say instead, and their names.
-const NO_LIMITS: [(&str, &str, &[&str]); 9] = [
+const NO_LIMITS: [(&str, &str, &[&str]); 10] = [
     (
         "analysis/facts/value_flow/mod.rs",
         "the form of a key",
@@ -348,6 +348,11 @@ const NO_LIMITS: [(&str, &str, &[&str]); 9] = [
         "codemods/cancellation/normal_end.rs",
         "how comments are read",
         &["REACH"],
+    ),
+    (
+        "codemods/cancellation/endless.rs",
+        "how much of the code a fix indents",
+        &["MOST_LINES"],
     ),
     (
         "codemods/context_managers/held_lock.rs",

@@ -85,13 +85,6 @@ impl<'a> Reader<'_, 'a> {
                 _ => {}
             },
             Expr::Name(name) => match (self.behind)(name) {
-                Some(
-                    value @ (Expr::List(_)
-                    | Expr::Tuple(_)
-                    | Expr::FString(_)
-                    | Expr::BinOp(_)
-                    | Expr::Call(_)),
-                ) => self.command(value, steps),
                 Some(Expr::StringLiteral(text)) if !self.is_first => {
                     self.add(Word::Value(expr));
                     self.text(text.value.to_str());
