@@ -1,8 +1,12 @@
 //! What the functions of a file change, and what they had read before it.
 
 use asyncfix_analysis::infer::callee_awaitability::returned_by;
+use asyncfix_analysis::infer::types::ClassOf;
+use asyncfix_analysis::limits::{BODIES, Limit};
 use asyncfix_analysis::resolve::bindings::Origin;
+use asyncfix_analysis::resolve::definitions::Function;
 use asyncfix_knowledge::blocking::is_fresh;
+use asyncfix_knowledge::stdlib::is_stdlib;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{
@@ -24,6 +28,23 @@ pub(super) struct Change {
     pub(super) is_constant: bool,
     /// Where it was read before for the names that its new value depends on.
     pub(crate) stale: Vec<TextSize>,
+    /// Where a method is called that may change its object, what the arguments are made of. Only what is made by the
+    /// code in question counts then.
+    pub(crate) made_of: Option<Vec<TextRange>>,
+}
+
+impl Change {
+    /// Whether it is done after the code at `site`: also where that stands in an argument.
+    pub(crate) fn is_behind(&self, site: TextRange) -> bool {
+        self.at >= site.end() || self.range.contains_range(site) && self.range != site
+    }
+
+    /// Whether it counts for code at `site`.
+    pub(crate) fn depends_on(&self, site: TextRange) -> bool {
+        self.made_of
+            .as_ref()
+            .is_none_or(|made_of| made_of.iter().any(|range| range.contains_range(site)))
+    }
 }
 
 /// What a function changes of what it shares, and where it awaits already.
@@ -59,10 +80,9 @@ struct Written<'a> {
     uses: Vec<&'a ast::ExprName>,
 }
 
-/// A call of a method of something that has a name.
+/// A call of a function, or of a method of something that has a name.
 struct Called<'a> {
     call: &'a ast::ExprCall,
-    object: &'a ast::ExprName,
     /// When what it does before it waits is done, as a place in the source.
     at: TextSize,
 }
@@ -173,11 +193,13 @@ impl<'a> Search<'a> {
             .called
             .last()
             .is_some_and(|last| last.call.range() == call.range());
-        if let Expr::Attribute(method) = &*call.func
-            && let Expr::Name(object) = &*method.value
-            && !is_known
-        {
-            self.called.push(Called { call, object, at });
+        let is_named = match &*call.func {
+            Expr::Name(_) => true,
+            Expr::Attribute(method) => plain_chain(&method.value).is_some(),
+            _ => false,
+        };
+        if is_named && !is_known {
+            self.called.push(Called { call, at });
         }
     }
 
@@ -223,7 +245,7 @@ pub(super) struct Shared<'f, 'a, 'db> {
     pub(super) owner: Owner<'a>,
 }
 
-impl<'f> Shared<'f, '_, '_> {
+impl<'f, 'db> Shared<'f, '_, 'db> {
     /// Adds what the names that are read were made of.
     pub(crate) fn follow(&self, reads: &mut Vec<Read<'f>>) {
         let mut more = Vec::new();
@@ -256,56 +278,234 @@ impl<'f> Shared<'f, '_, '_> {
         search.visit_body(body);
         let shared = search.written.iter();
         let shared = shared.filter(|change| self.is_changed(change));
-        let own = shared.map(|change| Change {
-            range: change.range,
-            at: change.at,
-            path: change.path.iter().map(|part| (*part).into()).collect(),
-            is_constant: change.is_constant,
-            stale: self.read_for(&change.uses, &change.path),
-        });
-        let by_methods = search
-            .called
-            .iter()
-            .flat_map(|called| self.changed_by(called));
+        let mut changes: Vec<Change> = shared
+            .map(|change| Change {
+                range: change.range,
+                at: change.at,
+                path: boxed(&change.path),
+                is_constant: change.is_constant,
+                stale: self.read_for(&change.uses, &change.path),
+                made_of: None,
+            })
+            .collect();
+        for called in &search.called {
+            let change = |path, is_constant| Change {
+                range: called.call.range(),
+                at: called.at,
+                path,
+                is_constant,
+                stale: Vec::new(),
+                made_of: None,
+            };
+            let changed = self.changed_by(called.call, BODIES);
+            let arguments = called.call.arguments.iter_source_order();
+            let names = arguments.flat_map(|argument| names_in(argument.value()));
+            let own: Vec<&str> = names
+                .chain(names_in(&called.call.func))
+                .filter(|name| !self.is_known_elsewhere(name))
+                .map(|name| name.id.as_str())
+                .collect();
+            let is_own = |path: &Path| path.first().is_some_and(|root| own.contains(&&**root));
+            let object = object_of(called.call);
+            let question = match &changed {
+                None => Some(ASKED),
+                Some(changed) => {
+                    let is_of = |(path, _): &(Path, bool)| {
+                        object.as_ref().is_some_and(|object| {
+                            path.len() > object.len() && path.starts_with(object)
+                        })
+                    };
+                    changed.iter().any(is_of).then_some(ASKED_BY_UNKNOWN)
+                }
+            };
+            if let Some((question, mut path)) = question.zip(object)
+                && !called.call.arguments.is_empty()
+                && !is_own(&path)
+            {
+                path.push(question.into());
+                changes.push(Change {
+                    made_of: Some(self.made_of(called.call)),
+                    ..change(path, false)
+                });
+            }
+            let changed = changed
+                .into_iter()
+                .flatten()
+                .filter(|(path, _)| !is_own(path));
+            changes.extend(changed.map(|(path, is_constant)| change(path, is_constant)));
+        }
         Behind {
-            changes: own.chain(by_methods).collect(),
+            changes,
             awaits: search.awaits,
         }
     }
 
-    /// What a method of a class of the module changes of its object before it waits for anything.
-    fn changed_by(&self, called: &Called<'_>) -> Vec<Change> {
+    /// What the arguments of a call are made of: the call itself, and the values of the names in it.
+    fn made_of(&self, call: &ast::ExprCall) -> Vec<TextRange> {
+        let mut made_of = vec![call.range()];
+        let arguments = call.arguments.iter_source_order();
+        for name in arguments.flat_map(|argument| names_in(argument.value())) {
+            for origin in self.file.semantics.origins(name) {
+                if let Origin::Value(value) = origin {
+                    made_of.push(value.range());
+                }
+            }
+        }
+        made_of
+    }
+
+    /// The function of the module that is called.
+    fn function_here(&self, call: &ast::ExprCall) -> Option<Function<'db>> {
         let semantics = &self.file.semantics;
-        let function = semantics.function_in_sight(&called.call.func);
-        let node = function
-            .as_ref()
-            .filter(|function| semantics.is_here(function.definition()))
-            .and_then(|function| function.node(semantics.db()));
-        let Some(node) = node.filter(|node| semantics.is_method(node)) else {
-            return Vec::new();
-        };
-        let Some(object) = node.parameters.iter_non_variadic_params().next() else {
-            return Vec::new();
-        };
+        // Most functions that are called are not of the module.
+        let name = last_name(&call.func)?;
+        if !self.file.source.contains(&format!("def {name}(")) {
+            return None;
+        }
+        let function = semantics.function_in_sight(&call.func)?;
+        semantics.is_here(function.definition()).then_some(function)
+    }
+
+    /// What a function of the module changes before it waits for anything, in the words of the caller: of its object, of
+    /// what is passed to it, and of what the module has. And whether it gets a plain constant. `None` where another
+    /// function is called.
+    fn changed_by(&self, call: &ast::ExprCall, limit: Limit) -> Option<Vec<(Path, bool)>> {
+        let function = self.function_here(call)?;
+        let node = function.node(self.file.semantics.db())?;
         let mut search = Search::default();
         search.visit_body(&node.body);
         let waits = search.awaits.iter().map(|(at, _)| *at).min();
-        let changed = search.written.iter().filter(|change| {
-            change.path.len() > 1
-                && change.root.id == object.name().as_str()
-                && waits.is_none_or(|waits| change.at <= waits)
+        let is_before = |at: TextSize| waits.is_none_or(|waits| at <= waits);
+        let written = search.written.iter().filter(|change| {
+            is_before(change.at)
+                && !self.is_of_function(change)
+                && (!change.is_rebound || !self.file.semantics.has_variable(node, &change.root.id))
         });
-        let in_words_of_caller = changed.map(|change| Change {
-            range: called.call.range(),
-            at: called.at,
-            path: std::iter::once(called.object.id.as_str())
-                .chain(change.path.iter().copied().skip(1))
-                .map(Into::into)
-                .collect(),
-            is_constant: change.is_constant,
-            stale: Vec::new(),
-        });
-        in_words_of_caller.collect()
+        let mut changed: Vec<(Path, bool)> = written
+            .filter_map(|change| {
+                let path = self.for_caller(call, node, &boxed(&change.path))?;
+                Some((path, change.is_constant))
+            })
+            .collect();
+        if let Some(limit) = limit.less() {
+            for inner in search.called.iter().filter(|inner| is_before(inner.at)) {
+                let further = self.changed_by(inner.call, limit).unwrap_or_default();
+                changed.extend(further.into_iter().filter_map(|(path, is_constant)| {
+                    Some((self.for_caller(call, node, &path)?, is_constant))
+                }));
+            }
+        }
+        Some(changed)
+    }
+
+    /// What a function calls `path`, in the words of the caller. `None` for a variable of the function.
+    fn for_caller(
+        &self,
+        call: &ast::ExprCall,
+        node: &ast::StmtFunctionDef,
+        path: &[Box<str>],
+    ) -> Option<Path> {
+        let (root, rest) = path.split_first()?;
+        let mut parameters = node.parameters.iter_non_variadic_params();
+        let Some(position) = parameters.position(|parameter| parameter.name().as_str() == &**root)
+        else {
+            let is_own = self.file.semantics.has_variable(node, root);
+            return (!is_own).then(|| path.to_vec());
+        };
+        let is_bound = self.file.semantics.is_method(node) && call.func.is_attribute_expr();
+        let mut found = match position.checked_sub(usize::from(is_bound)) {
+            None => object_of(call)?,
+            Some(position) => {
+                let argument = call.arguments.find_argument_value(root, position)?;
+                boxed(&plain_chain(argument)?.1)
+            }
+        };
+        found.extend(rest.iter().cloned());
+        Some(found)
+    }
+
+    /// What the calls in a test ask: what a function of the module reads, in the words of the caller, and the object
+    /// itself of any other method.
+    pub(crate) fn asked_by(&self, test: &'f Expr) -> Vec<Asked<'f>> {
+        struct Calls<'a>(Vec<(&'a ast::ExprCall, bool)>);
+        impl<'a> SourceOrderVisitor<'a> for Calls<'a> {
+            fn visit_expr(&mut self, expr: &'a Expr) {
+                match expr {
+                    Expr::Await(inner) => {
+                        if let Expr::Call(call) = &*inner.value {
+                            self.0.push((call, true));
+                        }
+                    }
+                    Expr::Call(call) if self.0.last().is_none_or(|(last, _)| *last != call) => {
+                        self.0.push((call, false));
+                    }
+                    Expr::Lambda(_) => return,
+                    _ => {}
+                }
+                walk_expr(self, expr);
+            }
+        }
+        let mut calls = Calls(Vec::new());
+        calls.visit_expr(test);
+        let mut asked = Vec::new();
+        for (call, is_awaited) in calls.0 {
+            let read = self.read_in(call, BODIES);
+            let is_known = read.is_some();
+            let read = read.into_iter().flatten();
+            asked.extend(read.map(|path| Asked { path, object: None }));
+            // What is awaited lets other tasks run by itself.
+            if let Expr::Attribute(method) = &*call.func
+                && let Some(path) = object_of(call)
+                && !is_awaited
+            {
+                let questions = [(!is_known).then_some(ASKED_BY_UNKNOWN), Some(ASKED)];
+                asked.extend(questions.into_iter().flatten().map(|question| {
+                    let mut path = path.clone();
+                    path.push(question.into());
+                    let object = Some(&*method.value);
+                    Asked { path, object }
+                }));
+            }
+        }
+        asked
+    }
+
+    /// What a function of the module reads, in the words of the caller. `None` where another function is called.
+    pub(crate) fn read_in(&self, call: &ast::ExprCall, limit: Limit) -> Option<Vec<Path>> {
+        let function = self.function_here(call)?;
+        let node = function.node(self.file.semantics.db())?;
+        let mut reads = Reads::default();
+        reads.visit_body(&node.body);
+        let read = reads.names.iter().map(|read| boxed(&read.path));
+        let mut found: Vec<Path> = read
+            .filter_map(|path| self.for_caller(call, node, &path))
+            .collect();
+        if let Some(limit) = limit.less() {
+            for inner in reads.calls {
+                let further = self.read_in(inner, limit).unwrap_or_default();
+                found.extend(
+                    further
+                        .iter()
+                        .filter_map(|path| self.for_caller(call, node, path)),
+                );
+            }
+        }
+        Some(found)
+    }
+
+    /// Whether what a method was asked of may change: other code knows the object, and it is none of the standard
+    /// library (whose containers are told by the methods that change them).
+    pub(crate) fn may_change(&self, object: &Expr) -> bool {
+        let semantics = &self.file.semantics;
+        plain_chain(object).is_some_and(|(root, _)| self.is_known_elsewhere(root))
+            && match semantics.class_of(object) {
+                ClassOf::Known(class) => !class
+                    .split('.')
+                    .next()
+                    .is_some_and(|root| root == "builtins" || is_stdlib(root)),
+                ClassOf::Other => false,
+                ClassOf::Unknown => true,
+            }
     }
 
     fn is_changed(&self, change: &Written<'_>) -> bool {
@@ -317,13 +517,13 @@ impl<'f> Shared<'f, '_, '_> {
                     .is_declared_outside(&change.root.id, scope)
             });
         }
-        // `os.remove(path)` is a function of a module, and no method of a container.
-        let is_function = || {
-            change
-                .receiver
-                .is_some_and(|receiver| self.file.semantics.is_module(receiver))
-        };
-        self.is_known_elsewhere(change.root) && !is_function()
+        self.is_known_elsewhere(change.root) && !self.is_of_function(change)
+    }
+
+    /// Whether it is a function of a module that is called, and no method of a container: `os.remove(path)`.
+    fn is_of_function(&self, change: &Written<'_>) -> bool {
+        let receiver = change.receiver;
+        receiver.is_some_and(|receiver| self.file.semantics.is_module(receiver))
     }
 
     /// Whether a name may stand for something that is not this call's own.
@@ -419,4 +619,68 @@ const CHANGING: &[&str] = &[
 pub(crate) struct Read<'a> {
     pub(crate) root: &'a ast::ExprName,
     pub(crate) path: Vec<&'a str>,
+}
+
+/// A name and the attributes behind it.
+pub(crate) type Path = Vec<Box<str>>;
+
+/// Something that a call in a test asks about.
+pub(crate) struct Asked<'a> {
+    pub(crate) path: Path,
+    /// The object of a method that is not of the module.
+    pub(crate) object: Option<&'a Expr>,
+}
+
+/// Stands behind the path of an object, one of whose methods is called. Which of its attributes that reads or changes
+/// is not known.
+const ASKED: &str = "()";
+
+/// The same, where only the method that asks is not known, and another one changes the object.
+const ASKED_BY_UNKNOWN: &str = "(?)";
+
+/// Everything that the body of a function reads, and the functions that it calls.
+#[derive(Default)]
+struct Reads<'a> {
+    names: Vec<Read<'a>>,
+    calls: Vec<&'a ast::ExprCall>,
+}
+
+impl<'a> SourceOrderVisitor<'a> for Reads<'a> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(_) | Expr::Attribute(_) => {
+                if let Some((root, path)) = chain(expr) {
+                    self.names.push(Read { root, path });
+                }
+            }
+            Expr::Call(call) => self.calls.push(call),
+            _ => {}
+        }
+        walk_expr(self, expr);
+    }
+}
+
+fn boxed(path: &[&str]) -> Path {
+    path.iter().map(|part| (*part).into()).collect()
+}
+
+/// A name and the attributes behind it, and nothing else.
+fn plain_chain(expr: &Expr) -> Option<(&ast::ExprName, Vec<&str>)> {
+    match expr {
+        Expr::Name(name) => Some((name, vec![name.id.as_str()])),
+        Expr::Attribute(attribute) => {
+            let (root, mut path) = plain_chain(&attribute.value)?;
+            path.push(&attribute.attr);
+            Some((root, path))
+        }
+        _ => None,
+    }
+}
+
+/// The object whose method is called, where it has a name.
+fn object_of(call: &ast::ExprCall) -> Option<Path> {
+    let Expr::Attribute(method) = &*call.func else {
+        return None;
+    };
+    Some(boxed(&plain_chain(&method.value)?.1))
 }

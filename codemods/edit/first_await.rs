@@ -2,6 +2,7 @@
 //!
 //! Whoever awaits a function that awaits nothing itself does not let other tasks run.
 
+use asyncfix_analysis::limits::BODIES;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -12,7 +13,7 @@ use crate::edit::changes::Shared;
 use crate::file::File;
 
 /// Why the first `await` in a coroutine function is unsafe: a function of the module awaits it between two changes of
-/// one thing, and nothing could run there before.
+/// one thing, or asks it about something that the caller changes then, and nothing could run there before.
 pub fn opened_for_caller<'a>(
     file: &File<'a, '_>,
     function: &'a ast::StmtFunctionDef,
@@ -32,7 +33,7 @@ pub fn opened_for_caller<'a>(
         found: Vec::new(),
     };
     callers.visit_body(file.body());
-    callers.found.iter().find_map(|(caller, awaited)| {
+    callers.found.iter().find_map(|(caller, call, awaited)| {
         let behind = behind_of(caller);
         let is_open = |start, end| {
             let mut awaits = behind.awaits.iter().map(|(at, _)| *at);
@@ -41,6 +42,8 @@ pub fn opened_for_caller<'a>(
         let before = behind.changes.iter().filter(|change| {
             // A constant says that somebody is at work here.
             change.at <= awaited.start()
+                && !awaited.contains_range(change.range)
+                && change.made_of.is_none()
                 && !change.is_constant
                 && !is_open(change.at, awaited.start())
         });
@@ -52,9 +55,23 @@ pub fn opened_for_caller<'a>(
                         && !is_open(awaited.end(), change.at)
                 })
         });
-        opened.next().map(|change| {
-            format!(
+        if let Some(change) = opened.next() {
+            return Some(format!(
                 "`{}` awaits this function between two changes of `{}`, and other tasks would run in between",
+                caller.name,
+                change.path.join(".")
+            ));
+        }
+        let owner = Owner::Function(caller);
+        let read = Shared { file, owner }.read_in(call, BODIES)?;
+        let mut asked = behind.changes.iter().filter(|change| {
+            change.at >= awaited.end()
+                && read.contains(&change.path)
+                && !is_open(awaited.end(), change.at)
+        });
+        asked.next().map(|change| {
+            format!(
+                "`{}` awaits this function and then changes `{}`, and other tasks would run in between",
                 caller.name,
                 change.path.join(".")
             )
@@ -67,7 +84,8 @@ struct Callers<'f, 'a, 'db> {
     file: &'f File<'a, 'db>,
     function: &'a ast::StmtFunctionDef,
     around: Vec<&'a ast::StmtFunctionDef>,
-    found: Vec<(&'a ast::StmtFunctionDef, TextRange)>,
+    /// Each with the call, and the `await` with it.
+    found: Vec<(&'a ast::StmtFunctionDef, &'a ast::ExprCall, TextRange)>,
 }
 
 impl<'a> SourceOrderVisitor<'a> for Callers<'_, 'a, '_> {
@@ -85,7 +103,7 @@ impl<'a> SourceOrderVisitor<'a> for Callers<'_, 'a, '_> {
                         .node(semantics.db())
                         .is_some_and(|node| node.range() == self.function.range())
                 {
-                    self.found.push((caller, inner.range()));
+                    self.found.push((caller, call, inner.range()));
                 }
             }
             _ => {}

@@ -15,7 +15,7 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
-use crate::edit::changes::{Behind, Change, Read, Shared};
+use crate::edit::changes::{Asked, Behind, Change, Read, Shared};
 use crate::file::File;
 
 /// Why an `await` there is unsafe.
@@ -52,13 +52,16 @@ pub fn opened_by_await<'a>(
     let mut before = Before::of(site);
     for test in &mut before.tests {
         shared.follow(&mut test.reads);
+        if !matches!(test.turns, Turns::Given(_)) {
+            test.asked = shared.asked_by(test.expr);
+        }
     }
     let at = site.node.range();
     let is_opened = behind.changes.iter().any(|change| {
-        if before.excludes(change) {
+        if before.excludes(change) || !change.depends_on(at) {
             return false;
         }
-        let is_behind = change.at >= at.end() && change.at <= before.end;
+        let is_behind = change.is_behind(at) && change.at <= before.end;
         let by_test = before.tests.iter().any(|test| {
             let end = match test.turns {
                 // What is changed before comes after in the next turn.
@@ -70,9 +73,22 @@ pub fn opened_by_await<'a>(
                 _ if is_behind => change.at,
                 _ => return false,
             };
-            test.reads
-                .iter()
-                .any(|read| is_same(&read.path, &change.path))
+            let is_asked_about = || {
+                let reads = &mut test.reads.iter();
+                reads.any(|read| is_same(&read.path, &change.path))
+                    || test.asked.iter().any(|asked| {
+                        asked.path == change.path
+                            && asked.object.is_none_or(|object| shared.may_change(object))
+                    })
+            };
+            let is_prepared = |branch: TextRange| {
+                behind
+                    .changes
+                    .iter()
+                    .any(|other| branch.contains_range(other.range) && other.path == change.path)
+            };
+            test.passed.is_none_or(is_prepared)
+                && is_asked_about()
                 && !behind.is_open(TextRange::new(test.at, end.max(test.at)), change, at)
                 && !is_locked(file, site, test.at)
         });
@@ -101,8 +117,14 @@ enum Turns {
 struct Test<'a> {
     /// Its end.
     at: TextSize,
+    expr: &'a Expr,
     reads: Vec<Read<'a>>,
+    /// What the calls in it ask.
+    asked: Vec<Asked<'a>>,
     turns: Turns,
+    /// The statement, where it is over and the code behind it runs anyway. The test matters only where a branch changes
+    /// what was asked about: `if name in loaded: unload(name)`, and what follows counts on it.
+    passed: Option<TextRange>,
 }
 
 /// What is said before the code in question, on the way to it.
@@ -147,8 +169,11 @@ impl<'a> Before<'a> {
         read_by(test, &mut reads);
         self.tests.push(Test {
             at: test.end(),
+            expr: test,
             reads,
+            asked: Vec::new(),
             turns,
+            passed: None,
         });
     }
 
@@ -170,6 +195,11 @@ impl<'a> Before<'a> {
                         if let Some(test) = &clause.test {
                             self.test(test, Turns::Once);
                         }
+                    }
+                } else {
+                    self.test(&inner.test, Turns::Once);
+                    if let Some(test) = self.tests.last_mut() {
+                        test.passed = Some(statement.range());
                     }
                 }
             }
