@@ -7,6 +7,7 @@ use ruff_diagnostics::{Applicability, Edit, Fix};
 use ruff_text_size::{TextRange, TextSize};
 use serde::{Deserialize, Serialize};
 
+use crate::edit::rewrite::{in_order, joined};
 use crate::rule::Rule;
 use crate::stored::by_code;
 
@@ -101,6 +102,13 @@ pub struct Elsewhere {
     pub edits: Vec<Edit>,
 }
 
+impl Elsewhere {
+    /// The edits, for programs that make them one by one: no two begin at one place.
+    pub fn joined_edits(&self) -> Vec<Edit> {
+        joined(self.edits.clone())
+    }
+}
+
 /// The edits that turn one ❌ into its ✅, applied whole or not at all.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rewrite {
@@ -157,6 +165,11 @@ impl Rewrite {
         self
     }
 
+    /// All edits in the finding's own file, in order, for programs that make them one by one: no two begin at one place.
+    pub fn own_edits(&self) -> Vec<Edit> {
+        joined(in_order(self.shared.clone(), self.edits.clone()))
+    }
+
     /// Every edit of the rewrite as one fix, for renderers and editors.
     ///
     /// `None` for a rewrite without edits, and for one that other files are part of.
@@ -164,7 +177,7 @@ impl Rewrite {
         if !self.elsewhere.is_empty() {
             return None;
         }
-        let mut edits = self.edits.iter().chain(&self.shared).cloned();
+        let mut edits = self.own_edits().into_iter();
         let first = edits.next()?;
         Some(Fix::applicable_edits(first, edits, self.applicability))
     }

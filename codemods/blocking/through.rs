@@ -103,16 +103,8 @@ pub(super) fn follow(uses: &mut Vec<Use>, calls: &[HelperCall]) {
                 .filter(|other| call.helper.contains_range(other.range) && !other.does.asks);
             for other in inside {
                 found.extend(call.path(&other.path).map(|path| {
-                    Use {
-                        range: call.range,
-                        path: if other.does.fills { path.below() } else { path },
-                        does: other.does,
-                        function: call.function,
-                        locks: call.locks.clone(),
-                        through: std::iter::once(call.helper)
-                            .chain(other.through.iter().copied())
-                            .collect(),
-                    }
+                    let path = if other.does.fills { path.below() } else { path };
+                    call.does(other, path)
                 }));
             }
         }
@@ -130,16 +122,7 @@ pub(super) fn known_to_helpers(uses: &[Use], calls: &[HelperCall]) -> Vec<Use> {
                 && other.path.key.0.is_none()
                 && !other.does.asks
         });
-        let told = inside.map(|other| Use {
-            range: call.range,
-            path: other.path.clone(),
-            does: other.does,
-            function: call.function,
-            locks: call.locks.clone(),
-            through: std::iter::once(call.helper)
-                .chain(other.through.iter().copied())
-                .collect(),
-        });
+        let told = inside.map(|other| call.does(other, other.path.clone()));
         told.collect::<Vec<_>>()
     };
     let mut found: Vec<Use> = calls.iter().flat_map(of_call).collect();
@@ -148,6 +131,20 @@ pub(super) fn known_to_helpers(uses: &[Use], calls: &[HelperCall]) -> Vec<Use> {
 }
 
 impl HelperCall {
+    /// A use of a file inside of the function that is called, as one that the call makes of `path`.
+    fn does(&self, inside: &Use, path: Path) -> Use {
+        Use {
+            range: self.range,
+            path,
+            does: inside.does,
+            function: self.function,
+            locks: self.locks.clone(),
+            through: std::iter::once(self.helper)
+                .chain(inside.through.iter().copied())
+                .collect(),
+        }
+    }
+
     /// The path that a use in the function is about, in words of its caller. `None` where it does not depend on what the
     /// function is given.
     fn path(&self, path: &Path) -> Option<Path> {

@@ -288,56 +288,56 @@ impl<'f, 'db> Shared<'f, '_, 'db> {
                 made_of: None,
             })
             .collect();
-        for called in &search.called {
-            let change = |path, is_constant| Change {
-                range: called.call.range(),
-                at: called.at,
-                path,
-                is_constant,
-                stale: Vec::new(),
-                made_of: None,
-            };
-            let changed = self.changed_by(called.call, BODIES);
-            let arguments = called.call.arguments.iter_source_order();
-            let names = arguments.flat_map(|argument| names_in(argument.value()));
-            let own: Vec<&str> = names
-                .chain(names_in(&called.call.func))
-                .filter(|name| !self.is_known_elsewhere(name))
-                .map(|name| name.id.as_str())
-                .collect();
-            let is_own = |path: &Path| path.first().is_some_and(|root| own.contains(&&**root));
-            let object = object_of(called.call);
-            let question = match &changed {
-                None => Some(ASKED),
-                Some(changed) => {
-                    let is_of = |(path, _): &(Path, bool)| {
-                        object.as_ref().is_some_and(|object| {
-                            path.len() > object.len() && path.starts_with(object)
-                        })
-                    };
-                    changed.iter().any(is_of).then_some(ASKED_BY_UNKNOWN)
-                }
-            };
-            if let Some((question, mut path)) = question.zip(object)
-                && !called.call.arguments.is_empty()
-                && !is_own(&path)
-            {
-                path.push(question.into());
-                changes.push(Change {
-                    made_of: Some(self.made_of(called.call)),
-                    ..change(path, false)
-                });
-            }
-            let changed = changed
-                .into_iter()
-                .flatten()
-                .filter(|(path, _)| !is_own(path));
-            changes.extend(changed.map(|(path, is_constant)| change(path, is_constant)));
-        }
+        changes.extend(search.called.iter().flat_map(|called| self.by_call(called)));
         Behind {
             changes,
             awaits: search.awaits,
         }
+    }
+
+    /// What a call changes of what other code shares with this function: what a function of the module is known to
+    /// change, and the object of any other method, in case that other methods ask about the same.
+    fn by_call(&self, called: &Called<'_>) -> Vec<Change> {
+        let call = called.call;
+        let arguments = call.arguments.iter_source_order();
+        let names = arguments.flat_map(|argument| names_in(argument.value()));
+        let own: Vec<&str> = names
+            .chain(names_in(&call.func))
+            .filter(|name| !self.is_known_elsewhere(name))
+            .map(|name| name.id.as_str())
+            .collect();
+        let is_own = |path: &Path| path.first().is_some_and(|root| own.contains(&&**root));
+        let change = |path, is_constant, made_of| Change {
+            range: call.range(),
+            at: called.at,
+            path,
+            is_constant,
+            stale: Vec::new(),
+            made_of,
+        };
+        let written = self.changed_by(call, BODIES);
+        let object = object_of(call);
+        let is_of_object = |(path, _): &(Path, bool)| {
+            let object = object.as_ref();
+            object.is_some_and(|object| path.len() > object.len() && path.starts_with(object))
+        };
+        let question = match &written {
+            None => Some(ASKED),
+            Some(written) => written.iter().any(is_of_object).then_some(ASKED_BY_UNKNOWN),
+        };
+        let mut found = Vec::new();
+        if let Some((question, object)) = question.zip(object.as_ref())
+            && !call.arguments.is_empty()
+            && !is_own(object)
+        {
+            let mut path = object.clone();
+            path.push(question.into());
+            found.push(change(path, false, Some(self.made_of(call))));
+        }
+        let shared = written.into_iter().flatten();
+        let shared = shared.filter(|(path, _)| !is_own(path));
+        found.extend(shared.map(|(path, is_constant)| change(path, is_constant, None)));
+        found
     }
 
     /// What the arguments of a call are made of: the call itself, and the values of the names in it.

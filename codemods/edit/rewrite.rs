@@ -203,6 +203,22 @@ pub fn in_order(shared: Vec<Edit>, own: Vec<Edit>) -> Vec<Edit> {
     edits
 }
 
+/// The same edits, where those that meet at one place are one: an insertion is joined with what follows at its place.
+/// Programs that make the edits one by one, from the end of a file, would swap them. `edits` must be in order.
+pub fn joined(edits: Vec<Edit>) -> Vec<Edit> {
+    let mut joined: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match joined.last_mut() {
+            Some(last) if last.range().is_empty() && last.start() == edit.start() => {
+                let content = [last.content(), edit.content()].map(Option::unwrap_or_default);
+                *last = Edit::range_replacement(content.concat(), edit.range());
+            }
+            _ => joined.push(edit),
+        }
+    }
+    joined
+}
+
 /// A text that ends with a line break only where the old one did: what was the last line may have gone.
 fn with_end_of(old: &str, mut text: String) -> String {
     if !old.is_empty() && !old.ends_with(['\n', '\r']) {
@@ -223,4 +239,32 @@ pub fn apply(source: &str, edits: &[Edit]) -> String {
     }
     text.push_str(&source[at.to_usize()..]);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use ruff_diagnostics::Edit;
+    use ruff_text_size::{Ranged, TextRange, TextSize};
+
+    use super::{apply, joined};
+
+    #[test]
+    fn edits_that_begin_at_one_place_become_one_of_the_same_meaning() {
+        let at = |start: u32, end: u32| TextRange::new(TextSize::new(start), TextSize::new(end));
+        let edits = vec![
+            Edit::insertion("await ".to_owned(), TextSize::new(0)),
+            Edit::insertion(", path".to_owned(), TextSize::new(4)),
+            Edit::insertion(")".to_owned(), TextSize::new(4)),
+            Edit::range_replacement("[]".to_owned(), at(4, 6)),
+        ];
+        let expected = "await read, path)[]";
+        assert_eq!(apply("read()", &edits), expected);
+        let mut backwards = "read()".to_owned();
+        let joined = joined(edits);
+        for edit in joined.iter().rev() {
+            let range = edit.range().to_std_range();
+            backwards.replace_range(range, edit.content().unwrap_or_default());
+        }
+        assert_eq!((joined.len(), backwards.as_str()), (2, expected));
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) fn complete(shown: &mut Value, finding: &Finding, text: &str, cwd: &P
     }
     let own = json!({
         "filename": shown.get("filename"),
-        "edits": edits(rewrite.edits.iter().chain(&rewrite.shared), text),
+        "edits": edits(&rewrite.own_edits(), text),
     });
     let others = rewrite
         .elsewhere
@@ -105,11 +105,11 @@ fn in_another(elsewhere: &Elsewhere, cwd: &Path) -> Option<Value> {
     let name = elsewhere.path.strip_prefix(cwd).unwrap_or(&elsewhere.path);
     Some(json!({
         "filename": name.to_string_lossy(),
-        "edits": edits(elsewhere.edits.iter(), &source.text),
+        "edits": edits(&elsewhere.joined_edits(), &source.text),
     }))
 }
 
-fn edits<'e>(edits: impl Iterator<Item = &'e Edit>, text: &str) -> Vec<Value> {
+fn edits(edits: &[Edit], text: &str) -> Vec<Value> {
     let places = Places::of(text);
     let shown = |edit: &Edit| {
         let (start, end) = (places.at(edit.start()), places.at(edit.end()));
@@ -119,7 +119,5 @@ fn edits<'e>(edits: impl Iterator<Item = &'e Edit>, text: &str) -> Vec<Value> {
             "end_location": {"row": end.0, "column": end.1},
         })
     };
-    let mut edits: Vec<_> = edits.collect();
-    edits.sort_by_key(Ranged::start);
-    edits.into_iter().map(shown).collect()
+    edits.iter().map(shown).collect()
 }

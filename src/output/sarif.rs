@@ -110,14 +110,14 @@ fn result(finding: &Finding, shown: &Path, places: &Places<'_>, cwd: &Path) -> V
     let Some(rewrite) = finding.remedy.rewrite() else {
         return result;
     };
-    let own = change(shown, places, rewrite.edits.iter().chain(&rewrite.shared));
+    let own = change(shown, places, &rewrite.own_edits());
     let others = rewrite.elsewhere.iter().map(|elsewhere| {
         let source = source::read(&elsewhere.path).ok()?;
         let shown = elsewhere.path.strip_prefix(cwd).unwrap_or(&elsewhere.path);
         Some(change(
             shown,
             &Places::of(&source.text),
-            elsewhere.edits.iter(),
+            &elsewhere.joined_edits(),
         ))
     });
     // A part of a fix would be worse than none.
@@ -133,11 +133,9 @@ fn result(finding: &Finding, shown: &Path, places: &Places<'_>, cwd: &Path) -> V
     result
 }
 
-fn change<'e>(shown: &Path, places: &Places<'_>, edits: impl Iterator<Item = &'e Edit>) -> Value {
-    let mut edits: Vec<&Edit> = edits.collect();
-    edits.sort_by_key(Ranged::start);
+fn change(shown: &Path, places: &Places<'_>, edits: &[Edit]) -> Value {
     let replacements: Vec<Value> = edits
-        .into_iter()
+        .iter()
         .map(|edit| {
             json!({
                 "deletedRegion": region(places, edit.range()),

@@ -182,12 +182,8 @@ fn fix_of(
     if !is_safe && !offers_unsafe {
         return None;
     }
-    let own: Vec<TextEdit> = rewrite
-        .edits
-        .iter()
-        .chain(&rewrite.shared)
-        .map(|edit| text_edit(edit, places))
-        .collect();
+    let own = rewrite.own_edits();
+    let own: Vec<TextEdit> = own.iter().map(|edit| text_edit(edit, places)).collect();
     let mut files = vec![(document.uri.clone(), Some(document.version), own)];
     for elsewhere in &rewrite.elsewhere {
         files.push(in_another(elsewhere, documents, client)?);
@@ -215,8 +211,8 @@ pub(super) type Changed = (Uri, Option<i32>, Vec<TextEdit>);
 fn in_another(elsewhere: &Elsewhere, documents: &Documents, client: Client) -> Option<Changed> {
     let edits_in = |text: &str| {
         let places = Positions::new(text, client.encoding);
-        let edits = elsewhere.edits.iter();
-        edits.map(|edit| text_edit(edit, &places)).collect()
+        let edits = elsewhere.joined_edits();
+        edits.iter().map(|edit| text_edit(edit, &places)).collect()
     };
     let version = documents.at(&elsewhere.path).map(|open| open.version);
     let (uri, text) = open_or_on_disk(&elsewhere.path, documents)?;

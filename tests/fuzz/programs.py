@@ -147,6 +147,7 @@ import os
 import queue
 import random
 import sqlite3
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -868,7 +869,7 @@ def difference(before, after):
         return "hang", f"before: {before.end}"
     lost = {line: n for line, n in (before.lines - after.lines).items() if not line.startswith("~")}
     new = {line: n for line, n in (after.lines - before.lines).items() if not line.startswith(ALLOWED)}
-    if after.end != before.end and not ("+" in after.end and before.end == "fine"):
+    if after.end != before.end and not ("+" in after.end):
         return "exception", f"before: {before.end}; after: {after.end}"
     if (lost or new) and after.end == before.end:
         return "lines", f"lost: {list(lost)[:4]}; new: {list(new)[:4]}"
