@@ -147,11 +147,22 @@ impl<'a, 'db> ParsedFile<'a, 'db> {
         &line[..indent]
     }
 
-    /// Whether nothing but white space stands before `offset` on its line.
+    /// Whether nothing but white space stands before `offset` on its line, and no backslash joins that line with the
+    /// one before.
     pub fn starts_line(&self, offset: TextSize) -> bool {
-        self.source[TextRange::new(self.source.line_start(offset), offset)]
+        let start = self.source.line_start(offset);
+        let before = &self.source[..start.to_usize()];
+        let before = before.strip_suffix('\n').unwrap_or(before);
+        let before = before.strip_suffix('\r').unwrap_or(before);
+        let is_joined = before.ends_with('\\')
+            && !self
+                .tokens()
+                .at_offset(before.text_len())
+                .any(|token| token.kind() == TokenKind::Comment);
+        self.source[TextRange::new(start, offset)]
             .trim_start_matches([' ', '\t', '\x0c'])
             .is_empty()
+            && !is_joined
     }
 
     /// Whether a string literal stands in a part of the file.

@@ -3,8 +3,9 @@
 //!
 //! Each method returns the reason that makes the fix unsafe, as it is shown to the user, or `None`.
 
+use asyncfix_analysis::answers::under_loop::handles_interrupt;
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_syntax::queries::last_name;
+use asyncfix_syntax::queries::{awaits, last_name};
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::{AnyNodeRef, Expr};
 use ruff_text_size::Ranged;
@@ -51,6 +52,24 @@ impl Blocking<'_, '_, '_, '_> {
         };
         (row.code == PATH_CALL && !row.removes.is_empty() && is_last())
             .then_some("a second cancellation here would leave it undone")
+    }
+
+    /// The call stands in a `try` that handles Ctrl+C, and nothing is awaited there yet: `asyncio.run` cancels what
+    /// waits, instead of raising `KeyboardInterrupt` in it.
+    pub(super) fn interrupted(&self) -> Option<&'static str> {
+        let is_around = |node: AnyNodeRef<'_>, child: AnyNodeRef<'_>| {
+            let AnyNodeRef::StmtTry(statement) = node else {
+                return false;
+            };
+            let mut body = statement.body.iter();
+            body.any(|inner| inner.range().contains_range(child.range()))
+                && handles_interrupt(&self.file.semantics, statement)
+                && !awaits(&statement.body)
+        };
+        let mut around = self.site.enclosing_in_function();
+        (!is_awaited(self.site) && around.any(|(node, child)| is_around(node, child))).then_some(
+            "Ctrl+C would raise `CancelledError` here, and what handles `KeyboardInterrupt` would not run",
+        )
     }
 
     /// The call takes a file out of a folder that another function lists, and that function counts on the files being

@@ -151,6 +151,7 @@ impl<'a> Blocking<'_, '_, 'a, '_> {
             .unsafe_if(lock)
             .unsafe_if(self.cancelled_again())
             .unsafe_if(self.cut_short())
+            .unsafe_if(self.interrupted())
             .unsafe_if(self.takes_from_listed())
             .unsafe_if(taken_away::left_when_cancelled(
                 self.file, self.site, self.call,

@@ -239,6 +239,9 @@ pub(super) fn title(row: &Resource) -> &'static str {
     }
 }
 
+/// The message for an object that is closed, whatever happens.
+pub(super) const CLOSED_MANUALLY: &str = "is closed manually; use `async with`";
+
 /// The message for an object that `closing` closes outside of a `finally`.
 pub(super) fn stays_open(closing: &Stmt) -> String {
     let close = method_called(closing).unwrap_or("close");

@@ -33,6 +33,15 @@ pub(super) const PARTS: [&str; 10] = [
     "transport",
 ];
 
+/// Which blocks around an object count as those of what made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Around {
+    /// All of them.
+    Any,
+    /// Those that an exception leaves at once: no loop goes on in them, and no `try` is in between.
+    Nearest,
+}
+
 /// Why it may be wrong to close an object at the end of the block.
 pub(super) const STILL_NEEDED: &str =
     "something created from it is returned or passed on, and may still need it open";
@@ -83,7 +92,7 @@ impl<'a> Managed<'_, 'a, '_> {
                 _ => false,
             })
             || suite.get(first..).is_none_or(<[Stmt]>::is_empty)
-            || self.is_owned(site)
+            || self.is_owned(site, Around::Any)
         {
             return None;
         }
@@ -152,12 +161,19 @@ impl<'a> Managed<'_, 'a, '_> {
     }
 
     /// Whether the object belongs to another one that an `async with` around it closes, and with it what it made.
-    fn is_owned(&self, site: &Site<'_, 'a>) -> bool {
+    pub(super) fn is_owned(&self, site: &Site<'_, 'a>, around: Around) -> bool {
         if !self.rows.iter().all(|row| row.is_made_by_method()) {
             return false;
         }
         let managed: Vec<&str> = site
             .enclosing_in_function()
+            .take_while(|(node, _)| {
+                around == Around::Any
+                    || !matches!(
+                        node,
+                        AnyNodeRef::StmtFor(_) | AnyNodeRef::StmtWhile(_) | AnyNodeRef::StmtTry(_)
+                    )
+            })
             .filter_map(|(node, _)| match node {
                 AnyNodeRef::StmtWith(with) if with.is_async => Some(with),
                 _ => None,

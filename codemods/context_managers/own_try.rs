@@ -7,7 +7,7 @@ use ruff_diagnostics::Edit;
 use ruff_python_ast::{AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::managed::{Answer, Managed, SHARED, title};
+use super::managed::{Answer, CLOSED_MANUALLY, Managed, SHARED, title};
 use super::tries::is_bare;
 use crate::edit::removal::leave_out;
 use crate::finding::Rewrite;
@@ -89,6 +89,6 @@ impl<'a> Managed<'_, 'a, '_> {
             rewrite.moves = Some(statement.range());
             Ok(rewrite.unsafe_if(self.opens_early(self.place.index)))
         };
-        Some(("is closed manually; use `async with`".to_owned(), rewrite()))
+        Some((CLOSED_MANUALLY.to_owned(), rewrite()))
     }
 }

@@ -10,7 +10,7 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_source_file::LineRanges;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::managed::{Answer, Managed, SHARED, stays_open, title};
+use super::managed::{Answer, CLOSED_MANUALLY, Managed, SHARED, stays_open, title};
 use crate::edit::removal::leave_out;
 use crate::finding::Rewrite;
 
@@ -44,7 +44,7 @@ impl Managed<'_, '_, '_> {
         }
         if between.is_empty() {
             return Some((
-                "is closed manually; use `async with`".to_owned(),
+                CLOSED_MANUALLY.to_owned(),
                 self.instead_of_try(row, statement, at, close..=end),
             ));
         }

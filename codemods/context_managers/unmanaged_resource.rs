@@ -13,11 +13,12 @@ use asyncfix_knowledge::resources::{
 };
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::{Owner, Site};
-use ruff_python_ast::{AnyNodeRef, NodeKind};
+use ruff_python_ast::{AnyNodeRef, NodeKind, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::in_expression;
-use super::managed::{Answer, Managed, Opening};
+use super::managed::{Answer, CLOSED_MANUALLY, Managed, Opening};
+use super::never_closed::Around;
 use super::uses::{UseKind, Used, closes_behind_yield, uses_of};
 use crate::codemod::Codemod;
 use crate::file::File;
@@ -172,7 +173,8 @@ impl Codemod for UnmanagedResource {
                     rewrite
                         .with_shared(managed.import())
                         .unsafe_if(managed.is_narrowed())
-                        .unsafe_if(managed.may_not_be_open()),
+                        .unsafe_if(managed.may_not_be_open())
+                        .unsafe_if(managed.loses_type_arguments()),
                 ),
                 Err(reason) => Remedy::NotFixed(reason),
             },
@@ -196,8 +198,30 @@ impl<'a> Managed<'_, 'a, '_> {
             return self.never_closed(site);
         }
         let first = self.first_of_body()?;
-        self.closed_in_try(first, closes)
-            .or_else(|| self.closed_in_suite(first, closes))
+        self.closed_in_try(first, closes).or_else(|| {
+            let (message, rewrite) = self.closed_in_suite(first, closes)?;
+            // An exception leaves the block of what made it, which closes it as well.
+            if !self.is_owned(site, Around::Nearest) {
+                return Some((message, rewrite));
+            }
+            let has_block = self.rows.first()?.form != Form::None;
+            has_block.then(|| (CLOSED_MANUALLY.to_owned(), rewrite))
+        })
+    }
+
+    /// An `async with` has no place for `name: Client[Any]`, and what stands in the brackets can't be inferred from the
+    /// call where somebody had to write it.
+    fn loses_type_arguments(&self) -> Option<String> {
+        let Stmt::AnnAssign(statement) = self.place.statement else {
+            return None;
+        };
+        let is_kept = self.rows.first()?.form == Form::None;
+        (statement.annotation.is_subscript_expr() && !is_kept).then(|| {
+            format!(
+                "`async with` has no place for the annotation of `{}`, and a type checker may ask for it",
+                self.object.id
+            )
+        })
     }
 
     /// Why a type checker of the project would complain about the block: an attribute is used that what entering gives

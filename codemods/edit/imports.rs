@@ -2,6 +2,7 @@
 
 use asyncfix_analysis::resolve::FileScopeId;
 use asyncfix_syntax::lines::line_before;
+use asyncfix_syntax::site::suites_in;
 use ruff_diagnostics::Edit;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{self as ast, PythonVersion, Stmt};
@@ -472,9 +473,16 @@ pub fn end_of_imports(file: &File<'_, '_>) -> Option<TextSize> {
     Some(end)
 }
 
+/// Whether a block is there for its imports. One with coroutine functions is code that uses them.
 fn holds_import(statement: &Stmt) -> bool {
-    asyncfix_syntax::site::suites_in(statement)
-        .into_iter()
-        .flatten()
-        .any(|inner| inner.is_import_stmt() || inner.is_import_from_stmt())
+    fn is_code(statement: &Stmt) -> bool {
+        match statement {
+            Stmt::FunctionDef(function) => function.is_async,
+            Stmt::ClassDef(class) => class.body.iter().any(is_code),
+            _ => false,
+        }
+    }
+    let inner: Vec<&Stmt> = suites_in(statement).into_iter().flatten().collect();
+    let is_import = |inner: &&Stmt| inner.is_import_stmt() || inner.is_import_from_stmt();
+    inner.iter().any(is_import) && !inner.into_iter().any(is_code)
 }

@@ -137,7 +137,10 @@ impl Gather<'_, '_, '_, '_> {
             };
             (are_read && self.is_typed() && are_different()).then_some(WIDER)
         };
-        if wider.is_none() && self.is_typed() && consumption == Consumption::Plain {
+        // What is declared as a list of results holds no exceptions, whatever becomes of it.
+        let is_read =
+            consumption == Consumption::Plain || is_list && consumption != Consumption::Checked;
+        if wider.is_none() && self.is_typed() && is_read {
             return self.rebuild(argument, target, annotation, outlives);
         }
         if outlives {
