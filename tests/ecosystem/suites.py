@@ -27,7 +27,7 @@ from pathlib import Path
 from run import DEFAULT_ASYNCFIX, DEFAULT_CACHE, HERE, Broken, digests, changed_names, read_pins, unpack
 
 SUITES = HERE / "suites.txt"
-PYTEST = ["pytest", "pytest-timeout", "setuptools"]
+PYTEST = ["pytest==8.3.5", "pytest-timeout==2.3.1", "setuptools"]
 
 
 @dataclasses.dataclass
@@ -96,6 +96,8 @@ class Place:
         report = self.folder / "report.xml"
         report.unlink(missing_ok=True)
         command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        # What a project adds for its own CI (coverage, processes) needs more plugins, and changes no result.
+        command += ["-o", "addopts=", "-o", "asyncio_mode=auto"]
         command += ["--timeout", "60", f"--junitxml={report}", *self.suite.arguments]
         if only:
             command += ["-k", " or ".join(only)]
