@@ -1,12 +1,9 @@
 //! What the functions of a file change, and what they had read before it.
 
 use asyncfix_analysis::infer::callee_awaitability::returned_by;
-use asyncfix_analysis::infer::types::ClassOf;
-use asyncfix_analysis::limits::{BODIES, Limit};
+use asyncfix_analysis::limits::BODIES;
 use asyncfix_analysis::resolve::bindings::Origin;
-use asyncfix_analysis::resolve::definitions::Function;
 use asyncfix_knowledge::blocking::is_fresh;
-use asyncfix_knowledge::stdlib::is_stdlib;
 use asyncfix_syntax::queries::last_name;
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::visitor::source_order::{
@@ -15,6 +12,7 @@ use ruff_python_ast::visitor::source_order::{
 use ruff_python_ast::{self as ast, AnyNodeRef, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use crate::edit::called::{ASKED, ASKED_BY_UNKNOWN, Path, boxed, object_of, plain_chain};
 use crate::edit::sections::{chain, names_in, range_of, read_by, reads_path};
 use crate::file::File;
 
@@ -66,34 +64,34 @@ impl Behind {
 }
 
 /// A change of something that has a name.
-struct Written<'a> {
+pub(super) struct Written<'a> {
     range: TextRange,
-    at: TextSize,
-    root: &'a ast::ExprName,
-    path: Vec<&'a str>,
+    pub(super) at: TextSize,
+    pub(super) root: &'a ast::ExprName,
+    pub(super) path: Vec<&'a str>,
     /// What a method is called on, where it is a method that changes it.
     receiver: Option<&'a Expr>,
     /// Whether the name itself gets another value.
-    is_rebound: bool,
-    is_constant: bool,
+    pub(super) is_rebound: bool,
+    pub(super) is_constant: bool,
     /// The names it depends on.
     uses: Vec<&'a ast::ExprName>,
 }
 
 /// A call of a function, or of a method of something that has a name.
-struct Called<'a> {
-    call: &'a ast::ExprCall,
+pub(super) struct Called<'a> {
+    pub(super) call: &'a ast::ExprCall,
     /// When what it does before it waits is done, as a place in the source.
-    at: TextSize,
+    pub(super) at: TextSize,
 }
 
 /// Looks for what a function changes, and where it awaits.
 #[derive(Default)]
 pub(crate) struct Search<'a> {
-    written: Vec<Written<'a>>,
-    called: Vec<Called<'a>>,
+    pub(super) written: Vec<Written<'a>>,
+    pub(super) called: Vec<Called<'a>>,
     /// Each with the suite that it stands in.
-    awaits: Vec<(TextSize, TextRange)>,
+    pub(super) awaits: Vec<(TextSize, TextRange)>,
     suites: Vec<TextRange>,
     /// The names in the tests around.
     tests: Vec<Vec<&'a ast::ExprName>>,
@@ -245,7 +243,7 @@ pub(super) struct Shared<'f, 'a, 'db> {
     pub(super) owner: Owner<'a>,
 }
 
-impl<'f, 'db> Shared<'f, '_, 'db> {
+impl<'f> Shared<'f, '_, '_> {
     /// Adds what the names that are read were made of.
     pub(crate) fn follow(&self, reads: &mut Vec<Read<'f>>) {
         let mut more = Vec::new();
@@ -354,160 +352,6 @@ impl<'f, 'db> Shared<'f, '_, 'db> {
         made_of
     }
 
-    /// The function of the module that is called.
-    fn function_here(&self, call: &ast::ExprCall) -> Option<Function<'db>> {
-        let semantics = &self.file.semantics;
-        // Most functions that are called are not of the module.
-        let name = last_name(&call.func)?;
-        if !self.file.source.contains(&format!("def {name}(")) {
-            return None;
-        }
-        let function = semantics.function_in_sight(&call.func)?;
-        semantics.is_here(function.definition()).then_some(function)
-    }
-
-    /// What a function of the module changes before it waits for anything, in the words of the caller: of its object, of
-    /// what is passed to it, and of what the module has. And whether it gets a plain constant. `None` where another
-    /// function is called.
-    fn changed_by(&self, call: &ast::ExprCall, limit: Limit) -> Option<Vec<(Path, bool)>> {
-        let function = self.function_here(call)?;
-        let node = function.node(self.file.semantics.db())?;
-        let mut search = Search::default();
-        search.visit_body(&node.body);
-        let waits = search.awaits.iter().map(|(at, _)| *at).min();
-        let is_before = |at: TextSize| waits.is_none_or(|waits| at <= waits);
-        let written = search.written.iter().filter(|change| {
-            is_before(change.at)
-                && !self.is_of_function(change)
-                && (!change.is_rebound || !self.file.semantics.has_variable(node, &change.root.id))
-        });
-        let mut changed: Vec<(Path, bool)> = written
-            .filter_map(|change| {
-                let path = self.for_caller(call, node, &boxed(&change.path))?;
-                Some((path, change.is_constant))
-            })
-            .collect();
-        if let Some(limit) = limit.less() {
-            for inner in search.called.iter().filter(|inner| is_before(inner.at)) {
-                let further = self.changed_by(inner.call, limit).unwrap_or_default();
-                changed.extend(further.into_iter().filter_map(|(path, is_constant)| {
-                    Some((self.for_caller(call, node, &path)?, is_constant))
-                }));
-            }
-        }
-        Some(changed)
-    }
-
-    /// What a function calls `path`, in the words of the caller. `None` for a variable of the function.
-    fn for_caller(
-        &self,
-        call: &ast::ExprCall,
-        node: &ast::StmtFunctionDef,
-        path: &[Box<str>],
-    ) -> Option<Path> {
-        let (root, rest) = path.split_first()?;
-        let mut parameters = node.parameters.iter_non_variadic_params();
-        let Some(position) = parameters.position(|parameter| parameter.name().as_str() == &**root)
-        else {
-            let is_own = self.file.semantics.has_variable(node, root);
-            return (!is_own).then(|| path.to_vec());
-        };
-        let is_bound = self.file.semantics.is_method(node) && call.func.is_attribute_expr();
-        let mut found = match position.checked_sub(usize::from(is_bound)) {
-            None => object_of(call)?,
-            Some(position) => {
-                let argument = call.arguments.find_argument_value(root, position)?;
-                boxed(&plain_chain(argument)?.1)
-            }
-        };
-        found.extend(rest.iter().cloned());
-        Some(found)
-    }
-
-    /// What the calls in a test ask: what a function of the module reads, in the words of the caller, and the object
-    /// itself of any other method.
-    pub(crate) fn asked_by(&self, test: &'f Expr) -> Vec<Asked<'f>> {
-        struct Calls<'a>(Vec<(&'a ast::ExprCall, bool)>);
-        impl<'a> SourceOrderVisitor<'a> for Calls<'a> {
-            fn visit_expr(&mut self, expr: &'a Expr) {
-                match expr {
-                    Expr::Await(inner) => {
-                        if let Expr::Call(call) = &*inner.value {
-                            self.0.push((call, true));
-                        }
-                    }
-                    Expr::Call(call) if self.0.last().is_none_or(|(last, _)| *last != call) => {
-                        self.0.push((call, false));
-                    }
-                    Expr::Lambda(_) => return,
-                    _ => {}
-                }
-                walk_expr(self, expr);
-            }
-        }
-        let mut calls = Calls(Vec::new());
-        calls.visit_expr(test);
-        let mut asked = Vec::new();
-        for (call, is_awaited) in calls.0 {
-            let read = self.read_in(call, BODIES);
-            let is_known = read.is_some();
-            let read = read.into_iter().flatten();
-            asked.extend(read.map(|path| Asked { path, object: None }));
-            // What is awaited lets other tasks run by itself.
-            if let Expr::Attribute(method) = &*call.func
-                && let Some(path) = object_of(call)
-                && !is_awaited
-            {
-                let questions = [(!is_known).then_some(ASKED_BY_UNKNOWN), Some(ASKED)];
-                asked.extend(questions.into_iter().flatten().map(|question| {
-                    let mut path = path.clone();
-                    path.push(question.into());
-                    let object = Some(&*method.value);
-                    Asked { path, object }
-                }));
-            }
-        }
-        asked
-    }
-
-    /// What a function of the module reads, in the words of the caller. `None` where another function is called.
-    pub(crate) fn read_in(&self, call: &ast::ExprCall, limit: Limit) -> Option<Vec<Path>> {
-        let function = self.function_here(call)?;
-        let node = function.node(self.file.semantics.db())?;
-        let mut reads = Reads::default();
-        reads.visit_body(&node.body);
-        let read = reads.names.iter().map(|read| boxed(&read.path));
-        let mut found: Vec<Path> = read
-            .filter_map(|path| self.for_caller(call, node, &path))
-            .collect();
-        if let Some(limit) = limit.less() {
-            for inner in reads.calls {
-                let further = self.read_in(inner, limit).unwrap_or_default();
-                found.extend(
-                    further
-                        .iter()
-                        .filter_map(|path| self.for_caller(call, node, path)),
-                );
-            }
-        }
-        Some(found)
-    }
-
-    /// Whether what a method was asked of may change: other code knows the object, and it is none of the standard
-    /// library (whose containers are told by the methods that change them).
-    pub(crate) fn may_change(&self, object: &Expr) -> bool {
-        let semantics = &self.file.semantics;
-        plain_chain(object).is_some_and(|(root, _)| self.is_known_elsewhere(root))
-            && match semantics.class_of(object) {
-                ClassOf::Known(class) => !class
-                    .split('.')
-                    .next()
-                    .is_some_and(|root| root == "builtins" || is_stdlib(root)),
-                ClassOf::Other => false,
-                ClassOf::Unknown => true,
-            }
-    }
-
     fn is_changed(&self, change: &Written<'_>) -> bool {
         if change.is_rebound {
             let scope = self.file.semantics.scope_of_owner(self.owner);
@@ -521,13 +365,13 @@ impl<'f, 'db> Shared<'f, '_, 'db> {
     }
 
     /// Whether it is a function of a module that is called, and no method of a container: `os.remove(path)`.
-    fn is_of_function(&self, change: &Written<'_>) -> bool {
+    pub(super) fn is_of_function(&self, change: &Written<'_>) -> bool {
         let receiver = change.receiver;
         receiver.is_some_and(|receiver| self.file.semantics.is_module(receiver))
     }
 
     /// Whether a name may stand for something that is not this call's own.
-    fn is_known_elsewhere(&self, name: &ast::ExprName) -> bool {
+    pub(super) fn is_known_elsewhere(&self, name: &ast::ExprName) -> bool {
         let semantics = &self.file.semantics;
         let bindings = semantics.bindings(name).unwrap_or_default();
         let mut values = bindings
@@ -619,68 +463,4 @@ const CHANGING: &[&str] = &[
 pub(crate) struct Read<'a> {
     pub(crate) root: &'a ast::ExprName,
     pub(crate) path: Vec<&'a str>,
-}
-
-/// A name and the attributes behind it.
-pub(crate) type Path = Vec<Box<str>>;
-
-/// Something that a call in a test asks about.
-pub(crate) struct Asked<'a> {
-    pub(crate) path: Path,
-    /// The object of a method that is not of the module.
-    pub(crate) object: Option<&'a Expr>,
-}
-
-/// Stands behind the path of an object, one of whose methods is called. Which of its attributes that reads or changes
-/// is not known.
-const ASKED: &str = "()";
-
-/// The same, where only the method that asks is not known, and another one changes the object.
-const ASKED_BY_UNKNOWN: &str = "(?)";
-
-/// Everything that the body of a function reads, and the functions that it calls.
-#[derive(Default)]
-struct Reads<'a> {
-    names: Vec<Read<'a>>,
-    calls: Vec<&'a ast::ExprCall>,
-}
-
-impl<'a> SourceOrderVisitor<'a> for Reads<'a> {
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::Name(_) | Expr::Attribute(_) => {
-                if let Some((root, path)) = chain(expr) {
-                    self.names.push(Read { root, path });
-                }
-            }
-            Expr::Call(call) => self.calls.push(call),
-            _ => {}
-        }
-        walk_expr(self, expr);
-    }
-}
-
-fn boxed(path: &[&str]) -> Path {
-    path.iter().map(|part| (*part).into()).collect()
-}
-
-/// A name and the attributes behind it, and nothing else.
-fn plain_chain(expr: &Expr) -> Option<(&ast::ExprName, Vec<&str>)> {
-    match expr {
-        Expr::Name(name) => Some((name, vec![name.id.as_str()])),
-        Expr::Attribute(attribute) => {
-            let (root, mut path) = plain_chain(&attribute.value)?;
-            path.push(&attribute.attr);
-            Some((root, path))
-        }
-        _ => None,
-    }
-}
-
-/// The object whose method is called, where it has a name.
-fn object_of(call: &ast::ExprCall) -> Option<Path> {
-    let Expr::Attribute(method) = &*call.func else {
-        return None;
-    };
-    Some(boxed(&plain_chain(&method.value)?.1))
 }

@@ -63,7 +63,7 @@ pub fn opened_for_caller<'a>(
             ));
         }
         let owner = Owner::Function(caller);
-        let read = Shared { file, owner }.read_in(call, BODIES)?;
+        let read = Shared { file, owner }.read_by(call, BODIES)?;
         let mut asked = behind.changes.iter().filter(|change| {
             change.at >= awaited.end()
                 && read.contains(&change.path)

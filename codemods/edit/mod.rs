@@ -4,6 +4,7 @@ pub mod aligned;
 pub mod annotations;
 pub mod blocks;
 mod bound;
+mod called;
 pub mod changes;
 mod compile_errors;
 pub mod first_await;

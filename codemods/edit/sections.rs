@@ -15,7 +15,8 @@ use ruff_python_ast::{self as ast, AnyNodeRef, Expr, ExprContext, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::FxHashMap;
 
-use crate::edit::changes::{Asked, Behind, Change, Read, Shared};
+use crate::edit::called::{self, Asked};
+use crate::edit::changes::{Behind, Change, Read, Shared};
 use crate::file::File;
 
 /// Why an `await` there is unsafe.
@@ -23,7 +24,10 @@ const REASON: &str = "other tasks may run between the check and the change";
 
 /// What functions change and where they await, each looked through once.
 #[derive(Default)]
-pub(crate) struct Memory(RefCell<FxHashMap<TextSize, Rc<Behind>>>);
+pub(crate) struct Memory {
+    behind: RefCell<FxHashMap<TextSize, Rc<Behind>>>,
+    pub(super) calls: called::Memory,
+}
 
 /// Why an `await` at `site` opens a section that was closed, as the reason of an unsafe rewrite: the
 /// code stands under a test of something shared that the same function changes behind it, or what
@@ -41,7 +45,7 @@ pub fn opened_by_await<'a>(
     let shared = Shared { file, owner };
     let behind = Rc::clone(
         file.sections
-            .0
+            .behind
             .borrow_mut()
             .entry(start)
             .or_insert_with(|| Rc::new(shared.behind(body))),
