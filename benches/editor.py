@@ -6,7 +6,8 @@
 A project of many files shows most. Of each server: the time from its start to the first diagnostics; then, with the file
 open and changed before each question, the time from a save to the edits (`textDocument/formatting`), and from a key to the
 diagnostics (`textDocument/diagnostic`). "comment" adds a comment, "function" a function with a call, which may mean
-something to the other files. At the end, the memory.
+something to the other files. "at once" saves right behind the last key, as a program does; "typed" asks for the diagnostics
+as an editor does, and saves after `--rest` seconds, as a person does. At the end, the memory.
 """
 
 import argparse
@@ -115,17 +116,25 @@ def measure(name, command, options):
         "function": "\n\nasync def added_{number}(client):\n    await client.call_{number}()\n",
     }
     for kind, addition in kinds.items():
-        for what, question in (("save -> edits", ask_for_edits), ("key -> diagnostics", ask_for_diagnostics)):
+        measured = (
+            ("save -> edits, typed", ask_for_edits, options.rest),
+            ("save -> edits, at once", ask_for_edits, 0),
+            ("key -> diagnostics", ask_for_diagnostics, 0),
+        )
+        for what, question, rest in measured:
             times = []
             for number in range(options.edits):
                 server.change(uri, text + addition.format(number=number))
+                if rest:
+                    ask_for_diagnostics(server, uri)
+                    time.sleep(rest)
                 start = time.perf_counter()
                 question(server, uri)
                 times.append((time.perf_counter() - start) * 1000)
                 time.sleep(options.pause)
             times.sort()
-            middle, last = times[len(times) // 2], times[-1]
-            print(f"{name}: {what} ({kind}): p50 {middle:.1f} ms, longest {last:.1f} ms")
+            middle, high, last = times[len(times) // 2], times[len(times) * 99 // 100], times[-1]
+            print(f"{name}: {what} ({kind}): p50 {middle:.1f} ms, p99 {high:.1f} ms, longest {last:.1f} ms")
     print(f"{name}: {server.memory()} MiB")
     server.stop()
 
@@ -138,6 +147,7 @@ def main():
     parser.add_argument("--ruff", help="the program of ruff, to measure it beside")
     parser.add_argument("--edits", type=int, default=60)
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two changes")
+    parser.add_argument("--rest", type=float, default=0.5, help="seconds between the last key and the save, typed")
     options = parser.parse_args()
     measure("asyncfix", [os.path.abspath(options.binary), "server"], options)
     if options.ruff:

@@ -107,24 +107,25 @@ fn is_awaitable_name(name: &str) -> bool {
 
 /// Whether code of its own, not of a function inside, awaits in a suite.
 pub fn awaits(body: &[Stmt]) -> bool {
-    struct Awaits(bool);
+    awaited_in(body) > 0
+}
+
+/// At how many places code of its own, not of a function inside, awaits in a suite.
+pub fn awaited_in(body: &[Stmt]) -> usize {
+    struct Awaits(usize);
     impl<'a> SourceOrderVisitor<'a> for Awaits {
         fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
-            self.0 |= match node {
+            self.0 += usize::from(match node {
                 AnyNodeRef::ExprAwait(_) => true,
                 AnyNodeRef::StmtFor(statement) => statement.is_async,
                 AnyNodeRef::StmtWith(statement) => statement.is_async,
                 AnyNodeRef::Comprehension(comprehension) => comprehension.is_async,
                 _ => false,
-            };
-            if self.0 {
-                TraversalSignal::Skip
-            } else {
-                own_code(node)
-            }
+            });
+            own_code(node)
         }
     }
-    let mut search = Awaits(false);
+    let mut search = Awaits(0);
     search.visit_body(body);
     search.0
 }

@@ -395,6 +395,34 @@ fn texts_of_other_files_count_before_they_are_saved() {
 }
 
 #[test]
+fn fixes_that_were_made_ahead_hold_for_that_state_of_the_project_alone() {
+    let store = "def load():\n    return 1\n";
+    let app = "from store import load\n\n\nasync def main():\n    load()\n";
+    let files = [("store.py", store), ("app.py", app), ("pyproject.toml", "")];
+    let mut editor = Editor::start(&files, "utf-8", true);
+    editor.open("app.py", app);
+    editor.open("store.py", store);
+    editor.change("app.py", &format!("{app}    print(1)\n"));
+    assert!(editor.codes("app.py").is_empty());
+    // Time to make them: there are none.
+    std::thread::sleep(Duration::from_millis(400));
+    editor.change("store.py", "async def load():\n    return 1\n");
+    let text = format!("{app}    print(1)\n");
+    let fixed = text.replace("    load()", "    await load()");
+    assert_eq!(applied(&text, &editor.format("app.py")), fixed);
+    // Made ahead, and asked for twice.
+    let text = format!("{app}    print(2)\n");
+    let fixed = text.replace("    load()", "    await load()");
+    editor.change("app.py", &text);
+    std::thread::sleep(Duration::from_millis(400));
+    for _ in 0..2 {
+        assert_eq!(applied(&text, &editor.format("app.py")), fixed);
+    }
+    assert_eq!(editor.codes("app.py"), ["AF101"]);
+    editor.stop();
+}
+
+#[test]
 fn files_that_are_not_saved_yet_are_there() {
     let app = "from store import load\n\n\nasync def main():\n    load()\n";
     let files = [("app.py", app), ("pyproject.toml", "")];

@@ -25,6 +25,15 @@ pub enum Deed {
     Block,
     /// Leave something open.
     Leak,
+    /// End with the first error of several coroutines, without waiting for the others.
+    FailFast,
+}
+
+impl Deed {
+    /// Whether it keeps the event loop waiting.
+    fn blocks(self) -> bool {
+        matches!(self, Deed::Sleep | Deed::Block)
+    }
 }
 
 /// How many lines above a statement a comment still speaks of it.
@@ -106,6 +115,14 @@ fn named_by(deed: Deed) -> &'static [&'static str] {
             "stay* open",
             "keep* open",
         ],
+        Deed::FailFast => &[
+            "return exceptions",
+            "error*",
+            "exception*",
+            "fail*",
+            "propagat*",
+            "abort*",
+        ],
     }
 }
 
@@ -136,6 +153,33 @@ fn said_by(deed: Deed) -> &'static [&'static str] {
             "mustn't be closed",
             "leak*",
         ],
+        Deed::FailFast => &[
+            "fail* fast",
+            "failing fast",
+            "fail* immediately",
+            "fail* at once",
+            "fail* early",
+            "raise* immediately",
+            "raise* at once",
+            "raise* exceptions immediately",
+            "raise* errors immediately",
+            "raise* the first",
+            "immediately raise*",
+            "propagate* immediately",
+            "propagate* at once",
+            "propagate* the first",
+            "immediately propagate*",
+            "re raise* the first",
+            "reraise* the first",
+            "first error",
+            "first exception",
+            "first failure",
+            "immediately if any",
+            "immediately if one",
+            "as soon as any",
+            "as soon as one",
+            "all or nothing",
+        ],
     }
 }
 
@@ -143,7 +187,7 @@ fn said_by(deed: Deed) -> &'static [&'static str] {
 fn begins_with(deed: Deed) -> &'static [&'static str] {
     match deed {
         Deed::Sleep => &["stall", "stalls", "suspend", "suspends"],
-        Deed::Block | Deed::Leak => &[],
+        Deed::Block | Deed::Leak | Deed::FailFast => &[],
     }
 }
 
@@ -159,6 +203,7 @@ fn named_for(deed: Deed) -> &'static [&'static str] {
             "intentional*",
         ],
         Deed::Leak => &["leak*"],
+        Deed::FailFast => &["fail fast", "all or nothing"],
     }
 }
 
@@ -188,7 +233,7 @@ pub fn is_deliberate<'a>(file: &ParsedFile<'a, '_>, site: &Site<'_, 'a>, deed: D
             return true;
         }
     }
-    deed != Deed::Leak && expects_blocking(site)
+    deed.blocks() && expects_blocking(site)
         || comments(file, site)
             .iter()
             .any(|(text, is_near)| says(text, deed, &own, *is_near))
@@ -231,7 +276,7 @@ fn says(text: &str, deed: Deed, own: &[String], is_near: bool) -> bool {
     if is_left_to_do(&all) {
         return false;
     }
-    if deed != Deed::Leak && indifference::is_said(text) {
+    if deed.blocks() && indifference::is_said(text) {
         return true;
     }
     let sentences = text.split_inclusive(['.', '!', '?', ';']);
@@ -265,7 +310,7 @@ fn says(text: &str, deed: Deed, own: &[String], is_near: bool) -> bool {
             || any(DELIBERATE) && (names_call || names(named_by(deed)))
             || any(MEANT) && (names_call || names(&["block*", "sync", "synchronous*"]))
             || is_near && all.len() <= FEW && (any(DELIBERATE) || any(MEANT))
-            || is_near && deed != Deed::Leak && all.len() <= FEW && any(BLOCKING)
+            || is_near && deed.blocks() && all.len() <= FEW && any(BLOCKING)
     })
 }
 

@@ -31,13 +31,32 @@ const ELSEWHERE: [&str; 5] = [
 /// The methods that do.
 const METHODS_ELSEWHERE: [&str; 2] = ["run_in_executor", "submit"];
 
+/// Why plain code may break when an event loop runs it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Break {
+    /// It fails wherever it gets there.
+    Certain(String),
+    /// It may.
+    Possible(String),
+}
+
+impl Break {
+    /// The reason of an unsafe fix; `Err` with the reason why there can be none.
+    pub fn doubt(self) -> Result<String, String> {
+        match self {
+            Self::Certain(reason) => Err(reason),
+            Self::Possible(reason) => Ok(reason),
+        }
+    }
+}
+
 /// Why plain code may break when it is run by an event loop: what it calls runs one itself, or it waits for Ctrl+C.
 /// `awaited` are the functions that it will await.
 pub fn breaks<'db>(
     file: &ParsedFile<'_, 'db>,
     body: &[Stmt],
     awaited: impl IntoIterator<Item = Definition<'db>>,
-) -> Option<String> {
+) -> Option<Break> {
     let mut search = Search {
         semantics: &file.semantics,
         project: file.project,
@@ -78,14 +97,16 @@ fn is_interrupt(semantics: &Semantics<'_>, class: &Expr) -> bool {
 }
 
 /// Whether a context manager suppresses Ctrl+C.
-fn suppresses_interrupt(semantics: &Semantics<'_>, item: &ast::WithItem) -> bool {
+pub fn suppresses_interrupt(semantics: &Semantics<'_>, item: &ast::WithItem) -> bool {
     matches!(&item.context_expr, Expr::Call(call)
         if semantics.means(&call.func, &["contextlib.suppress"])
             && call.arguments.args.iter().any(|class| is_interrupt(semantics, class)))
 }
 
-fn runs_own_loop(name: &str) -> String {
-    format!("`{name}` runs its own event loop, which fails inside another one")
+fn runs_own_loop(name: &str) -> Break {
+    Break::Certain(format!(
+        "`{name}` runs its own event loop, which fails inside another one"
+    ))
 }
 
 /// Looks for the first thing that breaks.
@@ -101,7 +122,7 @@ struct Search<'s, 'p, 'db> {
     /// Arguments that are called where no loop is running.
     elsewhere: Vec<TextRange>,
     awaited: Vec<TextRange>,
-    found: Option<String>,
+    found: Option<Break>,
 }
 
 impl<'db> Search<'_, '_, 'db> {
@@ -112,15 +133,15 @@ impl<'db> Search<'_, '_, 'db> {
             Some(Runner::OfCoroutine) if self.helper.is_none() => None,
             Some(Runner::OfCoroutine | Runner::OfItsOwn(_)) => Some(self.runs(&call.func)),
             _ if runs_alone(self.semantics, call) => Some(self.runs(&call.func)),
-            Some(Runner::Perhaps(name)) => Some(format!(
+            Some(Runner::Perhaps(name)) => Some(Break::Possible(format!(
                 "`{name}` may run its own event loop, which fails inside another one"
-            )),
+            ))),
             None => None,
         };
     }
 
     /// That a call of `callee` runs a loop, or the helper that it stands in.
-    fn runs(&self, callee: &Expr) -> String {
+    fn runs(&self, callee: &Expr) -> Break {
         let name = self.helper.or_else(|| match callee {
             Expr::Call(maker) => last_name(&maker.func),
             callee => last_name(callee),
@@ -210,10 +231,10 @@ impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, '_> {
             _ => false,
         };
         if interrupted && self.is_of_project {
-            self.found = Some(
+            self.found = Some(Break::Possible(
                 "under `asyncio.run`, Ctrl+C doesn't reach what handles `KeyboardInterrupt` here"
                     .to_owned(),
-            );
+            ));
             return TraversalSignal::Skip;
         }
         match node {

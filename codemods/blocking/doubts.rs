@@ -3,9 +3,9 @@
 //!
 //! Each method returns the reason that makes the fix unsafe, as it is shown to the user, or `None`.
 
-use asyncfix_analysis::answers::under_loop::handles_interrupt;
+use asyncfix_analysis::answers::under_loop::{handles_interrupt, suppresses_interrupt};
 use asyncfix_knowledge::libraries::Library;
-use asyncfix_syntax::queries::{awaits, last_name};
+use asyncfix_syntax::queries::{awaited_in, awaits, last_name};
 use asyncfix_syntax::site::Owner;
 use ruff_python_ast::{AnyNodeRef, Expr};
 use ruff_text_size::Ranged;
@@ -15,6 +15,7 @@ use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
 use crate::blocking::{checked, files, listings, lost};
+use crate::edit::around::{self, Block, Passed};
 use crate::edit::{first_await, sections};
 
 impl Blocking<'_, '_, '_, '_> {
@@ -54,20 +55,37 @@ impl Blocking<'_, '_, '_, '_> {
             .then_some("a second cancellation here would leave it undone")
     }
 
-    /// The call stands in a `try` that handles Ctrl+C, and nothing is awaited there yet: `asyncio.run` cancels what
-    /// waits, instead of raising `KeyboardInterrupt` in it.
+    /// The call stands in a block that handles Ctrl+C, or in what a coroutine function awaits there, and nothing else is
+    /// awaited yet: `asyncio.run` cancels what waits, instead of raising `KeyboardInterrupt` in it.
     pub(super) fn interrupted(&self) -> Option<&'static str> {
-        let is_around = |node: AnyNodeRef<'_>, child: AnyNodeRef<'_>| {
-            let AnyNodeRef::StmtTry(statement) = node else {
-                return false;
-            };
-            let mut body = statement.body.iter();
-            body.any(|inner| inner.range().contains_range(child.range()))
-                && handles_interrupt(&self.file.semantics, statement)
-                && !awaits(&statement.body)
+        let semantics = &self.file.semantics;
+        // To look for callers takes a walk through the file.
+        if is_awaited(self.site) || !self.file.source.contains("KeyboardInterrupt") {
+            return None;
+        }
+        let awaits_already = match self.owner() {
+            Owner::Function(function) => awaits(&function.body),
+            Owner::Module | Owner::Lambda(_) => false,
         };
-        let mut around = self.site.enclosing_in_function();
-        (!is_awaited(self.site) && around.any(|(node, child)| is_around(node, child))).then_some(
+        let is_around = |passed: Passed<'_>| {
+            let (body, handles) = match passed.block {
+                Block::Try(statement) => (&statement.body, handles_interrupt(semantics, statement)),
+                Block::With(with) => {
+                    let mut items = with.items.iter();
+                    let handles = items.any(|item| suppresses_interrupt(semantics, item));
+                    (&with.body, handles)
+                }
+                Block::Finally(_) => return false,
+            };
+            handles
+                && passed.function.is_some_and(|function| function.is_async)
+                && match passed.call {
+                    None => !awaits(body),
+                    // What leads here is awaited itself.
+                    Some(_) => !awaits_already && awaited_in(body) <= 1,
+                }
+        };
+        around::any(self.file, self.site, false, &mut { is_around }).then_some(
             "Ctrl+C would raise `CancelledError` here, and what handles `KeyboardInterrupt` would not run",
         )
     }

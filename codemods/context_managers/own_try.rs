@@ -87,7 +87,12 @@ impl<'a> Managed<'_, 'a, '_> {
             edits.extend(removals);
             let mut rewrite = Rewrite::safe(title(row), edits);
             rewrite.moves = Some(statement.range());
-            Ok(rewrite.unsafe_if(self.opens_early(self.place.index)))
+            let is_caught = !is_bare && !statement.handlers.is_empty();
+            Ok(rewrite
+                .unsafe_if(self.opens_early(self.place.index))
+                .unsafe_if(is_caught.then_some(
+                    "an error of the close would be caught by the `except` of this `try`",
+                )))
         };
         Some((CLOSED_MANUALLY.to_owned(), rewrite()))
     }

@@ -2,6 +2,7 @@
 
 pub mod aligned;
 pub mod annotations;
+pub mod around;
 pub mod blocks;
 mod bound;
 mod called;

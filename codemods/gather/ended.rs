@@ -9,8 +9,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 use rustc_hash::FxHashSet;
 
-use super::around::{self, Block, Passed};
 use super::return_exceptions::Gather;
+use crate::edit::around::{self, Block, Passed};
 
 impl<'a> Gather<'_, '_, 'a, '_> {
     /// Why an error may have to be raised at once: something around the call, or around a call of its function, may

@@ -6,7 +6,7 @@ use asyncfix_syntax::site::Site;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
 use ruff_python_ast::{self as ast, AnyNodeRef, ExceptHandler, Expr, Stmt};
 
-use super::around::{self, Block};
+use crate::edit::around::{self, Block};
 use crate::file::File;
 
 /// What everything that is an error comes from.

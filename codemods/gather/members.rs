@@ -191,7 +191,8 @@ fn catches_everything_to(semantics: &Semantics<'_>, callee: &Expr, depth: Limit)
         return false;
     }
     let own = semantics.of_function(&function);
-    let tries = node.body.iter().any(|statement| !is_calm(statement));
+    // Of one that only names what is there, nothing is known to be caught.
+    let tries = node.body.iter().any(|statement| !is_calm(&own, statement));
     tries
         && node
             .body
@@ -200,25 +201,39 @@ fn catches_everything_to(semantics: &Semantics<'_>, callee: &Expr, depth: Limit)
 }
 
 /// Whether a statement raises nothing by itself: it only gives names to what is there.
-fn is_calm(statement: &Stmt) -> bool {
+fn is_calm(own: &Semantics<'_>, statement: &Stmt) -> bool {
+    let is_value = |value: &Expr| is_calm_value(own, value);
     match statement {
-        Stmt::Pass(_) | Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::FunctionDef(_) => true,
-        Stmt::Expr(inner) => is_plain(&inner.value),
+        Stmt::Pass(_)
+        | Stmt::Break(_)
+        | Stmt::Continue(_)
+        | Stmt::Global(_)
+        | Stmt::Nonlocal(_)
+        | Stmt::FunctionDef(_) => true,
+        Stmt::Expr(inner) => is_value(&inner.value),
         Stmt::Assign(assign) => {
-            assign.targets.iter().all(Expr::is_name_expr) && is_plain(&assign.value)
+            assign.targets.iter().all(Expr::is_name_expr) && is_value(&assign.value)
         }
-        Stmt::AnnAssign(assign) => assign.value.as_deref().is_none_or(is_plain),
-        Stmt::Return(inner) => inner.value.as_deref().is_none_or(is_plain),
-        // `if not item.id: return {}`
-        Stmt::If(choice) => {
-            is_plain_test(&choice.test)
-                && choice.body.iter().all(is_calm)
-                && choice.elif_else_clauses.iter().all(|clause| {
-                    clause.test.as_ref().is_none_or(is_plain_test)
-                        && clause.body.iter().all(is_calm)
-                })
+        // `count += 1`
+        Stmt::AugAssign(assign) => {
+            assign.target.is_name_expr() && assign.value.is_number_literal_expr()
         }
+        Stmt::AnnAssign(assign) => assign.value.as_deref().is_none_or(is_value),
+        Stmt::Return(inner) => inner.value.as_deref().is_none_or(is_value),
         _ => false,
+    }
+}
+
+/// Whether nothing is raised where a value is made: it is there, or comes from a function that raises nothing.
+fn is_calm_value(own: &Semantics<'_>, value: &Expr) -> bool {
+    match value {
+        Expr::Call(call) => {
+            call.arguments
+                .iter_source_order()
+                .all(|argument| is_plain(argument.value()))
+                && endings::is_calm(own, &call.func)
+        }
+        other => is_plain(other),
     }
 }
 
@@ -261,14 +276,35 @@ fn is_quiet(own: &Semantics<'_>, statement: &Stmt, depth: Limit) -> bool {
         },
         _ => false,
     };
+    let are_quiet = |body: &[Stmt]| body.iter().all(|inner| is_quiet(own, inner, depth));
     match statement {
-        _ if is_calm(statement) => true,
+        _ if is_calm(own, statement) => true,
         Stmt::Expr(inner) => is_caught(&inner.value),
+        Stmt::Assign(assign) => {
+            assign.targets.iter().all(Expr::is_name_expr) && is_caught(&assign.value)
+        }
         Stmt::Return(inner) => inner.value.as_deref().is_some_and(is_caught),
+        // `if not item.id: return {}`
+        Stmt::If(choice) => {
+            is_plain_test(&choice.test)
+                && are_quiet(&choice.body)
+                && choice.elif_else_clauses.iter().all(|clause| {
+                    clause.test.as_ref().is_none_or(is_plain_test) && are_quiet(&clause.body)
+                })
+        }
+        // `for attempt in range(3):`
+        Stmt::For(inner) => {
+            !inner.is_async
+                && inner.target.is_name_expr()
+                && matches!(&*inner.iter, Expr::Call(call)
+                    if own.means(&call.func, &["builtins.range"])
+                        && call.arguments.args.iter().all(is_plain))
+                && are_quiet(&inner.body)
+                && are_quiet(&inner.orelse)
+        }
         // `async with semaphore:`
         Stmt::With(with) => {
-            with.items.iter().all(|item| is_plain(&item.context_expr))
-                && with.body.iter().all(|inner| is_quiet(own, inner, depth))
+            with.items.iter().all(|item| is_plain(&item.context_expr)) && are_quiet(&with.body)
         }
         Stmt::Try(inner) => {
             let catches = inner.handlers.iter().any(|handler| {
@@ -285,10 +321,7 @@ fn is_quiet(own: &Semantics<'_>, statement: &Stmt, depth: Limit) -> bool {
                     .is_some_and(|kind| own.means(kind, &["asyncio.CancelledError"]));
                 !is_cancellation && raises(&handler.body)
             });
-            catches
-                && !raises
-                && inner.orelse.iter().all(|inner| is_quiet(own, inner, depth))
-                && !self::raises(&inner.finalbody)
+            catches && !raises && are_quiet(&inner.orelse) && !self::raises(&inner.finalbody)
         }
         _ => false,
     }

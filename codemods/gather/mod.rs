@@ -1,7 +1,6 @@
 //! Pitfall 7: ignoring exceptions in `gather()`.
 
 mod argument;
-mod around;
 mod ended;
 mod handlers;
 mod in_expression;

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 
 use asyncfix_analysis::answers::coroutines::{self, Member};
 use asyncfix_analysis::answers::endings::{self, Doubt, Ending, Seen};
+use asyncfix_analysis::answers::intent::{self, Deed};
 use asyncfix_analysis::candidate::Candidate;
 use asyncfix_analysis::facts::spelling::Hints;
 use asyncfix_syntax::queries::last_name;
@@ -86,7 +87,12 @@ impl Codemod for GatherWithoutReturnExceptions {
         }
         let gather = Gather::new(file, *site, awaited, call)?;
         // In a test the first exception fails the test, and the end of its event loop ends what is still running.
-        if !gather.are_cancelled() && (file.is_test_code(gather.owner) || gather.is_meant()) {
+        let is_left = || {
+            file.is_test_code(gather.owner)
+                || intent::is_deliberate(file, site, Deed::FailFast)
+                || gather.is_meant()
+        };
+        if !gather.are_cancelled() && is_left() {
             return None;
         }
         let remedy = match gather.rewrite() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use asyncfix_analysis::answers::callbacks::Caller;
-use asyncfix_analysis::answers::under_loop::breaks;
+use asyncfix_analysis::answers::under_loop::{Break, breaks};
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::resolve::Definition;
 use asyncfix_syntax::awaited::needs_coroutine;
@@ -307,10 +307,9 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
     pub(super) fn into_rewrite(mut self, title: String) -> Result<Rewrite, String> {
         let file = self.origin;
         let own = file.semantics.path().map(Path::to_path_buf);
+        let breaks = self.breaks()?.map(Break::doubt).transpose()?;
         let mut rewrite = Rewrite::safe(title, Vec::new()).unsafe_if(self.doubt.take());
-        if rewrite.unsafe_because.is_none() {
-            rewrite = rewrite.unsafe_if(self.breaks()?);
-        }
+        rewrite = rewrite.unsafe_if(breaks);
         if let (Some(first), Some(path)) = (self.together.first(), &own) {
             let reason = self.runs_several(path, *first);
             let around = around_calls(file, &self.together, reason)?;
@@ -342,8 +341,8 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
         Ok(rewrite)
     }
 
-    /// Why code of the functions may break when an event loop runs it.
-    fn breaks(&self) -> Result<Option<String>, String> {
+    /// Why code of the functions may break when an event loop runs it: where one certainly does, that one.
+    fn breaks(&self) -> Result<Option<Break>, String> {
         let semantics = &self.origin.semantics;
         let mut found = Vec::new();
         for function in &self.functions {
@@ -353,11 +352,12 @@ impl<'f, 'a, 'db> Conversion<'f, 'a, 'db> {
             found.extend(self.with_file(&path, |file| {
                 let function = file.semantics.function_of(*function)?;
                 let node = function.node(file.semantics.db())?;
-                let reason = breaks(file, &node.body, self.functions.iter().copied())?;
-                Some((path.clone(), node.start(), reason))
+                let found = breaks(file, &node.body, self.functions.iter().copied())?;
+                let is_possible = matches!(found, Break::Possible(_));
+                Some((is_possible, path.clone(), node.start(), found))
             })?);
         }
-        Ok(found.into_iter().min().map(|(_, _, reason)| reason))
+        Ok(found.into_iter().min().map(|(.., found)| found))
     }
 
     pub(super) fn edits_of(&mut self, path: &Path) -> &mut Edits {

@@ -1,7 +1,8 @@
 //! Where plain code makes coroutines and has to become a coroutine function to run them.
 
-use asyncfix_analysis::answers::under_loop::breaks;
-use asyncfix_syntax::queries::{called, is_main_guard, tests_for_main};
+use asyncfix_analysis::answers::blocking::path_method;
+use asyncfix_analysis::answers::under_loop::{Break, breaks};
+use asyncfix_syntax::queries::{called, is_main_guard, own_code, tests_for_main};
 use asyncfix_syntax::site::{Owner, Site};
 use ruff_diagnostics::Edit;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal};
@@ -200,10 +201,40 @@ pub(super) fn test<'a>(
         );
     }
     edits.extend(awaits.edits);
-    let mut rewrite =
-        Rewrite::safe("Make the test `async`", edits).unsafe_if(breaks(file, &function.body, []));
+    let breaks = breaks(file, &function.body, [])
+        .map(Break::doubt)
+        .transpose()?;
+    let mut rewrite = Rewrite::safe("Make the test `async`", edits)
+        .unsafe_if(breaks)
+        .unsafe_if(blocks(file, function));
     rewrite.alone_in = Some(function.start());
     Ok(rewrite)
+}
+
+/// What the test calls that would block the event loop once it is a coroutine function, as the reason of an unsafe fix.
+/// Rules about blocking calls leave those of a test to its author.
+fn blocks(file: &File<'_, '_>, test: &ast::StmtFunctionDef) -> Option<String> {
+    struct Search<'f, 'a, 'db>(&'f File<'a, 'db>, Option<String>);
+    impl<'a> SourceOrderVisitor<'a> for Search<'_, '_, '_> {
+        fn enter_node(&mut self, node: AnyNodeRef<'a>) -> TraversalSignal {
+            if let AnyNodeRef::ExprCall(call) = node
+                && self.1.is_none()
+            {
+                let table = &self.0.settings.blocking;
+                let path = self.0.semantics.qualified_name(&call.func);
+                let blocks = path.is_some_and(|path| table.function(&path).is_some())
+                    || path_method(self.0, call).is_some();
+                self.1 = blocks.then(|| self.0.text(&*call.func).to_owned());
+            }
+            own_code(node)
+        }
+    }
+    let mut search = Search(file, None);
+    search.visit_body(&test.body);
+    let name = search.1?;
+    Some(format!(
+        "the test also calls `{name}`, which would block the event loop"
+    ))
 }
 
 /// How a file says that its coroutine functions are tests.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use asyncfix_analysis::answers::signature::is_typed_throughout;
-use asyncfix_analysis::answers::under_loop::{breaks, handles_interrupt};
+use asyncfix_analysis::answers::under_loop::{Break, breaks, handles_interrupt};
 use asyncfix_knowledge::libraries::Library;
 use asyncfix_syntax::queries::own_code;
 use asyncfix_syntax::site::Owner;
@@ -90,9 +90,10 @@ impl<'a> Statements<'a> {
         trailer.push(format!("{}({name}())", imported.expression));
         all.extend(block.wrap(&format!("async def {name}(){returns}:"), &trailer)?);
         all.extend(edits);
+        let doubt = breaks(file, self.all(), []).map(Break::doubt).transpose()?;
         let mut rewrite = Rewrite::safe("Move them into one `async def` and run it", all)
             .with_shared(shared)
-            .unsafe_if(breaks(file, self.all(), []));
+            .unsafe_if(doubt);
         if matches!(owner, Owner::Module) {
             rewrite = rewrite.unsafe_if(self.local_doubt(file));
         }

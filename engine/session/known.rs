@@ -7,7 +7,7 @@ use asyncfix_analysis::facts::summary::Summary;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Cancellation, Checked, SessionError};
+use super::{Cancellation, Checked, Rewritten, SessionError};
 use crate::cache::{self, Cache};
 use crate::config::{ConfigError, Resolver};
 use crate::database::Database;
@@ -53,6 +53,8 @@ pub(super) struct Known {
     pub(super) revision: u64,
     /// Findings by file, each with the revision for which they hold.
     pub(super) checked: FxHashMap<PathBuf, (u64, Checked)>,
+    /// What becomes of files when all safe fixes are made, each with the revision for which it holds.
+    pub(super) fixed: FxHashMap<PathBuf, (u64, Rewritten)>,
 }
 
 impl Known {

@@ -364,7 +364,8 @@ impl Session {
     }
 
     /// What becomes of a file when it is fixed, other files aside: as `asyncfix --write` does it with this file alone.
-    /// `lines` are those that are looked at, where these are not all, and `only` says which findings count.
+    /// `lines` are those that are looked at, where these are not all, and `only` says which findings count. Without
+    /// either, the answer is remembered until something changes.
     pub fn fix(
         &mut self,
         path: &Path,
@@ -412,13 +413,26 @@ impl Session {
             return Ok(rewritten);
         }
         let whole = self.whole_of(path)?;
+        let is_whole = ask.is_for_all_fixes();
+        if is_whole
+            && let Some(known) = self.known.get(&whole)
+            && let Some((revision, rewritten)) = known.fixed.get(path)
+            && *revision == known.revision
+        {
+            return Ok(rewritten.clone());
+        }
         let file = self.look(path, &whole, ask, cancellation)?;
-        Ok(Rewritten {
+        let rewritten = Rewritten {
             text: (file.text != file.source.text).then_some(file.text),
             fixed: file.fixed,
             complaints: complaints_of(file.error, file.complaints),
             cells: Vec::new(),
-        })
+        };
+        if is_whole && let Some(known) = self.known.get_mut(&whole) {
+            let answer = (known.revision, rewritten.clone());
+            known.fixed.insert(path.to_path_buf(), answer);
+        }
+        Ok(rewritten)
     }
 
     fn whole_of(&mut self, path: &Path) -> Result<Whole, SessionError> {
@@ -554,6 +568,11 @@ impl Ask<'_> {
             only: None,
             is_hasty: false,
         }
+    }
+
+    /// Whether all safe fixes of the file are wanted, as on each save.
+    fn is_for_all_fixes(&self) -> bool {
+        self.mode == Mode::Fix && self.lines.is_none() && self.only.is_none()
     }
 }
 

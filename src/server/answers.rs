@@ -416,16 +416,8 @@ impl Worker {
         lines: Option<Lines>,
         cancellation: &Cancellation,
     ) -> Answer<Option<Vec<TextEdit>>> {
-        let Some(document) = self.documents.get(uri).cloned() else {
+        let Some((document, rewritten)) = self.rewritten(uri, lines, cancellation)? else {
             return Ok(None);
-        };
-        if self.settings.enable == Some(false) || self.session.is_excluded(&document.path)? {
-            return Ok(None);
-        }
-        let rewritten = match self.session.fix(&document.path, lines, None, cancellation) {
-            Ok(rewritten) => rewritten,
-            Err(SessionError::Unreadable(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
         };
         for complaint in &rewritten.complaints {
             self.log(MessageType::WARNING, complaint.clone());
@@ -433,6 +425,27 @@ impl Worker {
         let changes = self.changes(&document, &rewritten).into_iter();
         let own = changes.filter(|(name, _, _)| name == uri);
         Ok(own.map(|(_, _, edits)| edits).next())
+    }
+
+    /// What becomes of an open document when all safe fixes are made, or those on some lines. `None` where nothing may
+    /// be changed: it is excluded, asyncfix is turned off, or its text can't be parsed.
+    pub(super) fn rewritten(
+        &mut self,
+        uri: &Uri,
+        lines: Option<Lines>,
+        cancellation: &Cancellation,
+    ) -> Answer<Option<(Document, Rewritten)>> {
+        let Some(document) = self.documents.get(uri).cloned() else {
+            return Ok(None);
+        };
+        if self.settings.enable == Some(false) || self.session.is_excluded(&document.path)? {
+            return Ok(None);
+        }
+        match self.session.fix(&document.path, lines, None, cancellation) {
+            Ok(rewritten) => Ok(Some((document, rewritten))),
+            Err(SessionError::Unreadable(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) fn execute(

@@ -42,6 +42,9 @@ use super::{Job, NAME, Shared, diagnostics};
 /// How long nobody types before what was put off is done.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long nobody asks anything before the fixes are made that the next save may want.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+
 /// The question about settings.
 const SETTINGS: &str = "asyncfix/settings";
 
@@ -105,6 +108,8 @@ pub(super) struct Worker {
     published: FxHashMap<String, (i32, String)>,
     /// Whether something may have changed since.
     is_published: bool,
+    /// The document that was changed last, as long as nobody knows what a save would make of it.
+    changed: Option<Uri>,
     /// What is wrong with the configuration, as far as the user was told.
     told: Option<String>,
     requests: i32,
@@ -146,6 +151,7 @@ impl Worker {
             folders: Vec::new(),
             published: FxHashMap::default(),
             is_published: true,
+            changed: None,
             told: None,
             requests: 0,
         };
@@ -169,8 +175,13 @@ impl Worker {
                     match self.next(jobs) {
                         Ok(job) => job,
                         Err(RecvTimeoutError::Disconnected) => return,
-                        Err(RecvTimeoutError::Timeout) => {
+                        Err(RecvTimeoutError::Timeout) if self.session.is_behind() => {
                             self.catch_up();
+                            self.fix_ahead(jobs);
+                            continue;
+                        }
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.fix_ahead(jobs);
                             continue;
                         }
                     }
@@ -194,12 +205,36 @@ impl Worker {
         }
     }
 
-    /// Waits for the next job. Where something was put off, not for long.
+    /// Waits for the next job. Where something was put off, or can be done ahead, not for long.
     fn next(&self, jobs: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
         if self.session.is_behind() {
             return jobs.recv_timeout(PAUSE);
         }
+        if self.changed.is_some() {
+            return jobs.recv_timeout(SHORT_PAUSE);
+        }
         jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    }
+
+    /// Makes the fixes of the document that was changed last, so that a save need not wait for them. Whatever the client
+    /// says calls it off; what goes wrong is told when somebody asks.
+    fn fix_ahead(&mut self, jobs: &Receiver<Job>) {
+        let Some(uri) = self.changed.take() else {
+            return;
+        };
+        let cancellation = Cancellation::default();
+        *self.shared.idle() = cancellation.clone();
+        // What came before it could be called off is there already.
+        if !jobs.is_empty() {
+            self.changed = Some(uri);
+            return;
+        }
+        let made = self.guarded(|worker| worker.rewritten(&uri, None, &cancellation));
+        match made {
+            Ok(Err(Failure::Cancelled)) => self.changed = Some(uri),
+            Ok(_) => {}
+            Err(error) => self.log(MessageType::ERROR, error),
+        }
     }
 
     /// Does what was put off, and has the client look again.
@@ -280,6 +315,7 @@ impl Worker {
                 );
                 if let Some(document) = document {
                     self.session.set_text(&document.path, &document.text);
+                    self.changed = Some(document.uri.clone());
                 }
             }
             DidCloseTextDocument::METHOD => {
