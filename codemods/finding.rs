@@ -27,6 +27,9 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What is known of the values in it, and how.
     pub evidence: Vec<Evidence>,
+    /// The code of the rule by which ruff reports the same, if it does.
+    #[serde(skip)]
+    pub in_ruff: Option<&'static str>,
 }
 
 /// A function that plays a part in a mistake.
@@ -55,7 +58,15 @@ impl Finding {
             remedy,
             related: Vec::new(),
             evidence: Vec::new(),
+            in_ruff: None,
         }
+    }
+
+    /// Names the rule of ruff that reports the same.
+    #[must_use]
+    pub fn with_code_in_ruff(mut self, code: Option<&'static str>) -> Self {
+        self.in_ruff = code;
+        self
     }
 
     /// Names functions of the project that play a part in it.

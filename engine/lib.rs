@@ -26,6 +26,7 @@ mod recall;
 mod requirements;
 pub mod roots;
 mod rounds;
+mod ruff_ignores;
 pub mod run;
 pub mod selection;
 pub mod session;

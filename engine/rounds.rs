@@ -636,7 +636,7 @@ fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The findings that count: on the lines of the run, and by [`Plan::only`]. Their fixes become unsafe where the project
+/// The findings that count: on the lines of the run, by [`Plan::only`], and not turned off in ruff. Their fixes become unsafe where the project
 /// supports a Python older than [`OLDEST`], and safe, unsafe or unfixable where the configuration says so.
 pub(crate) fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> Vec<Finding> {
     let fixes = &file.config.fixes;
@@ -648,7 +648,9 @@ pub(crate) fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> V
     });
     let is_meant = |finding: &Finding| {
         let lines = file.lines.as_deref();
+        let path = file.path.as_std_path();
         lines.is_none_or(|lines| lines.are_at(finding.range, &file.source.text, &file.text))
+            && !file.config.is_turned_off_in_ruff(finding, path)
             && plan.only.is_none_or(|only| only(finding))
     };
     findings

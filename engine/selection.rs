@@ -25,6 +25,20 @@ pub fn resolve(layers: &[&Layer], preview: bool) -> Codes {
     resolve_among(rules, layers, preview)
 }
 
+/// The rules that some layer selects by their own code or name.
+pub(crate) fn named(layers: &[&Layer]) -> Codes {
+    let selectors = || {
+        let selected = layers.iter().map(|layer| layer.select.iter().flatten());
+        let added = layers.iter().map(|layer| &layer.extend_select);
+        selected.flatten().chain(added.flatten())
+    };
+    let rules = CODEMODS.iter().map(|codemod| codemod.rule());
+    rules
+        .filter(|rule| selectors().any(|selector| rule.is_named_by(selector)))
+        .map(|rule| rule.code)
+        .collect()
+}
+
 fn resolve_among(
     rules: impl Iterator<Item = &'static Rule>,
     layers: &[&Layer],

@@ -694,6 +694,53 @@ fn suppressed_findings_stay() {
 }
 
 #[test]
+fn what_ruff_is_told_to_ignore_is_not_reported() {
+    let ignoring = "[tool.ruff.lint]\nselect = [\"ASYNC\"]\nignore = [\"ASYNC251\"]\n";
+    let in_tests = "[tool.ruff.lint.per-file-ignores]\n\"tests/**\" = [\"ASYNC\"]\n";
+    let inner = "[lint]\nselect = [\"ASYNC\"]\n";
+    for (config, more, expected) in [
+        (ignoring, &[][..], 0),
+        (in_tests, &[], 1),
+        ("[tool.ruff.lint]\nselect = [\"E\"]\n", &[], 2),
+        // Whoever names the rule means it.
+        (ignoring, &["--select", "AF201"], 2),
+        (ignoring, &["--select", "AF2"], 0),
+    ] {
+        let folder = folder(&[
+            ("pyproject.toml", config),
+            ("app.py", MISTAKE),
+            ("tests/tool.py", MISTAKE),
+        ]);
+        let output = asyncfix(&folder)
+            .args(["--output-format", "concise", "--quiet"])
+            .args(more)
+            .assert();
+        let text = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+        assert_eq!(text.matches("AF201").count(), expected, "{config}{more:?}");
+    }
+    // The nearest configuration of ruff counts alone, as for ruff.
+    let folder = folder(&[
+        ("pyproject.toml", ignoring),
+        ("app.py", MISTAKE),
+        ("inner/ruff.toml", inner),
+        ("inner/app.py", MISTAKE),
+    ]);
+    asyncfix(&folder)
+        .args(["--output-format", "concise"])
+        .assert()
+        .code(1)
+        .stdout(contains("inner/app.py:5:5: AF201"))
+        .stderr(contains("Found 1 problem"));
+    asyncfix(&folder)
+        .args(["config", "app.py"])
+        .assert()
+        .success()
+        .stdout(contains(
+            "# off, because ruff's configuration ignores the same: ASYNC251\n",
+        ));
+}
+
+#[test]
 fn machine_formats_can_be_read() {
     let folder = folder(&[("a.py", MISTAKE)]);
     let output = asyncfix(&folder)

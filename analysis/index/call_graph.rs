@@ -134,6 +134,10 @@ fn changing_meanwhile(written: &str) -> String {
     format!("other code may change `{written}` while the thread uses it")
 }
 
+fn is_imported(callee: &Callee) -> bool {
+    matches!(callee, Callee::Plain(Target::Import(_)))
+}
+
 fn unknown_method(written: &str) -> String {
     format!("can't tell whether `{written}` is thread-safe")
 }
@@ -334,6 +338,8 @@ impl Graph {
                 let is_harmless = match target.map(|target| self.function(target)) {
                     // Otherwise its body is not looked into, or does not run here.
                     Some(called) => called.is_some_and(|called| called.is_plain || called.is_async),
+                    // A class of exceptions of another package.
+                    None if call.is_raised && is_imported(&call.callee) => true,
                     None => *harmless
                         .entry(&call.callee)
                         .or_insert_with(|| self.is_harmless(number, call)),

@@ -19,7 +19,7 @@ use ruff_text_size::Ranged;
 use crate::blocking::given::Given;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::thread::{self};
-use crate::blocking::{alone, awaiting, gap};
+use crate::blocking::{alone, awaiting, code_in_ruff, gap};
 use crate::codemod::Codemod;
 use crate::file::File;
 use crate::finding::{Finding, Remedy};
@@ -131,20 +131,23 @@ impl Codemod for BlockingCall {
             library,
             given,
         };
-        Some(Finding::new(
-            self.rule,
-            call.range(),
-            format!(
-                "`{}` blocks the event loop{instead}",
-                blocking.called.name.trim_start_matches("builtins."),
-            ),
-            match blocking.rewrite() {
-                Ok(rewrite) => {
-                    Remedy::Rewrite(rewrite.unsafe_if(in_test).unsafe_if(gap).unsafe_if(put))
-                }
-                Err(reason) => Remedy::NotFixed(reason),
-            },
-        ))
+        Some(
+            Finding::new(
+                self.rule,
+                call.range(),
+                format!(
+                    "`{}` blocks the event loop{instead}",
+                    blocking.called.name.trim_start_matches("builtins."),
+                ),
+                match blocking.rewrite() {
+                    Ok(rewrite) => {
+                        Remedy::Rewrite(rewrite.unsafe_if(in_test).unsafe_if(gap).unsafe_if(put))
+                    }
+                    Err(reason) => Remedy::NotFixed(reason),
+                },
+            )
+            .with_code_in_ruff(code_in_ruff(self.rule.code, &blocking.called.name)),
+        )
     }
 }
 

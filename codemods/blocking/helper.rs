@@ -26,7 +26,8 @@ use crate::blocking::locals::Locals;
 use crate::blocking::rewrite::Blocking;
 use crate::blocking::state::Collections;
 use crate::blocking::{
-    PITFALL, checked, databases, exchanges, files, gap, helper_files, process_state, series,
+    PITFALL, checked, code_in_ruff, databases, exchanges, files, gap, helper_files, process_state,
+    series,
 };
 use crate::codemod::Codemod;
 use crate::file::File;
@@ -218,7 +219,8 @@ impl Codemod for BlockingHelper {
                     Err(reason) => Remedy::NotFixed(reason),
                 },
             )
-            .with_related(related(file, &chain)),
+            .with_related(related(file, &chain))
+            .with_code_in_ruff(in_ruff(file, &chain)),
         )
     }
 }
@@ -379,13 +381,21 @@ pub(super) fn uses_files(file: &File<'_, '_>, chain: &Chain) -> bool {
 
 /// Whether what blocks at the end of a chain belongs to the rule with this code.
 pub(super) fn ends_with(file: &File<'_, '_>, chain: &Chain, code: &str) -> bool {
+    end_of(file, chain).is_some_and(|row| row.code == code)
+}
+
+/// The row of what blocks at the end of a chain.
+fn end_of<'f>(file: &'f File<'_, '_>, chain: &Chain) -> Option<&'f Row> {
     let table = &file.settings.blocking;
-    chain.names.last().is_some_and(|path| {
-        let row = table
-            .get(path)
-            .or_else(|| table.get(&format!("builtins.{path}")));
-        row.is_some_and(|row| row.code == code)
-    })
+    let path = chain.names.last()?;
+    table
+        .get(path)
+        .or_else(|| table.get(&format!("builtins.{path}")))
+}
+
+/// The rule of ruff that reports what blocks at the end of a chain, where a coroutine function calls it.
+fn in_ruff(file: &File<'_, '_>, chain: &Chain) -> Option<&'static str> {
+    code_in_ruff(&end_of(file, chain)?.code, chain.names.last()?)
 }
 
 /// The chain as it stands in a message, from the coroutine on.

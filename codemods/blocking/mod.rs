@@ -221,6 +221,23 @@ pub static DATABASE: BlockingCall = BlockingCall {
     deed: Deed::Block,
 };
 
+/// The rule of ruff that reports a call of `name`, which belongs to the rule `code`, in a coroutine function.
+fn code_in_ruff(code: &str, name: &str) -> Option<&'static str> {
+    let is_path = name.starts_with("pathlib.") || name.starts_with("os.path.");
+    let last = name.rsplit('.').next().unwrap_or_default();
+    Some(match code {
+        "AF201" => "ASYNC251",
+        "AF202" => "ASYNC210",
+        "AF203" if last == "Popen" => "ASYNC220",
+        "AF203" if last.starts_with("wait") => "ASYNC222",
+        "AF203" => "ASYNC221",
+        "AF204" if last == "open" => "ASYNC230",
+        "AF204" | "AF208" if is_path => "ASYNC240",
+        "AF205" => "ASYNC250",
+        _ => return None,
+    })
+}
+
 /// The rules that rows of the table may belong to.
 pub static CODES: [&Rule; 8] = [
     SLEEP.rule,

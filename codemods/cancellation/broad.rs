@@ -15,7 +15,7 @@ use ruff_text_size::{Ranged, TextLen, TextRange};
 use super::handlers::{self, Handler};
 use super::outcome::{self, Outcome};
 use super::suites;
-use super::{behind, needs, raised, within};
+use super::{behind, needs, raised, taken, within};
 use crate::codemod::Codemod;
 use crate::edit::blocks::COMMENT;
 use crate::edit::imports;
@@ -176,6 +176,7 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
         && (!needs::only_retries(file, &handler.node.body) || outcome::leaves_word(handler));
     let skipped = skipped_clean_up(handler, exits);
     let is_caught_further_out = is_caught_further_out(handler);
+    let is_lost = taken::is_lost(handler, &Outcome::of(handler, exits));
     let doubts = |rewrite: Rewrite| {
         rewrite
             .unsafe_if(
@@ -183,6 +184,7 @@ fn rewrite<'a>(handler: &Handler<'_, '_, 'a, '_>, exits: &Exits<'a>) -> Result<R
             )
             .unsafe_if(skips.then_some("on cancellation the code after the loop would be skipped"))
             .unsafe_if(skipped)
+            .unsafe_if(is_lost)
             .unsafe_if(is_caught_further_out.then_some(
                 "the `except` around it would catch the cancellation, and do what it does on errors",
             ))

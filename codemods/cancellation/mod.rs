@@ -18,4 +18,5 @@ mod raised;
 mod suites;
 mod suppressed;
 pub mod swallowed;
+mod taken;
 mod within;

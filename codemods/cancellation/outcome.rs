@@ -64,6 +64,11 @@ impl<'a> Outcome<'a> {
         })
     }
 
+    /// Whether a value is returned in the statements that may follow.
+    pub fn returns_answer(&self) -> bool {
+        self.rest.iter().copied().flatten().any(returns_answer)
+    }
+
     fn follow(
         &mut self,
         file: &File<'_, '_>,

@@ -257,6 +257,13 @@ fn is_plain(expr: &Expr) -> bool {
             elts.iter().all(is_plain)
         }
         Expr::Dict(dict) => dict.items.is_empty(),
+        // `f"{url}/items"`: to show what is there as a text.
+        Expr::FString(text) => text.value.elements().all(|part| match part {
+            ast::InterpolatedStringElement::Literal(_) => true,
+            ast::InterpolatedStringElement::Interpolation(shown) => {
+                shown.format_spec.is_none() && is_plain(&shown.expression)
+            }
+        }),
         other => other.is_literal_expr(),
     }
 }
@@ -296,9 +303,10 @@ fn is_quiet(own: &Semantics<'_>, statement: &Stmt, depth: Limit) -> bool {
         Stmt::For(inner) => {
             !inner.is_async
                 && inner.target.is_name_expr()
-                && matches!(&*inner.iter, Expr::Call(call)
-                    if own.means(&call.func, &["builtins.range"])
-                        && call.arguments.args.iter().all(is_plain))
+                && (is_plain(&inner.iter)
+                    || matches!(&*inner.iter, Expr::Call(call)
+                        if own.means(&call.func, &["builtins.range"])
+                            && call.arguments.args.iter().all(is_plain)))
                 && are_quiet(&inner.body)
                 && are_quiet(&inner.orelse)
         }

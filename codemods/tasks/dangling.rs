@@ -190,14 +190,17 @@ impl Codemod for DanglingTask {
             }
             Fate::Operand => Remedy::NotFixed("create the task in its own statement".to_owned()),
         };
-        Some(Finding::new(
-            &RULE,
-            call.range(),
-            "no reference to this task is kept, so it may be garbage-collected before it \
+        Some(
+            Finding::new(
+                &RULE,
+                call.range(),
+                "no reference to this task is kept, so it may be garbage-collected before it \
                       finishes"
-                .to_owned(),
-            remedy,
-        ))
+                    .to_owned(),
+                remedy,
+            )
+            .with_code_in_ruff(Some("RUF006")),
+        )
     }
 }
 

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asyncfix_analysis::settings::{EndlessLoops, GatherGuard, Settings, TaskStrategy};
+use asyncfix_codemods::finding::Finding;
 use asyncfix_knowledge::blocking::Row;
 use globset::GlobSet;
 use ruff_python_ast::PythonVersion;
@@ -26,6 +27,7 @@ use rustc_hash::FxHasher;
 use crate::config::output_format::OutputFormat;
 use crate::fixes::Fixes;
 use crate::python_version::OLDEST;
+use crate::ruff_ignores::RuffIgnores;
 use crate::selection::{self, Layer};
 
 use options::OPTIONS;
@@ -158,6 +160,10 @@ pub struct Config {
     pub root: PathBuf,
     /// The rules that run, before per-file ignores.
     pub codes: selection::Codes,
+    /// Those of them that are selected by their own code or name.
+    pub(crate) named: selection::Codes,
+    /// What the project's configuration of ruff turns off.
+    pub(crate) ruff: Option<Arc<RuffIgnores>>,
     /// Whether rules in preview run.
     pub preview: bool,
     /// The options of the codemods.
@@ -196,6 +202,8 @@ impl Config {
             origin,
             root,
             codes,
+            named,
+            ruff,
             preview,
             settings,
             target_version_origin,
@@ -222,7 +230,7 @@ impl Config {
             blocking: Arc::default(),
             ..settings.clone()
         };
-        let rules = (codes, preview, unsafe_fixes, fixes, ignores);
+        let rules = (codes, named, ruff, preview, unsafe_fixes, fixes, ignores);
         let places = (origin, root, python, src, extra_stubs);
         let mut hasher = FxHasher::default();
         format!("{rules:?}{places:?}{settings:?}{target_version_origin:?}{blocking:?}")
@@ -285,6 +293,15 @@ impl Config {
             .collect()
     }
 
+    /// Whether a finding is one that ruff would report, and the project has that rule of ruff turned off in the file at
+    /// `path`, which is absolute. A rule that is selected by its own code or name is meant all the same.
+    pub(crate) fn is_turned_off_in_ruff(&self, finding: &Finding, path: &Path) -> bool {
+        let (Some(ruff), Some(code)) = (&self.ruff, finding.in_ruff) else {
+            return false;
+        };
+        !self.named.contains(&finding.rule.code) && ruff.turn_off(code, path)
+    }
+
     /// What applies to the file at `path`, which is absolute, or to the folder where there is none: one `key = value` a
     /// line, as TOML.
     pub fn show(&self, path: Option<&Path>) -> String {
@@ -299,6 +316,15 @@ impl Config {
         let off: Vec<&str> = self.codes.iter().filter(is_off).copied().collect();
         if !off.is_empty() {
             let _ = writeln!(text, "# off in this file: {}", off.join(", "));
+        }
+        let ruff = path.zip(self.ruff.as_ref());
+        let off = ruff.map(|(path, ruff)| ruff.turned_off(path));
+        if let Some(off) = off.filter(|off| !off.is_empty()) {
+            let off = off.join(", ");
+            let _ = writeln!(
+                text,
+                "# off, because ruff's configuration ignores the same: {off}"
+            );
         }
         if path.is_some_and(|path| self.excludes_with_parents(path)) {
             let _ = writeln!(text, "# this file is excluded");

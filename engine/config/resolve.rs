@@ -17,6 +17,7 @@ use crate::folder_files::FolderFiles;
 use crate::formatters::{self, Layout};
 use crate::python_version;
 use crate::requirements;
+use crate::ruff_ignores::RuffIgnores;
 use crate::selection::{self, Layer};
 use crate::test_runners;
 use crate::type_checkers;
@@ -175,6 +176,9 @@ impl Resolver {
             if let Some(awaits) = test_runners::await_tests(&files) {
                 Arc::make_mut(&mut inherited).settings.awaits_tests = awaits;
             }
+            if let Some(ruff) = RuffIgnores::of(&files) {
+                Arc::make_mut(&mut inherited).ruff = Some(Arc::new(ruff));
+            }
             let layout = formatters::layout(&files);
             if layout != Layout::default() {
                 let settings = &mut Arc::make_mut(&mut inherited).settings;
@@ -253,8 +257,11 @@ impl Resolver {
             .unwrap_or(false);
         let mut blocking = options.blocking;
         blocking.extend(inline.blocking.clone());
+        let layers = [&options.layer, &inline.layer, &overrides.layer];
         Ok(Config {
-            codes: selection::resolve(&[&options.layer, &inline.layer, &overrides.layer], preview),
+            codes: selection::resolve(&layers, preview),
+            named: selection::named(&layers),
+            ruff: above.iter().find_map(RuffIgnores::of).map(Arc::new),
             preview,
             settings: Settings {
                 target_version,

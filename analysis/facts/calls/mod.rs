@@ -96,6 +96,8 @@ pub(crate) struct Call {
     pub(crate) callee: Callee,
     /// How the callee is written.
     pub(crate) written: Name,
+    /// Whether what it returns is raised.
+    pub(crate) is_raised: bool,
     /// How many conditions it depends on.
     pub(crate) conditions: usize,
     /// The arguments that others may change, as far as the function can tell.

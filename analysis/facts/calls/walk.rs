@@ -41,6 +41,8 @@ pub(super) struct Walk<'w, 's, 'a> {
     pub(crate) lazy: Vec<TextRange>,
     /// The bodies of `try` statements.
     pub(super) tried: Vec<TextRange>,
+    /// Values that are raised.
+    pub(super) raised: FxHashSet<TextRange>,
     /// Lambdas that run where they stand.
     pub(super) at_once: FxHashSet<TextRange>,
     /// The names that only parts of expressions know.
@@ -128,6 +130,10 @@ impl<'a> SourceOrderVisitor<'a> for Walk<'_, '_, 'a> {
             }
             AnyNodeRef::InterpolatedElement(part) => {
                 self.runs_methods(&part.expression, &["__format__", "__str__", "__repr__"]);
+            }
+            AnyNodeRef::StmtRaise(statement) => {
+                self.raised
+                    .extend(statement.exc.as_deref().map(Ranged::range));
             }
             AnyNodeRef::StmtExpr(statement) => {
                 self.dropped.insert(statement.value.range());
@@ -430,6 +436,7 @@ impl<'a> Walk<'_, '_, 'a> {
         self.written.calls.push(Call {
             callee,
             written,
+            is_raised: self.raised.contains(&range),
             conditions,
             passed,
         });

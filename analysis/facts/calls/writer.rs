@@ -264,6 +264,7 @@ impl<'a> Writer<'_, 'a> {
             named: FxHashMap::default(),
             lazy: Vec::new(),
             inner: Vec::new(),
+            raised: FxHashSet::default(),
             at_once: FxHashSet::default(),
             tried: Vec::new(),
             conditional: Vec::new(),
