@@ -13,7 +13,7 @@ use asyncfix_analysis::facts::summary::Summary;
 use asyncfix_codemods::codemod::Codemod;
 use asyncfix_codemods::finding::Finding;
 use asyncfix_codemods::traversal::Prospects;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cache::Cache;
 use crate::cache::affected::Changes;
@@ -82,7 +82,7 @@ pub(crate) struct Answers {
 pub(crate) struct Said {
     number: usize,
     /// With the other files whose code was looked at. `None` where no codemod has a candidate in the file.
-    verdict: Option<(Verdict, Vec<PathBuf>)>,
+    verdict: Option<(Verdict, Vec<(PathBuf, Option<Key>)>)>,
 }
 
 impl Said {
@@ -302,12 +302,14 @@ impl<'r> Recall<'r> {
                 .collect();
             changes.affected(&modules, text_of)
         };
-        let mut changed_places = FxHashSet::default();
+        let mut changed_places = FxHashMap::default();
         let mut affected_places = FxHashSet::default();
         for (number, (path, seen)) in files.iter().zip(seen).enumerate() {
-            if let Some((place, _)) = loaded.file(path) {
+            if let Some((place, entry)) = loaded.file(path) {
                 if seen.known.is_none() {
-                    changed_places.insert(place);
+                    let parts = &seen.interface.parts;
+                    let before = loaded.interface(entry)?.parts;
+                    changed_places.insert(place, parts.changed_since(&before));
                 }
                 if affected.contains(&number) {
                     affected_places.insert(place);
@@ -434,7 +436,10 @@ impl<'r> Recall<'r> {
             }
             if let Some((verdict, opened)) = own.and_then(|said| said.verdict) {
                 // Files that are not of the project are checked by `Outside` and by the number of what lies around.
-                let opened = opened.iter().filter_map(place_of).collect();
+                let opened = opened
+                    .iter()
+                    .filter_map(|(path, part)| Some((place_of(path)?, *part)))
+                    .collect();
                 writer.say(&Verdict { opened, ..verdict })?;
             }
         }
@@ -448,8 +453,9 @@ pub(crate) struct Verdicts<'v> {
     loaded: &'v Loaded,
     seen: &'v [Seen],
     index: &'v Index,
-    /// Files whose text has changed, by their places in the cache.
-    changed: FxHashSet<usize>,
+    /// Files whose text has changed, by their places in the cache, each with the names of the functions and classes at
+    /// its top that have; `None` where anything may have.
+    changed: FxHashMap<usize, Option<FxHashSet<Key>>>,
     /// The words of these texts.
     words_of_changed: FxHashSet<Key>,
     /// Files that import, directly or not, something whose meaning has changed, by their places in the cache.
@@ -466,10 +472,18 @@ impl Verdicts<'_> {
     ) -> Option<Vec<Finding>> {
         let place = self.seen.get(number)?.known?;
         let verdict = self.loaded.verdict(self.loaded.header.files.get(place)?)?;
-        let is_same =
-            |place: usize| !self.changed.contains(&place) && !self.affected.contains(&place);
-        let opened = verdict.opened.iter().map(|place| *place as usize);
-        let holds = opened.chain([place]).all(is_same)
+        let is_same = |place: usize, part: Option<Key>| {
+            !self.affected.contains(&place)
+                && match (self.changed.get(&place), part) {
+                    (None, _) => true,
+                    (Some(Some(changed)), Some(part)) => !changed.contains(&part),
+                    (Some(_), _) => false,
+                }
+        };
+        let opened = verdict.opened.iter();
+        let mut opened = opened.map(|(place, part)| (*place as usize, *part));
+        let holds = is_same(place, None)
+            && opened.all(|(place, part)| is_same(place, part))
             && !verdict.noted.asks_for(&self.words_of_changed)
             && codes_of(codemods) == verdict.codes
             && verdict.noted.holds(&self.index.project, number);
@@ -482,8 +496,10 @@ impl Verdicts<'_> {
         let verdict = self.loaded.verdict(self.loaded.header.files.get(place)?)?;
         let opened = verdict.opened.iter();
         let opened = opened
-            .filter_map(|place| self.loaded.header.files.get(*place as usize))
-            .map(|entry| PathBuf::from(&entry.path))
+            .filter_map(|(place, part)| {
+                let entry = self.loaded.header.files.get(*place as usize)?;
+                Some((PathBuf::from(&entry.path), *part))
+            })
             .collect();
         Some(Said {
             number,

@@ -5,10 +5,11 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use asyncfix_analysis::facts::key::Key;
 use asyncfix_analysis::file::ParsedFile;
 use asyncfix_analysis::index::asked::{Asked, Noted, Notes};
 use asyncfix_analysis::resolve::semantics;
@@ -126,8 +127,9 @@ pub(crate) struct Active {
 pub(crate) struct Dependencies {
     /// The questions that the project was asked, with the answers.
     pub(crate) noted: Noted,
-    /// The other files whose code was looked at, such as the bodies of functions that are called.
-    pub(crate) opened: Vec<PathBuf>,
+    /// The other files whose code was looked at, such as the bodies of functions that are called, each with the function
+    /// or class at its top; `None` for the whole file.
+    pub(crate) opened: Vec<(PathBuf, Option<Key>)>,
 }
 
 impl Active {
@@ -361,14 +363,21 @@ fn look(database: &Database, file: &Active, given: &Given<'_>, plan: Plan<'_>) -
     let asked = Asked::new(&given.index.project, notes.as_ref());
     let looked = with_project(database, file, asked, given.writable, |context, module| {
         let step = look_at(database, context, module, file, given, plan);
-        let opened = context.semantics.opened().into_iter();
-        let opened: BTreeSet<PathBuf> = opened.map(Path::to_path_buf).collect();
+        let opened = match notes {
+            Some(_) => context.semantics.opened(),
+            None => FxHashSet::default(),
+        };
+        let opened = opened.into_iter();
+        let opened: BTreeSet<(PathBuf, Option<Key>)> = opened
+            .map(|(path, part)| (path.to_path_buf(), part))
+            .collect();
         (step, opened)
     });
     let step = looked.map(|(mut step, mut opened)| {
         if let (Step::Done { noted, .. }, Some(notes)) = (&mut step, notes) {
             let mut noted_now = notes.into_inner();
-            opened.append(&mut noted_now.mentioning);
+            let mentioning = std::mem::take(&mut noted_now.mentioning).into_iter();
+            opened.extend(mentioning.map(|path| (path, None)));
             *noted = Some(Dependencies {
                 noted: noted_now,
                 opened: opened.into_iter().collect(),
@@ -660,6 +669,8 @@ pub(crate) fn judged(findings: Vec<Finding>, file: &Active, plan: Plan<'_>) -> V
             if let Remedy::Rewrite(rewrite) = finding.remedy {
                 finding.remedy = Remedy::Rewrite(rewrite.unsafe_if(too_old.clone()));
             }
+            // It has done its work.
+            finding.in_ruff = None;
             fixes.apply(finding)
         })
         .collect()

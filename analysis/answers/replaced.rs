@@ -56,7 +56,7 @@ impl Replacements {
             semantics,
             found: Self::default(),
         };
-        search.visit_body(&semantics.module().syntax().body);
+        search.visit_body(semantics.body());
         search.found
     }
 

@@ -210,7 +210,7 @@ impl<'db> Signature<'db> {
             at: node.range(),
             found: None,
         };
-        search.visit_body(&self.own.module().syntax().body);
+        search.visit_body(self.own.body());
         let class = search.found?;
         let of_bases = class.bases().iter().filter_map(Expr::as_subscript_expr);
         let of_bases = of_bases

@@ -34,6 +34,76 @@ pub struct Interface {
     pub names: Vec<(Key, u32)>,
     /// A hash of the statements that may change the meaning of any name: calls, star imports, attributes that are set.
     pub rest: u32,
+    /// What the file says, bodies and comments included.
+    pub parts: Parts,
+}
+
+/// The text of a file in parts: that of each function or class at its top, and all other statements. To each belongs
+/// what stands between the statement before and its own end, and where it stands: findings elsewhere name lines, and
+/// their fixes have offsets. Comments behind the last statement belong to none.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// The names of the functions and classes, each with a hash, sorted.
+    named: Vec<(Key, u32)>,
+    /// A hash of the other statements, and of what comments behind the last one say to programs.
+    others: u32,
+}
+
+/// What stands for the statements at the top of a file that are no function or class, beside the names of these.
+pub const OTHERS: Key = 0;
+
+/// The name of the function or class that a statement at the top of a file defines.
+pub fn part(statement: &ast::Stmt) -> Option<Key> {
+    match statement {
+        ast::Stmt::FunctionDef(function) => Some(name_key(&function.name)),
+        ast::Stmt::ClassDef(class) => Some(name_key(&class.name)),
+        _ => None,
+    }
+}
+
+impl Parts {
+    /// The parts of a module.
+    fn of(module: &ast::ModModule, source: &str) -> Self {
+        let mut others = FxHasher::default();
+        let mut named: FxHashMap<Key, FxHasher> = FxHashMap::default();
+        let mut start = 0;
+        let mut line = 0;
+        for statement in &module.body {
+            let end = statement.end().to_usize();
+            let text = source.get(start..end).unwrap_or_default();
+            let hasher = match part(statement) {
+                Some(name) => named.entry(name).or_default(),
+                None => &mut others,
+            };
+            (start, line, text).hash(hasher);
+            start = end;
+            line += text.bytes().filter(|byte| *byte == b'\n').count();
+        }
+        let behind = source.get(start..).unwrap_or_default();
+        let is_for_programs = |line: &&str| line.contains("asyncfix") || line.contains("noqa");
+        behind
+            .lines()
+            .filter(is_for_programs)
+            .for_each(|line| line.hash(&mut others));
+        let named = named.into_iter();
+        let mut named: Vec<_> = named.map(|(name, said)| (name, short(&said))).collect();
+        named.sort_unstable();
+        Self {
+            named,
+            others: short(&others),
+        }
+    }
+
+    /// The names of functions and classes that say something else than in `before`, were added or are gone. `None` where
+    /// any part may be another one.
+    pub fn changed_since(&self, before: &Self) -> Option<FxHashSet<Key>> {
+        let [own, others]: [FxHashSet<_>; 2] =
+            [self, before].map(|one| one.named.iter().copied().collect());
+        (self.others == before.others).then(|| {
+            let changed = own.symmetric_difference(&others);
+            changed.map(|(name, _)| *name).collect()
+        })
+    }
 }
 
 /// The identifiers, keywords and numbers of a text as [`Key`]s (hashes), in order and with repetitions, also those in
@@ -101,6 +171,7 @@ impl Interface {
             imports,
             names,
             rest: short(&rest),
+            parts: Parts::of(module, source),
         }
     }
 

@@ -166,6 +166,8 @@ impl<'db> Semantics<'db> {
             _ => (function.name.to_string(), own),
         };
         let key = name_key(&name);
+        // They may stand anywhere in the file.
+        let _ = self.body();
         let callers = callers_in(self.db(), self.file());
         if callers.handed.contains(&key) {
             return None;

@@ -395,7 +395,7 @@ impl<'db> Semantics<'db> {
         if is_local {
             return None;
         }
-        let values = callers::values_of_global(&self.module().syntax().body, &name.id)?;
+        let values = callers::values_of_global(self.body(), &name.id)?;
         let mut values = values
             .into_iter()
             .filter(|value| !value.is_none_literal_expr());

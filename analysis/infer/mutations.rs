@@ -133,8 +133,7 @@ impl<'db> Semantics<'db> {
                 let (own, name) = (&class.own, &attribute.attr);
                 let has_others = self.class_of_receiver(&attribute.value).is_none()
                     && own.holds_others(name, &class.node().body, self.instance_class(expr));
-                let is_handed_on =
-                    |own: &Self| own.is_handed_on(name, &own.module().syntax().body, false);
+                let is_handed_on = |own: &Self| own.is_handed_on(name, own.body(), false);
                 Some(Made {
                     is_handed_on: has_others
                         || is_handed_on(own)
@@ -187,7 +186,7 @@ impl<'db> Semantics<'db> {
         let scope = definitions.first()?.file_scope(self.db());
         let body = match self.index().scope(scope).node() {
             NodeWithScopeKind::Function(function) => &function.node(self.module()).body,
-            NodeWithScopeKind::Module => &self.module().syntax().body,
+            NodeWithScopeKind::Module => self.body(),
             _ => return None,
         };
         Some((scope, body))

@@ -160,7 +160,7 @@ impl<'db> Semantics<'db> {
             name: &method.attr,
             found: Vec::new(),
         };
-        namesakes.visit_body(&self.module().syntax().body);
+        namesakes.visit_body(self.body());
         let definitions = namesakes.found.into_iter();
         definitions
             .filter_map(|function| self.function_of(self.definition_of(function)?))

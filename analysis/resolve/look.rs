@@ -19,8 +19,9 @@ pub(crate) struct Look<'db> {
     pub(crate) under_way: Cell<usize>,
     /// What was noted, where somebody asked for notes.
     pub(crate) notes: RefCell<Option<FxHashSet<Relied>>>,
-    /// The files into whose functions it has led.
-    pub(crate) opened: RefCell<FxHashSet<File>>,
+    /// The files into whose functions it has led, each with the definition that it was led to; `None` where the look
+    /// went over the whole file.
+    pub(crate) opened: RefCell<FxHashSet<(File, Option<Definition<'db>>)>>,
     /// The classes of expressions that were asked for. Many ways lead to one expression: without it, the time of an
     /// answer doubles with each step.
     pub(crate) classes: RefCell<FxHashMap<ClassAsked, ClassFound<'db>>>,

@@ -11,9 +11,9 @@ use ruff_db::files::system_path_to_file;
 use ruff_db::parsed::{ParsedModuleRef, parsed_module};
 use ruff_db::source::{SourceText, source_text};
 use ruff_db::system::SystemPath;
-use ruff_python_ast::Expr;
+use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use ty_module_resolver::file_to_module;
 use ty_python_core::definition::Definition;
 use ty_python_core::scope::FileScopeId;
@@ -21,6 +21,8 @@ use ty_python_core::{ProgramFile, SemanticIndex, semantic_index};
 use ty_python_semantic::{Db, SemanticModel};
 
 use crate::facts::imports::{Import, for_each_import};
+use crate::facts::interface;
+use crate::facts::key::Key;
 use crate::facts::spelling::{Names, Spellings};
 use crate::resolve::definitions::Function;
 use crate::resolve::look::Look;
@@ -118,7 +120,7 @@ impl<'db> Semantics<'db> {
     pub fn beside(&self, path: &std::path::Path) -> Option<ProgramFile<'db>> {
         let path = SystemPath::from_std_path(path)?;
         let file = system_path_to_file(self.db(), path).ok()?;
-        self.look.opened.borrow_mut().insert(file);
+        self.look.opened.borrow_mut().insert((file, None));
         Some(self.file.program(self.db()).program_file(self.db(), file))
     }
 
@@ -132,11 +134,13 @@ impl<'db> Semantics<'db> {
     /// The semantics of another file of the same program, to look further there.
     pub(crate) fn at_file(&self, file: ProgramFile<'db>) -> Self {
         let python_file = file.python_file(self.db());
-        self.look
-            .opened
-            .borrow_mut()
-            .insert(python_file.file(self.db()));
-        let module = parsed_module(self.db(), python_file).load(self.db());
+        let whole = (python_file.file(self.db()), None);
+        self.look.opened.borrow_mut().insert(whole);
+        self.further_in(file)
+    }
+
+    fn further_in(&self, file: ProgramFile<'db>) -> Self {
+        let module = parsed_module(self.db(), file.python_file(self.db())).load(self.db());
         Self {
             look: Rc::clone(&self.look),
             ..Self::new(self.db(), file, module)
@@ -151,7 +155,8 @@ impl<'db> Semantics<'db> {
 
     /// The same, to look further from there.
     pub(crate) fn at_definition(&self, definition: Definition<'db>) -> Self {
-        self.at_file(definition.program_file(self.db()))
+        self.note_opened(definition);
+        self.further_in(definition.program_file(self.db()))
     }
 
     /// The semantics of the file a function stands in, to look further from there.
@@ -166,17 +171,39 @@ impl<'db> Semantics<'db> {
 
     /// Takes note that the look goes on in the file that a definition stands in.
     pub(crate) fn note_opened(&self, definition: Definition<'db>) {
-        let file = definition.file(self.db());
-        self.look.opened.borrow_mut().insert(file);
+        let opened = (definition.file(self.db()), Some(definition));
+        self.look.opened.borrow_mut().insert(opened);
     }
 
-    /// The paths of the files into whose functions the look has led so far, in no order.
-    pub fn opened(&self) -> Vec<&'db std::path::Path> {
+    /// The statements of the module, for a look that goes over all of them.
+    pub fn body(&self) -> &[Stmt] {
+        let file = self.file.python_file(self.db()).file(self.db());
+        self.look.opened.borrow_mut().insert((file, None));
+        &self.module.syntax().body
+    }
+
+    /// The paths of the files into whose functions the look has led so far, in no order, each with the name of the
+    /// function or class at the top of the file that it was led to. `None` where that is the whole file.
+    pub fn opened(&self) -> FxHashSet<(&'db std::path::Path, Option<Key>)> {
         let opened = self.look.opened.borrow();
-        let paths = opened
-            .iter()
-            .filter_map(|file| file.path(self.db()).as_system_path());
-        paths.map(SystemPath::as_std_path).collect()
+        let parts = opened.iter().filter_map(|(file, definition)| {
+            let path = file.path(self.db()).as_system_path()?;
+            let part = definition.and_then(|definition| self.part_of(definition));
+            Some((path.as_std_path(), part))
+        });
+        parts.collect()
+    }
+
+    /// The name of the function or class at the top of its file that a definition is, or is part of; [`OTHERS`] for
+    /// other statements there. What functions assign by `global`, the interface of the file tells.
+    ///
+    /// [`OTHERS`]: interface::OTHERS
+    fn part_of(&self, definition: Definition<'db>) -> Option<Key> {
+        let module = parsed_module(self.db(), definition.python_file(self.db())).load(self.db());
+        let at = definition.kind(self.db()).full_range(&module);
+        let body = &module.syntax().body;
+        let after = body.partition_point(|statement| statement.start() <= at.start());
+        Some(interface::part(body.get(after.checked_sub(1)?)?).unwrap_or(interface::OTHERS))
     }
 
     /// The text of the file.

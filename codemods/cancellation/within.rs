@@ -144,7 +144,7 @@ fn waits_for_what_its_class_cancels(own: &Semantics<'_>, node: &ast::StmtFunctio
         inner: node.range(),
         class: None,
     };
-    around.visit_body(&own.module().syntax().body);
+    around.visit_body(own.body());
     let Some(class) = around.class else {
         return false;
     };

@@ -57,7 +57,7 @@ pub(super) fn comes_from_unwrapping_call(file: &File<'_, '_>, node: AnyNodeRef<'
                 name: function.node(semantics.db()).map(|node| node.name.as_str()),
                 found: false,
             };
-            search.visit_body(&own.module().syntax().body);
+            search.visit_body(own.body());
             search.found
         })
     })

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use asyncfix_analysis::facts::interface::Interface;
+use asyncfix_analysis::facts::key::Key;
 use asyncfix_analysis::index::asked::Noted;
 use asyncfix_codemods::finding::Finding;
 use rayon::prelude::*;
@@ -118,8 +119,9 @@ pub(crate) struct Verdict {
     /// The codes of the rules that had a closer look.
     pub(crate) codes: Vec<String>,
     pub(crate) noted: Noted,
-    /// The files into whose functions the look has led, by their places in the header.
-    pub(crate) opened: Vec<u32>,
+    /// The files into whose functions the look has led, by their places in the header, each with the function or class
+    /// at its top; `None` for the whole file.
+    pub(crate) opened: Vec<(u32, Option<Key>)>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -214,12 +216,13 @@ impl Loaded {
 
     /// What it imports, and the number of what it shows.
     pub(crate) fn interface(&self, file: &FileEntry) -> Option<Interface> {
-        let (imports, names, rest) = self.get(Section::Interfaces, file.shown)?;
+        let (imports, names, rest, parts) = self.get(Section::Interfaces, file.shown)?;
         Some(Interface {
             digest: file.interface,
             imports,
             names,
             rest,
+            parts,
         })
     }
 
@@ -319,7 +322,14 @@ impl Writer {
             None => None,
         };
         let interface = file.interface;
-        let shown = (&interface.imports, &interface.names, interface.rest);
+        let Interface {
+            digest: _,
+            imports,
+            names,
+            rest,
+            parts,
+        } = interface;
+        let shown = (imports, names, rest, parts);
         let shown = self.put(Section::Interfaces, &shown)?;
         self.header.files.push(FileEntry {
             path: file.path.to_owned(),
