@@ -103,7 +103,7 @@ impl<'db> Look<'_, 'db> {
         let own = self.semantics.of_function(entering);
         let mut is_left = false;
         methods_in(own.body(), &class, "__aexit__", &mut |leaving| {
-            is_left |= leaving.body.iter().any(always_releases)
+            is_left |= leaving.body.iter().any(always_releases);
         });
         is_left
     }
