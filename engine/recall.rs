@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::first_look::{Candidate, FirstLook, Looked};
 use crate::index::{Index, system_path};
 use crate::problem::{Kind, Problem};
-use crate::rounds::Active;
+use crate::rounds::{Active, Opened};
 use crate::run::Input;
 use crate::source;
 use crate::stamp::Stamp;
@@ -82,7 +82,7 @@ pub(crate) struct Answers {
 pub(crate) struct Said {
     number: usize,
     /// With the other files whose code was looked at. `None` where no codemod has a candidate in the file.
-    verdict: Option<(Verdict, Vec<(PathBuf, Option<Key>)>)>,
+    verdict: Option<(Verdict, Opened)>,
 }
 
 impl Said {

@@ -122,14 +122,16 @@ pub(crate) struct Active {
     pub(crate) noted: Option<Dependencies>,
 }
 
+/// Files whose code was looked at, each with the function or class at its top; `None` for the whole file.
+pub(crate) type Opened = Vec<(PathBuf, Option<Key>)>;
+
 /// What the findings in a file depend on, beside its text. The cache keeps it, to know when findings still hold.
 #[derive(Clone)]
 pub(crate) struct Dependencies {
     /// The questions that the project was asked, with the answers.
     pub(crate) noted: Noted,
-    /// The other files whose code was looked at, such as the bodies of functions that are called, each with the function
-    /// or class at its top; `None` for the whole file.
-    pub(crate) opened: Vec<(PathBuf, Option<Key>)>,
+    /// The other files whose code was looked at, such as the bodies of functions that are called.
+    pub(crate) opened: Opened,
 }
 
 impl Active {
